@@ -1,0 +1,1 @@
+//! The library of this package is empty: its programs and tests are beside it.

@@ -1,0 +1,59 @@
+//! The one gate to shared memory: atomics, fences and cells that more than one core may touch.
+//!
+//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor` all stand on this; nothing else
+//! names `core::sync::atomic` or `loom`.
+//!
+//! Ordinary builds get `core`'s types. Under `--cfg loom` they are loom's, so that the very code
+//! that ships is what the models explore. loom's atomics have no `const` constructor, so a
+//! constructor that should be `const` is declared inside [`const_fn!`].
+
+#[cfg(not(loom))]
+mod real {
+    pub(crate) use core::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+
+    /// A cell whose accesses are bracketed by closures, so that loom can watch them.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(core::cell::UnsafeCell::new(value))
+        }
+
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) use real::*;
+
+#[cfg(loom)]
+#[allow(unused_imports)]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    },
+};
+
+/// Declares a function `const`, except under loom, whose primitives are built at run time.
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(loom))]
+        $(#[$meta])* $vis const fn $($rest)*
+        #[cfg(loom)]
+        $(#[$meta])* $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;

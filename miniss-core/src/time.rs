@@ -1,0 +1,85 @@
+//! A point in time, and arithmetic on it that cannot wrap by accident.
+//!
+//! `reactor ─▶ [now] ─▶ timers ─▶ park`
+
+use core::fmt;
+use core::ops::{Add, AddAssign, Sub};
+use core::time::Duration;
+
+/// A point on a monotonic clock, in nanoseconds since an origin that the port chooses.
+///
+/// Arithmetic saturates: [`Instant::MAX`] stands for *never*, and a subtraction that would go
+/// below the origin stops there.
+///
+/// ```
+/// use core::time::Duration;
+/// use miniss_core::time::Instant;
+///
+/// let start = Instant::from_nanos(5);
+/// assert_eq!((start + Duration::from_nanos(2)).as_nanos(), 7);
+/// assert_eq!(start + Duration::MAX, Instant::MAX);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The origin of the clock.
+    pub const ZERO: Self = Self(0);
+    /// A deadline that never comes.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The point `nanos` nanoseconds after the origin.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since the origin.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// The time from `earlier` to `self`; zero if `earlier` is in fact later.
+    ///
+    /// ```
+    /// use miniss_core::time::Instant;
+    /// let (a, b) = (Instant::from_nanos(3), Instant::from_nanos(10));
+    /// assert_eq!(b.saturating_duration_since(a).as_nanos(), 7);
+    /// assert_eq!(a.saturating_duration_since(b).as_nanos(), 0);
+    /// ```
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// `self + duration`, or [`Instant::MAX`] where that lies beyond the clock's range
+    /// (584 years).
+    pub const fn saturating_add(self, duration: Duration) -> Self {
+        let nanos = duration.as_nanos();
+        if nanos > u64::MAX as u128 { Self::MAX } else { Self(self.0.saturating_add(nanos as u64)) }
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+    fn add(self, duration: Duration) -> Self {
+        self.saturating_add(duration)
+    }
+}
+
+impl AddAssign<Duration> for Instant {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = self.saturating_add(duration);
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+    fn sub(self, earlier: Self) -> Duration {
+        self.saturating_duration_since(earlier)
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Instant({:?})", Duration::from_nanos(self.0))
+    }
+}
