@@ -1,1 +1,3 @@
 //! Linux.
+pub mod buf;
+pub mod topology;

@@ -1,0 +1,173 @@
+//! Commands about the connection: `PING`, `HELLO`, `CLIENT` and the like.
+//!
+//! `socket ─▶ parser ─▶ [route] ─▶ batch ─▶ store ─▶ reply ─▶ socket`
+#![forbid(unsafe_code)]
+
+use super::call::{Done, Fault, Talk};
+use super::info::REDIS_VERSION;
+use super::server::{Subcommand, dispatch};
+use crate::resp::number::parse_i64;
+use crate::resp::{Args, Proto, reply};
+
+/// `PING [message]`
+pub fn ping(talk: &mut Talk<'_>) -> Done {
+    match talk.args.len() {
+        1 => reply::simple(talk.out, "PONG"),
+        2 => reply::bulk(talk.out, talk.args.at(1)),
+        _ => return Err(Fault::Arity("ping")),
+    }
+    Ok(())
+}
+
+/// `ECHO message`
+pub fn echo(talk: &mut Talk<'_>) -> Done {
+    reply::bulk(talk.out, talk.args.at(1));
+    Ok(())
+}
+
+/// `QUIT`
+pub fn quit(talk: &mut Talk<'_>) -> Done {
+    talk.session.closing = true;
+    reply::ok(talk.out);
+    Ok(())
+}
+
+/// `SELECT index`: there is one database.
+pub fn select(talk: &mut Talk<'_>) -> Done {
+    match parse_i64(talk.args.at(1)).ok_or(Fault::NOT_INTEGER)? {
+        0 => reply::ok(talk.out),
+        _ => return Err(Fault::Text("ERR DB index is out of range")),
+    }
+    Ok(())
+}
+
+/// `HELLO [version [AUTH user password] [SETNAME name]]`
+pub fn hello(talk: &mut Talk<'_>) -> Done {
+    let greeting = Greeting::parse(&talk.args)?;
+    if greeting.user.is_some_and(|user| user != b"default") {
+        let text = "WRONGPASS invalid username-password pair or user is disabled.";
+        return Err(Fault::Text(text));
+    }
+    if let Some(name) = greeting.name {
+        set_name(talk, name)?;
+    }
+    talk.session.proto = greeting.proto.unwrap_or(talk.session.proto);
+    let (proto, id, out) = (talk.session.proto, talk.session.id, &mut *talk.out);
+    reply::map(out, proto, 7);
+    write_pair(out, "server", "redis");
+    write_pair(out, "version", REDIS_VERSION);
+    reply::bulk(out, b"proto");
+    reply::integer(out, if proto == Proto::Resp3 { 3 } else { 2 });
+    reply::bulk(out, b"id");
+    reply::integer(out, id as i64);
+    write_pair(out, "mode", "standalone");
+    write_pair(out, "role", "master");
+    reply::bulk(out, b"modules");
+    reply::array(out, 0);
+    Ok(())
+}
+
+fn write_pair(out: &mut Vec<u8>, key: &str, value: &str) {
+    reply::bulk(out, key.as_bytes());
+    reply::bulk(out, value.as_bytes());
+}
+
+/// The arguments of `HELLO`.
+#[derive(Default)]
+struct Greeting<'a> {
+    proto: Option<Proto>,
+    user: Option<&'a [u8]>,
+    name: Option<&'a [u8]>,
+}
+
+impl<'a> Greeting<'a> {
+    fn parse(args: &Args<'a>) -> Result<Self, Fault> {
+        let mut greeting = Self::default();
+        if args.len() > 1 {
+            greeting.proto = Some(protocol(args.at(1))?);
+        }
+        let mut index = 2;
+        while index < args.len() {
+            let after = args.len() - 1 - index;
+            if after >= 2 && args.is(index, "auth") {
+                greeting.user = Some(args.at(index + 1));
+                index += 3;
+            } else if after >= 1 && args.is(index, "setname") {
+                greeting.name = Some(args.at(index + 1));
+                index += 2;
+            } else {
+                let before = "ERR Syntax error in HELLO option '";
+                return Err(Fault::quoting(before, args.at(index), "'"));
+            }
+        }
+        Ok(greeting)
+    }
+}
+
+fn protocol(text: &[u8]) -> Result<Proto, Fault> {
+    match parse_i64(text) {
+        Some(2) => Ok(Proto::Resp2),
+        Some(3) => Ok(Proto::Resp3),
+        Some(_) => Err(Fault::Text("NOPROTO unsupported protocol version")),
+        None => Err(Fault::Text("ERR Protocol version is not an integer or out of range")),
+    }
+}
+
+/// `CLIENT ID | GETNAME | SETNAME name | SETINFO attribute value`
+pub fn client(talk: &mut Talk<'_>) -> Done {
+    const SUBCOMMANDS: &[Subcommand] = &[
+        ("client|getname", 2, client_getname),
+        ("client|id", 2, client_id),
+        ("client|setinfo", 4, client_setinfo),
+        ("client|setname", 3, client_setname),
+    ];
+    dispatch(talk, "CLIENT", SUBCOMMANDS)
+}
+
+fn client_id(talk: &mut Talk<'_>) -> Done {
+    reply::integer(talk.out, talk.session.id as i64);
+    Ok(())
+}
+
+fn client_getname(talk: &mut Talk<'_>) -> Done {
+    match talk.session.name.as_slice() {
+        [] => reply::null(talk.out, talk.session.proto),
+        name => reply::bulk(talk.out, name),
+    }
+    Ok(())
+}
+
+fn client_setname(talk: &mut Talk<'_>) -> Done {
+    set_name(talk, talk.args.at(2))?;
+    reply::ok(talk.out);
+    Ok(())
+}
+
+/// The library's name and version are checked and forgotten: nothing shows them.
+fn client_setinfo(talk: &mut Talk<'_>) -> Done {
+    let (attribute, value) = (talk.args.at(2), talk.args.at(3));
+    let name = String::from_utf8_lossy(attribute);
+    if !talk.args.is(2, "lib-name") && !talk.args.is(2, "lib-ver") {
+        return Err(Fault::quoting("ERR Unrecognized option '", attribute, "'"));
+    }
+    if !printable(value) {
+        let after = " cannot contain spaces, newlines or special characters.";
+        return Err(Fault::quoting("ERR ", name.to_lowercase().as_bytes(), after));
+    }
+    reply::ok(talk.out);
+    Ok(())
+}
+
+fn set_name(talk: &mut Talk<'_>, name: &[u8]) -> Done {
+    if !printable(name) {
+        return Err(Fault::Text(
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ));
+    }
+    talk.session.name = name.to_vec();
+    Ok(())
+}
+
+fn printable(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b'!'..=b'~'))
+}

@@ -1,0 +1,136 @@
+//! Commands about the server: `COMMAND` and `CONFIG GET`, and how subcommands are found.
+//!
+//! `socket ─▶ parser ─▶ [route] ─▶ batch ─▶ store ─▶ reply ─▶ socket`
+#![forbid(unsafe_code)]
+
+use super::call::{Done, Fault, Talk};
+use super::info::Facts;
+use super::table::{COMMANDS, Command, arity_fits};
+use crate::glob;
+use crate::resp::parser::{BULK_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::resp::{Proto, reply};
+
+/// A subcommand: its full name, its arity with both names counted, and what it does.
+pub type Subcommand = (&'static str, i32, fn(&mut Talk<'_>) -> Done);
+
+/// Runs the subcommand of `parent`, given in capitals, that the request names.
+pub fn dispatch(talk: &mut Talk<'_>, parent: &str, subcommands: &[Subcommand]) -> Done {
+    let wanted = talk.args.at(1);
+    let named = |full: &str| {
+        let name = full.as_bytes().get(parent.len() + 1..).unwrap_or_default();
+        name.eq_ignore_ascii_case(wanted)
+    };
+    match subcommands.iter().find(|(full, ..)| named(full)) {
+        None => Err(Fault::unknown_subcommand(parent, wanted)),
+        Some((full, arity, _)) if !arity_fits(*arity, talk.args.len()) => Err(Fault::Arity(full)),
+        Some((.., run)) => run(talk),
+    }
+}
+
+/// `CONFIG GET pattern ...`
+pub fn config(talk: &mut Talk<'_>) -> Done {
+    dispatch(talk, "CONFIG", &[("config|get", -3, config_get)])
+}
+
+fn config_get(talk: &mut Talk<'_>) -> Done {
+    let settings = settings(&(talk.facts)());
+    let wanted = |name: &str| {
+        let matches = |pattern: &[u8]| {
+            glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes())
+        };
+        talk.args.from(2).any(matches)
+    };
+    let found: Vec<_> = settings.iter().filter(|(name, _)| wanted(name)).collect();
+    reply::map(talk.out, talk.session.proto, found.len());
+    for (name, value) in found {
+        reply::bulk(talk.out, name.as_bytes());
+        reply::bulk(talk.out, value.as_bytes());
+    }
+    Ok(())
+}
+
+/// The settings clients ask for, most of which cannot be otherwise here.
+fn settings(facts: &Facts) -> [(&'static str, String); 9] {
+    let fixed = |text: &str| text.to_owned();
+    [
+        ("appendonly", fixed("no")),
+        ("client-query-buffer-limit", REQUEST_BYTES_MAX.to_string()),
+        ("databases", fixed("1")),
+        ("maxmemory", fixed("0")),
+        ("maxmemory-policy", fixed("noeviction")),
+        ("port", facts.tcp_port.to_string()),
+        ("proto-max-bulk-len", BULK_BYTES_MAX.to_string()),
+        ("save", fixed("")),
+        ("timeout", fixed("0")),
+    ]
+}
+
+/// `COMMAND [COUNT | DOCS [name ...] | INFO [name ...] | LIST]`
+pub fn command(talk: &mut Talk<'_>) -> Done {
+    const SUBCOMMANDS: &[Subcommand] = &[
+        ("command|count", 2, command_count),
+        ("command|docs", -2, command_docs),
+        ("command|info", -2, command_info),
+        ("command|list", 2, command_list),
+    ];
+    if talk.args.len() == 1 {
+        return command_info(talk);
+    }
+    dispatch(talk, "COMMAND", SUBCOMMANDS)
+}
+
+fn command_count(talk: &mut Talk<'_>) -> Done {
+    reply::count(talk.out, COMMANDS.len());
+    Ok(())
+}
+
+fn command_list(talk: &mut Talk<'_>) -> Done {
+    reply::array(talk.out, COMMANDS.len());
+    COMMANDS.iter().for_each(|command| reply::bulk(talk.out, command.name.as_bytes()));
+    Ok(())
+}
+
+fn command_info(talk: &mut Talk<'_>) -> Done {
+    let proto = talk.session.proto;
+    if talk.args.len() <= 2 {
+        reply::array(talk.out, COMMANDS.len());
+        COMMANDS.iter().for_each(|command| write_info(talk.out, proto, command));
+        return Ok(());
+    }
+    reply::array(talk.out, talk.args.len() - 2);
+    for name in talk.args.from(2) {
+        match Command::named(name) {
+            Some(command) => write_info(talk.out, proto, command),
+            None => reply::null(talk.out, proto),
+        }
+    }
+    Ok(())
+}
+
+/// Ten fields; the last four, categories, tips, key patterns and subcommands, stay empty.
+fn write_info(out: &mut Vec<u8>, proto: Proto, command: &Command) {
+    reply::array(out, 10);
+    reply::bulk(out, command.name.as_bytes());
+    reply::integer(out, i64::from(command.arity));
+    let flags = command.flags.split_ascii_whitespace();
+    reply::set(out, proto, flags.clone().count());
+    flags.for_each(|flag| reply::simple(out, flag));
+    let (first, last, step) = command.key_positions();
+    [first, last, step].into_iter().for_each(|number| reply::integer(out, number));
+    (0..4).for_each(|_| reply::set(out, proto, 0));
+}
+
+fn command_docs(talk: &mut Talk<'_>) -> Done {
+    let named: Vec<&Command> = match talk.args.len() {
+        2 => COMMANDS.iter().collect(),
+        _ => talk.args.from(2).filter_map(Command::named).collect(),
+    };
+    reply::map(talk.out, talk.session.proto, named.len());
+    for command in named {
+        reply::bulk(talk.out, command.name.as_bytes());
+        reply::map(talk.out, talk.session.proto, 1);
+        reply::bulk(talk.out, b"group");
+        reply::bulk(talk.out, command.group.as_bytes());
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The parser against whole requests, requests in pieces, and every way to break the protocol.
+use super::*;
+
+/// What one call gave, owned.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Request(Vec<Vec<u8>>, usize),
+    Nothing(usize),
+    Incomplete,
+    Broken(ProtocolError),
+}
+
+fn see(parser: &mut Parser, buffer: &[u8]) -> Seen {
+    match parser.parse(buffer) {
+        Ok(Parsed::Request { args, used }) => {
+            Seen::Request(args.from(0).map(<[u8]>::to_vec).collect(), used)
+        }
+        Ok(Parsed::Nothing { used }) => Seen::Nothing(used),
+        Ok(Parsed::Incomplete) => Seen::Incomplete,
+        Err(error) => Seen::Broken(error),
+    }
+}
+
+fn request(words: &[&str], used: usize) -> Seen {
+    Seen::Request(words.iter().map(|word| word.as_bytes().to_vec()).collect(), used)
+}
+
+#[test]
+fn whole_requests() {
+    let mut parser = Parser::new();
+    let pipeline = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\nping\r\n\r\n*0\r\n*-1\r\n*1\r\n$0\r\n\r\n";
+    let mut rest = &pipeline[..];
+    let mut take = |expected: Seen, used: usize| {
+        assert_eq!(see(&mut parser, rest), expected);
+        rest = &rest[used..];
+    };
+    take(request(&["GET", "a"], 20), 20);
+    take(request(&["ping"], 6), 6);
+    take(Seen::Nothing(2), 2);
+    take(Seen::Nothing(4), 4);
+    take(Seen::Nothing(5), 5);
+    take(request(&[""], 10), 10);
+    take(Seen::Incomplete, 0);
+}
+
+#[test]
+fn a_request_in_pieces_of_any_size_is_the_same_request() {
+    let bytes = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$12\r\nhello\r\nworld\r\n";
+    let whole = request(&["SET", "key", "hello\r\nworld"], bytes.len());
+    for first in 0..bytes.len() {
+        for second in first..bytes.len() {
+            let mut parser = Parser::new();
+            assert_eq!(see(&mut parser, &bytes[..first]), Seen::Incomplete);
+            assert_eq!(see(&mut parser, &bytes[..second]), Seen::Incomplete);
+            assert_eq!(see(&mut parser, bytes), whole);
+        }
+    }
+}
+
+#[test]
+fn an_inline_request_in_pieces_is_the_same_request() {
+    let bytes = b"set a \"b c\"\r\n";
+    for cut in 0..bytes.len() {
+        let mut parser = Parser::new();
+        assert_eq!(see(&mut parser, &bytes[..cut]), Seen::Incomplete);
+        assert_eq!(see(&mut parser, bytes), request(&["set", "a", "b c"], 13));
+    }
+}
+
+#[test]
+fn the_protocol_s_errors() {
+    use ProtocolError::*;
+    let long = "1".repeat(LINE_BYTES_MAX + 1);
+    let cases = [
+        ("*abc\r\n".to_owned(), ArgsCount),
+        ("*1000000\r\n".to_owned(), ArgsCount),
+        ("*1048577\r\n".to_owned(), ArgsCount),
+        ("*99999999999999999999\r\n".to_owned(), ArgsCount),
+        ("*01\r\n".to_owned(), ArgsCount),
+        ("*\r\n".to_owned(), ArgsCount),
+        ("*1\r\n$-1\r\n".to_owned(), BulkLength),
+        ("*1\r\n$536870913\r\n".to_owned(), BulkLength),
+        ("*1\r\n$9999999999\r\n".to_owned(), BulkLength),
+        ("*1\r\n$x\r\n".to_owned(), BulkLength),
+        ("*1\r\n:1\r\n".to_owned(), ExpectedBulk(b':')),
+        (format!("*{long}"), ArgsLine),
+        (format!("*1\r\n${long}"), BulkLine),
+        (long, InlineLine),
+        ("get 'a\r\n".to_owned(), Quotes),
+    ];
+    for (bytes, error) in cases {
+        let seen = see(&mut Parser::new(), bytes.as_bytes());
+        assert_eq!(seen, Seen::Broken(error), "{}", &bytes[..bytes.len().min(40)]);
+    }
+}
+
+#[test]
+fn errors_in_the_words_of_redis() {
+    let mut out = Vec::new();
+    ProtocolError::ExpectedBulk(b':').write(&mut out);
+    ProtocolError::BulkLength.write(&mut out);
+    let expected = "-ERR Protocol error: expected '$', got ':'\r\n\
+                    -ERR Protocol error: invalid bulk length\r\n";
+    assert_eq!(out, expected.as_bytes());
+}
+
+#[test]
+fn what_is_announced_is_not_reserved() {
+    let mut parser = Parser::new();
+    assert_eq!(see(&mut parser, b"*999999\r\n$536870912\r\n"), Seen::Incomplete);
+    assert!(parser.spans.capacity() <= SPANS_KEPT);
+    assert_eq!(parser.bytes_missing(21), 536_870_914);
+}
+
+#[test]
+fn a_request_larger_than_all_is_refused_before_it_arrives() {
+    let mut parser = Parser::new();
+    parser.args_left = 1;
+    parser.position = REQUEST_BYTES_MAX - 10;
+    parser.bulk = None;
+    // The head of the argument lies far behind; only its length line matters.
+    let mut buffer = vec![0; parser.position];
+    buffer.extend_from_slice(b"$100\r\n");
+    assert_eq!(see(&mut parser, &buffer), Seen::Broken(ProtocolError::RequestBytes));
+}

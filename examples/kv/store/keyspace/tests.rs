@@ -1,0 +1,124 @@
+//! The store against its promises: the walk misses nothing, expiry leaves nothing.
+use super::*;
+use std::collections::HashSet;
+
+fn put(store: &mut Store, key: &str) -> Place {
+    let found = store.locate(key.as_bytes(), 0);
+    store.put_string(found, key.as_bytes(), b"value")
+}
+
+fn remove(store: &mut Store, key: &str) {
+    if let Ok(place) = store.locate(key.as_bytes(), 0) {
+        store.remove(place);
+    }
+}
+
+/// Walks the whole store, `count` entries at a time, doing something between the steps.
+fn walk(store: &mut Store, count: usize, mut between: impl FnMut(&mut Store)) -> HashSet<String> {
+    let mut seen = HashSet::new();
+    let mut cursor = Some(Cursor::default());
+    while let Some(at) = cursor {
+        cursor = store.walk(at, count, 0, |key, _| {
+            seen.insert(String::from_utf8(key.to_vec()).unwrap());
+        });
+        between(store);
+    }
+    seen
+}
+
+#[test]
+fn a_walk_sees_every_key_once_when_nothing_changes() {
+    for keys in [0, 1, 10, 5000] {
+        let mut store = Store::new(0, 1);
+        (0..keys).for_each(|number| drop(put(&mut store, &number.to_string())));
+        let mut calls = 0;
+        let mut shown = 0;
+        let mut cursor = Some(Cursor::default());
+        while let Some(at) = cursor {
+            cursor = store.walk(at, 10, 0, |_, _| shown += 1);
+            calls += 1;
+        }
+        assert_eq!(shown, keys);
+        assert!(calls <= keys / 10 + 1);
+    }
+}
+
+#[test]
+fn a_walk_misses_no_key_that_stays_while_others_come_and_go() {
+    for count in [1, 3, 10, 100] {
+        let mut store = Store::new(0, 1);
+        (0..3000).for_each(|number| drop(put(&mut store, &format!("stays:{number}"))));
+        (0..3000).for_each(|number| drop(put(&mut store, &format!("goes:{number}"))));
+        let (mut removed, mut added) = (0, 0);
+        let seen = walk(&mut store, count, |store| {
+            for _ in 0..2 {
+                remove(store, &format!("goes:{removed}"));
+                removed += 1;
+            }
+            if added < 2000 {
+                put(store, &format!("comes:{added}"));
+                added += 1;
+            }
+        });
+        assert!((0..3000).all(|number| seen.contains(&format!("stays:{number}"))));
+    }
+}
+
+#[test]
+fn a_cursor_of_a_larger_past_is_harmless() {
+    let mut store = Store::new(0, 1);
+    put(&mut store, "a");
+    let far = Cursor { part: 255, position: u32::MAX };
+    assert_eq!(store.walk(far, 10, 0, |_, _| {}), None);
+}
+
+#[test]
+fn a_key_past_its_deadline_is_gone_for_whoever_asks() {
+    let mut store = Store::new(0, 1);
+    let place = put(&mut store, "a");
+    store.set_deadline(place, 100);
+    let place = store.locate(b"a", 99).unwrap();
+    assert_eq!(store.deadline_ms(place), Some(100));
+    assert!(store.walk(Cursor::default(), 10, 100, |_, _| panic!("shown")).is_none());
+    assert!(store.locate(b"a", 100).is_err());
+    assert_eq!((store.len(), store.deadlines(), store.expired), (0, 0, 1));
+}
+
+#[test]
+fn active_expiry_removes_what_is_due_a_bounded_number_at_a_time() {
+    let mut store = Store::new(0, 1);
+    for number in 0..1000_u64 {
+        let place = put(&mut store, &number.to_string());
+        store.set_deadline(place, number);
+        // Renewed deadlines leave nothing behind.
+        store.set_deadline(place, number + 1);
+    }
+    put(&mut store, "for ever");
+    assert_eq!(store.deadlines(), 1000);
+    assert_eq!(store.expire_due(500, 300), 300);
+    assert_eq!(store.expire_due(500, 300), 200);
+    assert_eq!(store.expire_due(500, 300), 0);
+    assert_eq!((store.len(), store.deadlines()), (501, 500));
+    assert_eq!(store.expire_due(u64::MAX - 1, usize::MAX), 500);
+    assert_eq!((store.len(), store.deadlines()), (1, 0));
+}
+
+#[test]
+fn a_persisted_key_stays() {
+    let mut store = Store::new(0, 1);
+    let place = put(&mut store, "a");
+    assert!(!store.clear_deadline(place));
+    store.set_deadline(place, 5);
+    assert!(store.clear_deadline(place));
+    assert_eq!(store.expire_due(10, 10), 0);
+    assert!(store.locate(b"a", 10).is_ok());
+}
+
+#[test]
+fn a_short_string_does_not_keep_a_long_one_s_memory() {
+    let mut store = Store::new(0, 1);
+    let absent = store.locate(b"a", 0);
+    let place = store.put_string(absent, b"a", &[7; 100_000]);
+    store.put_string(Ok(place), b"a", b"short");
+    assert!(store.value(place).string().unwrap().capacity() < 1000);
+}

@@ -1,0 +1,21 @@
+//! One shard's keys: values, deadlines, and the walk over all of them.
+//!
+//! `socket ─▶ parser ─▶ route ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
+//!
+//! * [`keyspace`]: the [`Store`] itself: keys to values, expiry lazy and active, `SCAN`'s walk
+//! * [`dict`]: a hash table whose entries lie in a dense row
+//! * [`deadlines`]: which entry expires next
+//! * [`value`]: strings, lists, hashes and sets
+//! * [`set`]: a set of integers or of any bytes
+//! * [`hashing`]: the seeded hashes of keys, one for the table, one for the shard
+#![forbid(unsafe_code)]
+
+pub mod deadlines;
+pub mod dict;
+pub mod hashing;
+pub mod keyspace;
+pub mod set;
+pub mod value;
+
+pub use keyspace::{Absent, Cursor, Place, Store};
+pub use value::{Value, WrongType};

@@ -1,0 +1,93 @@
+//! A whole server without sockets, for tests: any number of shards, one connection.
+//!
+//! `socket ─▶ [parser ─▶ route ─▶ batch ─▶ store ─▶ reply] ─▶ socket`
+#![forbid(unsafe_code)]
+
+use crate::batch::Batch;
+use crate::command::Facts;
+use crate::resp::{Parsed, Parser};
+use crate::round::{Context, Round};
+use crate::session::Session;
+use crate::store::Store;
+
+/// The time a server starts at, in milliseconds.
+pub const START_MS: u64 = 1_000_000;
+
+/// Shards and one connection to the last of them.
+pub struct Server {
+    /// Every shard's keys.
+    pub stores: Vec<Store>,
+    /// The connection.
+    pub session: Session,
+    /// The time, in milliseconds.
+    pub now_ms: u64,
+    /// Bytes of replies after which a batch stops.
+    pub reply_bytes_max: usize,
+    /// How often a batch crossed to another shard.
+    pub crossings: usize,
+    parser: Parser,
+    round: Round,
+}
+
+impl Server {
+    /// A server of `shards`.
+    pub fn new(shards: usize) -> Self {
+        Self {
+            stores: (0..shards).map(|shard| Store::new(shard, shards)).collect(),
+            session: Session::new(7),
+            now_ms: START_MS,
+            reply_bytes_max: usize::MAX,
+            crossings: 0,
+            parser: Parser::new(),
+            round: Round::new(shards - 1, shards),
+        }
+    }
+
+    /// Sends `bytes`, which are whole requests, and gives all replies.
+    pub fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let (mut from, mut out) = (0, Vec::new());
+        while !self.session.closing && from < bytes.len() {
+            match self.parser.parse(&bytes[from..]) {
+                Ok(Parsed::Request { args, used }) => {
+                    from += used;
+                    let (now_ms, home) = (self.now_ms, self.stores.len() - 1);
+                    let (session, store) = (&mut self.session, &mut self.stores[home]);
+                    let facts = &Facts::default;
+                    let mut context = Context { session, store, now_ms, facts, out: &mut out };
+                    self.round.request(&mut context, &args);
+                }
+                Ok(Parsed::Nothing { used }) => from += used,
+                Ok(Parsed::Incomplete) => panic!("not whole: {:?}", bytes.escape_ascii()),
+                Err(error) => {
+                    error.write(self.round.sink(&mut out));
+                    self.session.closing = true;
+                }
+            }
+        }
+        self.settle(&mut out);
+        out
+    }
+
+    /// Sends one line and gives the reply as text.
+    pub fn ask(&mut self, line: &str) -> String {
+        let reply = self.send(format!("{line}\r\n").as_bytes());
+        String::from_utf8(reply).unwrap()
+    }
+
+    fn settle(&mut self, out: &mut Vec<u8>) {
+        while self.round.is_waiting() {
+            for shard in 0..self.stores.len() {
+                let Some(batch) = self.round.take_batch(shard) else { continue };
+                let batch = self.cross(shard, batch);
+                self.round.put_batch(shard, batch);
+            }
+            self.round.drain(&Facts::default, out);
+        }
+    }
+
+    fn cross(&mut self, shard: usize, mut batch: Batch) -> Batch {
+        self.crossings += 1;
+        batch.run(&mut self.stores[shard], self.now_ms, self.reply_bytes_max);
+        batch
+    }
+}

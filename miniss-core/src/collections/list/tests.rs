@@ -1,0 +1,149 @@
+//! `[wait list]` alone: order, leaving, and wakers that misbehave.
+
+use super::*;
+use crate::collections::test_waker::{Counter, acting, panicking};
+use core::pin::pin;
+use proptest::prelude::*;
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::vec::Vec;
+
+fn leaked<T: Copy>() -> &'static WaitList<T> {
+    Box::leak(Box::new(WaitList::new()))
+}
+
+fn queued<'l, T: Copy>(list: &'l WaitList<T>, payload: T) -> Pin<Box<Waiter<'l, T>>> {
+    let waiter = Box::pin(Waiter::new(list, payload));
+    waiter.as_ref().enqueue();
+    waiter
+}
+
+#[test]
+fn first_come_first_served() {
+    let list = WaitList::new();
+    let waiters: Vec<_> = (0..4).map(|i| queued(&list, i)).collect();
+    assert_eq!(list.front(), Some(0));
+    assert_eq!(list.wake_while(|i| (i < 2).then_some(i + 10)), 2);
+    let payloads: Vec<_> = waiters.iter().map(|w| w.payload()).collect();
+    assert_eq!(payloads, [10, 11, 2, 3]);
+}
+
+#[test]
+fn leaving_from_front_middle_and_back_keeps_the_rest_in_order() {
+    for gone in 0..3 {
+        let list = WaitList::new();
+        let mut waiters: Vec<_> = (0..3).map(|i| queued(&list, i)).collect();
+        drop(waiters.remove(gone));
+        let mut seen = Vec::new();
+        list.wake_while(|i| {
+            seen.push(i);
+            Some(i)
+        });
+        let expected: Vec<_> = (0..3).filter(|&i| i != gone).collect();
+        assert_eq!(seen, expected);
+        assert!(list.is_empty() && list.front().is_none());
+    }
+}
+
+#[test]
+fn the_waker_of_the_last_poll_is_the_one_woken() {
+    let list = WaitList::new();
+    let waiter = queued(&list, ());
+    let (old, old_waker) = Counter::new();
+    let (new, new_waker) = Counter::new();
+    waiter.register(&old_waker);
+    waiter.register(&new_waker);
+    list.wake_first(());
+    assert_eq!((old.wakes(), new.wakes()), (0, 1));
+}
+
+#[test]
+fn a_waiter_that_was_served_may_queue_again() {
+    let list = WaitList::new();
+    let waiter = queued(&list, 1);
+    assert!(list.wake_first(2));
+    waiter.as_ref().enqueue();
+    assert_eq!((list.len(), list.front()), (1, Some(2)));
+}
+
+#[test]
+fn a_wake_may_drop_its_neighbours_and_join_again() {
+    let list = leaked();
+    let first = pin!(Waiter::new(list, 'a'));
+    first.as_ref().enqueue();
+    let second = queued(list, 'b');
+    let third = queued(list, 'c');
+    first.register(&acting(move || {
+        drop(second);
+        core::mem::forget(queued(list, 'd'));
+    }));
+    let mut seen = Vec::new();
+    list.wake_while(|name| {
+        seen.push(name);
+        Some(name)
+    });
+    assert_eq!(seen, ['a', 'c', 'd']);
+    assert!(!third.is_queued());
+}
+
+#[test]
+fn decide_may_empty_the_list_under_its_own_feet() {
+    let list = WaitList::new();
+    let mut waiter = Some(queued(&list, 1));
+    let woken = list.wake_while(|i| {
+        waiter = None;
+        Some(i)
+    });
+    assert_eq!((woken, list.len()), (0, 0));
+}
+
+#[test]
+fn a_waker_that_panics_does_not_strand_those_behind_it() {
+    let list = WaitList::new();
+    let (first, second) = (queued(&list, 0), queued(&list, 0));
+    first.register(&panicking());
+    let (counter, waker) = Counter::new();
+    second.register(&waker);
+    let outcome = catch_unwind(AssertUnwindSafe(|| list.wake_while(|_| Some(1))));
+    assert!(outcome.is_err());
+    assert_eq!((counter.wakes(), second.payload(), list.len()), (1, 1, 0));
+}
+
+#[test]
+fn a_leaked_waiter_outlives_a_move_of_its_list() {
+    let list = WaitList::new();
+    core::mem::forget(queued(&list, 5));
+    let moved = Box::new(list);
+    assert_eq!(moved.front(), Some(5));
+    assert!(moved.wake_first(6) && moved.is_empty());
+}
+
+proptest! {
+    /// Any sequence of joins, leaves and wakes agrees with a `VecDeque` of names.
+    #[test]
+    fn behaves_like_a_plain_queue(steps in prop::collection::vec((0..3u8, 0..8usize), 0..64)) {
+        let list = WaitList::new();
+        let waiters: Vec<_> = (0..8).map(|i| Box::pin(Waiter::new(&list, i))).collect();
+        let mut model = VecDeque::new();
+        for (step, i) in steps {
+            match step {
+                0 => {
+                    waiters[i].as_ref().enqueue();
+                    if !model.contains(&i) { model.push_back(i); }
+                }
+                1 => {
+                    prop_assert_eq!(waiters[i].leave(), model.contains(&i));
+                    model.retain(|&name| name != i);
+                }
+                _ => {
+                    let first = model.pop_front();
+                    prop_assert_eq!(list.front(), first);
+                    prop_assert_eq!(list.wake_first(first.unwrap_or(0)), first.is_some());
+                }
+            }
+            prop_assert_eq!(list.len(), model.len());
+            prop_assert_eq!(list.front(), model.front().copied());
+        }
+    }
+}

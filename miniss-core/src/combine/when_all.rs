@@ -1,0 +1,214 @@
+//! Many futures at once: all outcomes, when the last is there.
+//!
+//! `[when_all] ─▶ user futures ─▶ task`
+//!
+//! The futures share one task and its waker, so a wake polls every one that is not done. That is
+//! the cheapest way for a handful. For hundreds that finish one by one, spawn a task for each.
+//!
+//! # Invariants
+//!
+//! - **Seats stay put.** A tuple or an array of seats lies in the pinned [`WhenAll`], a `Vec` of
+//!   them in a pinned box; seats are polled there and never moved. `WhenAll` has no `Drop` and is
+//!   `Unpin` only where all its seats are.
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec::Vec};
+use core::array;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use super::maybe_done::MaybeDone;
+
+/// Runs all `futures` at once and gives all their outputs, in the order of the input.
+///
+/// `futures` is a tuple of two to eight, an array or, with `alloc`, a `Vec`. It never fails by
+/// itself: outputs are handed out as they are, errors among them, and one that fails stops none of
+/// the others.
+///
+/// # Panics
+///
+/// When polled after it was ready.
+///
+/// # Cancellation
+///
+/// Dropping it drops all futures that are not done, and the outputs of those that are.
+///
+/// ```
+/// # use core::{pin::pin, task::{Context, Poll, Waker}};
+/// use core::future::ready;
+/// use miniss_core::combine::when_all;
+///
+/// let both = when_all((ready(Ok::<_, ()>(1)), ready(Err::<(), _>("no file"))));
+/// # let mut cx = Context::from_waker(Waker::noop());
+/// assert_eq!(pin!(both).poll(&mut cx), Poll::Ready((Ok(1), Err("no file"))));
+/// ```
+pub fn when_all<F: Outcomes>(futures: F) -> WhenAll<F> {
+    WhenAll { seats: futures.seat() }
+}
+
+/// The future of [`when_all`].
+///
+/// # Cancellation
+///
+/// As for [`when_all`].
+///
+/// ```
+/// # use core::future::{Ready, ready};
+/// use miniss_core::combine::{WhenAll, when_all};
+/// let pair: WhenAll<[Ready<u32>; 2]> = when_all([ready(1), ready(2)]);
+/// ```
+#[must_use = "futures do nothing unless polled"]
+pub struct WhenAll<F: Outcomes> {
+    seats: F::Seats,
+}
+
+impl<F: Outcomes> Future for WhenAll<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: "Seats stay put": `seats` is structurally pinned.
+        let mut seats = unsafe { self.map_unchecked_mut(|when_all| &mut when_all.seats) };
+        if F::poll_seats(seats.as_mut(), cx) { Poll::Ready(F::take(seats)) } else { Poll::Pending }
+    }
+}
+
+/// A collection of futures that [`when_all`] can run.
+///
+/// It is implemented for tuples of two to eight futures, for arrays and, with `alloc`, for `Vec`.
+/// The methods are for this module only.
+///
+/// ```
+/// use miniss_core::combine::{Outcomes, when_all};
+///
+/// async fn timed<F: Outcomes>(futures: F) -> F::Output {
+///     when_all(futures).await
+/// }
+/// ```
+pub trait Outcomes: sealed::Sealed {
+    /// The outputs, in the order of the input.
+    type Output;
+    #[doc(hidden)]
+    type Seats;
+
+    #[doc(hidden)]
+    fn seat(self) -> Self::Seats;
+    /// Polls every future that is not done, and answers whether all are.
+    #[doc(hidden)]
+    fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool;
+    #[doc(hidden)]
+    fn take(seats: Pin<&mut Self::Seats>) -> Self::Output;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// The seats of a pinned slice, each of them pinned.
+fn each<F: Future>(
+    seats: Pin<&mut [MaybeDone<F>]>,
+) -> impl Iterator<Item = Pin<&mut MaybeDone<F>>> {
+    // SAFETY: "Seats stay put": the slice is only walked, nothing is moved.
+    let seats = unsafe { seats.get_unchecked_mut() };
+    // SAFETY: "Seats stay put": an element of a pinned slice is pinned.
+    seats.iter_mut().map(|seat| unsafe { Pin::new_unchecked(seat) })
+}
+
+fn poll_each<F: Future>(seats: Pin<&mut [MaybeDone<F>]>, cx: &mut Context<'_>) -> bool {
+    let mut done = true;
+    for seat in each(seats) {
+        done &= seat.poll_done(cx);
+    }
+    done
+}
+
+fn as_slice<F: Future, const N: usize>(
+    seats: Pin<&mut [MaybeDone<F>; N]>,
+) -> Pin<&mut [MaybeDone<F>]> {
+    // SAFETY: "Seats stay put": an array and the slice of it are the same place.
+    unsafe { seats.map_unchecked_mut(|seats| seats.as_mut_slice()) }
+}
+
+impl<F: Future, const N: usize> sealed::Sealed for [F; N] {}
+
+impl<F: Future, const N: usize> Outcomes for [F; N] {
+    type Output = [F::Output; N];
+    type Seats = [MaybeDone<F>; N];
+
+    fn seat(self) -> Self::Seats {
+        self.map(MaybeDone::Running)
+    }
+
+    fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
+        poll_each(as_slice(seats), cx)
+    }
+
+    fn take(seats: Pin<&mut Self::Seats>) -> Self::Output {
+        let mut seats = each(as_slice(seats));
+        array::from_fn(|_| seats.next().expect("as many seats as outputs").take())
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<F: Future> sealed::Sealed for Vec<F> {}
+
+#[cfg(feature = "alloc")]
+impl<F: Future> Outcomes for Vec<F> {
+    type Output = Vec<F::Output>;
+    type Seats = Pin<Box<[MaybeDone<F>]>>;
+
+    fn seat(self) -> Self::Seats {
+        Box::into_pin(self.into_iter().map(MaybeDone::Running).collect())
+    }
+
+    fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
+        poll_each(seats.as_deref_mut(), cx)
+    }
+
+    fn take(seats: Pin<&mut Self::Seats>) -> Self::Output {
+        each(seats.as_deref_mut()).map(MaybeDone::take).collect()
+    }
+}
+
+macro_rules! tuple {
+    ($($future:ident . $index:tt),+) => {
+        impl<$($future: Future),+> sealed::Sealed for ($($future,)+) {}
+
+        impl<$($future: Future),+> Outcomes for ($($future,)+) {
+            type Output = ($($future::Output,)+);
+            type Seats = ($(MaybeDone<$future>,)+);
+
+            fn seat(self) -> Self::Seats {
+                ($(MaybeDone::Running(self.$index),)+)
+            }
+
+            fn poll_seats(mut seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
+                let mut done = true;
+                $(
+                    // SAFETY: "Seats stay put": a field of a pinned tuple is pinned.
+                    let seat = unsafe { seats.as_mut().map_unchecked_mut(|all| &mut all.$index) };
+                    done &= seat.poll_done(cx);
+                )+
+                done
+            }
+
+            fn take(mut seats: Pin<&mut Self::Seats>) -> Self::Output {
+                ($(
+                    // SAFETY: "Seats stay put": a field of a pinned tuple is pinned.
+                    unsafe { seats.as_mut().map_unchecked_mut(|all| &mut all.$index) }.take(),
+                )+)
+            }
+        }
+    };
+}
+
+tuple!(A.0, B.1);
+tuple!(A.0, B.1, C.2);
+tuple!(A.0, B.1, C.2, D.3);
+tuple!(A.0, B.1, C.2, D.3, E.4);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7);
+
+#[cfg(all(test, not(loom)))]
+mod tests;

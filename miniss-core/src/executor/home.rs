@@ -1,0 +1,85 @@
+//! The home half of an anchor: everything that one core alone touches.
+//!
+//! `waker ─▶ [home] ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! All of it is plain cells: *Home only* (see [`crate::task`]) is upheld by whoever hands out a
+//! reference to it. No method keeps a cell borrowed while foreign code runs, so everything here may be
+//! re-entered from a poll, a destructor or a wake.
+
+use core::cell::Cell;
+use core::ptr::NonNull;
+
+use super::anchor::Base;
+use super::stats::Counters;
+use crate::run_queue::fifo::Fifo;
+use crate::task::header::Header;
+use crate::task::slots::Slots;
+use crate::task::state::Wake;
+use crate::timer::Wheel;
+
+/// Run queue, slots, timers and counters of one core.
+pub(crate) struct Home {
+    /// Tasks to be polled.
+    pub(crate) queue: Fifo,
+    /// Tasks that woke themselves while they ran: they go behind the reactor's next turn.
+    pub(crate) behind: Fifo,
+    pub(crate) slots: Slots,
+    pub(crate) wheel: Wheel,
+    pub(crate) counters: Counters,
+    /// The executor is ending: nothing new is spawned.
+    pub(crate) closing: Cell<bool>,
+}
+
+impl Home {
+    crate::prim::const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self {
+                queue: Fifo::new(),
+                behind: Fifo::new(),
+                slots: Slots::new(),
+                wheel: Wheel::new(),
+                counters: Counters::new(),
+                closing: Cell::new(true),
+            }
+        }
+    }
+
+    /// A new executor moves in.
+    pub(crate) fn open(&self, base: &Base, address: NonNull<Base>) {
+        self.slots.set_up_main(address);
+        self.slots.take_in(base.returned());
+        self.counters.reset();
+        self.closing.set(false);
+    }
+
+    /// Queues the task in `slot` unless it is queued or done. Reads and writes one cache line of the
+    /// task and one of ours; no atomic read-modify-write.
+    #[inline]
+    pub(crate) fn wake(&self, slot: NonNull<Header>) {
+        // SAFETY: *Headers are for ever*.
+        match unsafe { slot.as_ref() }.state.wake() {
+            Wake::Queue => self.queue.push(slot),
+            Wake::QueueBehind => self.behind.push(slot),
+            Wake::Nothing => return,
+        }
+        self.counters.wakes_local.add(1);
+    }
+
+    /// Queues whatever was woken from afar.
+    #[inline]
+    pub(crate) fn take_inbox(&self, base: &Base) {
+        base.inbox().drain(|slot| {
+            // SAFETY: *Headers are for ever*.
+            if unsafe { slot.as_ref() }.state.wake() != Wake::Nothing {
+                self.queue.push(slot);
+            }
+            self.counters.wakes_foreign.add(1);
+        });
+    }
+
+    /// Whether no task is ready.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.behind.is_empty()
+    }
+}

@@ -1,0 +1,24 @@
+//! The executor: the loop that polls what is ready and asks the reactor for more.
+//!
+//! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
+
+pub(crate) mod anchor;
+pub(crate) mod budget;
+pub(crate) mod home;
+pub(crate) mod local;
+#[cfg(all(test, loom))]
+mod loom;
+pub(crate) mod park;
+mod run;
+mod shutdown;
+pub(crate) mod stats;
+#[cfg(all(test, not(loom)))]
+mod tests;
+mod turn;
+
+pub use anchor::Anchor;
+pub use budget::Budget;
+pub use local::Local;
+pub use park::Idle;
+pub use stats::Stats;
+pub use turn::Executor;

@@ -1,0 +1,72 @@
+//! The park handshake: falling asleep without missing a wake.
+//!
+//! `task ─▶ run queue ─▶ executor ─▶ [park] ─▶ reactor`
+//!
+//! ```text
+//!  home                              a waker elsewhere
+//!  asleep = true                     push on the inbox
+//!  fence(SeqCst)                     fence(SeqCst)
+//!  inbox empty? ── yes ─▶ sleep      asleep? ── yes ─▶ asleep = false, ring
+//! ```
+//!
+//! Each side writes, passes a full fence and then reads what the other wrote; so not both can
+//! read the old value. Either home sees the push and stays awake, or the waker sees the sleep and rings.
+//! The reads and writes are relaxed: the two fences carry the argument alone.
+
+use super::anchor::Base;
+
+/// Permission to sleep, if it is still given at the last moment.
+///
+/// Handed to [`Reactor::park`](crate::Reactor::park).
+#[derive(Clone, Copy)]
+pub struct Idle<'a> {
+    base: &'a Base,
+}
+
+impl<'a> Idle<'a> {
+    pub(crate) fn new(base: &'a Base) -> Self {
+        Self { base }
+    }
+
+    /// Announces the sleep and looks once more: `true` if there is nothing to do, and then every
+    /// later wake rings the bell.
+    ///
+    /// Call it where a ring already ends the sleep that follows: with interrupts off before
+    /// `sti; hlt`, or any time before a blocking call that a written eventfd ends.
+    ///
+    /// ```
+    /// # use miniss_core::{Idle, time::Instant};
+    /// fn park(deadline: Option<Instant>, idle: Idle<'_>) {
+    ///     if idle.confirmed() {
+    ///         // block until the bell rings or the deadline passes
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn confirmed(&self) -> bool {
+        self.base.announce_sleep()
+    }
+
+    /// Whether something has come in from elsewhere. A plain load, for a port that spins for a
+    /// while before it sleeps.
+    ///
+    /// ```
+    /// # use miniss_core::Idle;
+    /// fn spin(idle: Idle<'_>) {
+    ///     while !idle.has_work() {
+    ///         core::hint::spin_loop();
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.base.inbox().is_empty()
+    }
+}
+
+impl core::fmt::Debug for Idle<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Idle").field("has_work", &self.has_work()).finish()
+    }
+}

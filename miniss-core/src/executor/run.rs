@@ -1,0 +1,100 @@
+//! One task's turn: poll it, and clear up if it ended.
+//!
+//! `run queue ─▶ [run] ─▶ task ─▶ user future`
+//!
+//! The core has no `catch_unwind`. It does not swallow a panic, but a panic in a poll or a
+//! destructor finds every structure in order: [`Unwinding`] ends the task on the way out.
+
+use core::mem::{self, ManuallyDrop};
+use core::ptr::NonNull;
+use core::task::{Poll, Waker};
+
+use super::home::Home;
+use crate::task::header::{Header, raw_waker};
+use crate::task::state::{Hold, Start};
+
+/// Does what is to be done with a task that was taken from the run queue.
+#[inline]
+pub(crate) fn run_task(home: &Home, slot: NonNull<Header>) {
+    // SAFETY: *Headers are for ever*.
+    let header = unsafe { slot.as_ref() };
+    match header.state.start_poll(header.abort_is_wanted()) {
+        Start::Poll => poll_task(home, slot, header),
+        Start::Abort => abort_task(home, slot, header),
+        Start::Release => home.slots.put(slot),
+        Start::Skip => {}
+    }
+}
+
+#[inline]
+fn poll_task(home: &Home, slot: NonNull<Header>, header: &Header) {
+    let vtable = header.vtable();
+    // SAFETY: a header and the vtable that goes with it. A waker owns nothing, so a borrowed one
+    // need not be dropped.
+    let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(slot, vtable.waker)) });
+    let unwinding = Unwinding { home, slot };
+    // SAFETY: *Stage follows state*: `start_poll` found the future, and `RUNNING` keeps others
+    // out.
+    let poll = unsafe { (vtable.poll)(slot, &waker) };
+    match poll {
+        Poll::Pending => {
+            mem::forget(unwinding);
+            header.state.end_poll();
+        }
+        Poll::Ready(()) => {
+            drop_unwanted_output(slot, header);
+            mem::forget(unwinding);
+            finish(home, slot, header);
+        }
+    }
+}
+
+/// Drops the future of a task that was aborted.
+#[cold]
+pub(crate) fn abort_task(home: &Home, slot: NonNull<Header>, header: &Header) {
+    let unwinding = Unwinding { home, slot };
+    // SAFETY: *Stage follows state*: the caller found the future, and nobody is inside it.
+    unsafe { (header.vtable().drop_future)(slot) };
+    mem::forget(unwinding);
+    finish(home, slot, header);
+}
+
+/// Nobody will ask for the output of a task without a handle.
+fn drop_unwanted_output(slot: NonNull<Header>, header: &Header) {
+    if !header.state.has_handle() && header.state.take_output() {
+        // SAFETY: *Stage follows state*: we have just taken the output.
+        unsafe { (header.vtable().drop_output)(slot) };
+    }
+}
+
+/// The future is gone: wake whoever awaits the outcome, or let the slot go.
+fn finish(home: &Home, slot: NonNull<Header>, header: &Header) {
+    match header.state.finish() {
+        Hold::Release => home.slots.put(slot),
+        Hold::Kept => {
+            // SAFETY: *Home only*.
+            if let Some(joiner) = unsafe { header.take_joiner() } {
+                joiner.wake();
+            }
+        }
+    }
+}
+
+/// Ends the task if its poll or destructor unwinds: it has neither future nor output then, and its
+/// handle reads `Cancelled`.
+struct Unwinding<'a> {
+    home: &'a Home,
+    slot: NonNull<Header>,
+}
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        // SAFETY: *Headers are for ever*.
+        let header = unsafe { self.slot.as_ref() };
+        if !header.state.is_done() {
+            // SAFETY: *Stage follows state*: the future is there, and its poll has been left.
+            unsafe { (header.vtable().drop_future)(self.slot) };
+        }
+        finish(self.home, self.slot, header);
+    }
+}

@@ -1,0 +1,147 @@
+//! Counters: what an executor has done, always on.
+//!
+//! `task ─▶ run queue ─▶ [executor] ─▶ reactor`
+
+use core::cell::Cell;
+use core::time::Duration;
+
+use crate::time::Instant;
+
+/// One counter. At home an increment is a load, an add and a store.
+#[derive(Debug)]
+pub(crate) struct Counter(Cell<u64>);
+
+impl Counter {
+    const fn new() -> Self {
+        Self(Cell::new(0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn add(&self, more: u64) {
+        self.0.set(self.0.get().wrapping_add(more));
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// The live counters.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    pub(crate) turns: Counter,
+    pub(crate) polls: Counter,
+    pub(crate) spawned: Counter,
+    pub(crate) wakes_local: Counter,
+    pub(crate) wakes_foreign: Counter,
+    pub(crate) parks: Counter,
+    pub(crate) events: Counter,
+    pub(crate) timers_fired: Counter,
+    pub(crate) busy_ns: Counter,
+    pub(crate) idle_ns: Counter,
+    /// When the last park ended.
+    busy_start: Cell<Option<Instant>>,
+}
+
+impl Counters {
+    pub(crate) const fn new() -> Self {
+        Self {
+            turns: Counter::new(),
+            polls: Counter::new(),
+            spawned: Counter::new(),
+            wakes_local: Counter::new(),
+            wakes_foreign: Counter::new(),
+            parks: Counter::new(),
+            events: Counter::new(),
+            timers_fired: Counter::new(),
+            busy_ns: Counter::new(),
+            idle_ns: Counter::new(),
+            busy_start: Cell::new(None),
+        }
+    }
+
+    pub(crate) fn reset(&self) {
+        for counter in [
+            &self.turns,
+            &self.polls,
+            &self.spawned,
+            &self.wakes_local,
+            &self.wakes_foreign,
+            &self.parks,
+            &self.events,
+            &self.timers_fired,
+            &self.busy_ns,
+            &self.idle_ns,
+        ] {
+            counter.0.set(0);
+        }
+        self.busy_start.set(None);
+    }
+
+    /// A busy stretch ends now, if its beginning is known.
+    pub(crate) fn busy_since(&self, now: Instant) {
+        if let Some(start) = self.busy_start.take() {
+            self.busy_ns.add((now - start).as_nanos() as u64);
+        }
+    }
+
+    /// An idle stretch ends, and a busy one begins.
+    pub(crate) fn idle_until(&self, start: Instant, now: Instant) {
+        self.idle_ns.add((now - start).as_nanos() as u64);
+        self.busy_start.set(Some(now));
+    }
+
+    pub(crate) fn snapshot(&self, tasks_live: usize, timers_armed: usize) -> Stats {
+        Stats {
+            turns: self.turns.value(),
+            polls: self.polls.value(),
+            spawned: self.spawned.value(),
+            wakes_local: self.wakes_local.value(),
+            wakes_foreign: self.wakes_foreign.value(),
+            parks: self.parks.value(),
+            events: self.events.value(),
+            timers_fired: self.timers_fired.value(),
+            busy: Duration::from_nanos(self.busy_ns.value()),
+            idle: Duration::from_nanos(self.idle_ns.value()),
+            tasks_live,
+            timers_armed,
+        }
+    }
+}
+
+/// What an executor has done since it began. Counts wrap after 2^64.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// let mut executor = executor();
+/// executor.block_on(async {});
+/// assert_eq!(executor.local().stats().polls, 1);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Times round the loop.
+    pub turns: u64,
+    /// Polls of tasks.
+    pub polls: u64,
+    /// Tasks spawned.
+    pub spawned: u64,
+    /// Wakes at home that queued a task.
+    pub wakes_local: u64,
+    /// Wakes that came through the inbox.
+    pub wakes_foreign: u64,
+    /// Times there was nothing to do and the reactor was asked to park.
+    pub parks: u64,
+    /// Events that the reactor settled without parking.
+    pub events: u64,
+    /// Timers that fired.
+    pub timers_fired: u64,
+    /// Time outside of parking, up to the last park.
+    pub busy: Duration,
+    /// Time inside of parking.
+    pub idle: Duration,
+    /// Tasks alive now, those that only a handle still holds included.
+    pub tasks_live: usize,
+    /// Timers armed now.
+    pub timers_armed: usize,
+}

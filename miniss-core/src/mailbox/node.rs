@@ -1,0 +1,297 @@
+//! A node: one call, there and back; and the chains that nodes travel in.
+//!
+//! `submit_to ─▶ [node] ─▶ lane ─▶ the other core runs it ─▶ lane ─▶ [node] ─▶ waker`
+//!
+//! Invariants: see [`super`].
+
+use alloc::alloc::{alloc, dealloc, handle_alloc_error};
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::mem::{self, ManuallyDrop, MaybeUninit};
+use core::ptr::{self, NonNull};
+use core::task::Waker;
+
+/// What the caller knows of its call. Belongs to the caller's corner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Not back yet.
+    Away,
+    /// Back, with an output.
+    Done,
+    /// Back without one: the other core has ended.
+    Gone,
+}
+
+/// What a node that travels has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cargo {
+    /// The closure, to be run.
+    Work,
+    /// The output.
+    Output,
+    /// Nothing: the closure was dropped, or its future was.
+    Nothing,
+}
+
+/// What is known of a call's types once they have been erased.
+pub(super) struct CallVtable {
+    /// Takes the work out of the node and runs it here, or starts it as a task.
+    /// The pointer is to the `Rc<Inner>` of the core that runs it.
+    pub(super) run: unsafe fn(Held, *const ()),
+    /// Drops the work in place.
+    pub(super) drop_work: unsafe fn(NonNull<Node>),
+    /// Moves the output to where the pointer says.
+    pub(super) read_output: unsafe fn(NonNull<Node>, *mut ()),
+    /// Drops the output in place.
+    pub(super) drop_output: unsafe fn(NonNull<Node>),
+    pub(super) layout: Layout,
+}
+
+/// The part of a node that does not depend on its types.
+#[repr(C)]
+pub(super) struct Node {
+    /// The next in a chain, outbox or free list.
+    pub(super) next: Cell<*mut Node>,
+    pub(super) vtable: Cell<&'static CallVtable>,
+    pub(super) cargo: Cell<Cargo>,
+    /// The caller's place in the mesh.
+    pub(super) from: u32,
+    pub(super) outcome: Cell<Outcome>,
+    pub(super) abandoned: Cell<bool>,
+    pub(super) waker: Cell<Option<Waker>>,
+}
+
+/// A node with its body: the work on the way there, the output on the way back.
+#[repr(C)]
+pub(super) struct Typed<W, T> {
+    pub(super) node: Node,
+    body: Body<W, T>,
+}
+
+#[repr(C)]
+union Body<W, T> {
+    work: ManuallyDrop<W>,
+    output: ManuallyDrop<T>,
+}
+
+impl<W, T> Typed<W, T> {
+    pub(super) const LAYOUT: Layout = Layout::new::<Self>();
+
+    /// Writes a call into fresh or recycled memory.
+    ///
+    /// # Safety
+    /// The memory has this type's layout and is the caller's alone.
+    pub(super) unsafe fn write(
+        memory: NonNull<u8>,
+        work: W,
+        from: u32,
+        vtable: &'static CallVtable,
+    ) -> Held {
+        let node = Node {
+            next: Cell::new(ptr::null_mut()),
+            vtable: Cell::new(vtable),
+            cargo: Cell::new(Cargo::Work),
+            from,
+            outcome: Cell::new(Outcome::Away),
+            abandoned: Cell::new(false),
+            waker: Cell::new(None),
+        };
+        let typed = Self { node, body: Body { work: ManuallyDrop::new(work) } };
+        // SAFETY: the caller's promise.
+        unsafe { memory.cast::<Self>().write(typed) };
+        Held(memory.cast())
+    }
+
+    /// # Safety
+    /// *One holder*: the caller, and the cargo is the work of this very type.
+    pub(super) unsafe fn take_work(held: &Held) -> W {
+        held.node().cargo.set(Cargo::Nothing);
+        let typed = held.0.cast::<Self>().as_ptr();
+        // SAFETY: the caller's promise; the cargo says that it is gone now.
+        unsafe { ManuallyDrop::take(&mut (*typed).body.work) }
+    }
+
+    /// # Safety
+    /// *One holder*: the caller, and there is no cargo.
+    pub(super) unsafe fn put_output(held: &Held, output: T) {
+        let typed = held.0.cast::<Self>().as_ptr();
+        // SAFETY: the caller's promise.
+        unsafe { (&raw mut (*typed).body.output).write(ManuallyDrop::new(output)) };
+        held.node().cargo.set(Cargo::Output);
+    }
+
+    /// # Safety
+    /// *One holder*: the caller, and the cargo is the work, which is not touched again.
+    pub(super) unsafe fn drop_work(node: NonNull<Node>) {
+        let typed = node.cast::<Self>().as_ptr();
+        // SAFETY: the caller's promise.
+        unsafe { ManuallyDrop::drop(&mut (*typed).body.work) };
+    }
+
+    /// # Safety
+    /// *One holder*: the caller, and the cargo is the output, which is not touched again; `to` is
+    /// valid for a write of a `T`.
+    pub(super) unsafe fn read_output(node: NonNull<Node>, to: *mut ()) {
+        let typed = node.cast::<Self>().as_ptr();
+        // SAFETY: the caller's promise.
+        let output = unsafe { ManuallyDrop::take(&mut (*typed).body.output) };
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<T>().write(output) };
+    }
+
+    /// # Safety
+    /// *One holder*: the caller, and the cargo is the output, which is not touched again.
+    pub(super) unsafe fn drop_output(node: NonNull<Node>) {
+        let typed = node.cast::<Self>().as_ptr();
+        // SAFETY: the caller's promise.
+        unsafe { ManuallyDrop::drop(&mut (*typed).body.output) };
+    }
+}
+
+/// A node in the hands of its one holder.
+pub(super) struct Held(pub(super) NonNull<Node>);
+
+impl Held {
+    pub(super) fn node(&self) -> &Node {
+        // SAFETY: *One holder*: it is us, and only the caller's corner, which consists of cells that we
+        // leave alone, is touched by another core.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Drops the closure or the output, whichever is in it.
+    pub(super) fn drop_cargo(&self) {
+        let vtable = self.node().vtable.get();
+        match self.node().cargo.replace(Cargo::Nothing) {
+            // SAFETY: *One holder*: it is us, and the cargo says what is there.
+            Cargo::Work => unsafe { (vtable.drop_work)(self.0) },
+            // SAFETY: as above.
+            Cargo::Output => unsafe { (vtable.drop_output)(self.0) },
+            Cargo::Nothing => {}
+        }
+    }
+
+    /// Gives up the node: cargo, waker, memory.
+    pub(super) fn destroy(self) {
+        self.drop_cargo();
+        drop(self.node().waker.take());
+        let layout = self.node().vtable.get().layout;
+        // SAFETY: *Home again*: nobody else knows the node any more.
+        unsafe { deallocate(self.0.cast(), super::endpoint::rounded(layout)) };
+    }
+}
+
+/// Memory for a node.
+pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
+    // SAFETY: a node is never empty.
+    NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// # Safety
+/// The memory came from [`allocate`] with this layout and is not used any more.
+pub(super) unsafe fn deallocate(memory: NonNull<u8>, layout: Layout) {
+    // SAFETY: the caller's promise.
+    unsafe { dealloc(memory.as_ptr(), layout) };
+}
+
+/// One or more calls on their way to another core: what a lane carries.
+///
+/// Dropping a chain drops its calls' closures or outputs.
+#[derive(Debug)]
+pub struct Chain {
+    head: NonNull<Node>,
+}
+
+// SAFETY: *One holder*: the chain holds its nodes, and their cargo may cross threads, which
+// `Endpoint::submit_to` demands of the closure and the output.
+unsafe impl Send for Chain {}
+
+impl Chain {
+    pub(super) fn new(head: NonNull<Node>) -> Self {
+        Self { head }
+    }
+
+    /// Takes the nodes out, in order.
+    pub(super) fn into_nodes(self) -> impl Iterator<Item = Held> {
+        let mut next = self.head.as_ptr();
+        mem::forget(self);
+        core::iter::from_fn(move || {
+            let held = Held(NonNull::new(next)?);
+            next = held.node().next.replace(ptr::null_mut());
+            Some(held)
+        })
+    }
+
+    /// The first node, which leads to the others.
+    pub(super) fn into_head(self) -> NonNull<Node> {
+        let head = self.head;
+        mem::forget(self);
+        head
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        Chain { head: self.head }.into_nodes().for_each(Held::destroy);
+    }
+}
+
+/// A list of nodes with both ends known.
+pub(super) struct Outbox {
+    head: Cell<*mut Node>,
+    tail: Cell<*mut Node>,
+}
+
+impl Outbox {
+    pub(super) const fn new() -> Self {
+        Self { head: Cell::new(ptr::null_mut()), tail: Cell::new(ptr::null_mut()) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.get().is_null()
+    }
+
+    /// Puts a node at the back.
+    pub(super) fn push(&self, held: Held) {
+        let node = held.0.as_ptr();
+        held.node().next.set(ptr::null_mut());
+        let tail = self.tail.replace(node);
+        if self.is_empty() {
+            self.head.set(node);
+        } else {
+            // SAFETY: *One holder*: the outbox holds what is in it, and it is not empty.
+            unsafe { (*tail).next.set(node) };
+        }
+    }
+
+    /// Takes everything as one chain.
+    pub(super) fn take(&self) -> Option<Chain> {
+        let head = NonNull::new(self.head.replace(ptr::null_mut()))?;
+        Some(Chain::new(head))
+    }
+
+    /// Takes back a chain that [`take`](Self::take) gave, nothing having been put here since.
+    pub(super) fn put_back(&self, chain: Chain) {
+        debug_assert!(self.is_empty());
+        self.head.set(chain.into_head().as_ptr());
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+/// Reads the output of a node that has come back.
+pub(super) fn take_output<T>(held: &Held) -> Option<T> {
+    if held.node().cargo.get() != Cargo::Output {
+        return None;
+    }
+    held.node().cargo.set(Cargo::Nothing);
+    let mut output = MaybeUninit::<T>::uninit();
+    let read = held.node().vtable.get().read_output;
+    // SAFETY: the cargo was the output, which is ours now, of the type that `Call<T>` was made for.
+    unsafe { read(held.0, output.as_mut_ptr().cast()) };
+    // SAFETY: written by the line above.
+    Some(unsafe { output.assume_init() })
+}

@@ -1,0 +1,41 @@
+//! What a lane needs of its queue.
+//!
+//! `submit_to ─▶ [lane] ─▶ doorbell ─▶ the other core`
+
+#![forbid(unsafe_code)]
+
+use super::node::Chain;
+
+/// A bounded first-in-first-out queue of chains from one core to another.
+///
+/// One core pushes and one pops, except at the end of a core's life, when the sender takes back what
+/// the receiver has left; so an implementation must allow any core to do both. A push happens
+/// before the pop that returns it.
+///
+/// ```
+/// use std::{collections::VecDeque, sync::Mutex};
+/// use miniss_core::mailbox::{Chain, Queue};
+///
+/// struct Locked(Mutex<VecDeque<Chain>>);
+///
+/// impl Queue for Locked {
+///     fn push(&self, chain: Chain) -> Result<(), Chain> {
+///         self.0.lock().unwrap().push_back(chain);
+///         Ok(())
+///     }
+///     fn pop(&self) -> Option<Chain> {
+///         self.0.lock().unwrap().pop_front()
+///     }
+/// }
+/// ```
+pub trait Queue: Send + Sync {
+    /// Puts a chain at the back, or gives it back if there is no room. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// The chain itself, if the queue is full.
+    fn push(&self, chain: Chain) -> Result<(), Chain>;
+
+    /// Takes the chain at the front. Never blocks.
+    fn pop(&self) -> Option<Chain>;
+}

@@ -1,0 +1,36 @@
+//! The life of an operation that whoever performs it may outlive the future that asked for it.
+//!
+//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
+//!
+//! A kernel, a device or another core works on memory while the operation is in flight. So that
+//! memory belongs to the operation's *slot*, not to the future: a future only holds the key to
+//! the slot. What becomes of the future (dropped, forgotten, timed out) changes who hears the
+//! result, never who owns the memory.
+//!
+//! ```text
+//!            insert              terminal completion        collect
+//!  free ───────────▶ in flight ────────────────────▶ done ──────────▶ free
+//!                        │ key dropped                  │ key dropped
+//!                        ▼                              ▼
+//!                     orphan ──terminal completion──▶ orphan destructor ─▶ free
+//!                        └─ wants a cancel until the driver takes it
+//! ```
+//!
+//! # Invariants
+//!
+//! - **Owned while in flight.** A payload is moved into its slot before the kernel hears of it and leaves
+//!   (or is dropped) only after the terminal completion. Slots do not move.
+//! - **A key fits its slot.** Index and generation name one operation; the type is checked.
+//! - **A cancel is never lost.** An orphan stands in the cancel list, whose links are the slots'
+//!   own, until the driver has room for the request.
+//!
+//! The table knows nothing of any kernel: io_uring, epoll and a simulation are drivers over it.
+
+mod event;
+mod slot;
+mod table;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use slot::{Completion, Operation};
+pub use table::{OpId, OpKey, OpTable, Part};

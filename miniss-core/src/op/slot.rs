@@ -1,0 +1,207 @@
+//! One slot: the payload of an operation in flight, and what is known of its outcome.
+//!
+//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
+//!
+//! Invariants: see [`super`].
+
+use alloc::boxed::Box;
+use core::any::TypeId;
+use core::cell::{Cell, UnsafeCell};
+use core::mem::MaybeUninit;
+use core::task::Waker;
+
+use super::event::Events;
+
+/// What a driver reports of an operation, in the kernel's own terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Completion {
+    /// The result; below zero it is a negated error number.
+    pub result: i32,
+    /// Flags that the driver and the operation understand.
+    pub flags: u32,
+}
+
+/// An operation: what the kernel may touch while it is in flight, and how to read the outcome.
+///
+/// ```
+/// use miniss_core::op::{Completion, Operation};
+///
+/// struct Read {
+///     buffer: Vec<u8>,
+/// }
+///
+/// impl Operation for Read {
+///     type Output = (i32, Vec<u8>);
+///     fn settle(self, completion: Completion) -> Self::Output {
+///         (completion.result, self.buffer)
+///     }
+/// }
+/// ```
+pub trait Operation: Sized + 'static {
+    /// What the future gives.
+    type Output;
+
+    /// Makes the output from the terminal completion.
+    fn settle(self, completion: Completion) -> Self::Output;
+
+    /// The terminal completion came when nobody waits any more: let go of what it brought (close a
+    /// descriptor, return a buffer). By default the output is made and dropped.
+    fn settle_orphan(self, completion: Completion) {
+        drop(self.settle(completion));
+    }
+
+    /// A completion that is not the last one came when nobody waits any more. Operations
+    /// that complete once never see it.
+    fn orphan_part(&mut self, completion: Completion) {
+        let _ = completion;
+    }
+}
+
+/// Payloads up to this size live in their slot; larger ones are boxed.
+pub(super) const PAYLOAD_BYTES: usize = 128;
+
+/// The memory of a payload.
+#[repr(C, align(16))]
+pub(super) struct Payload([MaybeUninit<u8>; PAYLOAD_BYTES]);
+
+/// What is known of an operation's type once it has been erased.
+pub(super) struct OpVtable {
+    pub(super) type_id: fn() -> TypeId,
+    pub(super) settle_orphan: unsafe fn(*mut Payload, Completion),
+    pub(super) orphan_part: unsafe fn(*mut Payload, Completion),
+}
+
+/// Where an operation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Free,
+    InFlight,
+    /// In flight, and its key is gone.
+    Orphan,
+    /// The terminal completion is here; the key has not collected it yet.
+    Done,
+}
+
+/// The end of a list of slots.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// One operation, or none.
+#[repr(C, align(64))]
+pub(super) struct Slot {
+    pub(super) stage: Cell<Stage>,
+    /// Stands in the cancel list.
+    pub(super) cancel_wanted: Cell<bool>,
+    pub(super) generation: Cell<u32>,
+    /// Link in the free list or in the cancel list, never both: a free slot wants no cancel.
+    pub(super) next: Cell<u32>,
+    pub(super) completion: Cell<Completion>,
+    /// Completions of a multishot operation that wait to be collected.
+    pub(super) events: Events,
+    pub(super) vtable: Cell<Option<&'static OpVtable>>,
+    pub(super) waker: Cell<Option<Waker>>,
+    pub(super) payload: UnsafeCell<Payload>,
+}
+
+impl Slot {
+    pub(super) fn free() -> Self {
+        Self {
+            stage: Cell::new(Stage::Free),
+            cancel_wanted: Cell::new(false),
+            generation: Cell::new(0),
+            next: Cell::new(NONE),
+            completion: Cell::new(Completion { result: 0, flags: 0 }),
+            events: Events::new(),
+            vtable: Cell::new(None),
+            waker: Cell::new(None),
+            payload: UnsafeCell::new(Payload([MaybeUninit::uninit(); PAYLOAD_BYTES])),
+        }
+    }
+
+    pub(super) fn vtable(&self) -> &'static OpVtable {
+        self.vtable.get().expect("a slot in use has a vtable")
+    }
+
+    /// Keeps `waker` unless it is known already.
+    pub(super) fn register(&self, waker: &Waker) {
+        let known = self.waker.take();
+        match known {
+            Some(known) if known.will_wake(waker) => self.waker.set(Some(known)),
+            former => {
+                self.waker.set(Some(waker.clone()));
+                drop(former);
+            }
+        }
+    }
+}
+
+/// How operations of type `O` lie in a payload.
+pub(super) struct Layout<O>(core::marker::PhantomData<O>);
+
+impl<O: Operation> Layout<O> {
+    const INLINE: bool =
+        size_of::<O>() <= PAYLOAD_BYTES && align_of::<O>() <= align_of::<Payload>();
+
+    pub(super) const VTABLE: &'static OpVtable = &OpVtable {
+        type_id: TypeId::of::<O>,
+        settle_orphan: settle_orphan::<O>,
+        orphan_part: orphan_part::<O>,
+    };
+
+    /// Moves `op` in.
+    ///
+    /// # Safety
+    /// The payload is free, and the caller's alone.
+    pub(super) unsafe fn put(payload: *mut Payload, op: O) {
+        if Self::INLINE {
+            // SAFETY: fits by size and alignment; free by the caller's promise.
+            unsafe { payload.cast::<O>().write(op) };
+        } else {
+            // SAFETY: a pointer fits; free by the caller's promise.
+            unsafe { payload.cast::<*mut O>().write(Box::into_raw(Box::new(op))) };
+        }
+    }
+
+    /// Where the operation lies. It stays there until it is taken.
+    ///
+    /// # Safety
+    /// The payload holds an `O`.
+    pub(super) unsafe fn locate(payload: *mut Payload) -> *mut O {
+        if Self::INLINE {
+            payload.cast()
+        } else {
+            // SAFETY: `put` wrote the pointer there.
+            unsafe { payload.cast::<*mut O>().read() }
+        }
+    }
+
+    /// Moves the operation out.
+    ///
+    /// # Safety
+    /// The payload holds an `O`, which is the caller's alone; afterwards it is free.
+    pub(super) unsafe fn take(payload: *mut Payload) -> O {
+        // SAFETY: the caller's promise.
+        let place = unsafe { Self::locate(payload) };
+        if Self::INLINE {
+            // SAFETY: it lies there, and the caller will not look again.
+            unsafe { place.read() }
+        } else {
+            // SAFETY: `put` made it from a box.
+            *unsafe { Box::from_raw(place) }
+        }
+    }
+}
+
+/// # Safety
+/// *Owned while in flight*: the terminal completion has come, and the payload holds an `O`.
+unsafe fn settle_orphan<O: Operation>(payload: *mut Payload, completion: Completion) {
+    // SAFETY: the caller's promise.
+    unsafe { Layout::<O>::take(payload) }.settle_orphan(completion);
+}
+
+/// # Safety
+/// The payload holds an `O`, and its key is gone.
+unsafe fn orphan_part<O: Operation>(payload: *mut Payload, completion: Completion) {
+    // SAFETY: the caller's promise.
+    let op = unsafe { &mut *Layout::<O>::locate(payload) };
+    op.orphan_part(completion);
+}

@@ -1,0 +1,608 @@
+//! The table of operations in flight: keys for futures, ids for the kernel.
+//!
+//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
+//!
+//! Invariants: see [`super`]. No method keeps anything borrowed while code of an operation, a waker or
+//! a buffer runs, so all of them may be re-entered.
+
+use alloc::boxed::Box;
+use core::any::TypeId;
+use core::cell::Cell;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::{self, NonNull};
+use core::task::{Context, Poll, Waker};
+
+use super::event::EventPool;
+use super::slot::{Completion, Layout, NONE, Operation, Slot, Stage};
+
+/// Slots in the first chunk; each further chunk is twice the one before.
+const FIRST_CHUNK: usize = 32;
+/// 27 chunks are 2^32 slots.
+const CHUNKS_MAX: usize = 27;
+/// Bits of an id that hold the generation; the four above are the driver's to use.
+const GENERATION_BITS: u32 = 28;
+
+/// What names an operation to the kernel: 60 bits; the topmost four are left to the driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpId(u64);
+
+impl OpId {
+    /// How many low bits an id takes.
+    pub const BITS: u32 = 32 + GENERATION_BITS;
+
+    /// The id as a number, the four topmost bits zero.
+    ///
+    /// ```
+    /// use miniss_core::op::OpId;
+    /// assert_eq!(OpId::from_bits(7).to_bits(), 7);
+    /// ```
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The id with this number; the four topmost bits are ignored.
+    ///
+    /// ```
+    /// use miniss_core::op::OpId;
+    /// assert_eq!(OpId::from_bits(7 | 1 << 63), OpId::from_bits(7));
+    /// ```
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits & ((1 << Self::BITS) - 1))
+    }
+
+    fn new(index: u32, generation: u32) -> Self {
+        Self(u64::from(index) | u64::from(generation) << 32)
+    }
+
+    fn index(self) -> u32 {
+        self.0 as u32
+    }
+
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// The right to the outcome of one operation of type `O`.
+///
+/// Give it back to the table by [`OpTable::poll`] until it is ready, or by [`OpTable::orphan`]. A key
+/// that is forgotten leaks its slot and nothing else.
+pub struct OpKey<O> {
+    id: OpId,
+    marker: PhantomData<fn() -> O>,
+}
+
+impl<O> OpKey<O> {
+    /// The name of the operation.
+    ///
+    /// ```
+    /// # use miniss_core::op::OpKey;
+    /// fn name<O>(key: &OpKey<O>) -> u64 {
+    ///     key.id().to_bits()
+    /// }
+    /// ```
+    pub fn id(&self) -> OpId {
+        self.id
+    }
+}
+
+impl<O> fmt::Debug for OpKey<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OpKey").field(&self.id).finish()
+    }
+}
+
+/// One step of a multishot operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<T> {
+    /// A completion that is not the last.
+    More(Completion),
+    /// The operation has ended.
+    End(T),
+}
+
+/// The operations in flight of one driver. It belongs to one core.
+///
+/// ```
+/// use core::task::{Context, Poll, Waker};
+/// use miniss_core::op::{Completion, OpTable, Operation};
+///
+/// struct Read(Vec<u8>);
+/// impl Operation for Read {
+///     type Output = (i32, Vec<u8>);
+///     fn settle(self, completion: Completion) -> Self::Output {
+///         (completion.result, self.0)
+///     }
+/// }
+///
+/// let table = OpTable::new();
+/// let key = table.insert(Read(vec![0; 4]));
+/// let cx = &mut Context::from_waker(Waker::noop());
+/// assert!(table.poll(&key, cx).is_pending());
+/// table.complete(key.id(), Completion { result: 4, flags: 0 }, false);
+/// assert_eq!(table.poll(&key, cx), Poll::Ready((4, vec![0; 4])));
+/// ```
+pub struct OpTable {
+    chunks: [Cell<Option<NonNull<Slot>>>; CHUNKS_MAX],
+    capacity: Cell<u32>,
+    free: Cell<u32>,
+    cancels_head: Cell<u32>,
+    cancels_tail: Cell<u32>,
+    events: EventPool,
+    in_flight: Cell<usize>,
+    stale: Cell<u64>,
+}
+
+impl Default for OpTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl OpTable {
+    /// A table without operations; it allocates when it is first used, and as it grows.
+    ///
+    /// ```
+    /// assert_eq!(miniss_core::op::OpTable::new().in_flight(), 0);
+    /// ```
+    pub const fn new() -> Self {
+        Self {
+            chunks: [const { Cell::new(None) }; CHUNKS_MAX],
+            capacity: Cell::new(0),
+            free: Cell::new(NONE),
+            cancels_head: Cell::new(NONE),
+            cancels_tail: Cell::new(NONE),
+            events: EventPool::new(),
+            in_flight: Cell::new(0),
+            stale: Cell::new(0),
+        }
+    }
+
+    /// Operations whose terminal completion has not come, orphans included.
+    ///
+    /// ```
+    /// assert_eq!(miniss_core::op::OpTable::new().in_flight(), 0);
+    /// ```
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
+    /// Completions that named no operation in flight: counted and ignored.
+    ///
+    /// ```
+    /// use miniss_core::op::{Completion, OpId, OpTable};
+    /// let table = OpTable::new();
+    /// table.complete(OpId::from_bits(9), Completion { result: 0, flags: 0 }, false);
+    /// assert_eq!(table.stale(), 1);
+    /// ```
+    pub fn stale(&self) -> u64 {
+        self.stale.get()
+    }
+
+    /// Moves `op` into a slot. From now on it is in flight: hand it to the kernel under the id of
+    /// the key, or [`complete`](Self::complete) it.
+    ///
+    /// ```
+    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// # struct Nop;
+    /// # impl Operation for Nop {
+    /// #     type Output = i32;
+    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
+    /// # }
+    /// let table = OpTable::new();
+    /// let key = table.insert(Nop);
+    /// assert_eq!(table.in_flight(), 1);
+    /// # table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
+    /// # table.orphan(key);
+    /// ```
+    pub fn insert<O: Operation>(&self, op: O) -> OpKey<O> {
+        let index = self.free_slot();
+        let slot = self.slot(index).expect("a free slot is in the table");
+        self.free.set(slot.next.replace(NONE));
+        // SAFETY: *Owned while in flight*: the slot was free, so its payload is.
+        unsafe { Layout::put(slot.payload.get(), op) };
+        slot.vtable.set(Some(Layout::<O>::VTABLE));
+        slot.stage.set(Stage::InFlight);
+        self.in_flight.set(self.in_flight.get() + 1);
+        OpKey { id: OpId::new(index, slot.generation.get()), marker: PhantomData }
+    }
+
+    /// The operation where it will stay while it is in flight, so that pointers into it may be given to
+    /// the kernel.
+    ///
+    /// ```
+    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// # struct Read([u8; 8]);
+    /// # impl Operation for Read {
+    /// #     type Output = i32;
+    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
+    /// # }
+    /// let table = OpTable::new();
+    /// let key = table.insert(Read([0; 8]));
+    /// let address = table.with_op(&key, |read| read.0.as_mut_ptr());
+    /// assert_eq!(table.with_op(&key, |read| read.0.as_mut_ptr()), address);
+    /// # table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
+    /// # table.orphan(key);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the key belongs to another table.
+    pub fn with_op<O: Operation, T>(&self, key: &OpKey<O>, f: impl FnOnce(&mut O) -> T) -> T {
+        let slot = self.slot_of(key);
+        // SAFETY: *A key fits its slot*: it holds an `O` until the key is given back.
+        let op = unsafe { Layout::<O>::locate(slot.payload.get()) };
+        // SAFETY: as above. `OpKey` is not `Clone`, but `f` might come here again through the same key.
+        // Taking the vtable away for the time makes that a panic.
+        let _inside = Inside::new(slot);
+        // SAFETY: as above.
+        f(unsafe { &mut *op })
+    }
+
+    /// The output, once the terminal completion is here; the key is spent then.
+    ///
+    /// # Panics
+    ///
+    /// If the key is spent or belongs to another table.
+    ///
+    /// # Cancellation
+    ///
+    /// Not polling again is harmless; give the key to [`orphan`](Self::orphan).
+    ///
+    /// See [`OpTable`] for an example.
+    pub fn poll<O: Operation>(&self, key: &OpKey<O>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let slot = self.slot_of(key);
+        if slot.stage.get() != Stage::Done {
+            slot.register(cx.waker());
+            return Poll::Pending;
+        }
+        let completion = slot.completion.get();
+        Poll::Ready(self.remove::<O>(key.id.index(), slot).settle(completion))
+    }
+
+    /// The next step of a multishot operation: completions in the order they came, then its end, with
+    /// which the key is spent.
+    ///
+    /// # Panics
+    ///
+    /// If the key is spent or belongs to another table.
+    ///
+    /// ```
+    /// # use core::task::{Context, Poll, Waker};
+    /// # use miniss_core::op::{Completion, OpTable, Operation, Part};
+    /// # struct Accept;
+    /// # impl Operation for Accept {
+    /// #     type Output = i32;
+    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
+    /// # }
+    /// let table = OpTable::new();
+    /// let key = table.insert(Accept);
+    /// let (part, end) = (Completion { result: 5, flags: 0 }, Completion { result: -4, flags: 0 });
+    /// table.complete(key.id(), part, true);
+    /// table.complete(key.id(), end, false);
+    /// let cx = &mut Context::from_waker(Waker::noop());
+    /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::More(part)));
+    /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::End(-4)));
+    /// ```
+    pub fn poll_part<O: Operation>(
+        &self,
+        key: &OpKey<O>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Part<O::Output>> {
+        let slot = self.slot_of(key);
+        match self.events.pop(&slot.events) {
+            Some(completion) => Poll::Ready(Part::More(completion)),
+            None => self.poll(key, cx).map(Part::End),
+        }
+    }
+
+    /// Nobody waits for this operation any more. If it is in flight, it is to be cancelled, and its
+    /// slot lives until its terminal completion comes.
+    ///
+    /// ```
+    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// # struct Nop;
+    /// # impl Operation for Nop {
+    /// #     type Output = i32;
+    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
+    /// # }
+    /// let table = OpTable::new();
+    /// let key = table.insert(Nop);
+    /// let id = key.id();
+    /// table.orphan(key);
+    /// assert_eq!(table.next_cancel(), Some(id));
+    /// assert_eq!(table.in_flight(), 1);
+    /// table.complete(id, Completion { result: -125, flags: 0 }, false);
+    /// assert_eq!(table.in_flight(), 0);
+    /// ```
+    pub fn orphan<O: Operation>(&self, key: OpKey<O>) {
+        let Some(slot) = self.find(key.id) else { return };
+        let waker = slot.waker.take();
+        self.drain_parts(slot);
+        match slot.stage.get() {
+            Stage::Done => self.settle_orphan(key.id.index(), slot, slot.completion.get()),
+            Stage::InFlight => {
+                slot.stage.set(Stage::Orphan);
+                self.want_cancel(key.id.index(), slot);
+            }
+            Stage::Free | Stage::Orphan => unreachable!("a key names an operation with an owner"),
+        }
+        drop(waker);
+    }
+
+    /// Asks for a cancel of an operation whose outcome is still wanted.
+    ///
+    /// ```
+    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// # struct Nop;
+    /// # impl Operation for Nop {
+    /// #     type Output = i32;
+    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
+    /// # }
+    /// let table = OpTable::new();
+    /// let key = table.insert(Nop);
+    /// table.cancel(&key);
+    /// assert_eq!(table.next_cancel(), Some(key.id()));
+    /// # table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
+    /// # table.orphan(key);
+    /// ```
+    pub fn cancel<O: Operation>(&self, key: &OpKey<O>) {
+        if let Some(slot) = self.find(key.id)
+            && slot.stage.get() == Stage::InFlight
+        {
+            self.want_cancel(key.id.index(), slot);
+        }
+    }
+
+    /// The next operation that is to be cancelled. Take one only when the request can be made:
+    /// it is not offered again.
+    ///
+    /// ```
+    /// assert_eq!(miniss_core::op::OpTable::new().next_cancel(), None);
+    /// ```
+    pub fn next_cancel(&self) -> Option<OpId> {
+        loop {
+            let index = self.cancels_head.get();
+            if index == NONE {
+                return None;
+            }
+            let slot = self.slot(index).expect("listed slots are in the table");
+            self.cancels_head.set(slot.next.replace(NONE));
+            if self.cancels_head.get() == NONE {
+                self.cancels_tail.set(NONE);
+            }
+            slot.cancel_wanted.set(false);
+            match slot.stage.get() {
+                Stage::InFlight | Stage::Orphan => {
+                    return Some(OpId::new(index, slot.generation.get()));
+                }
+                // It completed meanwhile, and only the list still held the slot.
+                Stage::Free => self.link_free(index, slot),
+                Stage::Done => {}
+            }
+        }
+    }
+
+    /// Whether an operation is to be cancelled.
+    ///
+    /// ```
+    /// assert!(!miniss_core::op::OpTable::new().wants_cancel());
+    /// ```
+    #[inline]
+    pub fn wants_cancel(&self) -> bool {
+        self.cancels_head.get() != NONE
+    }
+
+    /// The driver reports a completion; `more` means that others will follow. Wakes whoever waits.
+    ///
+    /// An id that names nothing in flight is counted as [`stale`](Self::stale) and ignored.
+    ///
+    /// See [`OpTable`] for an example.
+    #[inline]
+    pub fn complete(&self, id: OpId, completion: Completion, more: bool) {
+        let Some(slot) = self.find(id) else { return self.count_stale() };
+        match (slot.stage.get(), more) {
+            (Stage::InFlight, false) => {
+                slot.completion.set(completion);
+                slot.stage.set(Stage::Done);
+                self.in_flight.set(self.in_flight.get() - 1);
+                wake(slot.waker.take());
+            }
+            (Stage::InFlight, true) => {
+                self.events.push(&slot.events, completion);
+                wake(slot.waker.take());
+            }
+            (Stage::Orphan, false) => {
+                self.in_flight.set(self.in_flight.get() - 1);
+                self.settle_orphan(id.index(), slot, completion);
+            }
+            (Stage::Orphan, true) => orphan_part(slot, completion),
+            (Stage::Done | Stage::Free, _) => self.count_stale(),
+        }
+    }
+
+    fn count_stale(&self) {
+        self.stale.set(self.stale.get() + 1);
+    }
+
+    fn want_cancel(&self, index: u32, slot: &Slot) {
+        if slot.cancel_wanted.replace(true) {
+            return;
+        }
+        slot.next.set(NONE);
+        match self.cancels_tail.replace(index) {
+            NONE => self.cancels_head.set(index),
+            tail => self.slot(tail).expect("listed slots are in the table").next.set(index),
+        }
+    }
+
+    /// Completions that nobody collected lose their owner one by one.
+    fn drain_parts(&self, slot: &Slot) {
+        while let Some(completion) = self.events.pop(&slot.events) {
+            orphan_part(slot, completion);
+        }
+    }
+
+    fn settle_orphan(&self, index: u32, slot: &Slot, completion: Completion) {
+        let settle = slot.vtable().settle_orphan;
+        // The slot is released only afterwards, and even if the destructor unwinds.
+        let _release = Release { table: self, index, slot };
+        // SAFETY: *Owned while in flight*: this is the terminal completion, and nobody has a key.
+        unsafe { settle(slot.payload.get(), completion) };
+    }
+
+    /// Takes the payload out and releases the slot.
+    fn remove<O: Operation>(&self, index: u32, slot: &Slot) -> O {
+        // SAFETY: *Owned while in flight*: the terminal completion has come; the caller checked
+        // that the key fits.
+        let op = unsafe { Layout::<O>::take(slot.payload.get()) };
+        self.release(index, slot);
+        op
+    }
+
+    fn release(&self, index: u32, slot: &Slot) {
+        slot.stage.set(Stage::Free);
+        slot.vtable.set(None);
+        slot.generation.set((slot.generation.get() + 1) & ((1 << GENERATION_BITS) - 1));
+        // While the cancel list holds the slot, its link is in use: the list frees it.
+        if !slot.cancel_wanted.get() {
+            self.link_free(index, slot);
+        }
+    }
+
+    fn link_free(&self, index: u32, slot: &Slot) {
+        slot.next.set(self.free.replace(index));
+    }
+
+    /// The slot of an operation that is in the table now.
+    #[inline]
+    fn find(&self, id: OpId) -> Option<&Slot> {
+        self.slot(id.index()).filter(|slot| {
+            slot.generation.get() == id.generation() && slot.stage.get() != Stage::Free
+        })
+    }
+
+    /// The slot of a key, its type checked.
+    #[inline]
+    fn slot_of<O: Operation>(&self, key: &OpKey<O>) -> &Slot {
+        let slot = self.find(key.id).expect("the key is spent or of another table");
+        let vtable = slot.vtable();
+        let same = ptr::eq(vtable, Layout::<O>::VTABLE) || (vtable.type_id)() == TypeId::of::<O>();
+        assert!(same, "the key is of another table");
+        slot
+    }
+
+    #[inline]
+    fn slot(&self, index: u32) -> Option<&Slot> {
+        if index >= self.capacity.get() {
+            return None;
+        }
+        let (chunk, offset) = place_of(index);
+        let chunk = self.chunks[chunk].get()?;
+        // SAFETY: below the capacity, so inside a chunk, and chunks live as long as the table.
+        Some(unsafe { chunk.add(offset).as_ref() })
+    }
+
+    fn free_slot(&self) -> u32 {
+        if self.free.get() == NONE {
+            self.grow();
+        }
+        self.free.get()
+    }
+
+    #[cold]
+    fn grow(&self) {
+        let first = self.capacity.get();
+        let (chunk, _) = place_of(first);
+        let slots = FIRST_CHUNK << chunk;
+        let memory: Box<[Slot]> = (0..slots).map(|_| Slot::free()).collect();
+        let memory = NonNull::from(Box::leak(memory)).cast::<Slot>();
+        self.chunks[chunk].set(Some(memory));
+        self.capacity.set(first + slots as u32);
+        for index in (first..self.capacity.get()).rev() {
+            self.link_free(index, self.slot(index).expect("just added"));
+        }
+    }
+}
+
+impl Drop for OpTable {
+    /// Frees the slots, unless an operation is in flight or uncollected: then they are leaked, since
+    /// the kernel may still write there.
+    fn drop(&mut self) {
+        let (mut first, capacity) = (0, self.capacity.get());
+        let slots = (0..capacity).filter_map(|index| self.slot(index));
+        if slots.into_iter().any(|slot| slot.stage.get() != Stage::Free) {
+            return;
+        }
+        while first < capacity {
+            let (chunk, _) = place_of(first);
+            let slots = FIRST_CHUNK << chunk;
+            let memory = self.chunks[chunk].get().expect("below the capacity");
+            let memory = ptr::slice_from_raw_parts_mut(memory.as_ptr(), slots);
+            // SAFETY: `grow` leaked this very box, and all its slots are free.
+            drop(unsafe { Box::from_raw(memory) });
+            first += slots as u32;
+        }
+    }
+}
+
+impl fmt::Debug for OpTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpTable")
+            .field("in_flight", &self.in_flight)
+            .field("stale", &self.stale)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Chunk and offset of a slot: chunk `k` begins at `FIRST_CHUNK * (2^k - 1)`.
+#[inline]
+fn place_of(index: u32) -> (usize, usize) {
+    let shifted = index as usize + FIRST_CHUNK;
+    let chunk = (shifted.ilog2() - FIRST_CHUNK.ilog2()) as usize;
+    (chunk, shifted - (FIRST_CHUNK << chunk))
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+fn orphan_part(slot: &Slot, completion: Completion) {
+    // SAFETY: the slot is in use, so it holds the operation of its vtable; the key is gone or
+    // being given back, so nobody else is inside.
+    unsafe { (slot.vtable().orphan_part)(slot.payload.get(), completion) };
+}
+
+/// Releases a slot at the end of a scope.
+struct Release<'a> {
+    table: &'a OpTable,
+    index: u32,
+    slot: &'a Slot,
+}
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        self.table.release(self.index, self.slot);
+    }
+}
+
+/// Marks a payload as borrowed, by hiding its vtable.
+struct Inside<'a> {
+    slot: &'a Slot,
+    vtable: Option<&'static super::slot::OpVtable>,
+}
+
+impl<'a> Inside<'a> {
+    fn new(slot: &'a Slot) -> Self {
+        Self { slot, vtable: slot.vtable.take() }
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.slot.vtable.set(self.vtable);
+    }
+}

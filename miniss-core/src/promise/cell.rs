@@ -1,0 +1,219 @@
+//! The memory that a future and its promise share, and the links by which they hold it.
+//!
+//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! Both ends may be on different cores. Who may touch which field when:
+//!
+//! | field          | who              | when                                                |
+//! |----------------|------------------|-----------------------------------------------------|
+//! | `state`        | both             | until they have left                                |
+//! | `home`         | the last one out | as it closes the cell                               |
+//! | `waker`, write | the future       | while the word has neither `WAKER` nor `DONE`       |
+//! | `waker`, read  | both             | until they have left; owner: see Waker Turn         |
+//! | `outcome`      | the promise      | before `end`, and after it if that says `Abandoned` |
+//! | `outcome`      | the future       | from seeing `DONE` with `OUTCOME` until `leave`     |
+//!
+//! **Two Ends Invariant**: an open cell has one [`Link`] in a waiter and one in a promise, made
+//! together as the cell was opened. An end is done with its link at the transition by which it
+//! leaves, unless that makes it the last one out, which then closes the cell as its last act.
+//! So a link that is used points to a live, open cell.
+//!
+//! **Outcome Turn Invariant**: the outcome is touched only by the end whose turn it is in the table
+//! above. It is filled by `put_outcome` and emptied by `take_outcome`, each at most once.
+//!
+//! Both follow from the state word's transitions and nothing else, on the heap and in a `static`
+//! alike. A cell that is closed holds nothing that needs dropping: values and wakers are moved
+//! out first and dropped by their taker afterwards, so a panic in their `drop` finds the cell
+//! closed already.
+//!
+//! The links never make a reference to the whole cell, only to one field at a time: the other end
+//! may free the cell while we return from our last transition, and then only a reference to
+//! an atomic may still stand.
+
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+
+use super::future::Future;
+use super::promise::Promise;
+use super::state::State;
+use super::waiter::Waiter;
+use super::waker_slot::WakerSlot;
+use crate::error::BrokenPromise;
+use crate::prim::{UnsafeCell, const_fn};
+
+/// Room for one future and its promise at a time, for programs without a heap.
+///
+/// ```
+/// use miniss_core::PromiseCell;
+///
+/// static ANSWER: PromiseCell<u32> = PromiseCell::new();
+///
+/// let (mut future, promise) = ANSWER.pair().expect("nobody else uses it");
+/// assert!(ANSWER.pair().is_none(), "one pair at a time");
+/// promise.complete(42).unwrap();
+/// assert_eq!(future.try_take(), Some(Ok(42)));
+/// assert!(ANSWER.pair().is_some(), "both ends are done with it");
+/// ```
+pub struct PromiseCell<T, E = BrokenPromise> {
+    state: State,
+    home: Home,
+    waker: WakerSlot,
+    outcome: UnsafeCell<MaybeUninit<Result<T, E>>>,
+}
+
+/// Where a cell lives, and so what closing it means.
+#[derive(Clone, Copy)]
+enum Home {
+    /// In a `static`: it becomes free for the next pair.
+    Static,
+    /// In a box of its own: the box is freed.
+    #[cfg(feature = "alloc")]
+    Heap,
+}
+
+// SAFETY: `&PromiseCell` only hands out links (Two Ends Invariant). Through them values of `T` and
+// `E` move from one thread to another, one owner at a time (Outcome Turn Invariant), which `Send`
+// allows; no two threads ever share one. The waker is `Send` and `Sync` itself.
+unsafe impl<T: Send, E: Send> Sync for PromiseCell<T, E> {}
+
+impl<T, E> PromiseCell<T, E> {
+    const_fn! {
+        /// A free cell, to be put in a `static`.
+        ///
+        /// ```
+        /// use miniss_core::PromiseCell;
+        /// static CELL: PromiseCell<[u8; 16]> = PromiseCell::new();
+        /// assert!(CELL.pair().is_some());
+        /// ```
+        pub const fn new() -> Self {
+            Self {
+                state: State::free(),
+                home: Home::Static,
+                waker: WakerSlot::new(),
+                outcome: UnsafeCell::new(MaybeUninit::uninit()),
+            }
+        }
+    }
+}
+
+impl<T, E: From<BrokenPromise>> PromiseCell<T, E> {
+    /// A future and its promise in this cell, or `None` while a former pair is in use.
+    ///
+    /// The cell is free again once the promise is completed or dropped, and the future has given
+    /// its result or is dropped.
+    ///
+    /// ```
+    /// use miniss_core::PromiseCell;
+    ///
+    /// static CELL: PromiseCell<u32> = PromiseCell::new();
+    /// let (future, promise) = CELL.pair().unwrap();
+    /// drop(future);
+    /// assert!(CELL.pair().is_none(), "the promise still uses it");
+    /// drop(promise);
+    /// assert!(CELL.pair().is_some());
+    /// ```
+    pub fn pair(&'static self) -> Option<(Future<T, E>, Promise<T, E>)> {
+        self.state.open().then(|| ends(NonNull::from(self)))
+    }
+}
+
+impl<T, E> Default for PromiseCell<T, E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, E> fmt::Debug for PromiseCell<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PromiseCell").finish_non_exhaustive()
+    }
+}
+
+/// A future and its promise in a box of their own.
+#[cfg(feature = "alloc")]
+pub(super) fn heap_pair<T, E>() -> (Future<T, E>, Promise<T, E>) {
+    let cell = Box::new(PromiseCell {
+        state: State::opened(),
+        home: Home::Heap,
+        waker: WakerSlot::new(),
+        outcome: UnsafeCell::new(MaybeUninit::uninit()),
+    });
+    ends(NonNull::from(Box::leak(cell)))
+}
+
+/// The two ends of a cell that has just been opened. Only its openers call this, once each.
+fn ends<T, E>(cell: NonNull<PromiseCell<T, E>>) -> (Future<T, E>, Promise<T, E>) {
+    (Future::waiting(Waiter::new(Link(cell))), Promise::new(Link(cell)))
+}
+
+/// One end's hold on a cell. It does nothing when dropped: an end leaves by a transition.
+///
+/// Invariant in `T` and `E`, as `UnsafeCell` is: a promise for `&'static str` must not be taken
+/// for one that accepts a shorter-lived `&str`.
+pub(super) struct Link<T, E>(NonNull<PromiseCell<T, E>>);
+
+// SAFETY: a link stands for one of the Two Ends; moving it moves the right to put or take a `T` or
+// an `E` (Outcome Turn Invariant), for which these must be `Send`. The state word and waker words
+// are atomic.
+unsafe impl<T: Send, E: Send> Send for Link<T, E> {}
+
+// SAFETY: through `&Link` in safe code only the atomics are reached; the rest is `unsafe` to call
+// and needs the end's turn, which `&Link` alone never gives.
+unsafe impl<T: Send, E: Send> Sync for Link<T, E> {}
+
+impl<T, E> Link<T, E> {
+    /// The state word.
+    pub(super) fn state(&self) -> &State {
+        // SAFETY: the cell is live by the Two Ends Invariant.
+        unsafe { &(*self.0.as_ptr()).state }
+    }
+
+    /// The place of the waker.
+    pub(super) fn waker(&self) -> &WakerSlot {
+        // SAFETY: the cell is live by the Two Ends Invariant.
+        unsafe { &(*self.0.as_ptr()).waker }
+    }
+
+    /// Fills in the outcome.
+    ///
+    /// # Safety
+    /// It is the caller's turn with the outcome, which has not been filled in.
+    pub(super) unsafe fn put_outcome(&self, outcome: Result<T, E>) {
+        // SAFETY: the cell is live by the Two Ends Invariant; nobody else touches the outcome, by
+        // the contract.
+        unsafe {
+            (*self.0.as_ptr()).outcome.with_mut(|slot| (*slot).write(outcome));
+        }
+    }
+
+    /// Moves the outcome out.
+    ///
+    /// # Safety
+    /// It is the caller's turn with the outcome, which has been filled in and not been taken.
+    pub(super) unsafe fn take_outcome(&self) -> Result<T, E> {
+        // SAFETY: the cell is live by the Two Ends Invariant; by the contract the outcome is there
+        // and nobody else touches it.
+        unsafe { (*self.0.as_ptr()).outcome.with_mut(|slot| (*slot).assume_init_read()) }
+    }
+
+    /// Gives the cell back.
+    ///
+    /// # Safety
+    /// The caller is the last one out, and touches the cell no more.
+    pub(super) unsafe fn close(&self) {
+        // SAFETY: the cell is live until its last one out closes it (Two Ends Invariant).
+        match unsafe { (*self.0.as_ptr()).home } {
+            Home::Static => self.state().close(),
+            #[cfg(feature = "alloc")]
+            Home::Heap => {
+                // SAFETY: `heap_pair` made it by leaking a box, and no other link is in use, by
+                // the contract.
+                drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The awaiting end: what user code awaits.
+//!
+//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! A future is in one of three stages: it waits on a cell; it holds a result that was there from
+//! the start, and then needs no cell; or it has given its result. It leaves the cell in the same
+//! moment as it takes the result, so a static cell is free again, and a box is freed, before the
+//! result is handed over.
+
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use super::waiter::Waiter;
+use crate::error::BrokenPromise;
+
+#[cfg(feature = "alloc")]
+use super::promise::Promise;
+
+/// A value that may not be there yet.
+///
+/// Awaiting it gives `Ok(value)` once its promise is [completed](crate::Promise::complete),
+/// `Err(error)` once that [fails](crate::Promise::fail), and `E::from(BrokenPromise)` once it is
+/// dropped. Both ends may be moved, also to other threads, at any time; the promise may end before
+/// the first poll or after it.
+///
+/// The result is given once. Polling again after that panics; [`try_take`](Self::try_take) gives
+/// `None` and [`is_ready`](Self::is_ready) is false then. Code that polls in a loop keeps the
+/// future in an `Option`, or asks `is_ready` first.
+///
+/// It is `Unpin`, whatever `T` is.
+///
+/// # Cancellation
+/// Dropping it before it is ready is safe and prompt: the promise sees it in
+/// [`is_abandoned`](crate::Promise::is_abandoned), and whoever completes it gets the value back.
+/// A value that was brought but not taken is dropped with the future. Nothing is lost by dropping
+/// a borrow of it: `(&mut future).await` may be given up and taken up again, from the same task or
+/// from another; the last one to poll is the one that is woken.
+///
+/// ```
+/// # #[cfg(feature = "alloc")] {
+/// use core::task::{Context, Poll, Waker};
+/// use miniss_core::Future;
+///
+/// let (future, promise) = Future::<u32>::new();
+/// let mut sum = core::pin::pin!(async { Ok(future.await? + 1) });
+/// let mut cx = Context::from_waker(Waker::noop());
+///
+/// assert!(core::future::Future::poll(sum.as_mut(), &mut cx).is_pending());
+/// promise.complete(3).unwrap();
+/// let done: Poll<Result<u32, miniss_core::error::BrokenPromise>> = sum.poll(&mut cx);
+/// assert_eq!(done, Poll::Ready(Ok(4)));
+/// # }
+/// ```
+#[must_use = "futures do nothing unless awaited"]
+pub struct Future<T, E = BrokenPromise> {
+    stage: Stage<T, E>,
+}
+
+enum Stage<T, E> {
+    Waiting(Waiter<T, E>),
+    Resolved(Result<T, E>),
+    Taken,
+}
+
+impl<T> Future<T, BrokenPromise> {
+    /// A future and the promise that completes it, with one allocation between them.
+    ///
+    /// [`PromiseCell`](crate::PromiseCell) does without, and [`fallible`](Self::fallible) has an
+    /// error type of your own.
+    ///
+    /// ```
+    /// let (future, promise) = miniss_core::Future::<u32>::new();
+    /// assert!(!future.is_ready());
+    /// promise.complete(1).unwrap();
+    /// assert!(future.is_ready());
+    /// ```
+    #[cfg(feature = "alloc")]
+    #[allow(clippy::new_ret_no_self, reason = "a pair is made, as by a channel")]
+    pub fn new() -> (Self, Promise<T>) {
+        super::cell::heap_pair()
+    }
+
+    /// A future that is ready from the start. Allocates nothing.
+    ///
+    /// ```
+    /// use miniss_core::Future;
+    /// assert_eq!(Future::ready(3).try_take(), Some(Ok(3)));
+    /// ```
+    pub fn ready(value: T) -> Self {
+        Self::resolved(Ok(value))
+    }
+}
+
+impl<T, E> Future<T, E> {
+    /// A future that has its result from the start. Allocates nothing.
+    ///
+    /// ```
+    /// use miniss_core::{Future, error::BrokenPromise};
+    /// let mut future: Future<u32> = Future::resolved(Err(BrokenPromise));
+    /// assert!(future.is_ready());
+    /// ```
+    pub fn resolved(result: Result<T, E>) -> Self {
+        Self { stage: Stage::Resolved(result) }
+    }
+
+    /// A future that has failed from the start. Allocates nothing.
+    ///
+    /// ```
+    /// use miniss_core::{Future, error::BrokenPromise};
+    /// let mut future = Future::<u32>::failed(BrokenPromise);
+    /// assert_eq!(future.try_take(), Some(Err(BrokenPromise)));
+    /// ```
+    pub fn failed(error: E) -> Self {
+        Self::resolved(Err(error))
+    }
+
+    /// Whether a poll would give the result at once. False again when it has been given.
+    ///
+    /// ```
+    /// let mut future = miniss_core::Future::ready(3);
+    /// assert!(future.is_ready());
+    /// future.try_take();
+    /// assert!(!future.is_ready());
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        match &self.stage {
+            Stage::Waiting(waiter) => waiter.is_done(),
+            Stage::Resolved(_) => true,
+            Stage::Taken => false,
+        }
+    }
+
+    pub(super) fn waiting(waiter: Waiter<T, E>) -> Self {
+        Self { stage: Stage::Waiting(waiter) }
+    }
+}
+
+impl<T, E: From<BrokenPromise>> Future<T, E> {
+    /// A future and its promise with an error type of your own, which says what a dropped promise
+    /// is by `From<BrokenPromise>`.
+    ///
+    /// ```
+    /// use miniss_core::{Future, error::BrokenPromise};
+    ///
+    /// #[derive(Debug, PartialEq)]
+    /// struct NoAnswer;
+    /// impl From<BrokenPromise> for NoAnswer {
+    ///     fn from(_: BrokenPromise) -> Self { NoAnswer }
+    /// }
+    ///
+    /// let (mut future, promise) = Future::<u32, NoAnswer>::fallible();
+    /// drop(promise);
+    /// assert_eq!(future.try_take(), Some(Err(NoAnswer)));
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn fallible() -> (Self, Promise<T, E>) {
+        super::cell::heap_pair()
+    }
+
+    /// The result, if it is there and has not been given. Registers nothing: a waker from an
+    /// earlier poll stays registered.
+    ///
+    /// ```
+    /// # #[cfg(feature = "alloc")] {
+    /// let (mut future, promise) = miniss_core::Future::<u32>::new();
+    /// assert_eq!(future.try_take(), None);
+    /// promise.complete(5).unwrap();
+    /// assert_eq!(future.try_take(), Some(Ok(5)));
+    /// assert_eq!(future.try_take(), None);
+    /// # }
+    /// ```
+    pub fn try_take(&mut self) -> Option<Result<T, E>> {
+        if !self.is_ready() {
+            return None;
+        }
+        Some(self.take())
+    }
+
+    /// Gives the result, which must be there.
+    fn take(&mut self) -> Result<T, E> {
+        match mem::replace(&mut self.stage, Stage::Taken) {
+            Stage::Waiting(waiter) => waiter.finish().unwrap_or_else(|| Err(BrokenPromise.into())),
+            Stage::Resolved(result) => result,
+            Stage::Taken => panic!("a `Future` was polled after it had given its result"),
+        }
+    }
+}
+
+/// # Panics
+/// If polled after it has given its result.
+impl<T, E: From<BrokenPromise>> core::future::Future for Future<T, E> {
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Stage::Waiting(waiter) = &mut this.stage
+            && waiter.poll_done(cx.waker()).is_pending()
+        {
+            return Poll::Pending;
+        }
+        Poll::Ready(this.take())
+    }
+}
+
+// The result is moved out whole and never pinned in place.
+impl<T, E> Unpin for Future<T, E> {}
+
+impl<T, E> fmt::Debug for Future<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Future").field("ready", &self.is_ready()).finish()
+    }
+}

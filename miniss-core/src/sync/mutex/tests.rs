@@ -1,0 +1,98 @@
+//! `[mutex]` polled by hand: exclusion over awaits, order, and bodies that fail.
+
+use super::*;
+use crate::collections::test_waker::{Counter, acting, now, poll_once, poll_with};
+use core::future::{pending, poll_fn};
+use core::pin::pin;
+use core::task::{Poll, Waker};
+use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::vec::Vec;
+
+#[test]
+fn a_fu_10_with_lock_whose_body_fails_leaves_the_lock_free() {
+    let mutex = Mutex::new(1);
+    let failed: Result<(), &str> = now(mutex.with_lock(async |value| {
+        *value = 2;
+        Err("the body failed")
+    }));
+    assert_eq!(failed, Err("the body failed"));
+    assert_eq!(*mutex.try_lock().unwrap(), 2);
+}
+
+#[test]
+fn a_fu_10_with_lock_whose_body_panics_leaves_the_lock_free() {
+    let mutex = Mutex::new(1);
+    let body = async |_: &mut i32| panic!("the body panics");
+    assert!(catch_unwind(AssertUnwindSafe(|| now(mutex.with_lock::<()>(body)))).is_err());
+    assert_eq!(*mutex.try_lock().unwrap(), 1);
+}
+
+#[test]
+fn a_body_dropped_over_an_await_leaves_the_lock_free() {
+    let mutex = Mutex::new(1);
+    let mut locked = Box::pin(mutex.with_lock(async |_| pending::<()>().await));
+    assert!(poll_once(locked.as_mut()).is_pending());
+    assert!(mutex.try_lock().is_none());
+    drop(locked);
+    assert!(mutex.try_lock().is_some());
+}
+
+#[test]
+fn the_lock_goes_round_in_order_even_past_a_waiter_that_left() {
+    let mutex = Mutex::new(Vec::new());
+    let guard = mutex.try_lock().unwrap();
+    let mut waiting: Vec<_> = (0..4)
+        .map(|i| Some(Box::pin(mutex.with_lock(async move |seen: &mut Vec<i32>| seen.push(i)))))
+        .collect();
+    for future in waiting.iter_mut().flatten() {
+        assert!(poll_once(future.as_mut()).is_pending());
+    }
+    waiting[1] = None;
+    assert_eq!(mutex.waiters(), 3);
+    drop(guard);
+    // The lock was handed to the first when the guard went; dropping that one passes it on.
+    waiting[0] = None;
+    assert!(mutex.try_lock().is_none());
+    for future in waiting.iter_mut().flatten() {
+        assert!(poll_once(future.as_mut()).is_ready());
+    }
+    drop(waiting);
+    assert_eq!(mutex.into_inner(), [2, 3]);
+}
+
+#[test]
+fn the_lock_excludes_others_over_an_await() {
+    let mutex = Mutex::new(0);
+    let mut first = Box::pin(mutex.lock());
+    let Poll::Ready(mut guard) = poll_once(first.as_mut()) else { panic!("the lock is free") };
+    let (counter, waker) = Counter::new();
+    let mut second = Box::pin(mutex.lock());
+    assert!(poll_with(second.as_mut(), &waker).is_pending());
+    *guard += 1;
+    drop(guard);
+    assert_eq!(counter.wakes(), 1);
+    let Poll::Ready(guard) = poll_once(second.as_mut()) else { panic!("the lock was handed over") };
+    assert_eq!(*guard, 1);
+}
+
+#[test]
+fn a_wake_may_try_the_lock_that_is_being_handed_over() {
+    let mutex: &Mutex<i32> = Box::leak(Box::new(Mutex::new(0)));
+    let guard = mutex.try_lock().unwrap();
+    let mut next = pin!(mutex.lock());
+    let waker = acting(|| assert!(mutex.try_lock().is_none()));
+    assert!(poll_with(next.as_mut(), &waker).is_pending());
+    drop(guard);
+    assert!(poll_with(next, Waker::noop()).is_ready());
+}
+
+#[test]
+fn an_unsized_value_and_a_borrowing_body_are_fine() {
+    let mutex: &Mutex<[i32]> = &Mutex::new([1, 2, 3]);
+    let sum = now(mutex.with_lock(async |values| {
+        poll_fn(|_| Poll::Ready(())).await;
+        values.iter().sum::<i32>()
+    }));
+    assert_eq!(sum, 6);
+}

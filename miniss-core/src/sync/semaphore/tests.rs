@@ -1,0 +1,288 @@
+//! `[semaphore]` polled by hand: order, cancellation at every stage, and wakers that misbehave.
+
+use super::*;
+use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
+use core::cell::RefCell;
+use core::mem::forget;
+use core::pin::Pin;
+use core::task::{Poll, Waker};
+use proptest::prelude::*;
+use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::vec::Vec;
+
+type Pinned<'a> = Pin<Box<Acquire<'a>>>;
+
+/// A request that has been polled once and waits.
+fn queued<'a>(semaphore: &'a Semaphore, units: usize, waker: &Waker) -> Pinned<'a> {
+    let mut acquire = Box::pin(semaphore.acquire(units));
+    assert!(poll_with(acquire.as_mut(), waker).is_pending());
+    acquire
+}
+
+fn ready<'a>(acquire: &mut Pinned<'a>) -> Result<Units<'a>, Closed> {
+    match poll_once(acquire.as_mut()) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("still waiting"),
+    }
+}
+
+fn leaked(units: usize) -> &'static Semaphore {
+    Box::leak(Box::new(Semaphore::new(units)))
+}
+
+#[test]
+fn a_sem_1_one_unit_is_ready_at_once() {
+    let semaphore = Semaphore::new(1);
+    let unit = now(semaphore.acquire(1)).unwrap();
+    assert_eq!((unit.len(), semaphore.available()), (1, 0));
+}
+
+#[test]
+fn a_sem_2_release_of_three_wakes_three_in_order() {
+    let semaphore = leaked(0);
+    std::thread_local! {
+        static ORDER: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    }
+    struct Note(usize);
+    impl std::task::Wake for Note {
+        fn wake(self: std::sync::Arc<Self>) {
+            ORDER.with(|order| order.borrow_mut().push(self.0));
+        }
+    }
+    let mut waiters: Vec<_> =
+        (0..3).map(|i| queued(semaphore, 1, &Waker::from(std::sync::Arc::new(Note(i))))).collect();
+    semaphore.release(3);
+    ORDER.with(|order| assert_eq!(*order.borrow(), [0, 1, 2]));
+    let units: Vec<_> = waiters.iter_mut().map(|waiter| ready(waiter).unwrap()).collect();
+    assert_eq!((units.len(), semaphore.available(), semaphore.waiters()), (3, 0, 0));
+}
+
+#[test]
+fn a_small_request_does_not_overtake_a_large_one() {
+    let semaphore = Semaphore::new(2);
+    let mut large = queued(&semaphore, 3, Waker::noop());
+    let mut small = queued(&semaphore, 1, Waker::noop());
+    assert_eq!(semaphore.try_acquire(1).unwrap_err(), TryAcquireError::NoUnits);
+    semaphore.release(1);
+    assert!(poll_once(small.as_mut()).is_pending());
+    drop(ready(&mut large));
+    assert!(ready(&mut small).is_ok());
+}
+
+#[test]
+fn polling_a_hundred_times_registers_one_waiter_and_wakes_once() {
+    let semaphore = Semaphore::new(0);
+    let (counter, waker) = Counter::new();
+    let mut acquire = queued(&semaphore, 1, &waker);
+    for _ in 0..100 {
+        assert!(poll_with(acquire.as_mut(), &waker).is_pending());
+    }
+    assert_eq!(semaphore.waiters(), 1);
+    semaphore.release(1);
+    assert_eq!(counter.wakes(), 1);
+    forget(ready(&mut acquire));
+}
+
+#[test]
+fn consume_goes_into_debt_and_nobody_is_served_until_it_is_paid() {
+    let semaphore = Semaphore::new(1);
+    semaphore.consume(3);
+    let mut nothing = queued(&semaphore, 0, Waker::noop());
+    let mut one = queued(&semaphore, 1, Waker::noop());
+    semaphore.release(1);
+    assert_eq!((semaphore.available(), semaphore.waiters()), (-1, 2));
+    semaphore.release(1);
+    assert!(ready(&mut nothing).is_ok());
+    assert!(poll_once(one.as_mut()).is_pending());
+    semaphore.release(1);
+    assert!(ready(&mut one).is_ok());
+}
+
+#[test]
+fn close_fails_all_now_and_later_but_keeps_what_was_granted() {
+    let semaphore = Semaphore::new(0);
+    let (counter, waker) = Counter::new();
+    let mut granted = queued(&semaphore, 1, &waker);
+    let mut waiting = queued(&semaphore, 1, &waker);
+    semaphore.release(1);
+    semaphore.close();
+    assert_eq!(counter.wakes(), 2);
+    let unit = ready(&mut granted).unwrap();
+    assert_eq!(ready(&mut waiting).unwrap_err(), Closed);
+    drop(unit);
+    assert_eq!(semaphore.available(), 1);
+    assert_eq!(now(semaphore.acquire(1)).unwrap_err(), Closed);
+    assert_eq!(semaphore.try_acquire(0).unwrap_err(), TryAcquireError::Closed);
+}
+
+#[test]
+fn dropped_while_queued_lets_those_behind_it_pass() {
+    let semaphore = Semaphore::new(1);
+    let (counter, waker) = Counter::new();
+    let large = queued(&semaphore, 2, Waker::noop());
+    let mut small = queued(&semaphore, 1, &waker);
+    drop(large);
+    assert_eq!((counter.wakes(), semaphore.waiters()), (1, 0));
+    assert!(ready(&mut small).is_ok());
+}
+
+#[test]
+fn dropped_after_being_granted_passes_the_units_on() {
+    let semaphore = Semaphore::new(0);
+    let (counter, waker) = Counter::new();
+    let first = queued(&semaphore, 1, Waker::noop());
+    let mut second = queued(&semaphore, 1, &waker);
+    semaphore.release(1);
+    assert_eq!(counter.wakes(), 0);
+    drop(first);
+    assert_eq!(counter.wakes(), 1);
+    drop(ready(&mut second));
+    assert_eq!(semaphore.available(), 1);
+}
+
+#[test]
+fn dropped_after_delivery_or_before_the_first_poll_gives_nothing_back() {
+    let semaphore = Semaphore::new(1);
+    drop(semaphore.acquire(1));
+    let unit = now(semaphore.acquire(1));
+    assert_eq!(semaphore.available(), 0);
+    drop(unit);
+    assert_eq!(semaphore.available(), 1);
+}
+
+#[test]
+fn a_wake_may_ask_and_release_in_turn() {
+    let semaphore = leaked(0);
+    let action = || {
+        assert!(semaphore.try_acquire(1).is_err(), "there is one unit, but the next is first");
+        forget(queued(semaphore, 1, Waker::noop()));
+        semaphore.release(1);
+    };
+    let first = queued(semaphore, 1, &acting(action));
+    let mut second = queued(semaphore, 1, Waker::noop());
+    semaphore.release(2);
+    assert_eq!((semaphore.available(), semaphore.waiters()), (0, 0));
+    drop((first, ready(&mut second)));
+    assert_eq!(semaphore.available(), 2);
+}
+
+#[test]
+fn a_wake_may_drop_the_waiters_that_come_next() {
+    let semaphore = leaked(0);
+    let (counter, waker) = Counter::new();
+    let mut first = Box::pin(semaphore.acquire(1));
+    assert!(poll_once(first.as_mut()).is_pending());
+    let next = queued(semaphore, 1, &waker);
+    assert!(poll_with(first.as_mut(), &acting(move || drop(next))).is_pending());
+    semaphore.release(2);
+    assert_eq!((counter.wakes(), semaphore.available(), semaphore.waiters()), (0, 1, 0));
+}
+
+#[test]
+fn a_wake_may_close_the_semaphore_that_is_serving() {
+    let semaphore = leaked(0);
+    let mut first = queued(semaphore, 1, &acting(|| semaphore.close()));
+    let mut second = queued(semaphore, 1, Waker::noop());
+    semaphore.release(2);
+    assert!(ready(&mut first).is_ok());
+    assert_eq!(ready(&mut second).unwrap_err(), Closed);
+}
+
+#[test]
+fn a_release_inside_a_close_saves_nobody() {
+    let semaphore = leaked(0);
+    let mut first = queued(semaphore, 1, &acting(|| semaphore.release(2)));
+    let mut second = queued(semaphore, 1, Waker::noop());
+    semaphore.close();
+    assert_eq!(ready(&mut first).unwrap_err(), Closed);
+    assert_eq!(ready(&mut second).unwrap_err(), Closed);
+    assert_eq!(semaphore.available(), 2);
+}
+
+#[test]
+fn a_panic_in_a_wake_strands_nobody_and_loses_no_unit() {
+    let semaphore = Semaphore::new(0);
+    let (counter, waker) = Counter::new();
+    let first = queued(&semaphore, 1, &panicking());
+    let mut second = queued(&semaphore, 1, &waker);
+    assert!(catch_unwind(AssertUnwindSafe(|| semaphore.release(2))).is_err());
+    assert_eq!(counter.wakes(), 1);
+    drop(ready(&mut second));
+    drop(first);
+    assert_eq!(semaphore.available(), 2);
+}
+
+#[test]
+fn a_panic_in_a_wake_does_not_stop_a_close() {
+    let semaphore = Semaphore::new(0);
+    let _first = queued(&semaphore, 1, &panicking());
+    let mut second = queued(&semaphore, 1, Waker::noop());
+    assert!(catch_unwind(AssertUnwindSafe(|| semaphore.close())).is_err());
+    assert_eq!(ready(&mut second).unwrap_err(), Closed);
+}
+
+#[test]
+fn splitting_and_merging_loses_no_unit() {
+    let semaphore = Semaphore::new(10);
+    let mut units = now(semaphore.acquire(7)).unwrap();
+    let part = units.split(3).unwrap();
+    assert!(units.split(5).is_none());
+    assert_eq!((units.len(), part.len(), semaphore.available()), (4, 3, 3));
+    units.merge(part);
+    assert_eq!(units.forget(), 7);
+    assert_eq!(semaphore.available(), 3);
+}
+
+#[test]
+#[should_panic(expected = "units of two semaphores")]
+fn units_of_two_semaphores_do_not_mix() {
+    let (a, b) = (Semaphore::new(1), Semaphore::new(1));
+    a.try_acquire(1).unwrap().merge(b.try_acquire(1).unwrap());
+}
+
+#[test]
+#[should_panic(expected = "more units than a semaphore can count")]
+fn releasing_beyond_the_count_is_refused() {
+    Semaphore::new(Semaphore::UNITS_MAX).release(1);
+}
+
+#[test]
+fn a_request_beyond_every_count_waits() {
+    let semaphore = Semaphore::new(Semaphore::UNITS_MAX);
+    drop(queued(&semaphore, usize::MAX, Waker::noop()));
+    assert_eq!(semaphore.available(), isize::MAX);
+}
+
+proptest! {
+    /// Whatever is asked, dropped and released: no unit is lost, and no affordable front waits.
+    #[test]
+    fn units_are_conserved(steps in prop::collection::vec((0..4u8, 0..6usize, 0..4usize), 0..64)) {
+        let semaphore = Semaphore::new(3);
+        let mut total = 3;
+        let mut asked: Vec<Option<Pinned<'_>>> = (0..6).map(|_| None).collect();
+        let mut held: Vec<Units<'_>> = Vec::new();
+        for (step, i, units) in steps {
+            match step {
+                0 => asked[i] = Some(Box::pin(semaphore.acquire(units))),
+                1 => asked[i] = None,
+                2 => { held.pop(); }
+                _ => { semaphore.release(units); total += units; }
+            }
+            for slot in &mut asked {
+                let outcome = slot.as_mut().map(|acquire| poll_once(acquire.as_mut()));
+                if let Some(Poll::Ready(units)) = outcome {
+                    held.push(units.unwrap());
+                    *slot = None;
+                }
+            }
+            let in_hand: usize = held.iter().map(Units::len).sum();
+            prop_assert_eq!(semaphore.available() + in_hand as isize, total as isize);
+            let waiting = asked.iter().flatten().count();
+            prop_assert_eq!(semaphore.waiters(), waiting);
+            if let Some(Request::Queued(wanted)) = semaphore.queue.front() {
+                prop_assert!(semaphore.available() < wanted as isize);
+            }
+        }
+    }
+}

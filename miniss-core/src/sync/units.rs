@@ -1,0 +1,119 @@
+//! Units in hand: what a semaphore gave, and gives back by itself.
+//!
+//! `user future ─▶ semaphore ─▶ [units] ─▶ semaphore`
+
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::mem;
+
+use super::semaphore::Semaphore;
+
+/// Units of a [`Semaphore`], given back when dropped.
+///
+/// ```
+/// # use miniss_core::sync::{Semaphore, TryAcquireError};
+/// let semaphore = Semaphore::new(5);
+/// let units = semaphore.try_acquire(3)?;
+/// assert_eq!((units.len(), semaphore.available()), (3, 2));
+/// drop(units);
+/// assert_eq!(semaphore.available(), 5);
+/// # Ok::<(), TryAcquireError>(())
+/// ```
+#[must_use = "units that are not kept are given back at once"]
+pub struct Units<'a> {
+    semaphore: &'a Semaphore,
+    count: usize,
+}
+
+impl<'a> Units<'a> {
+    pub(super) const fn new(semaphore: &'a Semaphore, count: usize) -> Self {
+        Self { semaphore, count }
+    }
+
+    /// How many units these are.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// assert_eq!(Semaphore::new(5).try_acquire(3).unwrap().len(), 3);
+    /// ```
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether these are no units at all.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// assert!(Semaphore::new(5).try_acquire(0).unwrap().is_empty());
+    /// ```
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Takes `count` units out of these; `None`, and nothing taken, if there are not as many.
+    ///
+    /// Dropping the part gives some units back early.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Semaphore::new(5);
+    /// let mut units = semaphore.try_acquire(5).unwrap();
+    /// drop(units.split(2));
+    /// assert_eq!((units.len(), semaphore.available()), (3, 2));
+    /// assert!(units.split(4).is_none());
+    /// ```
+    pub fn split(&mut self, count: usize) -> Option<Self> {
+        self.count = self.count.checked_sub(count)?;
+        Some(Self::new(self.semaphore, count))
+    }
+
+    /// Puts `other` to these.
+    ///
+    /// # Panics
+    ///
+    /// If `other` comes from another semaphore.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Semaphore::new(5);
+    /// let mut units = semaphore.try_acquire(2).unwrap();
+    /// units.merge(semaphore.try_acquire(3).unwrap());
+    /// assert_eq!(units.len(), 5);
+    /// ```
+    pub fn merge(&mut self, other: Self) {
+        assert!(core::ptr::eq(self.semaphore, other.semaphore), "units of two semaphores");
+        // Cannot overflow: both parts were counted by one semaphore, up to `UNITS_MAX` each.
+        self.count += other.forget();
+    }
+
+    /// Gives nothing back and tells how many units these were.
+    ///
+    /// Whoever keeps the number calls [`Semaphore::release`] with it later, or the units are gone.
+    /// Seastar's `release`.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Semaphore::new(5);
+    /// let count = semaphore.try_acquire(3).unwrap().forget();
+    /// assert_eq!((count, semaphore.available()), (3, 2));
+    /// semaphore.release(count);
+    /// ```
+    pub fn forget(self) -> usize {
+        let count = self.count;
+        mem::forget(self);
+        count
+    }
+}
+
+impl Drop for Units<'_> {
+    fn drop(&mut self) {
+        self.semaphore.release(self.count);
+    }
+}
+
+impl fmt::Debug for Units<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Units").field(&self.count).finish()
+    }
+}

@@ -1,0 +1,162 @@
+//! The typed view of a slot: header and stage, and the functions behind the task's vtable.
+//!
+//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! A slot's memory is laid out once as `Header` plus a class of bytes; for the life of one task it
+//! is looked at as a [`TaskCell`] of that task's future. Invariants: see [`super`].
+
+use core::future::Future;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::pin::Pin;
+use core::ptr::NonNull;
+use core::task::{Context, Poll, Waker};
+
+use super::header::{Header, TaskVtable};
+use super::slots::class_for;
+use crate::doorbell::Doorbell;
+use crate::waker::WakerVtable;
+
+/// The future until it completes, then its output; `state` says which.
+#[repr(C)]
+union Stage<F: Future> {
+    future: ManuallyDrop<F>,
+    output: ManuallyDrop<F::Output>,
+}
+
+/// A slot that holds a task of type `F`.
+#[repr(C)]
+pub(crate) struct TaskCell<F: Future> {
+    header: Header,
+    stage: Stage<F>,
+}
+
+/// The vtable of tasks of type `F` on executors whose doorbell is a `B`.
+struct Vtable<F, B>(PhantomData<(F, B)>);
+
+impl<F: Future, B: Doorbell> Vtable<F, B> {
+    const TABLE: TaskVtable = TaskVtable {
+        poll: poll::<F>,
+        drop_future: drop_future::<F>,
+        read_output: read_output::<F>,
+        drop_output: drop_output::<F>,
+        waker: WakerVtable::<B>::TABLE,
+    };
+}
+
+/// As [`Vtable`], but the output in the stage is a box and is read out of it.
+#[cfg(feature = "alloc")]
+struct BoxedVtable<F, T, B>(PhantomData<(F, T, B)>);
+
+#[cfg(feature = "alloc")]
+impl<F: Future<Output = alloc::boxed::Box<T>>, T, B: Doorbell> BoxedVtable<F, T, B> {
+    const TABLE: TaskVtable =
+        TaskVtable { read_output: read_boxed_output::<F, T>, ..Vtable::<F, B>::TABLE };
+}
+
+/// The size class of a task of type `F`; `None`: it must be boxed.
+pub(crate) const fn class_of<F: Future>() -> Option<u8> {
+    class_for(size_of::<TaskCell<F>>(), align_of::<TaskCell<F>>())
+}
+
+/// Writes `future` to a free slot and queues nothing yet.
+///
+/// # Safety
+/// Home only. The slot is free, large and aligned enough for a `TaskCell<F>`, and whatever `F`
+/// borrows outlives the task.
+#[inline]
+pub(crate) unsafe fn place<F: Future, B: Doorbell>(slot: NonNull<Header>, future: F) {
+    // SAFETY: the caller's promise.
+    unsafe { place_as(slot, future, &Vtable::<F, B>::TABLE) };
+}
+
+/// As [`place`], for a future whose output is too large for a slot: the handle reads a `T`.
+///
+/// # Safety
+/// As for [`place`].
+#[cfg(feature = "alloc")]
+pub(crate) unsafe fn place_with_boxed_output<F, T, B>(slot: NonNull<Header>, future: F)
+where
+    F: Future<Output = alloc::boxed::Box<T>>,
+    B: Doorbell,
+{
+    // SAFETY: the caller's promise.
+    unsafe { place_as(slot, future, &BoxedVtable::<F, T, B>::TABLE) };
+}
+
+/// # Safety
+/// As for [`place`]; the vtable is one for `F`.
+#[inline]
+unsafe fn place_as<F: Future>(slot: NonNull<Header>, future: F, vtable: &'static TaskVtable) {
+    let cell = slot.cast::<TaskCell<F>>().as_ptr();
+    // SAFETY: the caller owns the free slot (*Home only*) and vouches for its size and
+    // alignment; a free slot's stage holds nothing that would have to be dropped.
+    unsafe { (&raw mut (*cell).stage.future).write(ManuallyDrop::new(future)) };
+    // SAFETY: *Headers are for ever*.
+    let header = unsafe { slot.as_ref() };
+    header.vtable.set(Some(vtable));
+    header.state.spawn();
+}
+
+/// # Safety
+/// Home only; the stage holds a future of type `F` that nobody else is inside of.
+unsafe fn poll<F: Future>(slot: NonNull<Header>, waker: &Waker) -> Poll<()> {
+    let cell = slot.cast::<TaskCell<F>>().as_ptr();
+    // SAFETY: *Stage follows state*: the caller checked that the future is there. It stays where
+    // it is until it is dropped in place, so pinning it is honest.
+    let future = unsafe { Pin::new_unchecked(&mut *(*cell).stage.future) };
+    let Poll::Ready(output) = future.poll(&mut Context::from_waker(waker)) else {
+        return Poll::Pending;
+    };
+    // SAFETY: as above; the future is not touched again.
+    unsafe { drop_future::<F>(slot) };
+    // SAFETY: *Stage follows state*: the future is gone, so the stage is free for the output.
+    unsafe { (&raw mut (*cell).stage.output).write(ManuallyDrop::new(output)) };
+    // SAFETY: *Headers are for ever*.
+    unsafe { slot.as_ref() }.state.put_output();
+    Poll::Ready(())
+}
+
+/// # Safety
+/// Home only; the stage holds a future of type `F` that nobody is inside of.
+unsafe fn drop_future<F: Future>(slot: NonNull<Header>) {
+    let cell = slot.cast::<TaskCell<F>>().as_ptr();
+    // SAFETY: *Headers are for ever*.
+    unsafe { slot.as_ref() }.state.take_future();
+    // SAFETY: *Stage follows state*: it was there, and from the line above on, nobody will look
+    // for it again, even if its destructor unwinds.
+    unsafe { ManuallyDrop::drop(&mut (*cell).stage.future) };
+}
+
+/// # Safety
+/// Home only; the caller has just taken the output in the state word; `to` is valid for a write
+/// of `F::Output`.
+unsafe fn read_output<F: Future>(slot: NonNull<Header>, to: *mut ()) {
+    let cell = slot.cast::<TaskCell<F>>().as_ptr();
+    // SAFETY: *Stage follows state*: the output was there and belongs to the caller now.
+    let output = unsafe { ManuallyDrop::take(&mut (*cell).stage.output) };
+    // SAFETY: the caller vouches for `to`.
+    unsafe { to.cast::<F::Output>().write(output) };
+}
+
+/// # Safety
+/// As for [`read_output`], but `to` is valid for a write of `T`.
+#[cfg(feature = "alloc")]
+unsafe fn read_boxed_output<F, T>(slot: NonNull<Header>, to: *mut ())
+where
+    F: Future<Output = alloc::boxed::Box<T>>,
+{
+    let cell = slot.cast::<TaskCell<F>>().as_ptr();
+    // SAFETY: *Stage follows state*: the output was there and belongs to the caller now.
+    let output = unsafe { ManuallyDrop::take(&mut (*cell).stage.output) };
+    // SAFETY: the caller vouches for `to`.
+    unsafe { to.cast::<T>().write(*output) };
+}
+
+/// # Safety
+/// Home only; the caller has just taken the output in the state word.
+unsafe fn drop_output<F: Future>(slot: NonNull<Header>) {
+    let cell = slot.cast::<TaskCell<F>>().as_ptr();
+    // SAFETY: *Stage follows state*: the output was there and belongs to the caller now.
+    unsafe { ManuallyDrop::drop(&mut (*cell).stage.output) };
+}

@@ -1,0 +1,108 @@
+//! The header of a task: the one cache line that everybody who is not the future points at.
+//!
+//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! The table of who may touch which field stands in [`super`].
+
+use core::cell::{Cell, UnsafeCell};
+use core::ptr::{self, NonNull};
+use core::task::{Poll, RawWaker, RawWakerVTable, Waker};
+
+use super::state::State;
+use crate::executor::anchor::Base;
+use crate::prim::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
+
+/// What is known of a task's type once it has been erased.
+#[derive(Debug)]
+pub(crate) struct TaskVtable {
+    /// Polls the future. On `Ready` the future is gone and the output is in the stage.
+    pub(crate) poll: unsafe fn(NonNull<Header>, &Waker) -> Poll<()>,
+    /// Drops the future in place.
+    pub(crate) drop_future: unsafe fn(NonNull<Header>),
+    /// Moves the output to where the pointer says.
+    pub(crate) read_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Drops the output in place.
+    pub(crate) drop_output: unsafe fn(NonNull<Header>),
+    /// How this task is woken.
+    pub(crate) waker: &'static RawWakerVTable,
+}
+
+/// One line beside each future.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Header {
+    /// The executor that owns the slot.
+    pub(crate) anchor: NonNull<Base>,
+    /// The type of the task in the slot; `None` before the first.
+    pub(crate) vtable: Cell<Option<&'static TaskVtable>>,
+    /// Link in the run queue while queued, in the free list while free.
+    pub(crate) next: Cell<*const Header>,
+    /// Link in the inbox of foreign wakes.
+    pub(crate) inbox_next: AtomicPtr<Header>,
+    /// Who awaits the `JoinHandle`.
+    pub(crate) joiner: UnsafeCell<Option<Waker>>,
+    pub(crate) state: State,
+    /// Which task of this slot's life this is; tells a late abort from a timely one.
+    pub(crate) generation: AtomicU32,
+    /// The highest generation whose abort was asked for from another core.
+    pub(crate) abort_wanted: AtomicU32,
+    pub(crate) in_inbox: AtomicBool,
+    /// The size class of the slot.
+    pub(crate) class: u8,
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Header>() == 64, "a parked task costs one cache line");
+
+impl Header {
+    /// The header of a free slot of the executor at `anchor`.
+    pub(crate) fn new(anchor: NonNull<Base>, class: u8) -> Self {
+        Self {
+            anchor,
+            vtable: Cell::new(None),
+            next: Cell::new(ptr::null()),
+            inbox_next: AtomicPtr::new(ptr::null_mut()),
+            joiner: UnsafeCell::new(None),
+            state: State::free(),
+            generation: AtomicU32::new(1),
+            abort_wanted: AtomicU32::new(0),
+            in_inbox: AtomicBool::new(false),
+            class,
+        }
+    }
+
+    /// The type of the task in the slot.
+    pub(crate) fn vtable(&self) -> &'static TaskVtable {
+        self.vtable.get().expect("a live slot has a vtable")
+    }
+
+    /// Whether another core asked to abort this very task.
+    #[inline]
+    pub(crate) fn abort_is_wanted(&self) -> bool {
+        self.abort_wanted.load(Relaxed) == self.generation.load(Relaxed)
+    }
+
+    /// Ends the present generation, so that its abort handles no longer mean the slot's next
+    /// task. A slot retires (`false`) when its generations are used up.
+    pub(crate) fn next_generation(&self) -> bool {
+        let next = self.generation.load(Relaxed).saturating_add(1);
+        self.generation.store(next, Relaxed);
+        next != u32::MAX
+    }
+
+    /// Takes the waker of whoever awaits the handle.
+    ///
+    /// # Safety
+    /// Home only.
+    pub(crate) unsafe fn take_joiner(&self) -> Option<Waker> {
+        // SAFETY: *Home only*: nobody else is inside the cell, and no reference into it
+        // outlives this statement.
+        unsafe { (*self.joiner.get()).take() }
+    }
+}
+
+/// The waker of the task at `header`. Making, cloning and dropping it costs nothing.
+#[inline]
+pub(crate) fn raw_waker(header: NonNull<Header>, vtable: &'static RawWakerVTable) -> RawWaker {
+    RawWaker::new(header.as_ptr().cast_const().cast(), vtable)
+}

@@ -1,0 +1,257 @@
+//! The handles of a task: one to await or abort it at home, one to abort it from anywhere.
+//!
+//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+
+use core::fmt;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::pin::Pin;
+use core::ptr::NonNull;
+use core::task::{Context, Poll, Waker};
+
+use super::header::{Header, raw_waker};
+use super::state::Hold;
+use crate::error::Cancelled;
+use crate::executor::anchor::Base;
+use crate::prim::Ordering;
+
+/// The outcome of a spawned task, to be awaited on the core that spawned it.
+///
+/// Dropping the handle detaches the task: it goes on, and its output is dropped when it comes.
+///
+/// # Cancellation
+///
+/// Awaiting by `&mut` may be given up and taken up again; nothing is lost.
+///
+/// # Panics
+///
+/// When polled again after it has given its result.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// let mut executor = executor();
+/// let local = executor.local();
+/// let answer = executor.block_on(async move { local.spawn(async { 6 * 7 }).unwrap().await });
+/// assert_eq!(answer, Ok(42));
+/// ```
+#[must_use = "dropping a JoinHandle detaches the task; say so with `detach()`"]
+pub struct JoinHandle<T> {
+    /// `None` once the result has been given and the slot let go of.
+    slot: Option<NonNull<Header>>,
+    epoch: u32,
+    /// Owns a `T` that may not leave the core.
+    marker: PhantomData<(T, *const ())>,
+}
+
+impl<T> Unpin for JoinHandle<T> {}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    /// The slot was just spawned by the executor incarnation `epoch` of its anchor, on this
+    /// thread, with a task whose output is a `T`; there is no other handle.
+    pub(crate) unsafe fn new(slot: NonNull<Header>, epoch: u32) -> Self {
+        Self { slot: Some(slot), epoch, marker: PhantomData }
+    }
+
+    /// Calls `act` with the slot, while this handle holds it.
+    pub(crate) fn with_slot(&self, act: impl FnOnce(NonNull<Header>)) {
+        if let Some(slot) = self.slot {
+            act(slot);
+        }
+    }
+
+    fn header(&self) -> Option<&'static Header> {
+        // SAFETY: *Headers are for ever*.
+        self.slot.map(|slot| unsafe { slot.as_ref() })
+    }
+
+    /// Whether the task has ended, by completion or abort.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// let executor = executor();
+    /// let handle = executor.local().spawn(async {}).unwrap();
+    /// assert!(!handle.is_finished());
+    /// ```
+    pub fn is_finished(&self) -> bool {
+        self.header().is_none_or(|header| header.state.is_done())
+    }
+
+    /// Asks the executor to drop the task's future at its next turn. A task that has ended by
+    /// then keeps its result.
+    ///
+    /// ```
+    /// # use miniss_core::{doctest::executor, error::Cancelled};
+    /// let mut executor = executor();
+    /// let handle = executor.local().spawn(core::future::pending::<()>()).unwrap();
+    /// handle.abort();
+    /// assert_eq!(executor.block_on(handle), Err(Cancelled));
+    /// ```
+    pub fn abort(&self) {
+        if let (Some(slot), Some(header)) = (self.slot, self.header())
+            && header.state.request_abort()
+        {
+            // SAFETY: anchors are `'static`. *Home only*: the future is still there, so its
+            // executor is too, and this handle never left that thread.
+            unsafe { header.anchor.as_ref().home() }.wake(slot);
+        }
+    }
+
+    /// A handle that aborts the task from any thread.
+    ///
+    /// ```
+    /// # use miniss_core::{doctest::executor, error::Cancelled};
+    /// let mut executor = executor();
+    /// let handle = executor.local().spawn(core::future::pending::<()>()).unwrap();
+    /// let abort = handle.abort_handle();
+    /// std::thread::spawn(move || abort.abort()).join().unwrap();
+    /// assert_eq!(executor.block_on(handle), Err(Cancelled));
+    /// ```
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle {
+            task: self.slot.map(|slot| {
+                // SAFETY: *Headers are for ever*.
+                let header = unsafe { slot.as_ref() };
+                let raw = raw_waker(slot, header.vtable().waker);
+                // SAFETY: a header and the vtable that goes with it.
+                let waker = unsafe { Waker::from_raw(raw) };
+                (waker, header.generation.load(Ordering::Relaxed))
+            }),
+        }
+    }
+
+    /// Lets the task go on without anybody waiting for it. The same as dropping the handle, in
+    /// so many words.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// executor().local().spawn(async {}).unwrap().detach();
+    /// ```
+    pub fn detach(self) {}
+
+    /// Moves the result out. The task has ended.
+    fn take_result(&self, slot: NonNull<Header>, header: &Header) -> Result<T, Cancelled> {
+        if !header.state.take_output() {
+            return Err(Cancelled);
+        }
+        let mut output = MaybeUninit::<T>::uninit();
+        // SAFETY: *Stage follows state*: we have just taken an output of type `T`.
+        unsafe { (header.vtable().read_output)(slot, output.as_mut_ptr().cast()) };
+        // SAFETY: written by the line above.
+        Ok(unsafe { output.assume_init() })
+    }
+
+    /// Gives the slot up, whoever's it is now.
+    fn let_go(&mut self) {
+        let Some(slot) = self.slot.take() else { return };
+        // SAFETY: *Headers are for ever*.
+        let header = unsafe { slot.as_ref() };
+        if header.state.drop_handle() == Hold::Kept {
+            return;
+        }
+        // SAFETY: anchors are `'static`.
+        let base: &'static Base = unsafe { header.anchor.as_ref() };
+        if base.epoch() == self.epoch {
+            // SAFETY: *Home only*: the executor of this handle lives, and on this very thread.
+            unsafe { base.home() }.slots.put(slot);
+        } else {
+            base.returned().push(slot);
+        }
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, Cancelled>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let slot = self.slot.expect("a JoinHandle was polled after it had given its result");
+        // SAFETY: *Headers are for ever*.
+        let header = unsafe { slot.as_ref() };
+        if header.state.is_done() {
+            let result = self.take_result(slot, header);
+            self.let_go();
+            return Poll::Ready(result);
+        }
+        // SAFETY: *Home only*: only this handle writes here while the task is alive.
+        let joiner = unsafe { &mut *header.joiner.get() };
+        match joiner {
+            Some(known) if known.will_wake(cx.waker()) => {}
+            _ => {
+                let former = joiner.replace(cx.waker().clone());
+                drop(former);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        let (Some(slot), Some(header)) = (self.slot, self.header()) else { return };
+        // SAFETY: *Home only*: this handle is the one that put it there.
+        let joiner = unsafe { header.take_joiner() };
+        let output = header.state.is_done() && header.state.take_output();
+        self.let_go_after(output.then_some(slot));
+        drop(joiner);
+    }
+}
+
+impl<T> JoinHandle<T> {
+    /// Drops the output that nobody will see, then gives the slot up, even if that unwinds.
+    fn let_go_after(&mut self, output: Option<NonNull<Header>>) {
+        struct LetGo<'a, T>(&'a mut JoinHandle<T>);
+        impl<T> Drop for LetGo<'_, T> {
+            fn drop(&mut self) {
+                self.0.let_go();
+            }
+        }
+        let _at_the_end = LetGo(self);
+        if let Some(slot) = output {
+            // SAFETY: *Headers are for ever*.
+            let vtable = unsafe { slot.as_ref() }.vtable();
+            // SAFETY: *Stage follows state*: the caller has just taken the output.
+            unsafe { (vtable.drop_output)(slot) };
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle").field("finished", &self.is_finished()).finish()
+    }
+}
+
+/// Aborts a task from any thread, interrupt handler or core; see [`JoinHandle::abort_handle`].
+///
+/// It keeps nothing alive. After the task has ended it does nothing, also when the task's slot
+/// has long been given to another.
+#[derive(Clone, Debug)]
+pub struct AbortHandle {
+    /// The task's waker and generation; `None` if it had ended when the handle was made.
+    task: Option<(Waker, u32)>,
+}
+
+impl AbortHandle {
+    /// Asks the task's executor to drop its future at its next turn. A task that has ended by
+    /// then keeps its result.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// let mut executor = executor();
+    /// let handle = executor.local().spawn(async { 5 }).unwrap();
+    /// let abort = handle.abort_handle();
+    /// assert_eq!(executor.block_on(handle), Ok(5));
+    /// abort.abort(); // too late: nothing happens
+    /// ```
+    pub fn abort(&self) {
+        let Some((waker, generation)) = &self.task else { return };
+        let header = waker.data().cast::<Header>();
+        // SAFETY: our own waker, so its data word is a header; *Headers are for ever*.
+        let wanted = unsafe { &(*header).abort_wanted };
+        // The highest generation wins, so that a late abort of a former task cannot hide a
+        // timely one. Relaxed: the wake below carries it to home.
+        wanted.fetch_max(*generation, Ordering::Relaxed);
+        waker.wake_by_ref();
+    }
+}

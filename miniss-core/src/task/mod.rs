@@ -1,0 +1,39 @@
+//! A task: a future of the user's with a header that the run queue, wakers and handles point to.
+//!
+//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! # Who may touch what
+//!
+//! A task lives in a *slot*: one cache line of [`header`], and behind it the future, later its
+//! output. "Home" is the core (or thread) whose executor owns the slot.
+//!
+//! | field | who | when | ordering |
+//! |---|---|---|---|
+//! | `anchor`, `class` | anyone | written before the first waker exists, then only read | plain |
+//! | `state` | home; the handle of a task whose executor is gone | any time | relaxed: one writer at a time |
+//! | `vtable`, `next`, stage | as `state` | while the state says so | plain |
+//! | `joiner` | the `JoinHandle` (never sent away from home) and home | until the slot is free | plain |
+//! | `generation` | home writes, anyone reads | at release of the slot | relaxed: a stale read costs a spurious poll |
+//! | `in_inbox`, `inbox_next` | wakers on any core; the draining home | see `run_queue::inbox` | acquire/release |
+//! | `abort_wanted` | any core raises it, home reads it | before each poll | relaxed; the wake that follows orders it |
+//!
+//! # Invariants
+//!
+//! - **Headers are for ever.** A header's memory is never given back and never becomes anything
+//!   but a header; its slot is reused for other tasks. So a waker may point at it from any
+//!   core at any time, and the worst that a stale wake can do is one poll too many, which
+//!   `Future` allows.
+//! - **Home only.** Whatever is not atomic is touched by home alone, or, once the executor is
+//!   gone, by the one handle that still holds the slot.
+//! - **Stage follows state.** The stage holds a future exactly while `FUTURE` is set, an output
+//!   exactly while `OUTPUT` is set, and the two are never set together.
+
+pub(crate) mod cell;
+pub(crate) mod header;
+pub(crate) mod join;
+#[cfg(all(test, loom))]
+mod loom;
+pub(crate) mod slots;
+pub(crate) mod state;
+
+pub use join::{AbortHandle, JoinHandle};

@@ -1,0 +1,269 @@
+//! The state word of a task: one word, and a named method for every way it may change.
+//!
+//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! The word has one writer at a time (see the table in [`super`]), so a transition is a relaxed
+//! load and a relaxed store: on every machine two plain moves. It is an atomic only so that a
+//! handle which outlives its executor and a stale wake that reaches the slot's next owner may
+//! look at it together.
+//!
+//! ```text
+//!            wake             start_poll           Pending
+//!  parked ─────────▶ queued ───────────▶ running ───────────▶ parked
+//!                                          │  self-wake: queued again, behind the reactor
+//!                                          ▼
+//!                                         done ──(no handle, not queued)──▶ free
+//! ```
+
+use crate::prim::{AtomicU32, Ordering::Relaxed, const_fn};
+
+/// The slot holds a task (from spawn until the last of future, output, handle and queue let go).
+const LIVE: u32 = 1 << 0;
+/// The task stands in the run queue, once.
+const QUEUED: u32 = 1 << 1;
+/// Its future is being polled or dropped right now.
+const RUNNING: u32 = 1 << 2;
+/// The stage holds the future.
+const FUTURE: u32 = 1 << 3;
+/// The stage holds the output.
+const OUTPUT: u32 = 1 << 4;
+/// A `JoinHandle` exists.
+const HANDLE: u32 = 1 << 5;
+/// Someone at home asked for an abort.
+const ABORT: u32 = 1 << 6;
+
+/// The state word. See the module's table for who may call what.
+#[derive(Debug)]
+pub(crate) struct State(AtomicU32);
+
+/// What a wake at home has to do.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Wake {
+    /// Queue the task.
+    Queue,
+    /// Queue it behind the reactor: it woke itself while it ran.
+    QueueBehind,
+    /// Nothing: already queued, already done, or a stale wake.
+    Nothing,
+}
+
+/// What is to be done with a task taken from the run queue.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Start {
+    /// Poll it.
+    Poll,
+    /// Drop its future: it was aborted.
+    Abort,
+    /// It has ended; the queue held it last, so release the slot.
+    Release,
+    /// It has ended and its handle still holds the slot.
+    Skip,
+}
+
+/// Who holds the slot once something has let go of it.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Hold {
+    /// Nobody: release it.
+    Release,
+    /// Somebody else.
+    Kept,
+}
+
+impl State {
+    const_fn! {
+        /// A free slot.
+        pub(crate) const fn free() -> Self {
+            Self(AtomicU32::new(0))
+        }
+    }
+
+    fn load(&self) -> u32 {
+        self.0.load(Relaxed)
+    }
+
+    fn store(&self, bits: u32) {
+        self.0.store(bits, Relaxed);
+    }
+
+    fn has(&self, bits: u32) -> bool {
+        self.load() & bits != 0
+    }
+
+    fn set(&self, bits: u32) {
+        self.store(self.load() | bits);
+    }
+
+    fn clear(&self, bits: u32) {
+        self.store(self.load() & !bits);
+    }
+
+    /// A future has been written to the stage of a free slot; it stands in the queue at once.
+    pub(crate) fn spawn(&self) {
+        debug_assert_eq!(self.load(), 0, "a slot in use was handed out");
+        self.store(LIVE | FUTURE | QUEUED | HANDLE);
+    }
+
+    /// Someone at home wants the task polled.
+    #[inline]
+    pub(crate) fn wake(&self) -> Wake {
+        let bits = self.load();
+        if bits & (LIVE | FUTURE | QUEUED) != LIVE | FUTURE {
+            return Wake::Nothing;
+        }
+        self.store(bits | QUEUED);
+        if bits & RUNNING == 0 { Wake::Queue } else { Wake::QueueBehind }
+    }
+
+    /// The executor took the task from the queue. `abort_wanted` is the foreign request.
+    #[inline]
+    pub(crate) fn start_poll(&self, abort_wanted: bool) -> Start {
+        let bits = self.load() & !QUEUED;
+        if bits & FUTURE == 0 {
+            self.store(bits);
+            return match self.holder() {
+                Hold::Release => Start::Release,
+                Hold::Kept => Start::Skip,
+            };
+        }
+        self.store(bits | RUNNING);
+        if abort_wanted || bits & ABORT != 0 { Start::Abort } else { Start::Poll }
+    }
+
+    /// The poll returned `Pending`.
+    #[inline]
+    pub(crate) fn end_poll(&self) {
+        self.clear(RUNNING);
+    }
+
+    /// The future is about to be dropped in place: from here on the stage does not hold it.
+    pub(crate) fn take_future(&self) {
+        self.clear(FUTURE);
+    }
+
+    /// The output has been written to the stage.
+    pub(crate) fn put_output(&self) {
+        self.set(OUTPUT);
+    }
+
+    /// The output is about to be moved out of the stage, if it is there.
+    #[must_use]
+    pub(crate) fn take_output(&self) -> bool {
+        let there = self.has(OUTPUT);
+        self.clear(OUTPUT);
+        there
+    }
+
+    /// The future is gone, by completion or abort.
+    pub(crate) fn finish(&self) -> Hold {
+        self.clear(RUNNING | ABORT);
+        self.holder()
+    }
+
+    /// The `JoinHandle` lets go. The output must have been taken before.
+    pub(crate) fn drop_handle(&self) -> Hold {
+        self.clear(HANDLE);
+        self.holder()
+    }
+
+    /// Asks for an abort from home; `false` if the future is gone already.
+    #[must_use]
+    pub(crate) fn request_abort(&self) -> bool {
+        if !self.has(FUTURE) {
+            return false;
+        }
+        self.set(ABORT);
+        true
+    }
+
+    /// The slot goes back to its free list.
+    pub(crate) fn release(&self) {
+        debug_assert!(self.holder() == Hold::Release, "a slot was released while in use");
+        self.store(0);
+    }
+
+    /// Whether the future is gone, so that a handle need not wait.
+    pub(crate) fn is_done(&self) -> bool {
+        !self.has(FUTURE)
+    }
+
+    /// Whether the future is there and nobody is inside it.
+    pub(crate) fn is_droppable(&self) -> bool {
+        self.load() & (FUTURE | RUNNING) == FUTURE
+    }
+
+    /// Whether a handle will look at the outcome.
+    pub(crate) fn has_handle(&self) -> bool {
+        self.has(HANDLE)
+    }
+
+    /// Who holds a slot whose future is gone.
+    pub(crate) fn holder(&self) -> Hold {
+        if self.has(FUTURE | OUTPUT | HANDLE | QUEUED | RUNNING) {
+            Hold::Kept
+        } else {
+            Hold::Release
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_queued_once_however_often_it_is_woken() {
+        let state = State::free();
+        state.spawn();
+        assert_eq!(state.wake(), Wake::Nothing);
+        assert_eq!(state.start_poll(false), Start::Poll);
+        assert_eq!(state.wake(), Wake::QueueBehind);
+        assert_eq!(state.wake(), Wake::Nothing);
+        state.end_poll();
+        assert_eq!(state.start_poll(false), Start::Poll);
+        state.end_poll();
+        assert_eq!(state.wake(), Wake::Queue);
+    }
+
+    #[test]
+    fn a_wake_of_a_free_or_finished_slot_does_nothing() {
+        let state = State::free();
+        assert_eq!(state.wake(), Wake::Nothing);
+        state.spawn();
+        assert_eq!(state.start_poll(false), Start::Poll);
+        state.take_future();
+        state.put_output();
+        assert_eq!(state.finish(), Hold::Kept);
+        assert_eq!(state.wake(), Wake::Nothing);
+        assert!(state.take_output());
+        assert_eq!(state.drop_handle(), Hold::Release);
+    }
+
+    #[test]
+    fn the_queue_is_the_last_to_let_go_of_a_task_that_woke_itself_and_ended() {
+        let state = State::free();
+        state.spawn();
+        assert_eq!(state.start_poll(false), Start::Poll);
+        assert_eq!(state.wake(), Wake::QueueBehind);
+        state.take_future();
+        assert_eq!(state.finish(), Hold::Kept);
+        assert_eq!(state.drop_handle(), Hold::Kept);
+        assert_eq!(state.start_poll(false), Start::Release);
+        state.release();
+        assert_eq!(state.wake(), Wake::Nothing);
+    }
+
+    #[test]
+    fn an_abort_that_comes_too_late_leaves_the_output() {
+        let state = State::free();
+        state.spawn();
+        assert_eq!(state.start_poll(false), Start::Poll);
+        state.take_future();
+        state.put_output();
+        assert_eq!(state.finish(), Hold::Kept);
+        assert!(!state.request_abort());
+        assert!(state.take_output());
+    }
+}

@@ -1,0 +1,235 @@
+//! Deadlines at a fixed distance.
+//!
+//! `user future ─▶ [interval] ─▶ sleep ─▶ node ─▶ wheel`
+//!
+//! An interval keeps only the time of the next tick, and each tick is a [`Sleep`] of its own. So
+//! it may be moved and needs no pinning. The price is a flag: a tick that is awaited in a loop
+//! with another, busier future is cancelled again and again, and if it had to go through the
+//! wheel anew each time, it might never come. Hence a tick that has been *begun* before is ready
+//! at once if it is due. The others all go through the wheel, so that an interval too short to be
+//! kept up with still leaves the executor its turns.
+
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+
+use super::sleep::Sleep;
+use super::timers::Timers;
+use crate::time::Instant;
+
+/// What an [`Interval`] does about ticks that were due before the one before them was taken.
+///
+/// ```
+/// use miniss_core::timer::MissedTick;
+/// assert_eq!(MissedTick::default(), MissedTick::Burst);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissedTick {
+    /// They come late, one after the other, until the schedule is met again: no tick is lost.
+    #[default]
+    Burst,
+    /// The next tick is one period after the time at which this one was taken: two ticks are never
+    /// closer than a period, and the schedule drifts.
+    Delay,
+    /// They are left out: the next tick is at the first multiple of the period that is not past.
+    Skip,
+}
+
+impl MissedTick {
+    /// The tick after the one that was due at `due` and taken at `now`.
+    fn next(self, due: Instant, now: impl FnOnce() -> Instant, period: Duration) -> Instant {
+        match self {
+            Self::Burst => due + period,
+            Self::Delay => now() + period,
+            Self::Skip => {
+                let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+                let late = now().as_nanos().saturating_sub(due.as_nanos());
+                let step = (late / period + 1).saturating_mul(period);
+                due + Duration::from_nanos(step)
+            }
+        }
+    }
+}
+
+/// Ticks at a fixed period, the first one at once. See [`tick`](Self::tick).
+///
+/// ```
+/// # use core::{future::Future, pin::pin, task::{Context, Waker}};
+/// # use miniss_core::timer::ManualClock;
+/// use core::time::Duration;
+/// use miniss_core::timer::{Interval, Timers};
+///
+/// async fn three_beats(timers: impl Timers) {
+///     let mut beat = Interval::new(timers, Duration::from_secs(1));
+///     for _ in 0..3 {
+///         beat.tick().await;
+///     }
+/// }
+/// # let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+/// # let mut cx = Context::from_waker(Waker::noop());
+/// # let mut task = pin!(three_beats(clock));
+/// # for step in [0, 1, 1] {
+/// #     assert!(task.as_mut().poll(&mut cx).is_pending());
+/// #     clock.advance(Duration::from_secs(step));
+/// # }
+/// # assert!(task.as_mut().poll(&mut cx).is_ready());
+/// ```
+#[derive(Debug, Clone)]
+pub struct Interval<K: Timers> {
+    timers: K,
+    next: Instant,
+    /// A tick at `next` was begun, and it was cancelled or is waiting.
+    begun: bool,
+    period: Duration,
+    missed: MissedTick,
+}
+
+impl<K: Timers> Interval<K> {
+    /// Ticks now and then every `period`.
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::timer::{Interval, ManualClock};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let beat = Interval::new(clock, Duration::from_millis(20));
+    /// assert_eq!(beat.period(), Duration::from_millis(20));
+    /// ```
+    pub fn new(timers: K, period: Duration) -> Self {
+        let start = timers.now();
+        Self::starting_at(timers, start, period)
+    }
+
+    /// Ticks at `start` and then every `period`.
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::time::Instant;
+    /// use miniss_core::timer::{Interval, ManualClock};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let start = Instant::from_nanos(1_000);
+    /// let beat = Interval::starting_at(clock, start, Duration::from_secs(1));
+    /// assert_eq!(beat.next_tick(), start);
+    /// ```
+    pub const fn starting_at(timers: K, start: Instant, period: Duration) -> Self {
+        assert!(!period.is_zero(), "the period of an interval must not be zero");
+        Self { timers, next: start, begun: false, period, missed: MissedTick::Burst }
+    }
+
+    /// Sets what happens to missed ticks; without it, [`MissedTick::Burst`].
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::timer::{Interval, ManualClock, MissedTick};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let second = Duration::from_secs(1);
+    /// let _beat = Interval::new(clock, second).with_missed_tick(MissedTick::Skip);
+    /// ```
+    #[must_use]
+    pub fn with_missed_tick(mut self, missed: MissedTick) -> Self {
+        self.missed = missed;
+        self
+    }
+
+    /// Waits for the next tick. Returns the time it was due, which is never later than now.
+    ///
+    /// Also the first tick, and one that is late, comes only on the executor's next turn.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: a tick that is not taken stays the next one, and if it has become due meanwhile, the
+    /// next call is ready at once.
+    ///
+    /// # Panics
+    ///
+    /// If the executor has ended.
+    ///
+    /// ```
+    /// # use core::{pin::pin, task::{Context, Waker}, time::Duration};
+    /// # use miniss_core::{time::Instant, timer::ManualClock};
+    /// use miniss_core::timer::{Interval, Timers};
+    ///
+    /// async fn second_tick(beat: &mut Interval<impl Timers>) -> Instant {
+    ///     beat.tick().await;
+    ///     beat.tick().await
+    /// }
+    /// # let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// # let mut beat = Interval::new(clock, Duration::from_secs(1));
+    /// # let mut task = pin!(second_tick(&mut beat));
+    /// # while task.as_mut().poll(&mut cx).is_pending() {
+    /// #     clock.advance(Duration::from_secs(1));
+    /// # }
+    /// ```
+    pub async fn tick(&mut self) -> Instant {
+        let due = self.next;
+        let is_due = self.begun && due < Instant::MAX && due <= self.timers.now();
+        if !is_due {
+            self.begun = true;
+            Sleep::until(self.timers.clone(), due).await;
+        }
+        self.begun = false;
+        self.next = self.missed.next(due, || self.timers.now(), self.period);
+        due
+    }
+
+    /// Starts anew: the next tick comes one period from now.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::time::Instant;
+    /// use miniss_core::timer::{Interval, ManualClock};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let mut beat = Interval::new(clock, Duration::from_nanos(5));
+    /// clock.advance(Duration::from_nanos(3));
+    /// beat.reset();
+    /// assert_eq!(beat.next_tick(), Instant::from_nanos(8));
+    /// ```
+    pub fn reset(&mut self) {
+        self.next = self.timers.now() + self.period;
+        self.begun = false;
+    }
+
+    /// When the next tick is due; [`Instant::MAX`] is never.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::time::Instant;
+    /// use miniss_core::timer::{Interval, ManualClock};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let beat = Interval::new(clock, Duration::from_secs(1));
+    /// assert_eq!(beat.next_tick(), Instant::ZERO, "the first one is due at once");
+    /// ```
+    pub const fn next_tick(&self) -> Instant {
+        self.next
+    }
+
+    /// The time from one tick to the next.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::timer::{Interval, ManualClock};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let beat = Interval::new(clock, Duration::from_secs(1));
+    /// assert_eq!(beat.period(), Duration::from_secs(1));
+    /// ```
+    pub const fn period(&self) -> Duration {
+        self.period
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

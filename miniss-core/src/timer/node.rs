@@ -1,0 +1,125 @@
+//! The part of a timer future that the wheel links: no timer ever allocates.
+//!
+//! `sleep ─▶ [node] ─▶ ring ─▶ wheel`
+//!
+//! | field | written by | meaning |
+//! |---|---|---|
+//! | `next`, `prev` | the ring that holds the node | neighbours; stale while not linked |
+//! | `when` | `Wheel::arm` | the deadline, or the wheel's time if that was already later |
+//! | `wheel` | `Wheel::arm` | whom to ask when the node leaves; kept after it has left |
+//! | `place` | the wheel | which ring holds it, or `IDLE`, or `FIRED` |
+//! | `waker` | the future; taken by the wheel | whom to wake |
+//!
+//! **Pinned Invariant.** A node is linked only by [`Wheel::arm`], which takes it pinned, and its
+//! `Drop` unlinks it. So while it is linked it neither moves nor dies.
+//!
+//! **One Thread Invariant.** A node is neither `Send` nor `Sync` (raw pointers, cells), and neither
+//! is a reference to the wheel. So all that happens to linked nodes happens on one thread.
+
+use core::cell::Cell;
+use core::marker::PhantomPinned;
+use core::ptr;
+use core::task::Waker;
+
+use super::wheel::Wheel;
+
+/// `place` of a node that is not linked and has not fired since it was last armed.
+const IDLE: u16 = u16::MAX;
+/// `place` of a node whose deadline came.
+const FIRED: u16 = u16::MAX - 1;
+
+/// One timer: its links, its deadline and whom to wake.
+pub(crate) struct TimerNode {
+    pub(super) next: Cell<*const TimerNode>,
+    pub(super) prev: Cell<*const TimerNode>,
+    pub(super) when: Cell<u64>,
+    wheel: Cell<Option<&'static Wheel>>,
+    place: Cell<u16>,
+    waker: Cell<Option<Waker>>,
+    _pinned: PhantomPinned,
+}
+
+impl TimerNode {
+    pub(crate) const fn new() -> Self {
+        Self {
+            next: Cell::new(ptr::null()),
+            prev: Cell::new(ptr::null()),
+            when: Cell::new(0),
+            wheel: Cell::new(None),
+            place: Cell::new(IDLE),
+            waker: Cell::new(None),
+            _pinned: PhantomPinned,
+        }
+    }
+
+    /// Whether its deadline has come since it was last armed.
+    pub(crate) fn has_fired(&self) -> bool {
+        self.place.get() == FIRED
+    }
+
+    /// Whether it is neither linked nor fired.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.place.get() == IDLE
+    }
+
+    /// Takes it out of its wheel if it is in one, and forgets that it fired. Keeps the waker.
+    pub(crate) fn cancel(&self) {
+        if let (Some(place), Some(wheel)) = (self.linked_at(), self.wheel.get()) {
+            wheel.remove(self, place);
+        }
+        self.place.set(IDLE);
+    }
+
+    /// Keeps a clone of `waker`, unless one that wakes the same task is there already.
+    ///
+    /// To clone and to drop a waker is foreign code: no cell is in use while it runs.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let old = self.waker.take();
+        if old.as_ref().is_some_and(|old| old.will_wake(waker)) {
+            self.waker.set(old);
+        } else {
+            self.waker.set(Some(waker.clone()));
+        }
+    }
+
+    /// Whether a waker is there: somebody was told to wait, and has not been woken since.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let waker = self.waker.take();
+        let awaited = waker.is_some();
+        self.waker.set(waker);
+        awaited
+    }
+
+    /// Takes the waker out; `None` if nobody waits.
+    pub(crate) fn take_waker(&self) -> Option<Waker> {
+        self.waker.take()
+    }
+
+    /// The ring that holds it, if it is linked.
+    pub(super) fn linked_at(&self) -> Option<usize> {
+        let place = self.place.get();
+        (place < FIRED).then_some(usize::from(place))
+    }
+
+    /// Notes the wheel that is about to link it.
+    pub(super) fn set_wheel(&self, wheel: &'static Wheel) {
+        self.wheel.set(Some(wheel));
+    }
+
+    /// Notes the ring that is about to hold it.
+    pub(super) fn set_place(&self, place: usize) {
+        debug_assert!(place < usize::from(FIRED));
+        self.place.set(place as u16);
+    }
+
+    /// Notes that it has been unlinked because its deadline came.
+    pub(super) fn set_fired(&self) {
+        self.place.set(FIRED);
+    }
+}
+
+impl Drop for TimerNode {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}

@@ -1,0 +1,184 @@
+//! Waits for a deadline.
+//!
+//! `user future ─▶ [sleep] ─▶ node ─▶ wheel ─▶ waker ─▶ user future`
+//!
+//! **Pin Invariant.** Nothing moves the node of a pinned `Sleep`: no method hands out `&mut` to it,
+//! and the node makes `Sleep` not `Unpin`. `Sleep` has no `Drop` of its own; that of the node
+//! takes it out of the wheel.
+
+use core::cell::Cell;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use super::node::TimerNode;
+use super::timers::Timers;
+use crate::time::Instant;
+
+/// A future that is ready once its deadline has passed.
+///
+/// Never early, and as late as the executor's turn is long. It is not armed before it is first
+/// polled, and takes at least one turn, also if the deadline has passed by then. At
+/// [`Instant::MAX`] it waits for ever. Once ready it stays ready.
+///
+/// It allocates nothing: what the timer wheel links is part of the future, which therefore must
+/// be pinned.
+///
+/// # Cancellation
+///
+/// Dropping it disarms the timer, at the cost of an unlink. Nothing else is lost.
+///
+/// # Panics
+///
+/// To poll or reset it panics if the executor has ended before the deadline passed.
+///
+/// ```
+/// # use core::{future::Future, pin::pin, task::{Context, Waker}};
+/// # use miniss_core::timer::ManualClock;
+/// use core::time::Duration;
+/// use miniss_core::timer::{Sleep, Timers};
+///
+/// async fn twice_as_late(timers: impl Timers) {
+///     Sleep::new(timers.clone(), Duration::from_millis(1)).await;
+///     Sleep::new(timers, Duration::from_millis(2)).await;
+/// }
+/// # let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+/// # let mut cx = Context::from_waker(Waker::noop());
+/// # let mut task = pin!(twice_as_late(clock));
+/// # for _ in 0..3 {
+/// #     assert!(task.as_mut().poll(&mut cx).is_pending());
+/// #     clock.advance(Duration::from_millis(1));
+/// # }
+/// # assert!(task.as_mut().poll(&mut cx).is_ready());
+/// ```
+#[must_use = "a future does nothing unless polled"]
+pub struct Sleep<K: Timers> {
+    deadline: Cell<Instant>,
+    timers: K,
+    node: TimerNode,
+}
+
+impl<K: Timers> Sleep<K> {
+    /// Sleeps until `deadline`.
+    ///
+    /// ```
+    /// use miniss_core::time::Instant;
+    /// use miniss_core::timer::{ManualClock, Sleep};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let sleep = Sleep::until(clock, Instant::from_nanos(7));
+    /// assert_eq!(sleep.deadline(), Instant::from_nanos(7));
+    /// ```
+    pub const fn until(timers: K, deadline: Instant) -> Self {
+        Self { deadline: Cell::new(deadline), timers, node: TimerNode::new() }
+    }
+
+    /// Sleeps for `duration`, counted from this call, not from the first poll. A sum beyond the
+    /// clock's range, as that of [`Duration::MAX`], is never.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::time::Instant;
+    /// use miniss_core::timer::{ManualClock, Sleep};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// assert_eq!(Sleep::new(clock, Duration::MAX).deadline(), Instant::MAX);
+    /// ```
+    pub fn new(timers: K, duration: Duration) -> Self {
+        let deadline = timers.now() + duration;
+        Self::until(timers, deadline)
+    }
+
+    /// The time it waits for; [`Instant::MAX`] is never.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::time::Instant;
+    /// use miniss_core::timer::{ManualClock, Sleep};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let sleep = Sleep::new(clock, Duration::from_nanos(3));
+    /// assert_eq!(sleep.deadline(), Instant::from_nanos(3));
+    /// ```
+    pub fn deadline(&self) -> Instant {
+        self.deadline.get()
+    }
+
+    /// Whether it is ready: the executor has seen the deadline pass since it was armed.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::timer::{ManualClock, Sleep};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let sleep = Sleep::new(clock, Duration::ZERO);
+    /// assert!(!sleep.is_elapsed(), "not before it was polled");
+    /// ```
+    pub fn is_elapsed(&self) -> bool {
+        self.node.has_fired()
+    }
+
+    /// Waits for `deadline` instead, also if it was ready already. A task that waits goes on
+    /// waiting and need not poll again.
+    ///
+    /// ```
+    /// use core::{future::Future, pin::pin, task::{Context, Waker}, time::Duration};
+    /// use miniss_core::time::Instant;
+    /// use miniss_core::timer::{ManualClock, Sleep};
+    ///
+    /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
+    /// let mut sleep = pin!(Sleep::new(clock, Duration::from_secs(1)));
+    /// let _pending = sleep.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    /// sleep.as_mut().reset(Instant::from_nanos(9));
+    /// assert_eq!(clock.next_deadline(), Some(Instant::from_nanos(9)));
+    /// ```
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        let sleep = self.as_ref();
+        sleep.deadline.set(deadline);
+        sleep.node.cancel();
+        if sleep.node.is_awaited() {
+            sleep.arm();
+        }
+    }
+
+    /// The node, as pinned as the future.
+    fn node(self: Pin<&Self>) -> Pin<&TimerNode> {
+        // SAFETY: Pin Invariant.
+        unsafe { self.map_unchecked(|sleep| &sleep.node) }
+    }
+
+    fn arm(self: Pin<&Self>) {
+        let wheel = self.timers.wheel().expect("a timer is of no use once its executor has ended");
+        wheel.arm(self.node(), self.deadline());
+    }
+}
+
+impl<K: Timers> Future for Sleep<K> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.as_ref();
+        if sleep.is_elapsed() {
+            return Poll::Ready(());
+        }
+        sleep.node.register(cx.waker());
+        if sleep.node.is_idle() {
+            sleep.arm();
+        }
+        // Asked again, for to clone a waker is foreign code, which may have advanced the wheel.
+        if sleep.is_elapsed() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl<K: Timers> fmt::Debug for Sleep<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline())
+            .field("elapsed", &self.is_elapsed())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,72 @@
+//! Futures against deadlines, polled by hand.
+//!
+//! `user future ─▶ [timeout] ─▶ inner future, sleep`
+
+use std::future::{pending, poll_fn, ready};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Waker;
+
+use super::*;
+use crate::timer::probe::{Log, leaked_clock, poll};
+
+const MS: Duration = Duration::from_millis(1);
+
+#[test]
+fn what_is_ready_costs_no_timer() {
+    let clock = leaked_clock();
+    let mut timeout = pin!(Timeout::new(clock, Duration::ZERO, ready(5)));
+    assert_eq!(poll(timeout.as_mut(), Waker::noop()), Poll::Ready(Ok(5)));
+    assert_eq!(clock.armed(), 0);
+}
+
+#[test]
+fn it_times_out_at_the_deadline_and_wakes() {
+    let (clock, log) = (leaked_clock(), Log::default());
+    let mut timeout = pin!(Timeout::new(clock, MS, pending::<()>()));
+    assert!(poll(timeout.as_mut(), &log.waker(1)).is_pending());
+    assert_eq!(clock.next_deadline(), Some(timeout.deadline()));
+    clock.advance(MS);
+    assert_eq!(log.take(), [1]);
+    assert_eq!(poll(timeout.as_mut(), Waker::noop()), Poll::Ready(Err(TimedOut)));
+}
+
+#[test]
+fn a_result_that_is_there_wins_over_the_deadline() {
+    let clock = leaked_clock();
+    let mut polls = 0;
+    let inner = poll_fn(|_| {
+        polls += 1;
+        if polls == 2 { Poll::Ready('x') } else { Poll::Pending }
+    });
+    let mut timeout = pin!(Timeout::new(clock, MS, inner));
+    assert!(poll(timeout.as_mut(), Waker::noop()).is_pending());
+    clock.advance(MS);
+    assert_eq!(poll(timeout.as_mut(), Waker::noop()), Poll::Ready(Ok('x')));
+}
+
+#[test]
+fn never_is_never() {
+    let clock = leaked_clock();
+    let mut timeout = pin!(Timeout::new(clock, Duration::MAX, pending::<()>()));
+    assert!(poll(timeout.as_mut(), Waker::noop()).is_pending());
+    assert_eq!(clock.armed(), 0);
+}
+
+#[test]
+fn dropping_it_drops_the_inner_future_and_the_timer() {
+    let clock = leaked_clock();
+    let held = Rc::new(());
+    let inner = {
+        let held = held.clone();
+        async move {
+            let _held = held;
+            pending::<()>().await
+        }
+    };
+    let mut timeout = std::boxed::Box::pin(Timeout::new(clock, MS, inner));
+    assert!(poll(timeout.as_mut(), Waker::noop()).is_pending());
+    assert_eq!((clock.armed(), Rc::strong_count(&held)), (1, 2));
+    drop(timeout);
+    assert_eq!((clock.armed(), Rc::strong_count(&held)), (0, 1));
+}

@@ -1,0 +1,115 @@
+//! Buffers that an operation owns while the kernel works on them.
+//!
+//! `user future ─▶ op (takes the [buffer]) ─▶ kernel ─▶ completion (gives the [buffer] back)`
+//!
+//! A future can be dropped or forgotten at any await point, but the kernel goes on with what it
+//! was asked to do. So no operation that the kernel completes later borrows memory from its
+//! caller. It takes the buffer by value and gives it back with the result:
+//!
+//! ```
+//! use miniss_linux::buf::{BufResult, IoBufMut};
+//!
+//! async fn ask<B: IoBufMut>(buf: B) -> BufResult<usize, B> {
+//!     (Ok(0), buf)
+//! }
+//! # let _ = ask(vec![0; 16]);
+//! ```
+//!
+//! A borrowed slice is not such a buffer, and the compiler says so:
+//!
+//! ```compile_fail,E0277
+//! fn read_into<B: miniss_linux::buf::IoBufMut>(_: B) {}
+//!
+//! let mut bytes = [0; 8];
+//! read_into(&mut bytes[..]);
+//! ```
+//!
+//! ```compile_fail,E0597
+//! fn write_from<B: miniss_linux::buf::IoBuf>(_: B) {}
+//!
+//! let bytes = [0; 8];
+//! write_from(&bytes[..]);
+//! ```
+//!
+//! # Contents
+//!
+//! - [`IoBuf`], [`IoBufMut`]: one buffer to write from, to read into.
+//! - `std_types`: the implementations for `Vec<u8>`, `Box<[u8]>`, `[u8; N]`, `String` and so on.
+//! - [`Slice`]: a window on a buffer.
+//! - [`IoVecBuf`], [`IoVecBufMut`]: several buffers in one operation.
+//! - [`IoVecs`]: the addresses of several buffers, in the form the kernel wants.
+//!
+//! # Invariants
+//!
+//! **Pinned while in flight.** Upheld by the operations. An operation first moves the buffer to
+//! its slot, whose address never changes; only then does it ask for the memory, once, with
+//! `as_init` or `as_uninit`. Until the terminal completion it does not move, drop or lend the
+//! buffer, and it forms no reference that covers it. In the terms of the borrow checker: the
+//! slot holds the borrow `&'op B` (or `&'op mut B`) from that call to the terminal completion.
+//! Hence everything that is a sound implementation for the borrow checker is one for the kernel:
+//! memory inside the buffer (`[u8; N]`) is as good as memory it points to, and [`IoBuf`] is safe
+//! to implement. Nothing here may be used with a buffer that a future carries inline, because a
+//! future moves, and can be dropped, too early.
+//!
+//! **Initialised stays initialised.** Upheld by whoever calls `as_uninit`. That memory is typed
+//! `MaybeUninit` because some of it was never written, not because it may be un-written: only
+//! initialised bytes are stored there. The kernel stores nothing else.
+//!
+//! **One memory.** Upheld by each [`IoBufMut`]. `as_init` is the beginning of the memory that
+//! `as_uninit` gives, and its length shrinks only by the hand of someone with `&mut`. A [`Slice`]
+//! relies on it: what it once saw initialised in front of its window still is.
+
+mod io_buf;
+mod iovecs;
+mod slice;
+mod std_types;
+mod vectored;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use io_buf::{IoBuf, IoBufMut};
+pub use iovecs::{IOVECS_INLINE, IOVECS_MAX, IoVecs};
+pub use slice::Slice;
+pub use vectored::{IoVecBuf, IoVecBufMut};
+
+use std::io;
+
+/// The result of an operation, and the buffer it was done with.
+///
+/// The buffer comes back whether the operation succeeded or failed.
+///
+/// ```
+/// use miniss_linux::buf::BufResult;
+///
+/// let (result, buf): BufResult<usize, Vec<u8>> = (Ok(3), b"abc".to_vec());
+/// assert_eq!(result.unwrap(), buf.len());
+/// ```
+pub type BufResult<T, B> = (io::Result<T>, B);
+
+/// The most bytes one operation transfers; a longer buffer leads to a short read or write.
+///
+/// It is the kernel's own `MAX_RW_COUNT`: the largest `i32` rounded down to a page of 4 KiB. So
+/// it fits the `u32` length of a submission and the `i32` result of a completion.
+///
+/// ```
+/// use miniss_linux::buf::OP_BYTES_MAX;
+///
+/// let huge: u64 = 5 << 30;
+/// assert_eq!(huge.min(OP_BYTES_MAX.into()), 2_147_479_552);
+/// ```
+pub const OP_BYTES_MAX: u32 = 0x7fff_f000;
+
+const _: () = assert!(OP_BYTES_MAX <= i32::MAX as u32);
+
+/// The length to put in a submission for a buffer of `bytes`: at most [`OP_BYTES_MAX`].
+///
+/// ```
+/// use miniss_linux::buf::{OP_BYTES_MAX, op_len};
+///
+/// assert_eq!(op_len(512), 512);
+/// assert_eq!(op_len(usize::MAX), OP_BYTES_MAX);
+/// ```
+pub const fn op_len(bytes: usize) -> u32 {
+    if bytes < OP_BYTES_MAX as usize { bytes as u32 } else { OP_BYTES_MAX }
+}
