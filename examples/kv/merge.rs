@@ -9,6 +9,7 @@
 
 use crate::command::Merge;
 use crate::command::info::Figures;
+use crate::command::scan::cursor_of_shard;
 use crate::resp::number::parse_i64;
 use crate::resp::reply;
 
@@ -24,6 +25,7 @@ pub fn merge(how: Merge, parts: &[&[u8]], owners: &[u16], out: &mut Vec<u8>) {
         Merge::AllOk => reply::ok(out),
         Merge::Join => join(parts, out),
         Merge::InOrder => in_order(parts, owners, out),
+        Merge::Walk => walk(parts, out),
         Merge::Info => {}
     }
 }
@@ -52,6 +54,25 @@ fn join(parts: &[&[u8]], out: &mut Vec<u8>) {
     let arrays = || parts.iter().filter(|part| !part.is_empty()).map(|part| line(part));
     reply::array(out, arrays().map(|(len, _)| len as usize).sum());
     arrays().for_each(|(_, elements)| out.extend_from_slice(elements));
+}
+
+/// The first steps of a walk on every shard: their keys, up to the first that has more to show.
+fn walk(parts: &[&[u8]], out: &mut Vec<u8>) {
+    let mut cursor: &[u8] = b"$1\r\n0\r\n";
+    let mut arrays = Vec::new();
+    for (shard, part) in parts.iter().enumerate() {
+        let (_, step) = line(part);
+        let (next, keys) = step.split_at(string_len(step));
+        cursor = next;
+        arrays.push(keys);
+        let number = parse_i64(line(next).1.strip_suffix(b"\r\n").unwrap_or_default());
+        if number != Some(cursor_of_shard(shard + 1) as i64) {
+            break;
+        }
+    }
+    reply::array(out, 2);
+    out.extend_from_slice(cursor);
+    join(&arrays, out);
 }
 
 /// An element for each of `owners`, each time the next one of that shard's array.
@@ -120,6 +141,17 @@ mod tests {
         let parts = ["*2\r\n$1\r\na\r\n$-1\r\n", "", "*3\r\n_\r\n$0\r\n\r\n$4\r\n$9\r\n\r\n"];
         let ordered = "*5\r\n_\r\n$1\r\na\r\n$0\r\n\r\n$-1\r\n$4\r\n$9\r\n\r\n";
         assert_eq!(merged(Merge::InOrder, &parts, &[2, 0, 2, 0, 2]), ordered);
+    }
+
+    #[test]
+    fn a_walk_goes_on_in_the_first_shard_that_is_not_at_its_end() {
+        let a = "*2\r\n$13\r\n1099511627776\r\n*1\r\n$1\r\na\r\n";
+        let b = "*2\r\n$13\r\n1099511627781\r\n*1\r\n$1\r\nb\r\n";
+        let c = "*2\r\n$1\r\n0\r\n*2\r\n$1\r\nc\r\n$1\r\nd\r\n";
+        let stopped = "*2\r\n$13\r\n1099511627781\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n";
+        assert_eq!(merged(Merge::Walk, &[a, b, c], &[]), stopped);
+        let ended = "*2\r\n$1\r\n0\r\n*3\r\n$1\r\na\r\n$1\r\nc\r\n$1\r\nd\r\n";
+        assert_eq!(merged(Merge::Walk, &[a, c], &[]), ended);
     }
 
     #[test]

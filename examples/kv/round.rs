@@ -29,6 +29,7 @@
 
 use crate::batch::{Batch, REPLY_BYTES_MAX, recycle};
 use crate::command::info::{self, Facts, Sections};
+use crate::command::scan;
 use crate::command::table::{Run, common_shard, cursor_shard};
 use crate::command::{Call, Command, Fault, Merge, Reach, Talk};
 use crate::merge;
@@ -114,9 +115,7 @@ impl Round {
             Reach::Key(run) => self.one(context, shard_of(args.at(1), self.shards()), run, args),
             Reach::Keys(step, run, merge) => self.keys(context, step, run, merge, args),
             Reach::Every(run, merge) => self.every(context, run, merge, args),
-            Reach::Cursor(run) => {
-                self.one(context, cursor_shard(args, self.home, self.shards()), run, args);
-            }
+            Reach::Cursor(run) => self.cursor(context, run, args),
             Reach::Connection(run) => {
                 let (session, facts) = (&mut *context.session, context.facts);
                 Talk { session, facts, args: *args, out: self.sink(context.out) }.finish(run);
@@ -238,6 +237,21 @@ impl Round {
             Merge::Info => Source::Info(Sections::parse(args), proto),
             merge => Source::Every(merge),
         });
+    }
+
+    /// A step of a walk: the first goes to every shard, each later one to the cursor's.
+    fn cursor(&mut self, context: &mut Context<'_>, run: Run, args: &Args<'_>) {
+        if self.shards() == 1 || scan::parse_cursor(args.at(1)) != Some(0) {
+            let shard = cursor_shard(args, self.home, self.shards());
+            return self.one(context, shard, run, args);
+        }
+        for (shard, batch) in self.batches.iter_mut().enumerate() {
+            let start = scan::cursor_of_shard(shard).to_string();
+            let words = [args.at(0), start.as_bytes()].into_iter().chain(args.from(2));
+            batch.push(run, context.session.proto, words);
+        }
+        self.run_home(context);
+        self.expect(Source::Every(Merge::Walk));
     }
 
     /// Runs this shard's part at once: it must not fall behind requests that run here later.

@@ -1,3 +1,54 @@
-//! Linux.
+//! rust-miniss on Linux: one thread per core, nothing shared, io_uring underneath.
+//!
+//! ```text
+//!  user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor ─▶ op ─▶ kernel
+//!       ▲                    ▲                                        │
+//!       └──────── waker ◀────┴──────────── completion ◀───────────────┘
+//!
+//!  shard A: submit_to ─▶ lane A▸B ─▶ doorbell ─▶ shard B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
+//! ```
+//!
+//! A [`Runtime`] has a number of *shards*. Each is a thread, pinned to a core, with an executor and an io_uring
+//! of its own; tasks, sockets and timers stay on their shard and need no locks. What one shard wants of another
+//! it asks for, with [`submit_to`].
+//!
+//! ```
+//! use miniss_linux::{Runtime, ShardId, submit_to};
+//!
+//! let runtime = Runtime::new();
+//! runtime.block_on(async {
+//!     for shard in ShardId::all() {
+//!         let name = submit_to(shard, async || ShardId::current().to_string()).await.unwrap();
+//!         println!("Hello from {name}!");
+//!     }
+//! });
+//! ```
+//!
+//! # Modules, in the order of the journey
+//!
+//! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
+//! - [`submit_to`], [`run_on`], [`Handle`]: between shards, and from other threads.
+//! - [`time`]: sleep, timeout, interval.
+//! - [`net`]: TCP.
+//! - [`buf`]: the buffers that operations own while the kernel works on them.
+//! - [`sync`]: for tasks of one shard.
+//! - [`topology`]: which CPUs there are.
+
+#![warn(missing_docs)]
+
+mod cross;
+mod driver;
+mod error;
+mod op;
+mod runtime;
+
 pub mod buf;
+pub mod net;
+pub mod time;
 pub mod topology;
+
+pub use cross::{Call, DoorbellKind, ForeignCall, Handle, run_on, submit_to};
+pub use error::{BuildError, CallError, DriverUnavailable, JoinError};
+pub use miniss_core::combine::yield_now;
+pub use miniss_core::{AbortHandle, Budget, Future, Promise, Stats, sync};
+pub use runtime::{Builder, JoinHandle, Pinning, Runtime, ShardId, spawn, spawn_on, stats};

@@ -111,10 +111,11 @@ impl Conditions {
     /// True if a key with the deadline `old` may get `new`. No deadline counts as the latest.
     fn hold(&self, old: Option<u64>, new: i64) -> bool {
         let old = old.map(|old| old as i64);
-        !(self.none_before && old.is_some())
-            && !(self.some_before && old.is_none())
-            && !(self.later && old.is_none_or(|old| new <= old))
-            && !(self.earlier && old.is_some_and(|old| new >= old))
+        let refused = self.none_before && old.is_some()
+            || self.some_before && old.is_none()
+            || self.later && old.is_none_or(|old| new <= old)
+            || self.earlier && old.is_some_and(|old| new >= old);
+        !refused
     }
 }
 

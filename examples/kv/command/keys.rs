@@ -21,9 +21,8 @@ pub fn del(call: &mut Call<'_>) -> Done {
 
 /// `EXISTS key ...`: a key that is named twice counts twice.
 pub fn exists(call: &mut Call<'_>) -> Done {
-    let mut keys = call.args.from(1);
     let mut found = 0;
-    while let Some(key) = keys.next() {
+    for key in call.args.from(1) {
         found += usize::from(call.store.locate(key, call.now_ms).is_ok());
     }
     reply::count(call.out, found);

@@ -5,6 +5,11 @@
 //! A cursor is one number: the shard in its highest bits, then the part of that shard's store,
 //! then the position in the part. So the router sees from the cursor where to go, a walk passes
 //! from one shard to the next by counting up, and zero is both the start and the end.
+//!
+//! A walk begins on all shards at once. Where they all come to their end in one step, as with few
+//! keys, their answers make one, and the walk is done in one request as it would be in Redis.
+//! Otherwise it goes on in the first shard that is not at its end, and what the shards behind it
+//! said is forgotten; a step changes nothing, so that is free.
 #![forbid(unsafe_code)]
 
 use super::call::{Call, Done, Fault};
@@ -72,10 +77,15 @@ pub fn shard_of_cursor(cursor: u64) -> usize {
     (cursor >> 40) as usize
 }
 
+/// The cursor that begins `shard`.
+pub fn cursor_of_shard(shard: usize) -> u64 {
+    (shard as u64) << 40
+}
+
 fn next_cursor(stop: Option<Cursor>, shard: usize, shards: usize) -> u64 {
     match stop {
-        Some(at) => (shard as u64) << 40 | u64::from(at.part) << 32 | u64::from(at.position),
-        None if shard + 1 < shards => (shard as u64 + 1) << 40,
+        Some(at) => cursor_of_shard(shard) | u64::from(at.part) << 32 | u64::from(at.position),
+        None if shard + 1 < shards => cursor_of_shard(shard + 1),
         None => 0,
     }
 }

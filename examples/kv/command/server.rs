@@ -34,16 +34,19 @@ pub fn config(talk: &mut Talk<'_>) -> Done {
 
 fn config_get(talk: &mut Talk<'_>) -> Done {
     let settings = settings(&(talk.facts)());
-    let wanted = |name: &str| {
-        let matches = |pattern: &[u8]| {
-            glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes())
-        };
-        talk.args.from(2).any(matches)
-    };
-    let found: Vec<_> = settings.iter().filter(|(name, _)| wanted(name)).collect();
+    let mut found = Vec::new();
+    for (name, value) in &settings {
+        let matches =
+            |pattern: &&[u8]| glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes());
+        if let Some(pattern) = talk.args.from(2).find(matches) {
+            // A name that is spelled out comes back as it was spelled.
+            let exact = pattern.eq_ignore_ascii_case(name.as_bytes());
+            found.push((if exact { pattern } else { name.as_bytes() }, value));
+        }
+    }
     reply::map(talk.out, talk.session.proto, found.len());
     for (name, value) in found {
-        reply::bulk(talk.out, name.as_bytes());
+        reply::bulk(talk.out, name);
         reply::bulk(talk.out, value.as_bytes());
     }
     Ok(())

@@ -193,7 +193,7 @@ impl SetOptions {
         true
     }
 
-    /// Takes the time at `index` if the word before it is a unit and it is the only time.
+    /// Takes the time at `index` if the word before it is a unit that agrees with what came before.
     fn time(&mut self, args: &Args<'_>, index: usize) -> bool {
         let units = [
             ("ex", Unit::Seconds, true),
@@ -202,10 +202,11 @@ impl SetOptions {
             ("pxat", Unit::Milliseconds, false),
         ];
         let unit = units.into_iter().find(|(word, ..)| args.is(index - 1, word));
-        let alone = self.time.is_none() && !self.keep_deadline;
-        let Some((_, unit, from_now)) = unit.filter(|_| alone) else { return false };
+        let Some((_, unit, from_now)) = unit else { return false };
+        // The same option may be repeated, and its last value counts; another one may not follow.
+        let agrees = self.time.is_none_or(|(_, old, base)| (old, base) == (unit, from_now));
         self.time = Some((index, unit, from_now));
-        true
+        agrees && !self.keep_deadline
     }
 
     fn deadline_ms(&self, call: &Call<'_>) -> Result<Option<u64>, Fault> {

@@ -9,9 +9,7 @@
 #![forbid(unsafe_code)]
 
 use super::call::{Call, Done, Fault, Talk};
-use super::{
-    connection, counters, expiry, hashes, info, keys, lists, scan, server, sets, strings,
-};
+use super::{connection, counters, expiry, hashes, info, keys, lists, scan, server, sets, strings};
 use crate::resp::Args;
 use crate::store::hashing::shard_of;
 
@@ -61,6 +59,8 @@ pub enum Merge {
     InOrder,
     /// Figures for `INFO`.
     Info,
+    /// The steps of a walk over the shards, one beginning where the last ended.
+    Walk,
 }
 
 impl Command {

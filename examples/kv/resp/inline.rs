@@ -131,10 +131,7 @@ mod tests {
         assert_eq!(words("  set  a\tb \r").unwrap(), ["set", "a", "b"]);
         assert_eq!(words("").unwrap(), [""; 0]);
         assert_eq!(words(r#"set "a b" 'c d' """#).unwrap(), ["set", "a b", "c d", ""]);
-        assert_eq!(words(r#""\x41\n\t\"\q\xzz" 'it\'s \n'"#).unwrap(), [
-            "A\n\t\"qxzz",
-            r"it's \n"
-        ]);
+        assert_eq!(words(r#""\x41\n\t\"\q\xzz" 'it\'s \n'"#).unwrap(), ["A\n\t\"qxzz", r"it's \n"]);
         assert_eq!(words(r#"a"b c""#).unwrap(), ["ab c"]);
         assert_eq!(words("a\0b c").unwrap(), ["a"]);
     }

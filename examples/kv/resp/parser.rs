@@ -214,7 +214,12 @@ impl Parser {
     }
 
     /// Reads the line at `position`: a sign and a number of at most `max`. Steps behind it.
-    fn length(&mut self, buffer: &[u8], max: i64, line: Line) -> Result<Option<i64>, ProtocolError> {
+    fn length(
+        &mut self,
+        buffer: &[u8],
+        max: i64,
+        line: Line,
+    ) -> Result<Option<i64>, ProtocolError> {
         let start = self.position + 1;
         if let Some((number, next)) = short_number(buffer, start) {
             self.position = next;

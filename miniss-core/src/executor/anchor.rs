@@ -114,10 +114,13 @@ impl Base {
         true
     }
 
-    /// The executor is gone and nothing of it is left in the home half.
+    /// The executor is gone and nothing of it is left in the home half. An anchor whose epochs are
+    /// used up stays in use for ever, so that no handle finds its epoch in another's hands.
     pub(crate) fn move_out(&self) {
-        self.epoch.store(self.epoch().wrapping_add(1), Ordering::Relaxed);
-        self.in_use.store(false, Ordering::Release);
+        if let Some(next) = self.epoch().checked_add(1) {
+            self.epoch.store(next, Ordering::Relaxed);
+            self.in_use.store(false, Ordering::Release);
+        }
     }
 }
 

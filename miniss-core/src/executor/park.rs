@@ -14,6 +14,7 @@
 //! The reads and writes are relaxed: the two fences carry the argument alone.
 
 use super::anchor::Base;
+use super::home::Home;
 
 /// Permission to sleep, if it is still given at the last moment.
 ///
@@ -21,15 +22,17 @@ use super::anchor::Base;
 #[derive(Clone, Copy)]
 pub struct Idle<'a> {
     base: &'a Base,
+    /// Also keeps the permission on its own thread.
+    home: &'a Home,
 }
 
 impl<'a> Idle<'a> {
-    pub(crate) fn new(base: &'a Base) -> Self {
-        Self { base }
+    pub(crate) fn new(base: &'a Base, home: &'a Home) -> Self {
+        Self { base, home }
     }
 
     /// Announces the sleep and looks once more: `true` if there is nothing to do, and then every
-    /// later wake rings the bell.
+    /// later wake from elsewhere rings the bell.
     ///
     /// Call it where a ring already ends the sleep that follows: with interrupts off before
     /// `sti; hlt`, or any time before a blocking call that a written eventfd ends.
@@ -44,11 +47,11 @@ impl<'a> Idle<'a> {
     /// ```
     #[must_use]
     pub fn confirmed(&self) -> bool {
-        self.base.announce_sleep()
+        self.home.is_idle() && self.base.announce_sleep()
     }
 
-    /// Whether something has come in from elsewhere. A plain load, for a port that spins for a
-    /// while before it sleeps.
+    /// Whether something is ready or has come in from elsewhere. Plain loads, for a port that
+    /// spins for a while before it sleeps.
     ///
     /// ```
     /// # use miniss_core::Idle;
@@ -61,7 +64,7 @@ impl<'a> Idle<'a> {
     #[inline]
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.base.inbox().is_empty()
+        !self.home.is_idle() || !self.base.inbox().is_empty()
     }
 }
 

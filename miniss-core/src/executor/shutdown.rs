@@ -4,64 +4,60 @@
 
 use core::ptr::NonNull;
 
-use super::anchor::Anchor;
+use super::anchor::{Anchor, Base};
 use super::home::Home;
 use super::run::{abort_task, run_task};
 use crate::doorbell::Doorbell;
 use crate::task::JoinHandle;
 use crate::task::header::Header;
 
-/// Drops all tasks and timers, then lets the next executor move in. Destructors that run here may
-/// wake, drop handles and try to spawn, which fails.
-pub(super) fn shut_down<B: Doorbell>(anchor: &'static Anchor<B>, home: &Home) {
+/// Drops all tasks and timers. Destructors that run here may wake, drop handles and try to spawn,
+/// which fails.
+pub(super) fn shut_down(home: &Home) {
     home.closing.set(true);
-    let leave = Leave { anchor, home };
+    let leave = Leave(home);
     leave.drop_tasks();
     drop(leave);
 }
 
 /// Finishes the shutdown even if a destructor unwinds through it: the tasks that are left are
 /// dropped on the way out.
-struct Leave<'a, B: Doorbell> {
-    anchor: &'static Anchor<B>,
-    home: &'a Home,
-}
+struct Leave<'a>(&'a Home);
 
-impl<B: Doorbell> Leave<'_, B> {
+impl Leave<'_> {
     fn drop_tasks(&self) {
-        self.home.slots.for_each(|slot| drop_future(self.home, slot));
-    }
-
-    /// Takes every header out of the queues. All tasks are done by now, so none is polled.
-    fn clear_queues(&self) {
-        let home = self.home;
-        home.take_inbox(self.anchor.base());
-        home.queue.append(&home.behind);
-        while let Some(slot) = home.queue.pop() {
-            run_task(home, slot);
-        }
+        self.0.slots.for_each(|slot| drop_future(self.0, slot));
     }
 }
 
-impl<B: Doorbell> Drop for Leave<'_, B> {
+impl Drop for Leave<'_> {
     fn drop(&mut self) {
-        let _at_the_end = MoveOut { anchor: self.anchor, home: self.home };
         self.drop_tasks();
-        self.home.wheel.clear();
-        self.clear_queues();
+        self.0.wheel.clear();
     }
 }
 
-/// Lets the next executor move in, whatever unwound before.
-struct MoveOut<'a, B: Doorbell> {
-    anchor: &'static Anchor<B>,
-    home: &'a Home,
+/// An executor's right to its anchor. Dropped last, it lets the next executor move in, whatever
+/// unwound before.
+pub(super) struct Tenancy<B: Doorbell>(pub(super) &'static Anchor<B>);
+
+impl<B: Doorbell> Drop for Tenancy<B> {
+    fn drop(&mut self) {
+        // SAFETY: *One tenant*: the executor that we are the last part of, on its thread.
+        let home = unsafe { self.0.home() };
+        clear_queues(self.0.base(), home);
+        home.slots.forget_live();
+        self.0.base().move_out();
+    }
 }
 
-impl<B: Doorbell> Drop for MoveOut<'_, B> {
-    fn drop(&mut self) {
-        self.home.slots.forget_live();
-        self.anchor.base().move_out();
+/// Takes every header out of the queues. All tasks are done by now, so none is polled and no foreign
+/// code runs.
+fn clear_queues(base: &Base, home: &Home) {
+    home.take_inbox(base);
+    home.queue.append(&home.behind);
+    while let Some(slot) = home.queue.pop() {
+        run_task(home, slot);
     }
 }
 
@@ -69,7 +65,7 @@ impl<B: Doorbell> Drop for MoveOut<'_, B> {
 fn drop_future(home: &Home, slot: NonNull<Header>) {
     // SAFETY: *Headers are for ever*.
     let header = unsafe { slot.as_ref() };
-    if header.state.is_droppable() {
+    if header.state.start_drop() {
         abort_task(home, slot, header);
     }
 }

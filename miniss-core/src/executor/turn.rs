@@ -6,6 +6,7 @@ use core::fmt;
 use core::future::Future;
 use core::marker::PhantomData;
 use core::pin::{Pin, pin};
+use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::anchor::Anchor;
@@ -14,11 +15,12 @@ use super::home::Home;
 use super::local::Local;
 use super::park::Idle;
 use super::run::run_task;
-use super::shutdown::shut_down;
+use super::shutdown::{Tenancy, shut_down};
 use crate::doorbell::Doorbell;
 use crate::error::AnchorInUse;
 use crate::reactor::Reactor;
 use crate::task::JoinHandle;
+use crate::task::header::Header;
 use crate::task::slots::MAIN_CLASS;
 
 /// Runs tasks on the thread or core that made it, over a [`Reactor`] of the user's.
@@ -36,6 +38,9 @@ pub struct Executor<R: Reactor> {
     budget: Budget,
     /// The tasks belong to the thread that made the executor.
     not_send: PhantomData<*const ()>,
+    /// Last, so that the anchor is still ours while the reactor is dropped: what that drops may
+    /// hold wakers.
+    _tenancy: Tenancy<R::Bell>,
 }
 
 impl<R: Reactor> Executor<R> {
@@ -54,7 +59,8 @@ impl<R: Reactor> Executor<R> {
         let epoch = anchor.move_in()?;
         // SAFETY: the executor never leaves the thread we are on.
         let local = unsafe { Local::new(anchor, epoch) };
-        Ok(Self { local, reactor, budget: Budget::default(), not_send: PhantomData })
+        let _tenancy = Tenancy(anchor);
+        Ok(Self { local, reactor, budget: Budget::default(), not_send: PhantomData, _tenancy })
     }
 
     /// Sets how much tasks may do in a turn.
@@ -105,8 +111,7 @@ impl<R: Reactor> Executor<R> {
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         let mut output = None;
         let main = Main { future: pin!(future), output: &mut output };
-        // The slot is free: `block_on` borrows the executor, so there is one main future.
-        let slot = self.home().slots.take(MAIN_CLASS).expect("the main slot is free");
+        let slot = self.main_slot();
         // SAFETY: two words fit the main slot; `main` borrows from this very frame, and `EndMain`
         // below does not let the frame go before the task has ended.
         let handle = unsafe { self.local.start(self.home(), slot, main) };
@@ -120,6 +125,19 @@ impl<R: Reactor> Executor<R> {
         }
         drop(main);
         output.expect("a finished main future has an output")
+    }
+
+    /// The one slot for main futures. The last main task may still hold it: if it was woken and then
+    /// ended without another poll, it leaves the run queue when its turn comes.
+    fn main_slot(&mut self) -> NonNull<Header> {
+        loop {
+            if let Some(slot) = self.home().slots.take(MAIN_CLASS) {
+                return slot;
+            }
+            debug_assert!(!self.home().is_idle(), "a main task that ended stands in the queue");
+            self.gather();
+            self.run_ready();
+        }
     }
 
     /// Once round the loop: polls what is ready, within the budget, then asks the reactor, which
@@ -165,13 +183,14 @@ impl<R: Reactor> Executor<R> {
         self.take_in(home);
     }
 
-    /// Queues what has come in: wakes from afar, timers that are due, tasks that yielded.
+    /// Queues what has come in: timers that are due, wakes from afar, tasks that yielded.
     #[inline]
     fn take_in(&self, home: &Home) {
-        home.take_inbox(self.anchor().base());
         if !home.wheel.is_empty() {
             home.counters.timers_fired.add(home.wheel.advance(self.local.now()) as u64);
         }
+        // After the timers: over a port that does not know home, their wakes come this way.
+        home.take_inbox(self.anchor().base());
         home.queue.append(&home.behind);
     }
 
@@ -181,7 +200,7 @@ impl<R: Reactor> Executor<R> {
         home.counters.busy_since(start);
         home.counters.parks.add(1);
         let base = self.anchor().base();
-        self.reactor.park(home.wheel.next_deadline(), Idle::new(base));
+        self.reactor.park(home.wheel.next_deadline(), Idle::new(base, home));
         base.awake();
         home.counters.idle_until(start, self.local.now());
     }
@@ -198,7 +217,7 @@ impl<R: Reactor> Executor<R> {
 
 impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
-        shut_down(self.anchor(), self.home());
+        shut_down(self.home());
     }
 }
 

@@ -8,14 +8,18 @@ use core::future::Future;
 use core::marker::PhantomData;
 use core::pin::Pin;
 use core::ptr::NonNull;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use super::node::{Held, Node, Outcome, take_output};
 use crate::error::Gone;
 
-/// Takes back the memory of nodes whose call is over.
-pub(super) trait Recycle {
+/// Where a call was made.
+pub(super) trait Home {
+    /// Takes back the node of a call that is over.
     fn recycle(&self, held: Held);
+
+    /// Whether nobody takes in replies any more.
+    fn is_over(&self) -> bool;
 }
 
 /// A call to another core: awaits its output.
@@ -24,7 +28,8 @@ pub(super) trait Recycle {
 ///
 /// # Errors
 ///
-/// [`Gone`] if the other core ended before the work did.
+/// [`Gone`] if the other core ended before the work did, or if the work panicked; also if this
+/// core's executor has ended meanwhile.
 ///
 /// # Cancellation
 ///
@@ -39,7 +44,7 @@ pub(super) trait Recycle {
 pub struct Call<T> {
     /// `None` once the result has been given.
     node: Option<NonNull<Node>>,
-    home: Rc<dyn Recycle>,
+    home: Rc<dyn Home>,
     output: PhantomData<T>,
 }
 
@@ -48,13 +53,28 @@ impl<T> Unpin for Call<T> {}
 impl<T> Call<T> {
     /// # Safety
     /// The node is one of a call whose output is a `T`, made by `home`, and has no other handle.
-    pub(super) unsafe fn new(node: NonNull<Node>, home: Rc<dyn Recycle>) -> Self {
+    pub(super) unsafe fn new(node: NonNull<Node>, home: Rc<dyn Home>) -> Self {
         Self { node: Some(node), home, output: PhantomData }
     }
 
     /// The caller's corner of the node.
     fn corner(node: NonNull<Node>) -> Corner {
         Corner(node)
+    }
+
+    /// Lets go of the node, be it here or away.
+    fn abandon(&mut self) {
+        let Some(node) = self.node.take() else { return };
+        let corner = Self::corner(node);
+        let waker = corner.node().waker.take();
+        if corner.node().outcome.get() == Outcome::Away {
+            corner.node().abandoned.set(true);
+        } else {
+            let held = Held(node);
+            held.drop_cargo();
+            self.home.recycle(held);
+        }
+        drop(waker);
     }
 }
 
@@ -68,6 +88,15 @@ impl Corner {
         // caller's corner are used through this reference while the node is away.
         unsafe { self.0.as_ref() }
     }
+
+    /// Keeps `waker` unless it is known already.
+    fn register(&self, waker: &Waker) {
+        let waker = match self.node().waker.take() {
+            Some(known) if known.will_wake(waker) => known,
+            _ => waker.clone(),
+        };
+        self.node().waker.set(Some(waker));
+    }
 }
 
 impl<T> Future for Call<T> {
@@ -77,13 +106,12 @@ impl<T> Future for Call<T> {
         let node = self.node.expect("a Call was polled after it had given its result");
         let corner = Self::corner(node);
         if corner.node().outcome.get() == Outcome::Away {
-            let former = corner.node().waker.take();
-            let waker = match former {
-                Some(known) if known.will_wake(cx.waker()) => known,
-                _ => cx.waker().clone(),
-            };
-            corner.node().waker.set(Some(waker));
-            return Poll::Pending;
+            if !self.home.is_over() {
+                corner.register(cx.waker());
+                return Poll::Pending;
+            }
+            self.abandon();
+            return Poll::Ready(Err(Gone));
         }
         self.node = None;
         let held = Held(node);
@@ -95,17 +123,7 @@ impl<T> Future for Call<T> {
 
 impl<T> Drop for Call<T> {
     fn drop(&mut self) {
-        let Some(node) = self.node else { return };
-        let corner = Self::corner(node);
-        let waker = corner.node().waker.take();
-        if corner.node().outcome.get() == Outcome::Away {
-            corner.node().abandoned.set(true);
-        } else {
-            let held = Held(node);
-            held.drop_cargo();
-            self.home.recycle(held);
-        }
-        drop(waker);
+        self.abandon();
     }
 }
 

@@ -8,15 +8,22 @@
 //! receiver takes all bits, then empties the lanes they name. A push that comes after the emptying raises its bit
 //! anew. Before a receiver has made its waker known, nobody can wake it; so it looks everywhere once
 //! after it has, and a full fence on both sides makes sure that one sees the other.
+//!
+//! # Invariant
+//!
+//! - **Wakers are for ever.** What a port holds is the address and vtable of a task's waker, which
+//!   owns nothing and may be used at any time. The vtable is the same for every task of a mesh.
 
 use alloc::boxed::Box;
-use core::cell::UnsafeCell;
 use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
-use core::task::Waker;
+use core::task::{RawWakerVTable, Waker};
 
 use super::node::{Chain, Held, Node};
 use super::queue::Queue;
+use crate::doorbell::Doorbell;
 use crate::prim::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 
 /// One ordered pair's queue.
@@ -31,60 +38,60 @@ struct Lane<Q> {
 struct Port {
     /// A bit for each sender whose lane may hold something; beyond the word's width, senders share.
     mail: AtomicUsize,
-    /// The waker of the endpoint's task; written once, before `is_open`.
-    waker: UnsafeCell<Option<Waker>>,
+    /// The data of the waker of the endpoint's task; null before the port opens.
+    task: AtomicPtr<()>,
+    /// The vtable of that waker, written before `task`.
+    vtable: AtomicPtr<RawWakerVTable>,
     is_claimed: AtomicBool,
-    is_open: AtomicBool,
     is_closed: AtomicBool,
     /// Replies of cores that have ended, which found their lane full.
     strays: AtomicPtr<Node>,
 }
 
-/// The lanes between a fixed number of cores.
+/// The lanes between a fixed number of cores, whose executors have bells of type `B`.
 ///
 /// ```
 /// use miniss_core::mailbox::{FixedLane, Mesh};
-/// let mesh = Mesh::new(4, FixedLane::<16>::new);
+/// # use miniss_core::doctest::Bell;
+/// let mesh = Mesh::<Bell, _>::new(4, FixedLane::<16>::new);
 /// assert_eq!(mesh.len(), 4);
 /// ```
-pub struct Mesh<Q> {
+pub struct Mesh<B, Q> {
     lanes: Box<[Lane<Q>]>,
     ports: Box<[Port]>,
+    bell: PhantomData<fn() -> B>,
 }
 
-// SAFETY: lanes are `Sync` by `Queue`; a port's waker is written once, before `is_open` is
-// released, and read only after it was acquired.
-unsafe impl<Q: Queue> Sync for Mesh<Q> {}
-
-impl<Q: Queue> Mesh<Q> {
+impl<B: Doorbell, Q: Queue> Mesh<B, Q> {
     /// A mesh of `cores` cores whose lanes use the queues that `queue` makes.
     ///
     /// ```
-    /// # use miniss_core::mailbox::{FixedLane, Mesh};
-    /// let mesh = Mesh::new(2, FixedLane::<16>::new);
+    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
+    /// let mesh = Mesh::<Bell, _>::new(2, FixedLane::<16>::new);
     /// # assert!(!mesh.is_empty());
     /// ```
     pub fn new(cores: usize, queue: impl Fn() -> Q) -> Self {
         let lane = |_| Lane { queue: queue(), sender_waits: AtomicBool::new(false) };
         let port = |_| Port {
             mail: AtomicUsize::new(0),
-            waker: UnsafeCell::new(None),
+            task: AtomicPtr::new(ptr::null_mut()),
+            vtable: AtomicPtr::new(ptr::null_mut()),
             is_claimed: AtomicBool::new(false),
-            is_open: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             strays: AtomicPtr::new(ptr::null_mut()),
         };
         Self {
             lanes: (0..cores * cores).map(lane).collect(),
             ports: (0..cores).map(port).collect(),
+            bell: PhantomData,
         }
     }
 
     /// How many cores there are.
     ///
     /// ```
-    /// # use miniss_core::mailbox::{FixedLane, Mesh};
-    /// assert_eq!(Mesh::new(3, FixedLane::<2>::new).len(), 3);
+    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
+    /// assert_eq!(Mesh::<Bell, _>::new(3, FixedLane::<2>::new).len(), 3);
     /// ```
     pub fn len(&self) -> usize {
         self.ports.len()
@@ -93,8 +100,8 @@ impl<Q: Queue> Mesh<Q> {
     /// Whether there are no cores at all.
     ///
     /// ```
-    /// # use miniss_core::mailbox::{FixedLane, Mesh};
-    /// assert!(Mesh::new(0, FixedLane::<2>::new).is_empty());
+    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
+    /// assert!(Mesh::<Bell, _>::new(0, FixedLane::<2>::new).is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {
         self.ports.is_empty()
@@ -116,18 +123,18 @@ impl<Q: Queue> Mesh<Q> {
 
     /// Lets the next `receive` look at all lanes to core `me`.
     pub(super) fn look_everywhere(&self, me: usize) {
-        self.ports[me].mail.store(usize::MAX, Ordering::Relaxed);
+        // Not a store: that would hide the release of a bit that was raised just before it.
+        self.ports[me].mail.fetch_or(usize::MAX, Ordering::Relaxed);
     }
 
-    /// Makes known where core `me` is to be woken.
+    /// Makes known where core `me` is to be woken; in place of its former waker, if it had one.
     ///
     /// # Safety
-    /// The caller has claimed `me`, and calls this once.
-    pub(super) unsafe fn open(&self, me: usize, waker: Waker) {
+    /// The caller has claimed `me`. *Wakers are for ever*: this is the waker of a task.
+    pub(super) unsafe fn open(&self, me: usize, waker: &Waker) {
         let port = &self.ports[me];
-        // SAFETY: nobody reads it before `is_open`, and the caller is the one who writes.
-        unsafe { *port.waker.get() = Some(waker) };
-        port.is_open.store(true, Ordering::Release);
+        port.vtable.store(ptr::from_ref(waker.vtable()).cast_mut(), Ordering::Relaxed);
+        port.task.store(waker.data().cast_mut(), Ordering::Release);
         // See the essay: the look everywhere comes after this fence.
         fence(Ordering::SeqCst);
     }
@@ -160,12 +167,15 @@ impl<Q: Queue> Mesh<Q> {
 
     fn wake(&self, core: usize) {
         let port = &self.ports[core];
-        if port.is_open.load(Ordering::Acquire) {
-            // SAFETY: written before `is_open` was released, and never again.
-            if let Some(waker) = unsafe { &*port.waker.get() } {
-                waker.wake_by_ref();
-            }
+        // Acquire: the vtable was written before.
+        let task = port.task.load(Ordering::Acquire);
+        if task.is_null() {
+            return;
         }
+        // SAFETY: the vtable is there since the task is, and it is a `&'static` one.
+        let vtable = unsafe { &*port.vtable.load(Ordering::Relaxed) };
+        // SAFETY: *Wakers are for ever*; it owns nothing, so it need not be dropped.
+        ManuallyDrop::new(unsafe { Waker::new(task, vtable) }).wake_by_ref();
     }
 
     /// Whether a look at the lanes to core `me` may find something.
@@ -251,7 +261,7 @@ pub(super) enum Unsent {
     Closed(Chain),
 }
 
-impl<Q> Drop for Mesh<Q> {
+impl<B, Q> Drop for Mesh<B, Q> {
     /// Nobody waits any more: whoever waits for a call keeps the mesh.
     fn drop(&mut self) {
         for port in &self.ports {
@@ -261,7 +271,7 @@ impl<Q> Drop for Mesh<Q> {
     }
 }
 
-impl<Q> fmt::Debug for Mesh<Q> {
+impl<B, Q> fmt::Debug for Mesh<B, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mesh").field("cores", &self.ports.len()).finish()
     }

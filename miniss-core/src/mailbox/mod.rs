@@ -15,22 +15,26 @@
 //! # Invariants
 //!
 //! - **One holder.** A node is held by exactly one of: the outbox it was put in, a chain in a
-//!   lane, the core that runs it, the endpoint that takes the reply. Only the holder touches its link and
-//!   body. The queue of the lane passes it on with release and acquire.
+//!   lane, the core that runs it, the strays beside a port, the endpoint that takes the reply. Only
+//!   the holder touches its link and body. Lane and strays pass it on with release and acquire.
 //! - **The caller's corner.** `waker`, `outcome` and `abandoned` belong to the caller's core all the time.
 //! - **Home again.** A node is recycled by the endpoint that made it, or destroyed when the
 //!   mesh goes and nobody can be waiting.
 
 mod call;
 mod endpoint;
+mod exchange;
 mod fixed;
 #[cfg(all(test, loom))]
 mod loom;
+mod mail;
+mod memory;
 mod mesh;
 mod node;
 mod queue;
 #[cfg(all(test, not(loom)))]
 mod tests;
+mod work;
 
 pub use call::Call;
 pub use endpoint::Endpoint;

@@ -4,12 +4,13 @@
 //!
 //! Invariants: see [`super`].
 
-use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::mem::{self, ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
 use core::task::Waker;
+
+use super::memory;
 
 /// What the caller knows of its call. Belongs to the caller's corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub(super) enum Cargo {
 /// What is known of a call's types once they have been erased.
 pub(super) struct CallVtable {
     /// Takes the work out of the node and runs it here, or starts it as a task.
-    /// The pointer is to the `Rc<Inner>` of the core that runs it.
+    /// The pointer is to the `Rc<Exchange>` of the core that runs it.
     pub(super) run: unsafe fn(Held, *const ()),
     /// Drops the work in place.
     pub(super) drop_work: unsafe fn(NonNull<Node>),
@@ -176,21 +177,8 @@ impl Held {
         drop(self.node().waker.take());
         let layout = self.node().vtable.get().layout;
         // SAFETY: *Home again*: nobody else knows the node any more.
-        unsafe { deallocate(self.0.cast(), super::endpoint::rounded(layout)) };
+        unsafe { memory::free(self.0.cast(), layout) };
     }
-}
-
-/// Memory for a node.
-pub(super) fn allocate(layout: Layout) -> NonNull<u8> {
-    // SAFETY: a node is never empty.
-    NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
-}
-
-/// # Safety
-/// The memory came from [`allocate`] with this layout and is not used any more.
-pub(super) unsafe fn deallocate(memory: NonNull<u8>, layout: Layout) {
-    // SAFETY: the caller's promise.
-    unsafe { dealloc(memory.as_ptr(), layout) };
 }
 
 /// One or more calls on their way to another core: what a lane carries.
@@ -210,15 +198,13 @@ impl Chain {
         Self { head }
     }
 
-    /// Takes the nodes out, in order.
-    pub(super) fn into_nodes(self) -> impl Iterator<Item = Held> {
-        let mut next = self.head.as_ptr();
-        mem::forget(self);
-        core::iter::from_fn(move || {
-            let held = Held(NonNull::new(next)?);
-            next = held.node().next.replace(ptr::null_mut());
-            Some(held)
-        })
+    /// Gives every node to `act`, in order. If that unwinds, the rest goes to `rescue`: a node that nobody
+    /// holds is a call that never ends.
+    pub(super) fn for_each(self, mut act: impl FnMut(Held), rescue: impl FnMut(Held)) {
+        let mut rest = Rest { next: self.into_head().as_ptr(), rescue };
+        while let Some(held) = rest.pop() {
+            act(held);
+        }
     }
 
     /// The first node, which leads to the others.
@@ -231,11 +217,33 @@ impl Chain {
 
 impl Drop for Chain {
     fn drop(&mut self) {
-        Chain { head: self.head }.into_nodes().for_each(Held::destroy);
+        Chain { head: self.head }.for_each(Held::destroy, Held::destroy);
     }
 }
 
-/// A list of nodes with both ends known.
+/// The nodes of a chain that have not been dealt with yet.
+struct Rest<F: FnMut(Held)> {
+    next: *mut Node,
+    rescue: F,
+}
+
+impl<F: FnMut(Held)> Rest<F> {
+    fn pop(&mut self) -> Option<Held> {
+        let held = Held(NonNull::new(self.next)?);
+        self.next = held.node().next.replace(ptr::null_mut());
+        Some(held)
+    }
+}
+
+impl<F: FnMut(Held)> Drop for Rest<F> {
+    fn drop(&mut self) {
+        while let Some(held) = self.pop() {
+            (self.rescue)(held);
+        }
+    }
+}
+
+/// A list of nodes with both ends known. Dropping it does not drop them: some may be waited for.
 pub(super) struct Outbox {
     head: Cell<*mut Node>,
     tail: Cell<*mut Node>,
@@ -273,12 +281,6 @@ impl Outbox {
     pub(super) fn put_back(&self, chain: Chain) {
         debug_assert!(self.is_empty());
         self.head.set(chain.into_head().as_ptr());
-    }
-}
-
-impl Drop for Outbox {
-    fn drop(&mut self) {
-        drop(self.take());
     }
 }
 

@@ -97,6 +97,7 @@ pub(super) struct Slot {
     pub(super) completion: Cell<Completion>,
     /// Completions of a multishot operation that wait to be collected.
     pub(super) events: Events,
+    /// Hidden while code of the operation runs.
     pub(super) vtable: Cell<Option<&'static OpVtable>>,
     pub(super) waker: Cell<Option<Waker>>,
     pub(super) payload: UnsafeCell<Payload>,
@@ -117,8 +118,14 @@ impl Slot {
         }
     }
 
+    /// The vtable of the operation in the slot, which nobody is inside of.
     pub(super) fn vtable(&self) -> &'static OpVtable {
-        self.vtable.get().expect("a slot in use has a vtable")
+        self.vtable.get().expect("an operation must not be touched from inside of it")
+    }
+
+    /// Panics if code of the operation runs just now.
+    pub(super) fn assert_nobody_inside(&self) {
+        self.vtable();
     }
 
     /// Keeps `waker` unless it is known already.
@@ -199,7 +206,7 @@ unsafe fn settle_orphan<O: Operation>(payload: *mut Payload, completion: Complet
 }
 
 /// # Safety
-/// The payload holds an `O`, and its key is gone.
+/// The payload holds an `O`. *Nobody else inside*.
 unsafe fn orphan_part<O: Operation>(payload: *mut Payload, completion: Completion) {
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };

@@ -14,7 +14,7 @@ use core::ptr::{self, NonNull};
 use core::task::{Context, Poll, Waker};
 
 use super::event::EventPool;
-use super::slot::{Completion, Layout, NONE, Operation, Slot, Stage};
+use super::slot::{Completion, Layout, NONE, OpVtable, Operation, Slot, Stage};
 
 /// Slots in the first chunk; each further chunk is twice the one before.
 const FIRST_CHUNK: usize = 32;
@@ -228,19 +228,18 @@ impl OpTable {
     ///
     /// # Panics
     ///
-    /// If the key belongs to another table.
+    /// If the key is spent or belongs to another table, or if `f` comes back to this operation.
     pub fn with_op<O: Operation, T>(&self, key: &OpKey<O>, f: impl FnOnce(&mut O) -> T) -> T {
         let slot = self.slot_of(key);
+        let _inside = Inside::new(slot);
         // SAFETY: *A key fits its slot*: it holds an `O` until the key is given back.
         let op = unsafe { Layout::<O>::locate(slot.payload.get()) };
-        // SAFETY: as above. `OpKey` is not `Clone`, but `f` might come here again through the same key.
-        // Taking the vtable away for the time makes that a panic.
-        let _inside = Inside::new(slot);
-        // SAFETY: as above.
+        // SAFETY: as above. *Nobody else inside*: `slot_of` found the vtable, and it is hidden now.
         f(unsafe { &mut *op })
     }
 
-    /// The output, once the terminal completion is here; the key is spent then.
+    /// The output, once the terminal completion is here; the key is spent then. Parts of a multishot
+    /// operation that were not collected go to [`Operation::orphan_part`].
     ///
     /// # Panics
     ///
@@ -255,8 +254,12 @@ impl OpTable {
         let slot = self.slot_of(key);
         if slot.stage.get() != Stage::Done {
             slot.register(cx.waker());
+        }
+        // Looked at anew: cloning a waker is foreign code, which may have completed the operation.
+        if slot.stage.get() != Stage::Done {
             return Poll::Pending;
         }
+        self.drain_parts(slot);
         let completion = slot.completion.get();
         Poll::Ready(self.remove::<O>(key.id.index(), slot).settle(completion))
     }
@@ -319,12 +322,12 @@ impl OpTable {
     pub fn orphan<O: Operation>(&self, key: OpKey<O>) {
         let Some(slot) = self.find(key.id) else { return };
         let waker = slot.waker.take();
-        self.drain_parts(slot);
         match slot.stage.get() {
             Stage::Done => self.settle_orphan(key.id.index(), slot, slot.completion.get()),
             Stage::InFlight => {
                 slot.stage.set(Stage::Orphan);
                 self.want_cancel(key.id.index(), slot);
+                self.drain_parts(slot);
             }
             Stage::Free | Stage::Orphan => unreachable!("a key names an operation with an owner"),
         }
@@ -414,6 +417,7 @@ impl OpTable {
                 wake(slot.waker.take());
             }
             (Stage::Orphan, false) => {
+                slot.assert_nobody_inside();
                 self.in_flight.set(self.in_flight.get() - 1);
                 self.settle_orphan(id.index(), slot, completion);
             }
@@ -445,23 +449,33 @@ impl OpTable {
     }
 
     fn settle_orphan(&self, index: u32, slot: &Slot, completion: Completion) {
-        let settle = slot.vtable().settle_orphan;
+        slot.assert_nobody_inside();
+        // A completion that the destructor itself reports is a stale one.
+        slot.stage.set(Stage::Done);
         // The slot is released only afterwards, and even if the destructor unwinds.
         let _release = Release { table: self, index, slot };
-        // SAFETY: *Owned while in flight*: this is the terminal completion, and nobody has a key.
+        self.drain_parts(slot);
+        // From here on the payload is gone, and whoever looks for it finds no vtable.
+        let inside = Inside::new(slot);
+        let settle = inside.vtable().settle_orphan;
+        // SAFETY: *Owned while in flight*: this is the terminal completion, nobody has a key, and
+        // *Nobody else inside*: the vtable was there, and is hidden now.
         unsafe { settle(slot.payload.get(), completion) };
     }
 
     /// Takes the payload out and releases the slot.
     fn remove<O: Operation>(&self, index: u32, slot: &Slot) -> O {
+        slot.assert_nobody_inside();
         // SAFETY: *Owned while in flight*: the terminal completion has come; the caller checked
-        // that the key fits.
+        // that the key fits. *Nobody else inside*: just asserted.
         let op = unsafe { Layout::<O>::take(slot.payload.get()) };
         self.release(index, slot);
         op
     }
 
     fn release(&self, index: u32, slot: &Slot) {
+        // None are left unless `orphan_part` unwound: the next operation must not see them.
+        while self.events.pop(&slot.events).is_some() {}
         slot.stage.set(Stage::Free);
         slot.vtable.set(None);
         slot.generation.set((slot.generation.get() + 1) & ((1 << GENERATION_BITS) - 1));
@@ -571,9 +585,11 @@ fn wake(waker: Option<Waker>) {
 }
 
 fn orphan_part(slot: &Slot, completion: Completion) {
-    // SAFETY: the slot is in use, so it holds the operation of its vtable; the key is gone or
-    // being given back, so nobody else is inside.
-    unsafe { (slot.vtable().orphan_part)(slot.payload.get(), completion) };
+    let inside = Inside::new(slot);
+    let orphan_part = inside.vtable().orphan_part;
+    // SAFETY: the slot is in use, so it holds the operation of its vtable. *Nobody else inside*: the
+    // vtable was there, and is hidden now.
+    unsafe { orphan_part(slot.payload.get(), completion) };
 }
 
 /// Releases a slot at the end of a scope.
@@ -592,17 +608,24 @@ impl Drop for Release<'_> {
 /// Marks a payload as borrowed, by hiding its vtable.
 struct Inside<'a> {
     slot: &'a Slot,
-    vtable: Option<&'static super::slot::OpVtable>,
+    vtable: &'static OpVtable,
 }
 
 impl<'a> Inside<'a> {
+    /// Panics if somebody is inside already.
     fn new(slot: &'a Slot) -> Self {
-        Self { slot, vtable: slot.vtable.take() }
+        let vtable = slot.vtable();
+        slot.vtable.set(None);
+        Self { slot, vtable }
+    }
+
+    fn vtable(&self) -> &'static OpVtable {
+        self.vtable
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        self.slot.vtable.set(self.vtable);
+        self.slot.vtable.set(Some(self.vtable));
     }
 }

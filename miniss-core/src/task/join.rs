@@ -168,22 +168,36 @@ impl<T> Future for JoinHandle<T> {
         let slot = self.slot.expect("a JoinHandle was polled after it had given its result");
         // SAFETY: *Headers are for ever*.
         let header = unsafe { slot.as_ref() };
-        if header.state.is_done() {
-            let result = self.take_result(slot, header);
-            self.let_go();
-            return Poll::Ready(result);
+        if !header.state.is_done() {
+            register(header, cx.waker());
         }
-        // SAFETY: *Home only*: only this handle writes here while the task is alive.
-        let joiner = unsafe { &mut *header.joiner.get() };
-        match joiner {
-            Some(known) if known.will_wake(cx.waker()) => {}
-            _ => {
-                let former = joiner.replace(cx.waker().clone());
-                drop(former);
-            }
+        // Asked again, for `register` runs foreign code.
+        if !header.state.is_done() {
+            return Poll::Pending;
         }
-        Poll::Pending
+        let result = self.take_result(slot, header);
+        self.let_go();
+        Poll::Ready(result)
     }
+}
+
+/// Notes who awaits the outcome of a task that is not done.
+///
+/// To clone and to drop a waker is foreign code, which may even run the task to its end: the cell
+/// is not in use meanwhile, and a task that is done takes no joiner.
+fn register(header: &Header, waker: &Waker) {
+    // SAFETY: *Home only*; the reference ends with this statement, and nothing foreign is called.
+    let known = unsafe { &*header.joiner.get() }.as_ref().is_some_and(|old| old.will_wake(waker));
+    if known {
+        return;
+    }
+    let waker = waker.clone();
+    if header.state.is_done() {
+        return;
+    }
+    // SAFETY: *Home only*; the former joiner is dropped once the cell is free again.
+    let former = unsafe { (*header.joiner.get()).replace(waker) };
+    drop(former);
 }
 
 impl<T> Drop for JoinHandle<T> {

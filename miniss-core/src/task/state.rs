@@ -189,9 +189,17 @@ impl State {
         !self.has(FUTURE)
     }
 
-    /// Whether the future is there and nobody is inside it.
-    pub(crate) fn is_droppable(&self) -> bool {
-        self.load() & (FUTURE | RUNNING) == FUTURE
+    /// The future is about to be dropped outside of its turn; `false` if it is gone or somebody
+    /// is inside it. As in a poll, the slot is held until [`finish`](Self::finish), so a
+    /// destructor that lets go of the task's own handle does not release it.
+    #[must_use]
+    pub(crate) fn start_drop(&self) -> bool {
+        let bits = self.load();
+        if bits & (FUTURE | RUNNING) != FUTURE {
+            return false;
+        }
+        self.store(bits | RUNNING);
+        true
     }
 
     /// Whether a handle will look at the outcome.

@@ -2,6 +2,10 @@
 use super::*;
 use std::collections::HashSet;
 
+fn add(store: &mut Store, key: &str) {
+    put(store, key);
+}
+
 fn put(store: &mut Store, key: &str) -> Place {
     let found = store.locate(key.as_bytes(), 0);
     store.put_string(found, key.as_bytes(), b"value")
@@ -30,7 +34,7 @@ fn walk(store: &mut Store, count: usize, mut between: impl FnMut(&mut Store)) ->
 fn a_walk_sees_every_key_once_when_nothing_changes() {
     for keys in [0, 1, 10, 5000] {
         let mut store = Store::new(0, 1);
-        (0..keys).for_each(|number| drop(put(&mut store, &number.to_string())));
+        (0..keys).for_each(|number| add(&mut store, &number.to_string()));
         let mut calls = 0;
         let mut shown = 0;
         let mut cursor = Some(Cursor::default());
@@ -47,8 +51,8 @@ fn a_walk_sees_every_key_once_when_nothing_changes() {
 fn a_walk_misses_no_key_that_stays_while_others_come_and_go() {
     for count in [1, 3, 10, 100] {
         let mut store = Store::new(0, 1);
-        (0..3000).for_each(|number| drop(put(&mut store, &format!("stays:{number}"))));
-        (0..3000).for_each(|number| drop(put(&mut store, &format!("goes:{number}"))));
+        (0..3000).for_each(|number| add(&mut store, &format!("stays:{number}")));
+        (0..3000).for_each(|number| add(&mut store, &format!("goes:{number}")));
         let (mut removed, mut added) = (0, 0);
         let seen = walk(&mut store, count, |store| {
             for _ in 0..2 {

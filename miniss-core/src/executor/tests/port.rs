@@ -1,0 +1,213 @@
+//! A port for tests: its clock jumps to the deadline it is asked to sleep to, and without a deadline it
+//! waits for the bell.
+//!
+//! `executor ─▶ [port]`, in the place of reactor and doorbell
+
+use std::boxed::Box;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::thread_local;
+use std::time::Duration;
+use std::vec::Vec;
+
+use core::task::{Context, Poll, Waker};
+
+use crate::time::Instant;
+use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
+
+/// A sleep that nothing ends in this time has missed a wake.
+const STUCK: Duration = Duration::from_secs(60);
+
+thread_local! {
+    /// The bells of the executors on this thread.
+    static HOMES: RefCell<Vec<*const Bell>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(super) struct Bell {
+    knows_home: bool,
+    now: AtomicU64,
+    rings: AtomicU64,
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+// SAFETY: `HOMES` names a bell from the making of its `Port` to its drop, which lies within the life of
+// the executor that owns the port, and on its thread.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {
+        self.rings.fetch_add(1, Ordering::Relaxed);
+        *self.rung.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.now.load(Ordering::Relaxed))
+    }
+
+    fn is_home(&self) -> bool {
+        let here = || HOMES.try_with(|homes| homes.borrow().contains(&core::ptr::from_ref(self)));
+        self.knows_home && here().unwrap_or(false)
+    }
+}
+
+impl Bell {
+    pub(super) fn rings(&self) -> u64 {
+        self.rings.load(Ordering::Relaxed)
+    }
+
+    fn sleep(&self) {
+        let rung = self.rung.lock().unwrap();
+        let (mut rung, wait) = self.changed.wait_timeout_while(rung, STUCK, |rung| !*rung).unwrap();
+        assert!(!wait.timed_out(), "a wake was lost");
+        *rung = false;
+    }
+}
+
+/// What the port was asked for.
+#[derive(Default)]
+pub(super) struct Log {
+    pub(super) polls: Cell<u64>,
+    /// The deadline of each park.
+    pub(super) parks: RefCell<Vec<Option<Instant>>>,
+    /// Come back from a park without a deadline at once, to look at a turn that finds nothing.
+    pub(super) naps: Cell<bool>,
+    /// Called in each poll and park, as an event that comes then.
+    pub(super) event: RefCell<Option<Box<dyn FnMut()>>>,
+}
+
+impl Log {
+    fn happen(&self) {
+        if let Some(event) = &mut *self.event.borrow_mut() {
+            event();
+        }
+    }
+}
+
+pub(super) struct Port {
+    bell: &'static Bell,
+    pub(super) log: Rc<Log>,
+}
+
+impl Port {
+    fn new(bell: &'static Bell) -> Self {
+        HOMES.with_borrow_mut(|homes| homes.push(bell));
+        Self { bell, log: Rc::default() }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let here = core::ptr::from_ref(self.bell);
+        HOMES.with_borrow_mut(|homes| homes.retain(|home| *home != here));
+    }
+}
+
+impl Reactor for Port {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        self.log.polls.set(self.log.polls.get() + 1);
+        self.log.happen();
+        0
+    }
+
+    fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
+        self.log.parks.borrow_mut().push(deadline);
+        self.log.happen();
+        if !idle.confirmed() {
+            return;
+        }
+        match deadline {
+            Some(deadline) => {
+                self.bell.now.fetch_max(deadline.as_nanos(), Ordering::Relaxed);
+            }
+            None if self.log.naps.get() => {}
+            None => self.bell.sleep(),
+        }
+    }
+}
+
+pub(super) fn anchor(knows_home: bool) -> &'static Anchor<Bell> {
+    Box::leak(Box::new(Anchor::new(Bell {
+        knows_home,
+        now: AtomicU64::new(0),
+        rings: AtomicU64::new(0),
+        rung: Mutex::new(false),
+        changed: Condvar::new(),
+    })))
+}
+
+pub(super) fn executor_on(anchor: &'static Anchor<Bell>) -> Executor<Port> {
+    Executor::new(anchor, Port::new(anchor.bell())).expect("the anchor is free")
+}
+
+/// An executor that knows when it is at home.
+pub(super) fn executor() -> Executor<Port> {
+    executor_on(anchor(true))
+}
+
+/// Runs the same body over a port that knows when it is at home and over one that does not.
+pub(super) fn on_both_ports(body: impl Fn(Executor<Port>)) {
+    body(executor_on(anchor(true)));
+    body(executor_on(anchor(false)));
+}
+
+impl Executor<Port> {
+    /// Turns until nothing is ready, without ever waiting for the bell.
+    pub(super) fn settle(&mut self) {
+        self.reactor().log.naps.set(true);
+        let parks = self.parks();
+        while self.turn() || self.parks() == parks {}
+        self.reactor().log.naps.set(false);
+    }
+
+    fn parks(&self) -> usize {
+        self.reactor().log.parks.borrow().len()
+    }
+}
+
+/// Polls once, with a waker that does nothing.
+pub(super) fn peek<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    core::pin::Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A future that hands out its waker, and is ready when `done` says so.
+pub(super) fn wait_until<F: Fn() -> bool>(
+    waker: &Rc<Cell<Option<Waker>>>,
+    done: F,
+) -> impl Future<Output = ()> + use<F> {
+    let waker = waker.clone();
+    core::future::poll_fn(move |cx| {
+        if done() {
+            return Poll::Ready(());
+        }
+        waker.set(Some(cx.waker().clone()));
+        Poll::Pending
+    })
+}
+
+/// How many rounds of something random or concurrent: fewer under an interpreter.
+pub(super) const fn rounds(wanted: u64) -> u64 {
+    if cfg!(miri) { wanted.div_ceil(2_000) } else { wanted }
+}
+
+/// The next of a sequence of numbers that look random (xorshift), for tests that print their seed.
+pub(super) fn random(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+/// The seed in `MINISS_SEED`, or one from the clock; printed, so that a failure can be replayed.
+pub(super) fn seed() -> u64 {
+    let replayed = std::env::var("MINISS_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = replayed.unwrap_or_else(|| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(1, |now| now.as_nanos() as u64) | 1
+    });
+    std::println!("MINISS_SEED={seed}");
+    seed
+}

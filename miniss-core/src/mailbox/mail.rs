@@ -1,0 +1,62 @@
+//! The task of an endpoint: serves what has come, then sends what has gathered.
+//!
+//! `core A: submit_to ─▶ [task] ─▶ lane A▸B ─▶ doorbell ─▶ core B: [task] serves it`
+//!
+//! Publishing once per turn falls out of its being a task: it is woken by the first call of a turn
+//! and runs behind the tasks that are ready.
+//!
+//! Work that unwinds takes the task with it. Then a successor is spawned, which serves the rest: it makes
+//! its own waker known in place of the former's and looks everywhere, as the first one did. When
+//! the executor ends there is no successor, and the endpoint closes.
+
+use alloc::rc::Rc;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use super::exchange::Exchange;
+use super::queue::Queue;
+use crate::doorbell::Doorbell;
+use crate::error::SpawnError;
+
+/// The task of an endpoint.
+pub(super) struct Mail<B: Doorbell, Q: Queue + 'static> {
+    exchange: Rc<Exchange<B, Q>>,
+    is_open: bool,
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Mail<B, Q> {
+    /// Spawns the task. If that fails, the endpoint is closed.
+    pub(super) fn spawn(exchange: Rc<Exchange<B, Q>>) -> Result<(), SpawnError> {
+        let local = exchange.local();
+        local.spawn(Self { exchange, is_open: false })?.detach();
+        Ok(())
+    }
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Future for Mail<B, Q> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_open {
+            self.is_open = true;
+            self.exchange.open(cx.waker());
+        }
+        self.exchange.take_in_if_any();
+        self.exchange.flush();
+        Poll::Pending
+    }
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Drop for Mail<B, Q> {
+    fn drop(&mut self) {
+        if !self.exchange.start_end() {
+            return;
+        }
+        // Dropped by an unwinding poll if this succeeds, else with the executor.
+        match Self::spawn(self.exchange.clone()) {
+            Ok(()) => self.exchange.give_up_end(),
+            Err(_) => self.exchange.close(),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The doorbell of a shard: ends its sleep in the kernel.
+//!
+//! `waker on another thread ─▶ [doorbell] ─▶ executor`
+//!
+//! Two ways, both built in. Any thread can write to the shard's eventfd, which the shard's ring watches: one
+//! system call for the waker. A shard can instead have its own ring post a message to the other's, with
+//! the enter it makes anyway. Which one shards use among themselves is a setting; the manual's decisions
+//! chapter has the measurement.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use miniss_core::Doorbell;
+use miniss_core::time::Instant;
+
+use crate::driver::uring::now;
+use crate::runtime::current;
+
+/// How shards of one runtime wake each other. Foreign threads always use the eventfd.
+///
+/// ```
+/// use miniss_linux::{DoorbellKind, Runtime};
+/// let runtime = Runtime::builder().shards(1).doorbell(DoorbellKind::EventFd).build().unwrap();
+/// runtime.block_on(async {});
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DoorbellKind {
+    /// A write to the sleeper's eventfd: a system call at once, so the sleeper wakes while the waker
+    /// goes on with its turn.
+    #[default]
+    EventFd,
+    /// A message from ring to ring: no system call of its own, but it leaves with the waker's
+    /// next enter, at the end of its turn.
+    MsgRing,
+}
+
+/// What must be reachable from everywhere to wake a shard. It stays for ever, in the shard's anchor; what it
+/// rings comes and goes with runtimes.
+#[derive(Debug)]
+pub(crate) struct Bell {
+    /// Held for reading during a ring, so that it is not closed under the ringer's hands.
+    eventfd: RwLock<Option<OwnedFd>>,
+    /// A descriptor of the shard's ring that is valid while the runtime is; -1: none.
+    ring_fd: AtomicI32,
+    by_message: AtomicBool,
+}
+
+/// What a bell is given when a shard starts.
+#[derive(Debug)]
+pub(crate) struct BellPost {
+    pub(crate) ring_fd: RawFd,
+    pub(crate) kind: DoorbellKind,
+}
+
+impl Bell {
+    pub(crate) const fn new() -> Self {
+        Self {
+            eventfd: RwLock::new(None),
+            ring_fd: AtomicI32::new(-1),
+            by_message: AtomicBool::new(false),
+        }
+    }
+
+    /// Hangs the bell: foreign threads can ring from now on. Returns the eventfd, which stays open
+    /// until [`take_down`](Self::take_down).
+    pub(crate) fn hang(&self) -> io::Result<RawFd> {
+        let eventfd = make_eventfd()?;
+        let fd = eventfd.as_raw_fd();
+        *self.eventfd.write().expect("no panic under this lock") = Some(eventfd);
+        Ok(fd)
+    }
+
+    /// Shards can ring by message from now on, if that is wanted.
+    pub(crate) fn post(&self, post: &BellPost) {
+        self.by_message.store(post.kind == DoorbellKind::MsgRing, Ordering::Relaxed);
+        self.ring_fd.store(post.ring_fd, Ordering::Release);
+    }
+
+    /// Rings do nothing from now on; none is under way any more.
+    pub(crate) fn take_down(&self) {
+        self.ring_fd.store(-1, Ordering::Release);
+        *self.eventfd.write().expect("no panic under this lock") = None;
+    }
+
+    fn ring_by_message(&self) -> bool {
+        if !self.by_message.load(Ordering::Relaxed) {
+            return false;
+        }
+        let fd = self.ring_fd.load(Ordering::Acquire);
+        fd >= 0 && current::try_with(|shard| shard.driver.ring_other(fd)).unwrap_or(false)
+    }
+
+    fn ring_by_eventfd(&self) {
+        let eventfd = self.eventfd.read().expect("no panic under this lock");
+        let Some(eventfd) = &*eventfd else { return };
+        let one = 1_u64.to_ne_bytes();
+        // SAFETY: eight readable bytes and an open descriptor. It is non-blocking: a counter that is full is
+        // as good as rung.
+        unsafe { libc::write(eventfd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+}
+
+// SAFETY: `is_home` is true only on the thread that has entered the shard whose bell this is, and signal
+// handlers are not ours to run wakers in.
+unsafe impl Doorbell for Bell {
+    #[cold]
+    fn ring(&self) {
+        if !self.ring_by_message() {
+            self.ring_by_eventfd();
+        }
+    }
+
+    #[inline]
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    #[inline]
+    fn is_home(&self) -> bool {
+        current::is_home(self)
+    }
+}
+
+fn make_eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: fresh, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

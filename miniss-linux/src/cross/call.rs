@@ -1,0 +1,129 @@
+//! Calls from shard to shard.
+//!
+//! `shard A: [submit_to] ─▶ lane A▸B ─▶ doorbell ─▶ shard B runs it ─▶ lane B▸A ─▶ [call] ─▶ waker A`
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::error::{CallError, Payload};
+use crate::runtime::current;
+use crate::runtime::guard::Guarded;
+use crate::{ShardId, spawn};
+
+/// A call to another shard: awaits its output.
+///
+/// The call is on its way whether this is polled or not.
+///
+/// # Errors
+///
+/// [`CallError`] if the work panicked or the other shard ended before it was done.
+///
+/// # Cancellation
+///
+/// Dropping it does not stop the work. The output is dropped on this shard when it comes back.
+///
+/// See [`submit_to`] for an example.
+#[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
+pub struct Call<T> {
+    inner: miniss_core::mailbox::Call<Result<T, Payload>>,
+    shard: ShardId,
+}
+
+impl<T> Future for Call<T> {
+    type Output = Result<T, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let shard = self.shard;
+        Pin::new(&mut self.inner).poll(cx).map(|outcome| match outcome {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(payload)) => Err(CallError::Panicked(payload)),
+            Err(_) => Err(CallError::ShardGone(shard)),
+        })
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("shard", &self.shard).finish_non_exhaustive()
+    }
+}
+
+/// Runs the async closure `work` as a task on `shard` and brings back its output.
+///
+/// Calls from one shard to another start in the order in which they were made, and all calls of a turn
+/// cross together. The closure is dropped where it runs; what it returns is dropped here.
+///
+/// # Panics
+///
+/// Outside of a runtime, or if there is no such shard. A panic in `work` reaches the caller as
+/// [`CallError::Panicked`] and nobody else.
+///
+/// # Cancellation
+///
+/// Dropping the [`Call`] does not stop the work.
+///
+/// ```
+/// use miniss_linux::{Runtime, ShardId, submit_to};
+///
+/// let runtime = Runtime::builder().shards(2).build().unwrap();
+/// let shard = runtime.block_on(async { submit_to(1, async || ShardId::current()).await });
+/// assert_eq!(shard.unwrap(), ShardId::new(1));
+/// ```
+pub fn submit_to<F, T>(shard: impl Into<ShardId>, work: F) -> Call<T>
+where
+    F: AsyncFnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let shard = shard.into();
+    let guarded = async move || Guarded::new(async move { work().await }).await;
+    let inner = current::with(|here| here.endpoint.submit_to(here.check(shard), guarded));
+    Call { inner, shard }
+}
+
+/// Runs the closure `work` on `shard`, between its tasks, and brings back its output. Cheaper than
+/// [`submit_to`] for what neither waits nor takes long; on the caller's own shard it runs at once.
+///
+/// # Panics
+///
+/// As for [`submit_to`].
+///
+/// # Cancellation
+///
+/// Dropping the [`Call`] does not stop the work.
+///
+/// ```
+/// use miniss_linux::{Runtime, run_on};
+///
+/// let runtime = Runtime::builder().shards(2).build().unwrap();
+/// let answer = runtime.block_on(async { run_on(1, || 6 * 7).await });
+/// assert_eq!(answer.unwrap(), 42);
+/// ```
+pub fn run_on<F, T>(shard: impl Into<ShardId>, work: F) -> Call<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let shard = shard.into();
+    let guarded = move || catch_unwind(AssertUnwindSafe(work));
+    let inner = current::with(|here| here.endpoint.run_on(here.check(shard), guarded));
+    Call { inner, shard }
+}
+
+/// Starts what a foreign thread sent; see [`Handle`](super::Handle).
+pub(super) fn start<F, T>(work: F, promise: miniss_core::Promise<Result<T, Payload>>)
+where
+    F: AsyncFnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn(async move {
+        let output = Guarded::new(async move { work().await }).await;
+        // Nobody waits any more if this fails: the output is dropped here.
+        let _ = promise.complete(output);
+    })
+    .detach();
+}

@@ -1,0 +1,197 @@
+//! Calls from threads that are no shard.
+//!
+//! `foreign thread ─▶ [inbound queue] ─▶ doorbell ─▶ shard runs it ─▶ promise ─▶ foreign waker`
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use crossbeam_queue::SegQueue;
+
+use crate::ShardId;
+use crate::error::{CallError, Payload};
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// What foreign threads have sent to one shard. Its length is bounded by what they have asked for and not yet
+/// got.
+#[derive(Default)]
+pub(crate) struct Inbound {
+    queue: SegQueue<Work>,
+    /// The shard's task that works it off.
+    waker: OnceLock<Waker>,
+    closed: AtomicBool,
+}
+
+impl Inbound {
+    /// Sends work; drops it if the shard has ended.
+    fn send(&self, work: Work) {
+        self.queue.push(work);
+        // Pairs with the fences in `serve` and `close`: either they see the work, or we see them.
+        fence(Ordering::SeqCst);
+        if self.closed.load(Ordering::Relaxed) {
+            self.clear();
+        } else if let Some(waker) = self.waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn clear(&self) {
+        while self.queue.pop().is_some() {}
+    }
+
+    /// The task of the shard: runs what comes, for ever.
+    pub(crate) async fn serve(self: Arc<Self>) {
+        std::future::poll_fn(|cx| {
+            if self.waker.set(cx.waker().clone()).is_ok() {
+                fence(Ordering::SeqCst);
+            }
+            while let Some(work) = self.queue.pop() {
+                work();
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The shard ends: what is here and what will still come is dropped, which tells its sender.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        self.clear();
+    }
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbound").field("waiting", &self.queue.len()).finish_non_exhaustive()
+    }
+}
+
+/// A handle to a runtime for threads that are none of its shards. Cheap to clone; it keeps nothing
+/// alive but itself.
+///
+/// ```
+/// use miniss_linux::Runtime;
+///
+/// let runtime = Runtime::builder().shards(2).build().unwrap();
+/// let handle = runtime.handle();
+/// let thread = std::thread::spawn(move || handle.submit_to(1, async || 6 * 7).wait());
+/// assert_eq!(thread.join().unwrap().unwrap(), 42);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Handle {
+    inbound: Arc<[Arc<Inbound>]>,
+}
+
+impl Handle {
+    pub(crate) fn new(inbound: Arc<[Arc<Inbound>]>) -> Self {
+        Self { inbound }
+    }
+
+    /// How many shards the runtime has.
+    ///
+    /// ```
+    /// # use miniss_linux::Runtime;
+    /// assert_eq!(Runtime::builder().shards(1).build().unwrap().handle().shards(), 1);
+    /// ```
+    pub fn shards(&self) -> usize {
+        self.inbound.len()
+    }
+
+    /// Runs the async closure `work` as a task on `shard`. Shard 0 works only while somebody is in
+    /// [`Runtime::block_on`](crate::Runtime::block_on).
+    ///
+    /// # Panics
+    ///
+    /// If there is no such shard.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the [`ForeignCall`] does not stop the work.
+    ///
+    /// See [`Handle`] for an example.
+    pub fn submit_to<F, T>(&self, shard: impl Into<ShardId>, work: F) -> ForeignCall<T>
+    where
+        F: AsyncFnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let shard = shard.into();
+        let shards = self.inbound.len();
+        let inbound = self.inbound.get(shard.index());
+        let inbound = inbound.unwrap_or_else(|| panic!("there is no {shard} among {shards}"));
+        let (future, promise) = miniss_core::Future::new();
+        inbound.send(Box::new(move || super::call::start(work, promise)));
+        ForeignCall { future, shard }
+    }
+}
+
+/// A call from a foreign thread: await it on any executor, or [`wait`](Self::wait) for it.
+///
+/// # Errors
+///
+/// [`CallError`] if the work panicked or the runtime ended before it was done.
+///
+/// # Cancellation
+///
+/// Dropping it does not stop the work; the output is dropped by the shard.
+///
+/// See [`Handle`] for an example.
+#[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
+pub struct ForeignCall<T> {
+    future: miniss_core::Future<Result<T, Payload>>,
+    shard: ShardId,
+}
+
+impl<T> ForeignCall<T> {
+    /// Blocks the calling thread until the output is there. Not for shards: it would stop all
+    /// tasks there.
+    ///
+    /// # Errors
+    ///
+    /// As for awaiting it.
+    ///
+    /// See [`Handle`] for an example.
+    pub fn wait(mut self) -> Result<T, CallError> {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            match Pin::new(&mut self).poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(outcome) => return outcome,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl<T> Future for ForeignCall<T> {
+    type Output = Result<T, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let shard = self.shard;
+        Pin::new(&mut self.future).poll(cx).map(|outcome| match outcome {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(payload)) => Err(CallError::Panicked(payload)),
+            Err(_) => Err(CallError::ShardGone(shard)),
+        })
+    }
+}
+
+impl<T> fmt::Debug for ForeignCall<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForeignCall").field("shard", &self.shard).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,7 @@
+//! What carries operations to the kernel and their results back.
+//!
+//! `task ─▶ run queue ─▶ executor ─▶ [driver] ─▶ op ─▶ kernel`
+
+pub(crate) mod uring;
+
+pub(crate) use uring::{Driver, DriverConfig, Op, Prepare, UringReactor};

@@ -1,0 +1,247 @@
+//! Provided receive buffers: memory that the kernel takes from when data is there, not before.
+//!
+//! `kernel ─▶ [provided buffer] ─▶ completion ─▶ user future ─▶ [back to the kernel]`
+//!
+//! An idle connection holds no buffer. One area is cut into equal buffers; a ring shared with the kernel says
+//! which are free. A buffer is always in exactly one of three hands (**One hand**): the kernel's (it stands in
+//! the ring), a completion's that nobody has read yet, or a [`PoolBuf`]'s.
+//!
+//! The area lives as long as anybody has a hand on it, so a `PoolBuf` may outlive the runtime.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::Submitter;
+use io_uring::types::BufRingEntry;
+use miniss_core::collections::WaitList;
+
+/// The one buffer group of a shard.
+pub(crate) const GROUP: u16 = 0;
+const PAGE: usize = 4096;
+
+/// The buffers of a shard.
+pub(crate) struct BufferPool {
+    /// The ring of free buffers: shared with the kernel while `registered`.
+    ring: NonNull<BufRingEntry>,
+    area: NonNull<u8>,
+    count: u16,
+    buffer_bytes: u32,
+    tail: Cell<u16>,
+    registered: Cell<bool>,
+    /// Receivers that found no buffer, first come first served.
+    pub(crate) waiters: WaitList<()>,
+    /// How often a receiver found none.
+    pub(crate) exhausted: Cell<u64>,
+}
+
+impl BufferPool {
+    /// Makes `count` buffers of `buffer_bytes` bytes and shows them to the kernel.
+    pub(super) fn new(
+        submitter: &Submitter<'_>,
+        count: u16,
+        buffer_bytes: u32,
+    ) -> io::Result<Rc<Self>> {
+        let pool = Rc::new(Self {
+            ring: allocate(ring_layout(count)).cast(),
+            area: allocate(area_layout(count, buffer_bytes)),
+            count,
+            buffer_bytes,
+            tail: Cell::new(0),
+            registered: Cell::new(false),
+            waiters: WaitList::new(),
+            exhausted: Cell::new(0),
+        });
+        let address = pool.ring.as_ptr().expose_provenance() as u64;
+        // SAFETY: the ring's memory lives until after `unregister`, or for ever if that is not called.
+        unsafe { submitter.register_buf_ring_with_flags(address, count, GROUP, 0) }?;
+        pool.registered.set(true);
+        pool.area.as_ptr().expose_provenance();
+        (0..count).for_each(|id| pool.give(id));
+        pool.publish();
+        Ok(pool)
+    }
+
+    /// Takes the buffers out of the kernel's hands. Nothing may be in flight that uses them.
+    pub(super) fn unregister(&self, submitter: &Submitter<'_>) {
+        if submitter.unregister_buf_ring(GROUP).is_ok() {
+            self.registered.set(false);
+        }
+    }
+
+    /// The buffer that a completion names, `len` bytes of which were filled.
+    pub(crate) fn claim(self: &Rc<Self>, id: u16, len: usize) -> PoolBuf {
+        debug_assert!(id < self.count && len <= self.buffer_bytes as usize);
+        PoolBuf { pool: Some(self.clone()), id, start: 0, len: len as u32 }
+    }
+
+    fn address(&self, id: u16) -> *mut u8 {
+        let offset = usize::from(id) * self.buffer_bytes as usize;
+        // SAFETY: `id` is below the count, so this is inside the area.
+        unsafe { self.area.as_ptr().add(offset) }
+    }
+
+    /// Puts a buffer into the ring, unseen by the kernel yet.
+    fn give(&self, id: u16) {
+        let index = self.tail.get() & (self.count - 1);
+        // SAFETY: the index is below the count; *One hand*: the kernel does not read entries beyond
+        // the published tail.
+        let entry = unsafe { self.ring.add(usize::from(index)).as_mut() };
+        entry.set_addr(self.address(id).addr() as u64);
+        entry.set_len(self.buffer_bytes);
+        entry.set_bid(id);
+        self.tail.set(self.tail.get().wrapping_add(1));
+    }
+
+    /// Lets the kernel see what was given.
+    fn publish(&self) {
+        // SAFETY: the tail lies inside the first entry of the ring, which is ours.
+        let tail = unsafe { BufRingEntry::tail(self.ring.as_ptr()) };
+        // SAFETY: as above; aligned, and everybody accesses it atomically.
+        let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
+        // Release: pairs with the kernel's acquiring load; it sees the entries before the tail.
+        tail.store(self.tail.get(), Ordering::Release);
+    }
+
+    /// A `PoolBuf` lets go of its buffer.
+    fn take_back(&self, id: u16) {
+        if !self.registered.get() {
+            return;
+        }
+        self.give(id);
+        self.publish();
+        if !self.waiters.is_empty() {
+            self.waiters.wake_first(());
+        }
+    }
+}
+
+impl Drop for BufferPool {
+    fn drop(&mut self) {
+        // While the kernel may still look at the ring, its memory stays.
+        if self.registered.get() {
+            return;
+        }
+        // SAFETY: allocated with this layout; nobody has a hand on it any more.
+        unsafe { dealloc(self.ring.as_ptr().cast(), ring_layout(self.count)) };
+        // SAFETY: as above.
+        unsafe { dealloc(self.area.as_ptr(), area_layout(self.count, self.buffer_bytes)) };
+    }
+}
+
+fn ring_layout(count: u16) -> Layout {
+    let bytes = usize::from(count) * size_of::<BufRingEntry>();
+    Layout::from_size_align(bytes, PAGE).expect("a ring of buffers is small")
+}
+
+fn area_layout(count: u16, buffer_bytes: u32) -> Layout {
+    let bytes = usize::from(count) * buffer_bytes as usize;
+    Layout::from_size_align(bytes, PAGE).expect("the builder bounds the area")
+}
+
+/// Zeroed, so that what the kernel has not written is no secret of the heap's.
+fn allocate(layout: Layout) -> NonNull<u8> {
+    // SAFETY: neither layout is empty: the builder refuses zero buffers and zero bytes.
+    NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+impl fmt::Debug for BufferPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BufferPool").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+/// Received bytes, in a buffer that goes back to the kernel when this is dropped.
+///
+/// It dereferences to the bytes that are left of it. It belongs to the shard that received it; copy
+/// the bytes to send them elsewhere. Hold it briefly: while all buffers of a shard are held, nothing is received
+/// there.
+///
+/// ```no_run
+/// # use miniss_linux::net::TcpStream;
+/// # async fn example(stream: TcpStream) -> std::io::Result<()> {
+/// let received = stream.recv().await?;
+/// println!("{} bytes: {:?}", received.len(), &received[..]);
+/// # Ok(())
+/// # }
+/// ```
+pub struct PoolBuf {
+    /// `None`: no bytes, no buffer.
+    pool: Option<Rc<BufferPool>>,
+    id: u16,
+    start: u32,
+    len: u32,
+}
+
+impl PoolBuf {
+    /// No bytes: the peer will send no more.
+    pub(crate) fn empty() -> Self {
+        Self { pool: None, id: 0, start: 0, len: 0 }
+    }
+
+    /// Drops the first `count` bytes, or all if there are fewer.
+    ///
+    /// ```no_run
+    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
+    /// let mut received = stream.recv().await?;
+    /// received.advance(4); // the header has been read
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn advance(&mut self, count: usize) {
+        let count = count.min(self.len as usize) as u32;
+        self.start += count;
+        self.len -= count;
+    }
+
+    fn start(&self) -> *mut u8 {
+        match &self.pool {
+            // SAFETY: `start` stays within the buffer.
+            Some(pool) => unsafe { pool.address(self.id).add(self.start as usize) },
+            None => NonNull::dangling().as_ptr(),
+        }
+    }
+}
+
+impl Deref for PoolBuf {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: *One hand*: it is ours; the area is initialised from the start.
+        unsafe { std::slice::from_raw_parts(self.start(), self.len as usize) }
+    }
+}
+
+impl DerefMut for PoolBuf {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: *One hand*: it is ours; the area is initialised from the start.
+        unsafe { std::slice::from_raw_parts_mut(self.start(), self.len as usize) }
+    }
+}
+
+impl Drop for PoolBuf {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.take() {
+            pool.take_back(self.id);
+        }
+    }
+}
+
+impl fmt::Debug for PoolBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolBuf").field("len", &self.len).finish()
+    }
+}
+
+/// So that received bytes can be sent on without copying.
+impl crate::buf::IoBuf for PoolBuf {
+    fn as_init(&self) -> &[u8] {
+        self
+    }
+}
+

@@ -1,0 +1,66 @@
+//! Completions: from the kernel's queue to the slots, and on to the wakers.
+//!
+//! `kernel ─▶ [driver: complete] ─▶ op ─▶ waker ─▶ run queue`
+
+use std::mem::MaybeUninit;
+
+use io_uring::{cqueue, opcode, types};
+use miniss_core::op::{Completion, OpId};
+
+use super::submit::{Driver, tag};
+
+/// Completions taken from the queue at a time. They are copied out first, so that wakers and
+/// destructors run while nothing of ours is borrowed, and the kernel has its room back early.
+const BATCH: usize = 64;
+
+impl Driver {
+    /// Settles what has completed; returns how much that was.
+    #[inline]
+    pub(super) fn reap(&self) -> usize {
+        let mut settled = 0;
+        loop {
+            let mut batch = [const { MaybeUninit::uninit() }; BATCH];
+            let taken = match &mut *self.ring.borrow_mut() {
+                Some(ring) => ring.take(&mut batch),
+                None => return settled,
+            };
+            for completion in taken.iter() {
+                self.dispatch(completion);
+            }
+            settled += taken.len();
+            if taken.len() < BATCH {
+                return settled;
+            }
+        }
+    }
+
+    #[inline]
+    fn dispatch(&self, entry: &cqueue::Entry) {
+        let data = entry.user_data();
+        let more = cqueue::more(entry.flags());
+        match data & tag::MASK {
+            tag::OP => {
+                let completion = Completion { result: entry.result(), flags: entry.flags() };
+                self.ops.complete(OpId::from_bits(data), completion, more);
+            }
+            // A message from another ring, or the eventfd's poll; only the poll comes with `more`, or ends
+            // with a result that a message never has.
+            tag::BELL if !more && entry.result() != 0 => self.bell_is_armed.set(false),
+            _ => {}
+        }
+    }
+
+    /// Has the kernel watch the eventfd that foreign threads ring. A multishot poll is
+    /// edge-triggered: each write ends a wait, and nobody need ever read the counter.
+    pub(super) fn arm_bell(&self) {
+        if self.bell_is_armed.replace(true) {
+            return;
+        }
+        let entry = opcode::PollAdd::new(types::Fd(self.bell), libc::POLLIN as u32)
+            .multi(true)
+            .build()
+            .user_data(tag::BELL);
+        // SAFETY: the entry points at nothing.
+        unsafe { self.push(entry) };
+    }
+}

@@ -1,0 +1,23 @@
+//! The io_uring driver.
+//!
+//! `task ─▶ run queue ─▶ executor ─▶ [driver: ring] ─▶ op ─▶ kernel`
+//!
+//! In the order of the journey: [`setup`] makes a ring with what the kernel has, [`submit`] hands
+//! operations over, [`park`] enters the kernel once per turn, [`complete`] takes the results,
+//! [`close`] ends it. [`sys`] is the gate to the system calls that the `io-uring` crate does not make the way we
+//! need; [`ring`] owns the queues; [`buffers`] are the provided buffers.
+
+pub(crate) mod buffers;
+mod close;
+mod complete;
+mod park;
+mod probe;
+mod ring;
+mod setup;
+mod submit;
+mod sys;
+
+pub(crate) use park::UringReactor;
+pub(crate) use setup::DriverConfig;
+pub(crate) use submit::{Driver, Op, Prepare};
+pub(crate) use sys::now;

@@ -1,0 +1,141 @@
+//! The ring: the two queues shared with the kernel, and entries that wait for room.
+//!
+//! `executor ─▶ [driver: ring] ─▶ kernel`
+//!
+//! Nothing that was pushed is ever lost or reordered. When the submission queue is full we submit; when the
+//! kernel will not take more just now (`EBUSY`, `EAGAIN`), entries wait in a queue of
+//! ours and go first next time.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+use io_uring::{IoUring, cqueue, squeue};
+
+use super::probe::Features;
+use super::sys::{EnterFd, Wait};
+
+/// Counters of a ring.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RingStats {
+    /// System calls.
+    pub(crate) enters: u64,
+    /// Entries handed over.
+    pub(crate) submitted: u64,
+    /// Times that the kernel had more completions than the queue has room for.
+    pub(crate) cq_overflows: u64,
+}
+
+/// A ring of the thread that made it.
+pub(super) struct Ring {
+    ring: IoUring,
+    enter_fd: EnterFd,
+    waiting: VecDeque<squeue::Entry>,
+    pub(super) stats: RingStats,
+}
+
+impl Ring {
+    pub(super) fn new(ring: IoUring, features: &Features) -> Self {
+        let enter_fd = EnterFd::new(ring.as_raw_fd(), features.no_iowait);
+        Self { ring, enter_fd, waiting: VecDeque::new(), stats: RingStats::default() }
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        self.ring.as_raw_fd()
+    }
+
+    /// For registrations.
+    pub(super) fn submitter(&self) -> io_uring::Submitter<'_> {
+        self.ring.submitter()
+    }
+
+    /// Queues an entry behind all others.
+    ///
+    /// # Safety
+    /// What the entry points at stays valid until its terminal completion (*Owned while in flight*).
+    pub(super) unsafe fn push(&mut self, entry: squeue::Entry) {
+        if self.waiting.is_empty() {
+            // SAFETY: the caller's promise.
+            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+            self.make_room();
+            // SAFETY: the caller's promise.
+            if unsafe { self.ring.submission().push(&entry) }.is_ok() {
+                return;
+            }
+        }
+        self.waiting.push_back(entry);
+    }
+
+    /// Whether an entry would go straight into the queue.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.waiting.is_empty() && !self.ring.submission().is_full()
+    }
+
+    /// Submits to make room. An error here is one of those that mean *later*.
+    #[cold]
+    fn make_room(&mut self) {
+        let _ = self.enter(Wait::No);
+    }
+
+    /// Moves entries that waited into the queue.
+    fn refill(&mut self) {
+        let mut queue = self.ring.submission();
+        while let Some(entry) = self.waiting.front() {
+            // SAFETY: whoever pushed it promised that what it points at stays.
+            if unsafe { queue.push(entry) }.is_err() {
+                return;
+            }
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Whether entering the kernel would do anything: there is something to submit, or completions
+    /// wait in the kernel to be posted. Reads memory only.
+    #[inline]
+    pub(super) fn wants_enter(&mut self) -> bool {
+        let queue = self.ring.submission();
+        !queue.is_empty() || queue.taskrun() || queue.cq_overflow() || !self.waiting.is_empty()
+    }
+
+    /// Whether completions are there to be taken.
+    #[inline]
+    pub(super) fn has_completions(&mut self) -> bool {
+        !self.ring.completion().is_empty()
+    }
+
+    /// Enters the kernel: submits all, posts completions, waits if told to. `EINTR`, `ETIME`,
+    /// `EBUSY` and `EAGAIN` are no errors: the caller's loop comes back.
+    pub(super) fn enter(&mut self, wait: Wait) -> io::Result<()> {
+        if !self.waiting.is_empty() {
+            self.refill();
+        }
+        let queue = self.ring.submission();
+        let to_submit = queue.len() as u32;
+        self.stats.cq_overflows += u64::from(queue.cq_overflow());
+        drop(queue);
+        self.stats.enters += 1;
+        // Entries that found no room must not wait for a completion that may never come.
+        let wait = if self.waiting.is_empty() { wait } else { Wait::No };
+        match self.enter_fd.enter(to_submit, wait) {
+            Ok(taken) => {
+                self.stats.submitted += u64::from(taken);
+                Ok(())
+            }
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Moves completions into `batch`; the queue's places are free again at once.
+    #[inline]
+    pub(super) fn take<'a>(
+        &mut self,
+        batch: &'a mut [std::mem::MaybeUninit<cqueue::Entry>],
+    ) -> &'a mut [cqueue::Entry] {
+        self.ring.completion().fill(batch)
+    }
+}

@@ -1,0 +1,256 @@
+//! From an operation to an entry in the ring, and the future that waits for it.
+//!
+//! `user future ─▶ executor ─▶ [driver: submit] ─▶ op ─▶ kernel`
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use io_uring::{opcode, squeue};
+use miniss_core::op::{Completion, OpKey, OpTable, Operation, Part};
+
+use super::buffers::BufferPool;
+use super::probe::{Features, probe};
+use super::ring::{Ring, RingStats};
+use super::setup::{DriverConfig, make_ring};
+use crate::error::DriverUnavailable;
+
+/// The four topmost bits of `user_data`: what a completion is about.
+pub(super) mod tag {
+    use miniss_core::op::OpId;
+
+    /// An operation of the table; the other bits are its id.
+    pub(in super::super) const OP: u64 = 0;
+    /// A bell was rung.
+    pub(in super::super) const BELL: u64 = 1 << OpId::BITS;
+    /// Nobody wants to know.
+    pub(in super::super) const IGNORE: u64 = 2 << OpId::BITS;
+    pub(in super::super) const MASK: u64 = !((1 << OpId::BITS) - 1);
+}
+
+/// The io_uring driver of one shard.
+pub(crate) struct Driver {
+    /// `None` once the driver is closed.
+    pub(super) ring: RefCell<Option<Ring>>,
+    pub(super) ops: OpTable,
+    pub(super) features: Features,
+    pub(super) config: DriverConfig,
+    pool: RefCell<Option<Rc<BufferPool>>>,
+    /// New operations are refused.
+    pub(super) closing: Cell<bool>,
+    /// The eventfd that foreign threads ring, and whether the kernel watches it for us.
+    pub(super) bell: RawFd,
+    pub(super) bell_is_armed: Cell<bool>,
+}
+
+impl Driver {
+    /// A driver for the calling thread, which must be the one that uses it. `bell` is the eventfd that
+    /// ends its sleep.
+    pub(crate) fn new(config: DriverConfig, bell: RawFd) -> Result<Rc<Self>, DriverUnavailable> {
+        let ring = make_ring(&config)?;
+        let features = probe(&ring)?;
+        let mut ring = Ring::new(ring, &features);
+        try_nop(&mut ring)?;
+        Ok(Rc::new(Self {
+            ring: RefCell::new(Some(ring)),
+            ops: OpTable::new(),
+            features,
+            config,
+            pool: RefCell::new(None),
+            closing: Cell::new(false),
+            bell,
+            bell_is_armed: Cell::new(false),
+        }))
+    }
+
+    /// What the kernel offers.
+    pub(crate) fn features(&self) -> Features {
+        self.features
+    }
+
+    /// A second descriptor of the ring, which outlives this driver.
+    pub(crate) fn ring_fd_owned(&self) -> io::Result<OwnedFd> {
+        let ring = self.ring.borrow();
+        let ring = ring.as_ref().ok_or_else(closed)?;
+        // SAFETY: the ring is open while it is borrowed.
+        unsafe { BorrowedFd::borrow_raw(ring.fd()) }.try_clone_to_owned()
+    }
+
+    /// Counters of the ring.
+    pub(crate) fn stats(&self) -> RingStats {
+        self.ring.borrow().as_ref().map_or_else(RingStats::default, |ring| ring.stats)
+    }
+
+    /// Operations in flight, orphans included.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.ops.in_flight()
+    }
+
+    /// The provided receive buffers, made when they are first wanted.
+    pub(crate) fn pool(self: &Rc<Self>) -> io::Result<Rc<BufferPool>> {
+        if let Some(pool) = &*self.pool.borrow() {
+            return Ok(pool.clone());
+        }
+        let ring = self.ring.borrow();
+        let ring = ring.as_ref().ok_or_else(closed)?;
+        let (count, bytes) = (self.config.recv_buffers, self.config.recv_buffer_bytes);
+        let pool = BufferPool::new(&ring.submitter(), count, bytes)?;
+        *self.pool.borrow_mut() = Some(pool.clone());
+        Ok(pool)
+    }
+
+    pub(super) fn take_pool(&self) -> Option<Rc<BufferPool>> {
+        self.pool.borrow_mut().take()
+    }
+
+    /// Starts an operation. It is handed to the kernel with the next enter of this turn.
+    pub(crate) fn start<O: Prepare>(self: &Rc<Self>, op: O) -> Op<O> {
+        let key = self.ops.insert(op);
+        if self.closing.get() {
+            let refused = Completion { result: -libc::ECANCELED, flags: 0 };
+            self.ops.complete(key.id(), refused, false);
+        } else {
+            let entry = self.ops.with_op(&key, O::prepare);
+            let entry = entry.user_data(tag::OP | key.id().to_bits());
+            // SAFETY: *Owned while in flight*: the entry points into the operation, which stays in
+            // its slot until the terminal completion.
+            unsafe { self.push(entry) };
+        }
+        Op { driver: self.clone(), key: Some(key) }
+    }
+
+    /// # Safety
+    /// As for [`Ring::push`].
+    pub(super) unsafe fn push(&self, entry: squeue::Entry) {
+        if let Some(ring) = &mut *self.ring.borrow_mut() {
+            // SAFETY: the caller's promise.
+            unsafe { ring.push(entry) };
+        }
+    }
+
+    /// Asks the kernel to post a completion to another ring, so that its owner wakes. `false` if it
+    /// cannot be asked that way just now.
+    pub(crate) fn ring_other(&self, other: RawFd) -> bool {
+        if !self.features.msg_ring || !self.features.cqe_skip || self.closing.get() {
+            return false;
+        }
+        let Ok(mut ring) = self.ring.try_borrow_mut() else { return false };
+        let Some(ring) = &mut *ring else { return false };
+        let target = io_uring::types::Fd(other);
+        let entry = opcode::MsgRingData::new(target, 0, tag::BELL, None)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data(tag::IGNORE);
+        // SAFETY: the entry points at nothing.
+        unsafe { ring.push(entry) };
+        true
+    }
+
+    /// Queues the cancels that are wanted, as far as there is room. One that finds none stays on the list
+    /// of the table: *A cancel is never lost*.
+    pub(super) fn push_cancels(&self, ring: &mut Ring) {
+        while self.ops.wants_cancel() && ring.has_room() {
+            let Some(id) = self.ops.next_cancel() else { return };
+            let entry = opcode::AsyncCancel::new(tag::OP | id.to_bits()).build();
+            let entry = entry.user_data(tag::IGNORE);
+            let skip = self.features.cqe_skip;
+            let entry = if skip { entry.flags(squeue::Flags::SKIP_SUCCESS) } else { entry };
+            // SAFETY: the entry points at nothing.
+            unsafe { ring.push(entry) };
+        }
+    }
+}
+
+/// Runs one operation to its end, to learn whether the filters in force let us enter at all.
+fn try_nop(ring: &mut Ring) -> Result<(), DriverUnavailable> {
+    let entry = opcode::Nop::new().build().user_data(tag::IGNORE);
+    // SAFETY: the entry points at nothing.
+    unsafe { ring.push(entry) };
+    let mut batch = [const { std::mem::MaybeUninit::uninit() }; 1];
+    while ring.take(&mut batch).is_empty() {
+        ring.enter(super::sys::Wait::Forever)
+            .map_err(|error| DriverUnavailable::new("io_uring_enter", error))?;
+    }
+    Ok(())
+}
+
+/// The error of whatever is asked of a closed driver.
+pub(crate) fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the runtime of this shard has ended")
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("in_flight", &self.ops.in_flight())
+            .field("features", &self.features)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An operation that can be made an entry of the ring.
+pub(crate) trait Prepare: Operation {
+    /// The entry; pointers in it may point into `self`, which stays where it is from here on.
+    fn prepare(&mut self) -> squeue::Entry;
+}
+
+/// An operation in flight. Dropping it orphans the operation and has it cancelled.
+#[must_use = "dropping an operation cancels it"]
+pub(crate) struct Op<O: Operation> {
+    driver: Rc<Driver>,
+    /// `None` once the result has been given.
+    key: Option<OpKey<O>>,
+}
+
+impl<O: Operation> Op<O> {
+    /// The next step of a multishot operation.
+    pub(crate) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Part<O::Output>> {
+        let key = self.key.as_ref().expect("an operation was polled after its end");
+        let part = self.driver.ops.poll_part(key, cx);
+        if let Poll::Ready(Part::End(_)) = part {
+            self.key = None;
+        }
+        part
+    }
+
+    /// Looks at the operation itself, which the kernel may be using: touch only what it does not.
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut O) -> T) -> Option<T> {
+        self.key.as_ref().map(|key| self.driver.ops.with_op(key, f))
+    }
+
+    /// Asks for a cancel, and still waits for the outcome.
+    pub(crate) fn cancel(&self) {
+        if let Some(key) = &self.key {
+            self.driver.ops.cancel(key);
+        }
+    }
+}
+
+impl<O: Operation> Unpin for Op<O> {}
+
+impl<O: Operation> Future for Op<O> {
+    type Output = O::Output;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        let key = self.key.as_ref().expect("an operation was polled after its end");
+        let result = self.driver.ops.poll(key, cx);
+        if result.is_ready() {
+            self.key = None;
+        }
+        result
+    }
+}
+
+impl<O: Operation> Drop for Op<O> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.driver.ops.orphan(key);
+        }
+    }
+}

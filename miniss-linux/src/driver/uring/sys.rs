@@ -1,0 +1,139 @@
+//! The gate to the kernel: the system calls that we make ourselves.
+//!
+//! `executor ─▶ driver ─▶ [sys] ─▶ kernel`
+//!
+//! The `io-uring` crate lays out and maps the queues. We enter the kernel ourselves, for two reasons: its
+//! `submit` forgets the registered ring descriptor between calls, and it looks at more than
+//! a loop needs to look at.
+//!
+//! Invariant **Arguments outlive the call**: every pointer handed over points at a local that lives until the
+//! call returns; none of these calls keeps a pointer.
+
+use std::io;
+use std::os::fd::RawFd;
+
+use miniss_core::time::Instant;
+
+/// `io_uring_enter` flags.
+pub(super) const ENTER_GETEVENTS: u32 = 1 << 0;
+const ENTER_EXT_ARG: u32 = 1 << 3;
+const ENTER_REGISTERED_RING: u32 = 1 << 4;
+const ENTER_NO_IOWAIT: u32 = 1 << 7;
+const REGISTER_RING_FDS: u32 = 20;
+
+/// `struct io_uring_getevents_arg`.
+#[repr(C)]
+struct GetEventsArg {
+    sigmask: u64,
+    sigmask_size: u32,
+    min_wait_usec: u32,
+    timespec: u64,
+}
+
+/// `struct __kernel_timespec`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct KernelTimespec {
+    seconds: i64,
+    nanos: i64,
+}
+
+/// `struct io_uring_rsrc_update`.
+#[repr(C)]
+struct RsrcUpdate {
+    offset: u32,
+    reserved: u32,
+    data: u64,
+}
+
+/// How long to wait for a completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Not at all.
+    No,
+    /// Until there is one.
+    Forever,
+    /// At most so many nanoseconds.
+    Nanos(u64),
+}
+
+/// The descriptor that names the ring in `io_uring_enter`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct EnterFd {
+    fd: RawFd,
+    flags: u32,
+}
+
+impl EnterFd {
+    /// Registers the ring with itself, which spares the kernel a descriptor look-up on each enter. Falls
+    /// back to the descriptor where the kernel does not know this (before 5.18).
+    pub(super) fn new(ring: RawFd, no_iowait: bool) -> Self {
+        let flags = if no_iowait { ENTER_NO_IOWAIT } else { 0 };
+        match register_ring_fd(ring) {
+            Ok(index) => Self { fd: index as RawFd, flags: flags | ENTER_REGISTERED_RING },
+            Err(_) => Self { fd: ring, flags },
+        }
+    }
+
+    /// Submits `to_submit` entries and, unless told not to, waits for a completion. Completions that the
+    /// kernel has deferred are posted either way. Returns how many entries it took.
+    pub(super) fn enter(self, to_submit: u32, wait: Wait) -> io::Result<u32> {
+        let timespec = match wait {
+            Wait::Nanos(nanos) => KernelTimespec {
+                seconds: (nanos / 1_000_000_000) as i64,
+                nanos: (nanos % 1_000_000_000) as i64,
+            },
+            Wait::No | Wait::Forever => KernelTimespec { seconds: 0, nanos: 0 },
+        };
+        let arg = GetEventsArg {
+            sigmask: 0,
+            sigmask_size: 0,
+            min_wait_usec: 0,
+            timespec: (&raw const timespec).addr() as u64,
+        };
+        let (arg, arg_size, extra) = match wait {
+            Wait::Nanos(_) => (&raw const arg, size_of::<GetEventsArg>(), ENTER_EXT_ARG),
+            Wait::No | Wait::Forever => (std::ptr::null(), 0, 0),
+        };
+        // The kernel reads the timespec through a number, so the compiler must know that it is used.
+        (&raw const timespec).expose_provenance();
+        // SAFETY: *Arguments outlive the call*: `arg` and `timespec` are locals.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_io_uring_enter,
+                self.fd,
+                to_submit,
+                u32::from(wait != Wait::No),
+                ENTER_GETEVENTS | self.flags | extra,
+                arg,
+                arg_size,
+            )
+        };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as u32) }
+    }
+}
+
+fn register_ring_fd(ring: RawFd) -> io::Result<u32> {
+    let mut update = RsrcUpdate { offset: u32::MAX, reserved: 0, data: ring as u64 };
+    // SAFETY: *Arguments outlive the call*: `update` is a local.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_register,
+            ring,
+            REGISTER_RING_FDS,
+            &raw mut update,
+            1_u32,
+        )
+    };
+    if result == 1 { Ok(update.offset) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The time on `CLOCK_MONOTONIC`.
+#[inline]
+pub(crate) fn now() -> Instant {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: *Arguments outlive the call*: `time` is a local.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    debug_assert_eq!(result, 0, "CLOCK_MONOTONIC is always there");
+    Instant::from_nanos(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}

@@ -1,0 +1,231 @@
+//! What can go wrong: each error knows the operation, the cause and the remedy.
+//!
+//! `user future ─▶ task ─▶ executor ─▶ driver ─▶ kernel`: any of them may answer with one of these.
+
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+
+use crate::ShardId;
+
+/// io_uring cannot be used here.
+///
+/// ```
+/// let error = miniss_linux::DriverUnavailable::new(
+///     "io_uring_setup",
+///     std::io::Error::from_raw_os_error(1),
+/// );
+/// assert!(error.to_string().contains("seccomp"));
+/// ```
+#[derive(Debug)]
+pub struct DriverUnavailable {
+    operation: &'static str,
+    error: io::Error,
+}
+
+impl DriverUnavailable {
+    /// The error of `operation`.
+    pub fn new(operation: &'static str, error: io::Error) -> Self {
+        Self { operation, error }
+    }
+
+    /// The number of the system error, as in `errno(3)`.
+    ///
+    /// ```
+    /// # use miniss_linux::DriverUnavailable;
+    /// let error = std::io::Error::from_raw_os_error(38);
+    /// assert_eq!(DriverUnavailable::new("io_uring_setup", error).errno(), Some(38));
+    /// ```
+    pub fn errno(&self) -> Option<i32> {
+        self.error.raw_os_error()
+    }
+
+    fn remedy(&self) -> &'static str {
+        match self.errno() {
+            Some(libc::EPERM | libc::EACCES) => {
+                "a seccomp filter or the sysctl kernel.io_uring_disabled forbids it; allow \
+                 io_uring_setup, io_uring_enter and io_uring_register in the container's seccomp \
+                 profile, or set kernel.io_uring_disabled=0"
+            }
+            Some(libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL) => {
+                "the kernel is too old or built without it; use Linux 6.1 or later"
+            }
+            Some(libc::ENOMEM) => "not enough locked memory; raise RLIMIT_MEMLOCK (ulimit -l)",
+            Some(libc::EMFILE | libc::ENFILE) => {
+                "no file descriptor left; raise RLIMIT_NOFILE (ulimit -n)"
+            }
+            _ => "see the system error",
+        }
+    }
+}
+
+impl fmt::Display for DriverUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "io_uring is unavailable: {}: {}: {}", self.operation, self.error, self.remedy())
+    }
+}
+
+impl std::error::Error for DriverUnavailable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// Why a runtime could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A setting makes no sense; the text names it and says what does.
+    InvalidConfig(String),
+    /// A shard has no driver.
+    Driver {
+        /// Which shard.
+        shard: ShardId,
+        /// Why.
+        error: DriverUnavailable,
+    },
+    /// A shard could not be started for another reason.
+    Start {
+        /// Which shard.
+        shard: ShardId,
+        /// What was tried.
+        operation: &'static str,
+        /// The system's answer.
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidConfig(what) => write!(f, "invalid configuration: {what}"),
+            Self::Driver { shard, error } => write!(f, "cannot start {shard}: {error}"),
+            Self::Start { shard, operation, error } => {
+                write!(f, "cannot start {shard}: {operation}: {error}")?;
+                match error.raw_os_error() {
+                    Some(libc::EMFILE | libc::ENFILE) => {
+                        f.write_str("; no file descriptor left: raise RLIMIT_NOFILE (ulimit -n)")
+                    }
+                    Some(libc::EAGAIN) => {
+                        f.write_str("; no thread left: raise RLIMIT_NPROC or pids.max")
+                    }
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::InvalidConfig(_) => None,
+            Self::Driver { error, .. } => Some(error),
+            Self::Start { error, .. } => Some(error),
+        }
+    }
+}
+
+/// What a panic carried.
+pub(crate) type Payload = Box<dyn Any + Send + 'static>;
+
+/// Why a task has no output.
+#[non_exhaustive]
+pub enum JoinError {
+    /// It was aborted, or its runtime ended.
+    Cancelled,
+    /// It panicked; what the panic carried is inside.
+    Panicked(Payload),
+}
+
+impl JoinError {
+    /// Whether the task panicked.
+    ///
+    /// ```
+    /// assert!(!miniss_linux::JoinError::Cancelled.is_panic());
+    /// ```
+    pub fn is_panic(&self) -> bool {
+        matches!(self, Self::Panicked(_))
+    }
+
+    /// Whether the task was aborted or its runtime ended.
+    ///
+    /// ```
+    /// assert!(miniss_linux::JoinError::Cancelled.is_cancelled());
+    /// ```
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled)
+    }
+
+    /// What the panic carried, to be resumed with [`std::panic::resume_unwind`].
+    ///
+    /// # Errors
+    ///
+    /// The error itself, if it was no panic.
+    ///
+    /// ```
+    /// # use miniss_linux::{Runtime, spawn};
+    /// # let runtime = Runtime::builder().shards(1).build().unwrap();
+    /// let error = runtime.block_on(async { spawn(async { panic!("oh") }).await }).unwrap_err();
+    /// let payload = error.try_into_panic().unwrap();
+    /// assert_eq!(*payload.downcast_ref::<&str>().unwrap(), "oh");
+    /// ```
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, Self> {
+        match self {
+            Self::Panicked(payload) => Ok(payload),
+            other => Err(other),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled => f.write_str("the task was cancelled before it finished"),
+            Self::Panicked(payload) => write!(f, "the task panicked: {}", message(payload)),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+/// Why a call to another shard has no output.
+#[non_exhaustive]
+pub enum CallError {
+    /// The shard ended before the work did.
+    ShardGone(ShardId),
+    /// The work panicked; what the panic carried is inside.
+    Panicked(Payload),
+}
+
+impl fmt::Debug for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallError({self})")
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ShardGone(shard) => write!(f, "{shard} ended before the call did"),
+            Self::Panicked(payload) => write!(f, "the call panicked: {}", message(payload)),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// The text of a panic, if it is one.
+fn message(payload: &Payload) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(a payload that is no text)")
+}

@@ -1,0 +1,287 @@
+//! The settings of a runtime, checked before anything starts.
+//!
+//! `main ─▶ [builder] ─▶ runtime ─▶ shards`
+
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use miniss_core::Budget;
+
+use super::runtime::Runtime;
+use crate::cross::DoorbellKind;
+use crate::driver::DriverConfig;
+use crate::error::BuildError;
+use crate::topology;
+
+/// Which CPU each shard's thread runs on.
+///
+/// ```
+/// use miniss_linux::{Pinning, Runtime};
+/// let runtime = Runtime::builder().shards(2).pinning(Pinning::None).build().unwrap();
+/// runtime.block_on(async {});
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Pinning {
+    /// One CPU for each shard, if there are several shards and enough CPUs; otherwise none. Where the system
+    /// refuses, the shard runs unpinned and says so on standard error.
+    #[default]
+    Auto,
+    /// The kernel's scheduler decides.
+    None,
+    /// One CPU for each shard, or an error.
+    Required,
+    /// Shard `i` on the `i`-th of these CPUs, or an error.
+    Cpus(Vec<usize>),
+}
+
+/// More shards than this are a mistake in the configuration.
+const SHARDS_MAX: usize = 1024;
+/// The kernel takes no more entries.
+const RING_ENTRIES_MAX: u32 = 32_768;
+/// A provided-buffer ring has no more places.
+const RECV_BUFFERS_MAX: u16 = 32_768;
+const RECV_BUFFER_BYTES_MAX: u32 = 1 << 20;
+
+/// Makes a [`Runtime`] with settings of its own.
+///
+/// ```
+/// use std::time::Duration;
+/// use miniss_linux::Runtime;
+///
+/// let runtime = Runtime::builder()
+///     .shards(2)
+///     .idle_spin(Duration::from_micros(50))
+///     .thread_name("worker")
+///     .build()
+///     .unwrap();
+/// runtime.block_on(async {});
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    pub(super) shards: Option<usize>,
+    pub(super) pinning: Pinning,
+    pub(super) thread_name: String,
+    pub(super) budget: Budget,
+    pub(super) doorbell: DoorbellKind,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) stack_bytes: Option<usize>,
+    pub(super) driver: DriverConfig,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            shards: None,
+            pinning: Pinning::Auto,
+            thread_name: "miniss".into(),
+            budget: Budget::default(),
+            doorbell: DoorbellKind::default(),
+            shutdown_timeout: Duration::from_secs(5),
+            stack_bytes: None,
+            driver: DriverConfig {
+                ring_entries: 256,
+                recv_buffers: 512,
+                recv_buffer_bytes: 4096,
+                idle_spin_ns: 0,
+            },
+        }
+    }
+}
+
+impl Builder {
+    /// How many shards. Default: one for each CPU that the affinity mask allows, but no more than the
+    /// cgroup's CPU quota, rounded up.
+    ///
+    /// ```
+    /// let runtime = miniss_linux::Runtime::builder().shards(3).build().unwrap();
+    /// assert_eq!(runtime.shards(), 3);
+    /// ```
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// Which CPU each shard's thread runs on. Default: [`Pinning::Auto`]. The thread that calls
+    /// [`Runtime::block_on`] is pinned for as long as it is in there.
+    ///
+    /// See [`Pinning`] for an example.
+    pub fn pinning(mut self, pinning: Pinning) -> Self {
+        self.pinning = pinning;
+        self
+    }
+
+    /// Entries of each shard's submission queue, rounded up to a power of two; its completion queue has four
+    /// times as many. Default: 256. A full queue costs a system call and nothing else.
+    ///
+    /// ```
+    /// let runtime = miniss_linux::Runtime::builder().shards(1).ring_entries(8).build().unwrap();
+    /// runtime.block_on(async {});
+    /// ```
+    pub fn ring_entries(mut self, entries: u32) -> Self {
+        self.driver.ring_entries = entries;
+        self
+    }
+
+    /// For how long a shard looks for work before it sleeps. Default: zero. Spinning trades CPU for
+    /// latency; where it does not pay it is tried only now and then. A sleeping shard uses no CPU.
+    ///
+    /// See [`Builder`] for an example.
+    pub fn idle_spin(mut self, spin: Duration) -> Self {
+        self.driver.idle_spin_ns = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX / 2);
+        self
+    }
+
+    /// The name of the shards' threads, to which their number is added. Default: `miniss`. The
+    /// kernel shows the first 15 bytes.
+    ///
+    /// See [`Builder`] for an example.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.thread_name = name.into();
+        self
+    }
+
+    /// The stack size of the shards' threads, in bytes. Default: what [`std::thread`] gives. Shard 0
+    /// runs on the caller's own stack.
+    ///
+    /// ```
+    /// let builder = miniss_linux::Runtime::builder().shards(2).stack_bytes(1 << 20);
+    /// builder.build().unwrap().block_on(async {});
+    /// ```
+    pub fn stack_bytes(mut self, bytes: usize) -> Self {
+        self.stack_bytes = Some(bytes);
+        self
+    }
+
+    /// How much tasks may do in a turn before the kernel is asked for events. Default:
+    /// [`Budget::default`].
+    ///
+    /// ```
+    /// use miniss_linux::{Budget, Runtime};
+    /// let budget = Budget { polls_max: 64, ..Budget::default() };
+    /// Runtime::builder().shards(1).budget(budget).build().unwrap().block_on(async {});
+    /// ```
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// How shards wake each other. Default: [`DoorbellKind::default`].
+    ///
+    /// See [`DoorbellKind`] for an example.
+    pub fn doorbell(mut self, kind: DoorbellKind) -> Self {
+        self.doorbell = kind;
+        self
+    }
+
+    /// How long the end of the runtime may wait for shards and for the kernel. Default: 5 s. What has not
+    /// ended by then is reported on standard error and leaked.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let builder = miniss_linux::Runtime::builder().shards(1);
+    /// drop(builder.shutdown_timeout(Duration::from_secs(1)).build().unwrap());
+    /// ```
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// The buffers that each shard provides for receiving: `count`, a power of two, of `bytes` bytes.
+    /// Default: 512 of 4096. They are made when they are first wanted; an idle connection holds none.
+    ///
+    /// ```
+    /// let builder = miniss_linux::Runtime::builder().shards(1).recv_buffers(64, 16 * 1024);
+    /// builder.build().unwrap().block_on(async {});
+    /// ```
+    pub fn recv_buffers(mut self, count: u16, bytes: u32) -> Self {
+        self.driver.recv_buffers = count;
+        self.driver.recv_buffer_bytes = bytes;
+        self
+    }
+
+    /// Starts the shards.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::InvalidConfig`] before anything starts; the others if a shard cannot be started, and
+    /// then those that had been are ended again.
+    ///
+    /// See [`Builder`] for an example.
+    pub fn build(self) -> Result<Runtime, BuildError> {
+        let shards = self.shard_count()?;
+        let cpus = self.cpus(shards)?;
+        Runtime::launch(&self, &cpus)
+    }
+
+    fn shard_count(&self) -> Result<usize, BuildError> {
+        let shards = self.shards.unwrap_or_else(topology::default_shards);
+        if shards == 0 || shards > SHARDS_MAX {
+            return invalid(format!("{shards} shards; from 1 to {SHARDS_MAX} make sense"));
+        }
+        let driver = &self.driver;
+        if driver.ring_entries == 0 || driver.ring_entries > RING_ENTRIES_MAX {
+            let entries = driver.ring_entries;
+            return invalid(format!("{entries} ring entries; from 1 to {RING_ENTRIES_MAX} work"));
+        }
+        let (count, bytes) = (driver.recv_buffers, driver.recv_buffer_bytes);
+        if !count.is_power_of_two() || count > RECV_BUFFERS_MAX {
+            return invalid(format!(
+                "{count} receive buffers; a power of two up to {RECV_BUFFERS_MAX} works"
+            ));
+        }
+        if bytes == 0 || bytes > RECV_BUFFER_BYTES_MAX {
+            return invalid(format!(
+                "receive buffers of {bytes} bytes; from 1 to {RECV_BUFFER_BYTES_MAX} work"
+            ));
+        }
+        Ok(shards)
+    }
+
+    /// The CPU of each shard.
+    fn cpus(&self, shards: usize) -> Result<Vec<Option<usize>>, BuildError> {
+        let allowed = topology::allowed_cpus().unwrap_or_default();
+        let enough = shards <= allowed.len();
+        match &self.pinning {
+            Pinning::None => Ok(vec![None; shards]),
+            Pinning::Auto if shards == 1 || !enough => Ok(vec![None; shards]),
+            Pinning::Required if !enough => invalid(format!(
+                "{shards} shards are to be pinned, but only {} CPUs are allowed; take fewer \
+                 shards, or Pinning::None",
+                allowed.len()
+            )),
+            Pinning::Auto | Pinning::Required => {
+                Ok(allowed.into_iter().take(shards).map(Some).collect())
+            }
+            Pinning::Cpus(cpus) => self.chosen_cpus(cpus, &allowed, shards),
+        }
+    }
+
+    fn chosen_cpus(
+        &self,
+        cpus: &[usize],
+        allowed: &[usize],
+        shards: usize,
+    ) -> Result<Vec<Option<usize>>, BuildError> {
+        if cpus.len() < shards {
+            return invalid(format!("{shards} shards, but only {} CPUs were named", cpus.len()));
+        }
+        match cpus.iter().find(|cpu| !allowed.contains(cpu)) {
+            Some(cpu) => invalid(format!(
+                "CPU {cpu} was named, but this process may only run on {allowed:?}"
+            )),
+            None => Ok(cpus.iter().take(shards).copied().map(Some).collect()),
+        }
+    }
+
+    /// Whether a shard that cannot be pinned is an error.
+    pub(super) fn pinning_is_strict(&self) -> bool {
+        matches!(self.pinning, Pinning::Required | Pinning::Cpus(_))
+    }
+}
+
+fn invalid<T>(what: String) -> Result<T, BuildError> {
+    Err(BuildError::InvalidConfig(what))
+}

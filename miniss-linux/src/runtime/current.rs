@@ -1,0 +1,77 @@
+//! The one thread-local: which shard this thread is in.
+//!
+//! `user future ─▶ [current shard] ─▶ executor`
+//!
+//! Invariant **Entered means alive**: the pointers are set by [`enter`] alone, which borrows the shard, and
+//! taken back when its guard goes.
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr;
+
+use super::shard::Shard;
+use crate::cross::Bell;
+
+struct Current {
+    /// The bell of the shard, apart because every wake looks at it.
+    bell: Cell<*const Bell>,
+    shard: Cell<*const Shard>,
+}
+
+thread_local! {
+    // Without a destructor, so that wakers may be used while a thread's locals are torn down.
+    static CURRENT: Current =
+        const { Current { bell: Cell::new(ptr::null()), shard: Cell::new(ptr::null()) } };
+}
+
+/// Whether this thread is in the shard of `bell`.
+#[inline]
+pub(crate) fn is_home(bell: &Bell) -> bool {
+    CURRENT.with(|current| ptr::eq(current.bell.get(), bell))
+}
+
+/// Calls `f` with the shard this thread is in, if it is in one.
+#[inline]
+pub(crate) fn try_with<T>(f: impl FnOnce(&Shard) -> T) -> Option<T> {
+    let shard = CURRENT.with(|current| current.shard.get());
+    // SAFETY: *Entered means alive*.
+    unsafe { shard.as_ref() }.map(f)
+}
+
+/// Calls `f` with the shard this thread is in.
+///
+/// # Panics
+/// If it is in none.
+#[inline]
+#[track_caller]
+pub(crate) fn with<T>(f: impl FnOnce(&Shard) -> T) -> T {
+    try_with(f).expect(
+        "this needs a shard: call it inside `Runtime::block_on`, or use a `Handle` from other \
+         threads",
+    )
+}
+
+/// This thread is in `shard` until the guard is dropped.
+pub(crate) fn enter(shard: &Shard) -> Entered<'_> {
+    CURRENT.with(|current| {
+        assert!(current.shard.get().is_null(), "this thread is in a shard already");
+        current.shard.set(shard);
+        current.bell.set(shard.local.anchor().bell());
+    });
+    Entered { shard: PhantomData, not_send: PhantomData }
+}
+
+/// Leaves the shard when it is dropped.
+pub(crate) struct Entered<'a> {
+    shard: PhantomData<&'a Shard>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        CURRENT.with(|current| {
+            current.shard.set(ptr::null());
+            current.bell.set(ptr::null());
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! Starting the shards' threads, and getting them to end.
+//!
+//! `main ─▶ runtime ─▶ [launch] ─▶ shard`
+
+#![forbid(unsafe_code)]
+
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use miniss_core::{Anchor, Future, Promise};
+
+use super::current;
+use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
+use crate::cross::{Bell, BellPost};
+use crate::error::BuildError;
+use crate::topology;
+
+/// Anchors of runtimes that have ended. An anchor is never given back, so the next runtime takes it; there are as
+/// many as there were ever shards at one time.
+static ANCHORS: Mutex<Vec<&'static Anchor<Bell>>> = Mutex::new(Vec::new());
+
+pub(super) fn take_anchor() -> &'static Anchor<Bell> {
+    let former = ANCHORS.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    former.unwrap_or_else(|| Box::leak(Box::new(Anchor::new(Bell::new()))))
+}
+
+pub(super) fn put_anchor(anchor: &'static Anchor<Bell>) {
+    ANCHORS.lock().unwrap_or_else(PoisonError::into_inner).push(anchor);
+}
+
+/// How a shard's thread is to run.
+pub(super) struct ThreadConfig {
+    pub(super) name: String,
+    pub(super) stack_bytes: Option<usize>,
+    pub(super) cpu: Option<usize>,
+    pub(super) pinning_is_strict: bool,
+}
+
+/// What a shard that is up hands to the runtime.
+pub(super) struct Ready {
+    /// A duplicate of its ring's descriptor, for messages from other shards. It stays open until all shards
+    /// have ended, so that a late message never reaches a stranger's descriptor.
+    pub(super) ring: OwnedFd,
+}
+
+/// A shard's thread.
+pub(super) struct Worker {
+    pub(super) id: ShardId,
+    pub(super) anchor: &'static Anchor<Bell>,
+    thread: Option<thread::JoinHandle<()>>,
+    stop: Option<Promise<()>>,
+    ready: Receiver<Result<Ready, BuildError>>,
+    ended: Receiver<LeftOver>,
+}
+
+impl Worker {
+    /// Starts a thread that builds the shard.
+    pub(super) fn start(config: ShardConfig, thread: ThreadConfig) -> Result<Self, BuildError> {
+        let (id, anchor) = (config.id, config.anchor);
+        let (stopped, stop) = Future::new();
+        let (tell_ready, ready) = mpsc::channel();
+        let (tell_ended, ended) = mpsc::channel();
+        let mut builder = thread::Builder::new().name(thread.name.clone());
+        if let Some(bytes) = thread.stack_bytes {
+            builder = builder.stack_size(bytes);
+        }
+        let main = move || run_shard(config, &thread, stopped, tell_ready, tell_ended);
+        let operation = "starting its thread";
+        let handle = builder
+            .spawn(main)
+            .map_err(|error| BuildError::Start { shard: id, operation, error })?;
+        Ok(Self { id, anchor, thread: Some(handle), stop: Some(stop), ready, ended })
+    }
+
+    /// Waits until the shard is up.
+    pub(super) fn wait_ready(&self) -> Result<Ready, BuildError> {
+        self.ready.recv().unwrap_or_else(|_| {
+            let error = std::io::Error::other("its thread panicked");
+            Err(BuildError::Start { shard: self.id, operation: "building it", error })
+        })
+    }
+
+    /// Tells the shard to end; does not wait.
+    pub(super) fn tell_to_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // A shard that has ended by itself does not hear it.
+            let _ = stop.complete(());
+        }
+    }
+
+    /// Waits until the shard has ended, or `deadline`. `None`: it has not; then its thread goes on alone.
+    pub(super) fn wait_ended(&mut self, deadline: Instant) -> Option<LeftOver> {
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        let left = match self.ended.recv_timeout(timeout) {
+            Ok(left) => left,
+            // It panicked: then it left everything where it was.
+            Err(mpsc::RecvTimeoutError::Disconnected) => LeftOver { shard: self.id, ops: 0 },
+            Err(mpsc::RecvTimeoutError::Timeout) => return None,
+        };
+        let joined = self.thread.take().is_some_and(|thread| thread.join().is_ok());
+        if joined {
+            put_anchor(self.anchor);
+        }
+        Some(left)
+    }
+}
+
+/// The life of a shard's thread.
+fn run_shard(
+    config: ShardConfig,
+    thread: &ThreadConfig,
+    stopped: Future<()>,
+    tell_ready: Sender<Result<Ready, BuildError>>,
+    tell_ended: Sender<LeftOver>,
+) {
+    let (shard, mut executor) = match prepare(config, thread) {
+        Ok((shard, executor, ready)) => {
+            // Nobody listens if the runtime was given up meanwhile; then it also tells us to stop.
+            let _ = tell_ready.send(Ok(ready));
+            (shard, executor)
+        }
+        Err(error) => return drop(tell_ready.send(Err(error))),
+    };
+    let entered = current::enter(&shard);
+    // It ends with a word or, if the runtime is gone without one, with a broken promise.
+    let _ = executor.block_on(stopped);
+    drop(entered);
+    let left = shard.shut_down(executor);
+    let _ = tell_ended.send(left);
+}
+
+type Prepared = (Shard, miniss_core::Executor<crate::driver::UringReactor>, Ready);
+
+fn prepare(config: ShardConfig, thread: &ThreadConfig) -> Result<Prepared, BuildError> {
+    let (id, kind) = (config.id, config.doorbell);
+    if let Some(cpu) = thread.cpu {
+        pin(id, cpu, thread.pinning_is_strict)?;
+    }
+    let (shard, executor) = Shard::start(config)?;
+    let ready = ready_of(&shard, kind)?;
+    Ok((shard, executor, ready))
+}
+
+/// Posts the bell of a shard that is up.
+pub(super) fn ready_of(
+    shard: &Shard,
+    kind: crate::cross::DoorbellKind,
+) -> Result<Ready, BuildError> {
+    use std::os::fd::AsRawFd;
+
+    let fail = |error| BuildError::Start {
+        shard: shard.id,
+        operation: "duplicating its ring's descriptor",
+        error,
+    };
+    let ring = shard.driver.ring_fd_owned().map_err(fail)?;
+    shard.post_bell(&BellPost { ring_fd: ring.as_raw_fd(), kind });
+    Ok(Ready { ring })
+}
+
+/// Pins the calling thread, or says why not.
+fn pin(shard: ShardId, cpu: usize, strict: bool) -> Result<(), BuildError> {
+    match topology::pin(cpu) {
+        Ok(()) => Ok(()),
+        Err(error) if strict => {
+            Err(BuildError::Start { shard, operation: "pinning it to its CPU", error })
+        }
+        Err(error) => {
+            eprintln!("rust-miniss: {shard} runs unpinned: CPU {cpu} was refused: {error}");
+            Ok(())
+        }
+    }
+}
+

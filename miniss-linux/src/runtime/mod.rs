@@ -1,0 +1,21 @@
+//! The runtime: one thread per shard, launched, pinned, and ended in order.
+//!
+//! `main ─▶ [runtime] ─▶ shards ─▶ executor ─▶ driver`
+//!
+//! In the order of a life: [`builder`] checks the settings, [`launch`] starts the shards, [`shard`] is what
+//! each of them is, [`current`] finds it from inside, [`spawn`](mod@spawn) starts tasks on it, [`guard`]
+//! catches their panics, [`runtime`](mod@runtime) holds it all and ends it.
+
+pub(crate) mod builder;
+pub(crate) mod current;
+pub(crate) mod guard;
+pub(crate) mod launch;
+#[allow(clippy::module_inception, reason = "the type that the folder is about")]
+pub(crate) mod runtime;
+pub(crate) mod shard;
+pub(crate) mod spawn;
+
+pub use builder::{Builder, Pinning};
+pub use runtime::Runtime;
+pub use shard::ShardId;
+pub use spawn::{JoinHandle, spawn, spawn_on, stats};

@@ -1,0 +1,329 @@
+//! The runtime, as its user holds it.
+//!
+//! `main ─▶ [runtime] ─▶ shards ─▶ executor ─▶ driver`
+
+#![forbid(unsafe_code)]
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use miniss_core::Executor;
+use miniss_core::mailbox::Mesh;
+
+use super::builder::Builder;
+use super::current;
+use super::launch::{Ready, ThreadConfig, Worker, put_anchor, ready_of, take_anchor};
+use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
+use super::spawn::{JoinHandle, spawn_in};
+use crate::cross::{Handle, Inbound, Lane, submit_to};
+use crate::driver::UringReactor;
+use crate::error::{BuildError, CallError};
+use crate::topology::Pinned;
+
+/// Some shards, each a thread with an executor and a ring of its own.
+///
+/// Shard 0 is the thread that made the runtime; it works while that thread is in
+/// [`block_on`](Self::block_on) or [`run`](Self::run). The others work all the time, and sleep when there is
+/// nothing to do. So a runtime stays on its thread; other threads use a [`Handle`].
+///
+/// Dropping it ends all shards: tasks are dropped on their own shard, what the kernel has in hand is cancelled
+/// and waited for. What does not end within the shutdown timeout is reported on standard error and leaked.
+///
+/// ```
+/// use miniss_linux::Runtime;
+///
+/// let runtime = Runtime::new();
+/// runtime.block_on(async {
+///     println!("Hello from rust-miniss!");
+/// });
+/// ```
+///
+/// It cannot be sent to another thread:
+///
+/// ```compile_fail,E0277
+/// let runtime = miniss_linux::Runtime::new();
+/// std::thread::spawn(move || runtime.block_on(async {}));
+/// ```
+pub struct Runtime {
+    /// `None` only while it is being dropped.
+    shard_0: Option<Shard0>,
+    workers: Vec<Worker>,
+    inbound: Arc<[Arc<Inbound>]>,
+    shutdown_timeout: Duration,
+    /// See [`Ready::ring`]. Dropped last.
+    rings: Vec<Ready>,
+}
+
+struct Shard0 {
+    shard: Shard,
+    executor: RefCell<Executor<UringReactor>>,
+    cpu: Option<usize>,
+    /// Whether it was said that pinning was refused.
+    pin_refusal_told: std::cell::Cell<bool>,
+}
+
+impl Runtime {
+    /// A runtime with a shard for each CPU that this process may use.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses; [`try_new`](Self::try_new) returns the error instead.
+    ///
+    /// ```
+    /// let runtime = miniss_linux::Runtime::new();
+    /// assert_eq!(runtime.block_on(async { 1 + 1 }), 2);
+    /// ```
+    #[allow(clippy::new_without_default, reason = "starting threads is not a default value")]
+    pub fn new() -> Self {
+        Self::try_new().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`new`](Self::new), with the error as a value.
+    ///
+    /// # Errors
+    ///
+    /// See [`Builder::build`].
+    ///
+    /// ```
+    /// let runtime = miniss_linux::Runtime::try_new()?;
+    /// runtime.block_on(async {});
+    /// # Ok::<(), miniss_linux::BuildError>(())
+    /// ```
+    pub fn try_new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// Settings for a runtime.
+    ///
+    /// See [`Builder`] for an example.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// How many shards there are.
+    ///
+    /// ```
+    /// assert_eq!(miniss_linux::Runtime::builder().shards(2).build().unwrap().shards(), 2);
+    /// ```
+    pub fn shards(&self) -> usize {
+        self.inbound.len()
+    }
+
+    /// A handle for threads that are no shard of this runtime.
+    ///
+    /// See [`Handle`] for an example.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.inbound.clone())
+    }
+
+    /// Runs `future` on shard 0, with every other task there, until it is done. Tasks that are not done by then
+    /// go on with the next call.
+    ///
+    /// # Panics
+    ///
+    /// If called from inside a runtime: a shard cannot wait for itself. A panic in `future` goes on from
+    /// here.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use miniss_linux::{Runtime, time::sleep};
+    ///
+    /// let runtime = Runtime::builder().shards(1).build().unwrap();
+    /// let name = String::from("borrowed");
+    /// let length = runtime.block_on(async {
+    ///     sleep(Duration::from_millis(1)).await;
+    ///     name.len()
+    /// });
+    /// assert_eq!(length, 8);
+    /// ```
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        assert!(
+            ShardId::try_current().is_none(),
+            "block_on was called inside of a runtime, which would stop this shard; await the \
+             future, or `spawn` it"
+        );
+        let shard_0 = self.shard_0.as_ref().expect("there until dropped");
+        let _pinned = shard_0.pin();
+        let _entered = current::enter(&shard_0.shard);
+        shard_0.executor.borrow_mut().block_on(future)
+    }
+
+    /// Runs `main` on every shard at the same time, and gives the outputs in the order of the shards.
+    ///
+    /// # Panics
+    ///
+    /// As for [`block_on`](Self::block_on). A panic in any of them goes on from here when all are done.
+    ///
+    /// ```
+    /// use miniss_linux::{Runtime, ShardId};
+    ///
+    /// let runtime = Runtime::builder().shards(2).build().unwrap();
+    /// let shards = runtime.run(|| async { ShardId::current().index() });
+    /// assert_eq!(shards, [0, 1]);
+    /// ```
+    #[track_caller]
+    pub fn run<F, T>(&self, main: F) -> Vec<T>
+    where
+        F: AsyncFnOnce() -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        let outcomes = self.block_on(async {
+            let start = |shard| submit_to(shard, main.clone());
+            let calls: Vec<_> = ShardId::all().map(start).collect();
+            let mut outcomes = Vec::with_capacity(calls.len());
+            for call in calls {
+                outcomes.push(call.await);
+            }
+            outcomes
+        });
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(resume)).collect()
+    }
+
+    /// Starts `future` as a task on shard 0; it runs while somebody is in [`block_on`](Self::block_on).
+    ///
+    /// ```
+    /// let runtime = miniss_linux::Runtime::builder().shards(1).build().unwrap();
+    /// let task = runtime.spawn(async { 5 });
+    /// assert_eq!(runtime.block_on(task).unwrap(), 5);
+    /// ```
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        spawn_in(&self.shard_0.as_ref().expect("there until dropped").shard, future)
+    }
+
+    /// Starts a shard for each element of `cpus`.
+    pub(super) fn launch(builder: &Builder, cpus: &[Option<usize>]) -> Result<Self, BuildError> {
+        let shards = cpus.len();
+        let mesh = Arc::new(Mesh::new(shards, Lane::new));
+        let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
+        let config = |index: usize| ShardConfig {
+            id: ShardId::new(index),
+            anchor: take_anchor(),
+            mesh: mesh.clone(),
+            inbound: inbound[index].clone(),
+            driver: builder.driver,
+            budget: builder.budget,
+            doorbell: builder.doorbell,
+            shutdown_timeout: builder.shutdown_timeout,
+        };
+        let (shard_0, ready) = Shard0::start(config(0), cpus[0], builder)?;
+        let mut runtime = Self {
+            shard_0: Some(shard_0),
+            workers: Vec::new(),
+            inbound: inbound.clone(),
+            shutdown_timeout: builder.shutdown_timeout,
+            rings: vec![ready],
+        };
+        // From here on, an error drops `runtime`, which ends what has started.
+        for (index, cpu) in cpus.iter().enumerate().skip(1) {
+            let thread = ThreadConfig {
+                name: format!("{}-{index}", builder.thread_name),
+                stack_bytes: builder.stack_bytes,
+                cpu: *cpu,
+                pinning_is_strict: builder.pinning_is_strict(),
+            };
+            runtime.workers.push(Worker::start(config(index), thread)?);
+        }
+        for worker in &runtime.workers {
+            runtime.rings.push(worker.wait_ready()?);
+        }
+        Ok(runtime)
+    }
+
+    /// Reports what would not end. There is nobody left to give an error to.
+    fn report(&self, left: Option<LeftOver>, shard: ShardId) {
+        let timeout = self.shutdown_timeout;
+        match left {
+            None => eprintln!(
+                "rust-miniss: {shard} is still busy {timeout:?} after it was told to end; its \
+                 thread is left behind"
+            ),
+            Some(LeftOver { ops: 0, .. }) => {}
+            Some(LeftOver { ops, .. }) => eprintln!(
+                "rust-miniss: {ops} operations of {shard} did not end within {timeout:?}; the \
+                 kernel may still use their memory, so it is leaked"
+            ),
+        }
+    }
+}
+
+impl Shard0 {
+    fn start(
+        config: ShardConfig,
+        cpu: Option<usize>,
+        builder: &Builder,
+    ) -> Result<(Self, Ready), BuildError> {
+        if let (Some(cpu), true) = (cpu, builder.pinning_is_strict()) {
+            let pin = |error| BuildError::Start {
+                shard: config.id,
+                operation: "pinning it to its CPU",
+                error,
+            };
+            drop(Pinned::to(cpu).map_err(pin)?);
+        }
+        let kind = config.doorbell;
+        let (shard, executor) = Shard::start(config)?;
+        let ready = ready_of(&shard, kind)?;
+        let executor = RefCell::new(executor);
+        Ok((Self { shard, executor, cpu, pin_refusal_told: Default::default() }, ready))
+    }
+
+    /// Pins the caller's thread until the guard is dropped.
+    fn pin(&self) -> Option<Pinned> {
+        match Pinned::to(self.cpu?) {
+            Ok(pinned) => Some(pinned),
+            Err(error) => {
+                if !self.pin_refusal_told.replace(true) {
+                    eprintln!("rust-miniss: shard 0 runs unpinned: {error}");
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Carries on a panic of another shard.
+fn resume<T>(error: CallError) -> T {
+    match error {
+        CallError::Panicked(payload) => std::panic::resume_unwind(payload),
+        gone @ CallError::ShardGone(_) => panic!("{gone}"),
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + self.shutdown_timeout;
+        for worker in &mut self.workers {
+            worker.tell_to_stop();
+        }
+        if let Some(Shard0 { shard, executor, .. }) = self.shard_0.take() {
+            let anchor = shard.local.anchor();
+            let left = shard.shut_down(executor.into_inner());
+            put_anchor(anchor);
+            self.report(Some(left), ShardId::new(0));
+        }
+        let mut all_ended = true;
+        for mut worker in std::mem::take(&mut self.workers) {
+            let left = worker.wait_ended(deadline);
+            all_ended &= left.is_some();
+            self.report(left, worker.id);
+        }
+        if !all_ended {
+            // A shard that goes on may still send messages to these.
+            std::mem::forget(std::mem::take(&mut self.rings));
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("shards", &self.shards()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,207 @@
+//! A shard: one thread, one executor, one ring, and its end of the lanes.
+//!
+//! `main ─▶ runtime ─▶ [shard] ─▶ executor ─▶ driver`
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use miniss_core::mailbox::{Endpoint, Mesh};
+use miniss_core::{Anchor, Budget, Executor, Local};
+
+use super::current;
+use crate::cross::{Bell, BellPost, DoorbellKind, Inbound, Lane};
+use crate::driver::uring::now;
+use crate::driver::{Driver, DriverConfig, UringReactor};
+use crate::error::BuildError;
+
+/// Names a shard: they are numbered from 0, which is the thread that made the runtime.
+///
+/// ```
+/// use miniss_linux::ShardId;
+/// assert_eq!(ShardId::new(3).to_string(), "shard 3");
+/// assert_eq!(ShardId::from(3), ShardId::new(3));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(u32);
+
+impl ShardId {
+    /// The shard with this number.
+    ///
+    /// ```
+    /// assert_eq!(miniss_linux::ShardId::new(1).index(), 1);
+    /// ```
+    pub const fn new(index: usize) -> Self {
+        Self(index as u32)
+    }
+
+    /// Its number.
+    ///
+    /// ```
+    /// assert_eq!(miniss_linux::ShardId::new(1).index(), 1);
+    /// ```
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The shard we are on.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    ///
+    /// ```
+    /// use miniss_linux::{Runtime, ShardId};
+    /// let runtime = Runtime::builder().shards(1).build().unwrap();
+    /// assert_eq!(runtime.block_on(async { ShardId::current().index() }), 0);
+    /// ```
+    #[track_caller]
+    pub fn current() -> Self {
+        current::with(|shard| shard.id)
+    }
+
+    /// The shard we are on, if we are on one.
+    ///
+    /// ```
+    /// assert_eq!(miniss_linux::ShardId::try_current(), None);
+    /// ```
+    pub fn try_current() -> Option<Self> {
+        current::try_with(|shard| shard.id)
+    }
+
+    /// All shards of the runtime we are in.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    ///
+    /// ```
+    /// use miniss_linux::{Runtime, ShardId};
+    /// let runtime = Runtime::builder().shards(2).build().unwrap();
+    /// assert_eq!(runtime.block_on(async { ShardId::all().count() }), 2);
+    /// ```
+    pub fn all() -> impl ExactSizeIterator<Item = ShardId> {
+        (0..current::with(|shard| shard.endpoint.cores())).map(ShardId::new)
+    }
+}
+
+impl From<usize> for ShardId {
+    fn from(index: usize) -> Self {
+        Self::new(index)
+    }
+}
+
+impl fmt::Display for ShardId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "shard {}", self.0)
+    }
+}
+
+/// What a shard is started with.
+#[derive(Clone)]
+pub(crate) struct ShardConfig {
+    pub(crate) id: ShardId,
+    pub(crate) anchor: &'static Anchor<Bell>,
+    pub(crate) mesh: Arc<Mesh<Bell, Lane>>,
+    pub(crate) inbound: Arc<Inbound>,
+    pub(crate) driver: DriverConfig,
+    pub(crate) budget: Budget,
+    pub(crate) doorbell: DoorbellKind,
+    pub(crate) shutdown_timeout: Duration,
+}
+
+/// What is to be found from inside the shard.
+pub(crate) struct Shard {
+    pub(crate) id: ShardId,
+    pub(crate) local: Local<Bell>,
+    pub(crate) endpoint: Endpoint<Bell, Lane>,
+    pub(crate) driver: Rc<Driver>,
+    inbound: Arc<Inbound>,
+    shutdown_timeout: Duration,
+}
+
+/// What would not end with a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LeftOver {
+    pub(crate) shard: ShardId,
+    pub(crate) ops: usize,
+}
+
+impl Shard {
+    /// Builds the shard on the calling thread, which is its own from now on.
+    pub(crate) fn start(
+        config: ShardConfig,
+    ) -> Result<(Self, Executor<UringReactor>), BuildError> {
+        let id = config.id;
+        let bell = config.anchor.bell();
+        let operation = "making its eventfd";
+        let eventfd =
+            bell.hang().map_err(|error| BuildError::Start { shard: id, operation, error })?;
+        let built = Self::start_with_bell(config, eventfd);
+        if built.is_err() {
+            bell.take_down();
+        }
+        built
+    }
+
+    fn start_with_bell(
+        config: ShardConfig,
+        eventfd: i32,
+    ) -> Result<(Self, Executor<UringReactor>), BuildError> {
+        let shard = config.id;
+        let driver = Driver::new(config.driver, eventfd)
+            .map_err(|error| BuildError::Driver { shard, error })?;
+        let reactor = UringReactor::new(driver.clone());
+        let mut executor =
+            Executor::new(config.anchor, reactor).expect("an anchor from the pool is free");
+        executor.set_budget(config.budget);
+        let local = executor.local();
+        let endpoint = Endpoint::open(config.mesh, shard.index(), local).expect("a fresh executor");
+        local.spawn(config.inbound.clone().serve()).expect("a fresh executor").detach();
+        let this = Self {
+            id: shard,
+            local,
+            endpoint,
+            driver,
+            inbound: config.inbound,
+            shutdown_timeout: config.shutdown_timeout,
+        };
+        Ok((this, executor))
+    }
+
+    /// Lets other shards ring by message, through a descriptor of our ring that stays open until all
+    /// shards have ended.
+    pub(crate) fn post_bell(&self, post: &BellPost) {
+        self.local.anchor().bell().post(post);
+    }
+
+    /// The index of `shard`, if the runtime has it.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[track_caller]
+    pub(crate) fn check(&self, shard: ShardId) -> usize {
+        let shards = self.endpoint.cores();
+        assert!(shard.index() < shards, "there is no {shard}: this runtime has {shards}");
+        shard.index()
+    }
+
+    /// Ends the shard on its own thread: no new calls and operations; tasks are dropped; what that brought
+    /// about is sent; the kernel is waited for. Whatever will not end in time is leaked and told.
+    pub(crate) fn shut_down(self, executor: Executor<UringReactor>) -> LeftOver {
+        let deadline = now() + self.shutdown_timeout;
+        let entered = current::enter(&self);
+        self.inbound.close();
+        self.endpoint.close();
+        self.driver.refuse();
+        drop(executor);
+        self.endpoint.flush();
+        let ops = self.driver.close(deadline);
+        drop(entered);
+        self.local.anchor().bell().take_down();
+        LeftOver { shard: self.id, ops }
+    }
+}
