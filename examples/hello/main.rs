@@ -1,19 +1,21 @@
+//! The README's ten lines, and a greeting from each shard.
+//!
+//! `cargo run --release --example hello`
+
+use miniss_linux::{Runtime, ShardId, submit_to};
+
 fn main() {
-    let runtime = miniss_linux::Runtime::new();
+    if std::env::args().len() > 1 {
+        println!("hello: greets from every shard of a runtime. It takes no options.");
+        let asked = std::env::args().nth(1).is_some_and(|arg| arg == "--help" || arg == "-h");
+        std::process::exit(if asked { 0 } else { 2 });
+    }
+    let runtime = Runtime::new();
     runtime.block_on(async {
         println!("Hello from rust-miniss!");
+        for shard in ShardId::all() {
+            let name = submit_to(shard, async || ShardId::current().to_string()).await;
+            println!("Hello from {}!", name.expect("a shard that greets"));
+        }
     });
-    println!("{:?}", runtime.run(|| async { miniss_linux::ShardId::current() }));
-    let h = runtime.handle();
-    let t = std::thread::spawn(move || h.submit_to(1, async || { miniss_linux::time::sleep(std::time::Duration::from_millis(10)).await; 5}).wait());
-    println!("{:?}", t.join().unwrap().unwrap());
-    let s = std::time::Instant::now();
-    runtime.block_on(async { for _ in 0..10000 { miniss_linux::submit_to(1, async || 5).await.unwrap(); } });
-    println!("{:?}", s.elapsed()/10000);
-    let s = std::time::Instant::now();
-    runtime.block_on(async { for _ in 0..1000000 { miniss_linux::spawn(async { 5 }).await.unwrap(); } });
-    println!("{:?}", s.elapsed()/1000000);
-    let s = std::time::Instant::now();
-    drop(runtime);
-    println!("drop {:?}", s.elapsed());
 }

@@ -108,10 +108,7 @@ impl Base {
     /// Takes the anchor for a new executor; `false` if one uses it.
     pub(crate) fn move_in(&self) -> bool {
         // Acquire: pairs with `move_out`, so the former tenant's plain writes are ours to see.
-        if self.in_use.swap(true, Ordering::Acquire) {
-            return false;
-        }
-        true
+        self.in_use.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// The executor is gone and nothing of it is left in the home half. An anchor whose epochs are

@@ -1,1 +1,296 @@
-//! loom models.
+//! Models of wakes, aborts and sleep, each named for the race it rules out. They run the code that
+//! ships: the main thread is home, the others are strangers.
+//!
+//! `waker ─▶ [anchor] ─▶ run queue ─▶ executor ─▶ reactor`
+
+use std::boxed::Box;
+
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use ::loom::cell::UnsafeCell;
+use ::loom::sync::Arc;
+use ::loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use ::loom::thread;
+
+use super::anchor::Anchor;
+use super::home::Home;
+use super::local::Local;
+use super::run::run_task;
+use super::shutdown::Tenancy;
+use crate::JoinHandle;
+use crate::doorbell::Doorbell;
+use crate::error::Cancelled;
+use crate::task::cell::class_of;
+use crate::task::header::{Header, raw_waker};
+use crate::task::slots::MAIN_CLASS;
+use crate::time::Instant;
+use crate::waker::WakerVtable;
+
+/// Counts its rings. Relaxed, so that it adds no ordering of its own.
+struct Bell(AtomicUsize);
+
+// SAFETY: `is_home` keeps its default.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ZERO
+    }
+}
+
+type Core = &'static Anchor<Bell>;
+
+/// Runs `body` with an anchor that lives until all its threads are joined.
+fn model(body: impl Fn(Core) + Send + Sync + 'static) {
+    ::loom::model(move || {
+        let anchor = Box::into_raw(Box::new(Anchor::new(Bell(AtomicUsize::new(0)))));
+        // SAFETY: freed below, when the body has joined its threads.
+        body(unsafe { &*anchor });
+        // SAFETY: made above.
+        drop(unsafe { Box::from_raw(anchor) });
+    });
+}
+
+/// One executor's stay at an anchor, without the loop.
+struct Tenant {
+    core: Core,
+    local: Local<Bell>,
+    _tenancy: Tenancy<Bell>,
+}
+
+impl Tenant {
+    fn new(core: Core) -> Self {
+        let epoch = core.move_in().expect("one tenant at a time");
+        // SAFETY: the models keep it on its thread.
+        let local = unsafe { Local::new(core, epoch) };
+        Self { core, local, _tenancy: Tenancy(core) }
+    }
+
+    fn home(&self) -> &'static Home {
+        self.local.home().expect("we are the tenant")
+    }
+
+    /// Starts a task in the one slot that needs no heap; `None` if that is taken.
+    fn start<F: Future>(&self, future: F) -> Option<(JoinHandle<F::Output>, Waker)> {
+        assert_eq!(class_of::<F>(), Some(0), "too large for the main slot");
+        let slot = self.home().slots.take(MAIN_CLASS)?;
+        // SAFETY: free, large enough, and the models' futures own what they use.
+        let handle = unsafe { self.local.start(self.home(), slot, future) };
+        // SAFETY: a header and the vtable that goes with it.
+        let waker = unsafe { Waker::from_raw(raw_waker(slot, WakerVtable::<Bell>::TABLE)) };
+        Some((handle, waker))
+    }
+
+    /// A turn without a reactor. Why it yields is told in the models of the inbox.
+    fn turn(&self) {
+        thread::yield_now();
+        let home = self.home();
+        home.take_inbox(self.core.base());
+        home.queue.append(&home.behind);
+        while let Some(slot) = home.queue.pop() {
+            run_task(home, slot);
+        }
+    }
+}
+
+fn result<T>(mut handle: JoinHandle<T>) -> Option<Result<T, Cancelled>> {
+    match Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
+/// A future that is ready once the sum of all that was added is `sum`.
+fn until(added: &Arc<AtomicUsize>, sum: usize) -> impl Future<Output = ()> + use<> {
+    let added = added.clone();
+    poll_fn(move |_| {
+        let there = added.load(Ordering::Relaxed) == sum;
+        if there { Poll::Ready(()) } else { Poll::Pending }
+    })
+}
+
+/// Adds, and then wakes, on a thread of its own.
+fn add_and_wake(added: &Arc<AtomicUsize>, more: usize, waker: &Waker) -> thread::JoinHandle<()> {
+    let (added, waker) = (added.clone(), waker.clone());
+    thread::spawn(move || {
+        added.fetch_add(more, Ordering::Relaxed);
+        waker.wake();
+    })
+}
+
+#[test]
+fn loom_wake_during_poll_is_not_lost() {
+    model(|core| {
+        let tenant = Tenant::new(core);
+        let added = Arc::new(AtomicUsize::new(0));
+        let (handle, waker) = tenant.start(until(&added, 3)).unwrap();
+        let wakers = [1, 2].map(|more| add_and_wake(&added, more, &waker));
+        tenant.turn();
+        tenant.turn();
+        wakers.map(|waker| waker.join().unwrap());
+        tenant.turn();
+        assert_eq!(result(handle), Some(Ok(())), "a wake was lost");
+    });
+}
+
+#[test]
+fn loom_wake_against_completion_is_harmless() {
+    model(|core| {
+        let tenant = Tenant::new(core);
+        let (ends, stale) = tenant.start(async { 1 }).unwrap();
+        let stale = thread::spawn(move || stale.wake());
+        tenant.turn();
+        assert_eq!(result(ends), Some(Ok(1)));
+
+        let added = Arc::new(AtomicUsize::new(0));
+        let (next, waker) = tenant.start(until(&added, 1)).expect("the slot is free again");
+        let timely = add_and_wake(&added, 1, &waker);
+        tenant.turn();
+        stale.join().unwrap();
+        timely.join().unwrap();
+        tenant.turn();
+        assert_eq!(result(next), Some(Ok(())), "the stale wake swallowed the timely one");
+        assert_eq!(tenant.home().slots.live(), 0);
+    });
+}
+
+#[test]
+fn loom_abort_against_finish_hits_the_right_task_or_none() {
+    model(|core| {
+        let tenant = Tenant::new(core);
+        let (ends, _) = tenant.start(async { 1 }).unwrap();
+        let abort = ends.abort_handle();
+        let aborts = thread::spawn(move || abort.abort());
+        tenant.turn();
+        assert!(matches!(result(ends), Some(Ok(1) | Err(Cancelled))));
+
+        let (next, waker) = tenant.start(async { 2 }).unwrap();
+        tenant.turn();
+        aborts.join().unwrap();
+        waker.wake();
+        tenant.turn();
+        assert_eq!(result(next), Some(Ok(2)), "the abort hit the next task");
+    });
+}
+
+#[test]
+fn loom_late_abort_of_a_former_task_does_not_hide_a_timely_one() {
+    model(|core| {
+        let tenant = Tenant::new(core);
+        let (former, _) = tenant.start(async {}).unwrap();
+        let stale = former.abort_handle();
+        tenant.turn();
+        assert_eq!(result(former), Some(Ok(())));
+
+        let (task, _) = tenant.start(core::future::pending::<()>()).unwrap();
+        let timely = task.abort_handle();
+        let aborts = [stale, timely].map(|abort| thread::spawn(move || abort.abort()));
+        tenant.turn();
+        aborts.map(|abort| abort.join().unwrap());
+        tenant.turn();
+        assert_eq!(result(task), Some(Err(Cancelled)), "the abort was lost");
+    });
+}
+
+#[test]
+fn loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep() {
+    model(|core| {
+        let headers = [0, 1].map(|_| Box::new(Header::new(core.base_ptr(), 0)));
+        let slots = headers.each_ref().map(|header| core::ptr::NonNull::from(&**header));
+        let wakers = slots.map(|slot| thread::spawn(move || core.wake_from_afar(slot)));
+        let rings = || core.bell().0.load(Ordering::Relaxed);
+
+        thread::yield_now();
+        core.base().inbox().drain(|_| {});
+        let asleep = core.base().announce_sleep();
+        wakers.map(|waker| waker.join().unwrap());
+        let (rung, work) = (rings(), !core.base().inbox().is_empty());
+        assert!(rung <= 1, "one ring per sleep");
+        assert!(!(asleep && work) || rung == 1, "asleep, with work, and nobody rang");
+        core.base().awake();
+    });
+}
+
+#[test]
+fn loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it() {
+    model(|core| {
+        let header = Box::new(Header::new(core.base_ptr(), 0));
+        let slot = core::ptr::NonNull::from(&*header);
+        let waker = thread::spawn(move || core.wake_from_afar(slot));
+        let mut seen = 0;
+        let first = core.base().announce_sleep();
+        // The first sleep ends for a reason of its own.
+        core.base().awake();
+        core.base().inbox().drain(|_| seen += 1);
+        let second = core.base().announce_sleep();
+        waker.join().unwrap();
+        let rings = core.bell().0.load(Ordering::Relaxed);
+        assert!(seen == 1 || !second || rings == 1, "the second sleep lasts for ever");
+        assert!(rings <= usize::from(first) + 1);
+    });
+}
+
+#[test]
+fn loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once() {
+    model(|core| {
+        // Stands for the memory of the slot: loom sees who is in it.
+        let memory = Arc::new(UnsafeCell::new(0_u32));
+        let tenant = Tenant::new(core);
+        let output = Enters(memory.clone());
+        let (handle, _) = tenant.start(async { output }).unwrap();
+        tenant.turn();
+        drop(tenant);
+
+        let next = thread::spawn(move || {
+            let tenant = Tenant::new(core);
+            if let Some((handle, _)) = tenant.start(async { Enters(memory) }) {
+                tenant.turn();
+                drop(handle);
+            }
+        });
+        drop(handle);
+        next.join().unwrap();
+
+        let tenant = Tenant::new(core);
+        let slots = &tenant.home().slots;
+        assert!(slots.take(MAIN_CLASS).is_some(), "the slot was lost");
+        assert!(slots.take(MAIN_CLASS).is_none(), "the slot came back twice");
+    });
+}
+
+/// An output whose drop, in the slot, is a use of the slot's memory.
+struct Enters(Arc<UnsafeCell<u32>>);
+
+impl Drop for Enters {
+    fn drop(&mut self) {
+        // SAFETY: this is what loom checks.
+        self.0.with_mut(|memory| unsafe { *memory += 1 });
+    }
+}
+
+#[test]
+fn loom_an_executor_that_moves_in_sees_what_the_former_one_left() {
+    model(|core| {
+        // Stands for the plain half of the anchor.
+        let half = Arc::new((UnsafeCell::new(0_u32), AtomicBool::new(false)));
+        // SAFETY: this is what loom checks.
+        let use_it = |half: &UnsafeCell<u32>| half.with_mut(|home| unsafe { *home += 1 });
+        let former = half.clone();
+        let other = thread::spawn(move || {
+            if core.base().move_in() {
+                use_it(&former.0);
+                core.base().move_out();
+            }
+        });
+        if core.base().move_in() {
+            use_it(&half.0);
+            core.base().move_out();
+        }
+        other.join().unwrap();
+        assert!(core.base().move_in());
+    });
+}

@@ -51,8 +51,8 @@ impl<B: Doorbell> Drop for Tenancy<B> {
     }
 }
 
-/// Takes every header out of the queues. All tasks are done by now, so none is polled and no foreign
-/// code runs.
+/// Takes every header out of the queues. All tasks are done by now, so none is polled and no
+/// foreign code runs.
 fn clear_queues(base: &Base, home: &Home) {
     home.take_inbox(base);
     home.queue.append(&home.behind);

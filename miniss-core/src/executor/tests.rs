@@ -2,8 +2,8 @@
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
 //!
-//! Most run twice: once over a port that knows when it is at home, once over one that does not, whose every
-//! wake goes through the inbox.
+//! Most run twice: once over a port that knows when it is at home, once over one that does not,
+//! whose every wake goes through the inbox.
 
 mod ending;
 mod handles;

@@ -127,8 +127,8 @@ impl<R: Reactor> Executor<R> {
         output.expect("a finished main future has an output")
     }
 
-    /// The one slot for main futures. The last main task may still hold it: if it was woken and then
-    /// ended without another poll, it leaves the run queue when its turn comes.
+    /// The one slot for main futures. The last main task may still hold it: if it was woken and
+    /// then ended without another poll, it leaves the run queue when its turn comes.
     fn main_slot(&mut self) -> NonNull<Header> {
         loop {
             if let Some(slot) = self.home().slots.take(MAIN_CLASS) {

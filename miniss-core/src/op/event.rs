@@ -40,6 +40,12 @@ impl EventPool {
         Self { nodes: RefCell::new(Vec::new()), free: Cell::new(NONE) }
     }
 
+    /// How many nodes there are, in use or not.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn node_count(&self) -> usize {
+        self.nodes.borrow().len()
+    }
+
     /// Puts a completion at the back of `events`.
     pub(super) fn push(&self, events: &Events, completion: Completion) {
         let mut nodes = self.nodes.borrow_mut();

@@ -44,6 +44,13 @@ pub trait Operation: Sized + 'static {
     /// Makes the output from the terminal completion.
     fn settle(self, completion: Completion) -> Self::Output;
 
+    /// A completion that is not the last one has come and waits to be collected. `true` asks for a cancel, to
+    /// stem a flow that nobody drinks from.
+    fn wants_cancel_after(&mut self, completion: Completion) -> bool {
+        let _ = completion;
+        false
+    }
+
     /// The terminal completion came when nobody waits any more: let go of what it brought (close a
     /// descriptor, return a buffer). By default the output is made and dropped.
     fn settle_orphan(self, completion: Completion) {
@@ -69,6 +76,7 @@ pub(super) struct OpVtable {
     pub(super) type_id: fn() -> TypeId,
     pub(super) settle_orphan: unsafe fn(*mut Payload, Completion),
     pub(super) orphan_part: unsafe fn(*mut Payload, Completion),
+    pub(super) wants_cancel_after: unsafe fn(*mut Payload, Completion) -> bool,
 }
 
 /// Where an operation stands.
@@ -152,6 +160,7 @@ impl<O: Operation> Layout<O> {
         type_id: TypeId::of::<O>,
         settle_orphan: settle_orphan::<O>,
         orphan_part: orphan_part::<O>,
+        wants_cancel_after: wants_cancel_after::<O>,
     };
 
     /// Moves `op` in.
@@ -211,4 +220,12 @@ unsafe fn orphan_part<O: Operation>(payload: *mut Payload, completion: Completio
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };
     op.orphan_part(completion);
+}
+
+/// # Safety
+/// The payload holds an `O`, and nobody is inside it.
+unsafe fn wants_cancel_after<O: Operation>(payload: *mut Payload, completion: Completion) -> bool {
+    // SAFETY: the caller's promise.
+    let op = unsafe { &mut *Layout::<O>::locate(payload) };
+    op.wants_cancel_after(completion)
 }

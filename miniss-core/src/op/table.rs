@@ -414,6 +414,9 @@ impl OpTable {
             }
             (Stage::InFlight, true) => {
                 self.events.push(&slot.events, completion);
+                if wants_cancel_after(slot, completion) {
+                    self.want_cancel(id.index(), slot);
+                }
                 wake(slot.waker.take());
             }
             (Stage::Orphan, false) => {
@@ -525,6 +528,18 @@ impl OpTable {
         self.free.get()
     }
 
+    /// How many slots there are, in use or not.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn slot_count(&self) -> u32 {
+        self.capacity.get()
+    }
+
+    /// How many nodes for parts there are, in use or not.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn part_count(&self) -> usize {
+        self.events.node_count()
+    }
+
     #[cold]
     fn grow(&self) {
         let first = self.capacity.get();
@@ -590,6 +605,13 @@ fn orphan_part(slot: &Slot, completion: Completion) {
     // SAFETY: the slot is in use, so it holds the operation of its vtable. *Nobody else inside*: the
     // vtable was there, and is hidden now.
     unsafe { orphan_part(slot.payload.get(), completion) };
+}
+
+fn wants_cancel_after(slot: &Slot, completion: Completion) -> bool {
+    let inside = Inside::new(slot);
+    let wants_cancel_after = inside.vtable().wants_cancel_after;
+    // SAFETY: as in `orphan_part`.
+    unsafe { wants_cancel_after(slot.payload.get(), completion) }
 }
 
 /// Releases a slot at the end of a scope.

@@ -113,3 +113,31 @@ const _: () = assert!(OP_BYTES_MAX <= i32::MAX as u32);
 pub const fn op_len(bytes: usize) -> u32 {
     if bytes < OP_BYTES_MAX as usize { bytes as u32 } else { OP_BYTES_MAX }
 }
+
+/// Copies as much of `bytes` as there is room for into `buffer`, as a read would; returns how much that
+/// was.
+pub(crate) fn copy_into<B: IoBufMut>(buffer: &mut B, bytes: &[u8]) -> usize {
+    // SAFETY: *Initialised stays initialised*: only bytes are stored.
+    let room = unsafe { buffer.as_uninit() };
+    let len = room.len().min(bytes.len());
+    room[..len].write_copy_of_slice(&bytes[..len]);
+    // SAFETY: the first `len` bytes were written by the line above.
+    unsafe { buffer.set_len(len) };
+    len
+}
+
+/// As [`copy_into`], one buffer after the other.
+pub(crate) fn copy_into_all<V: IoVecBufMut>(buffers: &mut V, bytes: &[u8]) -> usize {
+    let mut done = 0;
+    // SAFETY: *Initialised stays initialised*: only bytes are stored.
+    unsafe {
+        buffers.for_each_uninit(|room| {
+            let len = room.len().min(bytes.len() - done);
+            room[..len].write_copy_of_slice(&bytes[done..done + len]);
+            done += len;
+        });
+    }
+    // SAFETY: the first `done` bytes, front to back, were written above.
+    unsafe { buffers.set_len_all(done) };
+    done
+}

@@ -69,9 +69,11 @@ impl Worker {
         }
         let main = move || run_shard(config, &thread, stopped, tell_ready, tell_ended);
         let operation = "starting its thread";
-        let handle = builder
-            .spawn(main)
-            .map_err(|error| BuildError::Start { shard: id, operation, error })?;
+        let handle = builder.spawn(main).map_err(|error| BuildError::Start {
+            shard: id,
+            operation,
+            error,
+        })?;
         Ok(Self { id, anchor, thread: Some(handle), stop: Some(stop), ready, ended })
     }
 
@@ -174,4 +176,3 @@ fn pin(shard: ShardId, cpu: usize, strict: bool) -> Result<(), BuildError> {
         }
     }
 }
-

@@ -132,9 +132,7 @@ pub(crate) struct LeftOver {
 
 impl Shard {
     /// Builds the shard on the calling thread, which is its own from now on.
-    pub(crate) fn start(
-        config: ShardConfig,
-    ) -> Result<(Self, Executor<UringReactor>), BuildError> {
+    pub(crate) fn start(config: ShardConfig) -> Result<(Self, Executor<UringReactor>), BuildError> {
         let id = config.id;
         let bell = config.anchor.bell();
         let operation = "making its eventfd";

@@ -1,5 +1,5 @@
-//! A port for tests: its clock jumps to the deadline it is asked to sleep to, and without a deadline it
-//! waits for the bell.
+//! A port for tests: its clock jumps to the deadline it is asked to sleep to, and without a
+//! deadline it waits for the bell.
 //!
 //! `executor ─▶ [port]`, in the place of reactor and doorbell
 
@@ -33,8 +33,8 @@ pub(super) struct Bell {
     changed: Condvar,
 }
 
-// SAFETY: `HOMES` names a bell from the making of its `Port` to its drop, which lies within the life of
-// the executor that owns the port, and on its thread.
+// SAFETY: `HOMES` names a bell from the making of its `Port`, just before that of the executor, to
+// its drop, which is before the executor gives up the anchor; all of it on the same thread.
 unsafe impl Doorbell for Bell {
     fn ring(&self) {
         self.rings.fetch_add(1, Ordering::Relaxed);

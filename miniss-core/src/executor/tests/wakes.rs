@@ -14,8 +14,8 @@ use core::task::{Poll, Waker};
 
 use super::port::{on_both_ports, random, rounds, seed, wait_until};
 
-/// Numbers sent from one thread to a task on another, the next one only after the last was seen, so that
-/// a single lost wake stops everything.
+/// Numbers sent from one thread to a task on another, the next one only after the last was seen,
+/// so that a single lost wake stops everything.
 #[derive(Default)]
 struct Wire {
     sent: AtomicU64,
@@ -24,7 +24,7 @@ struct Wire {
 }
 
 impl Wire {
-    /// Sends `count` numbers, each after a random delay: none, a few turns of a loop, a time slice or
+    /// Sends `count` numbers, each after a random delay: a few turns of a loop, a time slice, or
     /// long enough for the executor to fall asleep.
     fn send_all(&self, count: u64, mut seed: u64) {
         for number in 1..=count {

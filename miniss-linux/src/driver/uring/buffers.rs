@@ -16,10 +16,11 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::task::Poll;
 
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
-use miniss_core::collections::WaitList;
+use miniss_core::collections::{WaitList, Waiter};
 
 /// The one buffer group of a shard.
 pub(crate) const GROUP: u16 = 0;
@@ -35,9 +36,9 @@ pub(crate) struct BufferPool {
     tail: Cell<u16>,
     registered: Cell<bool>,
     /// Receivers that found no buffer, first come first served.
-    pub(crate) waiters: WaitList<()>,
+    waiters: WaitList<bool>,
     /// How often a receiver found none.
-    pub(crate) exhausted: Cell<u64>,
+    exhausted: Cell<u64>,
 }
 
 impl BufferPool {
@@ -77,7 +78,22 @@ impl BufferPool {
     /// The buffer that a completion names, `len` bytes of which were filled.
     pub(crate) fn claim(self: &Rc<Self>, id: u16, len: usize) -> PoolBuf {
         debug_assert!(id < self.count && len <= self.buffer_bytes as usize);
-        PoolBuf { pool: Some(self.clone()), id, start: 0, len: len as u32 }
+        PoolBuf { home: Home::Pool(self.clone(), id), start: 0, len: len as u32 }
+    }
+
+    /// Waits until a buffer has come back, after a receiver found none.
+    pub(crate) async fn wait_for_buffer(&self) {
+        self.exhausted.set(self.exhausted.get() + 1);
+        let waiter = std::pin::pin!(Waiter::new(&self.waiters, false));
+        waiter.as_ref().enqueue();
+        std::future::poll_fn(|cx| {
+            if waiter.payload() {
+                return Poll::Ready(());
+            }
+            waiter.register(cx.waker());
+            Poll::Pending
+        })
+        .await;
     }
 
     fn address(&self, id: u16) -> *mut u8 {
@@ -116,7 +132,7 @@ impl BufferPool {
         self.give(id);
         self.publish();
         if !self.waiters.is_empty() {
-            self.waiters.wake_first(());
+            self.waiters.wake_first(true);
         }
     }
 }
@@ -171,17 +187,28 @@ impl fmt::Debug for BufferPool {
 /// # }
 /// ```
 pub struct PoolBuf {
-    /// `None`: no bytes, no buffer.
-    pool: Option<Rc<BufferPool>>,
-    id: u16,
+    home: Home,
     start: u32,
     len: u32,
+}
+
+/// Where the bytes are.
+enum Home {
+    Nowhere,
+    Pool(Rc<BufferPool>, u16),
+    /// They came when their reader was gone.
+    Heap(Box<[u8]>),
 }
 
 impl PoolBuf {
     /// No bytes: the peer will send no more.
     pub(crate) fn empty() -> Self {
-        Self { pool: None, id: 0, start: 0, len: 0 }
+        Self { home: Home::Nowhere, start: 0, len: 0 }
+    }
+
+    /// Bytes that are in no pool.
+    pub(crate) fn from_heap(bytes: Box<[u8]>) -> Self {
+        Self { start: 0, len: bytes.len() as u32, home: Home::Heap(bytes) }
     }
 
     /// Drops the first `count` bytes, or all if there are fewer.
@@ -199,35 +226,50 @@ impl PoolBuf {
         self.len -= count;
     }
 
-    fn start(&self) -> *mut u8 {
-        match &self.pool {
-            // SAFETY: `start` stays within the buffer.
-            Some(pool) => unsafe { pool.address(self.id).add(self.start as usize) },
-            None => NonNull::dangling().as_ptr(),
-        }
+    fn range(&self) -> std::ops::Range<usize> {
+        self.start as usize..(self.start + self.len) as usize
     }
 }
 
 impl Deref for PoolBuf {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
-        // SAFETY: *One hand*: it is ours; the area is initialised from the start.
-        unsafe { std::slice::from_raw_parts(self.start(), self.len as usize) }
+        let range = self.range();
+        match &self.home {
+            Home::Nowhere => &[],
+            Home::Heap(bytes) => &bytes[range],
+            Home::Pool(pool, id) => {
+                let start = pool.address(*id).wrapping_add(range.start);
+                // SAFETY: *One hand*: the buffer is ours; the range lies in it, and the area is
+                // initialised from the start.
+                unsafe { std::slice::from_raw_parts(start, range.len()) }
+            }
+        }
     }
 }
 
 impl DerefMut for PoolBuf {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: *One hand*: it is ours; the area is initialised from the start.
-        unsafe { std::slice::from_raw_parts_mut(self.start(), self.len as usize) }
+        let range = self.range();
+        match &mut self.home {
+            Home::Nowhere => &mut [],
+            Home::Heap(bytes) => &mut bytes[range],
+            Home::Pool(pool, id) => {
+                let start = pool.address(*id).wrapping_add(range.start);
+                // SAFETY: *One hand*: the buffer is ours; the range lies in it, and the area is
+                // initialised from the start.
+                unsafe { std::slice::from_raw_parts_mut(start, range.len()) }
+            }
+        }
     }
 }
 
 impl Drop for PoolBuf {
     fn drop(&mut self) {
-        if let Some(pool) = self.pool.take() {
-            pool.take_back(self.id);
+        if let Home::Pool(pool, id) = &self.home {
+            pool.take_back(*id);
         }
     }
 }
@@ -244,4 +286,3 @@ impl crate::buf::IoBuf for PoolBuf {
         self
     }
 }
-

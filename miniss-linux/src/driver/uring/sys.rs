@@ -117,13 +117,7 @@ fn register_ring_fd(ring: RawFd) -> io::Result<u32> {
     let mut update = RsrcUpdate { offset: u32::MAX, reserved: 0, data: ring as u64 };
     // SAFETY: *Arguments outlive the call*: `update` is a local.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_io_uring_register,
-            ring,
-            REGISTER_RING_FDS,
-            &raw mut update,
-            1_u32,
-        )
+        libc::syscall(libc::SYS_io_uring_register, ring, REGISTER_RING_FDS, &raw mut update, 1_u32)
     };
     if result == 1 { Ok(update.offset) } else { Err(io::Error::last_os_error()) }
 }

@@ -1,0 +1,106 @@
+//! Options on the command line: `--name value` or `--name=value`, and `--help`.
+
+use std::fmt;
+use std::process::exit;
+use std::str::FromStr;
+
+/// The options that a program was started with.
+///
+/// ```
+/// use examples::options::Options;
+///
+/// let mut options = Options::new(["--shards", "2", "--addr=127.0.0.1:7000"]);
+/// assert_eq!(options.value("shards", 1).unwrap(), 2);
+/// assert_eq!(options.value("addr", String::new()).unwrap(), "127.0.0.1:7000");
+/// assert!(options.finish().is_ok());
+/// ```
+#[derive(Debug)]
+pub struct Options {
+    arguments: Vec<String>,
+}
+
+/// What is wrong with the command line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UsageError(String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+impl Options {
+    /// The options in `arguments`, the program's name not among them.
+    pub fn new<T: Into<String>>(arguments: impl IntoIterator<Item = T>) -> Self {
+        Self { arguments: arguments.into_iter().map(Into::into).collect() }
+    }
+
+    /// This program's own; prints `help` and ends the program if it was asked for.
+    pub fn from_command_line(help: &str) -> Self {
+        let this = Self::new(std::env::args().skip(1));
+        if this.arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+            println!("{help}");
+            exit(0);
+        }
+        this
+    }
+
+    /// Takes out the option `--name`; `default` if it was not given.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`] if it has no value, or one that is none of that kind.
+    ///
+    /// ```
+    /// # use examples::options::Options;
+    /// let error = Options::new(["--shards", "two"]).value("shards", 1).unwrap_err();
+    /// assert_eq!(error.to_string(), "--shards two: invalid digit found in string");
+    /// ```
+    pub fn value<T: FromStr>(&mut self, name: &str, default: T) -> Result<T, UsageError>
+    where
+        T::Err: fmt::Display,
+    {
+        let Some(text) = self.take(name)? else { return Ok(default) };
+        text.parse().map_err(|error| UsageError(format!("--{name} {text}: {error}")))
+    }
+
+    fn take(&mut self, name: &str) -> Result<Option<String>, UsageError> {
+        let flag = format!("--{name}");
+        let prefix = format!("{flag}=");
+        let is_it = |argument: &String| *argument == flag || argument.starts_with(&prefix);
+        let Some(at) = self.arguments.iter().position(is_it) else { return Ok(None) };
+        let argument = self.arguments.remove(at);
+        if let Some(value) = argument.strip_prefix(&prefix) {
+            return Ok(Some(value.into()));
+        }
+        if at == self.arguments.len() {
+            return Err(UsageError(format!("{flag} needs a value")));
+        }
+        Ok(Some(self.arguments.remove(at)))
+    }
+
+    /// To be called when all options have been taken.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`] if something is left that the program does not know.
+    ///
+    /// ```
+    /// # use examples::options::Options;
+    /// assert!(Options::new(["--colour"]).finish().is_err());
+    /// ```
+    pub fn finish(self) -> Result<(), UsageError> {
+        match self.arguments.first() {
+            None => Ok(()),
+            Some(first) => Err(UsageError(format!("{first}: unknown option"))),
+        }
+    }
+}
+
+/// Ends the program over a wrong command line.
+pub fn refuse(program: &str, error: &UsageError) -> ! {
+    eprintln!("{program}: {error}; see --help");
+    exit(2)
+}

@@ -1,0 +1,68 @@
+//! What the servers among the examples share: one address for all shards, and clear words when it
+//! cannot be had.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use miniss_linux::net::{ListenOptions, TcpListener};
+
+/// Why a server cannot listen.
+#[derive(Debug)]
+pub struct ListenError {
+    address: String,
+    error: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on {}: {}", self.address, self.error)?;
+        match self.error.kind() {
+            io::ErrorKind::AddrInUse => {
+                f.write_str("; stop the program that uses it, or choose another with --addr")
+            }
+            io::ErrorKind::PermissionDenied => {
+                f.write_str("; ports below 1024 need privileges: choose another with --addr")
+            }
+            _ => f.write_str("; choose another with --addr, for instance 127.0.0.1:7000"),
+        }
+    }
+}
+
+impl std::error::Error for ListenError {}
+
+/// Finds out whether `address` can be listened on, and which address that is: each shard is to bind it
+/// with `SO_REUSEPORT`, which would also let it share the port with a stranger. Port 0 becomes a free one.
+///
+/// # Errors
+///
+/// [`ListenError`], to be shown to the user.
+///
+/// ```
+/// # use miniss_linux::Runtime;
+/// let runtime = Runtime::builder().shards(1).build().unwrap();
+/// let address = runtime.block_on(examples::serve::claim("127.0.0.1:0")).unwrap();
+/// assert_ne!(address.port(), 0);
+/// ```
+pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
+    let fail = |error| ListenError { address: address.into(), error };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    listener.local_addr().map_err(fail)
+}
+
+/// This shard's listener on an address that was [claimed](claim).
+///
+/// # Errors
+///
+/// [`ListenError`], to be shown to the user.
+///
+/// ```
+/// # use miniss_linux::Runtime;
+/// let runtime = Runtime::builder().shards(2).build().unwrap();
+/// let address = runtime.block_on(examples::serve::claim("127.0.0.1:0")).unwrap();
+/// runtime.run(move || async move { examples::serve::listen(address).await.unwrap() ; });
+/// ```
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let options = ListenOptions::new().reuse_port(true);
+    options.bind(address).await.map_err(|error| ListenError { address: address.to_string(), error })
+}

@@ -1,0 +1,253 @@
+//! Cores that end while calls are under way: callers get `Gone`, and nothing is lost or leaked.
+
+over_both_lanes! {
+    calls_to_a_closed_core_end_at_once
+    calls_in_the_lanes_of_a_core_that_closes_end
+    a_core_that_closed_gets_the_replies_to_its_own_calls
+    an_executor_that_ends_refuses_what_it_did_not_serve
+    replies_of_a_core_that_ends_find_room_in_full_lanes
+    handles_and_executors_go_in_any_order
+    calls_that_outlive_their_executor_end
+    a_mesh_that_goes_drops_what_is_left_in_it
+    cores_that_come_and_go_under_load_leave_nothing_behind
+}
+
+mod scenarios {
+    use core::future::{Future, pending};
+    use core::pin::Pin;
+    use core::task::{Context, Poll, Waker};
+    use std::vec::Vec;
+
+    use super::super::port::*;
+    use super::super::*;
+    use crate::Executor;
+    use crate::combine::yield_now;
+    use crate::error::Gone;
+    use crate::mailbox::{Call, Endpoint};
+
+    /// Two cores on this thread.
+    fn pair<Q: Lane>() -> [(Executor<Port>, End<Q>); 2] {
+        let mesh = mesh::<Q>(2);
+        [0, 1].map(|me| {
+            let executor = restless();
+            let end = Endpoint::open(mesh.clone(), me, executor.local()).unwrap();
+            (executor, end)
+        })
+    }
+
+    fn outcome<T>(call: &mut Call<T>) -> Poll<Result<T, Gone>> {
+        Pin::new(call).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    pub(super) fn calls_to_a_closed_core_end_at_once<Q: Lane>() {
+        let [(mut a, at_a), (mut b, at_b)] = pair::<Q>();
+        turn_all([&mut a, &mut b]);
+        at_b.close();
+        let ledger = Ledger::new();
+        let token = ledger.token();
+        let mut calls = [at_a.run_on(1, move || drop(token)), at_a.submit_to(1, async || ())];
+        turn_all([&mut a]);
+        calls.iter_mut().for_each(|call| assert_eq!(outcome(call), Poll::Ready(Err(Gone))));
+        assert_eq!(outcome(&mut at_b.run_on(1, || ())), Poll::Ready(Err(Gone)));
+        ledger.settle();
+    }
+
+    pub(super) fn calls_in_the_lanes_of_a_core_that_closes_end<Q: Lane>() {
+        let [(mut a, at_a), (mut b, at_b)] = pair::<Q>();
+        let ledger = Ledger::new();
+        let mut calls = Vec::new();
+        for _ in 0..20 {
+            let token = ledger.token();
+            calls.push(at_a.run_on(1, move || token));
+            turn_all([&mut a]);
+        }
+        // The lane is full by now, and the rest waits in the outbox.
+        at_b.close();
+        turn_all([&mut a, &mut b]);
+        let gone = |call| matches!(outcome(call), Poll::Ready(Err(Gone)));
+        assert!(calls.iter_mut().all(gone));
+        ledger.settle();
+    }
+
+    pub(super) fn a_core_that_closed_gets_the_replies_to_its_own_calls<Q: Lane>() {
+        let [(mut a, at_a), (mut b, at_b)] = pair::<Q>();
+        let mut calls: Vec<_> = (0..20)
+            .map(|number| {
+                let call = at_a.submit_to(1, async move || {
+                    yield_now().await;
+                    number
+                });
+                turn_all([&mut a]);
+                call
+            })
+            .collect();
+        at_a.close();
+        turn_all([&mut a, &mut b]);
+        let mut others = at_a.run_on(1, || 20);
+        turn_all([&mut a, &mut b]);
+        for (number, call) in calls.iter_mut().chain([&mut others]).enumerate() {
+            assert_eq!(outcome(call), Poll::Ready(Ok(number)));
+        }
+        drop(at_b);
+    }
+
+    pub(super) fn an_executor_that_ends_refuses_what_it_did_not_serve<Q: Lane>() {
+        let [(mut a, at_a), (mut b, at_b)] = pair::<Q>();
+        let ledger = Ledger::new();
+        let tokens = [ledger.token(), ledger.token(), ledger.token()];
+        let [started, queued, sent] = tokens.map(|token| {
+            let call = at_a.submit_to(1, async move || {
+                let _token = token;
+                pending::<()>().await
+            });
+            turn_all([&mut a]);
+            call
+        });
+        turn_all([&mut b]);
+        let late = at_a.run_on(1, || ());
+        drop(b);
+        turn_all([&mut a]);
+        for mut call in [started, queued, sent, late] {
+            assert_eq!(outcome(&mut call), Poll::Ready(Err(Gone)));
+        }
+        ledger.settle();
+        drop(at_b);
+    }
+
+    pub(super) fn replies_of_a_core_that_ends_find_room_in_full_lanes<Q: Lane>() {
+        let [(mut a, at_a), (mut b, at_b)] = pair::<Q>();
+        let ledger = Ledger::new();
+        let mut calls = Vec::new();
+        for _ in 0..20 {
+            let (served, token) = (ledger.token(), ledger.token());
+            calls.push(at_a.run_on(1, move || served));
+            calls.push(at_a.submit_to(1, async move || {
+                pending::<()>().await;
+                token
+            }));
+            // A never takes in its replies: the lane back fills up.
+            at_a.flush();
+            turn_all([&mut b]);
+        }
+        drop((b, at_b));
+        turn_all([&mut a]);
+        let (mut done, mut gone) = (0, 0);
+        for call in &mut calls {
+            match outcome(call) {
+                Poll::Ready(Ok(_)) => done += 1,
+                Poll::Ready(Err(Gone)) => gone += 1,
+                Poll::Pending => panic!("a reply was lost"),
+            }
+        }
+        assert_eq!((done, gone), (20, 20));
+        ledger.settle();
+    }
+
+    pub(super) fn handles_and_executors_go_in_any_order<Q: Lane>() {
+        for order in 0..24 {
+            let [(mut a, at_a), (mut b, at_b)] = pair::<Q>();
+            let ledger = Ledger::new();
+            let mut calls = Vec::new();
+            for number in 0..12 {
+                let token = ledger.token();
+                let work = async move || {
+                    if number % 3 == 0 {
+                        pending::<()>().await;
+                    }
+                    token
+                };
+                calls.push(at_a.submit_to(1, work));
+                let token = ledger.token();
+                calls.push(at_b.run_on(0, move || token));
+                if number % 2 == 0 {
+                    turn_all([&mut b]);
+                } else {
+                    a.turn();
+                }
+            }
+            let (mut a, mut b) = (Some(a), Some(b));
+            let (mut at_a, mut at_b, mut calls) = (Some(at_a), Some(at_b), Some(calls));
+            let mut left: Vec<usize> = (0..4).collect();
+            let mut choice = order;
+            while !left.is_empty() {
+                match left.remove(choice % left.len()) {
+                    0 => drop(a.take()),
+                    1 => drop(b.take()),
+                    2 => drop((at_a.take(), at_b.take())),
+                    _ => drop(calls.take()),
+                }
+                choice /= left.len() + 1;
+            }
+            ledger.settle();
+        }
+    }
+
+    pub(super) fn calls_that_outlive_their_executor_end<Q: Lane>() {
+        let [(mut a, at_a), (mut b, at_b)] = pair::<Q>();
+        let ledger = Ledger::new();
+        let token = ledger.token();
+        let mut call = at_a.run_on(1, move || token);
+        assert!(outcome(&mut call).is_pending());
+        turn_all([&mut a]);
+        drop(a);
+        assert!(matches!(outcome(&mut call), Poll::Ready(Err(Gone))));
+        turn_all([&mut b]);
+        assert_eq!(outcome(&mut at_a.run_on(1, || ())), Poll::Ready(Err(Gone)));
+        drop((call, at_a, b, at_b));
+        ledger.settle();
+    }
+
+    pub(super) fn a_mesh_that_goes_drops_what_is_left_in_it<Q: Lane>() {
+        let ledger = Ledger::new();
+        let mesh = mesh::<Q>(2);
+        let mut a = restless();
+        let at_a = Endpoint::open(mesh.clone(), 0, a.local()).unwrap();
+        for _ in 0..20 {
+            let token = ledger.token();
+            drop(at_a.run_on(1, move || token));
+            turn_all([&mut a]);
+        }
+        drop(a);
+        drop(at_a);
+        let in_the_lane = 20 - ledger.dropped();
+        assert!(in_the_lane == 1 || in_the_lane == 4, "{in_the_lane}");
+        drop(mesh);
+        ledger.settle();
+    }
+
+    pub(super) fn cores_that_come_and_go_under_load_leave_nothing_behind<Q: Lane>() {
+        for round in 0..30_usize {
+            let mesh = mesh::<Q>(3);
+            thread::scope(|scope| {
+                for me in 0..3 {
+                    let (mesh, line) = (mesh.clone(), Line::new(1));
+                    // Each core goes when it likes; nobody waits for the others.
+                    scope.spawn(move || {
+                        run_core(mesh, me, &line, async move |end| {
+                            let ledger = Ledger::new();
+                            let mut calls = Vec::new();
+                            for number in 0..(round * 13 + me * 71) % 300 {
+                                let home = ledger.clone();
+                                let work = async move || {
+                                    yield_now().await;
+                                    drop(home);
+                                    number
+                                };
+                                calls.push(end.submit_to(number % 3, work));
+                                if number % 7 == 0 {
+                                    yield_now().await;
+                                }
+                            }
+                            for (number, call) in calls.into_iter().enumerate() {
+                                let outcome = call.await;
+                                assert!(outcome == Ok(number) || outcome == Err(Gone));
+                            }
+                            assert_eq!(Arc::strong_count(&ledger), 1, "a closure was leaked");
+                        });
+                    });
+                }
+            });
+            assert_eq!(Arc::strong_count(&mesh), 1);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Work and destructors that unwind: the call ends, the others go on.
+
+over_both_lanes! {
+    a_core_whose_work_panics_goes_on_serving_in_order
+    destructors_that_panic_do_not_take_other_calls_with_them
+    a_panic_on_the_own_core_ends_nothing_else
+}
+
+mod scenarios {
+    use std::cell::RefCell;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread_local;
+    use std::vec::Vec;
+
+    use super::super::port::*;
+    use super::super::*;
+    use crate::error::Gone;
+    use crate::mailbox::Endpoint;
+
+    thread_local! {
+        static SERVED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn a_core_whose_work_panics_goes_on_serving_in_order<Q: Lane>() {
+        on_cores::<Q>(2, async |end| {
+            if end.me() != 0 {
+                return;
+            }
+            let work = |number: usize| {
+                move || {
+                    SERVED.with_borrow_mut(|served| served.push(number));
+                    assert!(!number.is_multiple_of(10), "as planned");
+                    number
+                }
+            };
+            let calls: Vec<_> = (0..500).map(|number| end.run_on(1, work(number))).collect();
+            let tasks: Vec<_> =
+                (0..100).map(|number| end.submit_to(1, async move || work(number)())).collect();
+            let expected =
+                |number: usize| if number.is_multiple_of(10) { Err(Gone) } else { Ok(number) };
+            for (number, call) in calls.into_iter().enumerate() {
+                assert_eq!(call.await, expected(number));
+            }
+            for (number, call) in tasks.into_iter().enumerate() {
+                assert_eq!(call.await, expected(number));
+            }
+            let served = end.run_on(1, || SERVED.take()).await.unwrap();
+            let (plain, spawned): (Vec<_>, Vec<_>) = served.into_iter().partition({
+                let mut seen = 0;
+                move |number| {
+                    let next = *number == seen;
+                    seen += usize::from(next);
+                    next
+                }
+            });
+            assert!(plain.into_iter().eq(0..500) && spawned.into_iter().eq(0..100));
+        });
+    }
+
+    /// Panics when it is dropped, once; `Send`, unlike most things that do.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(thread::panicking(), "as planned");
+        }
+    }
+
+    pub(super) fn destructors_that_panic_do_not_take_other_calls_with_them<Q: Lane>() {
+        let mesh = mesh::<Q>(2);
+        let (mut a, mut b) = (restless(), restless());
+        let at_a = Endpoint::open(mesh.clone(), 0, a.local()).unwrap();
+        let at_b = Endpoint::open(mesh, 1, b.local()).unwrap();
+        turn_all([&mut a, &mut b]);
+        let mut calls = Vec::new();
+        // Outputs that nobody awaits, in the middle of a chain of replies.
+        for number in 0..10 {
+            calls.push(at_a.run_on(1, move || number));
+            drop(at_a.run_on(1, || Bomb));
+        }
+        while a.local().stats().polls < 1_000 {
+            drop(catch_unwind(AssertUnwindSafe(|| a.turn())));
+            drop(b.turn());
+            // The successor is polled at each look, so the count goes on.
+            a.local().spawn(async {}).unwrap().detach();
+        }
+        for (number, call) in calls.into_iter().enumerate() {
+            assert_eq!(a.block_on(call), Ok(number));
+        }
+        // Work that is refused, in the middle of a chain of calls.
+        let calls: Vec<_> = (0..10)
+            .map(|_| {
+                let bomb = Bomb;
+                at_a.run_on(1, move || drop(bomb))
+            })
+            .collect();
+        turn_all([&mut a]);
+        drop(catch_unwind(AssertUnwindSafe(|| at_b.close())));
+        while a.local().stats().polls < 2_000 {
+            a.turn();
+            drop(catch_unwind(AssertUnwindSafe(|| b.turn())));
+            a.local().spawn(async {}).unwrap().detach();
+            b.local().spawn(async {}).unwrap().detach();
+        }
+        drop(catch_unwind(AssertUnwindSafe(|| drop(b))));
+        for call in calls {
+            assert_eq!(a.block_on(call), Err(Gone));
+        }
+    }
+
+    pub(super) fn a_panic_on_the_own_core_ends_nothing_else<Q: Lane>() {
+        let mut a = restless();
+        let at_a = Endpoint::open(mesh::<Q>(1), 0, a.local()).unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| at_a.run_on(0, || panic!("as planned"))));
+        assert!(panicked.is_err());
+        assert_eq!(a.block_on(at_a.run_on(0, || 3)), Ok(3));
+    }
+}

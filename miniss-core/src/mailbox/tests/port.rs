@@ -1,0 +1,218 @@
+//! A port of threads and condition variables, and a little frame to run a scenario on some cores.
+//!
+//! `executor ─▶ [port]`, in the place of reactor and doorbell
+
+use std::any::Any;
+use std::boxed::Box;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+use std::vec::Vec;
+use std::{thread, thread_local};
+
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
+
+use crate::executor::Local;
+use crate::mailbox::{Chain, Endpoint, FixedLane, Mesh, Queue};
+use crate::time::Instant;
+use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
+
+/// A sleep that nothing ends in this time has missed a wake.
+const STUCK: Duration = Duration::from_secs(30);
+
+thread_local! {
+    /// The bells of the executors on this thread.
+    static HOMES: RefCell<Vec<*const Bell>> = const { RefCell::new(Vec::new()) };
+    /// What work that is served here may want: the endpoint.
+    static HERE: RefCell<Option<(Box<dyn Any>, Local<Bell>)>> = const { RefCell::new(None) };
+}
+
+pub(super) struct Bell {
+    start: std::time::Instant,
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+// SAFETY: `HOMES` names a bell from the making of its `Port` to its drop, which lies within the
+// life of the executor that owns the port, and on its thread.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.start.elapsed().as_nanos() as u64)
+    }
+
+    fn is_home(&self) -> bool {
+        HOMES.with_borrow(|homes| homes.contains(&core::ptr::from_ref(self)))
+    }
+}
+
+impl Bell {
+    fn sleep(&self, deadline: Option<Instant>) {
+        let now = self.now();
+        let wait = deadline
+            .map_or(STUCK, |at| Duration::from_nanos(at.as_nanos().saturating_sub(now.as_nanos())));
+        let rung = self.rung.lock().unwrap();
+        let (mut rung, wait) = self.changed.wait_timeout_while(rung, wait, |rung| !*rung).unwrap();
+        assert!(deadline.is_some() || !wait.timed_out(), "a wake was lost");
+        *rung = false;
+    }
+}
+
+pub(super) struct Port {
+    bell: &'static Bell,
+    /// Sleep until the bell rings; otherwise come back at once.
+    sleeps: bool,
+}
+
+impl Reactor for Port {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        0
+    }
+
+    fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
+        if self.sleeps && idle.confirmed() {
+            self.bell.sleep(deadline);
+        }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let here = core::ptr::from_ref(self.bell);
+        HOMES.with_borrow_mut(|homes| homes.retain(|home| *home != here));
+    }
+}
+
+fn executor(sleeps: bool) -> Executor<Port> {
+    let bell =
+        Bell { start: std::time::Instant::now(), rung: Mutex::new(false), changed: Condvar::new() };
+    let anchor: &'static _ = Box::leak(Box::new(Anchor::new(bell)));
+    HOMES.with_borrow_mut(|homes| homes.push(anchor.bell()));
+    Executor::new(anchor, Port { bell: anchor.bell(), sleeps }).expect("a new anchor is free")
+}
+
+/// An executor for tests in which one thread plays all cores: it never sleeps.
+pub(super) fn restless() -> Executor<Port> {
+    executor(false)
+}
+
+/// Turns all executors in turn until each has had plenty of turns.
+pub(super) fn turn_all<'a>(executors: impl IntoIterator<Item = &'a mut Executor<Port>>) {
+    let mut executors: Vec<_> = executors.into_iter().collect();
+    for _ in 0..64 {
+        executors.iter_mut().for_each(|executor| _ = executor.turn());
+    }
+}
+
+/// A lane with room for one chain.
+#[derive(Default)]
+pub(super) struct Tight(Mutex<VecDeque<Chain>>);
+
+// SAFETY: a chain leaves the deque only by `pop`, and the lock orders the two.
+unsafe impl Queue for Tight {
+    fn push(&self, chain: Chain) -> Result<(), Chain> {
+        let mut chains = self.0.lock().unwrap();
+        if !chains.is_empty() {
+            return Err(chain);
+        }
+        chains.push_back(chain);
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<Chain> {
+        self.0.lock().unwrap().pop_front()
+    }
+}
+
+/// The kinds of lane that scenarios run over.
+pub(super) trait Lane: Queue + Default + 'static {}
+impl Lane for Tight {}
+impl Lane for FixedLane<4> {}
+
+pub(super) type End<Q> = Endpoint<Bell, Q>;
+
+pub(super) fn mesh<Q: Lane>(cores: usize) -> Arc<Mesh<Bell, Q>> {
+    Arc::new(Mesh::new(cores, Q::default))
+}
+
+/// The endpoint of the core that we run on.
+pub(super) fn here<Q: Lane>() -> End<Q> {
+    HERE.with_borrow(|here| here.as_ref().unwrap().0.downcast_ref::<End<Q>>().unwrap().clone())
+}
+
+pub(super) fn local() -> Local<Bell> {
+    HERE.with_borrow(|here| here.as_ref().unwrap().1)
+}
+
+/// A place where all cores wait for each other; those that wait go on serving.
+pub(super) struct Line {
+    missing: AtomicUsize,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl Line {
+    pub(super) fn new(cores: usize) -> Self {
+        Self { missing: AtomicUsize::new(cores), wakers: Mutex::default() }
+    }
+
+    pub(super) fn arrive(&self) {
+        if self.missing.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.wakers.lock().unwrap().drain(..).for_each(Waker::wake);
+        }
+    }
+
+    pub(super) async fn complete(&self) {
+        poll_fn(|cx| {
+            self.wakers.lock().unwrap().push(cx.waker().clone());
+            match self.missing.load(Ordering::SeqCst) {
+                0 => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+    }
+}
+
+/// Runs `body` on the core `me` of a mesh, with its endpoint; an unwinding turn is not the end.
+pub(super) fn run_core<Q: Lane>(
+    mesh: Arc<Mesh<Bell, Q>>,
+    me: usize,
+    line: &Line,
+    body: impl AsyncFnOnce(End<Q>) + 'static,
+) {
+    let mut executor = executor(true);
+    let end = Endpoint::open(mesh, me, executor.local()).unwrap();
+    HERE.set(Some((Box::new(end.clone()), executor.local())));
+    let handle = executor.local().spawn(body(end)).unwrap();
+    while !handle.is_finished() {
+        let turn = std::panic::AssertUnwindSafe(|| executor.turn());
+        drop(std::panic::catch_unwind(turn));
+    }
+    line.arrive();
+    executor.block_on(line.complete());
+    drop(executor.block_on(handle).expect("the body ended well"));
+    HERE.set(None);
+}
+
+/// Runs `body` on each of some cores; it tells them apart by `End::me`.
+pub(super) fn on_cores<Q: Lane>(
+    cores: usize,
+    body: impl AsyncFnOnce(End<Q>) + Clone + Send + 'static,
+) {
+    let (mesh, line) = (mesh::<Q>(cores), Line::new(cores));
+    thread::scope(|scope| {
+        for me in 0..cores {
+            let (mesh, body, line) = (mesh.clone(), body.clone(), &line);
+            scope.spawn(move || run_core(mesh, me, line, body));
+        }
+    });
+}

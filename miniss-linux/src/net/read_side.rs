@@ -1,0 +1,113 @@
+//! What a stream knows of its reading: who reads, and which bytes wait.
+//!
+//! `kernel ─▶ completion ─▶ [read side] ─▶ user future`
+//!
+//! The promise is that a read which is dropped eats nothing. The kernel may have taken bytes off
+//! the connection by the time it hears of the cancel. So the orphaned receive brings them
+//! here, and the next read first waits for it to end, then takes these.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::task::{Poll, Waker};
+
+use crate::driver::uring::buffers::PoolBuf;
+
+/// The reading half's state, shared by a stream and the receives in flight on it.
+#[derive(Default)]
+pub(crate) struct ReadSide {
+    /// Somebody is reading.
+    busy: Cell<bool>,
+    /// A receive whose future was dropped is still in flight.
+    draining: Cell<bool>,
+    waiter: Cell<Option<Waker>>,
+    /// What an orphan brought, or what did not fit the last reader's buffer.
+    kept: RefCell<Option<io::Result<PoolBuf>>>,
+}
+
+impl ReadSide {
+    /// Begins a read; the guard ends it.
+    pub(crate) fn begin(&self) -> io::Result<Reading<'_>> {
+        if self.busy.replace(true) {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another read of this stream is in progress; one task reads at a time",
+            ));
+        }
+        Ok(Reading { side: self })
+    }
+
+    /// Waits for a receive whose future was dropped to end.
+    pub(crate) async fn drained(&self) {
+        poll_fn(|cx| {
+            if !self.draining.get() {
+                return Poll::Ready(());
+            }
+            self.waiter.set(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// A receive was dropped in flight.
+    pub(crate) fn start_draining(&self) {
+        self.draining.set(true);
+    }
+
+    /// The orphaned receive has ended: `outcome` is for the next reader.
+    pub(crate) fn keep(&self, outcome: io::Result<Vec<u8>>) {
+        self.draining.set(false);
+        let kept = match outcome {
+            // The end of the stream comes again; the cancel was ours.
+            Ok(bytes) if bytes.is_empty() => None,
+            Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => None,
+            Ok(bytes) => Some(Ok(PoolBuf::from_heap(bytes.into_boxed_slice()))),
+            Err(error) => Some(Err(error)),
+        };
+        if kept.is_some() {
+            *self.kept.borrow_mut() = kept;
+        }
+        if let Some(waiter) = self.waiter.take() {
+            waiter.wake();
+        }
+    }
+
+    /// Bytes that were received and not read.
+    pub(crate) fn put_back(&self, rest: PoolBuf) {
+        if !rest.is_empty() {
+            *self.kept.borrow_mut() = Some(Ok(rest));
+        }
+    }
+
+    /// What waits to be read.
+    pub(crate) fn take_kept(&self) -> Option<io::Result<PoolBuf>> {
+        self.kept.borrow_mut().take()
+    }
+}
+
+/// The right to read.
+pub(crate) struct Reading<'a> {
+    side: &'a ReadSide,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.side.busy.set(false);
+    }
+}
+
+/// Marks the side as draining if a receive is dropped before it has ended.
+pub(crate) struct InFlight<'a> {
+    pub(crate) side: &'a ReadSide,
+    pub(crate) ended: bool,
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.side.start_draining();
+        }
+    }
+}

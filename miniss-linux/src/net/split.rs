@@ -1,0 +1,259 @@
+//! The two halves of a connection.
+//!
+//! `user future ─▶ [half] ─▶ stream ─▶ driver ─▶ kernel`
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::rc::Rc;
+
+use super::stream::TcpStream;
+use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
+use crate::driver::uring::buffers::PoolBuf;
+
+pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+    let stream = Rc::new(stream);
+    let reader = OwnedReadHalf { stream: stream.clone() };
+    (reader, OwnedWriteHalf { stream, shuts_down: true })
+}
+
+/// The reading half of a [`TcpStream`]; see [`TcpStream::into_split`].
+#[derive(Debug)]
+pub struct OwnedReadHalf {
+    stream: Rc<TcpStream>,
+}
+
+impl OwnedReadHalf {
+    /// As [`TcpStream::read`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```no_run
+    /// # async fn example(reader: miniss_linux::net::OwnedReadHalf) {
+    /// let (result, buffer) = reader.read(vec![0; 64]).await;
+    /// # }
+    /// ```
+    pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
+        self.stream.read(buffer).await
+    }
+
+    /// As [`TcpStream::read_exact`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```no_run
+    /// # async fn example(reader: miniss_linux::net::OwnedReadHalf) {
+    /// let (result, buffer) = reader.read_exact([0; 4]).await;
+    /// # }
+    /// ```
+    pub async fn read_exact<B: IoBufMut>(&self, buffer: B) -> BufResult<(), B> {
+        self.stream.read_exact(buffer).await
+    }
+
+    /// As [`TcpStream::read_vectored`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```no_run
+    /// # async fn example(reader: miniss_linux::net::OwnedReadHalf) {
+    /// let (result, [a, b]) = reader.read_vectored([vec![0; 4], vec![0; 60]]).await;
+    /// # }
+    /// ```
+    pub async fn read_vectored<V: IoVecBufMut>(&self, buffers: V) -> BufResult<usize, V> {
+        self.stream.read_vectored(buffers).await
+    }
+
+    /// As [`TcpStream::recv`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```no_run
+    /// # async fn example(reader: miniss_linux::net::OwnedReadHalf) -> std::io::Result<()> {
+    /// println!("{} bytes", reader.recv().await?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn recv(&self) -> io::Result<PoolBuf> {
+        self.stream.recv().await
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// ```no_run
+    /// # fn example(reader: miniss_linux::net::OwnedReadHalf) -> std::io::Result<()> {
+    /// println!("{}", reader.peer_addr()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+
+    /// Puts the halves of one stream together again.
+    ///
+    /// # Errors
+    ///
+    /// [`ReuniteError`], with both, if they are not halves of one stream.
+    ///
+    /// ```no_run
+    /// # fn example(stream: miniss_linux::net::TcpStream) {
+    /// let (reader, writer) = stream.into_split();
+    /// let stream = reader.reunite(writer).unwrap();
+    /// # }
+    /// ```
+    pub fn reunite(self, writer: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+        if !Rc::ptr_eq(&self.stream, &writer.stream) {
+            return Err(ReuniteError(self, writer));
+        }
+        writer.forget();
+        Ok(Rc::into_inner(self.stream).expect("two halves hold a stream, and one is gone"))
+    }
+}
+
+/// The writing half of a [`TcpStream`]; see [`TcpStream::into_split`]. Dropping it ends the sending
+/// direction.
+#[derive(Debug)]
+pub struct OwnedWriteHalf {
+    stream: Rc<TcpStream>,
+    /// Whether dropping it is the end.
+    shuts_down: bool,
+}
+
+impl OwnedWriteHalf {
+    /// As [`TcpStream::write`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```no_run
+    /// # async fn example(writer: miniss_linux::net::OwnedWriteHalf) {
+    /// let (result, _) = writer.write("hello").await;
+    /// # }
+    /// ```
+    pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
+        self.stream.write(buffer).await
+    }
+
+    /// As [`TcpStream::write_all`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```no_run
+    /// # async fn example(writer: miniss_linux::net::OwnedWriteHalf) -> std::io::Result<()> {
+    /// writer.write_all("hello").await.0
+    /// # }
+    /// ```
+    pub async fn write_all<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
+        self.stream.write_all(buffer).await
+    }
+
+    /// As [`TcpStream::write_vectored_all`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```no_run
+    /// # async fn example(writer: miniss_linux::net::OwnedWriteHalf) -> std::io::Result<()> {
+    /// writer.write_vectored_all(["head", "body"]).await.0
+    /// # }
+    /// ```
+    pub async fn write_vectored_all<V: IoVecBuf>(&self, buffers: V) -> BufResult<(), V> {
+        self.stream.write_vectored_all(buffers).await
+    }
+
+    /// Ends the sending direction; the peer reads the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// As for [`TcpStream::shutdown`].
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```no_run
+    /// # async fn example(writer: miniss_linux::net::OwnedWriteHalf) -> std::io::Result<()> {
+    /// writer.shutdown().await
+    /// # }
+    /// ```
+    pub async fn shutdown(&self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write).await
+    }
+
+    /// Goes without ending the sending direction.
+    ///
+    /// ```no_run
+    /// # fn example(writer: miniss_linux::net::OwnedWriteHalf) {
+    /// writer.forget();
+    /// # }
+    /// ```
+    pub fn forget(mut self) {
+        self.shuts_down = false;
+    }
+}
+
+impl Drop for OwnedWriteHalf {
+    fn drop(&mut self) {
+        if self.shuts_down {
+            self.stream.shut_down_now();
+        }
+    }
+}
+
+/// The halves are not of one stream; both are inside.
+#[derive(Debug)]
+pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+
+impl fmt::Display for ReuniteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("these are halves of two different streams")
+    }
+}
+
+impl std::error::Error for ReuniteError {}

@@ -1,0 +1,36 @@
+//! Connects a socket.
+//!
+//! `user future ─▶ [connect] ─▶ kernel`
+
+#![forbid(unsafe_code)]
+
+use std::io;
+
+use io_uring::{opcode, squeue};
+use miniss_core::op::{Completion, Operation};
+use socket2::SockAddr;
+
+use super::count;
+use crate::driver::Prepare;
+use crate::net::Fd;
+
+/// A connect to an address, which the kernel reads while it is in flight.
+pub(crate) struct Connect {
+    pub(crate) fd: Fd,
+    pub(crate) address: SockAddr,
+}
+
+impl Operation for Connect {
+    type Output = io::Result<()>;
+
+    fn settle(self, completion: Completion) -> Self::Output {
+        count(completion).map(drop)
+    }
+}
+
+impl Prepare for Connect {
+    fn prepare(&mut self) -> squeue::Entry {
+        let address = self.address.as_ptr().cast();
+        opcode::Connect::new(self.fd.number(), address, self.address.len()).build()
+    }
+}

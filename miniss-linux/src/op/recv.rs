@@ -1,0 +1,48 @@
+//! Receives into a buffer of the caller's.
+//!
+//! `user future ─▶ [recv] ─▶ kernel ─▶ buffer`
+
+use std::rc::Rc;
+
+use io_uring::{opcode, squeue};
+use miniss_core::op::{Completion, Operation};
+
+use super::count;
+use crate::buf::{BufResult, IoBufMut, op_len};
+use crate::driver::Prepare;
+use crate::net::{Fd, ReadSide};
+
+/// A receive. Bytes that come when nobody waits any more are kept for the next read of the stream.
+pub(crate) struct Recv<B> {
+    pub(crate) fd: Fd,
+    pub(crate) buffer: B,
+    pub(crate) side: Rc<ReadSide>,
+}
+
+impl<B: IoBufMut> Operation for Recv<B> {
+    type Output = BufResult<usize, B>;
+
+    fn settle(mut self, completion: Completion) -> Self::Output {
+        let result = count(completion);
+        if let Ok(len) = result {
+            // SAFETY: the kernel has written the first `len` bytes.
+            unsafe { self.buffer.set_len(len) };
+        }
+        (result, self.buffer)
+    }
+
+    fn settle_orphan(self, completion: Completion) {
+        let side = self.side.clone();
+        let (result, buffer) = self.settle(completion);
+        side.keep(result.map(|len| buffer.as_init()[..len].to_vec()));
+    }
+}
+
+impl<B: IoBufMut> Prepare for Recv<B> {
+    fn prepare(&mut self) -> squeue::Entry {
+        let fd = self.fd.number();
+        // SAFETY: *Initialised stays initialised*: only the kernel writes there, and only bytes.
+        let memory = unsafe { self.buffer.as_uninit() };
+        opcode::Recv::new(fd, memory.as_mut_ptr().cast(), op_len(memory.len())).build()
+    }
+}

@@ -1,0 +1,80 @@
+//! Receives into provided buffers, again and again, with a single request.
+//!
+//! `stream ─▶ [recv] ─▶ kernel ─▶ buffer, buffer, …`
+
+#![forbid(unsafe_code)]
+
+use std::rc::Rc;
+
+use io_uring::{cqueue, opcode, squeue};
+use miniss_core::op::{Completion, Operation};
+
+use crate::driver::Prepare;
+use crate::driver::uring::buffers::{BufferPool, GROUP, PoolBuf};
+use crate::net::Fd;
+
+/// Buffers that may wait unread on one stream. Beyond that the receive is cancelled until they have been read, so
+/// that one slow reader cannot hold all buffers of a shard; the kernel then keeps the data, and TCP tells
+/// the sender to wait.
+const UNREAD_MAX: u32 = 16;
+
+/// A multishot receive.
+pub(crate) struct RecvPool {
+    pub(crate) fd: Fd,
+    pub(crate) pool: Rc<BufferPool>,
+    /// Buffers that wait to be read.
+    unread: u32,
+    /// It was we who asked for the end.
+    paused: bool,
+}
+
+/// How a multishot receive ended.
+pub(crate) struct Ended {
+    pub(crate) completion: Completion,
+    pub(crate) paused: bool,
+}
+
+impl RecvPool {
+    pub(crate) fn new(fd: Fd, pool: Rc<BufferPool>) -> Self {
+        Self { fd, pool, unread: 0, paused: false }
+    }
+
+    /// A buffer has been read.
+    pub(crate) fn read_one(&mut self) {
+        self.unread -= 1;
+    }
+}
+
+/// The bytes that a completion brings, if it brings any.
+pub(crate) fn received(pool: &Rc<BufferPool>, completion: Completion) -> Option<PoolBuf> {
+    let id = cqueue::buffer_select(completion.flags)?;
+    Some(pool.claim(id, completion.result.max(0) as usize))
+}
+
+impl Operation for RecvPool {
+    type Output = Ended;
+
+    fn settle(self, completion: Completion) -> Ended {
+        Ended { completion, paused: self.paused }
+    }
+
+    fn wants_cancel_after(&mut self, _: Completion) -> bool {
+        self.unread += 1;
+        self.paused = self.unread >= UNREAD_MAX;
+        self.paused
+    }
+
+    fn settle_orphan(mut self, completion: Completion) {
+        self.orphan_part(completion);
+    }
+
+    fn orphan_part(&mut self, completion: Completion) {
+        drop(received(&self.pool, completion));
+    }
+}
+
+impl Prepare for RecvPool {
+    fn prepare(&mut self) -> squeue::Entry {
+        opcode::RecvMulti::new(self.fd.number(), GROUP).build()
+    }
+}

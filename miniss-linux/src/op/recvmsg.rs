@@ -1,0 +1,66 @@
+//! Receives into several buffers of the caller's.
+//!
+//! `user future ─▶ [recvmsg] ─▶ kernel ─▶ buffers`
+
+use std::rc::Rc;
+
+use io_uring::{opcode, squeue};
+use miniss_core::op::{Completion, Operation};
+
+use super::count;
+use super::sendmsg::empty_header;
+use crate::buf::{BufResult, IoVecBufMut, IoVecs};
+use crate::driver::Prepare;
+use crate::net::{Fd, ReadSide};
+
+/// A scattering receive. Bytes that come when nobody waits any more are kept for the next read of the
+/// stream.
+pub(crate) struct RecvMsg<V> {
+    fd: Fd,
+    buffers: V,
+    iovecs: IoVecs,
+    header: libc::msghdr,
+    side: Rc<ReadSide>,
+}
+
+impl<V: IoVecBufMut> RecvMsg<V> {
+    pub(crate) fn new(fd: Fd, buffers: V, side: Rc<ReadSide>) -> Self {
+        Self { fd, buffers, iovecs: IoVecs::new(), header: empty_header(), side }
+    }
+}
+
+impl<V: IoVecBufMut> Operation for RecvMsg<V> {
+    type Output = BufResult<usize, V>;
+
+    fn settle(mut self, completion: Completion) -> Self::Output {
+        let result = count(completion);
+        if let Ok(len) = result {
+            // SAFETY: the kernel has filled the buffers front to back, with `len` bytes.
+            unsafe { self.buffers.set_len_all(len) };
+        }
+        (result, self.buffers)
+    }
+
+    fn settle_orphan(self, completion: Completion) {
+        let side = self.side.clone();
+        let (result, buffers) = self.settle(completion);
+        side.keep(result.map(|len| {
+            let mut bytes = Vec::with_capacity(len);
+            buffers.for_each_init(|part| {
+                let rest = len - bytes.len();
+                bytes.extend_from_slice(&part[..part.len().min(rest)]);
+            });
+            bytes
+        }));
+    }
+}
+
+impl<V: IoVecBufMut> Prepare for RecvMsg<V> {
+    fn prepare(&mut self) -> squeue::Entry {
+        self.iovecs.scatter(&mut self.buffers);
+        let iovecs = self.iovecs.as_slice();
+        self.header.msg_iov = iovecs.as_ptr().cast_mut();
+        self.header.msg_iovlen = iovecs.len();
+        opcode::RecvMsg::new(self.fd.number(), &raw mut self.header).build()
+    }
+}
