@@ -1,6 +1,7 @@
 //! Options on the command line: `--name value` or `--name=value`, and `--help`.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::process::exit;
 use std::str::FromStr;
 
@@ -64,6 +65,27 @@ impl Options {
     {
         let Some(text) = self.take(name)? else { return Ok(default) };
         text.parse().map_err(|error| UsageError(format!("--{name} {text}: {error}")))
+    }
+
+    /// Takes out the option `--name`, a number from 1 on; 0 if it was not given.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`] as for [`value`](Self::value), or if it is 0.
+    ///
+    /// ```
+    /// # use examples::options::Options;
+    /// assert_eq!(Options::new(["--shards=4"]).positive("shards"), Ok(4));
+    /// assert!(Options::new(["--shards=0"]).positive("shards").is_err());
+    /// ```
+    pub fn positive(&mut self, name: &str) -> Result<usize, UsageError> {
+        match self.take(name)? {
+            None => Ok(0),
+            Some(text) => match text.parse::<NonZeroUsize>() {
+                Ok(value) => Ok(value.get()),
+                Err(error) => Err(UsageError(format!("--{name} {text}: {error}"))),
+            },
+        }
     }
 
     fn take(&mut self, name: &str) -> Result<Option<String>, UsageError> {

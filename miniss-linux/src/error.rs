@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use crate::ShardId;
 
@@ -131,13 +132,58 @@ impl std::error::Error for BuildError {
 /// What a panic carried.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 
+/// A panic that was caught. It can be shown from any thread, and taken by whoever owns it.
+///
+/// ```
+/// # use miniss_linux::{JoinError, Runtime, spawn};
+/// # let runtime = Runtime::builder().shards(1).build().unwrap();
+/// let error = runtime.block_on(async { spawn(async { panic!("oh") }).await }).unwrap_err();
+/// let JoinError::Panicked(panic) = error else { unreachable!() };
+/// assert_eq!(panic.to_string(), "oh");
+/// std::panic::catch_unwind(|| std::panic::resume_unwind(panic.into_payload())).unwrap_err();
+/// ```
+pub struct Panic {
+    message: String,
+    /// Behind a lock only because it is not `Sync`, which an error should be.
+    payload: Mutex<Payload>,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: Payload) -> Self {
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = text.unwrap_or("(a payload that is no text)").to_owned();
+        Self { message, payload: Mutex::new(payload) }
+    }
+
+    /// What the panic carried, to be resumed with [`std::panic::resume_unwind`].
+    ///
+    /// See [`Panic`] for an example.
+    pub fn into_payload(self) -> Box<dyn Any + Send + 'static> {
+        self.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message).finish()
+    }
+}
+
 /// Why a task has no output.
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum JoinError {
     /// It was aborted, or its runtime ended.
     Cancelled,
-    /// It panicked; what the panic carried is inside.
-    Panicked(Payload),
+    /// It panicked.
+    Panicked(Panic),
 }
 
 impl JoinError {
@@ -174,15 +220,9 @@ impl JoinError {
     /// ```
     pub fn try_into_panic(self) -> Result<Box<dyn Any + Send + 'static>, Self> {
         match self {
-            Self::Panicked(payload) => Ok(payload),
+            Self::Panicked(panic) => Ok(panic.into_payload()),
             other => Err(other),
         }
-    }
-}
-
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "JoinError({self})")
     }
 }
 
@@ -190,7 +230,7 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cancelled => f.write_str("the task was cancelled before it finished"),
-            Self::Panicked(payload) => write!(f, "the task panicked: {}", message(payload)),
+            Self::Panicked(panic) => write!(f, "the task panicked: {panic}"),
         }
     }
 }
@@ -198,34 +238,33 @@ impl fmt::Display for JoinError {
 impl std::error::Error for JoinError {}
 
 /// Why a call to another shard has no output.
+///
+/// ```
+/// # use miniss_linux::{CallError, Runtime, submit_to};
+/// # let runtime = Runtime::builder().shards(2).build().unwrap();
+/// let error = runtime.block_on(submit_to_and_panic()).unwrap_err();
+/// assert!(matches!(error, CallError::Panicked(_)));
+///
+/// async fn submit_to_and_panic() -> Result<(), CallError> {
+///     submit_to(1, async || panic!("over there")).await
+/// }
+/// ```
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError {
     /// The shard ended before the work did.
     ShardGone(ShardId),
-    /// The work panicked; what the panic carried is inside.
-    Panicked(Payload),
-}
-
-impl fmt::Debug for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CallError({self})")
-    }
+    /// The work panicked.
+    Panicked(Panic),
 }
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ShardGone(shard) => write!(f, "{shard} ended before the call did"),
-            Self::Panicked(payload) => write!(f, "the call panicked: {}", message(payload)),
+            Self::Panicked(panic) => write!(f, "the call panicked: {panic}"),
         }
     }
 }
 
 impl std::error::Error for CallError {}
-
-/// The text of a panic, if it is one.
-fn message(payload: &Payload) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(a payload that is no text)")
-}

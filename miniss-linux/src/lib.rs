@@ -39,6 +39,7 @@
 mod cross;
 mod driver;
 mod error;
+mod metrics;
 mod op;
 mod runtime;
 
@@ -48,7 +49,8 @@ pub mod time;
 pub mod topology;
 
 pub use cross::{Call, DoorbellKind, ForeignCall, Handle, run_on, submit_to};
-pub use error::{BuildError, CallError, DriverUnavailable, JoinError};
+pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
+pub use metrics::{DriverStats, driver_stats};
 pub use miniss_core::combine::yield_now;
 pub use miniss_core::{AbortHandle, Budget, Future, Promise, Stats, sync};
 pub use runtime::{Builder, JoinHandle, Pinning, Runtime, ShardId, spawn, spawn_on, stats};

@@ -1,1 +1,15 @@
-//! The library of this package is empty: its programs and tests are beside it.
+//! What the scenario tests share.
+//!
+//! - [`alone`]: a test body in a process of its own, for whatever concerns the whole process.
+//! - [`census`]: descriptors, threads, memory, context switches.
+//! - [`deadline`]: no test hangs for ever.
+//! - [`random`]: numbers from a seed that is printed.
+//! - [`sockets`]: pairs of connections, and peers that are no part of any runtime.
+//! - [`kernel`]: refusals and signals, on demand.
+
+pub mod alone;
+pub mod census;
+pub mod deadline;
+pub mod kernel;
+pub mod random;
+pub mod sockets;

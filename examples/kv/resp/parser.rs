@@ -143,12 +143,6 @@ impl Parser {
         })
     }
 
-    /// Bytes still missing from the argument being received, its line end included; zero if that
-    /// is not known yet. For sizing the next read, never for reserving it all at once.
-    pub fn bytes_missing(&self, buffered: usize) -> usize {
-        self.bulk.map_or(0, |len| (self.position + len + 2).saturating_sub(buffered))
-    }
-
     fn step(&mut self, buffer: &[u8]) -> Result<Step, ProtocolError> {
         if self.args_left == 0 {
             self.begin();

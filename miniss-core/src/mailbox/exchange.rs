@@ -10,8 +10,8 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use core::cell::{Cell, RefCell};
-use core::ptr;
 use core::task::Waker;
+use core::{mem, ptr};
 
 use super::call::{Call, Home};
 use super::memory::Memory;
@@ -140,10 +140,12 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
 
     /// Takes what has come: calls are served, replies settled.
     fn take_in(self: &Rc<Self>) {
+        let unwinding = Unwinding { exchange: self };
         if let Some(chain) = self.backlog.take() {
             self.take_chain(chain);
         }
         self.mesh.receive(self.me, |chain| self.take_chain(chain));
+        mem::forget(unwinding);
     }
 
     fn take_chain(self: &Rc<Self>, chain: Chain) {
@@ -194,9 +196,13 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.dirty.set(former | bit(core));
         if self.is_over.get() {
             self.flush();
-        } else if former == 0
-            && let Some(task) = &*self.task.borrow()
-        {
+        } else if former == 0 {
+            self.wake_task();
+        }
+    }
+
+    fn wake_task(&self) {
+        if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
         }
     }
@@ -267,6 +273,22 @@ impl<B: Doorbell, Q: Queue + 'static> Drop for Exchange<B, Q> {
         let backlog = self.backlog.take();
         backlog.into_iter().for_each(|chain| self.bounce(chain));
         (0..self.cores()).for_each(|core| self.flush_to(core));
+    }
+}
+
+/// Sees to it that what was not taken in, because something unwound, will be.
+struct Unwinding<'a, B: Doorbell, Q: Queue + 'static> {
+    exchange: &'a Rc<Exchange<B, Q>>,
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Drop for Unwinding<'_, B, Q> {
+    fn drop(&mut self) {
+        self.exchange.mesh.look_everywhere(self.exchange.me);
+        if self.exchange.is_over.get() {
+            self.exchange.take_in();
+        } else {
+            self.exchange.wake_task();
+        }
     }
 }
 

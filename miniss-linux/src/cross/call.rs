@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::error::{CallError, Payload};
+use crate::error::{CallError, Panic, Payload};
 use crate::runtime::current;
 use crate::runtime::guard::Guarded;
 use crate::{ShardId, spawn};
@@ -41,7 +41,7 @@ impl<T> Future for Call<T> {
         let shard = self.shard;
         Pin::new(&mut self.inner).poll(cx).map(|outcome| match outcome {
             Ok(Ok(output)) => Ok(output),
-            Ok(Err(payload)) => Err(CallError::Panicked(payload)),
+            Ok(Err(payload)) => Err(CallError::Panicked(Panic::new(payload))),
             Err(_) => Err(CallError::ShardGone(shard)),
         })
     }

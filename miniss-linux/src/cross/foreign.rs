@@ -15,7 +15,7 @@ use std::thread::{self, Thread};
 use crossbeam_queue::SegQueue;
 
 use crate::ShardId;
-use crate::error::{CallError, Payload};
+use crate::error::{CallError, Panic, Payload};
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -184,7 +184,7 @@ impl<T> Future for ForeignCall<T> {
         let shard = self.shard;
         Pin::new(&mut self.future).poll(cx).map(|outcome| match outcome {
             Ok(Ok(output)) => Ok(output),
-            Ok(Err(payload)) => Err(CallError::Panicked(payload)),
+            Ok(Err(payload)) => Err(CallError::Panicked(Panic::new(payload))),
             Err(_) => Err(CallError::ShardGone(shard)),
         })
     }

@@ -172,11 +172,7 @@ impl TcpStream {
             let received = self.recv_from_pool().await;
             return self.hand_over(received, buffer);
         }
-        let recv = Recv { fd: self.fd.clone(), buffer, side: self.side.clone() };
-        let mut in_flight = InFlight { side: &self.side, ended: false };
-        let result = self.start(recv).await;
-        in_flight.ended = true;
-        result
+        self.recv_into(buffer).await
     }
 
     /// Copies received bytes into the reader's buffer; what does not fit waits.
@@ -272,7 +268,7 @@ impl TcpStream {
     /// The next bytes, in a buffer of the shard's pool; an empty one means that the peer will send no more.
     ///
     /// While it waits, the connection holds no buffer. From the first `recv` on, the kernel receives ahead into the
-    /// pool, up to 16 buffers for a stream; mixing with [`read`](Self::read) works, at the
+    /// pool, up to 8 buffers for a stream; mixing with [`read`](Self::read) works, at the
     /// cost of a copy there.
     ///
     /// # Errors
@@ -299,9 +295,25 @@ impl TcpStream {
             match poll_fn(|cx| self.poll_recv(&pool, cx)).await {
                 Received::Bytes(bytes) => return bytes,
                 Received::Again => {}
-                Received::NoBuffer => pool.wait_for_buffer().await,
+                Received::NoBuffer => return self.recv_to_heap(pool.count_exhaustion()).await,
             }
         }
+    }
+
+    /// All buffers of the shard are held, and data is here. Waiting for a buffer would let a few readers
+    /// that hold on to theirs stop everybody else, so this message gets memory of its own.
+    async fn recv_to_heap(&self, bytes: usize) -> io::Result<PoolBuf> {
+        let buffer = Vec::with_capacity(bytes);
+        let (result, buffer) = self.recv_into(buffer).await;
+        result.map(|_| PoolBuf::from_heap(buffer.into_boxed_slice()))
+    }
+
+    async fn recv_into<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
+        let recv = Recv { fd: self.fd.clone(), buffer, side: self.side.clone() };
+        let mut in_flight = InFlight { side: &self.side, ended: false };
+        let result = self.start(recv).await;
+        in_flight.ended = true;
+        result
     }
 
     fn poll_recv(&self, pool: &Rc<BufferPool>, cx: &mut Context<'_>) -> Poll<Received> {

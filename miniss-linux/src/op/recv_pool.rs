@@ -16,7 +16,7 @@ use crate::net::Fd;
 /// Buffers that may wait unread on one stream. Beyond that the receive is cancelled until they have been read, so
 /// that one slow reader cannot hold all buffers of a shard; the kernel then keeps the data, and TCP tells
 /// the sender to wait.
-const UNREAD_MAX: u32 = 16;
+const UNREAD_MAX: u32 = 8;
 
 /// A multishot receive.
 pub(crate) struct RecvPool {

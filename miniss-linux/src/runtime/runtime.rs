@@ -292,7 +292,7 @@ impl Shard0 {
 /// Carries on a panic of another shard.
 fn resume<T>(error: CallError) -> T {
     match error {
-        CallError::Panicked(payload) => std::panic::resume_unwind(payload),
+        CallError::Panicked(panic) => std::panic::resume_unwind(panic.into_payload()),
         gone @ CallError::ShardGone(_) => panic!("{gone}"),
     }
 }

@@ -15,7 +15,7 @@ use super::current;
 use super::guard::{Quiet, QuietTask};
 use super::shard::{Shard, ShardId};
 use crate::cross::{Call, submit_to};
-use crate::error::{JoinError, Payload};
+use crate::error::{JoinError, Panic, Payload};
 
 /// Starts `future` as a task of its own on this shard, behind those that are ready already.
 ///
@@ -174,7 +174,7 @@ impl<T> Future for JoinHandle<T> {
         };
         Pin::new(inner).poll(cx).map(|outcome| match outcome.map(Quiet::into_inner) {
             Ok(Ok(output)) => Ok(output),
-            Ok(Err(payload)) => Err(JoinError::Panicked(payload)),
+            Ok(Err(payload)) => Err(JoinError::Panicked(Panic::new(payload))),
             Err(_) => Err(JoinError::Cancelled),
         })
     }

@@ -6,13 +6,14 @@ use std::any::Any;
 use std::boxed::Box;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use std::vec::Vec;
 use std::{thread, thread_local};
 
-use core::future::poll_fn;
+use core::future::{Future, poll_fn};
 use core::task::{Poll, Waker};
 
 use crate::executor::Local;
@@ -192,15 +193,22 @@ pub(super) fn run_core<Q: Lane>(
     let mut executor = executor(true);
     let end = Endpoint::open(mesh, me, executor.local()).unwrap();
     HERE.set(Some((Box::new(end.clone()), executor.local())));
-    let handle = executor.local().spawn(body(end)).unwrap();
-    while !handle.is_finished() {
-        let turn = std::panic::AssertUnwindSafe(|| executor.turn());
-        drop(std::panic::catch_unwind(turn));
-    }
+    let mut handle = executor.local().spawn(body(end)).unwrap();
+    let outcome = block_on(&mut executor, &mut handle);
     line.arrive();
-    executor.block_on(line.complete());
-    drop(executor.block_on(handle).expect("the body ended well"));
+    block_on(&mut executor, &mut Box::pin(line.complete()));
     HERE.set(None);
+    outcome.expect("the body ended well");
+}
+
+/// As the executor's, but what unwinds out of it is not the end.
+fn block_on<F: Future + Unpin>(executor: &mut Executor<Port>, future: &mut F) -> F::Output {
+    loop {
+        let run = AssertUnwindSafe(|| executor.block_on(&mut *future));
+        if let Ok(output) = catch_unwind(run) {
+            return output;
+        }
+    }
 }
 
 /// Runs `body` on each of some cores; it tells them apart by `End::me`.

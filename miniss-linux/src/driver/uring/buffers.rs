@@ -16,11 +16,9 @@ use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::task::Poll;
 
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
-use miniss_core::collections::{WaitList, Waiter};
 
 /// The one buffer group of a shard.
 pub(crate) const GROUP: u16 = 0;
@@ -35,8 +33,6 @@ pub(crate) struct BufferPool {
     buffer_bytes: u32,
     tail: Cell<u16>,
     registered: Cell<bool>,
-    /// Receivers that found no buffer, first come first served.
-    waiters: WaitList<bool>,
     /// How often a receiver found none.
     exhausted: Cell<u64>,
 }
@@ -55,7 +51,6 @@ impl BufferPool {
             buffer_bytes,
             tail: Cell::new(0),
             registered: Cell::new(false),
-            waiters: WaitList::new(),
             exhausted: Cell::new(0),
         });
         let address = pool.ring.as_ptr().expose_provenance() as u64;
@@ -81,19 +76,10 @@ impl BufferPool {
         PoolBuf { home: Home::Pool(self.clone(), id), start: 0, len: len as u32 }
     }
 
-    /// Waits until a buffer has come back, after a receiver found none.
-    pub(crate) async fn wait_for_buffer(&self) {
+    /// Notes that a receiver found no buffer; returns the size that one would have had.
+    pub(crate) fn count_exhaustion(&self) -> usize {
         self.exhausted.set(self.exhausted.get() + 1);
-        let waiter = std::pin::pin!(Waiter::new(&self.waiters, false));
-        waiter.as_ref().enqueue();
-        std::future::poll_fn(|cx| {
-            if waiter.payload() {
-                return Poll::Ready(());
-            }
-            waiter.register(cx.waker());
-            Poll::Pending
-        })
-        .await;
+        self.buffer_bytes as usize
     }
 
     fn address(&self, id: u16) -> *mut u8 {
@@ -131,9 +117,6 @@ impl BufferPool {
         }
         self.give(id);
         self.publish();
-        if !self.waiters.is_empty() {
-            self.waiters.wake_first(true);
-        }
     }
 }
 
@@ -175,8 +158,8 @@ impl fmt::Debug for BufferPool {
 /// Received bytes, in a buffer that goes back to the kernel when this is dropped.
 ///
 /// It dereferences to the bytes that are left of it. It belongs to the shard that received it; copy
-/// the bytes to send them elsewhere. Hold it briefly: while all buffers of a shard are held, nothing is received
-/// there.
+/// the bytes to send them elsewhere. Hold it briefly: while all buffers of a shard are held, each further
+/// message costs an allocation.
 ///
 /// ```no_run
 /// # use miniss_linux::net::TcpStream;
@@ -196,7 +179,7 @@ pub struct PoolBuf {
 enum Home {
     Nowhere,
     Pool(Rc<BufferPool>, u16),
-    /// They came when their reader was gone.
+    /// They came when their reader was gone, or no buffer was free.
     Heap(Box<[u8]>),
 }
 

@@ -1,0 +1,96 @@
+//! A port without a kernel: a clock that stands still until told, and no sleep at all.
+//!
+//! `executor ─▶ [port]`, in the place of reactor and doorbell
+//!
+//! What is measured over it is the core alone. It knows home by the address of a thread-local, so
+//! several executors may share a thread, and it can be told not to know it: then the same thread
+//! takes the way of a foreign one.
+
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
+
+use miniss_core::time::Instant;
+use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+
+thread_local! {
+    /// Its address tells one thread from all others that live.
+    static HERE: u8 = const { 0 };
+}
+
+fn here() -> *mut u8 {
+    HERE.with(|here| ptr::from_ref(here).cast_mut())
+}
+
+/// The bell of an executor that never sleeps.
+#[derive(Debug)]
+pub struct Bell {
+    now_ns: AtomicU64,
+    /// [`here`] on the executor's thread; null while there is none.
+    home: AtomicPtr<u8>,
+    knows_home: AtomicBool,
+}
+
+impl Bell {
+    const fn new() -> Self {
+        Self {
+            now_ns: AtomicU64::new(0),
+            home: AtomicPtr::new(ptr::null_mut()),
+            knows_home: AtomicBool::new(true),
+        }
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, ns: u64) {
+        self.now_ns.fetch_add(ns, Relaxed);
+    }
+
+    /// Whether wakes on the executor's thread take the short way.
+    pub fn know_home(&self, yes: bool) {
+        self.knows_home.store(yes, Relaxed);
+    }
+}
+
+// SAFETY: `home` names the thread on which the `Port` was made, from just before its executor is
+// made until the port is dropped with it; an executor never leaves its thread.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {}
+
+    #[inline]
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.now_ns.load(Relaxed))
+    }
+
+    #[inline]
+    fn is_home(&self) -> bool {
+        ptr::eq(self.home.load(Relaxed), here()) && self.knows_home.load(Relaxed)
+    }
+}
+
+/// The reactor: it has no events.
+#[derive(Debug)]
+pub struct Port(&'static Bell);
+
+impl Reactor for Port {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        0
+    }
+
+    fn park(&mut self, _deadline: Option<Instant>, _idle: Idle<'_>) {
+        std::hint::spin_loop();
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.0.home.store(ptr::null_mut(), Relaxed);
+    }
+}
+
+/// An executor over a new port.
+pub fn executor() -> Executor<Port> {
+    let anchor: &'static Anchor<Bell> = Box::leak(Box::new(Anchor::new(Bell::new())));
+    anchor.bell().home.store(here(), Relaxed);
+    Executor::new(anchor, Port(anchor.bell())).expect("a new anchor is free")
+}

@@ -1,0 +1,283 @@
+//! Candidate: the waker points to a header that counts its holders, with biased counts.
+//!
+//! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
+//!
+//! Home counts in a plain cell, all others in an atomic, which may go below zero. When the task ends, home adds
+//! its count to the atomic and from then on counts there too; whoever brings the sum to zero frees the header.
+//!
+//! Invariants: **Counted** (a header lives while the sum of both counts is not zero, or the task has not
+//! ended), **Home only** (plain cells are touched by the thread whose `HOME` is the owner) and **Shards are
+//! for ever** (leaked).
+
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, Ordering, fence};
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use super::Design;
+
+/// Set in `foreign` once home has added its count; the count itself is in the bits above.
+const MERGED: i64 = 1;
+const ONE: i64 = 2;
+
+thread_local! {
+    static HOME: Cell<*const Shard> = const { Cell::new(ptr::null()) };
+}
+
+#[derive(Debug)]
+struct Shard {
+    inbox: AtomicPtr<Header>,
+    is_asleep: AtomicBool,
+    head: Cell<*const Header>,
+    tail: Cell<*const Header>,
+}
+
+/// A parked task beside its future.
+#[repr(align(64))]
+#[derive(Debug)]
+struct Header {
+    owner: &'static Shard,
+    next: Cell<*const Header>,
+    inbox_next: AtomicPtr<Header>,
+    foreign: AtomicI64,
+    /// Holders that home counted, the task itself among them.
+    counted_at_home: Cell<u32>,
+    is_merged: Cell<bool>,
+    is_queued: Cell<bool>,
+    in_inbox: AtomicBool,
+    runs: Cell<u64>,
+    /// Space that a whole task needs and this model does not use: vtable and joiner.
+    _rest: [usize; 3],
+}
+
+impl Header {
+    #[inline]
+    fn is_home(&self) -> bool {
+        ptr::eq(HOME.get(), self.owner)
+    }
+
+    /// Home, and home still counts by itself.
+    #[inline]
+    fn is_biased(&self) -> bool {
+        self.is_home() && !self.is_merged.get()
+    }
+
+    #[inline]
+    fn hold(&self) {
+        if self.is_biased() {
+            self.counted_at_home.set(self.counted_at_home.get() + 1);
+        } else {
+            self.foreign.fetch_add(ONE, Ordering::Relaxed);
+        }
+    }
+
+    fn merge(&self) -> i64 {
+        self.is_merged.set(true);
+        let count = i64::from(self.counted_at_home.get()) * ONE + MERGED;
+        self.foreign.fetch_add(count, Ordering::AcqRel) + count
+    }
+}
+
+/// # Safety
+/// *Counted*: the caller gives up a hold of its own.
+#[inline]
+unsafe fn let_go(header: NonNull<Header>) {
+    // SAFETY: *Counted*.
+    let this = unsafe { header.as_ref() };
+    if this.is_biased() {
+        this.counted_at_home.set(this.counted_at_home.get() - 1);
+    } else if this.foreign.fetch_sub(ONE, Ordering::AcqRel) == ONE + MERGED {
+        // SAFETY: *Counted*: ours was the last hold; all headers come from a `Box`.
+        drop(unsafe { Box::from_raw(header.as_ptr()) });
+    }
+}
+
+impl Shard {
+    #[inline]
+    fn wake_at_home(&self, header: &Header) {
+        if header.is_queued.replace(true) {
+            return;
+        }
+        header.next.set(ptr::null());
+        // SAFETY: *Counted*: what is queued is a task that has not ended.
+        match unsafe { self.tail.replace(header).as_ref() } {
+            Some(tail) => tail.next.set(header),
+            None => self.head.set(header),
+        }
+    }
+
+    #[cold]
+    fn wake_from_afar(&self, header: &Header) {
+        if header.in_inbox.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // The inbox holds it too, for its task may end meanwhile.
+        header.hold();
+        let this = ptr::from_ref(header).cast_mut();
+        let mut head = self.inbox.load(Ordering::Relaxed);
+        loop {
+            header.inbox_next.store(head, Ordering::Relaxed);
+            let (success, failure) = (Ordering::Release, Ordering::Relaxed);
+            match self.inbox.compare_exchange_weak(head, this, success, failure) {
+                Ok(_) => break,
+                Err(now) => head = now,
+            }
+        }
+        fence(Ordering::SeqCst);
+        if self.is_asleep.load(Ordering::Relaxed) {
+            self.is_asleep.swap(false, Ordering::AcqRel);
+        }
+    }
+
+    /// Home only.
+    fn take_in(&self) {
+        if self.inbox.load(Ordering::Relaxed).is_null() {
+            return;
+        }
+        let mut next = self.inbox.swap(ptr::null_mut(), Ordering::Acquire);
+        while let Some(header) = NonNull::new(next) {
+            // SAFETY: *Counted*: the inbox holds it.
+            let this = unsafe { header.as_ref() };
+            next = this.inbox_next.load(Ordering::Relaxed);
+            this.in_inbox.swap(false, Ordering::AcqRel);
+            if !this.is_merged.get() {
+                self.wake_at_home(this);
+            }
+            // SAFETY: the inbox's hold, which is ours now.
+            unsafe { let_go(header) };
+        }
+    }
+
+    /// Home only.
+    fn run(&self) -> usize {
+        let mut ran = 0;
+        // SAFETY: *Counted*: what is queued is a task that has not ended.
+        while let Some(header) = unsafe { self.head.get().as_ref() } {
+            self.head.set(header.next.get());
+            if header.next.get().is_null() {
+                self.tail.set(ptr::null());
+            }
+            header.is_queued.set(false);
+            header.runs.set(header.runs.get() + 1);
+            ran += 1;
+        }
+        ran
+    }
+}
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, release);
+
+/// The header that a waker points to.
+///
+/// # Safety
+/// `data` is the data of a waker of ours, which holds the header meanwhile.
+unsafe fn header<'a>(data: *const ()) -> &'a Header {
+    // SAFETY: *Counted*.
+    unsafe { &*data.cast::<Header>() }
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: called by a waker.
+    unsafe { header(data) }.hold();
+    RawWaker::new(data, &VTABLE)
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: called by a waker.
+    let header = unsafe { header(data) };
+    match header.is_home() {
+        true if header.is_merged.get() => {}
+        true => header.owner.wake_at_home(header),
+        false => header.owner.wake_from_afar(header),
+    }
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: passed on.
+    unsafe { wake_by_ref(data) };
+    // SAFETY: `wake` takes the waker, and its hold with it.
+    unsafe { release(data) };
+}
+
+unsafe fn release(data: *const ()) {
+    // SAFETY: *Counted*; the waker's hold ends here.
+    unsafe { let_go(NonNull::new_unchecked(data.cast_mut().cast())) };
+}
+
+/// An executor whose wakers count.
+#[derive(Debug)]
+pub struct Counted {
+    shard: &'static Shard,
+    tasks: Vec<NonNull<Header>>,
+    wakers: Vec<Waker>,
+}
+
+impl Design for Counted {
+    const NAME: &'static str = "biased counts";
+    const TASK_BYTES: usize = size_of::<Header>();
+
+    fn new(tasks: usize) -> Self {
+        let shard: &'static Shard = Box::leak(Box::new(Shard {
+            inbox: AtomicPtr::new(ptr::null_mut()),
+            is_asleep: AtomicBool::new(false),
+            head: Cell::new(ptr::null()),
+            tail: Cell::new(ptr::null()),
+        }));
+        HOME.set(shard);
+        let tasks: Vec<_> = (0..tasks).map(|_| new_task(shard)).collect();
+        // SAFETY: the header was just made, and `hold` counts this waker.
+        let waker = |task: &NonNull<Header>| unsafe {
+            task.as_ref().hold();
+            Waker::new(task.as_ptr().cast_const().cast(), &VTABLE)
+        };
+        let wakers = tasks.iter().map(waker).collect();
+        Self { shard, tasks, wakers }
+    }
+
+    fn wakers(&self) -> &[Waker] {
+        &self.wakers
+    }
+
+    fn know_home(&self, yes: bool) {
+        HOME.set(if yes { self.shard } else { ptr::null() });
+    }
+
+    fn turn(&mut self) -> usize {
+        // As for `know_home`: the way in is not what it switches.
+        let knew = HOME.replace(self.shard);
+        self.shard.take_in();
+        let ran = self.shard.run();
+        HOME.set(knew);
+        ran
+    }
+}
+
+impl Drop for Counted {
+    /// Ends all tasks: home's counts become everybody's.
+    fn drop(&mut self) {
+        HOME.set(self.shard);
+        self.turn();
+        for &task in &self.tasks {
+            // SAFETY: *Counted*: the task has not ended.
+            unsafe { task.as_ref() }.merge();
+            // SAFETY: the task's own hold.
+            unsafe { let_go(task) };
+        }
+        HOME.set(ptr::null());
+    }
+}
+
+fn new_task(owner: &'static Shard) -> NonNull<Header> {
+    NonNull::from(Box::leak(Box::new(Header {
+        owner,
+        next: Cell::new(ptr::null()),
+        inbox_next: AtomicPtr::new(ptr::null_mut()),
+        foreign: AtomicI64::new(0),
+        counted_at_home: Cell::new(1),
+        is_merged: Cell::new(false),
+        is_queued: Cell::new(false),
+        in_inbox: AtomicBool::new(false),
+        runs: Cell::new(0),
+        _rest: [0; 3],
+    })))
+}

@@ -1,0 +1,45 @@
+//! Starts the shards; each accepts for ever.
+//!
+//! `[accept] ─▶ socket ─▶ parser ─▶ route ─▶ batch ─▶ store ─▶ reply ─▶ socket`
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use examples::serve::{ListenError, claim, listen};
+use miniss_linux::{Runtime, spawn};
+
+use crate::Settings;
+use crate::connection::Connection;
+use crate::shard::{self, Counters};
+
+/// Serves until the process is stopped.
+pub fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let mut builder = Runtime::builder().idle_spin(settings.idle_spin).thread_name("kv");
+    if settings.shards > 0 {
+        builder = builder.shards(settings.shards);
+    }
+    let runtime = builder.build()?;
+    let address = runtime.block_on(claim(&settings.address))?;
+    shard::set_up(runtime.shards(), address.port());
+    println!("kv: listening on {address}, {} shards", runtime.shards());
+    let ended = runtime.run(move || accept_all(address));
+    Ok(ended.into_iter().collect::<Result<(), ListenError>>()?)
+}
+
+/// One shard's part.
+async fn accept_all(address: SocketAddr) -> Result<(), ListenError> {
+    let listener = listen(address).await?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => spawn(async move {
+                Counters::here().opened();
+                // Whatever went wrong was the end of this connection and of nothing else.
+                let _ = Connection::new(stream).serve().await;
+                Counters::here().closed();
+            })
+            .detach(),
+            Err(error) => eprintln!("kv: accepting failed: {error}"),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a shard owns: its keys, its counters, and the task that expires keys.
+//!
+//! `socket ─▶ parser ─▶ route ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use miniss_linux::time::sleep;
+use miniss_linux::{ShardId, spawn, yield_now};
+
+use crate::command::Facts;
+use crate::store::Store;
+
+/// Time between two looks for keys whose time has come.
+const EXPIRE_EVERY: Duration = Duration::from_millis(100);
+/// Keys that are expired between two other tasks.
+const EXPIRE_AT_ONCE: usize = 256;
+
+thread_local! {
+    /// The keys of this shard; a shard is a thread.
+    static STORE: RefCell<Store> =
+        RefCell::new(Store::new(ShardId::current().index(), shards()));
+    static IS_EXPIRING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `f` with the keys of this shard. If that leaves keys with a deadline, a task looks after them
+/// until there are none.
+pub fn with_store<T>(f: impl FnOnce(&mut Store) -> T) -> T {
+    STORE.with_borrow_mut(|store| {
+        let result = f(store);
+        if store.deadlines() > 0 && !IS_EXPIRING.replace(true) {
+            spawn(expire()).detach();
+        }
+        result
+    })
+}
+
+async fn expire() {
+    while STORE.with_borrow(|store| store.deadlines() > 0) {
+        sleep(EXPIRE_EVERY).await;
+        while STORE.with_borrow_mut(|store| store.expire_due(now_ms(), EXPIRE_AT_ONCE))
+            == EXPIRE_AT_ONCE
+        {
+            yield_now().await;
+        }
+    }
+    IS_EXPIRING.set(false);
+}
+
+/// The time, in milliseconds since the epoch.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}
+
+/// What all shards may read and each writes its own part of.
+struct Server {
+    port: u16,
+    start: Instant,
+    counters: Box<[Counters]>,
+    connections: AtomicU64,
+}
+
+static SERVER: OnceLock<Server> = OnceLock::new();
+
+/// To be called once, before the first connection.
+pub fn set_up(shards: usize, port: u16) {
+    let counters = (0..shards).map(|_| Counters::default()).collect();
+    let connections = AtomicU64::new(0);
+    SERVER.get_or_init(|| Server { port, start: Instant::now(), counters, connections });
+}
+
+fn server() -> &'static Server {
+    SERVER.get().expect("set up before the first connection")
+}
+
+/// How many shards there are.
+pub fn shards() -> usize {
+    server().counters.len()
+}
+
+/// A number that no other connection has.
+pub fn next_connection() -> u64 {
+    server().connections.fetch_add(1, Relaxed) + 1
+}
+
+/// What one shard counts; nobody else writes to its line.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Counters {
+    clients: AtomicU64,
+    commands: AtomicU64,
+}
+
+impl Counters {
+    /// Those of this shard.
+    pub fn here() -> &'static Self {
+        &server().counters[ShardId::current().index()]
+    }
+
+    /// A connection was opened.
+    pub fn opened(&self) {
+        self.clients.store(self.clients.load(Relaxed) + 1, Relaxed);
+    }
+
+    /// A connection was closed.
+    pub fn closed(&self) {
+        self.clients.store(self.clients.load(Relaxed) - 1, Relaxed);
+    }
+
+    /// Requests were handled.
+    pub fn handled(&self, requests: u64) {
+        self.commands.store(self.commands.load(Relaxed) + requests, Relaxed);
+    }
+}
+
+/// What the server knows of itself.
+pub fn facts() -> Facts {
+    let server = server();
+    let sum = |of: fn(&Counters) -> &AtomicU64| {
+        server.counters.iter().map(|counters| of(counters).load(Relaxed)).sum()
+    };
+    Facts {
+        tcp_port: server.port,
+        process_id: std::process::id(),
+        uptime_s: server.start.elapsed().as_secs(),
+        clients: sum(|counters| &counters.clients),
+        connections: server.connections.load(Relaxed),
+        commands: sum(|counters| &counters.commands),
+    }
+}

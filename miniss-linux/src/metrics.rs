@@ -1,0 +1,46 @@
+//! What a shard's driver has done, in numbers.
+//!
+//! `task ─▶ run queue ─▶ executor ─▶ driver ─▶ [metrics]`
+
+#![forbid(unsafe_code)]
+
+use crate::runtime::current;
+
+/// What the driver of a shard has done so far. Counts wrap after 2^64.
+///
+/// ```
+/// use miniss_linux::{Runtime, driver_stats};
+/// let runtime = Runtime::builder().shards(1).build().unwrap();
+/// assert_eq!(runtime.block_on(async { driver_stats().in_flight }), 0);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DriverStats {
+    /// Operations that the kernel has in hand, those that nobody waits for any more included.
+    pub in_flight: usize,
+    /// `io_uring_enter` calls.
+    pub enters: u64,
+    /// Entries handed over to the kernel.
+    pub submitted: u64,
+    /// Enters at which the kernel had more completions than the queue has room for. None is lost.
+    pub cq_overflows: u64,
+}
+
+/// What the driver of this shard has done so far.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// See [`DriverStats`] for an example.
+pub fn driver_stats() -> DriverStats {
+    current::with(|shard| {
+        let ring = shard.driver.stats();
+        DriverStats {
+            in_flight: shard.driver.in_flight(),
+            enters: ring.enters,
+            submitted: ring.submitted,
+            cq_overflows: ring.cq_overflows,
+        }
+    })
+}

@@ -1,0 +1,92 @@
+//! What a process holds: descriptors, threads, memory; and what a thread has done.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What this process holds at a moment. Take it in a process of its own, see
+/// [`alone`](crate::alone).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Census {
+    /// Open descriptors.
+    pub descriptors: usize,
+    /// Threads.
+    pub threads: usize,
+}
+
+impl Census {
+    /// Counts.
+    pub fn take() -> Self {
+        // The folder that is being read is a descriptor, too.
+        Self { descriptors: entries("/proc/self/fd") - 1, threads: entries("/proc/self/task") }
+    }
+
+    /// Fails unless the process comes back to this within some seconds: threads that have been
+    /// joined leave the list a moment later.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    #[track_caller]
+    pub fn assert_back(self) {
+        let end = Instant::now() + Duration::from_secs(5);
+        while Self::take() != self && Instant::now() < end {
+            thread::sleep(Duration::from_millis(2));
+        }
+        assert_eq!(Self::take(), self, "left: now, right: before");
+    }
+}
+
+fn entries(folder: &str) -> usize {
+    fs::read_dir(folder).expect("this is Linux").count()
+}
+
+/// Resident memory of this process, in bytes.
+pub fn resident_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/self/status").expect("this is Linux");
+    number_after(&text, "VmRSS:") * 1024
+}
+
+/// The id of the calling thread, as in `/proc/self/task`.
+pub fn thread_id() -> i32 {
+    // SAFETY: no arguments.
+    unsafe { libc::gettid() }
+}
+
+/// How often a thread of this process has gone to sleep or was made to.
+pub fn context_switches(thread: i32) -> u64 {
+    let path = format!("/proc/self/task/{thread}/status");
+    let text = fs::read_to_string(path).expect("the thread is alive");
+    number_after(&text, "\nvoluntary_ctxt_switches:")
+}
+
+/// The CPU time of a thread of this process, in 10 ms or finer.
+pub fn cpu_time(thread: i32) -> Duration {
+    let path = format!("/proc/self/task/{thread}/schedstat");
+    let text = fs::read_to_string(path).expect("the thread is alive");
+    let nanos = text.split_whitespace().next().and_then(|number| number.parse().ok());
+    Duration::from_nanos(nanos.expect("schedstat begins with nanoseconds"))
+}
+
+/// The CPU time that the calling thread has used.
+pub fn own_cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid place for the answer.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    assert_eq!(result, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// The CPU time that the whole process has used.
+pub fn process_cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid place for the answer.
+    let result = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    assert_eq!(result, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+fn number_after(text: &str, name: &str) -> u64 {
+    let (_, rest) = text.split_once(name).expect("the kernel tells this");
+    rest.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
+}

@@ -1,0 +1,114 @@
+//! The kernel on a bad day: refusals, limits and signals, on demand. All but [`set_option`] change the whole
+//! process or thread for good, so use them in a process of its own, see [`alone`](crate::alone).
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+/// From now on, system call `number` fails with `errno` on this thread and those it starts.
+///
+/// # Panics
+///
+/// If the filter is refused.
+pub fn refuse(number: libc::c_long, errno: i32) {
+    let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    // The number is the first word of `seccomp_data`. The architecture is our own.
+    let mut program = [
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, number as u32),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: no pointers.
+    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) });
+    let mode = libc::SECCOMP_MODE_FILTER;
+    // SAFETY: a valid program, which the kernel copies.
+    check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) });
+}
+
+/// Allows descriptors with numbers below `limit` only.
+///
+/// # Panics
+///
+/// If that is refused.
+pub fn limit_descriptors(limit: u64) {
+    let limit = libc::rlimit { rlim_cur: limit, rlim_max: 20_000.max(limit) };
+    // SAFETY: a valid limit, which the kernel copies.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) });
+}
+
+/// Allows this thread, and those it starts, to run on these CPUs only.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn allow_cpus(cpus: &[usize]) -> io::Result<()> {
+    // SAFETY: a bit set; all zero is the empty one.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    for &cpu in cpus {
+        assert!(cpu < libc::CPU_SETSIZE as usize);
+        // SAFETY: the CPU is within the set.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
+    // SAFETY: a valid set of the size told.
+    match unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Interrupts whatever the process waits in, every `period`, with a signal whose handler does nothing.
+///
+/// # Panics
+///
+/// If that is refused.
+pub fn interrupt_every(period: Duration) {
+    extern "C" fn ignore(_: libc::c_int) {}
+    // SAFETY: plain data; all zero is no flags and an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = ignore as extern "C" fn(libc::c_int) as usize;
+    // SAFETY: a valid action whose handler does nothing, so it is safe at any moment.
+    check(unsafe { libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut()) });
+    let every = libc::timeval { tv_sec: 0, tv_usec: period.as_micros() as i64 };
+    let timer = libc::itimerval { it_interval: every, it_value: every };
+    // SAFETY: a valid timer, which the kernel copies.
+    check(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) });
+}
+
+/// No more interrupts.
+///
+/// # Panics
+///
+/// If that is refused.
+pub fn stop_interrupts() {
+    // SAFETY: plain data; all zero is no time, which stops the timer.
+    let timer: libc::itimerval = unsafe { std::mem::zeroed() };
+    // SAFETY: a valid timer, which the kernel copies.
+    check(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) });
+}
+
+/// Lets a write to a broken pipe kill the process, as is usual outside of Rust.
+pub fn die_of_broken_pipes() {
+    // SAFETY: the default action.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Sets a socket option of the level `SOL_SOCKET`.
+///
+/// # Panics
+///
+/// If it is refused.
+pub fn set_option<T: Copy>(socket: BorrowedFd<'_>, name: i32, value: &T) {
+    let size = size_of::<T>() as libc::socklen_t;
+    let value = std::ptr::from_ref(value).cast();
+    // SAFETY: a readable value of the size told.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, value, size) };
+    check(result);
+}
+
+#[track_caller]
+fn check(result: i32) {
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}

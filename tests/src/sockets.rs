@@ -1,0 +1,64 @@
+//! Connections for tests: one end in a runtime, the other in plain blocking code.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net;
+use std::os::fd::AsFd;
+
+use miniss_linux::net::{TcpListener, TcpStream};
+
+/// A connection: our end, and the peer's as a blocking socket.
+///
+/// # Panics
+///
+/// If the loopback does not work.
+pub fn pair() -> (TcpStream, net::TcpStream) {
+    let (ours, peer) = blocking_pair();
+    (TcpStream::from_std(ours).expect("a fresh socket"), peer)
+}
+
+/// A connection between two blocking sockets.
+///
+/// # Panics
+///
+/// If the loopback does not work.
+pub fn blocking_pair() -> (net::TcpStream, net::TcpStream) {
+    let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port on the loopback");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let ours = net::TcpStream::connect(address).expect("the backlog has room");
+    let (peer, _) = listener.accept().expect("somebody has connected");
+    (ours, peer)
+}
+
+/// A connection with both ends in the runtime we are in.
+///
+/// # Errors
+///
+/// What the system says.
+pub async fn both_ends() -> io::Result<(TcpStream, TcpStream)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let client = TcpStream::connect(listener.local_addr()?).await?;
+    let (server, _) = listener.accept().await?;
+    Ok((server, client))
+}
+
+/// Closing this socket resets the connection.
+///
+/// # Panics
+///
+/// If the option is refused.
+pub fn reset_on_close(socket: &net::TcpStream) {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    crate::kernel::set_option(socket.as_fd(), libc::SO_LINGER, &linger);
+}
+
+/// Makes the socket's buffers in the kernel small.
+///
+/// # Panics
+///
+/// If the option is refused.
+pub fn shrink_buffers(socket: &net::TcpStream) {
+    crate::kernel::set_option(socket.as_fd(), libc::SO_SNDBUF, &4096_i32);
+    crate::kernel::set_option(socket.as_fd(), libc::SO_RCVBUF, &4096_i32);
+}
