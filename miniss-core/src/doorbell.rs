@@ -7,9 +7,9 @@ use crate::time::Instant;
 /// The part of a port that everybody may hold: it rings the core that an executor runs on, tells
 /// the time there, and knows whether the caller is at home.
 ///
-/// It lives in the executor's [`Anchor`](crate::Anchor), which is never given back, so all of it may be
-/// called from any thread, core or interrupt handler, before the executor starts and after it
-/// has ended.
+/// It lives in the executor's [`Anchor`](crate::Anchor), which is never given back, so all of it
+/// may be called from any thread, core or interrupt handler, before the executor starts and after
+/// it has ended.
 ///
 /// # Safety
 ///

@@ -9,21 +9,21 @@
 //!  core A: submit_to ─▶ lane A▸B ─▶ doorbell ─▶ core B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
 //! ```
 //!
-//! Everything stands behind one small port: the [`Reactor`], a value that the [`Executor`] owns, and
-//! its [`Doorbell`], the part that everybody may ring. Bring those two and the rest of this crate
-//! runs on a microcontroller, in a kernel, under a hypervisor or in a simulation; `miniss-linux`
-//! is one such port.
+//! Everything stands behind one small port: the [`Reactor`], a value that the [`Executor`] owns,
+//! and its [`Doorbell`], the part that everybody may ring. Bring those two and the rest of this
+//! crate runs on a microcontroller, in a kernel, under a hypervisor or in a simulation;
+//! `miniss-linux` is one such port.
 //!
 //! # Principles
 //!
-//! - **Shared nothing.** A task is polled, woken and dropped on one core. What other cores may touch is
-//!   atomic, small, and stays where it is for ever.
+//! - **Shared nothing.** A task is polled, woken and dropped on one core. What other cores may
+//!   touch is atomic, small, and stays where it is for ever.
 //! - **A wake is never lost**, costs no atomic read-modify-write at home, and does no harm after
 //!   its task, its executor or the whole program part is gone.
 //! - **The memory that an operation uses belongs to the operation** until whoever performs it is
 //!   done with it, whatever becomes of the future that asked.
-//! - **Everything has a bound or lives in its owner.** Queues are links inside the tasks, timers and
-//!   calls themselves; where there is a capacity, *full* is an answer.
+//! - **Everything has a bound or lives in its owner.** Queues are links inside the tasks, timers
+//!   and calls themselves; where there is a capacity, *full* is an answer.
 //!
 //! # Features
 //!
@@ -64,6 +64,9 @@ pub mod mailbox;
 pub mod collections;
 pub mod combine;
 pub mod sync;
+
+#[cfg(doc)]
+pub mod manual;
 
 #[cfg(all(feature = "alloc", not(loom)))]
 #[doc(hidden)]

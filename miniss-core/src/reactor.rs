@@ -54,8 +54,8 @@ pub trait Reactor {
     /// Sleeps until an event comes, the bell rings or `deadline` passes, then settles what there
     /// is. `None`: no deadline. It may return early for any reason or none.
     ///
-    /// There is nothing to run when it is called. Still, a wake may come from elsewhere at any moment: it
-    /// must call [`Idle::confirmed`] at the point from which on a ring ends the sleep that follows, and
-    /// must not sleep if that returns `false`.
+    /// There is nothing to run when it is called. Still, a wake may come from elsewhere at any
+    /// moment: it must call [`Idle::confirmed`] at the point from which on a ring ends the sleep
+    /// that follows, and must not sleep if that returns `false`.
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>);
 }

@@ -2,10 +2,10 @@
 //!
 //! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
 //!
-//! Cloning and dropping a waker does nothing at all, since a header is never given back
-//! (*Headers are for ever*, see [`crate::task`]). At home a wake is a look at the state word
-//! and a push on a list; from anywhere else it is a push on the inbox, and a ring if the core sleeps. No
-//! destructor ever runs in here, so a future is always dropped by its own core.
+//! Cloning and dropping a waker does nothing at all, since a header is never given back (*Headers
+//! are for ever*, see [`crate::task`]). At home a wake is a look at the state word and a push on a
+//! list; from anywhere else it is a push on the inbox, and a ring if the core sleeps. No destructor
+//! ever runs in here, so a future is always dropped by its own core.
 
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -23,14 +23,18 @@ impl<B: Doorbell> WakerVtable<B> {
         &RawWakerVTable::new(clone::<B>, wake::<B>, wake::<B>, drop_nothing);
 }
 
+/// # Safety
+/// `data` is the data word of one of our wakers: a header's address.
 unsafe fn clone<B: Doorbell>(data: *const ()) -> RawWaker {
-    // SAFETY: the data word of our wakers is a header's address, never null.
+    // SAFETY: an address is never null.
     let header = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Header>()) };
     raw_waker(header, WakerVtable::<B>::TABLE)
 }
 
+/// # Safety
+/// As for [`clone`], of a task on a `B` executor.
 unsafe fn wake<B: Doorbell>(data: *const ()) {
-    // SAFETY: as in `clone`.
+    // SAFETY: an address is never null.
     let slot = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Header>()) };
     // SAFETY: *Headers are for ever*.
     let base = unsafe { slot.as_ref() }.anchor;
@@ -45,4 +49,6 @@ unsafe fn wake<B: Doorbell>(data: *const ()) {
     }
 }
 
+/// # Safety
+/// None: it looks at nothing.
 unsafe fn drop_nothing(_: *const ()) {}

@@ -3,16 +3,16 @@
 //! `waker ─▶ [anchor] ─▶ run queue ─▶ executor ─▶ reactor`
 //!
 //! A waker may be used on any thread at any time, also when its task, its executor or the whole
-//! runtime is gone. So what wakers reach is not owned by the executor: it is `'static`, declared by the
-//! user in a `static` or leaked once and used again for the next executor on that core.
+//! runtime is gone. So what wakers reach is not owned by the executor: it is `'static`, declared by
+//! the user in a `static` or leaked once and used again for the next executor on that core.
 //!
 //! It has two halves on separate cache lines: the *remote* half, all atomics, for everybody; and
 //! the *home* half, all plain cells, for the one core that runs the executor.
 //!
 //! Invariants: *Home only* and *Headers are for ever* (see [`crate::task`]), and
 //!
-//! - **One tenant.** At most one executor uses an anchor at a time (`in_use`), and each has an epoch of
-//!   its own. A handle that is tied to the executor's thread and finds its own epoch here
+//! - **One tenant.** At most one executor uses an anchor at a time (`in_use`), and each has an
+//!   epoch of its own. A handle that is tied to the executor's thread and finds its own epoch here
 //!   thereby knows that it is at home and that the executor lives.
 
 use core::fmt;
@@ -123,8 +123,8 @@ impl Base {
 
 /// The part of an executor that outlives it, so that wakers may point there for ever.
 ///
-/// Declare one per core as a `static`, or leak one and keep it for the next executor on that core. An
-/// anchor keeps the memory of its tasks' slots, for reuse.
+/// Declare one per core as a `static`, or leak one and keep it for the next executor on that core.
+/// An anchor keeps the memory of its tasks' slots, for reuse.
 ///
 /// ```
 /// use miniss_core::{Anchor, Doorbell, time::Instant};

@@ -20,7 +20,7 @@ pub struct Budget {
     /// Polls in a turn; at least one is always made.
     pub polls_max: u32,
     /// Time in a turn. It is looked at between polls, once in every 32, so that short turns never
-    /// read the clock; a single long poll is not interrupted.
+    /// read the clock; a single long poll is not interrupted. Zero: no limit.
     pub time_max: Duration,
 }
 

@@ -3,8 +3,8 @@
 //! `waker ─▶ [home] ─▶ run queue ─▶ executor ─▶ reactor`
 //!
 //! All of it is plain cells: *Home only* (see [`crate::task`]) is upheld by whoever hands out a
-//! reference to it. No method keeps a cell borrowed while foreign code runs, so everything here may be
-//! re-entered from a poll, a destructor or a wake.
+//! reference to it. No method keeps a cell borrowed while foreign code runs, so everything here may
+//! be re-entered from a poll, a destructor or a wake.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -52,8 +52,8 @@ impl Home {
         self.closing.set(false);
     }
 
-    /// Queues the task in `slot` unless it is queued or done. Reads and writes one cache line of the
-    /// task and one of ours; no atomic read-modify-write.
+    /// Queues the task in `slot` unless it is queued or done. Reads and writes one cache line of
+    /// the task and one of ours; no atomic read-modify-write.
     #[inline]
     pub(crate) fn wake(&self, slot: NonNull<Header>) {
         // SAFETY: *Headers are for ever*.

@@ -246,6 +246,8 @@ fn loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once()
         drop(tenant);
 
         let next = thread::spawn(move || {
+            // Lets loom begin with the handle's drop: the free list is not among what it watches.
+            thread::yield_now();
             let tenant = Tenant::new(core);
             if let Some((handle, _)) = tenant.start(async { Enters(memory) }) {
                 tenant.turn();

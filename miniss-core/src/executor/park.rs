@@ -9,8 +9,8 @@
 //!  inbox empty? ── yes ─▶ sleep      asleep? ── yes ─▶ asleep = false, ring
 //! ```
 //!
-//! Each side writes, passes a full fence and then reads what the other wrote; so not both can
-//! read the old value. Either home sees the push and stays awake, or the waker sees the sleep and rings.
+//! Each side writes, passes a full fence and then reads what the other wrote; so not both can read
+//! the old value. Either home sees the push and stays awake, or the waker sees the sleep and rings.
 //! The reads and writes are relaxed: the two fences carry the argument alone.
 
 use super::anchor::Base;

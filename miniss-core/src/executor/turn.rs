@@ -96,8 +96,8 @@ impl<R: Reactor> Executor<R> {
 
     /// Runs `future` and every other task until it is done.
     ///
-    /// The future is an ordinary task: it is polled when it is woken, in its turn. Tasks that are not done
-    /// by then stay, and go on with the next `block_on` or [`turn`](Self::turn).
+    /// The future is an ordinary task: it is polled when it is woken, in its turn. Tasks that are
+    /// not done by then stay, and go on with the next `block_on` or [`turn`](Self::turn).
     ///
     /// # Panics
     ///
@@ -123,6 +123,8 @@ impl<R: Reactor> Executor<R> {
             }
             self.gather();
         }
+        // What was prepared in the last turn does not wait for the next `block_on`.
+        self.home().counters.events.add(self.reactor.poll() as u64);
         drop(main);
         output.expect("a finished main future has an output")
     }

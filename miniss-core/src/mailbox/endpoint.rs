@@ -117,8 +117,8 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     }
 
     /// Takes no more calls; those that wait in the lanes end with [`Gone`](crate::error::Gone), as
-    /// do those whose tasks are dropped with the executor. Tasks that run for others go on, and so do calls
-    /// to others. The end of the executor closes the endpoint by itself.
+    /// do those whose tasks are dropped with the executor. Tasks that run for others go on, and so
+    /// do calls to others. The end of the executor closes the endpoint by itself.
     ///
     /// ```
     /// # use std::sync::Arc;

@@ -3,8 +3,8 @@
 //! `core A: submit_to ─▶ [outbox] ─▶ lane A▸B ─▶ doorbell ─▶ core B [serves it] ─▶ lane B▸A`
 //!
 //! Invariants: see [`super`]. User code runs in here in the middle of things (work, destructors,
-//! wakers). So nothing stays borrowed meanwhile, and whoever goes through a chain says what is to become
-//! of the rest if one of its calls unwinds.
+//! wakers). So nothing stays borrowed meanwhile, and whoever goes through a chain says what is to
+//! become of the rest if one of its calls unwinds.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;

@@ -5,9 +5,9 @@
 //! Publishing once per turn falls out of its being a task: it is woken by the first call of a turn
 //! and runs behind the tasks that are ready.
 //!
-//! Work that unwinds takes the task with it. Then a successor is spawned, which serves the rest: it makes
-//! its own waker known in place of the former's and looks everywhere, as the first one did. When
-//! the executor ends there is no successor, and the endpoint closes.
+//! Work that unwinds takes the task with it. Then a successor is spawned, which serves the rest: it
+//! makes its own waker known in place of the former's and looks everywhere, as the first one did.
+//! When the executor ends there is no successor, and the endpoint closes.
 
 use alloc::rc::Rc;
 use core::future::Future;

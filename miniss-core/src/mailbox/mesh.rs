@@ -4,10 +4,11 @@
 //!
 //! # No chain is overlooked
 //!
-//! A sender pushes, then raises its bit in the receiver's `mail`, then wakes the receiver's task. The
-//! receiver takes all bits, then empties the lanes they name. A push that comes after the emptying raises its bit
-//! anew. Before a receiver has made its waker known, nobody can wake it; so it looks everywhere once
-//! after it has, and a full fence on both sides makes sure that one sees the other.
+//! A sender pushes, then raises its bit in the receiver's `mail`, then wakes the receiver's task.
+//! The receiver takes all bits, then empties the lanes they name. A push that comes after the
+//! emptying raises its bit anew. Before a receiver has made its waker known, nobody can wake it; so
+//! it looks everywhere once after it has, and a full fence on both sides makes sure that one sees
+//! the other.
 //!
 //! # Invariant
 //!

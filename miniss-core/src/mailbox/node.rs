@@ -154,8 +154,8 @@ pub(super) struct Held(pub(super) NonNull<Node>);
 
 impl Held {
     pub(super) fn node(&self) -> &Node {
-        // SAFETY: *One holder*: it is us, and only the caller's corner, which consists of cells that we
-        // leave alone, is touched by another core.
+        // SAFETY: *One holder*: it is us, and only the caller's corner, which consists of cells
+        // that we leave alone, is touched by another core.
         unsafe { self.0.as_ref() }
     }
 
@@ -198,8 +198,8 @@ impl Chain {
         Self { head }
     }
 
-    /// Gives every node to `act`, in order. If that unwinds, the rest goes to `rescue`: a node that nobody
-    /// holds is a call that never ends.
+    /// Gives every node to `act`, in order. If that unwinds, the rest goes to `rescue`: a node that
+    /// nobody holds is a call that never ends.
     pub(super) fn for_each(self, mut act: impl FnMut(Held), rescue: impl FnMut(Held)) {
         let mut rest = Rest { next: self.into_head().as_ptr(), rescue };
         while let Some(held) = rest.pop() {

@@ -6,8 +6,8 @@ use super::node::Chain;
 
 /// A bounded first-in-first-out queue of chains from one core to another.
 ///
-/// One core pushes and one pops, except at the end of a core's life, when the sender takes back what
-/// the receiver has left; so an implementation must allow any core to do both.
+/// One core pushes and one pops, except at the end of a core's life, when the sender takes back
+/// what the receiver has left; so an implementation must allow any core to do both.
 ///
 /// # Safety
 ///

@@ -2,8 +2,8 @@
 //!
 //! `kernel ─▶ completion ─▶ [events] ─▶ op ─▶ waker ─▶ user future`
 //!
-//! One pool of nodes serves all slots of a table, so an idle slot holds none and a busy one allocates
-//! nothing once the pool has grown to what the busiest moment needed.
+//! One pool of nodes serves all slots of a table, so an idle slot holds none and a busy one
+//! allocates nothing once the pool has grown to what the busiest moment needed.
 
 #![forbid(unsafe_code)]
 

@@ -18,8 +18,8 @@
 //!
 //! # Invariants
 //!
-//! - **Owned while in flight.** A payload is moved into its slot before the kernel hears of it and leaves
-//!   (or is dropped) only after the terminal completion. Slots do not move.
+//! - **Owned while in flight.** A payload is moved into its slot before the kernel hears of it and
+//!   leaves (or is dropped) only after the terminal completion. Slots do not move.
 //! - **A key fits its slot.** Index and generation name one operation; the type is checked.
 //! - **Nobody else inside.** While code of an operation has a reference to a payload, or has just
 //!   taken it out, the slot hides its vtable, without which nobody gets at the payload.

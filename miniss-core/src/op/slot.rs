@@ -44,8 +44,8 @@ pub trait Operation: Sized + 'static {
     /// Makes the output from the terminal completion.
     fn settle(self, completion: Completion) -> Self::Output;
 
-    /// A completion that is not the last one has come and waits to be collected. `true` asks for a cancel, to
-    /// stem a flow that nobody drinks from.
+    /// A completion that is not the last one has come and waits to be collected. `true` asks for a
+    /// cancel, to stem a flow that nobody drinks from.
     fn wants_cancel_after(&mut self, completion: Completion) -> bool {
         let _ = completion;
         false

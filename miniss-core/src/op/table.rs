@@ -2,8 +2,8 @@
 //!
 //! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 //!
-//! Invariants: see [`super`]. No method keeps anything borrowed while code of an operation, a waker or
-//! a buffer runs, so all of them may be re-entered.
+//! Invariants: see [`super`]. No method keeps anything borrowed while code of an operation, a waker
+//! or a buffer runs, so all of them may be re-entered.
 
 use alloc::boxed::Box;
 use core::any::TypeId;
@@ -66,8 +66,8 @@ impl OpId {
 
 /// The right to the outcome of one operation of type `O`.
 ///
-/// Give it back to the table by [`OpTable::poll`] until it is ready, or by [`OpTable::orphan`]. A key
-/// that is forgotten leaks its slot and nothing else.
+/// Give it back to the table by [`OpTable::poll`] until it is ready, or by [`OpTable::orphan`]. A
+/// key that is forgotten leaks its slot and nothing else.
 pub struct OpKey<O> {
     id: OpId,
     marker: PhantomData<fn() -> O>,
@@ -208,8 +208,8 @@ impl OpTable {
         OpKey { id: OpId::new(index, slot.generation.get()), marker: PhantomData }
     }
 
-    /// The operation where it will stay while it is in flight, so that pointers into it may be given to
-    /// the kernel.
+    /// The operation where it will stay while it is in flight, so that pointers into it may be
+    /// given to the kernel.
     ///
     /// ```
     /// # use miniss_core::op::{Completion, OpTable, Operation};
@@ -238,8 +238,8 @@ impl OpTable {
         f(unsafe { &mut *op })
     }
 
-    /// The output, once the terminal completion is here; the key is spent then. Parts of a multishot
-    /// operation that were not collected go to [`Operation::orphan_part`].
+    /// The output, once the terminal completion is here; the key is spent then. Parts of a
+    /// multishot operation that were not collected go to [`Operation::orphan_part`].
     ///
     /// # Panics
     ///
@@ -264,8 +264,8 @@ impl OpTable {
         Poll::Ready(self.remove::<O>(key.id.index(), slot).settle(completion))
     }
 
-    /// The next step of a multishot operation: completions in the order they came, then its end, with
-    /// which the key is spent.
+    /// The next step of a multishot operation: completions in the order they came, then its end,
+    /// with which the key is spent.
     ///
     /// # Panics
     ///
@@ -556,8 +556,8 @@ impl OpTable {
 }
 
 impl Drop for OpTable {
-    /// Frees the slots, unless an operation is in flight or uncollected: then they are leaked, since
-    /// the kernel may still write there.
+    /// Frees the slots, unless an operation is in flight or uncollected: then they are leaked,
+    /// since the kernel may still write there.
     fn drop(&mut self) {
         let (mut first, capacity) = (0, self.capacity.get());
         let slots = (0..capacity).filter_map(|index| self.slot(index));
@@ -602,8 +602,8 @@ fn wake(waker: Option<Waker>) {
 fn orphan_part(slot: &Slot, completion: Completion) {
     let inside = Inside::new(slot);
     let orphan_part = inside.vtable().orphan_part;
-    // SAFETY: the slot is in use, so it holds the operation of its vtable. *Nobody else inside*: the
-    // vtable was there, and is hidden now.
+    // SAFETY: the slot is in use, so it holds the operation of its vtable. *Nobody else inside*:
+    // the vtable was there, and is hidden now.
     unsafe { orphan_part(slot.payload.get(), completion) };
 }
 

@@ -340,7 +340,8 @@ fn a_forgotten_key_leaks_its_slot_and_nothing_else() {
     let (table, log) = (OpTable::new(), Rc::<Log>::default());
     let key = table.insert(Small::new(&log));
     let id = key.id();
-    core::mem::forget(key);
+    // A key has no destructor, so this is what forgetting it is.
+    let _ = key;
     table.complete(id, done(0), false);
     for result in 0..1_000 {
         let key = table.insert(Small::new(&log));

@@ -3,16 +3,16 @@
 //! `waker on another core ─▶ [inbox] ─▶ run queue ─▶ executor`
 //!
 //! A stack of headers that any number of wakers push to and home alone takes, whole. It allocates
-//! nothing, it can never be full (the link is in the header), and a header stands in it at most once: the
-//! second wake finds `in_inbox` set and leaves. Taking everything at once leaves no room for the ABA
-//! problem. Home turns the stack round, so wakes are served in the order they came.
+//! nothing, it can never be full (the link is in the header), and a header stands in it at most
+//! once: the second wake finds `in_inbox` set and leaves. Taking everything at once leaves no room
+//! for the ABA problem. Home turns the stack round, so wakes are served in the order they came.
 //!
 //! # Why no wake is lost
 //!
 //! Both sides change `in_inbox` by a read-modify-write (acquire and release), so they stand in one
-//! order. If the waker's comes after home's, it reads `false` and pushes. If it comes before, home's
-//! swap reads from it (or from a later one), and the poll that follows home's swap sees all that
-//! the waker wrote before it woke.
+//! order. If the waker's comes after home's, it reads `false` and pushes. If it comes before,
+//! home's swap reads from it (or from a later one), and the poll that follows home's swap sees all
+//! that the waker wrote before it woke.
 
 use core::ptr::{self, NonNull};
 

@@ -9,13 +9,16 @@
 //!
 //! | field | who | when | ordering |
 //! |---|---|---|---|
-//! | `anchor`, `class` | anyone | written before the first waker exists, then only read | plain |
-//! | `state` | home; the handle of a task whose executor is gone | any time | relaxed: one writer at a time |
+//! | `anchor`, `class` | anyone | read only, once a waker exists | plain |
+//! | `state` | home, or the last handle once home is gone | any time | relaxed (1) |
 //! | `vtable`, `next`, stage | as `state` | while the state says so | plain |
-//! | `joiner` | the `JoinHandle` (never sent away from home) and home | until the slot is free | plain |
-//! | `generation` | home writes, anyone reads | at release of the slot | relaxed: a stale read costs a spurious poll |
-//! | `in_inbox`, `inbox_next` | wakers on any core; the draining home | see `run_queue::inbox` | acquire/release |
-//! | `abort_wanted` | any core raises it, home reads it | before each poll | relaxed; the wake that follows orders it |
+//! | `joiner` | the `JoinHandle` and home | until the slot is free | plain |
+//! | `generation` | home writes, anyone reads | as the slot is released | relaxed (2) |
+//! | `in_inbox`, `inbox_next` | wakers anywhere; home | see `run_queue::inbox` | acquire, release |
+//! | `abort_wanted` | any core raises it, home reads it | before each poll | relaxed (3) |
+//!
+//! (1) One writer at a time. (2) A stale read costs a spurious poll. (3) The wake that follows
+//! orders it.
 //!
 //! # Invariants
 //!

@@ -2,10 +2,10 @@
 //!
 //! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
 //!
-//! A slot is a header line and a multiple of 64 bytes behind it. Spawning takes the first free
-//! slot of the smallest class that fits; ending a task puts it back: a few loads and stores. When a class
-//! has none free and there is a heap, it grows by a chunk. Futures over [`INLINE_BYTES_MAX`] are
-//! boxed, and the box is what lives in the slot.
+//! A slot is a header line and a multiple of 64 bytes behind it. Spawning takes the first free slot
+//! of the smallest class that fits; ending a task puts it back: a few loads and stores. When a
+//! class has none free and there is a heap, it grows by a chunk. Futures over [`INLINE_BYTES_MAX`]
+//! are boxed, and the box is what lives in the slot.
 //!
 //! Chunks stay with their anchor for ever (*Headers are for ever*, see [`super`]), so
 //! an executor's memory for tasks stands at its high-water mark.
@@ -89,7 +89,8 @@ impl Slots {
             return;
         }
         let slot = self.main.get().cast::<Header>();
-        // SAFETY: the first use of the slot, so nobody knows it yet; size and alignment are its own.
+        // SAFETY: the first use of the slot, so nobody knows it yet; size and alignment are its
+        // own.
         unsafe { slot.write(Header::new(anchor, MAIN_CLASS)) };
         // SAFETY: part of an anchor, thus not null.
         self.link(unsafe { NonNull::new_unchecked(slot) });

@@ -131,7 +131,7 @@ fn the_reactor_sleeps_until_the_earliest_timer() {
         executor.block_on(Sleep::new(local, Duration::from_millis(25)));
         let at = |millis: u64| Some(Instant::from_nanos(millis * 1_000_000));
         assert_eq!(*executor.reactor().log.parks.borrow(), [at(10), at(20), at(25)]);
-        assert_eq!(executor.reactor().log.polls.get(), 0, "nobody is asked while all sleep");
+        assert_eq!(executor.reactor().log.polls.get(), 1, "only as `block_on` ends");
         assert_eq!(local.stats().timers_fired, 3);
         assert_eq!(local.stats().timers_armed, 1);
     });
@@ -193,8 +193,9 @@ fn tasks_outlast_the_block_on_that_spawned_them() {
                 Sleep::new(local, Duration::from_millis(1)).await;
                 "later"
             };
-            local.spawn(later).unwrap()
+            local.spawn(later)
         });
+        let handle = handle.unwrap();
         assert!(!handle.is_finished());
         assert_eq!(executor.block_on(handle), Ok("later"));
     });

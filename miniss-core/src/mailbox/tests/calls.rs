@@ -67,17 +67,20 @@ mod scenarios {
                 return;
             }
             let start = Instant::now();
-            let slow = end.submit_to(1, async || {
+            let log = |number| STARTED.with_borrow_mut(|started| started.push(number));
+            let slow = end.submit_to(1, async move || {
                 Sleep::new(local(), Duration::from_millis(10)).await;
+                log(1);
                 "slow"
             });
-            let mut served = 0;
-            while start.elapsed() < Duration::from_millis(5) {
-                assert_eq!(end.submit_to(1, async || 1).await, Ok(1));
-                served += 1;
-            }
+            let quick = end.submit_to(1, async move || {
+                yield_now().await;
+                log(0);
+            });
             assert_eq!(slow.await, Ok("slow"));
-            assert!(start.elapsed() >= Duration::from_millis(10) && served > 0);
+            assert!(start.elapsed() >= Duration::from_millis(10));
+            assert_eq!(quick.await, Ok(()));
+            assert_eq!(end.run_on(1, || STARTED.take()).await.unwrap(), [0, 1]);
         });
     }
 
@@ -258,11 +261,11 @@ mod scenarios {
     pub(super) fn cores_that_share_a_bit_do_not_lose_mail<Q: Lane>() {
         // 3, 67 and 131 share a bit, with each other and nobody else that is there.
         const CORES: [usize; 5] = [0, 3, 67, 131, 140];
-        let (mesh, line) = (mesh::<Q>(141), Line::new(CORES.len()));
+        let (mesh, line) = (mesh::<Q>(141), Arc::new(Line::new(CORES.len())));
         let done = Arc::new(AtomicUsize::new(0));
         thread::scope(|scope| {
             for me in CORES {
-                let (mesh, line, done) = (mesh.clone(), &line, done.clone());
+                let (mesh, line, done) = (mesh.clone(), line.clone(), done.clone());
                 scope.spawn(move || {
                     run_core(mesh, me, line, async move |end| {
                         for round in 0..1_000 {

@@ -220,10 +220,10 @@ mod scenarios {
             let mesh = mesh::<Q>(3);
             thread::scope(|scope| {
                 for me in 0..3 {
-                    let (mesh, line) = (mesh.clone(), Line::new(1));
+                    let (mesh, line) = (mesh.clone(), Arc::new(Line::new(1)));
                     // Each core goes when it likes; nobody waits for the others.
                     scope.spawn(move || {
-                        run_core(mesh, me, &line, async move |end| {
+                        run_core(mesh, me, line, async move |end| {
                             let ledger = Ledger::new();
                             let mut calls = Vec::new();
                             for number in 0..(round * 13 + me * 71) % 300 {

@@ -4,16 +4,17 @@
 
 use std::any::Any;
 use std::boxed::Box;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use std::vec::Vec;
 use std::{thread, thread_local};
 
-use core::future::{Future, poll_fn};
+use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
 use crate::executor::Local;
@@ -24,11 +25,14 @@ use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
 /// A sleep that nothing ends in this time has missed a wake.
 const STUCK: Duration = Duration::from_secs(30);
 
+/// An endpoint over lanes of some kind, and its executor.
+type Here = (Box<dyn Any>, Local<Bell>);
+
 thread_local! {
     /// The bells of the executors on this thread.
     static HOMES: RefCell<Vec<*const Bell>> = const { RefCell::new(Vec::new()) };
     /// What work that is served here may want: the endpoint.
-    static HERE: RefCell<Option<(Box<dyn Any>, Local<Bell>)>> = const { RefCell::new(None) };
+    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
 }
 
 pub(super) struct Bell {
@@ -183,32 +187,38 @@ impl Line {
     }
 }
 
-/// Runs `body` on the core `me` of a mesh, with its endpoint; an unwinding turn is not the end.
+/// Arrives when it is dropped.
+struct Arrival(Arc<Line>);
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.0.arrive();
+    }
+}
+
+/// Runs `body` on the core `me` of a mesh, with its endpoint, and then serves until all have
+/// arrived at the line. What unwinds out of the executor meanwhile is not the end.
 pub(super) fn run_core<Q: Lane>(
     mesh: Arc<Mesh<Bell, Q>>,
     me: usize,
-    line: &Line,
+    line: Arc<Line>,
     body: impl AsyncFnOnce(End<Q>) + 'static,
 ) {
     let mut executor = executor(true);
     let end = Endpoint::open(mesh, me, executor.local()).unwrap();
     HERE.set(Some((Box::new(end.clone()), executor.local())));
-    let mut handle = executor.local().spawn(body(end)).unwrap();
-    let outcome = block_on(&mut executor, &mut handle);
-    line.arrive();
-    block_on(&mut executor, &mut Box::pin(line.complete()));
+    let ended_well = Rc::new(Cell::new(false));
+    let (arrival, outcome) = (Arrival(line.clone()), ended_well.clone());
+    let body = async move {
+        let _arrival = arrival;
+        body(end).await;
+        outcome.set(true);
+    };
+    executor.local().spawn(body).unwrap().detach();
+    // The future is made anew each time: what it gave may have been lost in the unwinding.
+    while catch_unwind(AssertUnwindSafe(|| executor.block_on(line.complete()))).is_err() {}
     HERE.set(None);
-    outcome.expect("the body ended well");
-}
-
-/// As the executor's, but what unwinds out of it is not the end.
-fn block_on<F: Future + Unpin>(executor: &mut Executor<Port>, future: &mut F) -> F::Output {
-    loop {
-        let run = AssertUnwindSafe(|| executor.block_on(&mut *future));
-        if let Ok(output) = catch_unwind(run) {
-            return output;
-        }
-    }
+    assert!(ended_well.get());
 }
 
 /// Runs `body` on each of some cores; it tells them apart by `End::me`.
@@ -216,10 +226,10 @@ pub(super) fn on_cores<Q: Lane>(
     cores: usize,
     body: impl AsyncFnOnce(End<Q>) + Clone + Send + 'static,
 ) {
-    let (mesh, line) = (mesh::<Q>(cores), Line::new(cores));
+    let (mesh, line) = (mesh::<Q>(cores), Arc::new(Line::new(cores)));
     thread::scope(|scope| {
         for me in 0..cores {
-            let (mesh, body, line) = (mesh.clone(), body.clone(), &line);
+            let (mesh, body, line) = (mesh.clone(), body.clone(), line.clone());
             scope.spawn(move || run_core(mesh, me, line, body));
         }
     });

@@ -136,6 +136,7 @@ fn the_end_of_the_executor_is_told_to_those_who_wait() {
 
 /// A waker whose clone advances the clock by 1 ms.
 fn advances_when_cloned(clock: &'static ManualClock) -> Waker {
+    // SAFETY: called through the vtable alone, with the clock that the waker was made from.
     unsafe fn clone(clock: *const ()) -> RawWaker {
         // SAFETY: it was made from `clock`, which lives for ever, on this thread.
         unsafe { &*clock.cast::<ManualClock>() }.advance(MS);

@@ -1,0 +1,151 @@
+//! Decisions of the core: question, choices, pick, price, and what would change our mind.
+//!
+//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`, seen from above
+//!
+//! Figures are medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
+//! 6.18, November 2026), from `cargo run --release -p miniss-benches --bin measure ROW`. Ratios
+//! within one table count; absolute figures are for orientation.
+//!
+//! # A waker is an address in memory that is never given back
+//!
+//! **Question.** What does a `Waker` point to, so that it may be cloned, woken and dropped on any
+//! thread at any time, and costs no atomic read-modify-write at home?
+//!
+//! **Choices.** *Ids*: shard, slot and generation in one word; a slot is looked up, its generation
+//! compared; from afar a bit is set in a bitmap. *Biased counts*: a pointer to a header that home
+//! counts with plain integers and others with atomics. *Address for ever*: a pointer to a header
+//! whose memory stays a header.
+//!
+//! | nanoseconds (row `wakers`) | address for ever | ids | biased counts |
+//! |---|---|---|---|
+//! | clone and drop, at home | 2.1 to 3.0 | 2.4 | 2.5 |
+//! | wake at home, queued already | 1.3 to 1.9 | 1.8 | 1.6 |
+//! | wake at home, parked | 1.9 | 2.4 | 1.7 |
+//! | foreign wake, alone | 18 | 19 | 24 |
+//! | foreign wake, of a thousand in a row | 17 | 7 | 22 |
+//! | the same from another core, home draining | 24 to 69 | 14 | 127 to 187 |
+//! | bytes of a parked task | 64 | 64 and a bit | 64 |
+//!
+//! **Pick.** Address for ever. At home all three are equal within the noise of code placement.
+//! Counts lose afar, may free a header on a foreign thread, and drift apart where holds are taken
+//! on one side and dropped on the other. Ids win when very many tasks are woken from afar in a
+//! burst, since neighbours share a word of the bitmap; but calls travel in chains, so a burst wakes
+//! one task. They ask for a global table of shards, a fixed number of tasks, and integers as wide
+//! as three numbers, which a core for small machines cannot count on.
+//!
+//! **Price.** Memory for tasks stands at its high-water mark; a stale wake costs a spurious poll.
+//!
+//! **What would change our mind.** A program that wakes thousands of tasks a millisecond from
+//! foreign threads: then a bitmap beside the headers, filled from afar by address, is the first
+//! thing to try.
+//!
+//! # Task slots are never given back
+//!
+//! **Question.** What becomes of a task's memory when the task has ended?
+//!
+//! **Choices.** Free it when nobody holds it, which needs a count; free chunks that are wholly
+//! unused, which needs proof that no waker points there; keep it.
+//!
+//! **Pick.** Keep it: free lists of 16 size classes, one list operation to spawn and one to end, no
+//! allocator in the steady state. It is what lets wakers own nothing.
+//!
+//! **Price.** An executor that once ran a million tasks keeps a million headers and the inline part
+//! of their futures. What futures own is freed; those above one KiB are boxed, and the box is
+//! freed. A class does not lend to another. An anchor that is used again uses the memory again.
+//!
+//! **What would change our mind.** Reports of processes that stay large after a peak. Then: give
+//! the payload pages back to the system (`madvise`) and keep the header lines.
+//!
+//! # The timer wheel ticks once a nanosecond
+//!
+//! **Question.** At which resolution does the wheel keep deadlines?
+//!
+//! **Choices.** Ticks of a millisecond (tokio): six levels, late by up to a tick. Ticks of about a
+//! microsecond with exact deadlines in the nodes: nodes of a tick must be sorted. Ticks of one
+//! nanosecond: eleven levels, exact without a case of its own.
+//!
+//! **Pick.** One nanosecond. Two more levels than microseconds need are 1 KiB of ring heads. To arm
+//! and to cancel is O(1) at any number of levels.
+//!
+//! | row | nanoseconds |
+//! |---|---|
+//! | `sleep`: create, poll, drop; of that 24 are the clock's | 35 |
+//! | `sleepers`: 10,000 tasks that sleep 1 ms, CPU for each, spawned and ended | 96 |
+//!
+//! **Price.** A timer that fires is filed again on its way down: for 1 ms four levels, at most
+//! three times. 5.6 KiB of wheel per executor, also where there is no timer.
+//!
+//! **What would change our mind.** A core with less than 32 KiB of memory: the number of levels can
+//! become a parameter, at the price of a nearer horizon.
+//!
+//! # Calls travel in chains
+//!
+//! **Question.** What does a queue between two cores carry?
+//!
+//! **Choices.** One entry for each call: one shared index and one slot touched per call, and a full
+//! queue is every caller's concern. Chains: the calls of a turn linked through their own nodes, one
+//! entry for all.
+//!
+//! **Pick.** Chains. One push, one bit and at most one ring for each turn and pair of cores,
+//! however many calls; outboxes are links too and cannot be full; a reply goes back in the node
+//! that brought the request, so it always has room and no two cores wait for each other's queues.
+//!
+//! **Price.** All calls of a turn arrive together: what is called last in a turn does not delay the
+//! first by much, but the other core idles meanwhile, and 64 callers run in lockstep with it (row
+//! `call-64`). Each hop reads one line that the other core wrote, per call.
+//!
+//! **What would change our mind.** Measurements of an earlier flush, say every 16 calls, on
+//! machines with more cores.
+//!
+//! # The mailbox is an ordinary task
+//!
+//! **Question.** Who looks into the lanes?
+//!
+//! **Choices.** A poller that the executor calls in each turn, as Seastar's; or a task of the
+//! endpoint, woken as any other.
+//!
+//! **Pick.** A task. The executor knows nothing of cores; the handshake with sleep, proven once for
+//! wakes, serves calls too; publishing once a turn falls out of the queue's order; a core without
+//! calls pays nothing. A call to a core that is awake takes 2.8 to 3.8 times a bare cache line each
+//! way (row `call-awake`).
+//!
+//! **Price.** One pass through inbox and run queue for each batch, about 20 ns, and the waker in
+//! the mesh. A panic in work that runs between tasks takes the task down, which then has a
+//! successor.
+//!
+//! **What would change our mind.** Profiles in which that pass stands out.
+//!
+//! # `submit_to` is eager
+//!
+//! **Question.** Does a call start when it is made or when it is first polled?
+//!
+//! **Choices.** Lazy as a future, or eager as `spawn` and as Seastar's `submit_to`.
+//!
+//! **Pick.** Eager. Calls start in the order in which they are made, several run at once without a
+//! combinator, and dropping the handle means the same before and after the first poll: the work
+//! goes on.
+//!
+//! **Price.** It surprises those who expect a future to do nothing until polled; hence `must_use`
+//! and a sentence in its documentation. A call cannot be taken back.
+//!
+//! **What would change our mind.** Nothing at present; a lazy call is `async { submit_to(…).await
+//! }`.
+//!
+//! # A promise decides everything in one byte
+//!
+//! **Question.** How do future and promise, on two cores, agree on outcome, waker and memory?
+//!
+//! **Choices.** A lock; two words (outcome, waker); one word whose bits say whose turn it is with
+//! each field.
+//!
+//! **Pick.** One word. The first waker is written once, so the promise copies it and ends by one
+//! compare-exchange that fails if the waker was replaced (`WAKER` without `REPLACED`); only then it
+//! takes the longer way of two steps. No lock that an interrupt handler could find taken. Every
+//! transition is a method that says what its caller now owes, and all are modelled under loom.
+//!
+//! **Price.** 1 read-modify-write to complete and 1 for the first poll that waits, also where both
+//! ends are on one core; 54 to 65 ns for make, poll, complete, poll on the heap (`cargo bench -p
+//! miniss-benches --bench core`), of which the allocator takes about a third.
+//!
+//! **What would change our mind.** A use in which both ends are always on one core and it shows: a
+//! plain-cell twin, `!Send`.
