@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use examples::options::{Options, UsageError, refuse};
-use examples::serve::{ListenError, claim, listen};
+use examples::serve::{ListenError, announce, claim, listen};
 use miniss_linux::net::TcpStream;
 use miniss_linux::{Runtime, spawn};
 
@@ -53,7 +53,6 @@ fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let runtime =
         Runtime::builder().shards(settings.shards).idle_spin(settings.idle_spin).build()?;
     let address = runtime.block_on(claim(&settings.address))?;
-    println!("echo: listening on {address}, {} shards", runtime.shards());
     let ended = runtime.run(move || accept_all(address));
     Ok(ended.into_iter().collect::<Result<(), ListenError>>()?)
 }
@@ -61,6 +60,7 @@ fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
 /// One shard's part: accepts for ever.
 async fn accept_all(address: SocketAddr) -> Result<(), ListenError> {
     let listener = listen(address).await?;
+    announce("echo", address);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(echo(stream)).detach(),

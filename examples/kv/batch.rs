@@ -17,7 +17,7 @@ use crate::resp::{Args, Proto, Span};
 use crate::store::Store;
 
 /// Bytes of replies after which a run stops.
-pub const REPLY_BYTES_MAX: usize = 1 << 20;
+pub const REPLY_BYTES_MAX: usize = 256 << 10;
 /// Bytes of requests in a batch that should go out before more is added.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
 /// Bytes of an empty batch's buffers that are kept for the next use.

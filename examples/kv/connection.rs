@@ -2,9 +2,9 @@
 //!
 //! `[socket] ─▶ parser ─▶ route ─▶ batch ─▶ store ─▶ reply ─▶ [socket]`
 //!
-//! Requests are parsed where they were received, and a received buffer is let go of before anything is waited for. While
-//! replies are being written nothing more is read. So a client that asks and never reads costs no more
-//! than one round's replies.
+//! Requests are parsed where they were received, and a received buffer is let go of before anything
+//! is waited for. While replies are being written nothing more is read. So a client that asks and
+//! never reads costs no more than one round's replies.
 #![forbid(unsafe_code)]
 
 use std::io;

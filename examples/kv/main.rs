@@ -4,11 +4,11 @@
 //!
 //! `cargo run --release --example kv -- --addr 127.0.0.1:7379 --shards 2 --idle-spin-us 0`
 //!
-//! Every shard accepts connections and owns the keys that hash to it. A request for another shard's key
-//! crosses to it; all requests that one connection has for one shard cross together, and the replies come back in
-//! the order of the requests. In the order of the journey: [`server`] accepts, [`connection`] reads and
-//! writes, [`resp`] parses, [`round`] routes and puts replies in order, [`batch`] crosses,
-//! [`command`] and [`store`] do the work.
+//! Every shard accepts connections and owns the keys that hash to it. A request for another shard's
+//! key crosses to it; all requests that one connection has for one shard cross together, and the
+//! replies come back in the order of the requests. In the order of the journey: [`server`] accepts,
+//! [`connection`] reads and writes, [`resp`] parses, [`round`] routes and puts replies in order,
+//! [`batch`] crosses, [`command`] and [`store`] do the work.
 #![forbid(unsafe_code)]
 
 mod batch;

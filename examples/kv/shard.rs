@@ -26,8 +26,8 @@ thread_local! {
     static IS_EXPIRING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls `f` with the keys of this shard. If that leaves keys with a deadline, a task looks after them
-/// until there are none.
+/// Calls `f` with the keys of this shard. If that leaves keys with a deadline, a task looks after
+/// them until there are none.
 pub fn with_store<T>(f: impl FnOnce(&mut Store) -> T) -> T {
     STORE.with_borrow_mut(|store| {
         let result = f(store);

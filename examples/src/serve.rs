@@ -4,7 +4,9 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use miniss_linux::ShardId;
 use miniss_linux::net::{ListenOptions, TcpListener};
 
 /// Why a server cannot listen.
@@ -31,8 +33,9 @@ impl fmt::Display for ListenError {
 
 impl std::error::Error for ListenError {}
 
-/// Finds out whether `address` can be listened on, and which address that is: each shard is to bind it
-/// with `SO_REUSEPORT`, which would also let it share the port with a stranger. Port 0 becomes a free one.
+/// Finds out whether `address` can be listened on, and which address that is: each shard is to bind
+/// it with `SO_REUSEPORT`, which would also let it share the port with a stranger. Port 0 becomes a
+/// free one.
 ///
 /// # Errors
 ///
@@ -65,4 +68,30 @@ pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     let options = ListenOptions::new().reuse_port(true);
     options.bind(address).await.map_err(|error| ListenError { address: address.to_string(), error })
+}
+
+/// To be called by each shard once it listens: the last one tells the user where `program` does.
+/// Whoever has read that finds every shard listening.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// ```
+/// # use miniss_linux::Runtime;
+/// # use examples::serve::{announce, claim, listen};
+/// let runtime = Runtime::builder().shards(2).build().unwrap();
+/// let address = runtime.block_on(claim("127.0.0.1:0")).unwrap();
+/// runtime.run(move || async move {
+///     let _listener = listen(address).await.unwrap();
+///     announce("example", address);
+/// });
+/// ```
+pub fn announce(program: &str, address: SocketAddr) {
+    static LISTENING: AtomicUsize = AtomicUsize::new(0);
+    let shards = ShardId::all().count();
+    // Relaxed: the count is all that is told.
+    if LISTENING.fetch_add(1, Relaxed) + 1 == shards {
+        println!("{program}: listening on {address}, {shards} shards");
+    }
 }

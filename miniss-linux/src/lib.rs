@@ -8,9 +8,9 @@
 //!  shard A: submit_to ─▶ lane A▸B ─▶ doorbell ─▶ shard B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
 //! ```
 //!
-//! A [`Runtime`] has a number of *shards*. Each is a thread, pinned to a core, with an executor and an io_uring
-//! of its own; tasks, sockets and timers stay on their shard and need no locks. What one shard wants of another
-//! it asks for, with [`submit_to`].
+//! A [`Runtime`] has a number of *shards*. Each is a thread, pinned to a core, with an executor and
+//! an io_uring of its own; tasks, sockets and timers stay on their shard and need no locks. What
+//! one shard wants of another it asks for, with [`submit_to`].
 //!
 //! ```
 //! use miniss_linux::{Runtime, ShardId, submit_to};
@@ -29,7 +29,7 @@
 //! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
 //! - [`submit_to`], [`run_on`], [`Handle`]: between shards, and from other threads.
 //! - [`time`]: sleep, timeout, interval.
-//! - [`net`]: TCP.
+//! - [`net`]: TCP sockets.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
 //! - [`sync`]: for tasks of one shard.
 //! - [`topology`]: which CPUs there are.
@@ -47,6 +47,9 @@ pub mod buf;
 pub mod net;
 pub mod time;
 pub mod topology;
+
+#[cfg(doc)]
+pub mod manual;
 
 pub use cross::{Call, DoorbellKind, ForeignCall, Handle, run_on, submit_to};
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};

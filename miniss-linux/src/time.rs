@@ -2,9 +2,9 @@
 //!
 //! `user future ─▶ [timer] ─▶ executor ─▶ driver ─▶ kernel`
 //!
-//! Timers live in a wheel in user space; only the earliest deadline is handed to the kernel, with the call
-//! that sleeps. A timer is never early. A sleep of [`Duration::MAX`] never ends; one of zero ends after one
-//! turn.
+//! Timers live in a wheel in user space; only the earliest deadline is handed to the kernel, with
+//! the call that sleeps. A timer is never early. A sleep of [`Duration::MAX`] never ends; one of
+//! zero ends after one turn.
 
 use std::fmt;
 use std::future::Future;

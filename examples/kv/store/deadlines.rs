@@ -35,11 +35,6 @@ impl Deadlines {
         Self { nodes: Vec::new(), place: Vec::new() }
     }
 
-    /// How many entries have one.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// The earliest deadline and the position it belongs to.
     pub fn first(&self) -> Option<(u64, usize)> {
         self.nodes.first().map(|node| (node.deadline_ms, node.position as usize))
@@ -138,7 +133,7 @@ mod tests {
     fn check(deadlines: &Deadlines, model: &[Option<u64>]) {
         let expected = model.iter().flatten().min().copied();
         assert_eq!(deadlines.first().map(|(deadline, _)| deadline), expected);
-        assert_eq!(deadlines.len(), model.iter().flatten().count());
+        assert_eq!(deadlines.nodes.len(), model.iter().flatten().count());
         for (position, deadline) in model.iter().enumerate() {
             let index = deadlines.index_of(position);
             assert_eq!(index.map(|index| deadlines.nodes[index].deadline_ms), *deadline);

@@ -37,6 +37,8 @@ pub struct Store {
     /// How many shards there are.
     pub shards: usize,
     parts: Box<[Part]>,
+    /// Keys with a deadline. Counted, because it is asked for with every round of requests.
+    deadlines: usize,
     random: u64,
     /// The part where the next active expiry goes on.
     expire_next: usize,
@@ -87,7 +89,7 @@ impl Store {
         let part = |_| Part { entries: Dict::new(), deadlines: Deadlines::new() };
         let parts = (0..PARTS).map(part).collect();
         let random = process_secret().wrapping_add(shard as u64);
-        Self { shard, shards, parts, random, expire_next: 0, expired: 0 }
+        Self { shard, shards, parts, deadlines: 0, random, expire_next: 0, expired: 0 }
     }
 
     /// How many keys there are, those included whose deadline passed unnoticed.
@@ -97,7 +99,7 @@ impl Store {
 
     /// How many keys have a deadline.
     pub fn deadlines(&self) -> usize {
-        self.parts.iter().map(|part| part.deadlines.len()).sum()
+        self.deadlines
     }
 
     /// Finds `key`. One whose deadline passed is removed and counts as absent.
@@ -145,7 +147,9 @@ impl Store {
         let position = place.position as usize;
         let last = part.entries.len() - 1;
         part.deadlines.swap_removed(position, last);
-        part.entries.swap_remove(position).value.value
+        let entry = part.entries.swap_remove(position).value;
+        self.deadlines -= usize::from(entry.deadline_ms != NEVER);
+        entry.value
     }
 
     /// Removes the key at `place` if its value is a collection without elements.
@@ -170,7 +174,8 @@ impl Store {
 
     /// Lets the key at `place` expire at `deadline_ms`.
     pub fn set_deadline(&mut self, place: Place, deadline_ms: u64) {
-        self.entry(place).deadline_ms = deadline_ms;
+        let old_ms = core::mem::replace(&mut self.entry(place).deadline_ms, deadline_ms);
+        self.deadlines += usize::from(old_ms == NEVER);
         self.parts[place.part as usize].deadlines.set(place.position as usize, deadline_ms);
     }
 
@@ -178,6 +183,7 @@ impl Store {
     pub fn clear_deadline(&mut self, place: Place) -> bool {
         let had = core::mem::replace(&mut self.entry(place).deadline_ms, NEVER) != NEVER;
         if had {
+            self.deadlines -= 1;
             self.parts[place.part as usize].deadlines.clear(place.position as usize);
         }
         had

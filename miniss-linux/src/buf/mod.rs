@@ -114,8 +114,8 @@ pub const fn op_len(bytes: usize) -> u32 {
     if bytes < OP_BYTES_MAX as usize { bytes as u32 } else { OP_BYTES_MAX }
 }
 
-/// Copies as much of `bytes` as there is room for into `buffer`, as a read would; returns how much that
-/// was.
+/// Copies as much of `bytes` as there is room for into `buffer`, as a read would; returns how much
+/// that was.
 pub(crate) fn copy_into<B: IoBufMut>(buffer: &mut B, bytes: &[u8]) -> usize {
     // SAFETY: *Initialised stays initialised*: only bytes are stored.
     let room = unsafe { buffer.as_uninit() };

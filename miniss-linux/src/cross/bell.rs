@@ -2,10 +2,13 @@
 //!
 //! `waker on another thread ─▶ [doorbell] ─▶ executor`
 //!
-//! Two ways, both built in. Any thread can write to the shard's eventfd, which the shard's ring watches: one
-//! system call for the waker. A shard can instead have its own ring post a message to the other's, with
-//! the enter it makes anyway. Which one shards use among themselves is a setting; the manual's decisions
-//! chapter has the measurement.
+//! Two ways, both built in. Any thread can write to the shard's eventfd, which the shard's ring
+//! watches: one system call for the waker. A shard can instead have its own ring post a message to
+//! the other's, with the enter it makes anyway. Which one shards use among themselves is a setting;
+//! the manual's decisions chapter has the measurement.
+//!
+//! Invariant **Bells are for ever**: a bell lies in an anchor, and anchors are leaked
+//! (`take_anchor`).
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -28,8 +31,8 @@ use crate::runtime::current;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum DoorbellKind {
-    /// A write to the sleeper's eventfd: a system call at once, so the sleeper wakes while the waker
-    /// goes on with its turn.
+    /// A write to the sleeper's eventfd: a system call at once, so the sleeper wakes while the
+    /// waker goes on with its turn.
     #[default]
     EventFd,
     /// A message from ring to ring: no system call of its own, but it leaves with the waker's
@@ -37,8 +40,8 @@ pub enum DoorbellKind {
     MsgRing,
 }
 
-/// What must be reachable from everywhere to wake a shard. It stays for ever, in the shard's anchor; what it
-/// rings comes and goes with runtimes.
+/// What must be reachable from everywhere to wake a shard. It stays for ever, in the shard's
+/// anchor; what it rings comes and goes with runtimes.
 #[derive(Debug)]
 pub(crate) struct Bell {
     /// Held for reading during a ring, so that it is not closed under the ringer's hands.
@@ -85,26 +88,56 @@ impl Bell {
         *self.eventfd.write().expect("no panic under this lock") = None;
     }
 
+    /// What a completion knows this bell by.
+    pub(crate) fn name(&self) -> BellName {
+        BellName(std::ptr::from_ref(self).expose_provenance())
+    }
+
     fn ring_by_message(&self) -> bool {
         if !self.by_message.load(Ordering::Relaxed) {
             return false;
         }
         let fd = self.ring_fd.load(Ordering::Acquire);
-        fd >= 0 && current::try_with(|shard| shard.driver.ring_other(fd)).unwrap_or(false)
+        fd >= 0
+            && current::try_with(|shard| shard.driver.ring_other(fd, self.name())).unwrap_or(false)
     }
 
     fn ring_by_eventfd(&self) {
         let eventfd = self.eventfd.read().expect("no panic under this lock");
         let Some(eventfd) = &*eventfd else { return };
         let one = 1_u64.to_ne_bytes();
-        // SAFETY: eight readable bytes and an open descriptor. It is non-blocking: a counter that is full is
-        // as good as rung.
+        // SAFETY: eight readable bytes and an open descriptor. It is non-blocking: a counter that
+        // is full is as good as rung.
         unsafe { libc::write(eventfd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 }
 
-// SAFETY: `is_home` is true only on the thread that has entered the shard whose bell this is, and signal
-// handlers are not ours to run wakers in.
+/// A bell, as the kernel hands it back: its address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BellName(usize);
+
+impl BellName {
+    /// As many bits as an address in user space has; far fewer than an operation's id.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0 as u64
+    }
+
+    /// The name that has these bits, which came from [`to_bits`](Self::to_bits).
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Self(bits as usize)
+    }
+
+    /// Rings by eventfd, since the other way has failed.
+    #[cold]
+    pub(crate) fn ring(self) {
+        let bell = std::ptr::with_exposed_provenance::<Bell>(self.0);
+        // SAFETY: *Bells are for ever*: `name` made it from a bell.
+        unsafe { &*bell }.ring_by_eventfd();
+    }
+}
+
+// SAFETY: `is_home` is true only on the thread that has entered the shard whose bell this is, and
+// signal handlers are not ours to run wakers in.
 unsafe impl Doorbell for Bell {
     #[cold]
     fn ring(&self) {

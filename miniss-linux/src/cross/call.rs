@@ -1,6 +1,7 @@
 //! Calls from shard to shard.
 //!
-//! `shard A: [submit_to] ─▶ lane A▸B ─▶ doorbell ─▶ shard B runs it ─▶ lane B▸A ─▶ [call] ─▶ waker A`
+//! `shard A: [submit_to] ─▶ lane A▸B ─▶ doorbell ─▶ shard B runs it ─▶ lane B▸A ─▶ [call] ─▶ waker
+//! A`
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +13,7 @@ use std::task::{Context, Poll};
 
 use crate::error::{CallError, Panic, Payload};
 use crate::runtime::current;
-use crate::runtime::guard::Guarded;
+use crate::runtime::guard::{Guarded, Quiet, QuietTask};
 use crate::{ShardId, spawn};
 
 /// A call to another shard: awaits its output.
@@ -30,7 +31,8 @@ use crate::{ShardId, spawn};
 /// See [`submit_to`] for an example.
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct Call<T> {
-    inner: miniss_core::mailbox::Call<Result<T, Payload>>,
+    /// Whatever is dropped on the way, at either end, is dropped quietly.
+    inner: miniss_core::mailbox::Call<Quiet<Result<T, Payload>>>,
     shard: ShardId,
 }
 
@@ -39,7 +41,7 @@ impl<T> Future for Call<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shard = self.shard;
-        Pin::new(&mut self.inner).poll(cx).map(|outcome| match outcome {
+        Pin::new(&mut self.inner).poll(cx).map(|outcome| match outcome.map(Quiet::into_inner) {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(payload)) => Err(CallError::Panicked(Panic::new(payload))),
             Err(_) => Err(CallError::ShardGone(shard)),
@@ -55,8 +57,8 @@ impl<T> fmt::Debug for Call<T> {
 
 /// Runs the async closure `work` as a task on `shard` and brings back its output.
 ///
-/// Calls from one shard to another start in the order in which they were made, and all calls of a turn
-/// cross together. The closure is dropped where it runs; what it returns is dropped here.
+/// Calls from one shard to another start in the order in which they were made, and all calls of a
+/// turn cross together. The closure is dropped where it runs; what it returns is dropped here.
 ///
 /// # Panics
 ///
@@ -80,7 +82,8 @@ where
     T: Send + 'static,
 {
     let shard = shard.into();
-    let guarded = async move || Guarded::new(async move { work().await }).await;
+    let work = Quiet::new(work);
+    let guarded = async move || QuietTask::new(async move { work.into_inner()().await }).await;
     let inner = current::with(|here| here.endpoint.submit_to(here.check(shard), guarded));
     Call { inner, shard }
 }
@@ -109,7 +112,8 @@ where
     T: Send + 'static,
 {
     let shard = shard.into();
-    let guarded = move || catch_unwind(AssertUnwindSafe(work));
+    let work = Quiet::new(work);
+    let guarded = move || Quiet::new(catch_unwind(AssertUnwindSafe(work.into_inner())));
     let inner = current::with(|here| here.endpoint.run_on(here.check(shard), guarded));
     Call { inner, shard }
 }

@@ -16,11 +16,16 @@ use crossbeam_queue::SegQueue;
 
 use crate::ShardId;
 use crate::error::{CallError, Panic, Payload};
+use crate::runtime::guard::quietly;
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// What foreign threads have sent to one shard. Its length is bounded by what they have asked for and not yet
-/// got.
+/// How many calls a turn starts: a thread that sends faster than we start must not keep us from
+/// running what has been started.
+const STARTS_MAX: usize = 64;
+
+/// What foreign threads have sent to one shard. Its length is bounded by what they have asked for
+/// and not yet got.
 #[derive(Default)]
 pub(crate) struct Inbound {
     queue: SegQueue<Work>,
@@ -43,7 +48,9 @@ impl Inbound {
     }
 
     fn clear(&self) {
-        while self.queue.pop().is_some() {}
+        while let Some(work) = self.queue.pop() {
+            quietly(|| drop(work));
+        }
     }
 
     /// The task of the shard: runs what comes, for ever.
@@ -52,9 +59,11 @@ impl Inbound {
             if self.waker.set(cx.waker().clone()).is_ok() {
                 fence(Ordering::SeqCst);
             }
-            while let Some(work) = self.queue.pop() {
+            for _ in 0..STARTS_MAX {
+                let Some(work) = self.queue.pop() else { return Poll::Pending };
                 work();
             }
+            cx.waker().wake_by_ref();
             Poll::Pending
         })
         .await

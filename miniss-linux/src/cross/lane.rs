@@ -19,7 +19,8 @@ impl Lane {
     }
 }
 
-// SAFETY: `ArrayQueue` gives back each chain that it was given, once, and synchronises push and pop.
+// SAFETY: `ArrayQueue` gives back each chain that it was given, once, and synchronises push and
+// pop.
 unsafe impl Queue for Lane {
     fn push(&self, chain: Chain) -> Result<(), Chain> {
         self.0.push(chain)

@@ -8,9 +8,11 @@ mod bell;
 mod call;
 mod foreign;
 mod lane;
+#[cfg(test)]
+mod tests;
 
 pub use bell::DoorbellKind;
-pub(crate) use bell::{Bell, BellPost};
+pub(crate) use bell::{Bell, BellName, BellPost};
 pub use call::{Call, run_on, submit_to};
 pub(crate) use foreign::Inbound;
 pub use foreign::{ForeignCall, Handle};

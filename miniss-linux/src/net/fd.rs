@@ -2,10 +2,11 @@
 //!
 //! `socket ─▶ [descriptor] ─▶ op ─▶ kernel`
 //!
-//! Invariant **Open while used**: each operation holds a share, and an entry in the ring names the number
-//! only while its operation holds one. So the number is not given to another file under an entry's feet. The one
-//! exception is an explicit close: it first cancels what is in flight, and then leaves a number that no file
-//! ever has.
+//! Invariant **Open while used**: each operation holds a share, and an entry in the ring names the
+//! number only while its operation holds one. So the number is not given to another file under an
+//! entry's feet. The one exception is an explicit close: it leaves a number that no file ever has,
+//! so that no further entry names the old one; then cancels what is in flight, behind all entries
+//! that do name it; and only then closes.
 
 use std::cell::Cell;
 use std::io;
@@ -60,27 +61,33 @@ impl Fd {
 
     /// Cancels what is in flight on it, then closes it, whoever else holds a share.
     pub(crate) async fn close(self) -> io::Result<()> {
-        // Whatever this finds or not: afterwards nothing is in flight.
-        let _ = self.driver().start(CancelAll { fd: self.clone() }).await;
-        self.0.close()
+        let Some(fd) = self.0.take() else { return Ok(()) };
+        close(self.driver().start(CancelAll { fd }).await)
     }
 }
 
 impl Inner {
-    fn close(&self) -> io::Result<()> {
+    /// Takes the descriptor out; `None` if that was done before.
+    fn take(&self) -> Option<OwnedFd> {
         let number = self.number.replace(CLOSED);
-        if number == CLOSED {
-            return Ok(());
-        }
         // SAFETY: it was ours, and nobody finds it here any more.
-        if unsafe { libc::close(number) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        (number != CLOSED).then(|| unsafe { OwnedFd::from_raw_fd(number) })
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // There is nobody to tell.
-        let _ = self.close();
+        drop(self.take());
+    }
+}
+
+/// Closes a descriptor and says how that went, which dropping it does not.
+fn close(fd: OwnedFd) -> io::Result<()> {
+    // SAFETY: it was owned, and nobody has it any more.
+    if unsafe { libc::close(fd.into_raw_fd()) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 

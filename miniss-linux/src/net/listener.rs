@@ -3,8 +3,8 @@
 //! `kernel ─▶ [listener] ─▶ stream ─▶ user future`
 //!
 //! One multishot accept stays in flight; each of its completions is a connection. Running out of
-//! descriptors ends it, and asking again at once would spin: so accepting then rests for a while, the
-//! connections waiting in the backlog, and says so now and then.
+//! descriptors ends it, and asking again at once would spin: so accepting then rests for a while,
+//! the connections waiting in the backlog, and says so now and then.
 
 #![forbid(unsafe_code)]
 
@@ -70,9 +70,9 @@ impl ListenOptions {
         self
     }
 
-    /// Whether other sockets may listen on the same port (`SO_REUSEPORT`). If every shard binds one,
-    /// the kernel spreads connections over the shards. Note that another process of the same user may
-    /// join in, too.
+    /// Whether other sockets may listen on the same port (`SO_REUSEPORT`). If every shard binds
+    /// one, the kernel spreads connections over the shards. Note that another process of the same
+    /// user may join in, too.
     ///
     /// See [`ListenOptions`] for an example.
     pub fn reuse_port(mut self, on: bool) -> Self {
@@ -163,8 +163,9 @@ impl TcpListener {
 
     /// The next connection and its peer's address.
     ///
-    /// Connections that end before they are accepted are passed over. When descriptors or memory run
-    /// out, it waits until some are free; so an error here means that the socket itself is done for.
+    /// Connections that end before they are accepted are passed over. When descriptors or memory
+    /// run out, it waits until some are free; so an error here means that the socket itself is done
+    /// for.
     ///
     /// # Errors
     ///
@@ -200,14 +201,26 @@ impl TcpListener {
 
     /// Waits for a completion of the accept, starting it anew if it has ended.
     async fn next_connection(&self, accepting: &mut Option<Op<Accept>>) -> io::Result<OwnedFd> {
-        poll_fn(|cx| {
-            let op = accepting.get_or_insert_with(|| {
-                self.fd.driver().start(Accept { listener: self.fd.clone() })
+        loop {
+            let part = poll_fn(|cx| {
+                let start = || self.fd.driver().start(Accept::new(self.fd.clone()));
+                accepting.get_or_insert_with(start).poll_part(cx)
             });
-            op.poll_part(cx)
-        })
-        .await
-        .into_connection(accepting)
+            match part.await {
+                Part::More(completion) => {
+                    if let Some(op) = accepting {
+                        op.with(Accept::collected_one);
+                    }
+                    return connection(completion);
+                }
+                Part::End(end) => {
+                    *accepting = None;
+                    if let Some(result) = end {
+                        return result;
+                    }
+                }
+            }
+        }
     }
 
     fn count_dropped(&self) {
@@ -234,23 +247,6 @@ impl TcpListener {
     /// See [`TcpStream`] for an example.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         socket_address(self.fd.socket()?.local_addr()?)
-    }
-}
-
-/// What an accept's completion brings.
-trait IntoConnection {
-    fn into_connection(self, accepting: &mut Option<Op<Accept>>) -> io::Result<OwnedFd>;
-}
-
-impl IntoConnection for Part<io::Result<OwnedFd>> {
-    fn into_connection(self, accepting: &mut Option<Op<Accept>>) -> io::Result<OwnedFd> {
-        match self {
-            Part::More(completion) => connection(completion),
-            Part::End(result) => {
-                *accepting = None;
-                result
-            }
-        }
     }
 }
 

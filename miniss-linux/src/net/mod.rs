@@ -2,15 +2,18 @@
 //!
 //! `user future ─▶ [socket] ─▶ driver ─▶ op ─▶ kernel`
 //!
-//! Sockets belong to the shard that made them. Operations own their buffers while the kernel works on
-//! them and give them back: `let (result, buffer) = stream.read(buffer).await`. For receiving there is a second
-//! form, [`TcpStream::recv`], that takes a buffer from a pool only when there is data.
+//! Sockets belong to the shard that made them. Operations own their buffers while the kernel works
+//! on them and give them back: `let (result, buffer) = stream.read(buffer).await`. For receiving
+//! there is a second form, [`TcpStream::recv`], that takes a buffer from a pool only when there is
+//! data.
 
 mod fd;
 mod listener;
 mod read_side;
 mod split;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use fd::Fd;
 pub use listener::{ListenOptions, TcpListener};

@@ -20,8 +20,8 @@ use crate::driver::uring::buffers::PoolBuf;
 pub(crate) struct ReadSide {
     /// Somebody is reading.
     busy: Cell<bool>,
-    /// A receive whose future was dropped is still in flight.
-    draining: Cell<bool>,
+    /// A receive into a reader's buffer is in flight, its future awaited or dropped.
+    in_flight: Cell<bool>,
     waiter: Cell<Option<Waker>>,
     /// What an orphan brought, or what did not fit the last reader's buffer.
     kept: RefCell<Option<io::Result<PoolBuf>>>,
@@ -42,7 +42,7 @@ impl ReadSide {
     /// Waits for a receive whose future was dropped to end.
     pub(crate) async fn drained(&self) {
         poll_fn(|cx| {
-            if !self.draining.get() {
+            if !self.in_flight.get() {
                 return Poll::Ready(());
             }
             self.waiter.set(Some(cx.waker().clone()));
@@ -51,14 +51,20 @@ impl ReadSide {
         .await;
     }
 
-    /// A receive was dropped in flight.
-    pub(crate) fn start_draining(&self) {
-        self.draining.set(true);
+    /// A receive into a reader's buffer begins. It ends in one of two ways, whatever becomes of its
+    /// future meanwhile: with [`end_receive`](Self::end_receive) or with [`keep`](Self::keep).
+    pub(crate) fn start_receive(&self) {
+        self.in_flight.set(true);
+    }
+
+    /// The receive has ended, and its reader has the outcome.
+    pub(crate) fn end_receive(&self) {
+        self.in_flight.set(false);
     }
 
     /// The orphaned receive has ended: `outcome` is for the next reader.
     pub(crate) fn keep(&self, outcome: io::Result<Vec<u8>>) {
-        self.draining.set(false);
+        self.in_flight.set(false);
         let kept = match outcome {
             // The end of the stream comes again; the cancel was ours.
             Ok(bytes) if bytes.is_empty() => None,
@@ -95,19 +101,5 @@ pub(crate) struct Reading<'a> {
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         self.side.busy.set(false);
-    }
-}
-
-/// Marks the side as draining if a receive is dropped before it has ended.
-pub(crate) struct InFlight<'a> {
-    pub(crate) side: &'a ReadSide,
-    pub(crate) ended: bool,
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.side.start_draining();
-        }
     }
 }

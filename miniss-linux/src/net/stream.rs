@@ -14,10 +14,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use miniss_core::op::Part;
+use miniss_core::sync::Mutex;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::fd::Fd;
-use super::read_side::{InFlight, ReadSide};
+use super::read_side::ReadSide;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
 use crate::driver::uring::buffers::{BufferPool, PoolBuf};
@@ -33,12 +34,12 @@ use crate::runtime::current;
 
 /// A TCP connection, which belongs to the shard that made it.
 ///
-/// One task may read and others write at the same time, all by `&self`. Two reads at a time are an error;
-/// writes are sent in the order in which they were started.
+/// One task may read and others write at the same time, all by `&self`. Two reads at a time are an
+/// error; writes take turns, in the order in which they were started.
 ///
-/// Dropping it closes the connection as soon as nothing is in flight on it, and what is in flight is
-/// cancelled then, unless a half of it lives. Use [`shutdown`](Self::shutdown) to end the sending
-/// direction in order.
+/// Dropping it closes the connection as soon as nothing is in flight on it, and what is in flight
+/// is cancelled then, unless a half of it lives. Use [`shutdown`](Self::shutdown) to end the
+/// sending direction in order.
 ///
 /// ```
 /// use miniss_linux::{Runtime, net::{TcpListener, TcpStream}, spawn};
@@ -65,6 +66,9 @@ pub struct TcpStream {
     side: Rc<ReadSide>,
     /// The multishot receive, once `recv` has been used.
     receiving: RefCell<Option<Op<RecvPool>>>,
+    /// Whoever holds the lock writes: with two sends in flight, the kernel may let the later one go
+    /// first when there is room again.
+    writing: Mutex<()>,
 }
 
 impl TcpStream {
@@ -133,15 +137,20 @@ impl TcpStream {
     }
 
     pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<Driver>) -> Self {
-        Self { fd: Fd::new(fd, driver), side: Rc::default(), receiving: RefCell::new(None) }
+        Self {
+            fd: Fd::new(fd, driver),
+            side: Rc::default(),
+            receiving: RefCell::new(None),
+            writing: Mutex::new(()),
+        }
     }
 
     fn start<O: Prepare>(&self, op: O) -> Op<O> {
         self.fd.driver().start(op)
     }
 
-    /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the number of bytes
-    /// read; 0 means that the peer will send no more.
+    /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the
+    /// number of bytes read; 0 means that the peer will send no more.
     ///
     /// # Errors
     ///
@@ -149,8 +158,8 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Dropping it cancels the read. Bytes that arrive all the same are for the next read; the buffer is
-    /// lost.
+    /// Dropping it cancels the read. Bytes that arrive all the same are for the next read; the
+    /// buffer is lost.
     ///
     /// See [`TcpStream`] for an example.
     pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
@@ -168,7 +177,8 @@ impl TcpStream {
             return self.hand_over(kept, buffer);
         }
         if self.receiving.borrow().is_some() {
-            // Bytes may wait in the pool already: a second receive beside that one would overtake it.
+            // Bytes may wait in the pool already: a second receive beside that one would overtake
+            // it.
             let received = self.recv_from_pool().await;
             return self.hand_over(received, buffer);
         }
@@ -257,19 +267,17 @@ impl TcpStream {
             Some(Err(error)) => (Err(error), buffers),
             None => {
                 let recv = RecvMsg::new(self.fd.clone(), buffers, self.side.clone());
-                let mut in_flight = InFlight { side: &self.side, ended: false };
-                let result = self.start(recv).await;
-                in_flight.ended = true;
-                result
+                self.receive(recv).await
             }
         }
     }
 
-    /// The next bytes, in a buffer of the shard's pool; an empty one means that the peer will send no more.
+    /// The next bytes, in a buffer of the shard's pool; an empty one means that the peer will send
+    /// no more.
     ///
-    /// While it waits, the connection holds no buffer. From the first `recv` on, the kernel receives ahead into the
-    /// pool, up to 8 buffers for a stream; mixing with [`read`](Self::read) works, at the
-    /// cost of a copy there.
+    /// While it waits, the connection holds no buffer. From the first `recv` on, the kernel
+    /// receives ahead into the pool, up to 8 buffers for a stream; mixing with [`read`](Self::read)
+    /// works, at the cost of a copy there.
     ///
     /// # Errors
     ///
@@ -290,18 +298,26 @@ impl TcpStream {
     }
 
     async fn recv_from_pool(&self) -> io::Result<PoolBuf> {
-        let pool = self.fd.driver().pool()?;
+        let driver = self.fd.driver();
+        if !driver.features().multishot_recv {
+            return self.recv_to_heap(driver.recv_buffer_bytes()).await;
+        }
+        let pool = driver.pool()?;
         loop {
             match poll_fn(|cx| self.poll_recv(&pool, cx)).await {
                 Received::Bytes(bytes) => return bytes,
                 Received::Again => {}
-                Received::NoBuffer => return self.recv_to_heap(pool.count_exhaustion()).await,
+                Received::NoBuffer => {
+                    pool.count_exhaustion();
+                    return self.recv_to_heap(driver.recv_buffer_bytes()).await;
+                }
             }
         }
     }
 
-    /// All buffers of the shard are held, and data is here. Waiting for a buffer would let a few readers
-    /// that hold on to theirs stop everybody else, so this message gets memory of its own.
+    /// All buffers of the shard are held, and data is here. Waiting for a buffer would let a few
+    /// readers that hold on to theirs stop everybody else, so this message gets memory of its own.
+    /// Before Linux 6.0 every message does.
     async fn recv_to_heap(&self, bytes: usize) -> io::Result<PoolBuf> {
         let buffer = Vec::with_capacity(bytes);
         let (result, buffer) = self.recv_into(buffer).await;
@@ -310,10 +326,15 @@ impl TcpStream {
 
     async fn recv_into<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
         let recv = Recv { fd: self.fd.clone(), buffer, side: self.side.clone() };
-        let mut in_flight = InFlight { side: &self.side, ended: false };
-        let result = self.start(recv).await;
-        in_flight.ended = true;
-        result
+        self.receive(recv).await
+    }
+
+    /// A receive that may be dropped: whoever reads next waits for its end.
+    async fn receive<O: Prepare>(&self, recv: O) -> O::Output {
+        self.side.start_receive();
+        let output = self.start(recv).await;
+        self.side.end_receive();
+        output
     }
 
     fn poll_recv(&self, pool: &Rc<BufferPool>, cx: &mut Context<'_>) -> Poll<Received> {
@@ -333,12 +354,13 @@ impl TcpStream {
         }
     }
 
-    /// Writes from `buffer`, and gives it back with the number of bytes written, which may be fewer than
-    /// there are.
+    /// Writes from `buffer`, and gives it back with the number of bytes written, which may be fewer
+    /// than there are.
     ///
     /// # Errors
     ///
-    /// What the system says; a peer that is gone is `BrokenPipe` or `ConnectionReset`, never a signal.
+    /// What the system says; a peer that is gone is `BrokenPipe` or `ConnectionReset`, never a
+    /// signal.
     ///
     /// # Cancellation
     ///
@@ -346,6 +368,7 @@ impl TcpStream {
     ///
     /// See [`TcpStream`] for an example of [`write_all`](Self::write_all).
     pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
+        let _turn = self.writing.lock().await;
         self.start(Send { fd: self.fd.clone(), buffer, flags: 0 }).await
     }
 
@@ -361,6 +384,7 @@ impl TcpStream {
     ///
     /// See [`TcpStream`] for an example.
     pub async fn write_all<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
+        let _turn = self.writing.lock().await;
         let total = buffer.as_init().len();
         let flags = libc::MSG_WAITALL;
         let (result, buffer) = self.start(Send { fd: self.fd.clone(), buffer, flags }).await;
@@ -410,6 +434,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub async fn write_vectored<V: IoVecBuf>(&self, buffers: V) -> BufResult<usize, V> {
+        let _turn = self.writing.lock().await;
         self.start(SendMsg::new(self.fd.clone(), buffers, 0)).await
     }
 
@@ -430,6 +455,7 @@ impl TcpStream {
     /// # }
     /// ```
     pub async fn write_vectored_all<V: IoVecBuf>(&self, mut buffers: V) -> BufResult<(), V> {
+        let _turn = self.writing.lock().await;
         let (mut done, mut total) = (0, 0);
         buffers.for_each_init(|part| total += part.len());
         while done < total {
@@ -463,8 +489,8 @@ impl TcpStream {
         self.start(shutdown::Shutdown { fd: self.fd.clone(), how }).await
     }
 
-    /// Closes the connection now, whoever shares it: what is in flight on it, by other tasks too, ends with
-    /// `ECANCELED`, and what they do afterwards with `EBADF`.
+    /// Closes the connection now, whoever shares it: what is in flight on it, by other tasks too,
+    /// ends with `ECANCELED`, and what they do afterwards with `EBADF`.
     ///
     /// # Errors
     ///
@@ -472,7 +498,7 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Dropping it may leave the connection open, with what was in flight cancelled.
+    /// Dropping it does not stop it: the connection is closed all the same.
     ///
     /// ```no_run
     /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
@@ -549,7 +575,8 @@ impl TcpStream {
         self.fd.socket()?.tcp_nodelay()
     }
 
-    /// Splits it into a half that reads and a half that writes, for tasks of their own on this shard.
+    /// Splits it into a half that reads and a half that writes, for tasks of their own on this
+    /// shard.
     ///
     /// ```no_run
     /// # use miniss_linux::{net::TcpStream, spawn};

@@ -12,9 +12,28 @@ use super::count;
 use crate::driver::Prepare;
 use crate::net::Fd;
 
+/// Connections that may wait for our `accept`. Beyond that they wait in the kernel's backlog, where
+/// they hold no descriptor and a peer that floods us is the kernel's to deal with.
+const WAITING_MAX: u32 = 256;
+
 /// A multishot accept on a listening socket.
 pub(crate) struct Accept {
-    pub(crate) listener: Fd,
+    listener: Fd,
+    /// Connections that wait for our `accept`.
+    waiting: u32,
+    /// It was we who asked for the end.
+    paused: bool,
+}
+
+impl Accept {
+    pub(crate) fn new(listener: Fd) -> Self {
+        Self { listener, waiting: 0, paused: false }
+    }
+
+    /// A connection has been collected.
+    pub(crate) fn collected_one(&mut self) {
+        self.waiting -= 1;
+    }
 }
 
 /// The connection that a completion brings.
@@ -24,10 +43,19 @@ pub(crate) fn connection(completion: Completion) -> io::Result<OwnedFd> {
 }
 
 impl Operation for Accept {
-    type Output = io::Result<OwnedFd>;
+    /// `None`: it paused, and is to be started anew.
+    type Output = Option<io::Result<OwnedFd>>;
 
     fn settle(self, completion: Completion) -> Self::Output {
-        connection(completion)
+        let is_pause = self.paused && completion.result == -libc::ECANCELED;
+        (!is_pause).then(|| connection(completion))
+    }
+
+    fn wants_cancel_after(&mut self, _: Completion) -> bool {
+        self.waiting += 1;
+        let is_full = self.waiting >= WAITING_MAX;
+        self.paused |= is_full;
+        is_full
     }
 
     fn orphan_part(&mut self, completion: Completion) {

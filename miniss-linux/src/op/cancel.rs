@@ -4,35 +4,31 @@
 
 #![forbid(unsafe_code)]
 
-use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use io_uring::{opcode, squeue, types};
 use miniss_core::op::{Completion, Operation};
 
-use super::count;
 use crate::driver::Prepare;
-use crate::net::Fd;
 
-/// A cancel of whatever is in flight on a descriptor.
+/// A cancel of whatever is in flight on a descriptor, which it owns meanwhile: the number stays
+/// taken until the kernel has seen every entry that names it.
 pub(crate) struct CancelAll {
-    pub(crate) fd: Fd,
+    pub(crate) fd: OwnedFd,
 }
 
 impl Operation for CancelAll {
-    /// How many were cancelled.
-    type Output = io::Result<usize>;
+    /// The descriptor, on which nothing is in flight now, whatever there was.
+    type Output = OwnedFd;
 
-    fn settle(self, completion: Completion) -> Self::Output {
-        match count(completion) {
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(0),
-            result => result,
-        }
+    fn settle(self, _: Completion) -> OwnedFd {
+        self.fd
     }
 }
 
 impl Prepare for CancelAll {
     fn prepare(&mut self) -> squeue::Entry {
-        let which = types::CancelBuilder::fd(self.fd.number()).all();
+        let which = types::CancelBuilder::fd(types::Fd(self.fd.as_raw_fd())).all();
         opcode::AsyncCancel2::new(which).build()
     }
 }

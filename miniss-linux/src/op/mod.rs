@@ -1,10 +1,11 @@
-//! The operations, one a file, all of the same shape: what the kernel may touch, how it is asked, what its
-//! answer means, and what becomes of the answer if nobody waits.
+//! The operations, one a file, all of the same shape: what the kernel may touch, how it is asked,
+//! what its answer means, and what becomes of the answer if nobody waits.
 //!
 //! `user future ─▶ executor ─▶ driver ─▶ [op] ─▶ kernel`
 //!
-//! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where it does not
-//! move, from before `prepare` until the terminal completion. So `prepare` may hand out pointers into it.
+//! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where
+//! it does not move, from before `prepare` until the terminal completion. So `prepare` may hand out
+//! pointers into it.
 
 pub(crate) mod accept;
 pub(crate) mod cancel;

@@ -13,9 +13,9 @@ use crate::driver::Prepare;
 use crate::driver::uring::buffers::{BufferPool, GROUP, PoolBuf};
 use crate::net::Fd;
 
-/// Buffers that may wait unread on one stream. Beyond that the receive is cancelled until they have been read, so
-/// that one slow reader cannot hold all buffers of a shard; the kernel then keeps the data, and TCP tells
-/// the sender to wait.
+/// Buffers that may wait unread on one stream. Beyond that the receive is cancelled until they have
+/// been read, so that one slow reader cannot hold all buffers of a shard; the kernel then keeps the
+/// data, and TCP tells the sender to wait.
 const UNREAD_MAX: u32 = 8;
 
 /// A multishot receive.
@@ -60,8 +60,10 @@ impl Operation for RecvPool {
 
     fn wants_cancel_after(&mut self, _: Completion) -> bool {
         self.unread += 1;
-        self.paused = self.unread >= UNREAD_MAX;
-        self.paused
+        let is_full = self.unread >= UNREAD_MAX;
+        // The cancel stays asked for, however much has been read by the time it takes effect.
+        self.paused |= is_full;
+        is_full
     }
 
     fn settle_orphan(mut self, completion: Completion) {

@@ -13,8 +13,8 @@ use crate::buf::{BufResult, IoVecBufMut, IoVecs};
 use crate::driver::Prepare;
 use crate::net::{Fd, ReadSide};
 
-/// A scattering receive. Bytes that come when nobody waits any more are kept for the next read of the
-/// stream.
+/// A scattering receive. Bytes that come when nobody waits any more are kept for the next read of
+/// the stream.
 pub(crate) struct RecvMsg<V> {
     fd: Fd,
     buffers: V,

@@ -24,8 +24,8 @@ use crate::topology;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Pinning {
-    /// One CPU for each shard, if there are several shards and enough CPUs; otherwise none. Where the system
-    /// refuses, the shard runs unpinned and says so on standard error.
+    /// One CPU for each shard, if there are several shards and enough CPUs; otherwise none. Where
+    /// the system refuses, the shard runs unpinned and says so on standard error.
     #[default]
     Auto,
     /// The kernel's scheduler decides.
@@ -92,8 +92,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// How many shards. Default: one for each CPU that the affinity mask allows, but no more than the
-    /// cgroup's CPU quota, rounded up.
+    /// How many shards. Default: one for each CPU that the affinity mask allows, but no more than
+    /// the cgroup's CPU quota, rounded up.
     ///
     /// ```
     /// let runtime = miniss_linux::Runtime::builder().shards(3).build().unwrap();
@@ -113,8 +113,8 @@ impl Builder {
         self
     }
 
-    /// Entries of each shard's submission queue, rounded up to a power of two; its completion queue has four
-    /// times as many. Default: 256. A full queue costs a system call and nothing else.
+    /// Entries of each shard's submission queue, rounded up to a power of two; its completion queue
+    /// has four times as many. Default: 256. A full queue costs a system call and nothing else.
     ///
     /// ```
     /// let runtime = miniss_linux::Runtime::builder().shards(1).ring_entries(8).build().unwrap();
@@ -143,8 +143,8 @@ impl Builder {
         self
     }
 
-    /// The stack size of the shards' threads, in bytes. Default: what [`std::thread`] gives. Shard 0
-    /// runs on the caller's own stack.
+    /// The stack size of the shards' threads, in bytes. Default: what [`std::thread`] gives. Shard
+    /// 0 runs on the caller's own stack.
     ///
     /// ```
     /// let builder = miniss_linux::Runtime::builder().shards(2).stack_bytes(1 << 20);
@@ -176,8 +176,8 @@ impl Builder {
         self
     }
 
-    /// How long the end of the runtime may wait for shards and for the kernel. Default: 5 s. What has not
-    /// ended by then is reported on standard error and leaked.
+    /// How long the end of the runtime may wait for shards and for the kernel. Default: 5 s. What
+    /// has not ended by then is reported on standard error and leaked.
     ///
     /// ```
     /// use std::time::Duration;
@@ -189,8 +189,9 @@ impl Builder {
         self
     }
 
-    /// The buffers that each shard provides for receiving: `count`, a power of two, of `bytes` bytes.
-    /// Default: 512 of 4096. They are made when they are first wanted; an idle connection holds none.
+    /// The buffers that each shard provides for receiving: `count`, a power of two, of `bytes`
+    /// bytes. Default: 512 of 4096. They are made when they are first wanted; an idle connection
+    /// holds none.
     ///
     /// ```
     /// let builder = miniss_linux::Runtime::builder().shards(1).recv_buffers(64, 16 * 1024);
@@ -206,8 +207,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`BuildError::InvalidConfig`] before anything starts; the others if a shard cannot be started, and
-    /// then those that had been are ended again.
+    /// [`BuildError::InvalidConfig`] before anything starts; the others if a shard cannot be
+    /// started, and then those that had been are ended again.
     ///
     /// See [`Builder`] for an example.
     pub fn build(self) -> Result<Runtime, BuildError> {
@@ -220,6 +221,9 @@ impl Builder {
         let shards = self.shards.unwrap_or_else(topology::default_shards);
         if shards == 0 || shards > SHARDS_MAX {
             return invalid(format!("{shards} shards; from 1 to {SHARDS_MAX} make sense"));
+        }
+        if self.thread_name.contains('\0') {
+            return invalid(format!("a zero byte in the thread name {:?}", self.thread_name));
         }
         let driver = &self.driver;
         if driver.ring_entries == 0 || driver.ring_entries > RING_ENTRIES_MAX {

@@ -2,8 +2,9 @@
 //!
 //! `user future ─▶ [current shard] ─▶ executor`
 //!
-//! Invariant **Entered means alive**: the pointers are set by [`enter`] alone, which borrows the shard, and
-//! taken back when its guard goes.
+//! Invariant **Entered means alive**: the pointers are set by [`enter`] alone, which borrows the
+//! shard. When its guard goes, those of before are back: the guard of that shard, further up the
+//! stack, is still there.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -51,27 +52,35 @@ pub(crate) fn with<T>(f: impl FnOnce(&Shard) -> T) -> T {
     )
 }
 
-/// This thread is in `shard` until the guard is dropped.
+/// This thread is in `shard` until the guard is dropped. It may have been in another: a runtime
+/// that a task made ends inside of that task's shard.
 pub(crate) fn enter(shard: &Shard) -> Entered<'_> {
-    CURRENT.with(|current| {
-        assert!(current.shard.get().is_null(), "this thread is in a shard already");
-        current.shard.set(shard);
-        current.bell.set(shard.local.anchor().bell());
-    });
-    Entered { shard: PhantomData, not_send: PhantomData }
+    CURRENT.with(|current| Entered {
+        bell_before: current.bell.replace(shard.local.anchor().bell()),
+        shard_before: current.shard.replace(shard),
+        shard: PhantomData,
+    })
 }
 
-/// Leaves the shard when it is dropped.
+/// Leaves the shard when it is dropped, for the one that the thread was in before.
 pub(crate) struct Entered<'a> {
+    bell_before: *const Bell,
+    shard_before: *const Shard,
     shard: PhantomData<&'a Shard>,
-    not_send: PhantomData<*const ()>,
+}
+
+impl Entered<'_> {
+    /// The shard's executor is gone: wakes take the long way from here on, as from anywhere else.
+    pub(crate) fn without_executor(&self) {
+        CURRENT.with(|current| current.bell.set(ptr::null()));
+    }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         CURRENT.with(|current| {
-            current.shard.set(ptr::null());
-            current.bell.set(ptr::null());
+            current.shard.set(self.shard_before);
+            current.bell.set(self.bell_before);
         });
     }
 }

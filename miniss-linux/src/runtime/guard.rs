@@ -2,8 +2,8 @@
 //!
 //! `user future ─▶ [guard] ─▶ task ─▶ executor`
 //!
-//! A panic in a task reaches its handle and nothing else. The panic hook has printed it by then, as it does for
-//! threads.
+//! A panic in a task reaches its handle and nothing else. The panic hook has printed it by then, as
+//! it does for threads.
 
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -15,8 +15,8 @@ use crate::error::Payload;
 
 /// A future whose panics become its output.
 ///
-/// Invariant **Dropped once**: `is_dropped` is set before the future's destructor is called, which happens
-/// nowhere but in `drop_future`.
+/// Invariant **Dropped once**: `is_dropped` is set before the future's destructor is called, which
+/// happens nowhere but in `drop_future`.
 pub(crate) struct Guarded<F> {
     future: ManuallyDrop<F>,
     is_dropped: bool,
@@ -110,10 +110,11 @@ impl<T> Drop for Quiet<T> {
     }
 }
 
-/// Runs a destructor. If it panics, the panic hook has said so; what the panic carried is dropped, and
-/// if even that panics, it is leaked.
-fn quietly(destroy: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(destroy))
+/// Runs a destructor, or other code of the user's that nobody waits for. If it panics, the panic
+/// hook has said so; what the panic carried is dropped, and if even that panics, it is leaked.
+#[inline]
+pub(crate) fn quietly(run: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run))
         && let Err(again) = catch_unwind(AssertUnwindSafe(move || drop(payload)))
     {
         std::mem::forget(again);

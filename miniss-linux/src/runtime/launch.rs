@@ -13,13 +13,14 @@ use std::time::Instant;
 use miniss_core::{Anchor, Future, Promise};
 
 use super::current;
+use super::guard::quietly;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use crate::cross::{Bell, BellPost};
 use crate::error::BuildError;
 use crate::topology;
 
-/// Anchors of runtimes that have ended. An anchor is never given back, so the next runtime takes it; there are as
-/// many as there were ever shards at one time.
+/// Anchors of runtimes that have ended. An anchor is never given back, so the next runtime takes
+/// it; there are as many as there were ever shards at one time.
 static ANCHORS: Mutex<Vec<&'static Anchor<Bell>>> = Mutex::new(Vec::new());
 
 pub(super) fn take_anchor() -> &'static Anchor<Bell> {
@@ -41,9 +42,9 @@ pub(super) struct ThreadConfig {
 
 /// What a shard that is up hands to the runtime.
 pub(super) struct Ready {
-    /// A duplicate of its ring's descriptor, for messages from other shards. It stays open until all shards
-    /// have ended, so that a late message never reaches a stranger's descriptor.
-    pub(super) ring: OwnedFd,
+    /// A duplicate of its ring's descriptor, for messages from other shards. It stays open until
+    /// all shards have ended, so that a late message never reaches a stranger's descriptor.
+    _ring: OwnedFd,
 }
 
 /// A shard's thread.
@@ -69,10 +70,9 @@ impl Worker {
         }
         let main = move || run_shard(config, &thread, stopped, tell_ready, tell_ended);
         let operation = "starting its thread";
-        let handle = builder.spawn(main).map_err(|error| BuildError::Start {
-            shard: id,
-            operation,
-            error,
+        let handle = builder.spawn(main).map_err(|error| {
+            put_anchor(anchor);
+            BuildError::Start { shard: id, operation, error }
         })?;
         Ok(Self { id, anchor, thread: Some(handle), stop: Some(stop), ready, ended })
     }
@@ -93,12 +93,13 @@ impl Worker {
         }
     }
 
-    /// Waits until the shard has ended, or `deadline`. `None`: it has not; then its thread goes on alone.
+    /// Waits until the shard has ended, or `deadline`. `None`: it has not; then its thread goes on
+    /// alone.
     pub(super) fn wait_ended(&mut self, deadline: Instant) -> Option<LeftOver> {
         let timeout = deadline.saturating_duration_since(Instant::now());
         let left = match self.ended.recv_timeout(timeout) {
             Ok(left) => left,
-            // It panicked: then it left everything where it was.
+            // It panicked while it ended: then it left everything where it was.
             Err(mpsc::RecvTimeoutError::Disconnected) => LeftOver { shard: self.id, ops: 0 },
             Err(mpsc::RecvTimeoutError::Timeout) => return None,
         };
@@ -127,30 +128,40 @@ fn run_shard(
         Err(error) => return drop(tell_ready.send(Err(error))),
     };
     let entered = current::enter(&shard);
-    // It ends with a word or, if the runtime is gone without one, with a broken promise.
-    let _ = executor.block_on(stopped);
+    // It ends with a word or, if the runtime is gone without one, with a broken promise. Tasks keep
+    // their panics to themselves; one that comes from elsewhere, such as a waker of the user's own
+    // making, is the end of the shard, but in order, so that whoever waits for it learns of that.
+    quietly(|| _ = executor.block_on(stopped));
     drop(entered);
     let left = shard.shut_down(executor);
     let _ = tell_ended.send(left);
 }
 
-type Prepared = (Shard, miniss_core::Executor<crate::driver::UringReactor>, Ready);
+/// A shard that is up, and what it hands to the runtime.
+pub(super) type Prepared = (Shard, miniss_core::Executor<crate::driver::UringReactor>, Ready);
 
 fn prepare(config: ShardConfig, thread: &ThreadConfig) -> Result<Prepared, BuildError> {
-    let (id, kind) = (config.id, config.doorbell);
     if let Some(cpu) = thread.cpu {
-        pin(id, cpu, thread.pinning_is_strict)?;
+        pin(config.id, cpu, thread.pinning_is_strict)?;
     }
+    start_posted(config)
+}
+
+/// Builds a shard and posts its bell. One whose bell cannot be posted is ended again.
+pub(super) fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> {
+    let kind = config.doorbell;
     let (shard, executor) = Shard::start(config)?;
-    let ready = ready_of(&shard, kind)?;
-    Ok((shard, executor, ready))
+    match ready_of(&shard, kind) {
+        Ok(ready) => Ok((shard, executor, ready)),
+        Err(error) => {
+            shard.shut_down(executor);
+            Err(error)
+        }
+    }
 }
 
 /// Posts the bell of a shard that is up.
-pub(super) fn ready_of(
-    shard: &Shard,
-    kind: crate::cross::DoorbellKind,
-) -> Result<Ready, BuildError> {
+fn ready_of(shard: &Shard, kind: crate::cross::DoorbellKind) -> Result<Ready, BuildError> {
     use std::os::fd::AsRawFd;
 
     let fail = |error| BuildError::Start {
@@ -160,7 +171,7 @@ pub(super) fn ready_of(
     };
     let ring = shard.driver.ring_fd_owned().map_err(fail)?;
     shard.post_bell(&BellPost { ring_fd: ring.as_raw_fd(), kind });
-    Ok(Ready { ring })
+    Ok(Ready { _ring: ring })
 }
 
 /// Pins the calling thread, or says why not.

@@ -2,9 +2,9 @@
 //!
 //! `main ─▶ [runtime] ─▶ shards ─▶ executor ─▶ driver`
 //!
-//! In the order of a life: [`builder`] checks the settings, [`launch`] starts the shards, [`shard`] is what
-//! each of them is, [`current`] finds it from inside, [`spawn`](mod@spawn) starts tasks on it, [`guard`]
-//! catches their panics, [`runtime`](mod@runtime) holds it all and ends it.
+//! In the order of a life: [`builder`] checks the settings, [`launch`] starts the shards, [`shard`]
+//! is what each of them is, [`current`] finds it from inside, [`spawn`](mod@spawn) starts tasks on
+//! it, [`guard`] catches their panics, [`runtime`](mod@runtime) holds it all and ends it.
 
 pub(crate) mod builder;
 pub(crate) mod current;

@@ -15,7 +15,7 @@ use miniss_core::mailbox::Mesh;
 
 use super::builder::Builder;
 use super::current;
-use super::launch::{Ready, ThreadConfig, Worker, put_anchor, ready_of, take_anchor};
+use super::launch::{Ready, ThreadConfig, Worker, put_anchor, start_posted, take_anchor};
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::cross::{Handle, Inbound, Lane, submit_to};
@@ -26,11 +26,15 @@ use crate::topology::Pinned;
 /// Some shards, each a thread with an executor and a ring of its own.
 ///
 /// Shard 0 is the thread that made the runtime; it works while that thread is in
-/// [`block_on`](Self::block_on) or [`run`](Self::run). The others work all the time, and sleep when there is
-/// nothing to do. So a runtime stays on its thread; other threads use a [`Handle`].
+/// [`block_on`](Self::block_on) or [`run`](Self::run). The others work all the time, and sleep when
+/// there is nothing to do. So a runtime stays on its thread; other threads use a [`Handle`].
 ///
-/// Dropping it ends all shards: tasks are dropped on their own shard, what the kernel has in hand is cancelled
-/// and waited for. What does not end within the shutdown timeout is reported on standard error and leaked.
+/// Dropping it ends all shards: tasks are dropped on their own shard, what the kernel has in hand
+/// is cancelled and waited for. What does not end within the shutdown timeout is reported on
+/// standard error and leaked.
+///
+/// A child made by `fork` has neither the threads nor the rings: let it `exec`, which closes all
+/// descriptors of the runtime, or `_exit`, and touch nothing of the runtime before.
 ///
 /// ```
 /// use miniss_linux::Runtime;
@@ -53,7 +57,7 @@ pub struct Runtime {
     workers: Vec<Worker>,
     inbound: Arc<[Arc<Inbound>]>,
     shutdown_timeout: Duration,
-    /// See [`Ready::ring`]. Dropped last.
+    /// Dropped last: see [`Ready`].
     rings: Vec<Ready>,
 }
 
@@ -119,13 +123,13 @@ impl Runtime {
         Handle::new(self.inbound.clone())
     }
 
-    /// Runs `future` on shard 0, with every other task there, until it is done. Tasks that are not done by then
-    /// go on with the next call.
+    /// Runs `future` on shard 0, with every other task there, until it is done. Tasks that are not
+    /// done by then go on with the next call.
     ///
     /// # Panics
     ///
-    /// If called from inside a runtime: a shard cannot wait for itself. A panic in `future` goes on from
-    /// here.
+    /// If called from inside a runtime: a shard cannot wait for itself. A panic in `future` goes on
+    /// from here.
     ///
     /// ```
     /// use std::time::Duration;
@@ -149,14 +153,19 @@ impl Runtime {
         let shard_0 = self.shard_0.as_ref().expect("there until dropped");
         let _pinned = shard_0.pin();
         let _entered = current::enter(&shard_0.shard);
-        shard_0.executor.borrow_mut().block_on(future)
+        let output = shard_0.executor.borrow_mut().block_on(future);
+        // Whom the last turn woke on another shard must not wait for our next one.
+        shard_0.shard.driver.submit();
+        output
     }
 
-    /// Runs `main` on every shard at the same time, and gives the outputs in the order of the shards.
+    /// Runs `main` on every shard at the same time, and gives the outputs in the order of the
+    /// shards.
     ///
     /// # Panics
     ///
-    /// As for [`block_on`](Self::block_on). A panic in any of them goes on from here when all are done.
+    /// As for [`block_on`](Self::block_on). A panic in any of them goes on from here when all are
+    /// done.
     ///
     /// ```
     /// use miniss_linux::{Runtime, ShardId};
@@ -183,7 +192,8 @@ impl Runtime {
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(resume)).collect()
     }
 
-    /// Starts `future` as a task on shard 0; it runs while somebody is in [`block_on`](Self::block_on).
+    /// Starts `future` as a task on shard 0; it runs while somebody is in
+    /// [`block_on`](Self::block_on).
     ///
     /// ```
     /// let runtime = miniss_linux::Runtime::builder().shards(1).build().unwrap();
@@ -213,7 +223,10 @@ impl Runtime {
             doorbell: builder.doorbell,
             shutdown_timeout: builder.shutdown_timeout,
         };
-        let (shard_0, ready) = Shard0::start(config(0), cpus[0], builder)?;
+        let first = config(0);
+        let anchor = first.anchor;
+        let (shard_0, ready) =
+            Shard0::start(first, cpus[0], builder).inspect_err(|_| put_anchor(anchor))?;
         let mut runtime = Self {
             shard_0: Some(shard_0),
             workers: Vec::new(),
@@ -268,9 +281,7 @@ impl Shard0 {
             };
             drop(Pinned::to(cpu).map_err(pin)?);
         }
-        let kind = config.doorbell;
-        let (shard, executor) = Shard::start(config)?;
-        let ready = ready_of(&shard, kind)?;
+        let (shard, executor, ready) = start_posted(config)?;
         let executor = RefCell::new(executor);
         Ok((Self { shard, executor, cpu, pin_refusal_told: Default::default() }, ready))
     }
@@ -297,6 +308,9 @@ fn resume<T>(error: CallError) -> T {
     }
 }
 
+/// A shard that used up its time to the end is given so much more to say so.
+const REPORT_GRACE: Duration = Duration::from_millis(200);
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         let deadline = Instant::now() + self.shutdown_timeout;
@@ -311,7 +325,7 @@ impl Drop for Runtime {
         }
         let mut all_ended = true;
         for mut worker in std::mem::take(&mut self.workers) {
-            let left = worker.wait_ended(deadline);
+            let left = worker.wait_ended(deadline + REPORT_GRACE);
             all_ended &= left.is_some();
             self.report(left, worker.id);
         }

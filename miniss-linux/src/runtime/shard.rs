@@ -31,10 +31,15 @@ pub struct ShardId(u32);
 impl ShardId {
     /// The shard with this number.
     ///
+    /// # Panics
+    ///
+    /// If it does not fit 32 bits.
+    ///
     /// ```
     /// assert_eq!(miniss_linux::ShardId::new(1).index(), 1);
     /// ```
     pub const fn new(index: usize) -> Self {
+        assert!(index <= u32::MAX as usize, "no runtime has so many shards");
         Self(index as u32)
     }
 
@@ -170,8 +175,8 @@ impl Shard {
         Ok((this, executor))
     }
 
-    /// Lets other shards ring by message, through a descriptor of our ring that stays open until all
-    /// shards have ended.
+    /// Lets other shards ring by message, through a descriptor of our ring that stays open until
+    /// all shards have ended.
     pub(crate) fn post_bell(&self, post: &BellPost) {
         self.local.anchor().bell().post(post);
     }
@@ -187,8 +192,9 @@ impl Shard {
         shard.index()
     }
 
-    /// Ends the shard on its own thread: no new calls and operations; tasks are dropped; what that brought
-    /// about is sent; the kernel is waited for. Whatever will not end in time is leaked and told.
+    /// Ends the shard on its own thread: no new calls and operations; tasks are dropped; what that
+    /// brought about is sent; the kernel is waited for. Whatever will not end in time is leaked and
+    /// told.
     pub(crate) fn shut_down(self, executor: Executor<UringReactor>) -> LeftOver {
         let deadline = now() + self.shutdown_timeout;
         let entered = current::enter(&self);
@@ -196,6 +202,7 @@ impl Shard {
         self.endpoint.close();
         self.driver.refuse();
         drop(executor);
+        entered.without_executor();
         self.endpoint.flush();
         let ops = self.driver.close(deadline);
         drop(entered);

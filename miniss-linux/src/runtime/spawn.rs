@@ -118,8 +118,8 @@ impl<T> JoinHandle<T> {
         self.inner.as_ref().is_none_or(miniss_core::JoinHandle::is_finished)
     }
 
-    /// Asks for the task's future to be dropped at the shard's next turn. A task that has ended by then
-    /// keeps its result.
+    /// Asks for the task's future to be dropped at the shard's next turn. A task that has ended by
+    /// then keeps its result.
     ///
     /// ```
     /// # use miniss_linux::{Runtime, spawn};
@@ -153,8 +153,8 @@ impl<T> JoinHandle<T> {
         self.inner.as_ref().map(miniss_core::JoinHandle::abort_handle)
     }
 
-    /// Lets the task go on without anybody waiting for it. The same as dropping the handle, in so many
-    /// words.
+    /// Lets the task go on without anybody waiting for it. The same as dropping the handle, in so
+    /// many words.
     ///
     /// ```
     /// # use miniss_linux::{Runtime, spawn};

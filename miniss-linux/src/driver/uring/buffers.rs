@@ -2,9 +2,9 @@
 //!
 //! `kernel ─▶ [provided buffer] ─▶ completion ─▶ user future ─▶ [back to the kernel]`
 //!
-//! An idle connection holds no buffer. One area is cut into equal buffers; a ring shared with the kernel says
-//! which are free. A buffer is always in exactly one of three hands (**One hand**): the kernel's (it stands in
-//! the ring), a completion's that nobody has read yet, or a [`PoolBuf`]'s.
+//! An idle connection holds no buffer. One area is cut into equal buffers; a ring shared with the
+//! kernel says which are free. A buffer is always in exactly one of three hands (**One hand**): the
+//! kernel's (it stands in the ring), a completion's that nobody has read yet, or a [`PoolBuf`]'s.
 //!
 //! The area lives as long as anybody has a hand on it, so a `PoolBuf` may outlive the runtime.
 
@@ -54,7 +54,8 @@ impl BufferPool {
             exhausted: Cell::new(0),
         });
         let address = pool.ring.as_ptr().expose_provenance() as u64;
-        // SAFETY: the ring's memory lives until after `unregister`, or for ever if that is not called.
+        // SAFETY: the ring's memory lives until after `unregister`, or for ever if that is not
+        // called.
         unsafe { submitter.register_buf_ring_with_flags(address, count, GROUP, 0) }?;
         pool.registered.set(true);
         pool.area.as_ptr().expose_provenance();
@@ -76,10 +77,9 @@ impl BufferPool {
         PoolBuf { home: Home::Pool(self.clone(), id), start: 0, len: len as u32 }
     }
 
-    /// Notes that a receiver found no buffer; returns the size that one would have had.
-    pub(crate) fn count_exhaustion(&self) -> usize {
+    /// Notes that a receiver found no buffer.
+    pub(crate) fn count_exhaustion(&self) {
         self.exhausted.set(self.exhausted.get() + 1);
-        self.buffer_bytes as usize
     }
 
     fn address(&self, id: u16) -> *mut u8 {
@@ -158,8 +158,8 @@ impl fmt::Debug for BufferPool {
 /// Received bytes, in a buffer that goes back to the kernel when this is dropped.
 ///
 /// It dereferences to the bytes that are left of it. It belongs to the shard that received it; copy
-/// the bytes to send them elsewhere. Hold it briefly: while all buffers of a shard are held, each further
-/// message costs an allocation.
+/// the bytes to send them elsewhere. Hold it briefly: while all buffers of a shard are held, each
+/// further message costs an allocation.
 ///
 /// ```no_run
 /// # use miniss_linux::net::TcpStream;

@@ -2,9 +2,9 @@
 //!
 //! `runtime ─▶ [driver: close] ─▶ kernel`
 //!
-//! Closing a ring is not a barrier: the kernel may write to a buffer after the close has returned. So
-//! everything is cancelled and every terminal completion awaited; what will not end within the time allowed
-//! is leaked, memory and all, and reported.
+//! Closing a ring is not a barrier: the kernel may write to a buffer after the close has returned.
+//! So everything is cancelled and every terminal completion awaited; what will not end within the
+//! time allowed is leaked, memory and all, and reported.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,8 +25,8 @@ impl Driver {
         self.closing.set(true);
     }
 
-    /// Cancels what is in flight, waits for it until `deadline`, and closes the ring. Returns how many
-    /// operations would not end; their memory is leaked.
+    /// Cancels what is in flight, waits for it until `deadline`, and closes the ring. Returns how
+    /// many operations would not end; their memory is leaked.
     pub(crate) fn close(self: &Rc<Self>, deadline: Instant) -> usize {
         self.refuse();
         self.drain(deadline);
@@ -49,7 +49,7 @@ impl Driver {
         self.submit();
         while self.in_flight() > 0 {
             self.cancel_all();
-            self.reap();
+            self.take_posted();
             let now = now();
             if self.in_flight() == 0 || now >= deadline {
                 return;
@@ -60,8 +60,18 @@ impl Driver {
         }
     }
 
-    /// Cancels everything at once where the kernel can (6.0); the cancel of each orphan has been queued
-    /// anyway.
+    /// Takes what has ended, also what waits in the kernel to be posted: more than the queue holds.
+    fn take_posted(&self) {
+        loop {
+            self.submit();
+            if self.reap() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Cancels everything at once where the kernel can (6.0); the cancel of each orphan has been
+    /// queued anyway.
     fn cancel_all(&self) {
         let ring = self.ring.borrow();
         let Some(ring) = &*ring else { return };

@@ -8,6 +8,8 @@ use io_uring::{cqueue, opcode, types};
 use miniss_core::op::{Completion, OpId};
 
 use super::submit::{Driver, tag};
+use crate::cross::BellName;
+use crate::runtime::guard::quietly;
 
 /// Completions taken from the queue at a time. They are copied out first, so that wakers and
 /// destructors run while nothing of ours is borrowed, and the kernel has its room back early.
@@ -24,11 +26,14 @@ impl Driver {
                 Some(ring) => ring.take(&mut batch),
                 None => return settled,
             };
-            for completion in taken.iter() {
-                self.dispatch(completion);
+            let count = taken.len();
+            let mut completions = taken.iter();
+            // A waker or a destructor that panics must not lose the completions behind it.
+            while completions.len() > 0 {
+                quietly(|| completions.by_ref().for_each(|completion| self.dispatch(completion)));
             }
-            settled += taken.len();
-            if taken.len() < BATCH {
+            settled += count;
+            if count < BATCH {
                 return settled;
             }
         }
@@ -43,8 +48,10 @@ impl Driver {
                 let completion = Completion { result: entry.result(), flags: entry.flags() };
                 self.ops.complete(OpId::from_bits(data), completion, more);
             }
-            // A message from another ring, or the eventfd's poll; only the poll comes with `more`, or ends
-            // with a result that a message never has.
+            // It comes only if it failed.
+            tag::MESSAGE => BellName::from_bits(data & !tag::MASK).ring(),
+            // A message from another ring, or the eventfd's poll; only the poll comes with `more`,
+            // or ends with a result that a message never has.
             tag::BELL if !more && entry.result() != 0 => self.bell_is_armed.set(false),
             _ => {}
         }

@@ -4,8 +4,8 @@
 //!
 //! In the order of the journey: [`setup`] makes a ring with what the kernel has, [`submit`] hands
 //! operations over, [`park`] enters the kernel once per turn, [`complete`] takes the results,
-//! [`close`] ends it. [`sys`] is the gate to the system calls that the `io-uring` crate does not make the way we
-//! need; [`ring`] owns the queues; [`buffers`] are the provided buffers.
+//! [`close`] ends it. [`sys`] is the gate to the system calls that the `io-uring` crate does not
+//! make the way we need; [`ring`] owns the queues; [`buffers`] are the provided buffers.
 
 pub(crate) mod buffers;
 mod close;
@@ -16,6 +16,8 @@ mod ring;
 mod setup;
 mod submit;
 mod sys;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use park::UringReactor;
 pub(crate) use setup::DriverConfig;

@@ -66,7 +66,7 @@ fn wait_for(deadline: Option<Instant>) -> Wait {
 impl Driver {
     /// Hands over what has gathered, if anything has.
     #[inline]
-    pub(super) fn submit(&self) {
+    pub(crate) fn submit(&self) {
         let mut ring = self.ring.borrow_mut();
         let Some(ring) = &mut *ring else { return };
         if self.ops.wants_cancel() {
@@ -94,8 +94,8 @@ impl Driver {
     }
 }
 
-/// What is not one of the errors that mean *later* means that the ring is broken: every operation on it
-/// would hang. Saying so is all that can be done.
+/// What is not one of the errors that mean *later* means that the ring is broken: every operation
+/// on it would hang. Saying so is all that can be done.
 fn report(result: std::io::Result<()>) {
     if let Err(error) = result {
         panic!("io_uring_enter failed, so no operation of this shard can end any more: {error}");
@@ -103,8 +103,8 @@ fn report(result: std::io::Result<()>) {
 }
 
 /// Looks for work for a while before sleeping, since sleeping and being woken costs tens of
-/// microseconds. When spinning has not paid [`MISSES_MAX`] times in a row, it is tried only before one
-/// sleep in [`RETRY_EVERY`], until it pays again.
+/// microseconds. When spinning has not paid [`MISSES_MAX`] times in a row, it is tried only before
+/// one sleep in [`RETRY_EVERY`], until it pays again.
 #[derive(Debug)]
 struct Spin {
     ns: u64,

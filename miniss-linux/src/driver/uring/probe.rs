@@ -5,7 +5,8 @@
 #![forbid(unsafe_code)]
 
 use io_uring::opcode::{
-    Accept, AsyncCancel, Connect, MsgRingData, PollAdd, Recv, Send, SendMsg, SendZc, Shutdown,
+    Accept, AsyncCancel, Connect, MsgRingData, PollAdd, Recv, RecvMsg, Send, SendMsg, SendZc,
+    Shutdown, Socket,
 };
 use io_uring::{IoUring, Probe};
 
@@ -36,9 +37,13 @@ pub(super) fn probe(ring: &IoUring) -> Result<Features, DriverUnavailable> {
         (Connect::CODE, "CONNECT"),
         (PollAdd::CODE, "POLL_ADD"),
         (Recv::CODE, "RECV"),
+        (RecvMsg::CODE, "RECVMSG"),
         (Send::CODE, "SEND"),
         (SendMsg::CODE, "SENDMSG"),
         (Shutdown::CODE, "SHUTDOWN"),
+        // Not used: it came with multishot accept, provided buffer rings and cancel by descriptor
+        // (5.19), which cannot be asked for.
+        (Socket::CODE, "SOCKET (before Linux 5.19)"),
     ];
     for (code, name) in needed {
         if !probe.is_supported(code) {

@@ -2,9 +2,9 @@
 //!
 //! `executor ─▶ [driver: ring] ─▶ kernel`
 //!
-//! Nothing that was pushed is ever lost or reordered. When the submission queue is full we submit; when the
-//! kernel will not take more just now (`EBUSY`, `EAGAIN`), entries wait in a queue of
-//! ours and go first next time.
+//! Nothing that was pushed is ever lost or reordered. When the submission queue is full we submit;
+//! when the kernel will not take more just now (`EBUSY`, `EAGAIN`), entries wait in a queue of ours
+//! and go first next time.
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,8 +29,8 @@ pub(crate) struct RingStats {
 /// A ring of the thread that made it.
 pub(super) struct Ring {
     ring: IoUring,
-    enter_fd: EnterFd,
-    waiting: VecDeque<squeue::Entry>,
+    pub(super) enter_fd: EnterFd,
+    pub(super) waiting: VecDeque<squeue::Entry>,
     pub(super) stats: RingStats,
 }
 
@@ -52,7 +52,8 @@ impl Ring {
     /// Queues an entry behind all others.
     ///
     /// # Safety
-    /// What the entry points at stays valid until its terminal completion (*Owned while in flight*).
+    /// What the entry points at stays valid until its terminal completion (*Owned while in
+    /// flight*).
     pub(super) unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.waiting.is_empty() {
             // SAFETY: the caller's promise.
@@ -137,5 +138,11 @@ impl Ring {
         batch: &'a mut [std::mem::MaybeUninit<cqueue::Entry>],
     ) -> &'a mut [cqueue::Entry] {
         self.ring.completion().fill(batch)
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.enter_fd.unregister(self.ring.as_raw_fd());
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct DriverConfig {
 
 /// The rungs, best first: what each asks for beyond the one below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rung {
+pub(super) enum Rung {
     /// 5.11: clamp, and our own completion queue size.
     Plain,
     /// 5.19: no interrupts for completions while we are in user space.
@@ -39,7 +39,7 @@ enum Rung {
     NoSqArray,
 }
 
-const LADDER: [Rung; 5] =
+pub(super) const LADDER: [Rung; 5] =
     [Rung::NoSqArray, Rung::DeferTaskrun, Rung::SingleIssuer, Rung::CoopTaskrun, Rung::Plain];
 
 /// The smallest ring worth having.
@@ -72,7 +72,7 @@ fn climb_down(entries: u32) -> io::Result<IoUring> {
     Err(last)
 }
 
-fn build(rung: Rung, entries: u32) -> io::Result<IoUring> {
+pub(super) fn build(rung: Rung, entries: u32) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.dontfork().setup_clamp().setup_cqsize(entries.saturating_mul(4));
     if rung >= Rung::CoopTaskrun {

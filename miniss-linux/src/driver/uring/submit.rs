@@ -11,13 +11,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use io_uring::{opcode, squeue};
-use miniss_core::op::{Completion, OpKey, OpTable, Operation, Part};
+use io_uring::{IoUring, opcode, squeue};
+use miniss_core::op::{Completion, OpId, OpKey, OpTable, Operation, Part};
 
 use super::buffers::BufferPool;
 use super::probe::{Features, probe};
 use super::ring::{Ring, RingStats};
 use super::setup::{DriverConfig, make_ring};
+use crate::cross::BellName;
 use crate::error::DriverUnavailable;
 
 /// The four topmost bits of `user_data`: what a completion is about.
@@ -30,6 +31,8 @@ pub(super) mod tag {
     pub(in super::super) const BELL: u64 = 1 << OpId::BITS;
     /// Nobody wants to know.
     pub(in super::super) const IGNORE: u64 = 2 << OpId::BITS;
+    /// A message that was to ring a bell; the other bits are the bell's name.
+    pub(in super::super) const MESSAGE: u64 = 3 << OpId::BITS;
     pub(in super::super) const MASK: u64 = !((1 << OpId::BITS) - 1);
 }
 
@@ -49,10 +52,18 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// A driver for the calling thread, which must be the one that uses it. `bell` is the eventfd that
-    /// ends its sleep.
+    /// A driver for the calling thread, which must be the one that uses it. `bell` is the eventfd
+    /// that ends its sleep.
     pub(crate) fn new(config: DriverConfig, bell: RawFd) -> Result<Rc<Self>, DriverUnavailable> {
-        let ring = make_ring(&config)?;
+        Self::over(make_ring(&config)?, config, bell)
+    }
+
+    /// A driver over a ring of the calling thread.
+    pub(super) fn over(
+        ring: IoUring,
+        config: DriverConfig,
+        bell: RawFd,
+    ) -> Result<Rc<Self>, DriverUnavailable> {
         let features = probe(&ring)?;
         let mut ring = Ring::new(ring, &features);
         try_nop(&mut ring)?;
@@ -108,20 +119,27 @@ impl Driver {
         self.pool.borrow_mut().take()
     }
 
+    /// The size of each of them.
+    pub(crate) fn recv_buffer_bytes(&self) -> usize {
+        self.config.recv_buffer_bytes as usize
+    }
+
     /// Starts an operation. It is handed to the kernel with the next enter of this turn.
     pub(crate) fn start<O: Prepare>(self: &Rc<Self>, op: O) -> Op<O> {
         let key = self.ops.insert(op);
-        if self.closing.get() {
-            let refused = Completion { result: -libc::ECANCELED, flags: 0 };
-            self.ops.complete(key.id(), refused, false);
-        } else {
-            let entry = self.ops.with_op(&key, O::prepare);
-            let entry = entry.user_data(tag::OP | key.id().to_bits());
+        let id = key.id();
+        let op = Op { driver: self.clone(), key: Some(key) };
+        let unsent = Unsent { ops: &self.ops, id };
+        if !self.closing.get()
+            && let Some(entry) = op.with(O::prepare)
+        {
+            let entry = entry.user_data(tag::OP | id.to_bits());
             // SAFETY: *Owned while in flight*: the entry points into the operation, which stays in
             // its slot until the terminal completion.
             unsafe { self.push(entry) };
+            std::mem::forget(unsent);
         }
-        Op { driver: self.clone(), key: Some(key) }
+        op
     }
 
     /// # Safety
@@ -134,8 +152,9 @@ impl Driver {
     }
 
     /// Asks the kernel to post a completion to another ring, so that its owner wakes. `false` if it
-    /// cannot be asked that way just now.
-    pub(crate) fn ring_other(&self, other: RawFd) -> bool {
+    /// cannot be asked that way just now. If the kernel refuses later, `bell` is rung by its
+    /// eventfd: a sleeper is announced to one ringer only, so this ring must not get lost.
+    pub(crate) fn ring_other(&self, other: RawFd, bell: BellName) -> bool {
         if !self.features.msg_ring || !self.features.cqe_skip || self.closing.get() {
             return false;
         }
@@ -145,14 +164,14 @@ impl Driver {
         let entry = opcode::MsgRingData::new(target, 0, tag::BELL, None)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(tag::IGNORE);
+            .user_data(tag::MESSAGE | bell.to_bits());
         // SAFETY: the entry points at nothing.
         unsafe { ring.push(entry) };
         true
     }
 
-    /// Queues the cancels that are wanted, as far as there is room. One that finds none stays on the list
-    /// of the table: *A cancel is never lost*.
+    /// Queues the cancels that are wanted, as far as there is room. One that finds none stays on
+    /// the list of the table: *A cancel is never lost*.
     pub(super) fn push_cancels(&self, ring: &mut Ring) {
         while self.ops.wants_cancel() && ring.has_room() {
             let Some(id) = self.ops.next_cancel() else { return };
@@ -163,6 +182,20 @@ impl Driver {
             // SAFETY: the entry points at nothing.
             unsafe { ring.push(entry) };
         }
+    }
+}
+
+/// An operation that the kernel has not heard of. It ends here if the driver refuses it, or if a
+/// buffer of the user's panics when it is asked for its memory; no completion would ever come.
+struct Unsent<'a> {
+    ops: &'a OpTable,
+    id: OpId,
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        let refused = Completion { result: -libc::ECANCELED, flags: 0 };
+        self.ops.complete(self.id, refused, false);
     }
 }
 
@@ -221,13 +254,6 @@ impl<O: Operation> Op<O> {
     /// Looks at the operation itself, which the kernel may be using: touch only what it does not.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut O) -> T) -> Option<T> {
         self.key.as_ref().map(|key| self.driver.ops.with_op(key, f))
-    }
-
-    /// Asks for a cancel, and still waits for the outcome.
-    pub(crate) fn cancel(&self) {
-        if let Some(key) = &self.key {
-            self.driver.ops.cancel(key);
-        }
     }
 }
 

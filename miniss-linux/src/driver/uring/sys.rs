@@ -2,12 +2,12 @@
 //!
 //! `executor ─▶ driver ─▶ [sys] ─▶ kernel`
 //!
-//! The `io-uring` crate lays out and maps the queues. We enter the kernel ourselves, for two reasons: its
-//! `submit` forgets the registered ring descriptor between calls, and it looks at more than
-//! a loop needs to look at.
+//! The `io-uring` crate lays out and maps the queues. We enter the kernel ourselves, for two
+//! reasons: its `submit` forgets the registered ring descriptor between calls, and it looks at more
+//! than a loop needs to look at.
 //!
-//! Invariant **Arguments outlive the call**: every pointer handed over points at a local that lives until the
-//! call returns; none of these calls keeps a pointer.
+//! Invariant **Arguments outlive the call**: every pointer handed over points at a local that lives
+//! until the call returns; none of these calls keeps a pointer.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -20,6 +20,7 @@ const ENTER_EXT_ARG: u32 = 1 << 3;
 const ENTER_REGISTERED_RING: u32 = 1 << 4;
 const ENTER_NO_IOWAIT: u32 = 1 << 7;
 const REGISTER_RING_FDS: u32 = 20;
+const UNREGISTER_RING_FDS: u32 = 21;
 
 /// `struct io_uring_getevents_arg`.
 #[repr(C)]
@@ -65,18 +66,35 @@ pub(super) struct EnterFd {
 }
 
 impl EnterFd {
-    /// Registers the ring with itself, which spares the kernel a descriptor look-up on each enter. Falls
-    /// back to the descriptor where the kernel does not know this (before 5.18).
+    /// Registers the ring with itself, which spares the kernel a descriptor look-up on each enter.
+    /// Falls back to the descriptor where the kernel does not know this (before 5.18).
     pub(super) fn new(ring: RawFd, no_iowait: bool) -> Self {
         let flags = if no_iowait { ENTER_NO_IOWAIT } else { 0 };
-        match register_ring_fd(ring) {
+        let mut update = RsrcUpdate { offset: u32::MAX, reserved: 0, data: ring as u64 };
+        match register(ring, REGISTER_RING_FDS, &mut update).map(|()| update.offset) {
             Ok(index) => Self { fd: index as RawFd, flags: flags | ENTER_REGISTERED_RING },
             Err(_) => Self { fd: ring, flags },
         }
     }
 
-    /// Submits `to_submit` entries and, unless told not to, waits for a completion. Completions that the
-    /// kernel has deferred are posted either way. Returns how many entries it took.
+    /// Whether the kernel took the registration.
+    #[cfg(test)]
+    pub(super) fn is_registered(self) -> bool {
+        self.flags & ENTER_REGISTERED_RING != 0
+    }
+
+    /// Takes the registration back, on the thread that made it: it is one of a few that a thread
+    /// may have, and keeps the ring in the kernel until the thread ends.
+    pub(super) fn unregister(self, ring: RawFd) {
+        if self.flags & ENTER_REGISTERED_RING != 0 {
+            let mut update = RsrcUpdate { offset: self.fd as u32, reserved: 0, data: 0 };
+            let result = register(ring, UNREGISTER_RING_FDS, &mut update);
+            debug_assert!(result.is_ok(), "the registration is there: {result:?}");
+        }
+    }
+
+    /// Submits `to_submit` entries and, unless told not to, waits for a completion. Completions
+    /// that the kernel has deferred are posted either way. Returns how many entries it took.
     pub(super) fn enter(self, to_submit: u32, wait: Wait) -> io::Result<u32> {
         let timespec = match wait {
             Wait::Nanos(nanos) => KernelTimespec {
@@ -95,7 +113,8 @@ impl EnterFd {
             Wait::Nanos(_) => (&raw const arg, size_of::<GetEventsArg>(), ENTER_EXT_ARG),
             Wait::No | Wait::Forever => (std::ptr::null(), 0, 0),
         };
-        // The kernel reads the timespec through a number, so the compiler must know that it is used.
+        // The kernel reads the timespec through a number, so the compiler must know that it is
+        // used.
         (&raw const timespec).expose_provenance();
         // SAFETY: *Arguments outlive the call*: `arg` and `timespec` are locals.
         let result = unsafe {
@@ -113,13 +132,12 @@ impl EnterFd {
     }
 }
 
-fn register_ring_fd(ring: RawFd) -> io::Result<u32> {
-    let mut update = RsrcUpdate { offset: u32::MAX, reserved: 0, data: ring as u64 };
-    // SAFETY: *Arguments outlive the call*: `update` is a local.
-    let result = unsafe {
-        libc::syscall(libc::SYS_io_uring_register, ring, REGISTER_RING_FDS, &raw mut update, 1_u32)
-    };
-    if result == 1 { Ok(update.offset) } else { Err(io::Error::last_os_error()) }
+/// Registers or unregisters one thing; the kernel may write to `update`.
+fn register(ring: RawFd, what: u32, update: &mut RsrcUpdate) -> io::Result<()> {
+    let update: *mut RsrcUpdate = update;
+    // SAFETY: *Arguments outlive the call*: `update` is the caller's local.
+    let result = unsafe { libc::syscall(libc::SYS_io_uring_register, ring, what, update, 1_u32) };
+    if result == 1 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The time on `CLOCK_MONOTONIC`.

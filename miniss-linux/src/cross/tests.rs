@@ -1,0 +1,111 @@
+//! Wakes and calls between shards, and what becomes of them when a shard goes down.
+//!
+//! `shard A ─▶ [cross] ─▶ shard B`
+
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use crate::time::sleep;
+use crate::{CallError, DoorbellKind, Runtime, ShardId, run_on, spawn, submit_to};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+struct Throwing;
+
+impl Wake for Throwing {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that throws");
+    }
+}
+
+/// Has the executor itself wake a waker that throws.
+async fn bring_down() {
+    let mut sleep = pin!(sleep(Duration::from_millis(1)));
+    let waker = Waker::from(Arc::new(Throwing));
+    poll_fn(|_| sleep.as_mut().poll(&mut Context::from_waker(&waker))).await;
+    pending().await
+}
+
+#[test]
+fn a_shard_that_goes_down_tells_all_who_wait_for_it() {
+    let start = Instant::now();
+    let runtime = Runtime::builder().shards(2).shutdown_timeout(PATIENCE).build().unwrap();
+    let handle = runtime.handle();
+    let gone = ShardId::new(1);
+    runtime.block_on(async {
+        let waiting = submit_to(gone, async || pending::<()>().await);
+        let foreign = handle.submit_to(gone, async || pending::<()>().await);
+        let culprit = submit_to(gone, bring_down);
+        assert!(matches!(culprit.await, Err(CallError::ShardGone(shard)) if shard == gone));
+        assert!(matches!(waiting.await, Err(CallError::ShardGone(_))));
+        assert!(matches!(foreign.await, Err(CallError::ShardGone(_))));
+        assert!(matches!(submit_to(gone, async || ()).await, Err(CallError::ShardGone(_))));
+    });
+    assert!(matches!(handle.submit_to(gone, async || ()).wait(), Err(CallError::ShardGone(_))));
+    drop(runtime);
+    assert!(start.elapsed() < PATIENCE / 2);
+}
+
+#[test]
+fn a_panic_out_of_shard_0_leaves_the_runtime_in_order() {
+    let runtime = Runtime::builder().shards(2).build().unwrap();
+    let attempt = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            spawn(bring_down()).detach();
+            pending::<()>().await
+        })
+    }));
+    assert!(attempt.is_err());
+    assert_eq!(ShardId::try_current(), None);
+    assert_eq!(runtime.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
+}
+
+#[test]
+fn whom_shard_0_woke_last_runs_while_it_rests() {
+    for kind in [DoorbellKind::EventFd, DoorbellKind::MsgRing] {
+        let runtime = Runtime::builder().shards(2).doorbell(kind).build().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        // Asleep by now.
+        std::thread::sleep(Duration::from_millis(20));
+        runtime.block_on(async {
+            drop(submit_to(1, async move || tell.send(()).unwrap()));
+        });
+        told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{kind:?}: it sleeps on"));
+    }
+}
+
+#[test]
+fn work_whose_destructor_throws_does_not_stop_the_end() {
+    struct Throws;
+    impl Drop for Throws {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                panic!("a destructor that throws");
+            }
+        }
+    }
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    let handle = runtime.handle();
+    let throws = Throws;
+    let call = handle.submit_to(0, async move || drop(throws));
+    drop(runtime);
+    assert!(matches!(call.wait(), Err(CallError::ShardGone(_))));
+}
+
+#[test]
+fn a_sleep_without_end_is_one_sleep() {
+    for forever in [Duration::MAX, Duration::from_secs(1 << 33), Duration::from_secs(1 << 34)] {
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        let parks = || run_on(1, || crate::stats().parks);
+        let before = runtime.block_on(async {
+            run_on(1, move || spawn(sleep(forever)).detach()).await.unwrap();
+            parks().await.unwrap()
+        });
+        std::thread::sleep(Duration::from_millis(100));
+        let parks = runtime.block_on(async { parks().await.unwrap() }) - before;
+        assert!(parks < 10, "{parks} sleeps in a tenth of a second");
+    }
+}

@@ -1,0 +1,113 @@
+//! The driver over real rings, without a runtime: operations are started and the kernel is entered
+//! by hand.
+//!
+//! `executor ─▶ [driver] ─▶ op ─▶ kernel`
+
+mod flow;
+mod ladder;
+mod lifecycle;
+mod wakes;
+
+use std::future::Future;
+use std::io::{Read, Write};
+use std::ops::Deref;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::setup::{DriverConfig, make_ring};
+use super::submit::{Driver, Op};
+use super::sys::{Wait, now};
+use crate::net::{Fd, ReadSide};
+use crate::op::recv::Recv;
+use crate::op::recv_pool::RecvPool;
+use crate::op::send::Send;
+
+/// Longer than any of this takes on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn config(ring_entries: u32) -> DriverConfig {
+    DriverConfig { ring_entries, recv_buffers: 2, recv_buffer_bytes: 64, idle_spin_ns: 0 }
+}
+
+/// A driver that is closed when its test is over.
+struct Closing(Rc<Driver>);
+
+impl Deref for Closing {
+    type Target = Rc<Driver>;
+
+    fn deref(&self) -> &Rc<Driver> {
+        &self.0
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close(now() + PATIENCE);
+    }
+}
+
+fn driver_with_bell(ring_entries: u32, bell: RawFd) -> Closing {
+    let config = config(ring_entries);
+    Closing(Driver::over(make_ring(&config).unwrap(), config, bell).unwrap())
+}
+
+/// A driver without a bell.
+fn driver(ring_entries: u32) -> Closing {
+    driver_with_bell(ring_entries, -1)
+}
+
+/// Enters the kernel for a while and settles what has come.
+fn turn(driver: &Driver) {
+    driver.enter(Wait::Nanos(1_000_000));
+    driver.reap();
+}
+
+/// Takes turns until `done` says so.
+fn turn_until(driver: &Driver, mut done: impl FnMut() -> bool) {
+    let end = now() + PATIENCE;
+    while !done() {
+        assert!(now() < end, "nothing has come of it: {driver:?}");
+        turn(driver);
+    }
+}
+
+/// Runs a future, which waits for this driver alone, to its end.
+fn finish<F: Future>(driver: &Driver, future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut output = None;
+    turn_until(driver, || {
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ready) => output = Some(ready),
+            Poll::Pending => {}
+        }
+        output.is_some()
+    });
+    output.unwrap()
+}
+
+/// A socket of the driver's, and its other end.
+fn socket(driver: &Rc<Driver>) -> (Fd, UnixStream) {
+    let (ours, peer) = UnixStream::pair().unwrap();
+    (Fd::new(OwnedFd::from(ours), driver.clone()), peer)
+}
+
+fn recv(fd: &Fd, bytes: usize) -> Recv<Vec<u8>> {
+    Recv { fd: fd.clone(), buffer: vec![0; bytes], side: Rc::new(ReadSide::default()) }
+}
+
+fn send(fd: &Fd, bytes: impl Into<Vec<u8>>) -> Send<Vec<u8>> {
+    Send { fd: fd.clone(), buffer: bytes.into(), flags: 0 }
+}
+
+/// A buffer that panics when it is asked for its bytes.
+struct Refusing;
+
+impl crate::buf::IoBuf for Refusing {
+    fn as_init(&self) -> &[u8] {
+        panic!("no bytes for you")
+    }
+}

@@ -1,0 +1,145 @@
+//! More operations than a ring has room for: order, cancels, buffers.
+
+use super::*;
+use crate::driver::uring::buffers::PoolBuf;
+use crate::driver::uring::submit::tag;
+use crate::op::accept::{Accept, connection};
+use crate::op::recv_pool::received;
+use io_uring::{cqueue, opcode};
+use miniss_core::op::Part;
+use std::mem::MaybeUninit;
+
+#[test]
+fn a_ring_of_four_keeps_the_order_of_a_hundred_operations() {
+    let driver = driver(4);
+    let (fd, mut peer) = socket(&driver);
+    let sends: Vec<_> = (0..100_u8).map(|n| driver.start(send(&fd, [n]))).collect();
+    for op in sends {
+        assert_eq!(finish(&driver, op).0.unwrap(), 1);
+    }
+    let mut bytes = [0; 100];
+    peer.read_exact(&mut bytes).unwrap();
+    assert!(bytes.iter().copied().eq(0..100), "{bytes:?}");
+}
+
+#[test]
+fn entries_that_wait_for_room_go_before_later_ones() {
+    let driver = driver(4);
+    let mut ring = driver.ring.borrow_mut();
+    let ring = ring.as_mut().unwrap();
+    let nop = |n: u64| opcode::Nop::new().build().user_data(tag::IGNORE | n);
+    // As if the kernel had refused to take more.
+    ring.waiting.push_back(nop(0));
+    for n in 1..20 {
+        // SAFETY: the entry points at nothing.
+        unsafe { ring.push(nop(n)) };
+        assert!(!ring.has_room(), "a cancel would overtake what waits");
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 20 {
+        assert!(ring.wants_enter() || ring.has_completions());
+        ring.enter(Wait::No).unwrap();
+        let mut batch = [const { MaybeUninit::uninit() }; 8];
+        let taken = ring.take(&mut batch);
+        seen.extend(taken.iter().map(|entry: &cqueue::Entry| entry.user_data() & !tag::MASK));
+    }
+    assert!(seen.iter().copied().eq(0..20), "{seen:?}");
+    assert!(ring.has_room());
+}
+
+#[test]
+fn no_cancel_is_lost_when_the_ring_is_full() {
+    let driver = driver(2);
+    let sockets: Vec<_> = (0..50).map(|_| socket(&driver)).collect();
+    let reads: Vec<_> = sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect();
+    turn(&driver);
+    assert_eq!(driver.in_flight(), 50);
+    drop(reads);
+    // Not all of them have been handed over either.
+    drop(sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect::<Vec<_>>());
+    turn_until(&driver, || driver.in_flight() == 0);
+}
+
+/// The next bytes of a multishot receive, or the number of the error that ended it.
+fn next(driver: &Rc<Driver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
+    let pool = driver.pool().unwrap();
+    match finish(driver, std::future::poll_fn(|cx| op.poll_part(cx))) {
+        Part::More(completion) => {
+            op.with(RecvPool::read_one);
+            Ok(received(&pool, completion).unwrap())
+        }
+        Part::End(ended) => {
+            drop(received(&pool, ended.completion));
+            Err(-ended.completion.result)
+        }
+    }
+}
+
+#[test]
+fn buffers_go_round_whoever_held_them() {
+    let driver = driver(8);
+    let pool = driver.pool().unwrap();
+    let (fd, mut peer) = socket(&driver);
+    for round in 0..100_u8 {
+        let mut op = driver.start(RecvPool::new(fd.clone(), pool.clone()));
+        peer.write_all(&[round]).unwrap();
+        let first = next(&driver, &mut op).unwrap();
+        peer.write_all(&[round, 1]).unwrap();
+        let second = next(&driver, &mut op).unwrap();
+        assert_eq!((&first[..], &second[..]), (&[round][..], &[round, 1][..]));
+        // Both are held: the third message finds none, and stays in the socket.
+        peer.write_all(&[round, 1, 2]).unwrap();
+        assert_eq!(next(&driver, &mut op).err(), Some(libc::ENOBUFS));
+        drop(first);
+        let mut op = driver.start(RecvPool::new(fd.clone(), pool.clone()));
+        assert_eq!(&next(&driver, &mut op).unwrap()[..], &[round, 1, 2]);
+        drop(second);
+        // What nobody collects goes back as well.
+        peer.write_all(&[9]).unwrap();
+        turn(&driver);
+        drop(op);
+        turn_until(&driver, || driver.in_flight() == 0);
+    }
+}
+
+#[test]
+fn a_pause_that_was_asked_for_is_remembered_when_the_reader_catches_up() {
+    use miniss_core::op::{Completion, Operation};
+
+    let driver = driver(8);
+    let (fd, _peer) = socket(&driver);
+    let mut receive = RecvPool::new(fd, driver.pool().unwrap());
+    let part = Completion { result: 1, flags: 0 };
+    while !receive.wants_cancel_after(part) {}
+    (0..5).for_each(|_| receive.read_one());
+    // One more comes before the cancel takes effect.
+    assert!(!receive.wants_cancel_after(part));
+    let ended = receive.settle(Completion { result: -libc::ECANCELED, flags: 0 });
+    assert!(ended.paused, "the reader would be told of a cancel that was ours");
+}
+
+#[test]
+fn an_accept_that_nobody_collects_from_pauses() {
+    let driver = driver(8);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut op = driver.start(Accept::new(Fd::new(listener.into(), driver.clone())));
+    let peers: Vec<_> = (0..300)
+        .map(|_| {
+            driver.enter(Wait::No);
+            driver.reap();
+            std::net::TcpStream::connect(address).unwrap()
+        })
+        .collect();
+    turn_until(&driver, || driver.in_flight() == 0);
+    let mut accepted = 0;
+    let end = loop {
+        match finish(&driver, std::future::poll_fn(|cx| op.poll_part(cx))) {
+            Part::More(completion) => drop(connection(completion).unwrap()),
+            Part::End(end) => break end,
+        }
+        accepted += 1;
+    };
+    assert!(end.is_none(), "a pause is no error");
+    assert!((256..300).contains(&accepted), "{accepted} of {}", peers.len());
+}

@@ -1,0 +1,58 @@
+//! Every rung of the ladder carries the same conversation.
+
+use super::*;
+use crate::driver::uring::setup::{LADDER, build};
+use crate::op::recv_pool::received;
+use miniss_core::op::Part;
+
+/// Echoes once by a plain receive, and once out of a provided buffer.
+fn echo(driver: &Rc<Driver>) {
+    let (fd, mut peer) = socket(driver);
+    peer.write_all(b"plain").unwrap();
+    let (result, buffer) = finish(driver, driver.start(recv(&fd, 64)));
+    assert_eq!(&buffer[..result.unwrap()], b"plain");
+    finish(driver, driver.start(send(&fd, buffer))).0.unwrap();
+
+    let pool = driver.pool().unwrap();
+    let mut receiving = driver.start(RecvPool::new(fd.clone(), pool.clone()));
+    peer.write_all(b"pooled").unwrap();
+    let part = finish(driver, std::future::poll_fn(|cx| receiving.poll_part(cx)));
+    let Part::More(completion) = part else { panic!("a multishot receive ended at once") };
+    let bytes = received(&pool, completion).unwrap();
+    finish(driver, driver.start(send(&fd, &bytes[..]))).0.unwrap();
+
+    let mut echoed = [0; 11];
+    peer.read_exact(&mut echoed).unwrap();
+    assert_eq!(&echoed, b"plainpooled");
+}
+
+#[test]
+fn every_rung_makes_a_ring_that_carries_the_same_echo() {
+    for rung in LADDER {
+        let config = config(8);
+        let ring = build(rung, config.ring_entries).unwrap_or_else(|e| panic!("{rung:?}: {e}"));
+        let driver = Driver::over(ring, config, -1).unwrap();
+        echo(&driver);
+        assert_eq!(driver.close(now() + PATIENCE), 0, "{rung:?}");
+    }
+}
+
+#[test]
+fn the_smallest_and_the_largest_ring_work() {
+    for entries in [1, 2, 4096] {
+        let driver = driver(entries);
+        echo(&driver);
+        assert_eq!(driver.close(now() + PATIENCE), 0);
+    }
+}
+
+#[test]
+fn a_thread_may_have_any_number_of_drivers_one_after_the_other() {
+    // The kernel lets a thread register 16 rings.
+    for round in 0..40 {
+        let driver = driver(4);
+        let is_registered = driver.ring.borrow().as_ref().unwrap().enter_fd.is_registered();
+        assert!(is_registered, "a former driver left its registration behind, round {round}");
+        driver.close(now() + PATIENCE);
+    }
+}

@@ -1,0 +1,44 @@
+//! Streams on a runtime of one shard, against peers of the standard library's.
+//!
+//! `kernel ─▶ completion ─▶ [net] ─▶ user future`
+
+mod accepted;
+mod cancelled;
+mod written;
+
+use std::future::Future;
+use std::io::{Read, Write};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::TcpStream;
+use crate::time::{sleep, timeout};
+use crate::{Builder, Runtime, spawn};
+
+/// Longer than any of this takes on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// For the other side, and the kernel, to have done its part.
+const A_WHILE: Duration = Duration::from_millis(20);
+
+fn builder() -> Builder {
+    Runtime::builder().shards(1).shutdown_timeout(PATIENCE)
+}
+
+/// A stream of ours and its peer.
+fn pair() -> (TcpStream, std::net::TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (ours, _) = listener.accept().unwrap();
+    (TcpStream::from_std(ours).unwrap(), peer)
+}
+
+/// Polls once, with a waker that does nothing; it must not be ready.
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) {
+    let poll = future.poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(poll, Poll::Pending));
+}
+
+async fn patiently<F: Future>(future: F) -> F::Output {
+    timeout(PATIENCE, future).await.expect("it hangs")
+}
