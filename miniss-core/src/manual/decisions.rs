@@ -2,42 +2,36 @@
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`, seen from above
 //!
-//! Figures are medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
-//! 6.18, November 2026), from `cargo run --release -p miniss-benches --bin measure ROW`. Ratios
-//! within one table count; absolute figures are for orientation.
+//! Figures: medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
+//! 6.18, 23 November 2026) that other programs used too, from `chrt -f 50 cargo run --release -p
+//! miniss-benches --bin measure ROW`. Ratios count; absolute figures are for orientation.
 //!
 //! # A waker is an address in memory that is never given back
 //!
-//! **Question.** What does a `Waker` point to, so that it may be cloned, woken and dropped on any
-//! thread at any time, and costs no atomic read-modify-write at home?
+//! **Question.** What is in a `Waker`, so that any thread may use it at any time, and home needs no
+//! atomic read-modify-write?
 //!
-//! **Choices.** *Ids*: shard, slot and generation in one word; a slot is looked up, its generation
-//! compared; from afar a bit is set in a bitmap. *Biased counts*: a pointer to a header that home
-//! counts with plain integers and others with atomics. *Address for ever*: a pointer to a header
-//! whose memory stays a header.
+//! **Choices.** *Ids*: shard, slot and generation in a word, looked up; from afar a bit in a
+//! bitmap. *Biased counts*: a header that home counts plainly, others atomically. *Address for
+//! ever*: a header that stays one.
 //!
 //! | nanoseconds (row `wakers`) | address for ever | ids | biased counts |
 //! |---|---|---|---|
-//! | clone and drop, at home | 2.1 to 3.0 | 2.4 | 2.5 |
-//! | wake at home, queued already | 1.3 to 1.9 | 1.8 | 1.6 |
-//! | wake at home, parked | 1.9 | 2.4 | 1.7 |
-//! | foreign wake, alone | 18 | 19 | 24 |
-//! | foreign wake, of a thousand in a row | 17 | 7 | 22 |
-//! | the same from another core, home draining | 24 to 69 | 14 | 127 to 187 |
-//! | bytes of a parked task | 64 | 64 and a bit | 64 |
+//! | clone and drop at home | 2.1 | 2.1 to 2.6 | 2.1 to 2.6 |
+//! | wake at home: queued already, parked | 1.7, 1.9 | 1.9, 2.4 | 1.6, 2.2 |
+//! | foreign wake: alone, of a thousand | 18, 17 | 19, 7 | 23, 22 |
+//! | of a thousand, from another core | 24 to 69 | 14 to 23 | 71 to 187 |
+//! | bytes of a parked task | 64 | 64 | 64 |
 //!
-//! **Pick.** Address for ever. At home all three are equal within the noise of code placement.
-//! Counts lose afar, may free a header on a foreign thread, and drift apart where holds are taken
-//! on one side and dropped on the other. Ids win when very many tasks are woken from afar in a
-//! burst, since neighbours share a word of the bitmap; but calls travel in chains, so a burst wakes
-//! one task. They ask for a global table of shards, a fixed number of tasks, and integers as wide
-//! as three numbers, which a core for small machines cannot count on.
+//! **Pick.** Address for ever: nothing is clearly faster at home, and no waker owns anything.
+//! Counts lose afar, and may free a header on a foreign thread. Ids win where neighbours are woken
+//! in a burst, but calls travel in chains, so a burst wakes one task; and they ask for a global
+//! table of shards and a bound on tasks.
 //!
 //! **Price.** Memory for tasks stands at its high-water mark; a stale wake costs a spurious poll.
 //!
-//! **What would change our mind.** A program that wakes thousands of tasks a millisecond from
-//! foreign threads: then a bitmap beside the headers, filled from afar by address, is the first
-//! thing to try.
+//! **What would change our mind.** Thousands of foreign wakes a millisecond: then a bitmap beside
+//! the headers.
 //!
 //! # Task slots are never given back
 //!
@@ -70,7 +64,7 @@
 //! | row | nanoseconds |
 //! |---|---|
 //! | `sleep`: create, poll, drop; of that 24 are the clock's | 35 |
-//! | `sleepers`: 10,000 tasks that sleep 1 ms, CPU for each, spawned and ended | 96 |
+//! | `sleepers`: 10,000 tasks that sleep 1 ms, CPU for each, spawned and ended | 94 |
 //!
 //! **Price.** A timer that fires is filed again on its way down: for 1 ms four levels, at most
 //! three times. 5.6 KiB of wheel per executor, also where there is no timer.
@@ -94,8 +88,9 @@
 //! first by much, but the other core idles meanwhile, and 64 callers run in lockstep with it (row
 //! `call-64`). Each hop reads one line that the other core wrote, per call.
 //!
-//! **What would change our mind.** Measurements of an earlier flush, say every 16 calls, on
-//! machines with more cores.
+//! **What would change our mind.** It has begun to: a trial that also sends after every 16 calls
+//! took 57 ns for each of 64 callers where the present way takes 74, both cores awake, and cost
+//! nothing elsewhere.
 //!
 //! # The mailbox is an ordinary task
 //!
@@ -107,11 +102,11 @@
 //! **Pick.** A task. The executor knows nothing of cores; the handshake with sleep, proven once for
 //! wakes, serves calls too; publishing once a turn falls out of the queue's order; a core without
 //! calls pays nothing. A call to a core that is awake takes 2.8 to 3.8 times a bare cache line each
-//! way (row `call-awake`).
+//! way by `run_on`, 3.1 to 4.9 times by `submit_to` (row `call-awake`).
 //!
-//! **Price.** One pass through inbox and run queue for each batch, about 20 ns, and the waker in
-//! the mesh. A panic in work that runs between tasks takes the task down, which then has a
-//! successor.
+//! **Price.** One pass through inbox and run queue for each batch. A trial in which the sender only
+//! raised a flag that the executor looks at, past header and inbox, was no faster. A panic in work
+//! that runs between tasks takes the task down, which then has a successor.
 //!
 //! **What would change our mind.** Profiles in which that pass stands out.
 //!
@@ -144,8 +139,8 @@
 //! transition is a method that says what its caller now owes, and all are modelled under loom.
 //!
 //! **Price.** 1 read-modify-write to complete and 1 for the first poll that waits, also where both
-//! ends are on one core; 54 to 65 ns for make, poll, complete, poll on the heap (`cargo bench -p
-//! miniss-benches --bench core`), of which the allocator takes about a third.
+//! ends are on one core; 22 ns for make, poll, complete, poll on the heap (`cargo bench -p
+//! miniss-benches --bench core`).
 //!
 //! **What would change our mind.** A use in which both ends are always on one core and it shows: a
 //! plain-cell twin, `!Send`.

@@ -29,10 +29,14 @@
 //! The table knows nothing of any kernel: io_uring, epoll and a simulation are drivers over it.
 
 mod event;
+mod inside;
+mod key;
 mod slot;
+mod slots;
 mod table;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub use key::{OpId, OpKey, Part};
 pub use slot::{Completion, Operation};
-pub use table::{OpId, OpKey, OpTable, Part};
+pub use table::OpTable;

@@ -5,102 +5,17 @@
 //! Invariants: see [`super`]. No method keeps anything borrowed while code of an operation, a waker
 //! or a buffer runs, so all of them may be re-entered.
 
-use alloc::boxed::Box;
 use core::any::TypeId;
 use core::cell::Cell;
 use core::fmt;
-use core::marker::PhantomData;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use super::event::EventPool;
-use super::slot::{Completion, Layout, NONE, OpVtable, Operation, Slot, Stage};
-
-/// Slots in the first chunk; each further chunk is twice the one before.
-const FIRST_CHUNK: usize = 32;
-/// 27 chunks are 2^32 slots.
-const CHUNKS_MAX: usize = 27;
-/// Bits of an id that hold the generation; the four above are the driver's to use.
-const GENERATION_BITS: u32 = 28;
-
-/// What names an operation to the kernel: 60 bits; the topmost four are left to the driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpId(u64);
-
-impl OpId {
-    /// How many low bits an id takes.
-    pub const BITS: u32 = 32 + GENERATION_BITS;
-
-    /// The id as a number, the four topmost bits zero.
-    ///
-    /// ```
-    /// use miniss_core::op::OpId;
-    /// assert_eq!(OpId::from_bits(7).to_bits(), 7);
-    /// ```
-    pub const fn to_bits(self) -> u64 {
-        self.0
-    }
-
-    /// The id with this number; the four topmost bits are ignored.
-    ///
-    /// ```
-    /// use miniss_core::op::OpId;
-    /// assert_eq!(OpId::from_bits(7 | 1 << 63), OpId::from_bits(7));
-    /// ```
-    pub const fn from_bits(bits: u64) -> Self {
-        Self(bits & ((1 << Self::BITS) - 1))
-    }
-
-    fn new(index: u32, generation: u32) -> Self {
-        Self(u64::from(index) | u64::from(generation) << 32)
-    }
-
-    fn index(self) -> u32 {
-        self.0 as u32
-    }
-
-    fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-}
-
-/// The right to the outcome of one operation of type `O`.
-///
-/// Give it back to the table by [`OpTable::poll`] until it is ready, or by [`OpTable::orphan`]. A
-/// key that is forgotten leaks its slot and nothing else.
-pub struct OpKey<O> {
-    id: OpId,
-    marker: PhantomData<fn() -> O>,
-}
-
-impl<O> OpKey<O> {
-    /// The name of the operation.
-    ///
-    /// ```
-    /// # use miniss_core::op::OpKey;
-    /// fn name<O>(key: &OpKey<O>) -> u64 {
-    ///     key.id().to_bits()
-    /// }
-    /// ```
-    pub fn id(&self) -> OpId {
-        self.id
-    }
-}
-
-impl<O> fmt::Debug for OpKey<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OpKey").field(&self.id).finish()
-    }
-}
-
-/// One step of a multishot operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part<T> {
-    /// A completion that is not the last.
-    More(Completion),
-    /// The operation has ended.
-    End(T),
-}
+use super::inside::{Inside, orphan_part, wants_cancel_after};
+use super::key::{GENERATION_BITS, OpId, OpKey, Part};
+use super::slot::{Completion, Layout, NONE, Operation, Slot, Stage};
+use super::slots::Slots;
 
 /// The operations in flight of one driver. It belongs to one core.
 ///
@@ -124,9 +39,7 @@ pub enum Part<T> {
 /// assert_eq!(table.poll(&key, cx), Poll::Ready((4, vec![0; 4])));
 /// ```
 pub struct OpTable {
-    chunks: [Cell<Option<NonNull<Slot>>>; CHUNKS_MAX],
-    capacity: Cell<u32>,
-    free: Cell<u32>,
+    slots: Slots,
     cancels_head: Cell<u32>,
     cancels_tail: Cell<u32>,
     events: EventPool,
@@ -148,9 +61,7 @@ impl OpTable {
     /// ```
     pub const fn new() -> Self {
         Self {
-            chunks: [const { Cell::new(None) }; CHUNKS_MAX],
-            capacity: Cell::new(0),
-            free: Cell::new(NONE),
+            slots: Slots::new(),
             cancels_head: Cell::new(NONE),
             cancels_tail: Cell::new(NONE),
             events: EventPool::new(),
@@ -197,15 +108,13 @@ impl OpTable {
     /// # table.orphan(key);
     /// ```
     pub fn insert<O: Operation>(&self, op: O) -> OpKey<O> {
-        let index = self.free_slot();
-        let slot = self.slot(index).expect("a free slot is in the table");
-        self.free.set(slot.next.replace(NONE));
+        let (index, slot) = self.slots.take_free();
         // SAFETY: *Owned while in flight*: the slot was free, so its payload is.
         unsafe { Layout::put(slot.payload.get(), op) };
         slot.vtable.set(Some(Layout::<O>::VTABLE));
         slot.stage.set(Stage::InFlight);
         self.in_flight.set(self.in_flight.get() + 1);
-        OpKey { id: OpId::new(index, slot.generation.get()), marker: PhantomData }
+        OpKey::new(OpId::new(index, slot.generation.get()))
     }
 
     /// The operation where it will stay while it is in flight, so that pointers into it may be
@@ -261,7 +170,7 @@ impl OpTable {
         }
         self.drain_parts(slot);
         let completion = slot.completion.get();
-        Poll::Ready(self.remove::<O>(key.id.index(), slot).settle(completion))
+        Poll::Ready(self.remove::<O>(key.id().index(), slot).settle(completion))
     }
 
     /// The next step of a multishot operation: completions in the order they came, then its end,
@@ -320,13 +229,13 @@ impl OpTable {
     /// assert_eq!(table.in_flight(), 0);
     /// ```
     pub fn orphan<O: Operation>(&self, key: OpKey<O>) {
-        let Some(slot) = self.find(key.id) else { return };
+        let Some(slot) = self.find(key.id()) else { return };
         let waker = slot.waker.take();
         match slot.stage.get() {
-            Stage::Done => self.settle_orphan(key.id.index(), slot, slot.completion.get()),
+            Stage::Done => self.settle_orphan(key.id().index(), slot, slot.completion.get()),
             Stage::InFlight => {
                 slot.stage.set(Stage::Orphan);
-                self.want_cancel(key.id.index(), slot);
+                self.want_cancel(key.id().index(), slot);
                 self.drain_parts(slot);
             }
             Stage::Free | Stage::Orphan => unreachable!("a key names an operation with an owner"),
@@ -351,10 +260,10 @@ impl OpTable {
     /// # table.orphan(key);
     /// ```
     pub fn cancel<O: Operation>(&self, key: &OpKey<O>) {
-        if let Some(slot) = self.find(key.id)
+        if let Some(slot) = self.find(key.id())
             && slot.stage.get() == Stage::InFlight
         {
-            self.want_cancel(key.id.index(), slot);
+            self.want_cancel(key.id().index(), slot);
         }
     }
 
@@ -370,7 +279,7 @@ impl OpTable {
             if index == NONE {
                 return None;
             }
-            let slot = self.slot(index).expect("listed slots are in the table");
+            let slot = self.slots.at(index).expect("listed slots are in the table");
             self.cancels_head.set(slot.next.replace(NONE));
             if self.cancels_head.get() == NONE {
                 self.cancels_tail.set(NONE);
@@ -381,7 +290,7 @@ impl OpTable {
                     return Some(OpId::new(index, slot.generation.get()));
                 }
                 // It completed meanwhile, and only the list still held the slot.
-                Stage::Free => self.link_free(index, slot),
+                Stage::Free => self.slots.put_free(index, slot),
                 Stage::Done => {}
             }
         }
@@ -440,7 +349,7 @@ impl OpTable {
         slot.next.set(NONE);
         match self.cancels_tail.replace(index) {
             NONE => self.cancels_head.set(index),
-            tail => self.slot(tail).expect("listed slots are in the table").next.set(index),
+            tail => self.slots.at(tail).expect("listed slots are in the table").next.set(index),
         }
     }
 
@@ -484,18 +393,14 @@ impl OpTable {
         slot.generation.set((slot.generation.get() + 1) & ((1 << GENERATION_BITS) - 1));
         // While the cancel list holds the slot, its link is in use: the list frees it.
         if !slot.cancel_wanted.get() {
-            self.link_free(index, slot);
+            self.slots.put_free(index, slot);
         }
-    }
-
-    fn link_free(&self, index: u32, slot: &Slot) {
-        slot.next.set(self.free.replace(index));
     }
 
     /// The slot of an operation that is in the table now.
     #[inline]
     fn find(&self, id: OpId) -> Option<&Slot> {
-        self.slot(id.index()).filter(|slot| {
+        self.slots.at(id.index()).filter(|slot| {
             slot.generation.get() == id.generation() && slot.stage.get() != Stage::Free
         })
     }
@@ -503,76 +408,23 @@ impl OpTable {
     /// The slot of a key, its type checked.
     #[inline]
     fn slot_of<O: Operation>(&self, key: &OpKey<O>) -> &Slot {
-        let slot = self.find(key.id).expect("the key is spent or of another table");
+        let slot = self.find(key.id()).expect("the key is spent or of another table");
         let vtable = slot.vtable();
         let same = ptr::eq(vtable, Layout::<O>::VTABLE) || (vtable.type_id)() == TypeId::of::<O>();
         assert!(same, "the key is of another table");
         slot
     }
 
-    #[inline]
-    fn slot(&self, index: u32) -> Option<&Slot> {
-        if index >= self.capacity.get() {
-            return None;
-        }
-        let (chunk, offset) = place_of(index);
-        let chunk = self.chunks[chunk].get()?;
-        // SAFETY: below the capacity, so inside a chunk, and chunks live as long as the table.
-        Some(unsafe { chunk.add(offset).as_ref() })
-    }
-
-    fn free_slot(&self) -> u32 {
-        if self.free.get() == NONE {
-            self.grow();
-        }
-        self.free.get()
-    }
-
     /// How many slots there are, in use or not.
     #[cfg(all(test, not(loom)))]
     pub(super) fn slot_count(&self) -> u32 {
-        self.capacity.get()
+        self.slots.count()
     }
 
     /// How many nodes for parts there are, in use or not.
     #[cfg(all(test, not(loom)))]
     pub(super) fn part_count(&self) -> usize {
         self.events.node_count()
-    }
-
-    #[cold]
-    fn grow(&self) {
-        let first = self.capacity.get();
-        let (chunk, _) = place_of(first);
-        let slots = FIRST_CHUNK << chunk;
-        let memory: Box<[Slot]> = (0..slots).map(|_| Slot::free()).collect();
-        let memory = NonNull::from(Box::leak(memory)).cast::<Slot>();
-        self.chunks[chunk].set(Some(memory));
-        self.capacity.set(first + slots as u32);
-        for index in (first..self.capacity.get()).rev() {
-            self.link_free(index, self.slot(index).expect("just added"));
-        }
-    }
-}
-
-impl Drop for OpTable {
-    /// Frees the slots, unless an operation is in flight or uncollected: then they are leaked,
-    /// since the kernel may still write there.
-    fn drop(&mut self) {
-        let (mut first, capacity) = (0, self.capacity.get());
-        let slots = (0..capacity).filter_map(|index| self.slot(index));
-        if slots.into_iter().any(|slot| slot.stage.get() != Stage::Free) {
-            return;
-        }
-        while first < capacity {
-            let (chunk, _) = place_of(first);
-            let slots = FIRST_CHUNK << chunk;
-            let memory = self.chunks[chunk].get().expect("below the capacity");
-            let memory = ptr::slice_from_raw_parts_mut(memory.as_ptr(), slots);
-            // SAFETY: `grow` leaked this very box, and all its slots are free.
-            drop(unsafe { Box::from_raw(memory) });
-            first += slots as u32;
-        }
     }
 }
 
@@ -585,33 +437,10 @@ impl fmt::Debug for OpTable {
     }
 }
 
-/// Chunk and offset of a slot: chunk `k` begins at `FIRST_CHUNK * (2^k - 1)`.
-#[inline]
-fn place_of(index: u32) -> (usize, usize) {
-    let shifted = index as usize + FIRST_CHUNK;
-    let chunk = (shifted.ilog2() - FIRST_CHUNK.ilog2()) as usize;
-    (chunk, shifted - (FIRST_CHUNK << chunk))
-}
-
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
     }
-}
-
-fn orphan_part(slot: &Slot, completion: Completion) {
-    let inside = Inside::new(slot);
-    let orphan_part = inside.vtable().orphan_part;
-    // SAFETY: the slot is in use, so it holds the operation of its vtable. *Nobody else inside*:
-    // the vtable was there, and is hidden now.
-    unsafe { orphan_part(slot.payload.get(), completion) };
-}
-
-fn wants_cancel_after(slot: &Slot, completion: Completion) -> bool {
-    let inside = Inside::new(slot);
-    let wants_cancel_after = inside.vtable().wants_cancel_after;
-    // SAFETY: as in `orphan_part`.
-    unsafe { wants_cancel_after(slot.payload.get(), completion) }
 }
 
 /// Releases a slot at the end of a scope.
@@ -624,30 +453,5 @@ struct Release<'a> {
 impl Drop for Release<'_> {
     fn drop(&mut self) {
         self.table.release(self.index, self.slot);
-    }
-}
-
-/// Marks a payload as borrowed, by hiding its vtable.
-struct Inside<'a> {
-    slot: &'a Slot,
-    vtable: &'static OpVtable,
-}
-
-impl<'a> Inside<'a> {
-    /// Panics if somebody is inside already.
-    fn new(slot: &'a Slot) -> Self {
-        let vtable = slot.vtable();
-        slot.vtable.set(None);
-        Self { slot, vtable }
-    }
-
-    fn vtable(&self) -> &'static OpVtable {
-        self.vtable
-    }
-}
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.slot.vtable.set(Some(self.vtable));
     }
 }
