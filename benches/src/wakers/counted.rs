@@ -2,28 +2,31 @@
 //!
 //! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
 //!
-//! Home counts in a plain cell, all others in an atomic, which may go below zero. When the task ends, home adds
-//! its count to the atomic and from then on counts there too; whoever brings the sum to zero frees the header.
+//! Home counts in a plain cell, all others in an atomic, which may go below zero. When the task
+//! ends, home adds its count to the atomic and from then on counts there too; whoever brings the
+//! sum to zero frees the header. A foreign wake of a shard that is gone leaks the header: a model
+//! may.
 //!
-//! Invariants: **Counted** (a header lives while the sum of both counts is not zero, or the task has not
-//! ended), **Home only** (plain cells are touched by the thread whose `HOME` is the owner) and **Shards are
-//! for ever** (leaked).
+//! Invariants: **Counted** (a header lives while the sum of both counts is not zero, or the task
+//! has not ended), **Home only** (plain cells are touched by the thread whose `HOME` is the owner)
+//! and **Shards are for ever** (leaked).
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering, fence};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::Design;
 
 /// Set in `foreign` once home has added its count; the count itself is in the bits above.
-const MERGED: i64 = 1;
-const ONE: i64 = 2;
+const MERGED: i32 = 1;
+const ONE: i32 = 2;
 
 thread_local! {
     static HOME: Cell<*const Shard> = const { Cell::new(ptr::null()) };
 }
 
+/// What is left of an executor for wakers to reach.
 #[derive(Debug)]
 struct Shard {
     inbox: AtomicPtr<Header>,
@@ -39,13 +42,12 @@ struct Header {
     owner: &'static Shard,
     next: Cell<*const Header>,
     inbox_next: AtomicPtr<Header>,
-    foreign: AtomicI64,
-    /// Holders that home counted, the task itself among them.
-    counted_at_home: Cell<u32>,
+    foreign: AtomicI32,
+    /// Holders that home counted, the task itself among them; below zero where others brought more.
+    counted_at_home: Cell<i32>,
     is_merged: Cell<bool>,
     is_queued: Cell<bool>,
     in_inbox: AtomicBool,
-    runs: Cell<u64>,
     /// Space that a whole task needs and this model does not use: vtable and joiner.
     _rest: [usize; 3],
 }
@@ -71,9 +73,9 @@ impl Header {
         }
     }
 
-    fn merge(&self) -> i64 {
+    fn merge(&self) -> i32 {
         self.is_merged.set(true);
-        let count = i64::from(self.counted_at_home.get()) * ONE + MERGED;
+        let count = self.counted_at_home.get() * ONE + MERGED;
         self.foreign.fetch_add(count, Ordering::AcqRel) + count
     }
 }
@@ -158,7 +160,6 @@ impl Shard {
                 self.tail.set(ptr::null());
             }
             header.is_queued.set(false);
-            header.runs.set(header.runs.get() + 1);
             ran += 1;
         }
         ran
@@ -176,12 +177,16 @@ unsafe fn header<'a>(data: *const ()) -> &'a Header {
     unsafe { &*data.cast::<Header>() }
 }
 
+/// # Safety
+/// As for [`header`].
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: called by a waker.
     unsafe { header(data) }.hold();
     RawWaker::new(data, &VTABLE)
 }
 
+/// # Safety
+/// As for [`header`].
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: called by a waker.
     let header = unsafe { header(data) };
@@ -192,6 +197,8 @@ unsafe fn wake_by_ref(data: *const ()) {
     }
 }
 
+/// # Safety
+/// As for [`header`].
 unsafe fn wake(data: *const ()) {
     // SAFETY: passed on.
     unsafe { wake_by_ref(data) };
@@ -199,9 +206,13 @@ unsafe fn wake(data: *const ()) {
     unsafe { release(data) };
 }
 
+/// # Safety
+/// As for [`header`].
 unsafe fn release(data: *const ()) {
+    // SAFETY: the data of our wakers is a header's address, never null.
+    let header = unsafe { NonNull::new_unchecked(data.cast_mut().cast()) };
     // SAFETY: *Counted*; the waker's hold ends here.
-    unsafe { let_go(NonNull::new_unchecked(data.cast_mut().cast())) };
+    unsafe { let_go(header) };
 }
 
 /// An executor whose wakers count.
@@ -272,12 +283,11 @@ fn new_task(owner: &'static Shard) -> NonNull<Header> {
         owner,
         next: Cell::new(ptr::null()),
         inbox_next: AtomicPtr::new(ptr::null_mut()),
-        foreign: AtomicI64::new(0),
+        foreign: AtomicI32::new(0),
         counted_at_home: Cell::new(1),
         is_merged: Cell::new(false),
         is_queued: Cell::new(false),
         in_inbox: AtomicBool::new(false),
-        runs: Cell::new(0),
         _rest: [0; 3],
     })))
 }

@@ -2,11 +2,12 @@
 //!
 //! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
 //!
-//! At home: the shard is compared with a thread-local, the slot looked up in a table of chunks, the generation
-//! compared. From afar: the slot's bit is set in a bitmap of the shard, and the word's in a summary.
+//! At home: the shard is compared with a thread-local, the slot looked up in a table of chunks, the
+//! generation compared. From afar: the slot's bit is set in a bitmap of the shard, and the word's
+//! in a summary.
 //!
-//! Invariants: **Shards are for ever** (leaked, so bitmap and table stay valid) and **Home only** (the
-//! cells of a shard are touched by the one thread whose `HOME` is this shard).
+//! Invariants: **Shards are for ever** (leaked, so bitmap and table stay valid) and **Home only**
+//! (the cells of a shard are touched by the one thread whose `HOME` is this shard).
 
 use std::array;
 use std::cell::{Cell, UnsafeCell};
@@ -36,7 +37,6 @@ struct Slot {
     generation: Cell<u32>,
     next: Cell<u32>,
     is_queued: Cell<bool>,
-    runs: Cell<u64>,
     /// Space that a whole task needs and this model does not use: vtable and joiner.
     _rest: [usize; 3],
 }
@@ -120,7 +120,6 @@ impl Shard {
                 self.tail.set(NONE);
             }
             slot.is_queued.set(false);
-            slot.runs.set(slot.runs.get() + 1);
             ran += 1;
         }
         ran
@@ -176,7 +175,8 @@ impl Design for Ids {
 
     fn new(tasks: usize) -> Self {
         assert!(tasks <= CHUNK * CHUNKS);
-        // A few numbers serve for all measurements: those that are used again are of shards that are gone.
+        // A few numbers serve for all measurements: those that are used again are of shards that
+        // are gone.
         let id = NEXT_SHARD.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let chunks = (0..tasks.div_ceil(CHUNK)).map(|_| Box::new(array::from_fn(|_| new_slot())));
         let shard: &'static Shard = Box::leak(Box::new(Shard {
@@ -222,7 +222,6 @@ fn new_slot() -> Slot {
         generation: Cell::new(1),
         next: Cell::new(NONE),
         is_queued: Cell::new(false),
-        runs: Cell::new(0),
         _rest: [0; 3],
     }
 }

@@ -3,10 +3,10 @@
 //! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
 //!
 //! - [`ids`]: the waker is a number: shard, slot and generation.
-//! - [`counted`]: the waker is a pointer to a header that counts its holders, at home without atomics.
+//! - [`counted`]: the waker is a pointer to a header that counts its holders, at home plainly.
 //! - [`real`]: what miniss-core does: a pointer to a header that is never given back.
 //!
-//! The first two are models: tasks that only count how often they ran, and just enough around them
+//! The first two are models: tasks that do nothing, and just enough around them
 //! that a wake does all that it must, from home, from afar and after the end.
 
 pub mod counted;
@@ -15,7 +15,7 @@ pub mod real;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// An executor of one design with parked tasks, on the thread that made it.
 pub trait Design {
@@ -60,8 +60,8 @@ pub fn wake_queued<D: Design>(rounds: usize) -> f64 {
     ns
 }
 
-/// Nanoseconds of a wake of a parked task on its own thread; with `knows_home` unset, by the way that
-/// foreign threads take.
+/// Nanoseconds of a wake of a parked task on its own thread; with `knows_home` unset, by the way
+/// that foreign threads take.
 pub fn wake_parked<D: Design>(rounds: usize, knows_home: bool) -> f64 {
     let mut design = D::new(TASKS);
     design.know_home(knows_home);
@@ -71,6 +71,22 @@ pub fn wake_parked<D: Design>(rounds: usize, knows_home: bool) -> f64 {
         design.settle();
     }
     ns / rounds as f64
+}
+
+/// As [`wake_parked`] the foreign way, of tasks too far from each other to share a word of a
+/// bitmap: what a wake costs that comes alone.
+pub fn wake_alone<D: Design>(rounds: usize) -> f64 {
+    let mut design = D::new(TASKS);
+    design.know_home(false);
+    let alone: Vec<_> = design.wakers().iter().step_by(64).cloned().collect();
+    let mut total = Duration::ZERO;
+    for _ in 0..rounds {
+        let start = Instant::now();
+        alone.iter().for_each(|waker| hide(waker).wake_by_ref());
+        total += start.elapsed();
+        design.settle();
+    }
+    total.as_nanos() as f64 / (rounds * alone.len()) as f64
 }
 
 /// Nanoseconds of a wake of a parked task and of its turn, which finds it by its waker.
@@ -135,7 +151,7 @@ mod tests {
             design.know_home(knows_home);
             for _ in 0..2 {
                 design.wakers()[3].wake_by_ref();
-                design.wakers()[1].clone().wake();
+                design.wakers()[1..2].iter().cloned().for_each(Waker::wake);
             }
             assert_eq!(design.turn(), 2, "{}", D::NAME);
             assert_eq!(design.turn(), 0, "{}", D::NAME);

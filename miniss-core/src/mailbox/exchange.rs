@@ -21,6 +21,10 @@ use super::queue::Queue;
 use crate::doorbell::Doorbell;
 use crate::executor::Local;
 
+/// Calls and replies that may gather before they are sent within a turn: so many share the cost of
+/// a crossing, and the other core begins with them while this one makes the next.
+const GATHER_MAX: u32 = 16;
+
 /// The inside of an endpoint, shared by its handles, its task and the work that runs for others.
 pub(super) struct Exchange<B: Doorbell, Q: Queue + 'static> {
     local: Local<B>,
@@ -30,6 +34,8 @@ pub(super) struct Exchange<B: Doorbell, Q: Queue + 'static> {
     outboxes: Box<[Outbox]>,
     /// A bit for each outbox (modulo the word's width) that got something since the last flush.
     dirty: Cell<usize>,
+    /// How many calls and replies that is.
+    gathered: Cell<u32>,
     /// A bit for each outbox whose lane was full. It must not count as `dirty`: a full lane to
     /// one core would keep calls to another from waking the task.
     stuck: Cell<usize>,
@@ -54,6 +60,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
             outboxes: (0..mesh.len()).map(|_| Outbox::new()).collect(),
             mesh,
             dirty: Cell::new(0),
+            gathered: Cell::new(0),
             stuck: Cell::new(0),
             backlog: Outbox::new(),
             task: RefCell::new(None),
@@ -194,7 +201,8 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.outboxes[core].push(held);
         let former = self.dirty.get();
         self.dirty.set(former | bit(core));
-        if self.is_over.get() {
+        self.gathered.set(self.gathered.get() + 1);
+        if self.is_over.get() || self.gathered.get() >= GATHER_MAX {
             self.flush();
         } else if former == 0 {
             self.wake_task();
@@ -209,6 +217,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
 
     /// Sends what has gathered, one chain for each core.
     pub(super) fn flush(&self) {
+        self.gathered.set(0);
         let dirty = self.dirty.take() | self.stuck.take();
         if dirty == 0 {
             return;

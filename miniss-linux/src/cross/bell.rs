@@ -31,8 +31,8 @@ use crate::runtime::current;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum DoorbellKind {
-    /// A write to the sleeper's eventfd: a system call at once, so the sleeper wakes while the
-    /// waker goes on with its turn.
+    /// A write to the sleeper's eventfd: a system call of its own, made when the calls that have
+    /// gathered in a turn are sent.
     #[default]
     EventFd,
     /// A message from ring to ring: no system call of its own, but it leaves with the waker's

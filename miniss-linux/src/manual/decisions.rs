@@ -2,9 +2,10 @@
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ driver ─▶ kernel`, seen from above
 //!
-//! Figures are medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
-//! 6.18, November 2026), from `cargo run --release -p miniss-benches --bin measure ROW`. Those of
-//! the core are in `miniss_core::manual::decisions`.
+//! Figures: medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
+//! 6.18, 23 November 2026) that other programs used too, from `chrt -f 50 cargo run --release -p
+//! miniss-benches --bin measure ROW`. Ratios count; absolute figures are for orientation. The
+//! decisions of the core stand in `miniss_core::manual::decisions`.
 //!
 //! # The doorbell is an eventfd
 //!
@@ -15,20 +16,20 @@
 //!
 //! | row `doorbells` | eventfd | `MSG_RING` |
 //! |---|---|---|
-//! | call and reply, both asleep | 39.5 us | 39.6 us |
-//! | CPU of such a call, both shards | 53.9 us | 54.8 us |
-//! | busy shard calls a sleeping one: its own time | 9.7 us | 10.1 us |
-//! | the same: until the work runs, 20 us of other work in the turn | 46.7 us | 43.9 us |
-//! | 64 callers, per call | 733 ns | 755 ns |
-//! | system calls for each ring (`strace -f -c`) | write and enter | 1.6 enters |
+//! | call and reply, both asleep | 29.0 us | 30.4 us |
+//! | CPU of such a call, both shards | 44.8 us | 45.9 us |
+//! | busy shard calls a sleeping one: its own time | 7.9 us | 8.4 us |
+//! | the same: until the work runs, 20 us of other work in the turn | 41 us | 40 us |
+//! | 64 callers, per call | 516 ns | 532 ns |
+//! | system calls per ring (`strace -f -c`, rows `profile-…`) | 2.0 | 1.5 |
 //!
-//! **Pick.** Eventfd by default; [`DoorbellKind::MsgRing`](crate::DoorbellKind) stays a setting. In
-//! time nothing lies between them that is larger than the noise: the interrupt and the scheduler
-//! cost the same either way, and sleeping is what is expensive. So robustness decides: the eventfd
-//! works from every thread and on every kernel, cannot fail for want of memory, and does not wait
-//! for the ringer's turn to end. Messages were lost on 5.19 and 6.1.
+//! **Pick.** Eventfd by default; [`DoorbellKind::MsgRing`](crate::DoorbellKind) stays a setting.
+//! Half a system call less is not seen in time: interrupt and scheduler cost the same either way,
+//! and they are what is expensive. So robustness decides: the eventfd works from every thread and
+//! on every kernel, cannot fail for want of memory, and does not wait for the ringer's next enter.
+//! Others report lost messages on 5.19 and 6.1.
 //!
-//! **Price.** A system call of about 1 us for each sleep that a call ends.
+//! **Price.** A system call for each sleep that a call ends.
 //!
 //! **What would change our mind.** A machine with many cores where the write shows in a profile and
 //! a message does not; the row is there to look.
@@ -44,11 +45,12 @@
 //! that it would allow several producers is needed once, when a shard ends and the sender takes
 //! back what was left. Since a chain holds all calls of a turn, its cost is shared by them.
 //!
-//! **Price.** A compare-exchange where a store would do: push takes 6% of a call between two cores
-//! that are awake (row `call-awake`, `perf record` on `profile-call`). n² queues of about 1.3 KiB:
-//! 1.3 MiB at 32 shards.
+//! **Price.** Compare-exchanges where stores would do. n² queues of about 1.3 KiB: 1.3 MiB at 32
+//! shards.
 //!
-//! **What would change our mind.** More than a hundred shards, or calls that rarely share a turn.
+//! **What would change our mind.** A trial with a ring of plain stores made `submit_to` between
+//! cores that are awake 10 to 17% faster and `run_on` not at all. If the rest of that path shrinks,
+//! 40 lines of our own will be worth it.
 //!
 //! # A stream pauses its receive when buffers wait unread
 //!

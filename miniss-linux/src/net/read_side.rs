@@ -11,6 +11,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
+use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use crate::driver::uring::buffers::PoolBuf;
@@ -80,6 +81,12 @@ impl ReadSide {
         }
     }
 
+    /// The orphaned receive ends with the guard, also if its buffer unwinds before it is
+    /// [kept](Self::keep).
+    pub(crate) fn end_orphan(self: &Rc<Self>) -> OrphanEnd {
+        OrphanEnd(self.clone())
+    }
+
     /// Bytes that were received and not read.
     pub(crate) fn put_back(&self, rest: PoolBuf) {
         if !rest.is_empty() {
@@ -90,6 +97,17 @@ impl ReadSide {
     /// What waits to be read.
     pub(crate) fn take_kept(&self) -> Option<io::Result<PoolBuf>> {
         self.kept.borrow_mut().take()
+    }
+}
+
+/// See [`ReadSide::end_orphan`].
+pub(crate) struct OrphanEnd(Rc<ReadSide>);
+
+impl Drop for OrphanEnd {
+    fn drop(&mut self) {
+        if self.0.in_flight.get() {
+            self.0.keep(Ok(Vec::new()));
+        }
     }
 }
 

@@ -33,6 +33,7 @@ impl<B: IoBufMut> Operation for Recv<B> {
 
     fn settle_orphan(self, completion: Completion) {
         let side = self.side.clone();
+        let _ended = side.end_orphan();
         let (result, buffer) = self.settle(completion);
         side.keep(result.map(|len| buffer.as_init()[..len].to_vec()));
     }

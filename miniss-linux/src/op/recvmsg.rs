@@ -43,6 +43,7 @@ impl<V: IoVecBufMut> Operation for RecvMsg<V> {
 
     fn settle_orphan(self, completion: Completion) {
         let side = self.side.clone();
+        let _ended = side.end_orphan();
         let (result, buffers) = self.settle(completion);
         side.keep(result.map(|len| {
             let mut bytes = Vec::with_capacity(len);

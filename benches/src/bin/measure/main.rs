@@ -1,2 +1,157 @@
-//! x
-fn main() {}
+//! Measures rust-miniss against what the machine allows, and prints a Markdown table.
+//!
+//! `cargo run --release -p miniss-benches --bin measure -- --help`
+
+mod cross;
+mod echo;
+mod tasks;
+mod wakers;
+
+use std::process::ExitCode;
+
+use miniss_benches::rounds::{Row, TABLE_HEAD};
+use miniss_benches::wakers::{real::Real, wake_and_run};
+use miniss_linux::DoorbellKind;
+
+const HELP: &str = "\
+measure: what rust-miniss costs, against what the machine allows
+
+  measure [--rounds N] [ROW…]
+
+Without a row it measures those down to echo-spin. What a row compares runs in turn, N times [15],
+so that a disturbance of the machine meets everybody. The first line of a row is the limit: the
+same work by hand, without a runtime; where that would be a program of its own, the first is simply
+the first.
+
+  spawn          spawn and join a trivial task, in batches of 1,000
+  yield          yield, 100 tasks in turn
+  sleep          create a sleep, poll it once, drop it
+  sleepers       10,000 tasks that sleep 1 ms, for each task beyond the millisecond
+  call-awake     a call to another core and back, both awake
+  call-asleep    the same, both asleep
+  call-64        the same, 64 callers at once, for each call
+  echo           TCP echo on core 0, 64 bytes, 64 connections; client on core 1
+  echo-cpu       the same, CPU time of the server for each request
+  echo-1         the same, 1 connection, latency
+  echo-spin      the same, and nobody ever sleeps
+  wakers         the designs of a waker
+  doorbells      the ways to wake a shard
+  profile-spawn, profile-yield, profile-wake, profile-sleep, profile-sleepers, profile-call,
+  profile-echo   nothing but that, for some seconds, to be looked at with perf
+  profile-eventfd, profile-msgring
+                 10,000 calls between sleeping shards, to be looked at with strace -f -c
+
+Where other programs run, `chrt -f 50` before it keeps them away, and what sleeps wakes sooner.";
+
+const ROWS: [&str; 11] = [
+    "spawn",
+    "yield",
+    "sleep",
+    "sleepers",
+    "call-awake",
+    "call-asleep",
+    "call-64",
+    "echo",
+    "echo-cpu",
+    "echo-1",
+    "echo-spin",
+];
+
+struct Settings {
+    rounds: usize,
+    rows: Vec<String>,
+}
+
+fn settings(arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
+    let mut settings = Settings { rounds: 15, rows: Vec::new() };
+    let mut arguments = arguments.peekable();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--help" | "-h" => {
+                println!("{HELP}");
+                std::process::exit(0);
+            }
+            "--rounds" => {
+                let rounds = arguments.next().and_then(|value| value.parse().ok());
+                settings.rounds = rounds.filter(|&n| n > 0).ok_or("--rounds wants a number")?;
+            }
+            _ => settings.rows.push(argument),
+        }
+    }
+    if settings.rows.is_empty() {
+        settings.rows = ROWS.map(String::from).to_vec();
+    }
+    Ok(settings)
+}
+
+fn main() -> ExitCode {
+    let settings = match settings(std::env::args().skip(1)) {
+        Ok(settings) => settings,
+        Err(text) => {
+            eprintln!("{text}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("{}\n\n{TABLE_HEAD}", machine());
+    for name in &settings.rows {
+        if !measure(name, settings.rounds) {
+            eprintln!("There is no row `{name}`; --help names them.");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Measures one row; `false` if there is none of that name.
+fn measure(name: &str, rounds: usize) -> bool {
+    if let Some(row) = row(name) {
+        print!("{}", row.run(rounds));
+        return true;
+    }
+    match name {
+        "wakers" => wakers::rows().into_iter().for_each(|row| print!("{}", row.run(rounds))),
+        "doorbells" => {
+            cross::doorbell_rows().into_iter().for_each(|row| print!("{}", row.run(rounds)));
+        }
+        "profile-spawn" => tasks::spin(|| tasks::spawn(1_000)),
+        "profile-yield" => tasks::spin(|| tasks::yielding(10_000)),
+        "profile-wake" => tasks::spin(|| wake_and_run::<Real>(1_000, true)),
+        "profile-sleep" => tasks::spin(|| tasks::sleep(100_000)),
+        "profile-sleepers" => tasks::spin(|| tasks::sleepers().1),
+        "profile-call" => tasks::spin(cross::awake_to_profile),
+        "profile-eventfd" => cross::asleep_to_profile(DoorbellKind::EventFd),
+        "profile-msgring" => cross::asleep_to_profile(DoorbellKind::MsgRing),
+        "profile-echo" => tasks::spin(|| echo::rate(echo::Kind::ours(), 64).cpu_us),
+        _ => return false,
+    }
+    true
+}
+
+fn row(name: &str) -> Option<Row<'static>> {
+    Some(match name {
+        "spawn" => tasks::spawn_row(),
+        "yield" => tasks::yield_row(),
+        "sleep" => tasks::sleep_row(),
+        "sleepers" => tasks::sleepers_row(),
+        "call-awake" => cross::awake_row(),
+        "call-asleep" => cross::asleep_row(),
+        "call-64" => cross::many_row(),
+        "echo" => echo::rate_row(),
+        "echo-cpu" => echo::cpu_row(),
+        "echo-1" => echo::one_row(),
+        "echo-spin" => echo::spinning_row(),
+        _ => return None,
+    })
+}
+
+/// What was measured on.
+fn machine() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpuinfo = read("/proc/cpuinfo");
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
+    let model = model.map_or("unknown CPU", |model| model.trim_matches([' ', '\t', ':']));
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let load = read("/proc/loadavg");
+    format!("{model}, {cpus} CPUs, Linux {}, load {}", kernel.trim(), load.trim())
+}
