@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use examples::options::{Options, UsageError, refuse};
-use examples::serve::{ListenError, announce, claim, listen};
+use examples::serve::{claim, listen};
 use miniss_linux::net::TcpStream;
 use miniss_linux::{Runtime, spawn};
 
@@ -53,14 +53,13 @@ fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let runtime =
         Runtime::builder().shards(settings.shards).idle_spin(settings.idle_spin).build()?;
     let address = runtime.block_on(claim(&settings.address))?;
-    let ended = runtime.run(move || accept_all(address));
-    Ok(ended.into_iter().collect::<Result<(), ListenError>>()?)
+    runtime.run(move || accept_all(address));
+    Ok(())
 }
 
 /// One shard's part: accepts for ever.
-async fn accept_all(address: SocketAddr) -> Result<(), ListenError> {
-    let listener = listen(address).await?;
-    announce("echo", address);
+async fn accept_all(address: SocketAddr) {
+    let listener = listen("echo", address).await;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(echo(stream)).detach(),

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::net::SocketAddr;
 
-use examples::serve::{ListenError, announce, claim, listen};
+use examples::serve::{claim, listen};
 use miniss_linux::{Runtime, spawn};
 
 use crate::Settings;
@@ -22,14 +22,13 @@ pub fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let runtime = builder.build()?;
     let address = runtime.block_on(claim(&settings.address))?;
     shard::set_up(runtime.shards(), address.port());
-    let ended = runtime.run(move || accept_all(address));
-    Ok(ended.into_iter().collect::<Result<(), ListenError>>()?)
+    runtime.run(move || accept_all(address));
+    Ok(())
 }
 
 /// One shard's part.
-async fn accept_all(address: SocketAddr) -> Result<(), ListenError> {
-    let listener = listen(address).await?;
-    announce("kv", address);
+async fn accept_all(address: SocketAddr) {
+    let listener = listen("kv", address).await;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(async move {

@@ -4,10 +4,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::process::exit;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use miniss_linux::ShardId;
 use miniss_linux::net::{ListenOptions, TcpListener};
+
+/// Too many open files.
+const EMFILE: i32 = 24;
 
 /// Why a server cannot listen.
 #[derive(Debug)]
@@ -25,6 +29,9 @@ impl fmt::Display for ListenError {
             }
             io::ErrorKind::PermissionDenied => {
                 f.write_str("; ports below 1024 need privileges: choose another with --addr")
+            }
+            _ if self.error.raw_os_error() == Some(EMFILE) => {
+                f.write_str("; raise RLIMIT_NOFILE (ulimit -n)")
             }
             _ => f.write_str("; choose another with --addr, for instance 127.0.0.1:7000"),
         }
@@ -53,25 +60,11 @@ pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
     listener.local_addr().map_err(fail)
 }
 
-/// This shard's listener on an address that was [claimed](claim).
+/// This shard's listener on an address that was [claimed](claim). The last shard to have one tells
+/// the user where `program` listens: whoever has read that finds every shard listening.
 ///
-/// # Errors
-///
-/// [`ListenError`], to be shown to the user.
-///
-/// ```
-/// # use miniss_linux::Runtime;
-/// let runtime = Runtime::builder().shards(2).build().unwrap();
-/// let address = runtime.block_on(examples::serve::claim("127.0.0.1:0")).unwrap();
-/// runtime.run(move || async move { examples::serve::listen(address).await.unwrap() ; });
-/// ```
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    let options = ListenOptions::new().reuse_port(true);
-    options.bind(address).await.map_err(|error| ListenError { address: address.to_string(), error })
-}
-
-/// To be called by each shard once it listens: the last one tells the user where `program` does.
-/// Whoever has read that finds every shard listening.
+/// Ends the program if it cannot be had: the other shards would serve on, and the connections meant
+/// for this one would fail.
 ///
 /// # Panics
 ///
@@ -79,15 +72,27 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
 ///
 /// ```
 /// # use miniss_linux::Runtime;
-/// # use examples::serve::{announce, claim, listen};
+/// use examples::serve::{claim, listen};
+///
 /// let runtime = Runtime::builder().shards(2).build().unwrap();
 /// let address = runtime.block_on(claim("127.0.0.1:0")).unwrap();
-/// runtime.run(move || async move {
-///     let _listener = listen(address).await.unwrap();
-///     announce("example", address);
-/// });
+/// runtime.run(move || async move { drop(listen("example", address).await) });
 /// ```
-pub fn announce(program: &str, address: SocketAddr) {
+pub async fn listen(program: &str, address: SocketAddr) -> TcpListener {
+    let options = ListenOptions::new().reuse_port(true);
+    match options.bind(address).await {
+        Ok(listener) => {
+            announce(program, address);
+            listener
+        }
+        Err(error) => {
+            eprintln!("{program}: {}", ListenError { address: address.to_string(), error });
+            exit(1)
+        }
+    }
+}
+
+fn announce(program: &str, address: SocketAddr) {
     static LISTENING: AtomicUsize = AtomicUsize::new(0);
     let shards = ShardId::all().count();
     // Relaxed: the count is all that is told.

@@ -1,5 +1,7 @@
-//! The kernel on a bad day: refusals, limits and signals, on demand. All but [`set_option`] change the whole
-//! process or thread for good, so use them in a process of its own, see [`alone`](crate::alone).
+//! The kernel on a bad day: refusals, limits and signals, on demand.
+//!
+//! All but [`set_option`] change the whole process or thread for good, so use them in a process of
+//! its own, see [`alone`](crate::alone).
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -58,7 +60,8 @@ pub fn allow_cpus(cpus: &[usize]) -> io::Result<()> {
     }
 }
 
-/// Interrupts whatever the process waits in, every `period`, with a signal whose handler does nothing.
+/// Interrupts whatever the process waits in, every `period`, with a signal whose handler does
+/// nothing.
 ///
 /// # Panics
 ///

@@ -6,10 +6,19 @@
 //! - [`random`]: numbers from a seed that is printed.
 //! - [`sockets`]: pairs of connections, and peers that are no part of any runtime.
 //! - [`kernel`]: refusals and signals, on demand.
+//! - [`program`]: the examples as programs of their own, and other programs.
+//! - [`resp`]: a client that speaks the Redis protocol.
 
 pub mod alone;
 pub mod census;
 pub mod deadline;
 pub mod kernel;
+pub mod program;
 pub mod random;
+pub mod resp;
 pub mod sockets;
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -159,15 +159,23 @@ pub struct ForeignCall<T> {
 }
 
 impl<T> ForeignCall<T> {
-    /// Blocks the calling thread until the output is there. Not for shards: it would stop all
-    /// tasks there.
+    /// Blocks the calling thread until the output is there.
     ///
     /// # Errors
     ///
     /// As for awaiting it.
     ///
+    /// # Panics
+    ///
+    /// Inside of a runtime: it would stop all tasks of the shard, perhaps the one it waits for.
+    ///
     /// See [`Handle`] for an example.
+    #[track_caller]
     pub fn wait(mut self) -> Result<T, CallError> {
+        assert!(
+            ShardId::try_current().is_none(),
+            "`ForeignCall::wait` would stop this shard; await the call instead"
+        );
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         loop {
             match Pin::new(&mut self).poll(&mut Context::from_waker(&waker)) {

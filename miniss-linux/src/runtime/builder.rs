@@ -24,8 +24,8 @@ use crate::topology;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Pinning {
-    /// One CPU for each shard, if there are several shards and enough CPUs; otherwise none. Where
-    /// the system refuses, the shard runs unpinned and says so on standard error.
+    /// One CPU for each shard, if there are several shards and enough CPUs; otherwise none. With
+    /// too few CPUs, or where the system refuses, they run unpinned and say so on standard error.
     #[default]
     Auto,
     /// The kernel's scheduler decides.
@@ -43,6 +43,8 @@ const RING_ENTRIES_MAX: u32 = 32_768;
 /// A provided-buffer ring has no more places.
 const RECV_BUFFERS_MAX: u16 = 32_768;
 const RECV_BUFFER_BYTES_MAX: u32 = 1 << 20;
+/// One shard's buffers are one allocation; beyond this it is a mistake in the configuration.
+const RECV_BYTES_MAX: u64 = 1 << 30;
 
 /// Makes a [`Runtime`] with settings of its own.
 ///
@@ -241,6 +243,12 @@ impl Builder {
                 "receive buffers of {bytes} bytes; from 1 to {RECV_BUFFER_BYTES_MAX} work"
             ));
         }
+        if u64::from(count) * u64::from(bytes) > RECV_BYTES_MAX {
+            return invalid(format!(
+                "{count} receive buffers of {bytes} bytes; up to {RECV_BYTES_MAX} bytes for a \
+                 shard work"
+            ));
+        }
         Ok(shards)
     }
 
@@ -250,7 +258,12 @@ impl Builder {
         let enough = shards <= allowed.len();
         match &self.pinning {
             Pinning::None => Ok(vec![None; shards]),
-            Pinning::Auto if shards == 1 || !enough => Ok(vec![None; shards]),
+            Pinning::Auto if shards == 1 => Ok(vec![None; shards]),
+            Pinning::Auto if !enough => {
+                let cpus = allowed.len();
+                eprintln!("rust-miniss: {shards} shards on {cpus} CPUs: they run unpinned");
+                Ok(vec![None; shards])
+            }
             Pinning::Required if !enough => invalid(format!(
                 "{shards} shards are to be pinned, but only {} CPUs are allowed; take fewer \
                  shards, or Pinning::None",

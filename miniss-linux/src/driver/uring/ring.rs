@@ -114,8 +114,11 @@ impl Ring {
         }
         let queue = self.ring.submission();
         let to_submit = queue.len() as u32;
-        self.stats.cq_overflows += u64::from(queue.cq_overflow());
+        let overflowed = queue.cq_overflow();
         drop(queue);
+        if overflowed {
+            self.note_overflow();
+        }
         self.stats.enters += 1;
         // Entries that found no room must not wait for a completion that may never come.
         let wait = if self.waiting.is_empty() { wait } else { Wait::No };
@@ -128,6 +131,19 @@ impl Ring {
                 Some(libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN) => Ok(()),
                 _ => Err(error),
             },
+        }
+    }
+
+    /// The kernel keeps what finds no room, and posts it when we enter: nothing is lost, but it is
+    /// slow. Said once for each ring.
+    #[cold]
+    fn note_overflow(&mut self) {
+        self.stats.cq_overflows += 1;
+        if self.stats.cq_overflows == 1 {
+            eprintln!(
+                "rust-miniss: more operations completed at once than the completion queue has \
+                 room for; nothing is lost, but more `ring_entries` would be faster"
+            );
         }
     }
 

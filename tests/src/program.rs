@@ -1,0 +1,248 @@
+//! The examples as programs of their own: built, started, looked at from outside, and killed.
+//!
+//! An example is built by the cargo that runs the test, with the test's own profile and beside it,
+//! so that a test needs nobody to have built it before.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// How long anything that should happen at once may take on a busy machine.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// The example `name`, ready to be given arguments.
+///
+/// # Panics
+///
+/// If it does not build.
+pub fn example(name: &str) -> Command {
+    static CARGO: Mutex<Vec<(String, PathBuf)>> = Mutex::new(Vec::new());
+    // A build that failed left nothing half done here.
+    let mut built = CARGO.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, path)) = built.iter().find(|(known, _)| known == name) {
+        return Command::new(path);
+    }
+    let path = build(name);
+    built.push((name.into(), path.clone()));
+    Command::new(path)
+}
+
+fn build(name: &str) -> PathBuf {
+    // A test lies in target/PROFILE/deps; with `--target`, one folder deeper, which is as good.
+    let test = env::current_exe().expect("a test knows its own program");
+    let (folder, target) = (ancestor(&test, 2), ancestor(&test, 3));
+    let profile = folder.file_name().and_then(|name| name.to_str()).expect("a profile's name");
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--package", "examples", "--example", name])
+        .args(["--profile", if profile == "debug" { "dev" } else { profile }])
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo, which runs this test, can be run again");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    folder.join("examples").join(name)
+}
+
+fn ancestor(path: &Path, generation: usize) -> &Path {
+    path.ancestors().nth(generation).expect("a test lies deep in the target folder")
+}
+
+/// The program `name` of the Debian package `package`.
+///
+/// # Panics
+///
+/// If it is not installed.
+pub fn installed(name: &str, package: &str) -> Command {
+    assert!(
+        is_installed(name),
+        "this test needs {name}: install it with `apt-get install {package}`, or run .ci/test"
+    );
+    Command::new(name)
+}
+
+/// Whether there is a program called `name`.
+pub fn is_installed(name: &str) -> bool {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&paths).any(|folder| folder.join(name).is_file())
+}
+
+/// Runs `command` to its end.
+///
+/// # Panics
+///
+/// If it cannot be started, or takes longer than [`SOON`].
+pub fn run(command: &mut Command) -> Output {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    // Both at once: a program whose pipe is full waits.
+    let stdout = thread::spawn(|| read_all(stdout));
+    let stderr = thread::spawn(|| read_all(stderr));
+    let status = crate::alone::finish(child, SOON);
+    let [stdout, stderr] = [stdout, stderr].map(|pipe| pipe.join().expect("reading does not fail"));
+    Output { status, stdout, stderr }
+}
+
+fn read_all(pipe: Option<impl Read>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    pipe.expect("it is piped").read_to_end(&mut bytes).expect("a pipe can be read");
+    bytes
+}
+
+/// Lets the kernel kill the program when the thread that started it ends, however that comes: a
+/// test that is aborted leaves no server behind.
+fn dies_with_us(command: &mut Command) {
+    let prepare = || {
+        // SAFETY: no pointers.
+        match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: one system call, which may be made between fork and exec.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// Denies the program ports below 1024, which it might have if we are root.
+pub fn without_privileged_ports(command: &mut Command) -> &mut Command {
+    /// From `linux/capability.h`.
+    const CAP_NET_BIND_SERVICE: libc::c_ulong = 10;
+    let prepare = || {
+        // Who is not root may not drop it, and does not have it.
+        // SAFETY: no pointers.
+        unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_NET_BIND_SERVICE, 0, 0, 0) };
+        Ok(())
+    };
+    // SAFETY: one system call, which may be made between fork and exec.
+    unsafe { command.pre_exec(prepare) }
+}
+
+/// Lets the program have descriptors with numbers below `limit` only.
+pub fn with_descriptors(command: &mut Command, limit: u64) -> &mut Command {
+    let prepare = move || {
+        let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+        // SAFETY: a valid limit, which the kernel copies.
+        match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: one system call, which may be made between fork and exec.
+    unsafe { command.pre_exec(prepare) }
+}
+
+/// A server among the examples, running in a process of its own until this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    /// Held open: a server that says more must not fail over it.
+    _stdout: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts the example `name` with `shards` shards on a free port.
+    ///
+    /// # Panics
+    ///
+    /// If it does not say where it listens.
+    pub fn start(name: &str, shards: usize) -> Self {
+        Self::launch(&mut example(name), shards)
+    }
+
+    /// Starts the example that `command` is, with `shards` shards on a free port.
+    ///
+    /// # Panics
+    ///
+    /// If it does not say where it listens.
+    pub fn launch(command: &mut Command, shards: usize) -> Self {
+        command.args(["--addr", "127.0.0.1:0", "--shards", &shards.to_string()]);
+        dies_with_us(command);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the example starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a pipe can be read");
+        let address = line.split(['\n', ' ', ',']).find_map(|word| word.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+        Self { child, address, _stdout: stdout }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its port, as an argument.
+    pub fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+
+    /// A connection to it, whose reads and writes fail after [`SOON`].
+    ///
+    /// # Panics
+    ///
+    /// If it does not take connections.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("the server takes connections");
+        stream.set_nodelay(true).expect("an option of every TCP socket");
+        stream.set_read_timeout(Some(SOON)).expect("the time is not zero");
+        stream.set_write_timeout(Some(SOON)).expect("the time is not zero");
+        stream
+    }
+
+    /// The memory it has in use, in bytes.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).expect("the server runs");
+        let (_, rest) = status.split_once("VmRSS:").expect("a running process has memory");
+        let kib = rest.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
+        kib.expect("the kernel tells kibibytes") * 1024
+    }
+
+    /// How many descriptors it has open.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    pub fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        fs::read_dir(path).expect("the server runs").count()
+    }
+
+    /// Waits until it has `count` descriptors open.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come to that [`SOON`].
+    #[track_caller]
+    pub fn assert_descriptors(&self, count: usize) {
+        let end = Instant::now() + SOON;
+        while self.descriptors() != count && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(self.descriptors(), count, "descriptors of the server");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let ended = self.child.try_wait();
+        // If it ended already there is nobody to kill; the test is told below.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !thread::panicking() {
+            assert!(matches!(ended, Ok(None)), "the server ended by itself: {ended:?}");
+        }
+    }
+}

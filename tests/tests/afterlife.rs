@@ -1,0 +1,286 @@
+//! What outlives its task or its runtime, or is used in another: it does no harm. Scenarios T5, T6,
+//! T12, T19.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending};
+use std::io::Write;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use miniss_linux::net::{TcpListener, TcpStream};
+use miniss_linux::time::{Sleep, interval, sleep, timeout};
+use miniss_linux::{JoinHandle, Runtime, ShardId, spawn, stats, yield_now};
+use miniss_tests::alone::alone;
+use miniss_tests::census::Census;
+use miniss_tests::deadline::deadline;
+use miniss_tests::sockets::pair;
+
+const LONG: Duration = Duration::from_secs(10);
+
+fn one_shard() -> Runtime {
+    Runtime::builder().shards(1).build().unwrap()
+}
+
+fn poll_once<F: Future>(future: Pin<&mut F>) -> bool {
+    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+#[test]
+fn t5_an_abort_handle_of_a_task_that_has_ended_aborts_no_other() {
+    let _deadline = deadline("stale abort handles");
+    let mut stale = Vec::new();
+    for _ in 0..3 {
+        let runtime = one_shard();
+        let taken = std::mem::take(&mut stale);
+        stale = runtime.block_on(async {
+            // Tasks that take the places of those that the handles were of.
+            let others: Vec<_> =
+                (0..1000).map(|_| spawn(sleep(Duration::from_millis(20)))).collect();
+            taken.iter().for_each(miniss_linux::AbortHandle::abort);
+            let ended: Vec<_> = (0..1000).map(|_| spawn(async {})).collect();
+            let mut handles: Vec<_> = ended.iter().filter_map(JoinHandle::abort_handle).collect();
+            for task in ended {
+                task.await.unwrap();
+            }
+            let after: Vec<_> = (0..1000).map(|_| spawn(yield_now())).collect();
+            handles.iter().for_each(miniss_linux::AbortHandle::abort);
+            for task in after.into_iter().chain([spawn(yield_now())]) {
+                task.await.expect("aborted by a handle of another");
+            }
+            handles.extend(others.iter().filter_map(JoinHandle::abort_handle));
+            for task in others {
+                task.await.expect("aborted by a handle of another");
+            }
+            handles
+        });
+    }
+}
+
+#[test]
+fn t5_join_handles_that_outlive_their_runtime_give_what_they_have_once() {
+    struct Counted(Rc<Cell<u32>>);
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let _deadline = deadline("late join handles");
+    let drops = Rc::new(Cell::new(0));
+    let first = one_shard();
+    let mut handles = first.block_on(async {
+        let counted = || Counted(drops.clone());
+        let done = |counted: Counted| spawn(async move { counted });
+        let waits = |counted: Counted| {
+            spawn(async move {
+                pending::<()>().await;
+                counted
+            })
+        };
+        let handles = [done(counted()), waits(counted()), done(counted()), waits(counted())];
+        sleep(Duration::from_millis(1)).await;
+        handles.map(Some)
+    });
+    assert_eq!(drops.get(), 0);
+    // One of each is dropped while the runtime is there but nobody is in it.
+    drop((handles[0].take(), handles[1].take()));
+    assert_eq!(drops.get(), 1);
+    drop(first);
+    assert!(drops.get() >= 3, "futures live on: {}", drops.get());
+    let second = one_shard();
+    second.block_on(async {
+        let _others: Vec<_> = (0..100).map(|_| spawn(pending::<()>())).collect();
+        for handle in handles.into_iter().flatten() {
+            assert!(handle.is_finished());
+            handle.abort();
+            let _ = timeout(LONG, handle).await.expect("it says something");
+        }
+    });
+    drop(second);
+    assert_eq!(drops.get(), 4);
+}
+
+#[test]
+fn t6_sockets_of_a_runtime_that_has_ended_say_so_and_close() {
+    alone("t6_sockets_of_a_runtime_that_has_ended_say_so_and_close", || {
+        let _deadline = deadline("late sockets");
+        let before = Census::take();
+        let first = one_shard();
+        let (read_before, fresh, listener, mut peers) = first.block_on(async {
+            let (read_before, mut peer) = pair();
+            peer.write_all(b"some").unwrap();
+            assert_eq!(read_before.recv().await.unwrap().len(), 4);
+            let (fresh, other) = pair();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            assert!(timeout(Duration::from_millis(1), listener.accept()).await.is_err());
+            (read_before, fresh, listener, [peer, other])
+        });
+        drop(first);
+        peers.iter_mut().for_each(|peer| peer.write_all(b"more").unwrap());
+        let second = one_shard();
+        second.block_on(async {
+            for stream in [&read_before, &fresh] {
+                assert!(timeout(LONG, stream.recv()).await.unwrap().is_err());
+                assert!(timeout(LONG, stream.read(vec![0])).await.unwrap().0.is_err());
+                assert!(timeout(LONG, stream.read_vectored([vec![0]])).await.unwrap().0.is_err());
+                assert!(timeout(LONG, stream.write_all("x")).await.unwrap().0.is_err());
+                drop(timeout(LONG, stream.shutdown(std::net::Shutdown::Write)).await.unwrap());
+            }
+            assert!(timeout(LONG, listener.accept()).await.unwrap().is_err());
+            timeout(LONG, fresh.close()).await.expect("it does not wait").unwrap();
+        });
+        // Outside of any runtime, too.
+        drop((read_before, listener, fresh, peers));
+        drop(second);
+        before.assert_back();
+    });
+}
+
+#[test]
+fn a_stream_used_from_another_runtime_of_the_thread_loses_nothing() {
+    let _deadline = deadline("borrowed stream");
+    let (first, second) = (one_shard(), one_shard());
+    let (ours, mut peer) = first.block_on(async { pair() });
+    let ours = Rc::new(ours);
+    let stream = ours.clone();
+    let read = second.spawn(async move { stream.recv().await.unwrap().to_vec() });
+    second.block_on(yield_now());
+    peer.write_all(b"for the other").unwrap();
+    // Only its own runtime works for it.
+    let stream = ours.clone();
+    first.block_on(async move {
+        sleep(Duration::from_millis(10)).await;
+        drop(stream);
+    });
+    assert_eq!(second.block_on(timeout(LONG, read)).unwrap().unwrap(), b"for the other");
+    drop(second);
+    drop(first);
+}
+
+#[test]
+fn t12_timers_are_dropped_and_polled_anywhere() {
+    let _deadline = deadline("late timers");
+    let (first, second) = (one_shard(), one_shard());
+    let arm = |runtime: &Runtime| -> Vec<Pin<Box<Sleep>>> {
+        runtime.block_on(async {
+            let mut sleeps: Vec<_> =
+                (0..30).map(|at| Box::pin(sleep(Duration::from_millis(at)))).collect();
+            sleeps.iter_mut().for_each(|sleep| assert!(!poll_once(sleep.as_mut())));
+            sleeps
+        })
+    };
+    // Dropped outside of any runtime, and inside of the wrong one.
+    drop(arm(&first).split_off(7));
+    let sleeps = arm(&first);
+    second.block_on(async {
+        drop(sleeps);
+        sleep(Duration::from_millis(1)).await;
+    });
+    assert_eq!(first.block_on(async { stats().timers_armed }), 0);
+    // Armed in one and awaited in the other, while the first works.
+    let mut sleeps = arm(&first);
+    let last = sleeps.pop().unwrap();
+    first.block_on(sleep(Duration::from_millis(40)));
+    second.block_on(async move { timeout(LONG, last).await.expect("it has fired") });
+    drop(sleeps);
+    // Armed in one that ends; it can be dropped, and another runtime is unharmed.
+    let sleeps = arm(&first);
+    drop(first);
+    second.block_on(async {
+        let mut ticks = interval(Duration::from_millis(1));
+        for _ in 0..5 {
+            timeout(LONG, ticks.tick()).await.unwrap();
+        }
+        drop(sleeps);
+        assert_eq!(stats().timers_armed, 0);
+    });
+}
+
+#[test]
+fn t19_destructors_of_thread_locals_may_use_what_is_left_of_a_runtime() {
+    struct Late(RefCell<Vec<Box<dyn FnOnce()>>>);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            self.0.take().into_iter().for_each(|act| act());
+        }
+    }
+    thread_local! {
+        static LATE: Late = const { Late(RefCell::new(Vec::new())) };
+    }
+    fn late(act: impl FnOnce() + 'static) {
+        LATE.with(|late| late.0.borrow_mut().push(Box::new(act)));
+    }
+    let _deadline = deadline("thread-local destructors");
+    let thread = thread::spawn(|| {
+        LATE.with(|_| {});
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        runtime.block_on(async {
+            let task = spawn(pending::<()>());
+            let abort = task.abort_handle().unwrap();
+            let (stream, _peer) = pair();
+            late(move || abort.abort());
+            late(move || drop(task));
+            late(move || drop::<TcpStream>(stream));
+            late(|| assert_eq!(ShardId::try_current(), None));
+            std::future::poll_fn(|cx| {
+                let waker = cx.waker().clone();
+                late(move || waker.wake());
+                std::task::Poll::Ready(())
+            })
+            .await;
+        });
+        late(move || {
+            // The runtime itself works and ends in there.
+            assert_eq!(runtime.block_on(async { 5 }), 5);
+            drop(runtime);
+        });
+    });
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_runtime_full_of_everything_ends_within_a_second() {
+    alone("a_runtime_full_of_everything_ends_within_a_second", || {
+        let before = Census::take();
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        let handle = runtime.handle();
+        let peers = runtime.run(async || {
+            let mut peers = Vec::new();
+            for number in 0..100 {
+                let (ours, peer) = pair();
+                peers.push(peer);
+                spawn(async move {
+                    match number % 4 {
+                        0 => drop(ours.recv().await),
+                        1 => drop(ours.read(vec![0; 100]).await),
+                        2 => drop(ours.write_all(vec![1; 16 << 20]).await),
+                        _ => drop(ours.read_vectored([vec![0; 9], vec![0; 9]]).await),
+                    }
+                })
+                .detach();
+                spawn(sleep(Duration::from_secs(number))).detach();
+                spawn(async {
+                    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                    listener.accept().await.map(drop)
+                })
+                .detach();
+            }
+            sleep(Duration::from_millis(5)).await;
+            peers
+        });
+        let foreign = thread::spawn(move || {
+            handle.submit_to(1, async || pending::<()>().await).wait().unwrap_err()
+        });
+        thread::sleep(Duration::from_millis(20));
+        let start = Instant::now();
+        drop(runtime);
+        assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+        foreign.join().unwrap();
+        drop(peers);
+        before.assert_back();
+    });
+}

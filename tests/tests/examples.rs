@@ -1,0 +1,163 @@
+//! The examples as a user starts them: their options, their words when something is wrong, and that
+//! `hello` and `echo` do what they are for.
+
+#![forbid(unsafe_code)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::process::{Command, Output, Stdio};
+use std::{fs, thread};
+
+use miniss_tests::deadline::deadline;
+use miniss_tests::program::{Server, example, run, with_descriptors, without_privileged_ports};
+use miniss_tests::random::Random;
+
+const SERVERS: [&str; 2] = ["echo", "kv"];
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).expect("our programs speak UTF-8")
+}
+
+/// One line that names the program and `what` is wrong, nothing else, and a status that says so.
+#[track_caller]
+fn assert_refused(output: &Output, program: &str, what: &str) {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.code().is_some_and(|code| code != 0), "{}: {stderr}", output.status);
+    assert_eq!(stdout, "");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with(&format!("{program}: ")), "{stderr}");
+    assert!(stderr.contains(what), "{stderr:?} does not say {what:?}");
+}
+
+#[test]
+fn help_explains_every_example_and_succeeds() {
+    let _deadline = deadline("help_explains_every_example_and_succeeds");
+    for program in ["hello", "echo", "kv"] {
+        for option in ["--help", "-h"] {
+            let output = run(example(program).arg(option));
+            assert!(output.status.success(), "{program} {option}: {}", output.status);
+            assert!(text(&output.stdout).starts_with(&format!("{program}: ")), "{program}");
+            assert_eq!(text(&output.stderr), "");
+        }
+    }
+}
+
+#[test]
+fn wrong_options_are_refused_in_one_line() {
+    let _deadline = deadline("wrong_options_are_refused_in_one_line");
+    let cases: [(&[&str], &str); 9] = [
+        (&["--colour"], "--colour: unknown option"),
+        (&["blue"], "blue: unknown option"),
+        (&["--shards"], "--shards needs a value"),
+        (&["--shards", "two"], "--shards two: "),
+        (&["--shards", "0"], "shards"),
+        (&["--shards", "100000000"], "shards"),
+        (&["--idle-spin-us=-1"], "--idle-spin-us -1: "),
+        (&["--addr", "nowhere"], "cannot listen on nowhere: "),
+        (&["--addr", "192.0.2.1:7000"], "cannot listen on 192.0.2.1:7000: "),
+    ];
+    for program in SERVERS {
+        for (arguments, what) in cases {
+            assert_refused(&run(example(program).args(arguments)), program, what);
+        }
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused_in_one_line() {
+    let _deadline = deadline("a_port_that_is_taken_is_refused_in_one_line");
+    for program in SERVERS {
+        let stranger = TcpListener::bind("127.0.0.1:0").expect("a port on the loopback");
+        let address = stranger.local_addr().expect("it is bound").to_string();
+        let output = run(example(program).args(["--addr", &address]));
+        assert_refused(&output, program, "stop the program that uses it");
+        // Another of the same kind shares ports between its shards, but not with others.
+        let server = Server::start(program, 2);
+        let output = run(example(program).args(["--addr", &server.address().to_string()]));
+        assert_refused(&output, program, "stop the program that uses it");
+    }
+}
+
+#[test]
+fn a_privileged_port_is_refused_in_one_line() {
+    let _deadline = deadline("a_privileged_port_is_refused_in_one_line");
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if first.is_ok_and(|port| port.trim().parse().is_ok_and(|port: u16| port <= 81)) {
+        println!("Left out: no port is privileged here.");
+        return;
+    }
+    for program in SERVERS {
+        let mut command = example(program);
+        let command = without_privileged_ports(command.args(["--addr", "127.0.0.1:81"]));
+        assert_refused(&run(command), program, "need privileges");
+    }
+}
+
+#[test]
+fn with_few_descriptors_a_server_listens_everywhere_or_says_why_not() {
+    let _deadline = deadline("with_few_descriptors_a_server_listens_everywhere_or_says_why_not");
+    for program in SERVERS {
+        // From too few to start a shard to enough for all listeners.
+        for limit in 6..16 {
+            let (line, output) = first_line(with_descriptors(&mut example(program), limit));
+            let errors = text(&output.stderr);
+            match output.status.code() {
+                None => assert!(line.ends_with("2 shards\n"), "{limit}: {line:?}"),
+                Some(0) => panic!("{limit}: it cannot have ended well"),
+                Some(_) => assert!(errors.contains("RLIMIT_NOFILE"), "{limit}: {errors:?}"),
+            }
+        }
+    }
+}
+
+/// Starts two shards, and ends them when they have said something.
+fn first_line(command: &mut Command) -> (String, Output) {
+    command.args(["--addr", "127.0.0.1:0", "--shards", "2"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the example starts");
+    let stdout = child.stdout.take().expect("it is piped");
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line).expect("a pipe can be read");
+    // It runs for ever, or has ended already.
+    let _ = child.kill();
+    (line, child.wait_with_output().expect("our own child can be waited for"))
+}
+
+#[test]
+fn hello_greets() {
+    let _deadline = deadline("hello_greets");
+    let output = run(&mut example("hello"));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines: Vec<_> = text(&output.stdout).lines().collect();
+    assert_eq!(lines[0], "Hello from rust-miniss!");
+    assert!(lines.len() > 1 && lines[1..].iter().all(|line| line.contains("shard")), "{lines:?}");
+}
+
+#[test]
+fn echo_sends_back_what_it_receives() {
+    let _deadline = deadline("echo_sends_back_what_it_receives");
+    let bytes = Random::new().bytes(1 << 20);
+    for shards in [1, 2] {
+        let server = Server::start("echo", shards);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert!(echoed(&server, &bytes) == bytes, "it changed"));
+            }
+        });
+    }
+}
+
+/// Sends `bytes` while reading what comes back, to the end.
+fn echoed(server: &Server, bytes: &[u8]) -> Vec<u8> {
+    let mut stream = server.connect();
+    let mut sender = stream.try_clone().expect("a socket can be shared");
+    let mut back = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            sender.write_all(bytes).expect("the server takes bytes");
+            sender.shutdown(Shutdown::Write).expect("the server is there");
+        });
+        stream.read_to_end(&mut back).expect("the server ends in order");
+    });
+    back
+}

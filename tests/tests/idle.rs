@@ -1,0 +1,84 @@
+//! Idle is idle: nothing to do costs nothing. Scenarios R24, A-IPC-5.
+
+#![forbid(unsafe_code)]
+
+use std::thread;
+use std::time::Duration;
+
+use miniss_linux::net::TcpListener;
+use miniss_linux::time::sleep;
+use miniss_linux::{Builder, DoorbellKind, Runtime, driver_stats, run_on, spawn, submit_to};
+use miniss_tests::alone::alone;
+use miniss_tests::census::{context_switches, cpu_time, thread_id};
+
+const WATCHED: Duration = Duration::from_secs(1);
+
+/// Gives each shard of a runtime something to wait for, and fails if its workers do anything at all
+/// for a second after that.
+fn assert_idle(builder: Builder, wait_for: impl AsyncFnOnce() + Clone + Send + 'static) {
+    let runtime = builder.shards(2).build().unwrap();
+    let workers = runtime.block_on(async {
+        submit_to(0, wait_for.clone()).await.unwrap();
+        submit_to(1, wait_for).await.unwrap();
+        run_on(1, thread_id).await.unwrap()
+    });
+    // Shard 0 is this thread, which is in nobody's hands outside of `block_on`.
+    thread::sleep(Duration::from_millis(100));
+    let before = (context_switches(workers), cpu_time(workers));
+    thread::sleep(WATCHED);
+    let after = (context_switches(workers), cpu_time(workers));
+    assert_eq!(after, before, "context switches and CPU time of an idle shard");
+    assert_eq!(runtime.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
+}
+
+/// As [`assert_idle`], for shard 0: it counts its own entries into the kernel.
+fn assert_shard_0_idle(builder: Builder) {
+    let runtime = builder.shards(2).build().unwrap();
+    let (enters, switches) = runtime.block_on(async {
+        sleep(Duration::from_millis(50)).await;
+        let before = (driver_stats().enters, context_switches(thread_id()));
+        sleep(WATCHED).await;
+        let after = (driver_stats().enters, context_switches(thread_id()));
+        (after.0 - before.0, after.1 - before.1)
+    });
+    assert!(enters <= 4, "one sleep took {enters} entries into the kernel");
+    assert!(switches <= 4, "one sleep took {switches} context switches");
+}
+
+fn builders() -> [Builder; 3] {
+    [
+        Runtime::builder(),
+        Runtime::builder().doorbell(DoorbellKind::MsgRing),
+        Runtime::builder().idle_spin(Duration::from_micros(200)),
+    ]
+}
+
+#[test]
+fn r24_a_shard_with_nothing_to_do_does_nothing() {
+    alone("r24_a_shard_with_nothing_to_do_does_nothing", || {
+        builders().into_iter().for_each(|builder| assert_idle(builder, async || {}));
+    });
+}
+
+#[test]
+fn r24_a_sleep_far_away_and_a_pending_accept_cost_nothing() {
+    alone("r24_a_sleep_far_away_and_a_pending_accept_cost_nothing", || {
+        for builder in builders() {
+            assert_idle(builder, async || {
+                spawn(sleep(Duration::from_secs(3600))).detach();
+                spawn(async {
+                    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                    listener.accept().await.map(drop)
+                })
+                .detach();
+            });
+        }
+    });
+}
+
+#[test]
+fn r24_one_timer_costs_one_entry_into_the_kernel() {
+    alone("r24_one_timer_costs_one_entry_into_the_kernel", || {
+        builders().into_iter().for_each(assert_shard_0_idle);
+    });
+}

@@ -1,0 +1,28 @@
+//! Calls between shards and from threads that are none, with both doorbells.
+
+#![forbid(unsafe_code)]
+
+mod calls;
+mod ends;
+mod foreign;
+mod wakes;
+
+use std::time::Duration;
+
+use miniss_linux::{DoorbellKind, Runtime};
+use miniss_tests::deadline::deadline;
+
+const DOORBELLS: [DoorbellKind; 2] = [DoorbellKind::EventFd, DoorbellKind::MsgRing];
+const LONG: Duration = Duration::from_secs(20);
+
+fn runtime(shards: usize, doorbell: DoorbellKind) -> Runtime {
+    Runtime::builder().shards(shards).doorbell(doorbell).build().unwrap()
+}
+
+/// Runs `body` on shard 0 of a runtime, once with each doorbell.
+fn with_both(name: &'static str, shards: usize, body: impl AsyncFn()) {
+    for doorbell in DOORBELLS {
+        let _deadline = deadline(name);
+        runtime(shards, doorbell).block_on(body());
+    }
+}

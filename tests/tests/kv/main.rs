@@ -1,0 +1,34 @@
+//! The example `kv` against real clients, and against clients that want to break it.
+//!
+//! `client ─▶ socket ─▶ [the example kv, a process of its own] ─▶ reply ─▶ client`
+//!
+//! - [`cli`]: what `redis-cli` shows, in both protocols
+//! - [`benchmark`]: all of `redis-benchmark`, with one shard and with two
+//! - [`order`]: long pipelines over all shards, against a model
+//! - [`protocol`]: requests in any pieces, broken requests, greetings and goodbyes
+//! - [`memory`]: clients that promise or ask for more than is good
+//! - [`values`]: large values, keys that expire, counters that many share
+//! - [`connections`]: clients that come, go, are killed, or are too many
+
+#![forbid(unsafe_code)]
+
+mod benchmark;
+mod cli;
+mod connections;
+mod memory;
+mod order;
+mod protocol;
+mod values;
+
+use miniss_tests::program::Server;
+use miniss_tests::resp::Client;
+
+/// The example, with so many shards.
+fn kv(shards: usize) -> Server {
+    Server::start("kv", shards)
+}
+
+/// A client of `server`.
+fn client(server: &Server) -> Client {
+    Client::new(server.connect())
+}

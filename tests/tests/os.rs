@@ -1,0 +1,346 @@
+//! Starting and ending: settings, shards, pinning, refusals, exit statuses. Scenarios A-OS, S6 to
+//! S8, S14, R16, R17, R20, T3, T20.
+
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Output};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use miniss_linux::net::TcpListener;
+use miniss_linux::time::sleep;
+use miniss_linux::topology::{allowed_cpus, default_shards};
+use miniss_linux::{BuildError, Builder, Pinning, Runtime, ShardId, run_on, spawn, submit_to};
+use miniss_tests::alone::alone;
+use miniss_tests::census::{Census, process_cpu_time, resident_bytes};
+use miniss_tests::deadline::deadline;
+use miniss_tests::kernel;
+
+fn exit_status(how: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_exit_status")).arg(how).output().expect("the program starts")
+}
+
+fn text_of(panic: Box<dyn std::any::Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).expect("a panic with a text")
+}
+
+#[test]
+fn a_os_1_main_runs_once_on_shard_0_and_all_threads_end() {
+    alone("a_os_1_main_runs_once_on_shard_0_and_all_threads_end", || {
+        let before = Census::take();
+        let runs = Cell::new(0);
+        let runtime = Runtime::builder().shards(4).build().unwrap();
+        let shard = runtime.block_on(async {
+            runs.set(runs.get() + 1);
+            ShardId::current()
+        });
+        assert_eq!((shard, runs.get()), (ShardId::new(0), 1));
+        drop(runtime);
+        before.assert_back();
+    });
+    assert_eq!(exit_status("default").status.code(), Some(0));
+}
+
+#[test]
+fn a_os_2_the_main_future_decides_the_exit_status() {
+    assert_eq!(exit_status("ready").status.code(), Some(7));
+    let failed = exit_status("failed");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("the main future failed"));
+    let panicked = exit_status("panic");
+    assert_eq!(panicked.status.code(), Some(101));
+    assert!(String::from_utf8_lossy(&panicked.stderr).contains("the main future panicked"));
+}
+
+#[test]
+fn a_os_3_wrong_settings_are_typed_errors_before_anything_starts() {
+    alone("a_os_3_wrong_settings_are_typed_errors_before_anything_starts", || {
+        let before = Census::take();
+        let new = || Runtime::builder().shards(2);
+        let wrong: [(Builder, &str); 13] = [
+            (new().shards(0), "0 shards"),
+            (new().shards(1025), "1025 shards"),
+            (new().shards(usize::MAX), "shards"),
+            (new().ring_entries(0), "0 ring entries"),
+            (new().ring_entries(u32::MAX), "ring entries"),
+            (new().recv_buffers(0, 4096), "0 receive buffers"),
+            (new().recv_buffers(3, 4096), "3 receive buffers"),
+            (new().recv_buffers(4, 0), "0 bytes"),
+            (new().recv_buffers(4, u32::MAX), "bytes"),
+            (new().shards(64).pinning(Pinning::Required), "64 shards"),
+            (new().pinning(Pinning::Cpus(vec![0])), "1 CPUs were named"),
+            (new().pinning(Pinning::Cpus(vec![0, 9999])), "CPU 9999"),
+            (new().thread_name("a\0b"), "name"),
+        ];
+        for (builder, names) in wrong {
+            let error = builder.build().expect_err(names);
+            assert!(matches!(error, BuildError::InvalidConfig(_)), "{error}");
+            assert!(error.to_string().contains(names), "{error} does not name {names}");
+            assert_eq!(Census::take(), before, "{error}");
+        }
+    });
+}
+
+#[test]
+fn a_os_4_s14_a_thousand_runtimes_leave_nothing_behind() {
+    alone("a_os_4_s14_a_thousand_runtimes_leave_nothing_behind", || {
+        let live = || {
+            let runtime = Runtime::builder().shards(2).build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                spawn(async move { listener.accept().await.map(drop) }).detach();
+                spawn(sleep(Duration::from_secs(3600))).detach();
+                assert_eq!(submit_to(1, async || 5).await.unwrap(), 5);
+            });
+        };
+        (0..100).for_each(|_| live());
+        let (before, bytes) = (Census::take(), resident_bytes());
+        (0..1000).for_each(|_| live());
+        before.assert_back();
+        let grown = resident_bytes().saturating_sub(bytes);
+        assert!(grown < 4 << 20, "1000 runtimes left {grown} bytes behind");
+    });
+}
+
+#[test]
+fn a_os_4_two_runtimes_live_at_the_same_time() {
+    let _deadline = deadline("two runtimes");
+    let first = Runtime::builder().shards(2).build().unwrap();
+    let second = Runtime::builder().shards(3).build().unwrap();
+    let from_second = second.handle();
+    let answer = first.block_on(async move {
+        // One shard of the other runtime answers while this one waits for it as any executor would.
+        from_second.submit_to(2, async || ShardId::current().index()).await.unwrap()
+    });
+    assert_eq!(answer, 2);
+    assert_eq!(second.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
+    drop(first);
+    assert_eq!(second.block_on(async { submit_to(2, async || 6).await }).unwrap(), 6);
+}
+
+#[test]
+fn t20_block_on_inside_of_a_runtime_panics_with_a_clear_message() {
+    let _deadline = deadline("nested block_on");
+    let runtime = Rc::new(Runtime::builder().shards(2).build().unwrap());
+    let inner = runtime.clone();
+    let nested = async move { inner.block_on(async {}) };
+    let panic = catch_unwind(AssertUnwindSafe(|| runtime.block_on(nested))).unwrap_err();
+    let text = text_of(panic);
+    assert!(text.contains("block_on was called inside of a runtime"), "{text}");
+
+    let inner = runtime.clone();
+    let task = runtime.spawn(async move { inner.block_on(async {}) });
+    let error = runtime.block_on(task).unwrap_err();
+    assert!(error.is_panic());
+    assert!(error.to_string().contains("block_on was called inside of a runtime"), "{error}");
+    assert_eq!(runtime.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
+}
+
+#[test]
+fn t20_a_runtime_may_be_made_and_dropped_inside_of_another() {
+    let _deadline = deadline("runtime in runtime");
+    let outer = Runtime::builder().shards(2).build().unwrap();
+    let answer = outer.block_on(async {
+        let inner = Runtime::builder().shards(2).build().unwrap();
+        inner.spawn(sleep(Duration::from_secs(3600))).detach();
+        let handle = inner.handle();
+        let answer = handle.submit_to(1, async || ShardId::current().index()).await.unwrap();
+        drop(inner);
+        // We are on our own shard again.
+        assert_eq!(ShardId::current(), ShardId::new(0));
+        sleep(Duration::from_millis(1)).await;
+        answer + submit_to(1, async || 10).await.unwrap()
+    });
+    assert_eq!(answer, 11);
+}
+
+type NeverEnds = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+#[test]
+fn t3_a_panic_of_the_main_future_leaves_the_runtime_usable() {
+    let _deadline = deadline("a panic in main");
+    let runtime = Runtime::builder().shards(2).build().unwrap();
+    let task = runtime.spawn(async {
+        sleep(Duration::from_millis(5)).await;
+        3
+    });
+    let main = async {
+        sleep(Duration::from_millis(1)).await;
+        panic!("main is gone")
+    };
+    let panic = catch_unwind(AssertUnwindSafe(|| runtime.block_on::<NeverEnds>(Box::pin(main))));
+    assert_eq!(text_of(panic.unwrap_err()), "main is gone");
+    assert_eq!(runtime.block_on(task).unwrap(), 3);
+    assert_eq!(runtime.block_on(async { run_on(1, || 4).await }).unwrap(), 4);
+}
+
+#[test]
+fn s6_more_shards_than_cpus_work_and_sleep() {
+    alone("s6_more_shards_than_cpus_work_and_sleep", || {
+        let runtime = Runtime::builder().shards(64).build().unwrap();
+        let shards = runtime.run(async || {
+            let next = (ShardId::current().index() + 1) % 64;
+            submit_to(next, async || ShardId::current().index()).await.unwrap()
+        });
+        let expected: Vec<_> = (0..64).map(|shard| (shard + 1) % 64).collect();
+        assert_eq!(shards, expected);
+        let before = process_cpu_time();
+        runtime.block_on(sleep(Duration::from_millis(500)));
+        let used = process_cpu_time() - before;
+        assert!(used < Duration::from_millis(100), "64 idle shards used {used:?} in 500 ms");
+    });
+}
+
+#[test]
+fn s7_a_mask_without_cpu_0_is_kept_to() {
+    alone("s7_a_mask_without_cpu_0_is_kept_to", || {
+        let all = allowed_cpus().unwrap();
+        let last = *all.last().unwrap();
+        kernel::allow_cpus(&[last]).unwrap();
+        assert_eq!(default_shards(), 1);
+        assert_eq!(Runtime::new().shards(), 1);
+        let two = || Runtime::builder().shards(2);
+        assert!(matches!(
+            two().pinning(Pinning::Required).build(),
+            Err(BuildError::InvalidConfig(_))
+        ));
+        if last != 0 {
+            let first = two().pinning(Pinning::Cpus(vec![0, last])).build();
+            assert!(matches!(first, Err(BuildError::InvalidConfig(_))));
+        }
+        let runtime = two().pinning(Pinning::Cpus(vec![last, last])).build().unwrap();
+        assert_eq!(runtime.run(async || allowed_cpus().unwrap()), [[last], [last]]);
+        assert_eq!(two().build().unwrap().run(async || 1), [1, 1]);
+    });
+}
+
+#[test]
+fn s7_shards_stay_on_their_cpus_and_the_caller_gets_its_mask_back() {
+    alone("s7_shards_stay_on_their_cpus_and_the_caller_gets_its_mask_back", || {
+        let all = allowed_cpus().unwrap();
+        let shards = all.len();
+        let pinnings = [Pinning::Auto, Pinning::Required, Pinning::Cpus(all.clone())];
+        for pinning in pinnings.into_iter().filter(|_| shards > 1) {
+            let runtime = Runtime::builder().shards(shards).pinning(pinning).build().unwrap();
+            let masks = runtime.run(async || allowed_cpus().unwrap());
+            assert_eq!(masks, all.iter().map(|&cpu| vec![cpu]).collect::<Vec<_>>());
+            assert_eq!(allowed_cpus().unwrap(), all);
+        }
+        let runtime = Runtime::builder().shards(shards).pinning(Pinning::None).build().unwrap();
+        assert_eq!(runtime.run(async || allowed_cpus().unwrap()), vec![all.clone(); shards]);
+    });
+}
+
+#[test]
+fn s8_where_pinning_is_refused_auto_goes_on_and_required_says_so() {
+    alone("s8_where_pinning_is_refused_auto_goes_on_and_required_says_so", || {
+        kernel::refuse(libc::SYS_sched_setaffinity, libc::EPERM);
+        let before = Census::take();
+        let two = || Runtime::builder().shards(2);
+        assert_eq!(two().build().unwrap().run(async || 1), [1, 1]);
+        before.assert_back();
+        let cpus = allowed_cpus().unwrap();
+        for pinning in [Pinning::Required, Pinning::Cpus(cpus.clone())] {
+            if cpus.len() < 2 {
+                continue;
+            }
+            let error = two().pinning(pinning).build().unwrap_err();
+            assert!(matches!(error, BuildError::Start { .. }), "{error:?}");
+            assert!(error.to_string().contains("shard 0: pinning it to its CPU"), "{error}");
+            before.assert_back();
+        }
+    });
+}
+
+#[test]
+fn shards_have_the_names_that_were_asked_for() {
+    let runtime = Runtime::builder().shards(3).thread_name("worker").build().unwrap();
+    let names = runtime.run(async || {
+        let name = std::thread::current().name().map(str::to_owned);
+        (name, std::fs::read_to_string("/proc/thread-self/comm").unwrap())
+    });
+    for (shard, (name, kernels_name)) in names.into_iter().enumerate().skip(1) {
+        assert_eq!(name.unwrap(), format!("worker-{shard}"));
+        assert_eq!(kernels_name.trim(), format!("worker-{shard}"));
+    }
+}
+
+/// A kernel that refuses `call` with `errno` is a typed error that names `remedy`, and costs
+/// nothing.
+fn refused(call: libc::c_long, errno: i32, remedy: &str) {
+    let before = Census::take();
+    kernel::refuse(call, errno);
+    for _ in 0..100 {
+        for shards in [1, 2] {
+            let error = Runtime::builder().shards(shards).build().unwrap_err();
+            let BuildError::Driver { shard, error: driver } = &error else { panic!("{error:?}") };
+            assert_eq!((shard.index(), driver.errno()), (0, Some(errno)));
+            assert!(error.to_string().contains(remedy), "{error}");
+        }
+    }
+    Runtime::try_new().unwrap_err();
+    before.assert_back();
+}
+
+#[test]
+fn r16_setup_refused_with_eperm() {
+    alone("r16_setup_refused_with_eperm", || {
+        refused(libc::SYS_io_uring_setup, libc::EPERM, "seccomp");
+    });
+}
+
+#[test]
+fn r16_setup_refused_with_enosys() {
+    alone("r16_setup_refused_with_enosys", || {
+        refused(libc::SYS_io_uring_setup, libc::ENOSYS, "Linux 6.1");
+    });
+}
+
+#[test]
+fn r16_setup_refused_with_einval_as_an_old_kernel_would() {
+    alone("r16_setup_refused_with_einval_as_an_old_kernel_would", || {
+        refused(libc::SYS_io_uring_setup, libc::EINVAL, "Linux 6.1");
+    });
+}
+
+#[test]
+fn r17_enter_refused() {
+    alone("r17_enter_refused", || {
+        refused(libc::SYS_io_uring_enter, libc::EPERM, "seccomp");
+    });
+}
+
+#[test]
+fn r17_register_refused() {
+    alone("r17_register_refused", || {
+        refused(libc::SYS_io_uring_register, libc::EACCES, "seccomp");
+    });
+}
+
+#[test]
+fn r20_too_few_descriptors_name_shard_and_remedy_and_leak_nothing() {
+    alone("r20_too_few_descriptors_name_shard_and_remedy_and_leak_nothing", || {
+        // Threads that the runtime starts must not find descriptors that were opened for counting.
+        drop(Runtime::builder().shards(4).build().unwrap());
+        let before = Census::take();
+        let mut refusals = 0;
+        for more in 0.. {
+            kernel::limit_descriptors(before.descriptors as u64 + more);
+            let built = Runtime::builder().shards(4).build().map(|runtime| runtime.shards());
+            kernel::limit_descriptors(1024);
+            before.assert_back();
+            let Err(error) = built else { break };
+            let text = error.to_string();
+            assert!(text.contains("cannot start shard"), "{text}");
+            assert!(text.contains("ulimit -n"), "{text}");
+            refusals += 1;
+        }
+        assert!(refusals >= 8, "4 shards need two descriptors each, at the least");
+        let start = Instant::now();
+        assert_eq!(Runtime::builder().shards(4).build().unwrap().run(async || 1), [1; 4]);
+        assert!(start.elapsed() < Duration::from_secs(10));
+    });
+}

@@ -1,0 +1,294 @@
+//! More than there is room for: entries, completions, descriptors, signals. Scenarios R1, R2, R4,
+//! N1.
+
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net;
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
+use miniss_linux::time::{sleep, timeout};
+use miniss_linux::{Runtime, ShardId, driver_stats, spawn};
+use miniss_tests::alone::alone;
+use miniss_tests::census::{Census, process_cpu_time};
+use miniss_tests::deadline::deadline;
+use miniss_tests::kernel;
+use miniss_tests::random::Random;
+use miniss_tests::sockets::{both_ends, pair};
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn r1_r2_ten_thousand_operations_through_a_ring_of_a_few_entries() {
+    let _deadline = deadline("r1");
+    for entries in [8, 4, 1] {
+        let runtime = Runtime::builder().shards(1).ring_entries(entries).build().unwrap();
+        runtime.block_on(async {
+            let (streams, mut peers): (Vec<_>, Vec<_>) = (0..500).map(|_| pair()).unzip();
+            let streams: Vec<_> = streams.into_iter().map(Rc::new).collect();
+            let write = |number: u32| {
+                let stream = streams[number as usize % 500].clone();
+                spawn(async move { stream.write_all(number.to_be_bytes().to_vec()).await.0 })
+            };
+            let writes: Vec<_> = (0..10_000).map(write).collect();
+            for write in writes {
+                timeout(LONG, write).await.expect("each is done").unwrap().unwrap();
+            }
+            for (number, peer) in peers.iter_mut().enumerate() {
+                let mut bytes = [0; 80];
+                peer.read_exact(&mut bytes).unwrap();
+                for (word, at) in bytes.chunks(4).zip(0..) {
+                    assert_eq!(word, (number as u32 + 500 * at).to_be_bytes(), "{entries} entries");
+                }
+            }
+            // Sends complete as they are submitted: a turn's worth is more than the queue takes.
+            let stats = driver_stats();
+            assert!(stats.cq_overflows > 0, "the queue was never full: {stats:?}");
+            assert_eq!(stats.in_flight, 0);
+        });
+    }
+}
+
+#[test]
+fn r2_a_thousand_completions_at_once_are_all_delivered() {
+    let _deadline = deadline("r2");
+    let runtime = Runtime::builder().shards(1).ring_entries(8).build().unwrap();
+    runtime.block_on(async {
+        let mut peers = Vec::new();
+        let mut read = |number: u32| {
+            let (ours, peer) = pair();
+            peers.push(peer);
+            spawn(async move {
+                let (result, bytes) = ours.read_exact(vec![0; 4]).await;
+                result.unwrap();
+                assert_eq!(bytes, number.to_be_bytes());
+            })
+        };
+        let reads: Vec<_> = (0..1000).map(&mut read).collect();
+        sleep(Duration::from_millis(20)).await;
+        assert_eq!(driver_stats().in_flight, 1000);
+        // All at once, from the point of view of the shard, which does nothing meanwhile.
+        for (number, peer) in peers.iter_mut().enumerate() {
+            peer.write_all(&(number as u32).to_be_bytes()).unwrap();
+        }
+        for read in reads {
+            timeout(LONG, read).await.expect("no completion is lost").unwrap();
+        }
+        assert_eq!(driver_stats().in_flight, 0);
+    });
+}
+
+#[test]
+fn r2_cancels_beyond_the_room_in_the_ring_are_not_lost() {
+    let _deadline = deadline("r2, cancels");
+    let runtime = Runtime::builder().shards(1).ring_entries(4).build().unwrap();
+    runtime.block_on(async {
+        let (reads, _peers): (Vec<_>, Vec<_>) = (0..1000)
+            .map(|_| {
+                let (ours, peer) = pair();
+                (spawn(async move { ours.recv().await.map(drop) }), peer)
+            })
+            .unzip();
+        sleep(Duration::from_millis(10)).await;
+        assert_eq!(driver_stats().in_flight, 1000);
+        reads.iter().for_each(miniss_linux::JoinHandle::abort);
+        let all_gone = async {
+            while driver_stats().in_flight > 0 {
+                sleep(Duration::from_micros(100)).await;
+            }
+        };
+        timeout(LONG, all_gone).await.expect("every cancel is made");
+    });
+}
+
+#[test]
+fn r4_signals_a_thousand_times_a_second_disturb_nothing() {
+    alone("limits::r4_signals_a_thousand_times_a_second_disturb_nothing", || {
+        let _deadline = deadline("r4");
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        kernel::interrupt_every(Duration::from_millis(1));
+        let rounds = runtime.run(async || {
+            let (server, client) = both_ends().await.unwrap();
+            spawn(async move {
+                loop {
+                    match server.recv().await.unwrap() {
+                        bytes if bytes.is_empty() => return,
+                        bytes => server.write_all(bytes).await.0.unwrap(),
+                    }
+                }
+            })
+            .detach();
+            let (start, mut rounds) = (Instant::now(), 0);
+            while start.elapsed() < Duration::from_secs(2) {
+                let bytes = vec![rounds as u8; 1 + rounds % 20_000];
+                let (result, sent) = client.write_all(bytes).await;
+                result.unwrap();
+                let (result, back) = client.read_exact(vec![0; sent.len()]).await;
+                result.unwrap();
+                assert_eq!(back, sent);
+                rounds += 1;
+                if rounds % 16 == 0 {
+                    sleep(Duration::from_millis(1)).await;
+                }
+            }
+            rounds
+        });
+        kernel::stop_interrupts();
+        assert!(rounds.iter().all(|&rounds| rounds > 100), "{rounds:?}");
+    });
+}
+
+#[test]
+fn n1_accepting_without_descriptors_rests_and_goes_on_when_there_are_some() {
+    alone("limits::n1_accepting_without_descriptors_rests_and_goes_on_when_there_are_some", || {
+        let _deadline = deadline("n1");
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let clients: Vec<_> =
+                (0..100).map(|_| net::TcpStream::connect(address).unwrap()).collect();
+            kernel::limit_descriptors(Census::take().descriptors as u64 + 10);
+            let ticks = Rc::new(Cell::new(0));
+            let counter = ticks.clone();
+            let ticker = spawn(async move {
+                loop {
+                    sleep(Duration::from_millis(5)).await;
+                    counter.set(counter.get() + 1);
+                }
+            });
+            let mut held = Vec::new();
+            while let Ok(one) = timeout(Duration::from_millis(200), listener.accept()).await {
+                held.push(one.unwrap());
+            }
+            // A limit is one of numbers, and some below are free.
+            assert!((10..50).contains(&held.len()), "{} of ten or so", held.len());
+            let (before, ticks_before) = (process_cpu_time(), ticks.get());
+            let more = timeout(Duration::from_secs(1), listener.accept()).await;
+            assert!(more.is_err(), "a connection without a descriptor");
+            let used = process_cpu_time() - before;
+            assert!(used < Duration::from_millis(100), "used {used:?} in a second of rest");
+            assert!(ticks.get() - ticks_before > 20, "{} ticks", ticks.get() - ticks_before);
+            let mut accepted = held.len();
+            while accepted < 100 {
+                held.clear();
+                while accepted < 100 && held.len() < 10 {
+                    held.push(timeout(LONG, listener.accept()).await.unwrap().unwrap());
+                    accepted += 1;
+                }
+            }
+            ticker.abort();
+            drop(clients);
+        });
+    });
+}
+
+#[test]
+fn n1_a_server_that_stops_accepting_leaves_connections_in_the_backlog() {
+    alone("limits::n1_a_server_that_stops_accepting_leaves_connections_in_the_backlog", || {
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let connect = |_| net::TcpStream::connect(address).unwrap();
+            let mut clients = vec![connect(0)];
+            let first = listener.accept().await.unwrap();
+            let before = Census::take().descriptors;
+            for _ in 0..18 {
+                clients.extend((0..50).map(connect));
+                sleep(Duration::from_millis(1)).await;
+            }
+            let ahead = Census::take().descriptors - before - 900;
+            assert!(ahead < 450, "{ahead} were accepted that nobody asked for");
+            for _ in 0..900 {
+                timeout(LONG, listener.accept()).await.unwrap().unwrap();
+            }
+            drop(first);
+        });
+    });
+}
+
+#[test]
+fn both_shards_accept_from_one_port() {
+    let _deadline = deadline("reuse_port");
+    let runtime = Runtime::builder().shards(2).build().unwrap();
+    let probe = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = probe.local_addr().unwrap();
+    drop(probe);
+    let clients = thread::spawn(move || {
+        let mut served = 0;
+        while served < 200 {
+            // Refused until the first of the listeners is there.
+            let Ok(mut client) = net::TcpStream::connect(address) else {
+                thread::sleep(Duration::from_millis(1));
+                continue;
+            };
+            // A connection to a listener that ends meanwhile is reset.
+            served += usize::from(client.read(&mut [0]).is_ok_and(|len| len == 1));
+        }
+    });
+    let accepted = runtime.run(async move || {
+        let listener = ListenOptions::new().reuse_port(true).bind(address).await.unwrap();
+        let mut accepted = 0_usize;
+        while let Ok(connection) = timeout(Duration::from_secs(1), listener.accept()).await {
+            let (stream, _) = connection.unwrap();
+            stream.write_all([ShardId::current().index() as u8]).await.0.unwrap();
+            accepted += 1;
+        }
+        accepted
+    });
+    clients.join().unwrap();
+    assert!(accepted.iter().all(|&count| count > 20), "{accepted:?}");
+    assert!(accepted.iter().sum::<usize>() >= 200, "{accepted:?}");
+}
+
+#[test]
+fn a_storm_of_connections_is_served_completely() {
+    let _deadline = deadline("connect storm");
+    let seed = Random::new();
+    let runtime = Runtime::builder().shards(2).ring_entries(16).build().unwrap();
+    let served = runtime.run(async move || {
+        let mut random = seed.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = |bytes: Vec<u8>| async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let (result, bytes) = stream.write_all(bytes).await;
+            result.unwrap();
+            let (result, back) = stream.read_exact(vec![0; bytes.len()]).await;
+            result.unwrap();
+            assert_eq!(back, bytes);
+        };
+        let start = |_| {
+            let len = 1 + random.below(3000) as usize;
+            spawn(client(random.bytes(len)))
+        };
+        let clients: Vec<_> = (0..1000).map(start).collect();
+        spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                spawn(async move {
+                    loop {
+                        match stream.recv().await.unwrap() {
+                            bytes if bytes.is_empty() => return,
+                            bytes => stream.write_all(bytes).await.0.unwrap(),
+                        }
+                    }
+                })
+                .detach();
+            }
+        })
+        .detach();
+        let mut served = 0;
+        for client in clients {
+            timeout(LONG, client).await.expect("each is served").unwrap();
+            served += 1;
+        }
+        served
+    });
+    assert_eq!(served, [1000, 1000]);
+}

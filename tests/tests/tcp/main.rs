@@ -1,0 +1,6 @@
+//! TCP between a runtime and plain blocking peers.
+
+mod close;
+mod forms;
+mod limits;
+mod pressure;
