@@ -9,6 +9,7 @@
 
 #[cfg(not(loom))]
 mod real {
+    #[allow(unused_imports, reason = "which are used depends on the features")]
     pub(crate) use core::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
