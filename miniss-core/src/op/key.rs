@@ -56,8 +56,8 @@ impl OpId {
 /// The right to the outcome of one operation of type `O`.
 ///
 /// Give it back to the table by [`OpTable::poll`](super::OpTable::poll) until it is ready, or by
-/// [`OpTable::orphan`](super::OpTable::orphan). A
-/// key that is forgotten leaks its slot and nothing else.
+/// [`OpTable::orphan`](super::OpTable::orphan). A key that is forgotten leaks its slot and nothing
+/// else.
 pub struct OpKey<O> {
     id: OpId,
     marker: PhantomData<fn() -> O>,

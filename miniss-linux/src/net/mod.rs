@@ -9,11 +9,13 @@
 
 mod fd;
 mod listener;
+mod read;
 mod read_side;
 mod split;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub(crate) use fd::Fd;
 pub use listener::{ListenOptions, TcpListener};

@@ -6,29 +6,20 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
-use miniss_core::op::Part;
 use miniss_core::sync::Mutex;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::fd::Fd;
 use super::read_side::ReadSide;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
-use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
-use crate::driver::uring::buffers::{BufferPool, PoolBuf};
 use crate::driver::{Driver, Op, Prepare};
 use crate::op::connect::Connect;
-use crate::op::recv::Recv;
-use crate::op::recv_pool::{Ended, RecvPool, received};
-use crate::op::recvmsg::RecvMsg;
-use crate::op::send::Send;
-use crate::op::sendmsg::SendMsg;
+use crate::op::recv_pool::RecvPool;
 use crate::op::shutdown;
 use crate::runtime::current;
 
@@ -62,13 +53,13 @@ use crate::runtime::current;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct TcpStream {
-    fd: Fd,
-    side: Rc<ReadSide>,
+    pub(super) fd: Fd,
+    pub(super) side: Rc<ReadSide>,
     /// The multishot receive, once `recv` has been used.
-    receiving: RefCell<Option<Op<RecvPool>>>,
+    pub(super) receiving: RefCell<Option<Op<RecvPool>>>,
     /// Whoever holds the lock writes: with two sends in flight, the kernel may let the later one go
     /// first when there is room again.
-    writing: Mutex<()>,
+    pub(super) writing: Mutex<()>,
 }
 
 impl TcpStream {
@@ -145,329 +136,8 @@ impl TcpStream {
         }
     }
 
-    fn start<O: Prepare>(&self, op: O) -> Op<O> {
+    pub(super) fn start<O: Prepare>(&self, op: O) -> Op<O> {
         self.fd.driver().start(op)
-    }
-
-    /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the
-    /// number of bytes read; 0 means that the peer will send no more.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; `ResourceBusy` if another read of this stream is in progress.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping it cancels the read. Bytes that arrive all the same are for the next read; the
-    /// buffer is lost.
-    ///
-    /// See [`TcpStream`] for an example.
-    pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        let _reading = match self.side.begin() {
-            Ok(reading) => reading,
-            Err(error) => return (Err(error), buffer),
-        };
-        self.read_once(buffer).await
-    }
-
-    /// The caller holds the right to read.
-    async fn read_once<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        self.side.drained().await;
-        if let Some(kept) = self.side.take_kept() {
-            return self.hand_over(kept, buffer);
-        }
-        if self.receiving.borrow().is_some() {
-            // Bytes may wait in the pool already: a second receive beside that one would overtake
-            // it.
-            let received = self.recv_from_pool().await;
-            return self.hand_over(received, buffer);
-        }
-        self.recv_into(buffer).await
-    }
-
-    /// Copies received bytes into the reader's buffer; what does not fit waits.
-    fn hand_over<B: IoBufMut>(
-        &self,
-        received: io::Result<PoolBuf>,
-        mut buffer: B,
-    ) -> BufResult<usize, B> {
-        let mut bytes = match received {
-            Ok(bytes) => bytes,
-            Err(error) => return (Err(error), buffer),
-        };
-        let len = crate::buf::copy_into(&mut buffer, &bytes);
-        bytes.advance(len);
-        self.side.put_back(bytes);
-        (Ok(len), buffer)
-    }
-
-    /// Reads until `buffer` is full.
-    ///
-    /// # Errors
-    ///
-    /// `UnexpectedEof` if the peer ends first; otherwise as for [`read`](Self::read).
-    ///
-    /// # Cancellation
-    ///
-    /// Not cancel safe: bytes that were read into the buffer are lost with it.
-    ///
-    /// See [`TcpStream`] for an example.
-    pub async fn read_exact<B: IoBufMut>(&self, mut buffer: B) -> BufResult<(), B> {
-        let _reading = match self.side.begin() {
-            Ok(reading) => reading,
-            Err(error) => return (Err(error), buffer),
-        };
-        let (mut done, total) = (0, buffer.bytes_total());
-        while done < total {
-            let (result, slice) = self.read_once(buffer.slice(done..total)).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
-    }
-
-    /// Reads into several buffers, one after the other; like [`read`](Self::read) otherwise.
-    ///
-    /// # Errors
-    ///
-    /// As for [`read`](Self::read).
-    ///
-    /// # Cancellation
-    ///
-    /// As for [`read`](Self::read).
-    ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// let (result, [header, body]) = stream.read_vectored([vec![0; 4], vec![0; 60]]).await;
-    /// println!("{} bytes", result?);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn read_vectored<V: IoVecBufMut>(&self, mut buffers: V) -> BufResult<usize, V> {
-        let _reading = match self.side.begin() {
-            Ok(reading) => reading,
-            Err(error) => return (Err(error), buffers),
-        };
-        self.side.drained().await;
-        let mut received = self.side.take_kept();
-        if received.is_none() && self.receiving.borrow().is_some() {
-            received = Some(self.recv_from_pool().await);
-        }
-        match received {
-            Some(Ok(mut bytes)) => {
-                let len = crate::buf::copy_into_all(&mut buffers, &bytes);
-                bytes.advance(len);
-                self.side.put_back(bytes);
-                (Ok(len), buffers)
-            }
-            Some(Err(error)) => (Err(error), buffers),
-            None => {
-                let recv = RecvMsg::new(self.fd.clone(), buffers, self.side.clone());
-                self.receive(recv).await
-            }
-        }
-    }
-
-    /// The next bytes, in a buffer of the shard's pool; an empty one means that the peer will send
-    /// no more.
-    ///
-    /// While it waits, the connection holds no buffer. From the first `recv` on, the kernel
-    /// receives ahead into the pool, up to 8 buffers for a stream; mixing with [`read`](Self::read)
-    /// works, at the cost of a copy there.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; `ResourceBusy` if another read of this stream is in progress.
-    ///
-    /// # Cancellation
-    ///
-    /// Cancel safe: what arrives is for the next read.
-    ///
-    /// See [`PoolBuf`] for an example.
-    pub async fn recv(&self) -> io::Result<PoolBuf> {
-        let _reading = self.side.begin()?;
-        self.side.drained().await;
-        match self.side.take_kept() {
-            Some(kept) => kept,
-            None => self.recv_from_pool().await,
-        }
-    }
-
-    async fn recv_from_pool(&self) -> io::Result<PoolBuf> {
-        let driver = self.fd.driver();
-        if !driver.features().multishot_recv {
-            return self.recv_to_heap(driver.recv_buffer_bytes()).await;
-        }
-        let pool = driver.pool()?;
-        loop {
-            match poll_fn(|cx| self.poll_recv(&pool, cx)).await {
-                Received::Bytes(bytes) => return bytes,
-                Received::Again => {}
-                Received::NoBuffer => {
-                    pool.count_exhaustion();
-                    return self.recv_to_heap(driver.recv_buffer_bytes()).await;
-                }
-            }
-        }
-    }
-
-    /// All buffers of the shard are held, and data is here. Waiting for a buffer would let a few
-    /// readers that hold on to theirs stop everybody else, so this message gets memory of its own.
-    /// Before Linux 6.0 every message does.
-    async fn recv_to_heap(&self, bytes: usize) -> io::Result<PoolBuf> {
-        let buffer = Vec::with_capacity(bytes);
-        let (result, buffer) = self.recv_into(buffer).await;
-        result.map(|_| PoolBuf::from_heap(buffer.into_boxed_slice()))
-    }
-
-    async fn recv_into<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        let recv = Recv { fd: self.fd.clone(), buffer, side: self.side.clone() };
-        self.receive(recv).await
-    }
-
-    /// A receive that may be dropped: whoever reads next waits for its end.
-    async fn receive<O: Prepare>(&self, recv: O) -> O::Output {
-        self.side.start_receive();
-        let output = self.start(recv).await;
-        self.side.end_receive();
-        output
-    }
-
-    fn poll_recv(&self, pool: &Rc<BufferPool>, cx: &mut Context<'_>) -> Poll<Received> {
-        let mut receiving = self.receiving.borrow_mut();
-        let op = receiving
-            .get_or_insert_with(|| self.start(RecvPool::new(self.fd.clone(), pool.clone())));
-        match std::task::ready!(op.poll_part(cx)) {
-            Part::More(completion) => {
-                op.with(RecvPool::read_one);
-                let bytes = received(pool, completion).ok_or_else(no_buffer_named);
-                Poll::Ready(Received::Bytes(bytes))
-            }
-            Part::End(ended) => {
-                *receiving = None;
-                Poll::Ready(ended_with(pool, &ended))
-            }
-        }
-    }
-
-    /// Writes from `buffer`, and gives it back with the number of bytes written, which may be fewer
-    /// than there are.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; a peer that is gone is `BrokenPipe` or `ConnectionReset`, never a
-    /// signal.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping it cancels the write; how much was written is not known then.
-    ///
-    /// See [`TcpStream`] for an example of [`write_all`](Self::write_all).
-    pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
-        let _turn = self.writing.lock().await;
-        self.start(Send { fd: self.fd.clone(), buffer, flags: 0 }).await
-    }
-
-    /// Writes all of `buffer`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`write`](Self::write); part of it may have been written.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping it cancels the write; how much was written is not known then.
-    ///
-    /// See [`TcpStream`] for an example.
-    pub async fn write_all<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
-        let _turn = self.writing.lock().await;
-        let total = buffer.as_init().len();
-        let flags = libc::MSG_WAITALL;
-        let (result, buffer) = self.start(Send { fd: self.fd.clone(), buffer, flags }).await;
-        match result {
-            Ok(done) if done >= total => (Ok(()), buffer),
-            Ok(done) => self.write_rest(buffer, done, total).await,
-            Err(error) => (Err(error), buffer),
-        }
-    }
-
-    /// The kernel wrote less than everything: a signal, or an operation larger than it takes.
-    async fn write_rest<B: IoBuf>(
-        &self,
-        mut buffer: B,
-        mut done: usize,
-        total: usize,
-    ) -> BufResult<(), B> {
-        while done < total {
-            let flags = libc::MSG_WAITALL;
-            let send = Send { fd: self.fd.clone(), buffer: buffer.slice(done..total), flags };
-            let (result, slice) = self.start(send).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
-    }
-
-    /// Writes from several buffers, one after the other; like [`write`](Self::write) otherwise.
-    ///
-    /// # Errors
-    ///
-    /// As for [`write`](Self::write).
-    ///
-    /// # Cancellation
-    ///
-    /// As for [`write`](Self::write).
-    ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// let (result, _) = stream.write_vectored(["head", "body"]).await;
-    /// println!("{} bytes", result?);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub async fn write_vectored<V: IoVecBuf>(&self, buffers: V) -> BufResult<usize, V> {
-        let _turn = self.writing.lock().await;
-        self.start(SendMsg::new(self.fd.clone(), buffers, 0)).await
-    }
-
-    /// Writes all of several buffers.
-    ///
-    /// # Errors
-    ///
-    /// As for [`write`](Self::write); part of them may have been written.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping it cancels the write; how much was written is not known then.
-    ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// let (result, _) = stream.write_vectored_all(["head", "body"]).await;
-    /// result
-    /// # }
-    /// ```
-    pub async fn write_vectored_all<V: IoVecBuf>(&self, mut buffers: V) -> BufResult<(), V> {
-        let _turn = self.writing.lock().await;
-        let (mut done, mut total) = (0, 0);
-        buffers.for_each_init(|part| total += part.len());
-        while done < total {
-            let result;
-            (result, buffers) = self.start(SendMsg::new(self.fd.clone(), buffers, done)).await;
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffers),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffers),
-            }
-        }
-        (Ok(()), buffers)
     }
 
     /// Ends one direction or both: after the sending one, the peer reads the end of the stream.
@@ -589,32 +259,6 @@ impl TcpStream {
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         super::split::split(self)
     }
-}
-
-/// What a poll of the multishot receive gave.
-enum Received {
-    Bytes(io::Result<PoolBuf>),
-    /// It ended, and has to be started anew.
-    Again,
-    /// It ended because no buffer was free.
-    NoBuffer,
-}
-
-fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Received {
-    if let Some(bytes) = received(pool, ended.completion).filter(|bytes| !bytes.is_empty()) {
-        return Received::Bytes(Ok(bytes));
-    }
-    match -ended.completion.result {
-        0 => Received::Bytes(Ok(PoolBuf::empty())),
-        libc::ENOBUFS => Received::NoBuffer,
-        libc::ECANCELED if ended.paused => Received::Again,
-        errno => Received::Bytes(Err(io::Error::from_raw_os_error(errno))),
-    }
-}
-
-#[cold]
-fn no_buffer_named() -> io::Error {
-    io::Error::other("recv: the kernel named no buffer for what it received")
 }
 
 /// The address as the standard library has it.
