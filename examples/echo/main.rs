@@ -2,15 +2,15 @@
 //!
 //! `cargo run --release --example echo -- --addr 127.0.0.1:7000 --shards 1 --idle-spin-us 0`
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use examples::options::{Options, UsageError, refuse};
 use examples::serve::{claim, listen};
+use examples::settings::{Settings, exit_code};
 use miniss_linux::net::TcpStream;
-use miniss_linux::{Runtime, spawn};
+use miniss_linux::spawn;
 
 const HELP: &str = "\
 echo: a TCP server that sends back what it receives
@@ -22,36 +22,13 @@ echo: a TCP server that sends back what it receives
 
 It runs until it is stopped.";
 
-struct Settings {
-    address: String,
-    shards: usize,
-    idle_spin: Duration,
-}
-
-fn settings() -> Result<Settings, UsageError> {
-    let mut options = Options::from_command_line(HELP);
-    let settings = Settings {
-        address: options.value("addr", "127.0.0.1:7000".into())?,
-        shards: options.value("shards", 1)?,
-        idle_spin: Duration::from_micros(options.value("idle-spin-us", 0)?),
-    };
-    options.finish().map(|()| settings)
-}
-
 fn main() -> ExitCode {
-    let settings = settings().unwrap_or_else(|error| refuse("echo", &error));
-    match serve(&settings) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("echo: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let settings = Settings::from_command_line("echo", HELP, "127.0.0.1:7000", 1);
+    exit_code("echo", serve(&settings))
 }
 
-fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
-    let runtime =
-        Runtime::builder().shards(settings.shards).idle_spin(settings.idle_spin).build()?;
+fn serve(settings: &Settings) -> Result<(), Box<dyn Error>> {
+    let runtime = settings.runtime("echo")?;
     let address = runtime.block_on(claim(&settings.address))?;
     runtime.run(move || accept_all(address));
     Ok(())

@@ -26,9 +26,8 @@ mod store;
 mod testing;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use examples::options::{Options, UsageError, refuse};
+use examples::settings::{Settings, exit_code};
 
 const HELP: &str = "\
 kv: a server that speaks the Redis protocol (RESP2 and RESP3), in memory, on all cores
@@ -40,31 +39,8 @@ kv: a server that speaks the Redis protocol (RESP2 and RESP3), in memory, on all
 
 It runs until it is stopped. Try: redis-cli -p 7379";
 
-/// What the program was told.
-struct Settings {
-    address: String,
-    /// Zero: one for each CPU.
-    shards: usize,
-    idle_spin: Duration,
-}
-
-fn settings() -> Result<Settings, UsageError> {
-    let mut options = Options::from_command_line(HELP);
-    let settings = Settings {
-        address: options.value("addr", "127.0.0.1:7379".into())?,
-        shards: options.positive("shards")?,
-        idle_spin: Duration::from_micros(options.value("idle-spin-us", 0)?),
-    };
-    options.finish().map(|()| settings)
-}
-
 fn main() -> ExitCode {
-    let settings = settings().unwrap_or_else(|error| refuse("kv", &error));
-    match server::run(&settings) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("kv: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    // Zero shards: one for each CPU.
+    let settings = Settings::from_command_line("kv", HELP, "127.0.0.1:7379", 0);
+    exit_code("kv", server::run(&settings))
 }

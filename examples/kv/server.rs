@@ -7,19 +7,15 @@ use std::error::Error;
 use std::net::SocketAddr;
 
 use examples::serve::{claim, listen};
-use miniss_linux::{Runtime, spawn};
+use examples::settings::Settings;
+use miniss_linux::spawn;
 
-use crate::Settings;
 use crate::connection::Connection;
 use crate::shard::{self, Counters};
 
 /// Serves until the process is stopped.
 pub fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    let mut builder = Runtime::builder().idle_spin(settings.idle_spin).thread_name("kv");
-    if settings.shards > 0 {
-        builder = builder.shards(settings.shards);
-    }
-    let runtime = builder.build()?;
+    let runtime = settings.runtime("kv")?;
     let address = runtime.block_on(claim(&settings.address))?;
     shard::set_up(runtime.shards(), address.port());
     runtime.run(move || accept_all(address));

@@ -67,7 +67,7 @@ impl Options {
         text.parse().map_err(|error| UsageError(format!("--{name} {text}: {error}")))
     }
 
-    /// Takes out the option `--name`, a number from 1 on; 0 if it was not given.
+    /// Takes out the option `--name`, a number from 1 on; `default` if it was not given.
     ///
     /// # Errors
     ///
@@ -75,12 +75,12 @@ impl Options {
     ///
     /// ```
     /// # use examples::options::Options;
-    /// assert_eq!(Options::new(["--shards=4"]).positive("shards"), Ok(4));
-    /// assert!(Options::new(["--shards=0"]).positive("shards").is_err());
+    /// assert_eq!(Options::new(["--shards=4"]).positive("shards", 1), Ok(4));
+    /// assert!(Options::new(["--shards=0"]).positive("shards", 1).is_err());
     /// ```
-    pub fn positive(&mut self, name: &str) -> Result<usize, UsageError> {
+    pub fn positive(&mut self, name: &str, default: usize) -> Result<usize, UsageError> {
         match self.take(name)? {
-            None => Ok(0),
+            None => Ok(default),
             Some(text) => match text.parse::<NonZeroUsize>() {
                 Ok(value) => Ok(value.get()),
                 Err(error) => Err(UsageError(format!("--{name} {text}: {error}"))),
