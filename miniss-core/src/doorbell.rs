@@ -39,14 +39,20 @@ pub unsafe trait Doorbell: Send + Sync + 'static {
     /// comes when the core is awake already must not be harmful, and one that comes between the
     /// core's last look and its falling asleep must end that sleep at once. After the executor
     /// has ended it must do nothing.
+    ///
+    /// See [`Doorbell`] for an example.
     fn ring(&self);
 
     /// The time now, on a clock that never goes back.
+    ///
+    /// See [`Doorbell`] for an example.
     fn now(&self) -> Instant;
 
     /// Whether the caller is on the executor's own core or thread, outside of any handler.
     ///
     /// With `true`, wakes take the short way, which has no atomic read-modify-write.
+    ///
+    /// See [`Doorbell`] for an example.
     #[inline]
     fn is_home(&self) -> bool {
         false

@@ -6,6 +6,13 @@ use core::error::Error;
 use core::fmt;
 
 /// The promise was dropped before it was completed: no value will ever come.
+///
+/// ```
+/// # use miniss_core::{Future, doctest::executor, error::BrokenPromise};
+/// let (future, promise) = Future::<u32>::new();
+/// drop(promise);
+/// assert_eq!(executor().block_on(future), Err(BrokenPromise));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BrokenPromise;
 
@@ -18,6 +25,14 @@ impl fmt::Display for BrokenPromise {
 impl Error for BrokenPromise {}
 
 /// The work was aborted, or its executor ended, before it had a result.
+///
+/// ```
+/// # use miniss_core::{doctest::executor, error::Cancelled};
+/// # let mut executor = executor();
+/// let task = executor.local().spawn(core::future::pending::<()>()).unwrap();
+/// task.abort();
+/// assert_eq!(executor.block_on(task), Err(Cancelled));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cancelled;
 
@@ -30,6 +45,15 @@ impl fmt::Display for Cancelled {
 impl Error for Cancelled {}
 
 /// The deadline passed first.
+///
+/// ```
+/// # use core::{future::pending, time::Duration};
+/// # use miniss_core::{doctest::executor, error::TimedOut, timer::Timeout};
+/// # let mut executor = executor();
+/// let never = pending::<()>();
+/// let timeout = Timeout::new(executor.local(), Duration::from_millis(1), never);
+/// assert_eq!(executor.block_on(timeout), Err(TimedOut));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut;
 
@@ -41,25 +65,14 @@ impl fmt::Display for TimedOut {
 
 impl Error for TimedOut {}
 
-/// There is no room; the value that did not fit is inside.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Full<T>(pub T);
-
-impl<T> fmt::Debug for Full<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Full(..)")
-    }
-}
-
-impl<T> fmt::Display for Full<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no room left; try again when some has been freed")
-    }
-}
-
-impl<T> Error for Full<T> {}
-
 /// Another executor uses the anchor: one core, one anchor, one executor at a time.
+///
+/// ```
+/// # use miniss_core::{Executor, doctest::{Yield, anchor}, error::AnchorInUse};
+/// let core_0 = anchor();
+/// let _executor = Executor::new(core_0, Yield).unwrap();
+/// assert_eq!(Executor::new(core_0, Yield).err(), Some(AnchorInUse));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnchorInUse;
 
@@ -72,6 +85,14 @@ impl fmt::Display for AnchorInUse {
 impl Error for AnchorInUse {}
 
 /// Why a task could not be spawned.
+///
+/// ```
+/// # use miniss_core::{doctest::executor, error::SpawnError};
+/// let executor = executor();
+/// let local = executor.local();
+/// drop(executor);
+/// assert_eq!(local.spawn(async {}).err(), Some(SpawnError::Closed));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpawnError {
@@ -96,6 +117,18 @@ impl fmt::Display for SpawnError {
 impl Error for SpawnError {}
 
 /// The core that was to do the work has ended, or ended before it was done.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+/// # use miniss_core::{doctest::executor, error::Gone};
+/// # let mesh = Arc::new(Mesh::new(2, FixedLane::<16>::new));
+/// let (mut core_0, core_1) = (executor(), executor());
+/// let endpoint = Endpoint::open(mesh.clone(), 0, core_0.local()).unwrap();
+/// let _other = Endpoint::open(mesh, 1, core_1.local()).unwrap();
+/// drop(core_1);
+/// assert_eq!(core_0.block_on(endpoint.submit_to(1, async || 5)), Err(Gone));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gone;
 

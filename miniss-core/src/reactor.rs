@@ -49,6 +49,8 @@ pub trait Reactor {
 
     /// Hands over what has been prepared, settles what has completed and wakes its tasks. Never
     /// blocks. Returns how many events it settled.
+    ///
+    /// See [`Reactor`] for an example.
     fn poll(&mut self) -> usize;
 
     /// Sleeps until an event comes, the bell rings or `deadline` passes, then settles what there
@@ -57,5 +59,7 @@ pub trait Reactor {
     /// There is nothing to run when it is called. Still, a wake may come from elsewhere at any
     /// moment: it must call [`Idle::confirmed`] at the point from which on a ring ends the sleep
     /// that follows, and must not sleep if that returns `false`.
+    ///
+    /// See [`Reactor`] for an example.
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>);
 }

@@ -24,16 +24,26 @@ pub struct Instant(u64);
 
 impl Instant {
     /// The origin of the clock.
+    ///
+    /// ```
+    /// assert_eq!(miniss_core::time::Instant::ZERO.as_nanos(), 0);
+    /// ```
     pub const ZERO: Self = Self(0);
     /// A deadline that never comes.
+    ///
+    /// See [`Instant`] for an example.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The point `nanos` nanoseconds after the origin.
+    ///
+    /// See [`Instant`] for an example.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
     /// Nanoseconds since the origin.
+    ///
+    /// See [`Instant`] for an example.
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
@@ -52,6 +62,14 @@ impl Instant {
 
     /// `self + duration`, or [`Instant::MAX`] where that lies beyond the clock's range
     /// (584 years).
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::time::Instant;
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(Instant::ZERO.saturating_add(second).as_nanos(), 1_000_000_000);
+    /// assert_eq!(Instant::MAX.saturating_add(second), Instant::MAX);
+    /// ```
     pub const fn saturating_add(self, duration: Duration) -> Self {
         let nanos = duration.as_nanos();
         if nanos > u64::MAX as u128 { Self::MAX } else { Self(self.0.saturating_add(nanos as u64)) }

@@ -28,6 +28,8 @@ pub struct DriverUnavailable {
 
 impl DriverUnavailable {
     /// The error of `operation`.
+    ///
+    /// See [`DriverUnavailable`] for an example.
     pub fn new(operation: &'static str, error: io::Error) -> Self {
         Self { operation, error }
     }
@@ -75,6 +77,13 @@ impl std::error::Error for DriverUnavailable {
 }
 
 /// Why a runtime could not be made.
+///
+/// ```
+/// use miniss_linux::{BuildError, Runtime};
+///
+/// let error = Runtime::builder().shards(0).build().unwrap_err();
+/// assert!(matches!(error, BuildError::InvalidConfig(_)));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -177,6 +186,14 @@ impl fmt::Debug for Panic {
 }
 
 /// Why a task has no output.
+///
+/// ```
+/// # use miniss_linux::{JoinError, Runtime};
+/// # let runtime = Runtime::builder().shards(1).build().unwrap();
+/// let task = runtime.spawn(std::future::pending::<()>());
+/// task.abort();
+/// assert!(matches!(runtime.block_on(task), Err(JoinError::Cancelled)));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JoinError {

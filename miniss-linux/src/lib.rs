@@ -51,6 +51,9 @@ pub mod topology;
 #[cfg(doc)]
 pub mod manual;
 
+#[doc(hidden)]
+pub mod doctest;
+
 pub use cross::{Call, DoorbellKind, ForeignCall, Handle, run_on, submit_to};
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats};

@@ -19,6 +19,18 @@ use crate::driver::uring::now;
 use crate::runtime::current;
 
 /// The timers of the shard that a future is polled on.
+///
+/// ```
+/// use miniss_core::timer::{Sleep, Timers};
+/// use miniss_linux::{Runtime, time::{Duration, ShardTimers}};
+///
+/// /// Runs under every executor.
+/// async fn nap(timers: impl Timers) {
+///     Sleep::new(timers, Duration::from_millis(1)).await;
+/// }
+/// let runtime = Runtime::builder().shards(1).build().unwrap();
+/// runtime.block_on(nap(ShardTimers::default()));
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ShardTimers(());
 
@@ -35,11 +47,17 @@ unsafe impl Timers for ShardTimers {
     }
 }
 
-/// A sleep; see [`sleep`].
+/// A sleep on this shard.
+///
+/// See [`sleep`] for an example.
 pub type Sleep = miniss_core::timer::Sleep<ShardTimers>;
-/// A future with a deadline; see [`timeout`].
+/// A future with a deadline.
+///
+/// See [`timeout`] for an example.
 pub type Timeout<F> = miniss_core::timer::Timeout<F, ShardTimers>;
-/// Regular ticks; see [`interval`].
+/// Regular ticks.
+///
+/// See [`interval`] for an example.
 pub type Interval = miniss_core::timer::Interval<ShardTimers>;
 
 /// A point in time on `CLOCK_MONOTONIC`. Arithmetic saturates.
@@ -152,6 +170,10 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 
 /// The output of `future`, or [`TimedOut`] if it takes longer than `duration`.
 ///
+/// # Panics
+///
+/// When polled outside of a runtime.
+///
 /// # Cancellation
 ///
 /// Dropping it drops `future`, and so does awaiting it to its end, whichever that is.
@@ -171,7 +193,7 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
 ///
 /// # Panics
 ///
-/// If `period` is zero.
+/// If `period` is zero. Ticks panic when polled outside of a runtime.
 ///
 /// ```
 /// use miniss_linux::{Runtime, time::{Duration, interval}};

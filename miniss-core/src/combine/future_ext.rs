@@ -21,6 +21,10 @@ use super::{or_else, then};
 /// Every combinator here is as safe to drop as the future it is in at that moment. What would have
 /// followed does not run; that goes for [`finally`](Self::finally) too.
 ///
+/// # Panics
+///
+/// The futures that they return panic when polled after they were ready.
+///
 /// ```
 /// # use core::{pin::pin, task::{Context, Poll, Waker}};
 /// use core::future::ready;
@@ -36,6 +40,10 @@ use super::{or_else, then};
 pub trait FutureExt: Future {
     /// On success calls `f` with the value and goes on with the future that it returns. An error
     /// passes by, and `f` is not called.
+    ///
+    /// # Errors
+    ///
+    /// The error of the first future or of the second.
     ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
@@ -54,6 +62,10 @@ pub trait FutureExt: Future {
     }
 
     /// On success replaces the value by `f(value)`. An error passes by.
+    ///
+    /// # Errors
+    ///
+    /// The error of the future.
     ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
@@ -95,6 +107,10 @@ pub trait FutureExt: Future {
     /// On failure calls `f` with the error and goes on with the future that it returns. A value
     /// passes by. Seastar's `handle_exception`.
     ///
+    /// # Errors
+    ///
+    /// The error of the future that `f` returns.
+    ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
     /// # use core::future::ready;
@@ -113,6 +129,10 @@ pub trait FutureExt: Future {
 
     /// Like [`or_else`](Self::or_else), but only for errors for which `matches` is true; other
     /// errors pass by. Seastar's `handle_exception_type`, with a test in place of a type.
+    ///
+    /// # Errors
+    ///
+    /// The error that did not match, or that of the future which `f` returns.
     ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
@@ -141,6 +161,10 @@ pub trait FutureExt: Future {
     /// outcome is as it was; or a `Result<(), _>`, and then the error is a
     /// [`FinallyError`](super::FinallyError): a cleanup that fails turns a success into its error,
     /// and after a failure both errors are kept.
+    ///
+    /// # Errors
+    ///
+    /// The error of the future, of the cleanup, or both.
     ///
     /// # Cancellation
     ///

@@ -150,6 +150,8 @@ pub struct Anchor<B> {
 impl<B: Doorbell> Anchor<B> {
     const_fn! {
         /// An anchor that no executor uses yet.
+        ///
+        /// See [`Anchor`] for an example.
         pub const fn new(bell: B) -> Self {
             Self { base: Base::new(), bell }
         }

@@ -19,6 +19,8 @@ use super::home::Home;
 /// Permission to sleep, if it is still given at the last moment.
 ///
 /// Handed to [`Reactor::park`](crate::Reactor::park).
+///
+/// See [`confirmed`](Self::confirmed) for an example.
 #[derive(Clone, Copy)]
 pub struct Idle<'a> {
     base: &'a Base,

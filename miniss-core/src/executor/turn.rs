@@ -145,6 +145,10 @@ impl<R: Reactor> Executor<R> {
     /// Once round the loop: polls what is ready, within the budget, then asks the reactor, which
     /// sleeps if nothing is ready. Returns whether a task is ready now.
     ///
+    /// # Panics
+    ///
+    /// As for [`block_on`](Self::block_on).
+    ///
     /// ```
     /// # use miniss_core::doctest::executor;
     /// let mut executor = executor();

@@ -26,6 +26,7 @@ use crate::executor::Local;
 /// let mesh = Arc::new(Mesh::new(1, FixedLane::<16>::new));
 /// let mut executor = executor();
 /// let endpoint = Endpoint::open(mesh, 0, executor.local()).unwrap();
+/// assert_eq!((endpoint.me(), endpoint.cores()), (0, 1));
 /// let answer = executor.block_on(endpoint.submit_to(0, async || 6 * 7));
 /// assert_eq!(answer, Ok(42));
 /// ```
@@ -43,6 +44,8 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// # Panics
     ///
     /// If the mesh has no core `me`, or its end was opened before.
+    ///
+    /// See [`Endpoint`] for an example.
     pub fn open(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Result<Self, SpawnError> {
         let exchange = Rc::new(Exchange::new(mesh, me, local));
         Mail::spawn(exchange.clone())?;
@@ -135,7 +138,16 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
 
     /// Sends what has gathered, which the endpoint's task does by itself while the executor lives.
     ///
-    /// See [`close`](Self::close) for an example.
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use miniss_core::{doctest::executor, mailbox::{Endpoint, FixedLane, Mesh}};
+    /// # let mesh = Arc::new(Mesh::new(2, FixedLane::<16>::new));
+    /// # let (here, mut there) = (executor(), executor());
+    /// # let endpoint = Endpoint::open(mesh.clone(), 0, here.local()).unwrap();
+    /// # let _other = Endpoint::open(mesh, 1, there.local()).unwrap();
+    /// let _call = endpoint.run_on(1, || 6 * 7);
+    /// endpoint.flush(); // although the executor here takes no turn
+    /// ```
     pub fn flush(&self) {
         self.exchange.flush();
     }

@@ -184,6 +184,8 @@ impl Held {
 /// One or more calls on their way to another core: what a lane carries.
 ///
 /// Dropping a chain drops its calls' closures or outputs.
+///
+/// See [`Queue`](super::Queue) for an example.
 #[derive(Debug)]
 pub struct Chain {
     head: NonNull<Node>,

@@ -42,8 +42,12 @@ pub unsafe trait Queue: Send + Sync {
     /// # Errors
     ///
     /// The chain itself, if the queue is full.
+    ///
+    /// See [`Queue`] for an example.
     fn push(&self, chain: Chain) -> Result<(), Chain>;
 
     /// Takes the chain at the front. Never blocks.
+    ///
+    /// See [`Queue`] for an example.
     fn pop(&self) -> Option<Chain>;
 }

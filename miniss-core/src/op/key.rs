@@ -13,11 +13,17 @@ use super::slot::Completion;
 pub(super) const GENERATION_BITS: u32 = 28;
 
 /// What names an operation to the kernel: 60 bits; the topmost four are left to the driver.
+///
+/// See [`to_bits`](Self::to_bits) for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpId(u64);
 
 impl OpId {
     /// How many low bits an id takes.
+    ///
+    /// ```
+    /// assert_eq!(miniss_core::op::OpId::BITS, 60);
+    /// ```
     pub const BITS: u32 = 32 + GENERATION_BITS;
 
     /// The id as a number, the four topmost bits zero.
@@ -58,6 +64,8 @@ impl OpId {
 /// Give it back to the table by [`OpTable::poll`](super::OpTable::poll) until it is ready, or by
 /// [`OpTable::orphan`](super::OpTable::orphan). A key that is forgotten leaks its slot and nothing
 /// else.
+///
+/// See [`OpTable`](super::OpTable) for an example.
 pub struct OpKey<O> {
     id: OpId,
     marker: PhantomData<fn() -> O>,
@@ -89,6 +97,8 @@ impl<O> fmt::Debug for OpKey<O> {
 }
 
 /// One step of a multishot operation.
+///
+/// See [`OpTable::poll_part`](super::OpTable::poll_part) for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<T> {
     /// A completion that is not the last.

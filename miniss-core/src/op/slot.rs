@@ -13,6 +13,8 @@ use core::task::Waker;
 use super::event::Events;
 
 /// What a driver reports of an operation, in the kernel's own terms.
+///
+/// See [`Operation`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Completion {
     /// The result; below zero it is a negated error number.
@@ -42,10 +44,40 @@ pub trait Operation: Sized + 'static {
     type Output;
 
     /// Makes the output from the terminal completion.
+    ///
+    /// See [`Operation`] for an example.
     fn settle(self, completion: Completion) -> Self::Output;
 
     /// A completion that is not the last one has come and waits to be collected. `true` asks for a
     /// cancel, to stem a flow that nobody drinks from.
+    ///
+    /// ```
+    /// use miniss_core::op::{Completion, OpTable, Operation};
+    ///
+    /// /// How many connections wait to be collected.
+    /// struct Accept(u32);
+    ///
+    /// impl Operation for Accept {
+    ///     type Output = i32;
+    ///     fn settle(self, completion: Completion) -> i32 {
+    ///         completion.result
+    ///     }
+    ///     fn wants_cancel_after(&mut self, _connection: Completion) -> bool {
+    ///         self.0 += 1;
+    ///         self.0 == 2
+    ///     }
+    /// }
+    ///
+    /// let table = OpTable::new();
+    /// let key = table.insert(Accept(0));
+    /// for connection in [5, 6] {
+    ///     assert!(!table.wants_cancel());
+    ///     table.complete(key.id(), Completion { result: connection, flags: 0 }, true);
+    /// }
+    /// assert_eq!(table.next_cancel(), Some(key.id()));
+    /// # table.complete(key.id(), Completion { result: -125, flags: 0 }, false);
+    /// # table.orphan(key);
+    /// ```
     fn wants_cancel_after(&mut self, completion: Completion) -> bool {
         let _ = completion;
         false
@@ -53,12 +85,44 @@ pub trait Operation: Sized + 'static {
 
     /// The terminal completion came when nobody waits any more: let go of what it brought (close a
     /// descriptor, return a buffer). By default the output is made and dropped.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use miniss_core::op::{Completion, OpTable, Operation};
+    ///
+    /// /// Counts the connections that it had to close.
+    /// struct Accept(Rc<Cell<u32>>);
+    ///
+    /// impl Operation for Accept {
+    ///     type Output = i32;
+    ///     fn settle(self, completion: Completion) -> i32 {
+    ///         completion.result
+    ///     }
+    ///     fn settle_orphan(mut self, completion: Completion) {
+    ///         self.orphan_part(completion);
+    ///     }
+    ///     fn orphan_part(&mut self, _connection: Completion) {
+    ///         self.0.set(self.0.get() + 1);
+    ///     }
+    /// }
+    ///
+    /// let closed = Rc::new(Cell::new(0));
+    /// let table = OpTable::new();
+    /// let key = table.insert(Accept(closed.clone()));
+    /// let id = key.id();
+    /// table.orphan(key);
+    /// table.complete(id, Completion { result: 5, flags: 0 }, true);
+    /// table.complete(id, Completion { result: 6, flags: 0 }, false);
+    /// assert_eq!(closed.get(), 2);
+    /// ```
     fn settle_orphan(self, completion: Completion) {
         drop(self.settle(completion));
     }
 
     /// A completion that is not the last one came when nobody waits any more. Operations
     /// that complete once never see it.
+    ///
+    /// See [`settle_orphan`](Self::settle_orphan) for an example.
     fn orphan_part(&mut self, completion: Completion) {
         let _ = completion;
     }

@@ -152,7 +152,7 @@ impl OpTable {
     ///
     /// # Panics
     ///
-    /// If the key is spent or belongs to another table.
+    /// If the key is spent or belongs to another table, or if code of this operation is running.
     ///
     /// # Cancellation
     ///
@@ -178,7 +178,11 @@ impl OpTable {
     ///
     /// # Panics
     ///
-    /// If the key is spent or belongs to another table.
+    /// As for [`poll`](Self::poll).
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`poll`](Self::poll).
     ///
     /// ```
     /// # use core::task::{Context, Poll, Waker};
@@ -211,6 +215,10 @@ impl OpTable {
 
     /// Nobody waits for this operation any more. If it is in flight, it is to be cancelled, and its
     /// slot lives until its terminal completion comes.
+    ///
+    /// # Panics
+    ///
+    /// As for [`complete`](Self::complete).
     ///
     /// ```
     /// # use miniss_core::op::{Completion, OpTable, Operation};
@@ -309,6 +317,10 @@ impl OpTable {
     /// The driver reports a completion; `more` means that others will follow. Wakes whoever waits.
     ///
     /// An id that names nothing in flight is counted as [`stale`](Self::stale) and ignored.
+    ///
+    /// # Panics
+    ///
+    /// If code of this operation is running and would have to be called again.
     ///
     /// See [`OpTable`] for an example.
     #[inline]

@@ -24,6 +24,13 @@ use super::units::Units;
 use crate::collections::WaitList;
 
 /// The semaphore was closed: nothing will be handed out any more.
+///
+/// ```
+/// # use miniss_core::{doctest::executor, sync::{Closed, Semaphore}};
+/// let semaphore = Semaphore::new(1);
+/// semaphore.close();
+/// assert_eq!(executor().block_on(semaphore.acquire(1)).err(), Some(Closed));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 
@@ -36,6 +43,12 @@ impl fmt::Display for Closed {
 impl Error for Closed {}
 
 /// Why [`Semaphore::try_acquire`] gave nothing.
+///
+/// ```
+/// # use miniss_core::sync::{Semaphore, TryAcquireError};
+/// let semaphore = Semaphore::new(2);
+/// assert_eq!(semaphore.try_acquire(3).err(), Some(TryAcquireError::NoUnits));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryAcquireError {
@@ -85,6 +98,11 @@ pub struct Semaphore {
 
 impl Semaphore {
     /// The most units that may be available at a time.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// assert_eq!(Semaphore::new(Semaphore::UNITS_MAX).available(), isize::MAX);
+    /// ```
     pub const UNITS_MAX: usize = isize::MAX as usize;
 
     /// A semaphore with `units` units to hand out.

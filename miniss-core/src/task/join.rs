@@ -236,10 +236,12 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Aborts a task from any thread, interrupt handler or core; see [`JoinHandle::abort_handle`].
+/// Aborts a task from any thread, interrupt handler or core.
 ///
 /// It keeps nothing alive. After the task has ended it does nothing, also when the task's slot
 /// has long been given to another.
+///
+/// See [`JoinHandle::abort_handle`] for an example.
 #[derive(Clone, Debug)]
 pub struct AbortHandle {
     /// The task's waker and generation; `None` if it had ended when the handle was made.

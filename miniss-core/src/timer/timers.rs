@@ -37,8 +37,12 @@ use crate::time::Instant;
 /// ```
 pub unsafe trait Timers: Clone + Unpin {
     /// The present time on the executor's clock.
+    ///
+    /// See [`Timers`] for an example.
     fn now(&self) -> Instant;
 
     /// The executor's wheel; `None` once the executor has ended.
+    ///
+    /// See [`Timers`] for an example.
     fn wheel(&self) -> Option<&'static Wheel>;
 }

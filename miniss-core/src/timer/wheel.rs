@@ -58,6 +58,8 @@ const SCAN_MAX: usize = 16;
 /// The armed timers of one executor.
 ///
 /// Opaque: a port that implements [`Timers`](super::Timers) passes it on, and that is all.
+///
+/// See [`Timers`](super::Timers) for an example.
 pub struct Wheel {
     /// The time of the last advance, in nanoseconds.
     now: Cell<u64>,

@@ -28,6 +28,10 @@ use crate::{ShardId, spawn};
 ///
 /// Dropping it does not stop the work. The output is dropped on this shard when it comes back.
 ///
+/// # Panics
+///
+/// When polled again after it has given its result.
+///
 /// See [`submit_to`] for an example.
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct Call<T> {

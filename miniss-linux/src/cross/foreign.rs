@@ -151,6 +151,10 @@ impl Handle {
 ///
 /// Dropping it does not stop the work; the output is dropped by the shard.
 ///
+/// # Panics
+///
+/// When polled again after it has given its result.
+///
 /// See [`Handle`] for an example.
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct ForeignCall<T> {

@@ -229,10 +229,12 @@ impl TcpListener {
 
     /// Connections that had ended before they could be accepted.
     ///
-    /// ```no_run
-    /// # fn example(listener: miniss_linux::net::TcpListener) {
+    /// ```
+    /// # use miniss_linux::{Runtime, net::TcpListener};
+    /// # Runtime::builder().shards(1).build().unwrap().block_on(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0").await?;
     /// println!("{} were gone before we came", listener.connections_lost());
-    /// # }
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub fn connections_lost(&self) -> u64 {
         self.dropped.get()

@@ -36,7 +36,14 @@ impl TcpStream {
     /// Dropping it cancels the read. Bytes that arrive all the same are for the next read; the
     /// buffer is lost.
     ///
-    /// See [`TcpStream`] for an example.
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # peer.write_all("hello").await.0?;
+    /// let (result, buffer) = stream.read(Vec::with_capacity(64)).await;
+    /// assert_eq!(result?, 5);
+    /// assert_eq!(buffer, b"hello");
+    /// # Ok(()) });
+    /// ```
     pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
         let _reading = match self.side.begin() {
             Ok(reading) => reading,
@@ -115,12 +122,13 @@ impl TcpStream {
     ///
     /// As for [`read`](Self::read).
     ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// let (result, [header, body]) = stream.read_vectored([vec![0; 4], vec![0; 60]]).await;
-    /// println!("{} bytes", result?);
-    /// # Ok(())
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # peer.write_all("headbody").await.0?;
+    /// let (result, [head, body]) = stream.read_vectored([vec![0; 4], vec![0; 60]]).await;
+    /// assert_eq!(result?, 8);
+    /// assert_eq!((&head[..], &body[..]), (&b"head"[..], &b"body"[..]));
+    /// # Ok(()) });
     /// ```
     pub async fn read_vectored<V: IoVecBufMut>(&self, mut buffers: V) -> BufResult<usize, V> {
         let _reading = match self.side.begin() {

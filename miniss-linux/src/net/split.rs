@@ -19,7 +19,9 @@ pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     (reader, OwnedWriteHalf { stream, shuts_down: true })
 }
 
-/// The reading half of a [`TcpStream`]; see [`TcpStream::into_split`].
+/// The reading half of a [`TcpStream`].
+///
+/// See [`TcpStream::into_split`] for an example.
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Rc<TcpStream>,
@@ -36,10 +38,13 @@ impl OwnedReadHalf {
     ///
     /// As there.
     ///
-    /// ```no_run
-    /// # async fn example(reader: miniss_linux::net::OwnedReadHalf) {
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (reader, _writer) = stream.into_split();
+    /// # peer.write_all("hello").await.0?;
     /// let (result, buffer) = reader.read(vec![0; 64]).await;
-    /// # }
+    /// assert_eq!(buffer[..result?], *b"hello");
+    /// # Ok(()) });
     /// ```
     pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
         self.stream.read(buffer).await
@@ -55,10 +60,14 @@ impl OwnedReadHalf {
     ///
     /// As there.
     ///
-    /// ```no_run
-    /// # async fn example(reader: miniss_linux::net::OwnedReadHalf) {
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (reader, _writer) = stream.into_split();
+    /// # peer.write_all("head").await.0?;
     /// let (result, buffer) = reader.read_exact([0; 4]).await;
-    /// # }
+    /// result?;
+    /// assert_eq!(buffer, *b"head");
+    /// # Ok(()) });
     /// ```
     pub async fn read_exact<B: IoBufMut>(&self, buffer: B) -> BufResult<(), B> {
         self.stream.read_exact(buffer).await
@@ -74,10 +83,13 @@ impl OwnedReadHalf {
     ///
     /// As there.
     ///
-    /// ```no_run
-    /// # async fn example(reader: miniss_linux::net::OwnedReadHalf) {
-    /// let (result, [a, b]) = reader.read_vectored([vec![0; 4], vec![0; 60]]).await;
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (reader, _writer) = stream.into_split();
+    /// # peer.write_all("headbody").await.0?;
+    /// let (result, [head, _body]) = reader.read_vectored([vec![0; 4], vec![0; 60]]).await;
+    /// assert_eq!((result?, &head[..]), (8, &b"head"[..]));
+    /// # Ok(()) });
     /// ```
     pub async fn read_vectored<V: IoVecBufMut>(&self, buffers: V) -> BufResult<usize, V> {
         self.stream.read_vectored(buffers).await
@@ -93,11 +105,12 @@ impl OwnedReadHalf {
     ///
     /// As there.
     ///
-    /// ```no_run
-    /// # async fn example(reader: miniss_linux::net::OwnedReadHalf) -> std::io::Result<()> {
-    /// println!("{} bytes", reader.recv().await?.len());
-    /// # Ok(())
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (reader, _writer) = stream.into_split();
+    /// # peer.write_all("hello").await.0?;
+    /// assert_eq!(reader.recv().await?[..], *b"hello");
+    /// # Ok(()) });
     /// ```
     pub async fn recv(&self) -> io::Result<PoolBuf> {
         self.stream.recv().await
@@ -109,11 +122,11 @@ impl OwnedReadHalf {
     ///
     /// What the system says.
     ///
-    /// ```no_run
-    /// # fn example(reader: miniss_linux::net::OwnedReadHalf) -> std::io::Result<()> {
-    /// println!("{}", reader.peer_addr()?);
-    /// # Ok(())
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (reader, _writer) = stream.into_split();
+    /// assert_eq!(reader.peer_addr()?, peer.local_addr()?);
+    /// # Ok(()) });
     /// ```
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
@@ -125,11 +138,12 @@ impl OwnedReadHalf {
     ///
     /// [`ReuniteError`], with both, if they are not halves of one stream.
     ///
-    /// ```no_run
-    /// # fn example(stream: miniss_linux::net::TcpStream) {
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
     /// let (reader, writer) = stream.into_split();
     /// let stream = reader.reunite(writer).unwrap();
-    /// # }
+    /// stream.write_all("in one piece").await.0?;
+    /// # Ok(()) });
     /// ```
     pub fn reunite(self, writer: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
         if !Rc::ptr_eq(&self.stream, &writer.stream) {
@@ -140,8 +154,9 @@ impl OwnedReadHalf {
     }
 }
 
-/// The writing half of a [`TcpStream`]; see [`TcpStream::into_split`]. Dropping it ends the sending
-/// direction.
+/// The writing half of a [`TcpStream`]. Dropping it ends the sending direction.
+///
+/// See [`TcpStream::into_split`] for an example.
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     stream: Rc<TcpStream>,
@@ -160,10 +175,12 @@ impl OwnedWriteHalf {
     ///
     /// As there.
     ///
-    /// ```no_run
-    /// # async fn example(writer: miniss_linux::net::OwnedWriteHalf) {
-    /// let (result, _) = writer.write("hello").await;
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (_reader, writer) = stream.into_split();
+    /// let (result, buffer) = writer.write("hello").await;
+    /// println!("{} of {} bytes", result?, buffer.len());
+    /// # Ok(()) });
     /// ```
     pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
         self.stream.write(buffer).await
@@ -179,10 +196,12 @@ impl OwnedWriteHalf {
     ///
     /// As there.
     ///
-    /// ```no_run
-    /// # async fn example(writer: miniss_linux::net::OwnedWriteHalf) -> std::io::Result<()> {
-    /// writer.write_all("hello").await.0
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (_reader, writer) = stream.into_split();
+    /// writer.write_all("hello").await.0?;
+    /// assert_eq!(peer.recv().await?[..], *b"hello");
+    /// # Ok(()) });
     /// ```
     pub async fn write_all<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
         self.stream.write_all(buffer).await
@@ -198,10 +217,12 @@ impl OwnedWriteHalf {
     ///
     /// As there.
     ///
-    /// ```no_run
-    /// # async fn example(writer: miniss_linux::net::OwnedWriteHalf) -> std::io::Result<()> {
-    /// writer.write_vectored_all(["head", "body"]).await.0
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (_reader, writer) = stream.into_split();
+    /// writer.write_vectored_all(["head", "body"]).await.0?;
+    /// assert_eq!(peer.read_exact([0; 8]).await.1, *b"headbody");
+    /// # Ok(()) });
     /// ```
     pub async fn write_vectored_all<V: IoVecBuf>(&self, buffers: V) -> BufResult<(), V> {
         self.stream.write_vectored_all(buffers).await
@@ -217,10 +238,12 @@ impl OwnedWriteHalf {
     ///
     /// As there.
     ///
-    /// ```no_run
-    /// # async fn example(writer: miniss_linux::net::OwnedWriteHalf) -> std::io::Result<()> {
-    /// writer.shutdown().await
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (_reader, writer) = stream.into_split();
+    /// writer.shutdown().await?;
+    /// assert!(peer.recv().await?.is_empty());
+    /// # Ok(()) });
     /// ```
     pub async fn shutdown(&self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write).await
@@ -228,10 +251,15 @@ impl OwnedWriteHalf {
 
     /// Goes without ending the sending direction.
     ///
-    /// ```no_run
-    /// # fn example(writer: miniss_linux::net::OwnedWriteHalf) {
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// let (reader, writer) = stream.into_split();
     /// writer.forget();
-    /// # }
+    /// # peer.write_all("hello").await.0?;
+    /// assert_eq!(reader.recv().await?[..], *b"hello");
+    /// drop(reader); // now the connection is closed
+    /// assert!(peer.recv().await?.is_empty());
+    /// # Ok(()) });
     /// ```
     pub fn forget(mut self) {
         self.shuts_down = false;
@@ -247,6 +275,14 @@ impl Drop for OwnedWriteHalf {
 }
 
 /// The halves are not of one stream; both are inside.
+///
+/// ```
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// let ((ours, _rest), (_theirs, writer)) = (stream.into_split(), peer.into_split());
+/// let error = ours.reunite(writer).unwrap_err();
+/// assert_eq!(error.to_string(), "these are halves of two different streams");
+/// # Ok(()) });
+/// ```
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 

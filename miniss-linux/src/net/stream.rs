@@ -150,10 +150,11 @@ impl TcpStream {
     ///
     /// Dropping it may come too late to stop it.
     ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// stream.shutdown(std::net::Shutdown::Write).await
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// stream.shutdown(std::net::Shutdown::Write).await?;
+    /// assert!(peer.recv().await?.is_empty());
+    /// # Ok(()) });
     /// ```
     pub async fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.start(shutdown::Shutdown { fd: self.fd.clone(), how }).await
@@ -170,10 +171,11 @@ impl TcpStream {
     ///
     /// Dropping it does not stop it: the connection is closed all the same.
     ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// stream.close().await
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// stream.close().await?;
+    /// assert!(stream.write_all("too late").await.0.is_err());
+    /// # Ok(()) });
     /// ```
     pub async fn close(&self) -> io::Result<()> {
         self.fd.clone().close().await
@@ -204,11 +206,10 @@ impl TcpStream {
     ///
     /// What the system says.
     ///
-    /// ```no_run
-    /// # fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// println!("{}", stream.local_addr()?);
-    /// # Ok(())
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// assert_eq!(stream.local_addr()?, peer.peer_addr()?);
+    /// # Ok(()) });
     /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         socket_address(self.fd.socket()?.local_addr()?)
@@ -220,10 +221,11 @@ impl TcpStream {
     ///
     /// What the system says.
     ///
-    /// ```no_run
-    /// # fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// stream.set_nodelay(true)
-    /// # }
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// stream.set_nodelay(true)?;
+    /// assert!(stream.nodelay()?);
+    /// # Ok(()) });
     /// ```
     pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
         self.fd.socket()?.set_tcp_nodelay(on)
@@ -235,12 +237,7 @@ impl TcpStream {
     ///
     /// What the system says.
     ///
-    /// ```no_run
-    /// # fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
-    /// assert!(!stream.nodelay()?);
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// See [`set_nodelay`](Self::set_nodelay) for an example.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.fd.socket()?.tcp_nodelay()
     }
@@ -248,13 +245,14 @@ impl TcpStream {
     /// Splits it into a half that reads and a half that writes, for tasks of their own on this
     /// shard.
     ///
-    /// ```no_run
-    /// # use miniss_linux::{net::TcpStream, spawn};
-    /// # async fn example(stream: TcpStream) {
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # use miniss_linux::spawn;
     /// let (reader, writer) = stream.into_split();
     /// spawn(async move { writer.write_all("ping").await.0 }).detach();
-    /// println!("{:?}", reader.recv().await);
-    /// # }
+    /// # peer.write_all("pong").await.0?;
+    /// assert_eq!(reader.recv().await?[..], *b"pong");
+    /// # Ok(()) });
     /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         super::split::split(self)

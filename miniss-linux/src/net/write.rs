@@ -24,7 +24,12 @@ impl TcpStream {
     ///
     /// Dropping it cancels the write; how much was written is not known then.
     ///
-    /// See [`TcpStream`] for an example of [`write_all`](Self::write_all).
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// let (result, buffer) = stream.write("hello").await;
+    /// println!("{} of {} bytes", result?, buffer.len());
+    /// # Ok(()) });
+    /// ```
     pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
         let _turn = self.writing.lock().await;
         self.start(Send { fd: self.fd.clone(), buffer, flags: 0 }).await
@@ -84,12 +89,11 @@ impl TcpStream {
     ///
     /// As for [`write`](Self::write).
     ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
     /// let (result, _) = stream.write_vectored(["head", "body"]).await;
     /// println!("{} bytes", result?);
-    /// # Ok(())
-    /// # }
+    /// # Ok(()) });
     /// ```
     pub async fn write_vectored<V: IoVecBuf>(&self, buffers: V) -> BufResult<usize, V> {
         let _turn = self.writing.lock().await;
@@ -106,11 +110,12 @@ impl TcpStream {
     ///
     /// Dropping it cancels the write; how much was written is not known then.
     ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
     /// let (result, _) = stream.write_vectored_all(["head", "body"]).await;
-    /// result
-    /// # }
+    /// result?;
+    /// assert_eq!(peer.read_exact([0; 8]).await.1, *b"headbody");
+    /// # Ok(()) });
     /// ```
     pub async fn write_vectored_all<V: IoVecBuf>(&self, mut buffers: V) -> BufResult<(), V> {
         let _turn = self.writing.lock().await;

@@ -47,6 +47,10 @@ where
 ///
 /// Outside of a runtime, or if there is no such shard.
 ///
+/// # Cancellation
+///
+/// Dropping the [`Call`] does not stop the work.
+///
 /// ```
 /// use miniss_linux::{Runtime, ShardId, spawn_on};
 /// let runtime = Runtime::builder().shards(2).build().unwrap();
@@ -99,6 +103,10 @@ where
 /// # Cancellation
 ///
 /// Awaiting by `&mut` may be given up and taken up again; nothing is lost.
+///
+/// # Panics
+///
+/// When polled again after it has given its result.
 ///
 /// See [`spawn`] for an example.
 pub struct JoinHandle<T> {

@@ -161,13 +161,12 @@ impl fmt::Debug for BufferPool {
 /// the bytes to send them elsewhere. Hold it briefly: while all buffers of a shard are held, each
 /// further message costs an allocation.
 ///
-/// ```no_run
-/// # use miniss_linux::net::TcpStream;
-/// # async fn example(stream: TcpStream) -> std::io::Result<()> {
+/// ```
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// # peer.write_all("hello").await.0?;
 /// let received = stream.recv().await?;
-/// println!("{} bytes: {:?}", received.len(), &received[..]);
-/// # Ok(())
-/// # }
+/// assert_eq!(received[..], *b"hello");
+/// # Ok(()) });
 /// ```
 pub struct PoolBuf {
     home: Home,
@@ -196,12 +195,13 @@ impl PoolBuf {
 
     /// Drops the first `count` bytes, or all if there are fewer.
     ///
-    /// ```no_run
-    /// # async fn example(stream: miniss_linux::net::TcpStream) -> std::io::Result<()> {
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # peer.write_all("headbody").await.0?;
     /// let mut received = stream.recv().await?;
-    /// received.advance(4); // the header has been read
-    /// # Ok(())
-    /// # }
+    /// received.advance(4); // the head has been read
+    /// assert_eq!(received[..], *b"body");
+    /// # Ok(()) });
     /// ```
     pub fn advance(&mut self, count: usize) {
         let count = count.min(self.len as usize) as u32;
