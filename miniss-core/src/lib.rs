@@ -25,6 +25,8 @@
 //! - **Everything has a bound or lives in its owner.** Queues are links inside the tasks, timers
 //!   and calls themselves; where there is a capacity, *full* is an answer.
 //!
+//! What was weighed and chosen, and why, stands in [`manual::decisions`].
+//!
 //! # Features
 //!
 //! - `alloc` (default): tasks, promises and calls on the heap. It only adds.

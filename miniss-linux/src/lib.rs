@@ -33,6 +33,7 @@
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
 //! - [`sync`]: for tasks of one shard.
 //! - [`topology`]: which CPUs there are.
+//! - [`manual`]: what was weighed and chosen, and why.
 
 #![warn(missing_docs)]
 
