@@ -2,14 +2,13 @@
 //!
 //! `cargo run --release --example hello`
 
+use examples::options::{Options, refuse};
 use miniss_linux::{Runtime, ShardId, submit_to};
 
 fn main() {
-    if std::env::args().len() > 1 {
-        println!("hello: greets from every shard of a runtime. It takes no options.");
-        let asked = std::env::args().nth(1).is_some_and(|arg| arg == "--help" || arg == "-h");
-        std::process::exit(if asked { 0 } else { 2 });
-    }
+    Options::from_command_line("hello: greets from every shard of a runtime. It takes no options.")
+        .finish()
+        .unwrap_or_else(|error| refuse("hello", &error));
     let runtime = Runtime::new();
     runtime.block_on(async {
         println!("Hello from rust-miniss!");

@@ -83,7 +83,9 @@ impl Options {
             None => Ok(default),
             Some(text) => match text.parse::<NonZeroUsize>() {
                 Ok(value) => Ok(value.get()),
-                Err(error) => Err(UsageError(format!("--{name} {text}: {error}"))),
+                Err(_) => {
+                    Err(UsageError(format!("--{name} {text}: a whole number from 1 is wanted")))
+                }
             },
         }
     }

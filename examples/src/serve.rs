@@ -33,7 +33,7 @@ impl fmt::Display for ListenError {
             _ if self.error.raw_os_error() == Some(EMFILE) => {
                 f.write_str("; raise RLIMIT_NOFILE (ulimit -n)")
             }
-            _ => f.write_str("; choose another with --addr, for instance 127.0.0.1:7000"),
+            _ => f.write_str("; choose another with --addr, as IP:PORT"),
         }
     }
 }
@@ -97,6 +97,7 @@ fn announce(program: &str, address: SocketAddr) {
     let shards = ShardId::all().count();
     // Relaxed: the count is all that is told.
     if LISTENING.fetch_add(1, Relaxed) + 1 == shards {
-        println!("{program}: listening on {address}, {shards} shards");
+        let plural = if shards == 1 { "" } else { "s" };
+        println!("{program}: listening on {address}, {shards} shard{plural}");
     }
 }

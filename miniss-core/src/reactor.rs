@@ -12,36 +12,62 @@ use crate::time::Instant;
 /// live side by side in one program. What must be reachable from elsewhere is its
 /// [`Doorbell`].
 ///
-/// ```
-/// use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor, time::Instant};
+/// A port to a thread of the standard library:
 ///
-/// struct Bell;
+/// ```
+/// use core::time::Duration;
+/// use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor, time::Instant, timer::Sleep};
+/// use std::sync::OnceLock;
+/// use std::thread::{self, Thread};
+///
+/// struct Bell {
+///     sleeper: OnceLock<Thread>,
+///     start: OnceLock<std::time::Instant>,
+/// }
 ///
 /// // SAFETY: `is_home` keeps its default.
 /// unsafe impl Doorbell for Bell {
-///     fn ring(&self) {}
+///     fn ring(&self) {
+///         if let Some(sleeper) = self.sleeper.get() {
+///             sleeper.unpark();
+///         }
+///     }
 ///     fn now(&self) -> Instant {
-///         Instant::ZERO
+///         let start = self.start.get_or_init(std::time::Instant::now);
+///         Instant::from_nanos(start.elapsed().as_nanos() as u64)
 ///     }
 /// }
 ///
-/// /// The smallest port there is: it has no events of its own and spins instead of sleeping.
-/// struct Spin;
+/// struct ThreadPort(&'static Anchor<Bell>);
 ///
-/// impl Reactor for Spin {
+/// impl Reactor for ThreadPort {
 ///     type Bell = Bell;
 ///     fn poll(&mut self) -> usize {
-///         0
+///         0 // a thread has no events of its own
 ///     }
-///     fn park(&mut self, _deadline: Option<Instant>, _idle: Idle<'_>) {
-///         core::hint::spin_loop();
+///     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
+///         let bell = self.0.bell();
+///         bell.sleeper.get_or_init(thread::current);
+///         if !idle.confirmed() {
+///             return;
+///         }
+///         match deadline {
+///             None => thread::park(),
+///             Some(deadline) => thread::park_timeout(deadline - bell.now()),
+///         }
 ///     }
 /// }
 ///
-/// static ANCHOR: Anchor<Bell> = Anchor::new(Bell);
+/// static ANCHOR: Anchor<Bell> =
+///     Anchor::new(Bell { sleeper: OnceLock::new(), start: OnceLock::new() });
 ///
-/// let mut executor = Executor::new(&ANCHOR, Spin).unwrap();
-/// assert_eq!(executor.block_on(async { 6 * 7 }), 42);
+/// let mut executor = Executor::new(&ANCHOR, ThreadPort(&ANCHOR)).unwrap();
+/// let local = executor.local();
+/// let answer = executor.block_on(async move {
+///     Sleep::new(local, Duration::from_millis(1)).await;
+///     6 * 7
+/// });
+/// assert_eq!(answer, 42);
 /// ```
 pub trait Reactor {
     /// How the core that this reactor runs on is woken.

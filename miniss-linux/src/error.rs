@@ -53,7 +53,7 @@ impl DriverUnavailable {
                  profile, or set kernel.io_uring_disabled=0"
             }
             Some(libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL) => {
-                "the kernel is too old or built without it; use Linux 6.1 or later"
+                "the kernel is too old or built without it; use Linux 5.19 or later, better 6.1"
             }
             Some(libc::ENOMEM) => "not enough locked memory; raise RLIMIT_MEMLOCK (ulimit -l)",
             Some(libc::EMFILE | libc::ENFILE) => {

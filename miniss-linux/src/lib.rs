@@ -28,10 +28,12 @@
 //!
 //! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
 //! - [`submit_to`], [`run_on`], [`Handle`]: between shards, and from other threads.
+//! - [`Future`] and [`Promise`]: a value that is not there yet, by whoever brings it. This `Future`
+//!   is a type; where the trait is meant beside it, say [`core::future::Future`].
 //! - [`time`]: sleep, timeout, interval.
 //! - [`net`]: TCP sockets.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
-//! - [`sync`]: for tasks of one shard.
+//! - [`sync`], [`combine`]: for tasks of one shard.
 //! - [`topology`]: which CPUs there are.
 //! - [`manual`]: what was weighed and chosen, and why.
 
@@ -59,5 +61,6 @@ pub use cross::{Call, DoorbellKind, ForeignCall, Handle, run_on, submit_to};
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats};
 pub use miniss_core::combine::yield_now;
-pub use miniss_core::{AbortHandle, Budget, Future, Promise, Stats, sync};
+pub use miniss_core::error::BrokenPromise;
+pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, combine, sync};
 pub use runtime::{Builder, JoinHandle, Pinning, Runtime, ShardId, spawn, spawn_on, stats};

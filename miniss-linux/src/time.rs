@@ -204,6 +204,7 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
 ///     assert!(ticks.tick().await > first);
 /// });
 /// ```
+#[track_caller]
 pub fn interval(period: Duration) -> Interval {
     Interval::new(ShardTimers(()), period)
 }

@@ -147,7 +147,7 @@ pub(super) fn heap_pair<T, E>() -> (Future<T, E>, Promise<T, E>) {
 
 /// The two ends of a cell that has just been opened. Only its openers call this, once each.
 fn ends<T, E>(cell: NonNull<PromiseCell<T, E>>) -> (Future<T, E>, Promise<T, E>) {
-    (Future::waiting(Waiter::new(Link(cell))), Promise::new(Link(cell)))
+    (Future::waiting(Waiter::new(Link(cell))), Promise::from_link(Link(cell)))
 }
 
 /// One end's hold on a cell. It does nothing when dropped: an end leaves by a transition.

@@ -67,7 +67,8 @@ enum Stage<T, E> {
 }
 
 impl<T> Future<T, BrokenPromise> {
-    /// A future and the promise that completes it, with one allocation between them.
+    /// A future and the promise that completes it, in this order, with one allocation between
+    /// them.
     ///
     /// [`PromiseCell`](crate::PromiseCell) does without, and [`fallible`](Self::fallible) has an
     /// error type of your own.

@@ -14,7 +14,9 @@ use super::cell::Link;
 use super::state::{Ended, Ending, WakerTaken};
 use crate::error::BrokenPromise;
 
-/// The giving end of a [`Future`](crate::Future).
+/// The giving end of a [`Future`](crate::Future), made with it by [`Future::new`].
+///
+/// [`Future::new`]: crate::Future::new
 ///
 /// Dropping it uncompleted ends the wait at once, with [`BrokenPromise`]. Forgetting it
 /// ([`core::mem::forget`]) does not: the future then waits for ever.
@@ -42,7 +44,7 @@ pub struct Promise<T, E = BrokenPromise> {
 }
 
 impl<T, E> Promise<T, E> {
-    pub(super) fn new(link: Link<T, E>) -> Self {
+    pub(super) fn from_link(link: Link<T, E>) -> Self {
         Self { link }
     }
 

@@ -99,6 +99,7 @@ impl<K: Timers> Interval<K> {
     /// let beat = Interval::new(clock, Duration::from_millis(20));
     /// assert_eq!(beat.period(), Duration::from_millis(20));
     /// ```
+    #[track_caller]
     pub fn new(timers: K, period: Duration) -> Self {
         let start = timers.now();
         Self::starting_at(timers, start, period)
@@ -120,6 +121,7 @@ impl<K: Timers> Interval<K> {
     /// let beat = Interval::starting_at(clock, start, Duration::from_secs(1));
     /// assert_eq!(beat.next_tick(), start);
     /// ```
+    #[track_caller]
     pub const fn starting_at(timers: K, start: Instant, period: Duration) -> Self {
         assert!(!period.is_zero(), "the period of an interval must not be zero");
         Self { timers, next: start, begun: false, period, missed: MissedTick::Burst }

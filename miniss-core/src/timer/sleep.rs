@@ -149,7 +149,9 @@ impl<K: Timers> Sleep<K> {
     }
 
     fn arm(self: Pin<&Self>) {
-        let wheel = self.timers.wheel().expect("a timer is of no use once its executor has ended");
+        let wheel = self.timers.wheel().expect(
+            "a timer needs its executor: it was polled outside of one, or the executor has ended",
+        );
         wheel.arm(self.node(), self.deadline());
     }
 }

@@ -29,6 +29,9 @@ use std::ops::RangeBounds;
 /// }
 /// assert_eq!(Page(Rc::new(vec![1, 2, 3])).as_init().len(), 3);
 /// ```
+#[diagnostic::on_unimplemented(
+    note = "buffers are passed by value and come back: `let (result, buf) = s.write_all(buf).await`"
+)]
 pub trait IoBuf: 'static {
     /// The initialised bytes, from the beginning of the buffer.
     ///
@@ -104,6 +107,9 @@ pub trait IoBuf: 'static {
 /// }
 /// assert_eq!(buf, b"hi");
 /// ```
+#[diagnostic::on_unimplemented(
+    note = "buffers are passed by value and come back: `let (result, buf) = s.read(buf).await`"
+)]
 pub unsafe trait IoBufMut: IoBuf {
     /// All of the memory, initialised or not.
     ///

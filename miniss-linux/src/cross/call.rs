@@ -59,7 +59,8 @@ impl<T> fmt::Debug for Call<T> {
     }
 }
 
-/// Runs the async closure `work` as a task on `shard` and brings back its output.
+/// Runs the async closure `work` as a task on `shard` and brings back its output. For a plain
+/// closure there is [`run_on`]; an async block becomes a closure by `async move ||` before it.
 ///
 /// Calls from one shard to another start in the order in which they were made, and all calls of a
 /// turn cross together. The closure is dropped where it runs; what it returns is dropped here.
@@ -80,6 +81,7 @@ impl<T> fmt::Debug for Call<T> {
 /// let shard = runtime.block_on(async { submit_to(1, async || ShardId::current()).await });
 /// assert_eq!(shard.unwrap(), ShardId::new(1));
 /// ```
+#[track_caller]
 pub fn submit_to<F, T>(shard: impl Into<ShardId>, work: F) -> Call<T>
 where
     F: AsyncFnOnce() -> T + Send + 'static,
@@ -88,11 +90,13 @@ where
     let shard = shard.into();
     let work = Quiet::new(work);
     let guarded = async move || QuietTask::new(async move { work.into_inner()().await }).await;
-    let inner = current::with(|here| here.endpoint.submit_to(here.check(shard), guarded));
+    let index = shard.index_among(current::with(|here| here.endpoint.cores()));
+    let inner = current::with(|here| here.endpoint.submit_to(index, guarded));
     Call { inner, shard }
 }
 
-/// Runs the closure `work` on `shard`, between its tasks, and brings back its output. Cheaper than
+/// Runs the plain closure `work` on `shard`, between its tasks, and brings back its output; a
+/// future that it returns is not awaited: that is what [`submit_to`] does. Cheaper than
 /// [`submit_to`] for what neither waits nor takes long; on the caller's own shard it runs at once.
 ///
 /// # Panics
@@ -110,6 +114,7 @@ where
 /// let answer = runtime.block_on(async { run_on(1, || 6 * 7).await });
 /// assert_eq!(answer.unwrap(), 42);
 /// ```
+#[track_caller]
 pub fn run_on<F, T>(shard: impl Into<ShardId>, work: F) -> Call<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -118,7 +123,8 @@ where
     let shard = shard.into();
     let work = Quiet::new(work);
     let guarded = move || Quiet::new(catch_unwind(AssertUnwindSafe(work.into_inner())));
-    let inner = current::with(|here| here.endpoint.run_on(here.check(shard), guarded));
+    let index = shard.index_among(current::with(|here| here.endpoint.cores()));
+    let inner = current::with(|here| here.endpoint.run_on(index, guarded));
     Call { inner, shard }
 }
 

@@ -126,15 +126,14 @@ impl Handle {
     /// Dropping the [`ForeignCall`] does not stop the work.
     ///
     /// See [`Handle`] for an example.
+    #[track_caller]
     pub fn submit_to<F, T>(&self, shard: impl Into<ShardId>, work: F) -> ForeignCall<T>
     where
         F: AsyncFnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         let shard = shard.into();
-        let shards = self.inbound.len();
-        let inbound = self.inbound.get(shard.index());
-        let inbound = inbound.unwrap_or_else(|| panic!("there is no {shard} among {shards}"));
+        let inbound = &self.inbound[shard.index_among(self.inbound.len())];
         let (future, promise) = miniss_core::Future::new();
         inbound.send(Box::new(move || super::call::start(work, promise)));
         ForeignCall { future, shard }

@@ -6,6 +6,9 @@
 //! on them and give them back: `let (result, buffer) = stream.read(buffer).await`. For receiving
 //! there is a second form, [`TcpStream::recv`], that takes a buffer from a pool only when there is
 //! data.
+//!
+//! There is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel could
+//! then write to after the borrow has ended. Adapters for code that needs them are yet to come.
 
 mod fd;
 mod listener;

@@ -25,7 +25,8 @@ use crate::op::recvmsg::RecvMsg;
 
 impl TcpStream {
     /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the
-    /// number of bytes read; 0 means that the peer will send no more.
+    /// number of bytes read; 0 means that the peer will send no more, or that the buffer has no
+    /// room. A `Vec` is read into up to its capacity, whatever its length.
     ///
     /// # Errors
     ///

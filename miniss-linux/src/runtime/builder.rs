@@ -261,7 +261,10 @@ impl Builder {
             Pinning::Auto if shards == 1 => Ok(vec![None; shards]),
             Pinning::Auto if !enough => {
                 let cpus = allowed.len();
-                eprintln!("rust-miniss: {shards} shards on {cpus} CPUs: they run unpinned");
+                eprintln!(
+                    "rust-miniss: {shards} shards on {cpus} CPUs: they run unpinned \
+                     (Pinning::None says that this is meant)"
+                );
                 Ok(vec![None; shards])
             }
             Pinning::Required if !enough => invalid(format!(

@@ -52,6 +52,16 @@ impl ShardId {
         self.0 as usize
     }
 
+    /// The index of the shard, in a runtime with so many.
+    ///
+    /// # Panics
+    /// If it has no such shard.
+    #[track_caller]
+    pub(crate) fn index_among(self, shards: usize) -> usize {
+        assert!(self.index() < shards, "there is no {self}: this runtime has {shards}");
+        self.index()
+    }
+
     /// The shard we are on.
     ///
     /// # Panics
@@ -88,6 +98,7 @@ impl ShardId {
     /// let runtime = Runtime::builder().shards(2).build().unwrap();
     /// assert_eq!(runtime.block_on(async { ShardId::all().count() }), 2);
     /// ```
+    #[track_caller]
     pub fn all() -> impl ExactSizeIterator<Item = ShardId> {
         (0..current::with(|shard| shard.endpoint.cores())).map(ShardId::new)
     }
@@ -179,17 +190,6 @@ impl Shard {
     /// all shards have ended.
     pub(crate) fn post_bell(&self, post: &BellPost) {
         self.local.anchor().bell().post(post);
-    }
-
-    /// The index of `shard`, if the runtime has it.
-    ///
-    /// # Panics
-    /// If it does not.
-    #[track_caller]
-    pub(crate) fn check(&self, shard: ShardId) -> usize {
-        let shards = self.endpoint.cores();
-        assert!(shard.index() < shards, "there is no {shard}: this runtime has {shards}");
-        shard.index()
     }
 
     /// Ends the shard on its own thread: no new calls and operations; tasks are dropped; what that

@@ -32,6 +32,7 @@ use crate::error::{JoinError, Panic, Payload};
 /// assert_eq!(answer.unwrap(), 42);
 /// ```
 #[inline]
+#[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
@@ -41,7 +42,7 @@ where
 }
 
 /// Starts the async closure `work` as a task on `shard`: [`submit_to`] under the name that users of
-/// other runtimes look for.
+/// other runtimes look for. What it gives is a [`Call`]: it cannot be aborted from here.
 ///
 /// # Panics
 ///
@@ -57,6 +58,7 @@ where
 /// let shard = runtime.block_on(async { spawn_on(1, async || ShardId::current()).await });
 /// assert_eq!(shard.unwrap().index(), 1);
 /// ```
+#[track_caller]
 pub fn spawn_on<F, T>(shard: impl Into<ShardId>, work: F) -> Call<T>
 where
     F: AsyncFnOnce() -> T + Send + 'static,
@@ -76,6 +78,7 @@ where
 /// let runtime = Runtime::builder().shards(1).build().unwrap();
 /// assert!(runtime.block_on(async { stats().polls }) >= 1);
 /// ```
+#[track_caller]
 pub fn stats() -> Stats {
     current::with(|shard| shard.local.stats())
 }
