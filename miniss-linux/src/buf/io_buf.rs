@@ -79,6 +79,9 @@ pub trait IoBuf: 'static {
     }
 }
 
+#[diagnostic::on_unimplemented(
+    note = "buffers are passed by value and come back: `let (result, buf) = s.read(buf).await`"
+)]
 /// A buffer whose bytes an operation may write: what `read` and `recv` take.
 ///
 /// Reading fills the buffer from its beginning up to its capacity, whatever it held before, and
@@ -107,9 +110,6 @@ pub trait IoBuf: 'static {
 /// }
 /// assert_eq!(buf, b"hi");
 /// ```
-#[diagnostic::on_unimplemented(
-    note = "buffers are passed by value and come back: `let (result, buf) = s.read(buf).await`"
-)]
 pub unsafe trait IoBufMut: IoBuf {
     /// All of the memory, initialised or not.
     ///
