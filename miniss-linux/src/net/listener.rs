@@ -189,6 +189,11 @@ impl TcpListener {
                 }
                 Err(error) => match error.raw_os_error() {
                     Some(errno) if is_of_the_connection(errno) => self.count_dropped(),
+                    // A firewall's or a security module's word, perhaps about every connection.
+                    Some(libc::EPERM) => {
+                        self.count_dropped();
+                        sleep(REST).await;
+                    }
                     Some(errno) if is_shortage(errno) => {
                         complain(&error);
                         sleep(REST).await;
@@ -265,7 +270,6 @@ fn is_of_the_connection(errno: i32) -> bool {
             | libc::EHOSTUNREACH
             | libc::EOPNOTSUPP
             | libc::ENETUNREACH
-            | libc::EPERM
             | libc::EINTR
     )
 }
