@@ -28,7 +28,7 @@ fn sleepers() -> impl Iterator<Item = Runtime> {
 
 #[test]
 fn r25_wakes_from_other_threads_reach_a_shard_that_parks() {
-    const WAKES: u64 = 50_000;
+    const WAKES: u64 = 100_000;
     for runtime in sleepers() {
         let _deadline = deadline("R25");
         let mut random = Random::new();

@@ -49,7 +49,11 @@ impl Reactor for UringReactor {
             driver.reap();
             return;
         }
-        driver.enter(wait_for(deadline));
+        match wait_for(deadline) {
+            // A timer is due: there is no sleep to be had, and perhaps nothing to submit.
+            Wait::No => driver.submit(),
+            wait => driver.enter(wait),
+        }
         driver.reap();
     }
 }
