@@ -102,40 +102,100 @@ pub enum SpawnError {
     NoRoom,
     /// The future is larger than a slot, and there is no heap to box it.
     TooLarge,
+    /// The slab belongs to another executor, or is used in the other way: lent or spawned in.
+    InUse,
 }
 
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed => "cannot spawn: the executor is ending or gone",
-            Self::NoRoom => "cannot spawn: no free slot and no memory for more",
-            Self::TooLarge => "cannot spawn: the future is over 1024 bytes and there is no heap",
+            Self::NoRoom => "cannot spawn: no free slot and no memory for more; lend a larger slab",
+            Self::TooLarge => "cannot spawn: too large for a slot; box the future or use a slab",
+            Self::InUse => "cannot spawn: another executor or the lender uses this slab already",
         })
     }
 }
 
 impl Error for SpawnError {}
 
-/// The core that was to do the work has ended, or ended before it was done.
+/// Why a call to another core has no output.
 ///
 /// ```
 /// # use std::sync::Arc;
 /// # use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
-/// # use miniss_core::{doctest::executor, error::Gone};
+/// # use miniss_core::{doctest::executor, error::CallError};
 /// # let mesh = Arc::new(Mesh::new(2, FixedLane::<16>::new));
 /// let (mut core_0, core_1) = (executor(), executor());
 /// let endpoint = Endpoint::open(mesh.clone(), 0, core_0.local()).unwrap();
 /// let _other = Endpoint::open(mesh, 1, core_1.local()).unwrap();
 /// drop(core_1);
-/// assert_eq!(core_0.block_on(endpoint.submit_to(1, async || 5)), Err(Gone));
+/// let call = endpoint.submit_to(1, async || 5);
+/// assert_eq!(core_0.block_on(call), Err(CallError::Gone));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gone;
+#[non_exhaustive]
+pub enum CallError {
+    /// The core that was to do the work has ended, or ended before it was done.
+    Gone,
+    /// There is no room for one more call here, or for its task there.
+    NoRoom,
+    /// The call is larger than a place in the mesh, and there is no heap.
+    TooLarge,
+}
 
-impl fmt::Display for Gone {
+pub use CallError::Gone;
+
+impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the core that was to do the work has ended")
+        f.write_str(match self {
+            Self::Gone => "the core that was to do the work has ended",
+            Self::NoRoom => "no room for the call here, or for its task there: wait, or make more",
+            Self::TooLarge => "the call or its output does not fit a place in the mesh",
+        })
     }
 }
 
-impl Error for Gone {}
+impl Error for CallError {}
+
+/// A call that was not made: its work, unused, and why.
+///
+/// ```
+/// # use miniss_core::{doctest::{Bell, executor}, mailbox::FixedMesh};
+/// # use miniss_core::error::CallError;
+/// static MESH: FixedMesh<Bell, 1, 4, 64> = FixedMesh::new();
+/// let executor = executor();
+/// let endpoint = MESH.open(0, executor.local()).unwrap();
+/// let bytes = [7_u8; 100];
+/// let refused = endpoint.try_run_on(0, move || bytes.len()).unwrap_err();
+/// assert_eq!(refused.reason, CallError::TooLarge);
+/// assert_eq!((refused.work)(), 100);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused<F> {
+    /// What was to be run on the other core.
+    pub work: F,
+    /// Why there is no call.
+    pub reason: CallError,
+}
+
+impl<F> Refused<F> {
+    pub(crate) fn new(work: F, reason: CallError) -> Self {
+        Self { work, reason }
+    }
+}
+
+impl<F> fmt::Debug for Refused<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for Refused<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.reason, f)
+    }
+}
+
+impl<F> Error for Refused<F> {}

@@ -2,25 +2,17 @@
 //!
 //! `core A: submit_to ─▶ [call] … lane B▸A ─▶ [call] ─▶ user future`
 
-use alloc::rc::Rc;
 use core::fmt;
 use core::future::Future;
 use core::marker::PhantomData;
+use core::mem;
 use core::pin::Pin;
 use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 
+use super::home::HomeRef;
 use super::node::{Held, Node, Outcome, take_output};
-use crate::error::Gone;
-
-/// Where a call was made.
-pub(super) trait Home {
-    /// Takes back the node of a call that is over.
-    fn recycle(&self, held: Held);
-
-    /// Whether nobody takes in replies any more.
-    fn is_over(&self) -> bool;
-}
+use crate::error::CallError;
 
 /// A call to another core: awaits its output.
 ///
@@ -28,8 +20,9 @@ pub(super) trait Home {
 ///
 /// # Errors
 ///
-/// [`Gone`] if the other core ended before the work did, or if the work panicked; also if this
-/// core's executor has ended meanwhile.
+/// [`CallError::Gone`] if the other core ended before the work did, or if the work panicked; also
+/// if this core's executor has ended meanwhile. [`CallError::NoRoom`] or [`CallError::TooLarge`] if
+/// there was no place for the call here; `NoRoom` also if the other core could not spawn the task.
 ///
 /// # Cancellation
 ///
@@ -42,10 +35,19 @@ pub(super) trait Home {
 /// See [`Endpoint`](super::Endpoint) for an example.
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct Call<T> {
-    /// `None` once the result has been given.
-    node: Option<NonNull<Node>>,
-    home: Rc<dyn Home>,
+    state: State,
+    home: HomeRef,
     output: PhantomData<T>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// Under way, or back.
+    Made(NonNull<Node>),
+    /// Never made.
+    Failed(CallError),
+    /// The result has been given.
+    Over,
 }
 
 impl<T> Unpin for Call<T> {}
@@ -53,26 +55,24 @@ impl<T> Unpin for Call<T> {}
 impl<T> Call<T> {
     /// # Safety
     /// The node is one of a call whose output is a `T`, made by `home`, and has no other handle.
-    pub(super) unsafe fn new(node: NonNull<Node>, home: Rc<dyn Home>) -> Self {
-        Self { node: Some(node), home, output: PhantomData }
+    pub(super) unsafe fn new(node: NonNull<Node>, home: HomeRef) -> Self {
+        Self { state: State::Made(node), home, output: PhantomData }
     }
 
-    /// The caller's corner of the node.
-    fn corner(node: NonNull<Node>) -> Corner {
-        Corner(node)
+    /// A call that could not be made.
+    pub(super) fn failed(reason: CallError, home: HomeRef) -> Self {
+        Self { state: State::Failed(reason), home, output: PhantomData }
     }
 
     /// Lets go of the node, be it here or away.
     fn abandon(&mut self) {
-        let Some(node) = self.node.take() else { return };
-        let corner = Self::corner(node);
+        let State::Made(node) = mem::replace(&mut self.state, State::Over) else { return };
+        let corner = Corner(node);
         let waker = corner.node().waker.take();
         if corner.node().outcome.get() == Outcome::Away {
             corner.node().abandoned.set(true);
         } else {
-            let held = Held(node);
-            held.drop_cargo();
-            self.home.recycle(held);
+            self.home.recycle(Held(node));
         }
         drop(waker);
     }
@@ -100,22 +100,33 @@ impl Corner {
 }
 
 impl<T> Future for Call<T> {
-    type Output = Result<T, Gone>;
+    type Output = Result<T, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let node = self.node.expect("a Call was polled after it had given its result");
-        let corner = Self::corner(node);
-        if corner.node().outcome.get() == Outcome::Away {
-            if !self.home.is_over() {
+        let node = match self.state {
+            State::Made(node) => node,
+            State::Failed(reason) => {
+                self.state = State::Over;
+                return Poll::Ready(Err(reason));
+            }
+            State::Over => panic!("a Call was polled after it had given its result"),
+        };
+        let corner = Corner(node);
+        let failure = match corner.node().outcome.get() {
+            Outcome::Away if self.home.is_over.get() => {
+                self.abandon();
+                return Poll::Ready(Err(CallError::Gone));
+            }
+            Outcome::Away => {
                 corner.register(cx.waker());
                 return Poll::Pending;
             }
-            self.abandon();
-            return Poll::Ready(Err(Gone));
-        }
-        self.node = None;
+            Outcome::Done => CallError::Gone,
+            Outcome::Failed(reason) => reason,
+        };
+        self.state = State::Over;
         let held = Held(node);
-        let output = take_output::<T>(&held).ok_or(Gone);
+        let output = take_output::<T>(&held).ok_or(failure);
         self.home.recycle(held);
         Poll::Ready(output)
     }

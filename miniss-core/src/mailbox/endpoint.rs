@@ -2,21 +2,18 @@
 //!
 //! `core A: [submit_to] ─▶ lane A▸B ─▶ doorbell ─▶ core B [serves it] ─▶ lane B▸A ─▶ waker A`
 
-use alloc::rc::Rc;
-use alloc::sync::Arc;
 use core::fmt;
 
 use super::call::Call;
-use super::exchange::Exchange;
 use super::mail::Mail;
-use super::mesh::Mesh;
 use super::queue::Queue;
+use super::shared::Shared;
 use super::work::{AsyncWork, SyncWork};
 use crate::doorbell::Doorbell;
-use crate::error::SpawnError;
-use crate::executor::Local;
+use crate::error::{Refused, SpawnError};
 
-/// One core's end of a [`Mesh`]. It stays on its core; cloning it is cheap.
+/// One core's end of a [`Mesh`](super::Mesh) or a [`FixedMesh`](super::FixedMesh). It stays on its
+/// core; cloning it is cheap.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -31,23 +28,12 @@ use crate::executor::Local;
 /// assert_eq!(answer, Ok(42));
 /// ```
 pub struct Endpoint<B: Doorbell, Q: Queue + 'static> {
-    exchange: Rc<Exchange<B, Q>>,
+    exchange: Shared<B, Q>,
 }
 
 impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
-    /// Opens core `me`'s end of the mesh and spawns its task on the executor of `local`.
-    ///
-    /// # Errors
-    ///
-    /// [`SpawnError`] if the task cannot be spawned.
-    ///
-    /// # Panics
-    ///
-    /// If the mesh has no core `me`, or its end was opened before.
-    ///
-    /// See [`Endpoint`] for an example.
-    pub fn open(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Result<Self, SpawnError> {
-        let exchange = Rc::new(Exchange::new(mesh, me, local));
+    /// Spawns the task of a new exchange.
+    pub(super) fn start(exchange: Shared<B, Q>) -> Result<Self, SpawnError> {
         Mail::spawn(exchange.clone())?;
         Ok(Self { exchange })
     }
@@ -69,7 +55,9 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// Runs the async closure `work` as a task on `core` and brings back its output.
     ///
     /// The call is on its way at once, whether or not the [`Call`] is polled. Calls from
-    /// one core to another start in the order in which they were made.
+    /// one core to another start in the order in which they were made. If a fixed mesh has no
+    /// room for it, the [`Call`] ends with an error; see also
+    /// [`try_submit_to`](Self::try_submit_to).
     ///
     /// # Cancellation
     ///
@@ -87,6 +75,38 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     {
         // SAFETY: the vtable is made for just these types.
         unsafe { self.exchange.submit(core, work, AsyncWork::<F, T, B, Q>::VTABLE) }
+    }
+
+    /// Like [`submit_to`](Self::submit_to), but if there is no room, it gives `work` back at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] with the work, if there is no room for the call, or it is too large.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such core.
+    ///
+    /// ```
+    /// # use miniss_core::{doctest::{Bell, executor}, error::CallError, mailbox::FixedMesh};
+    /// static MESH: FixedMesh<Bell, 1, 1, 64> = FixedMesh::new();
+    /// let mut executor = executor();
+    /// let endpoint = MESH.open(0, executor.local()).unwrap();
+    /// let call = endpoint.try_submit_to(0, async || 1).unwrap();
+    /// let refused = endpoint.try_submit_to(0, async || 2).unwrap_err();
+    /// assert_eq!(refused.reason, CallError::NoRoom);
+    ///
+    /// assert_eq!(executor.block_on(call), Ok(1));
+    /// let call = endpoint.try_submit_to(0, refused.work).unwrap();
+    /// assert_eq!(executor.block_on(call), Ok(2));
+    /// ```
+    pub fn try_submit_to<F, T>(&self, core: usize, work: F) -> Result<Call<T>, Refused<F>>
+    where
+        F: AsyncFnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: the vtable is made for just these types.
+        unsafe { self.exchange.try_submit(core, work, AsyncWork::<F, T, B, Q>::VTABLE) }
     }
 
     /// Runs the closure `work` on `core`, between tasks, and brings back its output. Cheaper than
@@ -117,6 +137,26 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     {
         // SAFETY: the vtable is made for just these types.
         unsafe { self.exchange.submit(core, work, SyncWork::<F, T, B, Q>::VTABLE) }
+    }
+
+    /// Like [`run_on`](Self::run_on), but if there is no room, it gives `work` back at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] with the work, if there is no room for the call, or it is too large.
+    ///
+    /// # Panics
+    ///
+    /// As for [`run_on`](Self::run_on).
+    ///
+    /// See [`try_submit_to`](Self::try_submit_to) for an example.
+    pub fn try_run_on<F, T>(&self, core: usize, work: F) -> Result<Call<T>, Refused<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: the vtable is made for just these types.
+        unsafe { self.exchange.try_submit(core, work, SyncWork::<F, T, B, Q>::VTABLE) }
     }
 
     /// Takes no more calls; those that wait in the lanes end with [`Gone`](crate::error::Gone), as

@@ -11,8 +11,9 @@ use ::loom::sync::Arc;
 use ::loom::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use ::loom::thread;
 
+use super::heap_mesh::Mesh;
 use super::memory::Memory;
-use super::mesh::{Mesh, Unsent};
+use super::mesh::Unsent;
 use super::node::{CallVtable, Cargo, Chain, Held, Node, Typed};
 use super::queue::Queue;
 use crate::doorbell::Doorbell;
@@ -101,7 +102,7 @@ const VTABLE: CallVtable = CallVtable {
 
 /// A call of core `from`.
 fn held(from: u32, number: u32) -> Held {
-    let memory = Memory::new().take(VTABLE.layout);
+    let memory = Memory::heap().take(VTABLE.layout).expect("there is memory");
     let work = Load(UnsafeCell::new(0));
     work.0.with_mut(|place| {
         // SAFETY: ours alone.
@@ -154,12 +155,12 @@ impl End {
         if !self.is_open {
             self.is_open = true;
             // SAFETY: the model opens each end once at a time, and keeps the bell.
-            unsafe { self.mesh.open(self.me, &self.bell.waker()) };
-            self.mesh.look_everywhere(self.me);
+            unsafe { self.mesh.lanes().open(self.me, &self.bell.waker()) };
+            self.mesh.lanes().look_everywhere(self.me);
         }
-        if self.mesh.has_mail(self.me) {
+        if self.mesh.lanes().has_mail(self.me) {
             let received = &mut self.received;
-            self.mesh.receive(self.me, |chain| unload(chain, received));
+            self.mesh.lanes().receive(self.me, |chain| unload(chain, received));
         }
     }
 
@@ -180,7 +181,7 @@ impl End {
     }
 
     fn send(&self, to: usize, number: u32) -> Result<(), Unsent> {
-        self.mesh.send(self.me, to, chain(self.me as u32, number))
+        self.mesh.lanes().send(self.me, to, chain(self.me as u32, number))
     }
 }
 
@@ -199,7 +200,7 @@ fn send_against_drain_overlooks_no_chain() {
         receiver.turn();
         receiver.turn();
         let sent = sending.join().unwrap();
-        assert_eq!(receiver.settle(), sent);
+        assert_eq!(receiver.settle(), sent, "a chain was overlooked");
     });
 }
 
@@ -216,7 +217,7 @@ fn send_of_two_cores_against_drain_overlooks_no_chain() {
         for sending in sending {
             sending.join().unwrap();
         }
-        assert_eq!(receiver.settle(), [0, 1]);
+        assert_eq!(receiver.settle(), [0, 1], "a chain was overlooked");
     });
 }
 
@@ -229,7 +230,7 @@ fn send_against_open_overlooks_no_chain() {
         receiver.poll();
         receiver.turn();
         sending.join().unwrap();
-        assert_eq!(receiver.settle(), [7]);
+        assert_eq!(receiver.settle(), [7], "a chain was overlooked");
     });
 }
 
@@ -243,7 +244,7 @@ fn send_against_a_successor_that_opens_overlooks_no_chain() {
         receiver.poll();
         receiver.turn();
         sending.join().unwrap();
-        assert_eq!(receiver.settle(), [7]);
+        assert_eq!(receiver.settle(), [7], "a chain was overlooked");
         drop(former);
     });
 }
@@ -263,9 +264,9 @@ fn full_lane_sender_is_woken() {
         sender = sender_again;
         if let Some(unsent) = unsent {
             let Unsent::Full(chain) = unsent else { panic!("the receiver lives") };
-            assert!(!sender.turn() || sender.mesh.send(0, 1, chain).is_ok());
+            assert!(!sender.turn() || sender.mesh.lanes().send(0, 1, chain).is_ok());
         }
-        assert_eq!(receiver.settle(), [1, 2]);
+        assert_eq!(receiver.settle(), [1, 2], "a chain was overlooked");
     });
 }
 
@@ -277,17 +278,17 @@ fn send_against_close_returns_or_delivers() {
         let sending = thread::spawn(move || {
             let mut returned = Vec::new();
             match sender.send(1, 7) {
-                Ok(()) => sender.mesh.take_back(0, 1, |chain| unload(chain, &mut returned)),
+                Ok(()) => sender.mesh.lanes().take_back(0, 1, |chain| unload(chain, &mut returned)),
                 Err(Unsent::Closed(chain)) => unload(chain, &mut returned),
                 Err(Unsent::Full(_)) => panic!("the lane was empty"),
             }
             returned
         });
-        mesh.close(1);
+        mesh.lanes().close(1);
         receiver.poll();
         // The receiver is gone: whatever rings now, nobody hears it.
         let returned = sending.join().unwrap();
-        assert_eq!([receiver.received, returned].concat(), [7]);
+        assert_eq!([receiver.received, returned].concat(), [7], "a chain was overlooked");
     });
 }
 
@@ -298,12 +299,76 @@ fn leave_stray_against_receive_loses_no_reply() {
         let mut receiver = End::opened(&mesh, 2);
         let leaving = [0, 1].map(|me| {
             let mesh = mesh.clone();
-            thread::spawn(move || mesh.leave_stray(me, 2, held(2, me as u32)))
+            thread::spawn(move || mesh.lanes().leave_stray(me, 2, held(2, me as u32)))
         });
         receiver.turn();
         for leaving in leaving {
             leaving.join().unwrap();
         }
-        assert_eq!(receiver.settle(), [0, 1]);
+        assert_eq!(receiver.settle(), [0, 1], "a chain was overlooked");
     });
+}
+
+#[test]
+fn send_against_a_poll_for_another_reason_overlooks_no_chain() {
+    ::loom::model(|| {
+        let mesh = mesh(2);
+        let (sender, mut receiver) = (End::opened(&mesh, 0), End::opened(&mesh, 1));
+        let receiving = thread::spawn(move || {
+            // Not led here by the wake that follows the bit, which may come later.
+            receiver.poll();
+            receiver
+        });
+        assert!(sender.send(1, 7).is_ok());
+        receiver = receiving.join().unwrap();
+        assert_eq!(receiver.settle(), [7], "a chain was overlooked");
+    });
+}
+
+// What the models must find out.
+crate::prim::bugs! {
+    without_release_a_bit_is_raised_over_an_empty_lane:
+        send_against_a_poll_for_another_reason_overlooks_no_chain
+        with "mesh: raise a bit" as Acquire
+        says "a chain was overlooked";
+    without_acquire_a_bit_leads_to_an_empty_lane:
+        send_against_a_poll_for_another_reason_overlooks_no_chain
+        with "mesh: take the bits" as Relaxed
+        says "a chain was overlooked";
+    without_acquire_a_bit_raised_too_late_overlooks_that_the_port_is_open:
+        send_against_open_overlooks_no_chain with "mesh: raise a bit" as Release
+        says "a chain was overlooked";
+    without_acquire_a_bit_raised_too_late_overlooks_that_the_port_is_closed:
+        send_against_close_returns_or_delivers with "mesh: raise a bit" as Release
+        says "a chain was overlooked";
+    without_release_a_look_everywhere_comes_before_the_port_is_open:
+        send_against_open_overlooks_no_chain with "mesh: look everywhere" as Relaxed
+        says "a chain was overlooked";
+    without_release_a_look_everywhere_comes_before_the_port_is_closed:
+        send_against_close_returns_or_delivers with "mesh: look everywhere" as Relaxed
+        says "a chain was overlooked";
+    without_the_bits_that_are_there_a_look_everywhere_overlooks_a_chain:
+        send_against_open_overlooks_no_chain without "mesh: a look everywhere hides no bit"
+        says "a chain was overlooked";
+    without_release_a_task_is_known_before_its_vtable:
+        send_against_open_overlooks_no_chain with "mesh: open" as Relaxed
+        says "a task was woken whose vtable is not there";
+    without_acquire_a_task_is_woken_without_its_vtable:
+        send_against_open_overlooks_no_chain with "mesh: whom to wake" as Relaxed
+        says "a task was woken whose vtable is not there";
+    without_the_sender_s_fence_it_waits_for_room_that_was_made:
+        full_lane_sender_is_woken with "mesh: a sender waits for room" as AcqRel
+        says "a chain was overlooked";
+    without_the_receiver_s_fence_it_overlooks_a_sender_that_waits:
+        full_lane_sender_is_woken with "mesh: room was made" as AcqRel
+        says "a chain was overlooked";
+    without_a_look_back_a_chain_stays_in_a_closed_lane:
+        send_against_close_returns_or_delivers without "mesh: what nobody receives is taken back"
+        says "a chain was overlooked";
+    without_release_a_stray_is_not_there:
+        leave_stray_against_receive_loses_no_reply with "mesh: leave a stray" as Relaxed
+        says "Causality violation";
+    without_acquire_strays_are_not_there:
+        leave_stray_against_receive_loses_no_reply with "mesh: take the strays" as Relaxed
+        says "Causality violation";
 }

@@ -9,27 +9,31 @@
 //! makes its own waker known in place of the former's and looks everywhere, as the first one did.
 //! When the executor ends there is no successor, and the endpoint closes.
 
-use alloc::rc::Rc;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::exchange::Exchange;
 use super::queue::Queue;
+use super::shared::Shared;
 use crate::doorbell::Doorbell;
 use crate::error::SpawnError;
 
 /// The task of an endpoint.
 pub(super) struct Mail<B: Doorbell, Q: Queue + 'static> {
-    exchange: Rc<Exchange<B, Q>>,
+    exchange: Shared<B, Q>,
     is_open: bool,
 }
 
 impl<B: Doorbell, Q: Queue + 'static> Mail<B, Q> {
     /// Spawns the task. If that fails, the endpoint is closed.
-    pub(super) fn spawn(exchange: Rc<Exchange<B, Q>>) -> Result<(), SpawnError> {
+    pub(super) fn spawn(exchange: Shared<B, Q>) -> Result<(), SpawnError> {
         let local = exchange.local();
-        local.spawn(Self { exchange, is_open: false })?.detach();
+        let slab = exchange.mail_slab();
+        let mail = Self { exchange, is_open: false };
+        match slab {
+            Some(slab) => local.spawn_in(slab, mail)?.detach(),
+            None => local.spawn(mail)?.detach(),
+        }
         Ok(())
     }
 }

@@ -8,6 +8,11 @@
 //! other's queues. Nodes that are to cross are chained, and a chain is what a lane carries: one
 //! push publishes all calls of a turn.
 //!
+//! A mesh lies on the heap ([`Mesh`]) or in a `static` ([`FixedMesh`]), and its calls with it. What
+//! it is made of is the same: lanes and ports that all cores see, and for each core an exchange,
+//! outboxes, and memory for nodes. On the heap there is always room for one more call; in place a
+//! call may be refused, but a reply never is.
+//!
 //! Each core has an [`Endpoint`]; its task sends what has gathered and serves what has
 //! come. Being an ordinary task, it is woken like any other, from the other core too, and so needs
 //! nothing of the port that tasks do not need.
@@ -20,12 +25,17 @@
 //! - **The caller's corner.** `waker`, `outcome` and `abandoned` belong to the caller's core all
 //!   the time.
 //! - **Home again.** A node is recycled by the endpoint that made it, or destroyed when the
-//!   mesh goes and nobody can be waiting.
+//!   mesh goes and nobody can be waiting; only one on the heap ever goes.
 
 mod call;
 mod endpoint;
 mod exchange;
 mod fixed;
+#[cfg(not(loom))]
+mod fixed_mesh;
+#[cfg(feature = "alloc")]
+mod heap_mesh;
+mod home;
 #[cfg(all(test, loom))]
 mod loom;
 mod mail;
@@ -33,13 +43,17 @@ mod memory;
 mod mesh;
 mod node;
 mod queue;
-#[cfg(all(test, not(loom)))]
+mod shared;
+#[cfg(all(test, feature = "alloc", not(loom)))]
 mod tests;
 mod work;
 
 pub use call::Call;
 pub use endpoint::Endpoint;
 pub use fixed::FixedLane;
-pub use mesh::Mesh;
+#[cfg(not(loom))]
+pub use fixed_mesh::FixedMesh;
+#[cfg(feature = "alloc")]
+pub use heap_mesh::Mesh;
 pub use node::Chain;
 pub use queue::Queue;

@@ -10,7 +10,9 @@ use core::mem::{self, ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
+use super::home::HomeRef;
 use super::memory;
+use crate::error::CallError;
 
 /// What the caller knows of its call. Belongs to the caller's corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +21,8 @@ pub(super) enum Outcome {
     Away,
     /// Back, with an output.
     Done,
-    /// Back without one: the other core has ended.
-    Gone,
+    /// Back without one.
+    Failed(CallError),
 }
 
 /// What a node that travels has to say.
@@ -32,13 +34,17 @@ pub(super) enum Cargo {
     Output,
     /// Nothing: the closure was dropped, or its future was.
     Nothing,
+    /// Nothing: the closure went into a task that has not begun.
+    Unstarted,
+    /// Nothing: there was no room for that task.
+    NoRoom,
 }
 
 /// What is known of a call's types once they have been erased.
 pub(super) struct CallVtable {
     /// Takes the work out of the node and runs it here, or starts it as a task.
-    /// The pointer is to the `Rc<Exchange>` of the core that runs it.
-    pub(super) run: unsafe fn(Held, *const ()),
+    /// The reference is to the exchange of the core that runs it.
+    pub(super) run: unsafe fn(Held, &HomeRef),
     /// Drops the work in place.
     pub(super) drop_work: unsafe fn(NonNull<Node>),
     /// Moves the output to where the pointer says.
@@ -48,8 +54,9 @@ pub(super) struct CallVtable {
     pub(super) layout: Layout,
 }
 
-/// The part of a node that does not depend on its types.
-#[repr(C)]
+/// The part of a node that does not depend on its types. Its alignment makes the place of most
+/// bodies follow from its size, which pools count on.
+#[repr(C, align(16))]
 pub(super) struct Node {
     /// The next in a chain, outbox or free list.
     pub(super) next: Cell<*mut Node>,
@@ -167,17 +174,23 @@ impl Held {
             Cargo::Work => unsafe { (vtable.drop_work)(self.0) },
             // SAFETY: as above.
             Cargo::Output => unsafe { (vtable.drop_output)(self.0) },
-            Cargo::Nothing => {}
+            Cargo::Nothing | Cargo::Unstarted | Cargo::NoRoom => {}
         }
     }
 
-    /// Gives up the node: cargo, waker, memory.
+    /// Gives up the node: cargo, waker, and, even if these unwind, memory.
     pub(super) fn destroy(self) {
-        self.drop_cargo();
-        drop(self.node().waker.take());
-        let layout = self.node().vtable.get().layout;
-        // SAFETY: *Home again*: nobody else knows the node any more.
-        unsafe { memory::free(self.0.cast(), layout) };
+        struct Freed(Held);
+        impl Drop for Freed {
+            fn drop(&mut self) {
+                let layout = self.0.node().vtable.get().layout;
+                // SAFETY: *Home again*: nobody else knows the node any more.
+                unsafe { memory::free(self.0.0.cast(), layout) };
+            }
+        }
+        let freed = Freed(self);
+        let _waker = freed.0.node().waker.take();
+        freed.0.drop_cargo();
     }
 }
 

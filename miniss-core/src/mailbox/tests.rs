@@ -5,21 +5,40 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 
-/// Runs each scenario of a module over both kinds of lane.
-macro_rules! over_both_lanes {
+/// Runs each scenario of a module over meshes on the heap with both kinds of lane.
+macro_rules! over_heap_meshes {
     ($($name:ident)*) => {$(
         #[test]
         fn $name() {
-            scenarios::$name::<crate::mailbox::FixedLane<4>>();
-            scenarios::$name::<super::port::Tight>();
+            scenarios::$name::<super::port::Heap<crate::mailbox::FixedLane<4>>>();
+            scenarios::$name::<super::port::Heap<super::port::Tight>>();
         }
     )*};
+}
+
+/// Runs each scenario of a module over meshes on the heap, and over one in place.
+macro_rules! over_all_meshes {
+    ($($name:ident)*) => {
+        over_heap_meshes! { $($name)* }
+
+        mod in_place {
+            use super::scenarios;
+
+            $(
+                #[test]
+                fn $name() {
+                    scenarios::$name::<super::super::port::Fixed>();
+                }
+            )*
+        }
+    };
 }
 
 mod calls;
 mod ends;
 mod panics;
 mod port;
+mod room;
 
 /// Something that must be dropped exactly once, and on the thread that made its ledger.
 struct Token(Arc<Ledger>);

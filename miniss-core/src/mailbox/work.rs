@@ -4,28 +4,27 @@
 //!
 //! Invariants: see [`super`].
 
-use alloc::rc::Rc;
 use core::marker::PhantomData;
 
-use super::exchange::Exchange;
-use super::node::{CallVtable, Held, Typed};
+use super::home::HomeRef;
+use super::node::{CallVtable, Cargo, Held, Typed};
 use super::queue::Queue;
+use super::shared::Shared;
 use crate::doorbell::Doorbell;
 
 /// Sends a node back when it is dropped, with the output or without: also if the work unwinds, or
 /// its task is dropped with the executor.
 struct Reply<B: Doorbell, Q: Queue + 'static> {
     held: Option<Held>,
-    exchange: Rc<Exchange<B, Q>>,
+    exchange: Shared<B, Q>,
 }
 
 impl<B: Doorbell, Q: Queue + 'static> Reply<B, Q> {
     /// # Safety
-    /// The pointer is to the `Rc<Exchange<B, Q>>` of this core.
-    unsafe fn new(held: Held, exchange: *const ()) -> Self {
+    /// The home is that of this core's `Exchange<B, Q>`.
+    unsafe fn new(held: Held, home: &HomeRef) -> Self {
         // SAFETY: the caller's promise.
-        let exchange = unsafe { &*exchange.cast::<Rc<Exchange<B, Q>>>() };
-        Self { held: Some(held), exchange: exchange.clone() }
+        Self { held: Some(held), exchange: unsafe { Shared::of(home.clone()) } }
     }
 
     fn held(&self) -> &Held {
@@ -35,9 +34,13 @@ impl<B: Doorbell, Q: Queue + 'static> Reply<B, Q> {
 
 impl<B: Doorbell, Q: Queue + 'static> Drop for Reply<B, Q> {
     fn drop(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.exchange.send_back(held);
+        let Some(held) = self.held.take() else { return };
+        // A task that is dropped before it begins while the executor lives could not be spawned.
+        if held.node().cargo.get() == Cargo::Unstarted && self.exchange.local().open_home().is_ok()
+        {
+            held.node().cargo.set(Cargo::NoRoom);
         }
+        self.exchange.send_back(held);
     }
 }
 
@@ -54,20 +57,22 @@ where
     pub(super) const VTABLE: &'static CallVtable = &vtable_of::<F, T>(Self::run);
 
     /// # Safety
-    /// *One holder*: the caller, and the cargo is the work. The pointer is to the
-    /// `Rc<Exchange<B, Q>>` of this core.
-    unsafe fn run(held: Held, exchange: *const ()) {
+    /// *One holder*: the caller, and the cargo is the work. The home is that of this core's
+    /// `Exchange<B, Q>`.
+    unsafe fn run(held: Held, home: &HomeRef) {
         // SAFETY: the caller's promise.
-        let reply = unsafe { Reply::<B, Q>::new(held, exchange) };
+        let reply = unsafe { Reply::<B, Q>::new(held, home) };
         // SAFETY: *One holder*: the reply now, and the cargo is the work.
         let work = unsafe { Typed::<F, T>::take_work(reply.held()) };
+        reply.held().node().cargo.set(Cargo::Unstarted);
         let local = reply.exchange.local();
         let task = async move {
+            reply.held().node().cargo.set(Cargo::Nothing);
             let output = work().await;
             // SAFETY: *One holder*: the reply holds the node, and its work is gone.
             unsafe { Typed::<F, T>::put_output(reply.held(), output) };
         };
-        // If it cannot be spawned it is dropped, and the reply goes back empty.
+        // If it cannot be spawned it is dropped, and the reply goes back to say so.
         drop(local.spawn(task));
     }
 }
@@ -86,9 +91,9 @@ where
 
     /// # Safety
     /// As for [`AsyncWork::run`].
-    unsafe fn run(held: Held, exchange: *const ()) {
+    unsafe fn run(held: Held, home: &HomeRef) {
         // SAFETY: the caller's promise.
-        let reply = unsafe { Reply::<B, Q>::new(held, exchange) };
+        let reply = unsafe { Reply::<B, Q>::new(held, home) };
         // SAFETY: *One holder*: the reply now, and the cargo is the work.
         let work = unsafe { Typed::<F, T>::take_work(reply.held()) };
         let output = work();
@@ -97,7 +102,7 @@ where
     }
 }
 
-const fn vtable_of<W, T>(run: unsafe fn(Held, *const ())) -> CallVtable {
+const fn vtable_of<W, T>(run: unsafe fn(Held, &HomeRef)) -> CallVtable {
     CallVtable {
         run,
         drop_work: Typed::<W, T>::drop_work,

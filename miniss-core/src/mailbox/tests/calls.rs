@@ -1,16 +1,20 @@
 //! Calls between cores that live.
 
-over_both_lanes! {
+over_all_meshes! {
     each_core_runs_what_is_sent_to_it
-    values_and_errors_come_back
     work_that_waits_leaves_the_other_core_to_others
     calls_of_one_core_to_another_start_in_order
     an_idle_core_wakes_up_at_once
     all_pairs_call_each_other_while_being_called
     two_cores_with_full_lanes_whose_work_calls_back_go_on
     a_ring_of_cores_that_forward_goes_on
+    calls_of_a_turn_are_served_and_answered_in_one_poll
     a_full_lane_to_one_core_does_not_hold_up_calls_to_another
     outputs_that_nobody_awaits_are_dropped_at_home
+}
+
+over_heap_meshes! {
+    values_and_errors_come_back
     big_and_small_calls_share_the_lane
     cores_that_share_a_bit_do_not_lose_mail
 }
@@ -27,18 +31,17 @@ mod scenarios {
     use super::super::port::*;
     use super::super::*;
     use crate::combine::yield_now;
-    use crate::error::Gone;
-    use crate::mailbox::Endpoint;
+    use crate::error::CallError;
     use crate::timer::Sleep;
 
-    pub(super) fn each_core_runs_what_is_sent_to_it<Q: Lane>() {
-        on_cores::<Q>(4, async |end| {
+    pub(super) fn each_core_runs_what_is_sent_to_it<N: Net>() {
+        on_cores::<N>(4, async |end| {
             if end.me() != 0 {
                 return;
             }
             let home = thread::current().id();
             let calls: Vec<_> =
-                (0..4).map(|core| end.submit_to(core, async || here::<Q>().me() + 4)).collect();
+                (0..4).map(|core| end.submit_to(core, async || here::<N>().me() + 4)).collect();
             let mut slots = Vec::new();
             for call in calls {
                 slots.push(call.await.unwrap());
@@ -46,13 +49,13 @@ mod scenarios {
             }
             assert_eq!(slots, [4, 5, 6, 7]);
             for core in 0..4 {
-                assert_eq!(end.run_on(core, || here::<Q>().me()).await, Ok(core));
+                assert_eq!(end.run_on(core, || here::<N>().me()).await, Ok(core));
             }
         });
     }
 
-    pub(super) fn values_and_errors_come_back<Q: Lane>() {
-        on_cores::<Q>(2, async |end| {
+    pub(super) fn values_and_errors_come_back<N: Net>() {
+        on_cores::<N>(2, async |end| {
             let other = 1 - end.me();
             let failed = end.submit_to(other, async || Err::<u8, _>("no such file")).await;
             assert_eq!(failed, Ok(Err("no such file")));
@@ -61,8 +64,8 @@ mod scenarios {
         });
     }
 
-    pub(super) fn work_that_waits_leaves_the_other_core_to_others<Q: Lane>() {
-        on_cores::<Q>(2, async |end| {
+    pub(super) fn work_that_waits_leaves_the_other_core_to_others<N: Net>() {
+        on_cores::<N>(2, async |end| {
             if end.me() != 0 {
                 return;
             }
@@ -88,13 +91,13 @@ mod scenarios {
         static STARTED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     }
 
-    pub(super) fn calls_of_one_core_to_another_start_in_order<Q: Lane>() {
-        on_cores::<Q>(2, async |end| {
+    pub(super) fn calls_of_one_core_to_another_start_in_order<N: Net>() {
+        on_cores::<N>(2, async |end| {
             if end.me() != 0 {
                 return;
             }
             let mut calls = Vec::new();
-            for number in 0..100_000 {
+            for number in 0..N::BURST {
                 let start = move || STARTED.with_borrow_mut(|started| started.push(number));
                 calls.push(end.submit_to(1, async move || start()));
                 // Now and then the endpoint gets a turn, so chains of all lengths are sent.
@@ -106,12 +109,12 @@ mod scenarios {
                 assert_eq!(call.await, Ok(()));
             }
             let started = end.run_on(1, || STARTED.take()).await.unwrap();
-            assert!(started.into_iter().eq(0..100_000));
+            assert!(started.into_iter().eq(0..N::BURST));
         });
     }
 
-    pub(super) fn an_idle_core_wakes_up_at_once<Q: Lane>() {
-        on_cores::<Q>(2, async |end| {
+    pub(super) fn an_idle_core_wakes_up_at_once<N: Net>() {
+        on_cores::<N>(2, async |end| {
             if end.me() != 0 {
                 return;
             }
@@ -125,34 +128,34 @@ mod scenarios {
     }
 
     /// Goes back and forth between two cores, `depth` times.
-    async fn nest<Q: Lane>(end: End<Q>, other: usize, depth: usize) -> usize {
+    async fn nest<N: Net>(end: End<N>, other: usize, depth: usize) -> usize {
         if depth == 0 {
             return 0;
         }
         let me = end.me();
-        let inner = async move || Box::pin(nest(here::<Q>(), me, depth - 1)).await;
+        let inner = async move || Box::pin(nest::<N>(here::<N>(), me, depth - 1)).await;
         1 + end.submit_to(other, inner).await.unwrap()
     }
 
-    pub(super) fn all_pairs_call_each_other_while_being_called<Q: Lane>() {
-        on_cores::<Q>(3, async |end| {
-            let calls: Vec<_> = (0..300)
-                .map(|number| local().spawn(nest(end.clone(), number % 3, 10)).unwrap())
+    pub(super) fn all_pairs_call_each_other_while_being_called<N: Net>() {
+        on_cores::<N>(3, async |end| {
+            let calls: Vec<_> = (0..300.min(N::BURST / 10))
+                .map(|number| local().spawn(nest::<N>(end.clone(), number % 3, 10)).unwrap())
                 .collect();
             for call in calls {
                 assert_eq!(call.await, Ok(10));
             }
-            assert_eq!(nest(end.clone(), (end.me() + 1) % 3, 300).await, 300);
+            assert_eq!(nest::<N>(end.clone(), (end.me() + 1) % 3, 300).await, 300);
         });
     }
 
-    pub(super) fn two_cores_with_full_lanes_whose_work_calls_back_go_on<Q: Lane>() {
-        on_cores::<Q>(2, async |end| {
+    pub(super) fn two_cores_with_full_lanes_whose_work_calls_back_go_on<N: Net>() {
+        on_cores::<N>(2, async |end| {
             let (me, other) = (end.me(), 1 - end.me());
             let mut calls = Vec::new();
-            for number in 0..100_000_usize {
+            for number in 0..N::BURST {
                 let back =
-                    async move || here::<Q>().submit_to(me, async move || number).await.unwrap();
+                    async move || here::<N>().submit_to(me, async move || number).await.unwrap();
                 calls.push(end.submit_to(other, back));
                 if number % 16 == 0 {
                     yield_now().await;
@@ -165,31 +168,48 @@ mod scenarios {
     }
 
     /// Hands on to the next core until `left` is used up.
-    async fn forward<Q: Lane>(left: usize) -> usize {
-        let end = here::<Q>();
+    async fn forward<N: Net>(left: usize) -> usize {
+        let end = here::<N>();
         if left == 0 {
             return end.me();
         }
         let next = (end.me() + 1) % end.cores();
-        let on = async move || Box::pin(forward::<Q>(left - 1)).await;
+        let on = async move || Box::pin(forward::<N>(left - 1)).await;
         end.submit_to(next, on).await.unwrap()
     }
 
-    pub(super) fn a_ring_of_cores_that_forward_goes_on<Q: Lane>() {
-        on_cores::<Q>(5, async |end| {
-            let runners: Vec<_> =
-                (0..200).map(|_| local().spawn(forward::<Q>(23)).unwrap()).collect();
+    pub(super) fn a_ring_of_cores_that_forward_goes_on<N: Net>() {
+        on_cores::<N>(5, async |end| {
+            let runners: Vec<_> = (0..200.min(N::BURST / 20))
+                .map(|_| local().spawn(forward::<N>(23)).unwrap())
+                .collect();
             for runner in runners {
                 assert_eq!(runner.await, Ok((end.me() + 23) % 5));
             }
         });
     }
 
-    pub(super) fn a_full_lane_to_one_core_does_not_hold_up_calls_to_another<Q: Lane>() {
-        let mesh = mesh::<Q>(3);
+    pub(super) fn calls_of_a_turn_are_served_and_answered_in_one_poll<N: Net>() {
+        let mesh = N::new(2);
+        let (mut a, mut b) = (restless(), restless());
+        let (at_a, _at_b) = (mesh.open(0, a.local()), mesh.open(1, b.local()));
+        turn_all([&mut a, &mut b]);
+        let calls: Vec<_> = (0..5).map(|number| at_a.run_on(1, move || number)).collect();
+        a.turn();
+        let polls = [&a, &b].map(|executor| executor.local().stats().polls);
+        turn_all([&mut b, &mut a]);
+        let polls_then = [&a, &b].map(|executor| executor.local().stats().polls);
+        assert_eq!(polls_then, polls.map(|polls| polls + 1));
+        for (number, call) in calls.into_iter().enumerate() {
+            assert_eq!(a.block_on(call), Ok(number));
+        }
+    }
+
+    pub(super) fn a_full_lane_to_one_core_does_not_hold_up_calls_to_another<N: Net>() {
+        let mesh = N::new(3);
         let (mut a, mut c) = (restless(), restless());
-        let at_a = Endpoint::open(mesh.clone(), 0, a.local()).unwrap();
-        let _at_c = Endpoint::open(mesh.clone(), 2, c.local()).unwrap();
+        let at_a = mesh.open(0, a.local());
+        let _at_c = mesh.open(2, c.local());
         // Nobody serves core 1 yet.
         let waiting: Vec<_> = (0..20)
             .map(|number| {
@@ -203,15 +223,15 @@ mod scenarios {
         assert!(handle.is_finished(), "core 2 has nothing to do with core 1's lane");
         // And when core 1 comes up, everything is delivered.
         let mut b = restless();
-        let _at_b = Endpoint::open(mesh, 1, b.local()).unwrap();
+        let _at_b = mesh.open(1, b.local());
         turn_all([&mut a, &mut b]);
         for (number, call) in waiting.into_iter().enumerate() {
             assert_eq!(a.block_on(call), Ok(number));
         }
     }
 
-    pub(super) fn outputs_that_nobody_awaits_are_dropped_at_home<Q: Lane>() {
-        on_cores::<Q>(2, async |end| {
+    pub(super) fn outputs_that_nobody_awaits_are_dropped_at_home<N: Net>() {
+        on_cores::<N>(2, async |end| {
             let (other, ledger) = (1 - end.me(), Ledger::new());
             for _ in 0..1_000 {
                 let (one, two) = (ledger.clone(), ledger.clone());
@@ -232,10 +252,10 @@ mod scenarios {
         });
     }
 
-    pub(super) fn big_and_small_calls_share_the_lane<Q: Lane>() {
+    pub(super) fn big_and_small_calls_share_the_lane<N: Net>() {
         #[repr(align(128))]
         struct Aligned(u8);
-        on_cores::<Q>(2, async |end| {
+        on_cores::<N>(2, async |end| {
             let other = 1 - end.me();
             for round in 0..100_u8 {
                 let medium = [round; 300];
@@ -258,10 +278,10 @@ mod scenarios {
         });
     }
 
-    pub(super) fn cores_that_share_a_bit_do_not_lose_mail<Q: Lane>() {
+    pub(super) fn cores_that_share_a_bit_do_not_lose_mail<N: Net>() {
         // 3, 67 and 131 share a bit, with each other and nobody else that is there.
         const CORES: [usize; 5] = [0, 3, 67, 131, 140];
-        let (mesh, line) = (mesh::<Q>(141), Arc::new(Line::new(CORES.len())));
+        let (mesh, line) = (N::new(141), Arc::new(Line::new(CORES.len())));
         let done = Arc::new(AtomicUsize::new(0));
         thread::scope(|scope| {
             for me in CORES {
@@ -269,14 +289,14 @@ mod scenarios {
                 scope.spawn(move || {
                     run_core(mesh, me, line, async move |end| {
                         for round in 0..1_000 {
-                            let calls = CORES.map(|core| end.run_on(core, || here::<Q>().me()));
+                            let calls = CORES.map(|core| end.run_on(core, || here::<N>().me()));
                             for (core, call) in CORES.into_iter().zip(calls) {
                                 assert_eq!(call.await, Ok(core), "round {round}");
                             }
                         }
                         done.fetch_add(1, Ordering::SeqCst);
                         // Never opened: it waits in the lane until the mesh goes.
-                        drop(end.submit_to::<_, Result<(), Gone>>(66, async || Ok(())));
+                        drop(end.submit_to::<_, Result<(), CallError>>(66, async || Ok(())));
                     });
                 });
             }

@@ -1,6 +1,6 @@
 //! Work and destructors that unwind: the call ends, the others go on.
 
-over_both_lanes! {
+over_all_meshes! {
     a_core_whose_work_panics_goes_on_serving_in_order
     destructors_that_panic_do_not_take_other_calls_with_them
     a_panic_on_the_own_core_ends_nothing_else
@@ -15,14 +15,13 @@ mod scenarios {
     use super::super::port::*;
     use super::super::*;
     use crate::error::Gone;
-    use crate::mailbox::Endpoint;
 
     thread_local! {
         static SERVED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     }
 
-    pub(super) fn a_core_whose_work_panics_goes_on_serving_in_order<Q: Lane>() {
-        on_cores::<Q>(2, async |end| {
+    pub(super) fn a_core_whose_work_panics_goes_on_serving_in_order<N: Net>() {
+        on_cores::<N>(2, async |end| {
             if end.me() != 0 {
                 return;
             }
@@ -66,11 +65,11 @@ mod scenarios {
         }
     }
 
-    pub(super) fn destructors_that_panic_do_not_take_other_calls_with_them<Q: Lane>() {
-        let mesh = mesh::<Q>(2);
+    pub(super) fn destructors_that_panic_do_not_take_other_calls_with_them<N: Net>() {
+        let mesh = N::new(2);
         let (mut a, mut b) = (restless(), restless());
-        let at_a = Endpoint::open(mesh.clone(), 0, a.local()).unwrap();
-        let at_b = Endpoint::open(mesh, 1, b.local()).unwrap();
+        let at_a = mesh.open(0, a.local());
+        let at_b = mesh.open(1, b.local());
         turn_all([&mut a, &mut b]);
         let mut calls = Vec::new();
         // Outputs that nobody awaits, in the middle of a chain of replies.
@@ -108,9 +107,9 @@ mod scenarios {
         }
     }
 
-    pub(super) fn a_panic_on_the_own_core_ends_nothing_else<Q: Lane>() {
+    pub(super) fn a_panic_on_the_own_core_ends_nothing_else<N: Net>() {
         let mut a = restless();
-        let at_a = Endpoint::open(mesh::<Q>(1), 0, a.local()).unwrap();
+        let at_a = N::new(1).open(0, a.local());
         let panicked = catch_unwind(AssertUnwindSafe(|| at_a.run_on(0, || panic!("as planned"))));
         assert!(panicked.is_err());
         assert_eq!(a.block_on(at_a.run_on(0, || 3)), Ok(3));

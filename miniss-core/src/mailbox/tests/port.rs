@@ -18,7 +18,7 @@ use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
 use crate::executor::Local;
-use crate::mailbox::{Chain, Endpoint, FixedLane, Mesh, Queue};
+use crate::mailbox::{Chain, Endpoint, FixedLane, FixedMesh, Mesh, Queue};
 use crate::time::Instant;
 use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
 
@@ -100,7 +100,7 @@ impl Drop for Port {
 fn executor(sleeps: bool) -> Executor<Port> {
     let bell =
         Bell { start: std::time::Instant::now(), rung: Mutex::new(false), changed: Condvar::new() };
-    let anchor: &'static _ = Box::leak(Box::new(Anchor::new(bell)));
+    let anchor: &'static _ = crate::kept::for_ever(Anchor::new(bell));
     HOMES.with_borrow_mut(|homes| homes.push(anchor.bell()));
     Executor::new(anchor, Port { bell: anchor.bell(), sleeps }).expect("a new anchor is free")
 }
@@ -138,20 +138,79 @@ unsafe impl Queue for Tight {
     }
 }
 
-/// The kinds of lane that scenarios run over.
-pub(super) trait Lane: Queue + Default + 'static {}
-impl Lane for Tight {}
-impl Lane for FixedLane<4> {}
+/// The kinds of mesh that scenarios run over.
+pub(super) trait Net: Clone + Send + 'static {
+    type Lane: Queue + 'static;
 
-pub(super) type End<Q> = Endpoint<Bell, Q>;
+    /// How many calls a core may well have under way, and half of what it may have at most.
+    const BURST: usize;
 
-pub(super) fn mesh<Q: Lane>(cores: usize) -> Arc<Mesh<Bell, Q>> {
-    Arc::new(Mesh::new(cores, Q::default))
+    /// Whether the mesh goes when its last endpoint has gone.
+    const GOES: bool;
+
+    fn new(cores: usize) -> Self;
+
+    fn open(&self, me: usize, local: Local<Bell>) -> Endpoint<Bell, Self::Lane>;
+
+    /// Whether no endpoint keeps the mesh.
+    fn is_let_go(&self) -> bool;
 }
 
+/// A mesh on the heap.
+pub(super) type Heap<Q> = Arc<Mesh<Bell, Q>>;
+
+impl<Q: Queue + Default + 'static> Net for Heap<Q> {
+    type Lane = Q;
+    const BURST: usize = 100_000;
+    const GOES: bool = true;
+
+    fn new(cores: usize) -> Self {
+        Arc::new(Mesh::new(cores, Q::default))
+    }
+
+    fn open(&self, me: usize, local: Local<Bell>) -> Endpoint<Bell, Q> {
+        Endpoint::open(self.clone(), me, local).unwrap()
+    }
+
+    fn is_let_go(&self) -> bool {
+        Arc::strong_count(self) == 1
+    }
+}
+
+/// A mesh as it lies in a `static`. Each scenario has one of its own.
+pub(super) type Fixed = &'static InPlace;
+type InPlace = FixedMesh<Bell, 5, 2_048, 64>;
+
+impl Net for Fixed {
+    type Lane = FixedLane<4>;
+    const BURST: usize = 1_000;
+    const GOES: bool = false;
+
+    fn new(cores: usize) -> Self {
+        static BLANK: InPlace = FixedMesh::new();
+        assert!(cores <= 5);
+        let mesh = Box::leak(Box::<InPlace>::new_uninit());
+        // SAFETY: nobody has opened the blank one, so it is plain bytes; it is too large for the
+        // stack.
+        unsafe { core::ptr::from_ref(&BLANK).copy_to_nonoverlapping(mesh.as_mut_ptr(), 1) };
+        // SAFETY: written by the line above.
+        unsafe { mesh.assume_init_ref() }
+    }
+
+    fn open(&self, me: usize, local: Local<Bell>) -> Endpoint<Bell, Self::Lane> {
+        (*self).open(me, local).unwrap()
+    }
+
+    fn is_let_go(&self) -> bool {
+        true
+    }
+}
+
+pub(super) type End<N> = Endpoint<Bell, <N as Net>::Lane>;
+
 /// The endpoint of the core that we run on.
-pub(super) fn here<Q: Lane>() -> End<Q> {
-    HERE.with_borrow(|here| here.as_ref().unwrap().0.downcast_ref::<End<Q>>().unwrap().clone())
+pub(super) fn here<N: Net>() -> End<N> {
+    HERE.with_borrow(|here| here.as_ref().unwrap().0.downcast_ref::<End<N>>().unwrap().clone())
 }
 
 pub(super) fn local() -> Local<Bell> {
@@ -198,14 +257,14 @@ impl Drop for Arrival {
 
 /// Runs `body` on the core `me` of a mesh, with its endpoint, and then serves until all have
 /// arrived at the line. What unwinds out of the executor meanwhile is not the end.
-pub(super) fn run_core<Q: Lane>(
-    mesh: Arc<Mesh<Bell, Q>>,
+pub(super) fn run_core<N: Net>(
+    mesh: N,
     me: usize,
     line: Arc<Line>,
-    body: impl AsyncFnOnce(End<Q>) + 'static,
+    body: impl AsyncFnOnce(End<N>) + 'static,
 ) {
     let mut executor = executor(true);
-    let end = Endpoint::open(mesh, me, executor.local()).unwrap();
+    let end = mesh.open(me, executor.local());
     HERE.set(Some((Box::new(end.clone()), executor.local())));
     let ended_well = Rc::new(Cell::new(false));
     let (arrival, outcome) = (Arrival(line.clone()), ended_well.clone());
@@ -222,11 +281,11 @@ pub(super) fn run_core<Q: Lane>(
 }
 
 /// Runs `body` on each of some cores; it tells them apart by `End::me`.
-pub(super) fn on_cores<Q: Lane>(
+pub(super) fn on_cores<N: Net>(
     cores: usize,
-    body: impl AsyncFnOnce(End<Q>) + Clone + Send + 'static,
+    body: impl AsyncFnOnce(End<N>) + Clone + Send + 'static,
 ) {
-    let (mesh, line) = (mesh::<Q>(cores), Arc::new(Line::new(cores)));
+    let (mesh, line) = (N::new(cores), Arc::new(Line::new(cores)));
     thread::scope(|scope| {
         for me in 0..cores {
             let (mesh, body, line) = (mesh.clone(), body.clone(), line.clone());

@@ -1,0 +1,220 @@
+//! A mesh in a `static`: calls between cores without a heap.
+//!
+//! `[submit_to ─▶ lane A▸B] ─▶ doorbell ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
+//!
+//! Each core has a *seat*, with all that its endpoint needs: the exchange, an outbox for each core,
+//! a pool of places for its calls, and two slots for its task. Nothing of it is ever given back.
+//!
+//! # Invariants
+//!
+//! - **One sitter.** Whoever has claimed an end of the mesh has the seat of that core for ever, and
+//!   never leaves its thread. It alone touches what is in the seat, except for nodes that travel.
+
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use super::endpoint::Endpoint;
+use super::exchange::{Exchange, MailSlab};
+use super::fixed::FixedLane;
+use super::home::Home;
+use super::memory::{LINE_BYTES, Memory};
+use super::mesh::{Lane, Lanes, Port};
+use super::node::{Node, Outbox};
+use super::shared::Shared;
+use crate::doorbell::Doorbell;
+use crate::error::SpawnError;
+use crate::executor::Local;
+
+/// A mesh of `CORES` cores for a `static`, each of which may have `CALLS` calls under way.
+///
+/// `BYTES` is how large a call's closure may be, or its output if that is larger; it counts what
+/// they hold themselves, not what they point to. A lane holds `CHAINS` chains, a power of two; each
+/// holds all calls of a turn, so a few go a long way.
+///
+/// A call occupies its place from the moment it is made until the [`Call`](super::Call) has given
+/// its result or, if that was dropped, until the reply is back. Without a free place,
+/// [`try_submit_to`](Endpoint::try_submit_to) gives the work back. A reply needs no place: it
+/// travels in the request's.
+///
+/// The task of each endpoint lives in the mesh, too. But work that is
+/// [async](Endpoint::submit_to) becomes a task on the other core, and where there is no heap, that
+/// core must have been [lent](Local::lend) slots for it; [`run_on`](Endpoint::run_on) needs none.
+///
+/// To wait for room instead, let calls share a [`Semaphore`](crate::sync::Semaphore) of `CALLS`
+/// units.
+///
+/// An end is opened once: a core whose executor has ended does not join again. What is under way
+/// to it then stays in the mesh, and is not dropped. A new mesh is not all zeros, so a program's
+/// image is larger by all of it.
+///
+/// ```
+/// use miniss_core::mailbox::FixedMesh;
+/// # use miniss_core::doctest::{Bell, executor};
+///
+/// static MESH: FixedMesh<Bell, 2, 32, 64> = FixedMesh::new();
+///
+/// # let (mut core_0, mut core_1) = (executor(), executor());
+/// let endpoint = MESH.open(0, core_0.local()).unwrap();
+/// let _other = MESH.open(1, core_1.local()).unwrap(); // on the other core
+/// let call = endpoint.run_on(1, || 6 * 7);
+/// # core_0.turn();
+/// # core_1.turn();
+/// assert_eq!(core_0.block_on(call), Ok(42));
+/// ```
+pub struct FixedMesh<
+    B: Doorbell,
+    const CORES: usize,
+    const CALLS: usize,
+    const BYTES: usize,
+    const CHAINS: usize = 4,
+> {
+    lanes: [[Lane<FixedLane<CHAINS>>; CORES]; CORES],
+    ports: [Port; CORES],
+    seats: [Seat<B, CORES, CALLS, BYTES, CHAINS>; CORES],
+}
+
+/// All that one core's endpoint needs. Cores do not share lines, nor pairs of them.
+#[repr(align(128))]
+struct Seat<
+    B: Doorbell,
+    const CORES: usize,
+    const CALLS: usize,
+    const BYTES: usize,
+    const CHAINS: usize,
+> {
+    exchange: UnsafeCell<MaybeUninit<Exchange<B, FixedLane<CHAINS>>>>,
+    outboxes: [Outbox; CORES],
+    places: [UnsafeCell<Place<BYTES>>; CALLS],
+    mail: MailSlab,
+}
+
+/// Where a call lives: whole lines, as many as a node and its body need.
+#[repr(C, align(64))]
+struct Place<const BYTES: usize> {
+    node: MaybeUninit<Node>,
+    body: MaybeUninit<[u8; BYTES]>,
+}
+
+const _: () = assert!(align_of::<Place<1>>() == LINE_BYTES, "places are whole lines");
+
+// SAFETY: *One sitter*: a seat is touched on one core only, and what travels is handed over with
+// release and acquire; its cargo is `Send`. Lanes and ports are for all.
+unsafe impl<
+    B: Doorbell,
+    const CORES: usize,
+    const CALLS: usize,
+    const BYTES: usize,
+    const CHAINS: usize,
+> Sync for FixedMesh<B, CORES, CALLS, BYTES, CHAINS>
+{
+}
+
+impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const CHAINS: usize>
+    FixedMesh<B, CORES, CALLS, BYTES, CHAINS>
+{
+    /// A mesh that nobody has joined yet.
+    ///
+    /// See [`FixedMesh`] for an example.
+    pub const fn new() -> Self {
+        Self {
+            lanes: [const { [const { Lane::new(FixedLane::new()) }; CORES] }; CORES],
+            ports: [const { Port::new() }; CORES],
+            seats: [const { Seat::new() }; CORES],
+        }
+    }
+
+    /// Opens core `me`'s end of the mesh, with the executor of `local`.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if the executor is ending or gone.
+    ///
+    /// # Panics
+    ///
+    /// If the mesh has no core `me`, or its end was opened before.
+    ///
+    /// See [`FixedMesh`] for an example.
+    pub fn open(
+        &'static self,
+        me: usize,
+        local: Local<B>,
+    ) -> Result<Endpoint<B, FixedLane<CHAINS>>, SpawnError> {
+        let lanes = Lanes::new(self.lanes.as_flattened(), &self.ports);
+        lanes.claim(me);
+        // SAFETY: *One sitter*: it is us, since just now.
+        Endpoint::start(unsafe { self.seats[me].take(lanes, me, local) })
+    }
+}
+
+impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const CHAINS: usize>
+    Seat<B, CORES, CALLS, BYTES, CHAINS>
+{
+    const fn new() -> Self {
+        Self {
+            exchange: UnsafeCell::new(MaybeUninit::uninit()),
+            outboxes: [const { Outbox::new() }; CORES],
+            places: [const { UnsafeCell::new(Place::new()) }; CALLS],
+            mail: MailSlab::new(),
+        }
+    }
+
+    /// Makes the exchange of core `me`.
+    ///
+    /// # Safety
+    /// *One sitter*: it is the caller, who has just claimed this end.
+    unsafe fn take(
+        &'static self,
+        lanes: Lanes<'static, FixedLane<CHAINS>>,
+        me: usize,
+        local: Local<B>,
+    ) -> Shared<B, FixedLane<CHAINS>> {
+        let memory = Memory::pool(size_of::<Place<BYTES>>());
+        // Backwards: the first place is the first to be taken.
+        for place in self.places.iter().rev() {
+            // SAFETY: *One sitter*, so it is the pool's for ever. It begins a line, as it must.
+            unsafe { memory.add(NonNull::from(place).cast()) };
+        }
+        // SAFETY: it becomes the beginning of the exchange that we write below.
+        let home = unsafe { Home::new(memory, Self::end) };
+        let outboxes = NonNull::from(&self.outboxes[..]);
+        let mail = Some(&self.mail);
+        // SAFETY: *Mesh outlives*: all is `'static`.
+        let exchange = unsafe { Exchange::new(home, local, lanes, me, outboxes, mail) };
+        let seat = NonNull::from(&self.exchange).cast::<Exchange<B, FixedLane<CHAINS>>>();
+        // SAFETY: *One sitter*.
+        unsafe { seat.write(exchange) };
+        // SAFETY: just made, with the first handle not yet taken.
+        unsafe { Shared::new(seat) }
+    }
+
+    /// # Safety
+    /// *Counted*: nobody uses the exchange any more, which [`take`](Self::take) has made.
+    unsafe fn end(home: NonNull<Home>) {
+        // SAFETY: the caller's promise; *Comes first*.
+        unsafe { home.cast::<Exchange<B, FixedLane<CHAINS>>>().drop_in_place() };
+    }
+}
+
+impl<const BYTES: usize> Place<BYTES> {
+    const fn new() -> Self {
+        Self { node: MaybeUninit::uninit(), body: MaybeUninit::uninit() }
+    }
+}
+
+impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const CHAINS: usize>
+    Default for FixedMesh<B, CORES, CALLS, BYTES, CHAINS>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const CHAINS: usize>
+    fmt::Debug for FixedMesh<B, CORES, CALLS, BYTES, CHAINS>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FixedMesh").field("cores", &CORES).field("calls", &CALLS).finish()
+    }
+}

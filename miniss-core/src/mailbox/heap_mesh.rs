@@ -1,0 +1,161 @@
+//! A mesh on the heap: as many cores as are found at run time.
+//!
+//! `[submit_to ─▶ lane A▸B] ─▶ doorbell ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
+//!
+//! Invariants: see [`home`](super::home) and [`exchange`](super::exchange).
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use super::endpoint::Endpoint;
+use super::exchange::Exchange;
+use super::home::Home;
+use super::memory::Memory;
+use super::mesh::{Lane, Lanes, Port};
+use super::node::Outbox;
+use super::queue::Queue;
+use super::shared::Shared;
+use crate::doorbell::Doorbell;
+use crate::error::SpawnError;
+use crate::executor::Local;
+
+/// The lanes between a number of cores, whose executors have bells of type `B`.
+///
+/// It lies on the heap, as do its calls; for programs without one there is
+/// [`FixedMesh`](super::FixedMesh).
+///
+/// ```
+/// use miniss_core::mailbox::{FixedLane, Mesh};
+/// # use miniss_core::doctest::Bell;
+/// let mesh = Mesh::<Bell, _>::new(4, FixedLane::<16>::new);
+/// assert_eq!(mesh.len(), 4);
+/// ```
+pub struct Mesh<B, Q> {
+    lanes: Box<[Lane<Q>]>,
+    ports: Box<[Port]>,
+    bell: PhantomData<fn() -> B>,
+}
+
+impl<B: Doorbell, Q: Queue> Mesh<B, Q> {
+    /// A mesh of `cores` cores whose lanes use the queues that `queue` makes.
+    ///
+    /// ```
+    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
+    /// let mesh = Mesh::<Bell, _>::new(2, FixedLane::<16>::new);
+    /// # assert!(!mesh.is_empty());
+    /// ```
+    pub fn new(cores: usize, queue: impl Fn() -> Q) -> Self {
+        Self {
+            lanes: (0..cores * cores).map(|_| Lane::new(queue())).collect(),
+            ports: (0..cores).map(|_| Port::new()).collect(),
+            bell: PhantomData,
+        }
+    }
+
+    /// How many cores there are.
+    ///
+    /// ```
+    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
+    /// assert_eq!(Mesh::<Bell, _>::new(3, FixedLane::<2>::new).len(), 3);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// Whether there are no cores at all.
+    ///
+    /// ```
+    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
+    /// assert!(Mesh::<Bell, _>::new(0, FixedLane::<2>::new).is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.ports.is_empty()
+    }
+
+    pub(super) fn lanes(&self) -> Lanes<'_, Q> {
+        Lanes::new(&self.lanes, &self.ports)
+    }
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
+    /// Opens core `me`'s end of the mesh and spawns its task on the executor of `local`.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if the task cannot be spawned.
+    ///
+    /// # Panics
+    ///
+    /// If the mesh has no core `me`, or its end was opened before.
+    ///
+    /// See [`Endpoint`] for an example.
+    pub fn open(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Result<Self, SpawnError> {
+        mesh.lanes().claim(me);
+        Self::start(Seat::take(mesh, me, local))
+    }
+}
+
+/// All that one core's endpoint needs. It is dropped in this order.
+#[repr(C)]
+struct Seat<B: Doorbell, Q: Queue + 'static> {
+    /// *Comes first*.
+    exchange: Exchange<B, Q>,
+    _outboxes: Outboxes,
+    _mesh: Arc<Mesh<B, Q>>,
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Seat<B, Q> {
+    /// Makes the exchange of core `me`, whose end the caller has claimed.
+    fn take(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Shared<B, Q> {
+        // SAFETY: *Mesh outlives*: the seat keeps it.
+        let lanes = unsafe { &*Arc::as_ptr(&mesh) }.lanes();
+        let outboxes = Outboxes::new(lanes.cores());
+        // SAFETY: it becomes the beginning of a seat.
+        let home = unsafe { Home::new(Memory::heap(), Self::end) };
+        // SAFETY: *Mesh outlives*, and so do the outboxes: the seat keeps both.
+        let exchange = unsafe { Exchange::new(home, local, lanes, me, outboxes.0, None) };
+        let seat = Box::new(Self { exchange, _outboxes: outboxes, _mesh: mesh });
+        // SAFETY: *Comes first*; just made, with the first handle not yet taken.
+        unsafe { Shared::new(NonNull::from(Box::leak(seat)).cast()) }
+    }
+
+    /// # Safety
+    /// *Counted*: nobody uses the exchange any more, which [`take`](Self::take) has made.
+    unsafe fn end(home: NonNull<Home>) {
+        // SAFETY: the caller's promise; *Comes first*.
+        drop(unsafe { Box::from_raw(home.cast::<Self>().as_ptr()) });
+    }
+}
+
+/// A box of outboxes that others have pointers into, which a `Box` does not like.
+struct Outboxes(NonNull<[Outbox]>);
+
+impl Outboxes {
+    fn new(cores: usize) -> Self {
+        let outboxes: Box<[Outbox]> = (0..cores).map(|_| Outbox::new()).collect();
+        Self(NonNull::from(Box::leak(outboxes)))
+    }
+}
+
+impl Drop for Outboxes {
+    fn drop(&mut self) {
+        // SAFETY: leaked by `new`, and whoever had pointers is gone.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+impl<B, Q> Drop for Mesh<B, Q> {
+    /// Nobody waits any more: whoever waits for a call keeps the mesh.
+    fn drop(&mut self) {
+        self.ports.iter().for_each(Port::drop_strays);
+    }
+}
+
+impl<B, Q> fmt::Debug for Mesh<B, Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mesh").field("cores", &self.ports.len()).finish()
+    }
+}

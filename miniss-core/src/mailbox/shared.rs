@@ -1,0 +1,186 @@
+//! The handle to an exchange, and what it takes one to do: make calls, and serve them.
+//!
+//! `core A: [submit_to] ─▶ lane A▸B ─▶ doorbell ─▶ core B [serves it] ─▶ lane B▸A ─▶ waker A`
+//!
+//! Invariants: see [`super`] and [`home`](super::home).
+
+use core::marker::PhantomData;
+use core::mem;
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+use super::call::Call;
+use super::exchange::Exchange;
+use super::home::HomeRef;
+use super::node::{CallVtable, Cargo, Chain, Held, Typed};
+use super::queue::Queue;
+use crate::doorbell::Doorbell;
+use crate::error::Refused;
+
+/// A counted reference to an exchange.
+pub(super) struct Shared<B: Doorbell, Q: Queue + 'static> {
+    home: HomeRef,
+    exchange: PhantomData<*const Exchange<B, Q>>,
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
+    /// The first reference to a new exchange.
+    ///
+    /// # Safety
+    /// As for [`HomeRef::new`].
+    pub(super) unsafe fn new(exchange: NonNull<Exchange<B, Q>>) -> Self {
+        // SAFETY: the caller's promise; *Comes first*.
+        Self { home: unsafe { HomeRef::new(exchange.cast()) }, exchange: PhantomData }
+    }
+
+    /// # Safety
+    /// The home is that of an `Exchange<B, Q>`.
+    pub(super) unsafe fn of(home: HomeRef) -> Self {
+        Self { home, exchange: PhantomData }
+    }
+
+    /// Makes a call of `work` and starts it on its way; without room, one that has failed.
+    ///
+    /// # Safety
+    /// The vtable is one for `W`, `T` and this type of exchange.
+    #[inline]
+    pub(super) unsafe fn submit<W: Send + 'static, T: Send + 'static>(
+        &self,
+        core: usize,
+        work: W,
+        vtable: &'static CallVtable,
+    ) -> Call<T> {
+        self.check(core);
+        match self.home.memory.take(vtable.layout) {
+            // SAFETY: the caller's promise; memory of this layout.
+            Ok(memory) => unsafe { self.start(memory, core, work, vtable) },
+            Err(reason) => {
+                self.home.memory.give_up(vtable.layout);
+                Call::failed(reason, self.home.clone())
+            }
+        }
+    }
+
+    /// Makes a call of `work` and starts it on its way; without room, gives `work` back.
+    ///
+    /// # Safety
+    /// As for [`submit`](Self::submit).
+    pub(super) unsafe fn try_submit<W: Send + 'static, T: Send + 'static>(
+        &self,
+        core: usize,
+        work: W,
+        vtable: &'static CallVtable,
+    ) -> Result<Call<T>, Refused<W>> {
+        self.check(core);
+        match self.home.memory.take(vtable.layout) {
+            // SAFETY: the caller's promise; memory of this layout.
+            Ok(memory) => Ok(unsafe { self.start(memory, core, work, vtable) }),
+            Err(reason) => Err(Refused::new(work, reason)),
+        }
+    }
+
+    fn check(&self, core: usize) {
+        assert!(core < self.cores(), "there is no core {core} in this mesh");
+    }
+
+    /// # Safety
+    /// As for [`submit`](Self::submit); the memory is fresh or recycled, of the vtable's layout.
+    #[inline]
+    unsafe fn start<W: Send + 'static, T: Send + 'static>(
+        &self,
+        memory: NonNull<u8>,
+        core: usize,
+        work: W,
+        vtable: &'static CallVtable,
+    ) -> Call<T> {
+        // SAFETY: the caller's promise.
+        let held = unsafe { Typed::<W, T>::write(memory, work, self.me() as u32, vtable) };
+        // SAFETY: the vtable makes the cargo a `T`.
+        let call = unsafe { Call::new(held.0, self.home.clone()) };
+        if core == self.me() {
+            self.serve(held);
+        } else if self.home.is_over.get() {
+            self.turn_back(held);
+        } else {
+            self.put(core, held);
+        }
+        call
+    }
+
+    /// Refuses calls from now on, also those that have come.
+    pub(super) fn close(&self) {
+        self.start_to_close();
+        self.take_in(false);
+        self.flush_all();
+    }
+
+    /// Takes what has come, if anything was announced. For the task, which flushes thereafter.
+    #[inline]
+    pub(super) fn take_in_if_any(&self) {
+        if self.has_mail() {
+            self.set_taking_in(true);
+            self.take_in(true);
+            self.set_taking_in(false);
+        }
+    }
+
+    /// Takes what has come: calls are served, replies settled.
+    fn take_in(&self, by_task: bool) {
+        let unwinding = Unwinding { exchange: self, by_task };
+        self.receive(|chain| self.take_chain(chain));
+        mem::forget(unwinding);
+    }
+
+    fn take_chain(&self, chain: Chain) {
+        let take = |held: Held| match held.node().cargo.get() {
+            Cargo::Work => self.serve(held),
+            _ => self.settle(held),
+        };
+        chain.for_each(take, |held| self.leave(held));
+    }
+
+    /// Runs a call, or refuses it if this core is closed.
+    fn serve(&self, held: Held) {
+        if self.is_closed() {
+            return self.turn_back(held);
+        }
+        let run = held.node().vtable.get().run;
+        // SAFETY: *One holder*: it is us, and the cargo is work. All exchanges of a mesh are of one
+        // type, so the vtable, which one of them made, fits ours.
+        unsafe { run(held, &self.home) };
+    }
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Deref for Shared<B, Q> {
+    type Target = Exchange<B, Q>;
+
+    #[inline]
+    fn deref(&self) -> &Exchange<B, Q> {
+        // SAFETY: *Counted*: by our `HomeRef`. *Comes first*.
+        unsafe { self.home.as_ptr().cast::<Exchange<B, Q>>().as_ref() }
+    }
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Clone for Shared<B, Q> {
+    fn clone(&self) -> Self {
+        Self { home: self.home.clone(), exchange: PhantomData }
+    }
+}
+
+/// Sees to it that what was not taken in, because something unwound, will be.
+struct Unwinding<'a, B: Doorbell, Q: Queue + 'static> {
+    exchange: &'a Shared<B, Q>,
+    /// It is the task that unwinds: what is left is its successor's.
+    by_task: bool,
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Drop for Unwinding<'_, B, Q> {
+    fn drop(&mut self) {
+        self.exchange.look_everywhere();
+        if self.exchange.home().is_over.get() {
+            self.exchange.take_in(self.by_task);
+        } else if !self.by_task {
+            self.exchange.wake_task();
+        }
+    }
+}
