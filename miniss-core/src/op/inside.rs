@@ -48,3 +48,11 @@ pub(super) fn wants_cancel_after(slot: &Slot, completion: Completion) -> bool {
     // SAFETY: as in `orphan_part`.
     unsafe { wants_cancel_after(slot.payload.get(), completion) }
 }
+
+/// A completion that there is no room for goes to its operation.
+pub(super) fn refuse_part(slot: &Slot, completion: Completion) {
+    let inside = Inside::new(slot);
+    let refuse_part = inside.vtable().refuse_part;
+    // SAFETY: as in `orphan_part`.
+    unsafe { refuse_part(slot.payload.get(), completion) };
+}

@@ -68,7 +68,7 @@ impl OpId {
 /// See [`OpTable`](super::OpTable) for an example.
 pub struct OpKey<O> {
     id: OpId,
-    marker: PhantomData<fn() -> O>,
+    marker: PhantomData<fn(O) -> O>,
 }
 
 impl<O> OpKey<O> {

@@ -4,13 +4,14 @@
 //!
 //! Invariants: see [`super`].
 
-use alloc::boxed::Box;
 use core::any::TypeId;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::task::Waker;
 
-use super::event::Events;
+use super::boxed;
+use super::part::Parts;
+use super::pool::{Element, NONE};
 
 /// What a driver reports of an operation, in the kernel's own terms.
 ///
@@ -126,9 +127,48 @@ pub trait Operation: Sized + 'static {
     fn orphan_part(&mut self, completion: Completion) {
         let _ = completion;
     }
+
+    /// A completion that is not the last one came when somebody waits, but there is no room to keep
+    /// it. The parts before it can still be collected; it and all that follow come here, so that
+    /// there is no gap before the end, and a cancel is asked for. By default it is
+    /// [`orphan_part`](Self::orphan_part)'s. Whoever must tell this end from another, such as an
+    /// operation that is started anew after a cancel, notes it here for [`settle`](Self::settle).
+    ///
+    /// ```
+    /// # use core::task::{Context, Poll, Waker};
+    /// use miniss_core::op::{Completion, FixedOps, OpTable, Operation, Part};
+    ///
+    /// /// A flow of bytes; whether some are missing.
+    /// struct Receive(bool);
+    ///
+    /// impl Operation for Receive {
+    ///     type Output = bool;
+    ///     fn settle(self, _end: Completion) -> bool {
+    ///         self.0
+    ///     }
+    ///     fn refuse_part(&mut self, _bytes: Completion) {
+    ///         self.0 = true;
+    ///     }
+    /// }
+    ///
+    /// static OPS: FixedOps<1, 2> = FixedOps::new();
+    /// let table = OpTable::fixed(&OPS).unwrap();
+    /// let key = table.try_insert(Receive(false)).unwrap();
+    /// let bytes = |count| Completion { result: count, flags: 0 };
+    /// (1..=3).for_each(|count| table.complete(key.id(), bytes(count), true));
+    /// assert_eq!((table.next_cancel(), table.parts_refused()), (Some(key.id()), 1));
+    /// table.complete(key.id(), bytes(-125), false);
+    /// # let cx = &mut Context::from_waker(Waker::noop());
+    /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::More(bytes(1))));
+    /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::More(bytes(2))));
+    /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::End(true)));
+    /// ```
+    fn refuse_part(&mut self, completion: Completion) {
+        self.orphan_part(completion);
+    }
 }
 
-/// Payloads up to this size live in their slot; larger ones are boxed.
+/// Payloads up to this size live in their slot; larger ones are boxed, if there is a heap.
 pub(super) const PAYLOAD_BYTES: usize = 128;
 
 /// The memory of a payload.
@@ -140,6 +180,7 @@ pub(super) struct OpVtable {
     pub(super) type_id: fn() -> TypeId,
     pub(super) settle_orphan: unsafe fn(*mut Payload, Completion),
     pub(super) orphan_part: unsafe fn(*mut Payload, Completion),
+    pub(super) refuse_part: unsafe fn(*mut Payload, Completion),
     pub(super) wants_cancel_after: unsafe fn(*mut Payload, Completion) -> bool,
 }
 
@@ -148,18 +189,17 @@ pub(super) struct OpVtable {
 pub(super) enum Stage {
     Free,
     InFlight,
+    /// In flight, but a part found no room: none is kept any more.
+    Overflowed,
     /// In flight, and its key is gone.
     Orphan,
     /// The terminal completion is here; the key has not collected it yet.
     Done,
 }
 
-/// The end of a list of slots.
-pub(super) const NONE: u32 = u32::MAX;
-
 /// One operation, or none.
 #[repr(C, align(64))]
-pub(super) struct Slot {
+pub struct Slot {
     pub(super) stage: Cell<Stage>,
     /// Stands in the cancel list.
     pub(super) cancel_wanted: Cell<bool>,
@@ -168,28 +208,36 @@ pub(super) struct Slot {
     pub(super) next: Cell<u32>,
     pub(super) completion: Cell<Completion>,
     /// Completions of a multishot operation that wait to be collected.
-    pub(super) events: Events,
-    /// Hidden while code of the operation runs.
+    pub(super) parts: Parts,
+    /// Hidden while code of the operation runs. A free slot has none, nor a waker.
     pub(super) vtable: Cell<Option<&'static OpVtable>>,
     pub(super) waker: Cell<Option<Waker>>,
     pub(super) payload: UnsafeCell<Payload>,
 }
 
-impl Slot {
-    pub(super) fn free() -> Self {
+const _: () = assert!(size_of::<Slot>() == 192, "documented at `FixedOps`");
+
+impl Element for Slot {
+    fn free() -> Self {
         Self {
             stage: Cell::new(Stage::Free),
             cancel_wanted: Cell::new(false),
             generation: Cell::new(0),
             next: Cell::new(NONE),
             completion: Cell::new(Completion { result: 0, flags: 0 }),
-            events: Events::new(),
+            parts: Parts::new(),
             vtable: Cell::new(None),
             waker: Cell::new(None),
             payload: UnsafeCell::new(Payload([MaybeUninit::uninit(); PAYLOAD_BYTES])),
         }
     }
 
+    fn next(&self) -> &Cell<u32> {
+        &self.next
+    }
+}
+
+impl Slot {
     /// The vtable of the operation in the slot, which nobody is inside of.
     pub(super) fn vtable(&self) -> &'static OpVtable {
         self.vtable.get().expect("an operation must not be touched from inside of it")
@@ -200,13 +248,18 @@ impl Slot {
         self.vtable();
     }
 
-    /// Keeps `waker` unless it is known already.
+    /// Keeps `waker` unless it is known already. This runs foreign code, after which another
+    /// operation may be here; it then keeps its own waker.
     pub(super) fn register(&self, waker: &Waker) {
         let known = self.waker.take();
         match known {
             Some(known) if known.will_wake(waker) => self.waker.set(Some(known)),
             former => {
-                self.waker.set(Some(waker.clone()));
+                let generation = self.generation.get();
+                let waker = waker.clone();
+                if self.generation.get() == generation {
+                    drop(self.waker.replace(Some(waker)));
+                }
                 drop(former);
             }
         }
@@ -217,28 +270,32 @@ impl Slot {
 pub(super) struct Layout<O>(core::marker::PhantomData<O>);
 
 impl<O: Operation> Layout<O> {
-    const INLINE: bool =
+    pub(super) const INLINE: bool =
         size_of::<O>() <= PAYLOAD_BYTES && align_of::<O>() <= align_of::<Payload>();
 
     pub(super) const VTABLE: &'static OpVtable = &OpVtable {
         type_id: TypeId::of::<O>,
         settle_orphan: settle_orphan::<O>,
         orphan_part: orphan_part::<O>,
+        refuse_part: refuse_part::<O>,
         wants_cancel_after: wants_cancel_after::<O>,
     };
 
-    /// Moves `op` in.
+    /// Moves `op` in; gives it back if it must be boxed and there is no memory for it.
     ///
     /// # Safety
     /// The payload is free, and the caller's alone.
-    pub(super) unsafe fn put(payload: *mut Payload, op: O) {
+    #[inline]
+    pub(super) unsafe fn put(payload: *mut Payload, op: O) -> Result<(), O> {
         if Self::INLINE {
             // SAFETY: fits by size and alignment; free by the caller's promise.
             unsafe { payload.cast::<O>().write(op) };
         } else {
+            let place = boxed::put(op)?;
             // SAFETY: a pointer fits; free by the caller's promise.
-            unsafe { payload.cast::<*mut O>().write(Box::into_raw(Box::new(op))) };
+            unsafe { payload.cast::<*mut O>().write(place) };
         }
+        Ok(())
     }
 
     /// Where the operation lies. It stays there until it is taken.
@@ -265,8 +322,8 @@ impl<O: Operation> Layout<O> {
             // SAFETY: it lies there, and the caller will not look again.
             unsafe { place.read() }
         } else {
-            // SAFETY: `put` made it from a box.
-            *unsafe { Box::from_raw(place) }
+            // SAFETY: `put` has put it there, and nobody will look again.
+            unsafe { boxed::take(place) }
         }
     }
 }
@@ -287,7 +344,15 @@ unsafe fn orphan_part<O: Operation>(payload: *mut Payload, completion: Completio
 }
 
 /// # Safety
-/// The payload holds an `O`, and nobody is inside it.
+/// The payload holds an `O`. *Nobody else inside*.
+unsafe fn refuse_part<O: Operation>(payload: *mut Payload, completion: Completion) {
+    // SAFETY: the caller's promise.
+    let op = unsafe { &mut *Layout::<O>::locate(payload) };
+    op.refuse_part(completion);
+}
+
+/// # Safety
+/// The payload holds an `O`. *Nobody else inside*.
 unsafe fn wants_cancel_after<O: Operation>(payload: *mut Payload, completion: Completion) -> bool {
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };

@@ -11,13 +11,21 @@ use core::fmt;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-use super::event::EventPool;
-use super::inside::{Inside, orphan_part, wants_cancel_after};
+use super::error::{InsertError, OpsInUse, Refused};
+use super::fixed::{Fixed, FixedOps};
+use super::inside::{Inside, orphan_part, refuse_part, wants_cancel_after};
 use super::key::{GENERATION_BITS, OpId, OpKey, Part};
-use super::slot::{Completion, Layout, NONE, Operation, Slot, Stage};
-use super::slots::Slots;
+use super::memory::{Heap, Memory};
+use super::pool::NONE;
+use super::room::Room;
+use super::slot::{Completion, Layout, Operation, Slot, Stage};
 
 /// The operations in flight of one driver. It belongs to one core.
+///
+/// One from the [`Heap`] grows; one over [`FixedOps`] has a bound, and needs no heap.
+///
+/// Dropping a table drops no operation: what is in flight or uncollected stays where it is, for
+/// ever, since the kernel may still write there.
 ///
 /// ```
 /// use core::task::{Context, Poll, Waker};
@@ -38,21 +46,23 @@ use super::slots::Slots;
 /// table.complete(key.id(), Completion { result: 4, flags: 0 }, false);
 /// assert_eq!(table.poll(&key, cx), Poll::Ready((4, vec![0; 4])));
 /// ```
-pub struct OpTable {
-    slots: Slots,
+pub struct OpTable<M: Memory = Heap> {
+    room: Room<M>,
     cancels_head: Cell<u32>,
     cancels_tail: Cell<u32>,
-    events: EventPool,
     in_flight: Cell<usize>,
     stale: Cell<u64>,
+    parts_refused: Cell<u64>,
 }
 
+#[cfg(feature = "alloc")]
 impl Default for OpTable {
     fn default() -> Self {
         Self::new()
     }
 }
 
+#[cfg(feature = "alloc")]
 impl OpTable {
     /// A table without operations; it allocates when it is first used, and as it grows.
     ///
@@ -60,13 +70,77 @@ impl OpTable {
     /// assert_eq!(miniss_core::op::OpTable::new().in_flight(), 0);
     /// ```
     pub const fn new() -> Self {
+        Self::over(Room::new(Heap))
+    }
+
+    /// Moves `op` into a slot, as [`try_insert`](Self::try_insert) does; there is always one. If
+    /// memory is out, the program ends as it does when a `Vec` cannot grow.
+    ///
+    /// ```
+    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// # struct Nop;
+    /// # impl Operation for Nop {
+    /// #     type Output = i32;
+    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
+    /// # }
+    /// let table = OpTable::new();
+    /// let key = table.insert(Nop);
+    /// assert_eq!(table.in_flight(), 1);
+    /// # table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
+    /// # table.orphan(key);
+    /// ```
+    pub fn insert<O: Operation>(&self, op: O) -> OpKey<O> {
+        let Some((index, slot)) = self.room.take_slot() else { out_of_memory::<Slot>() };
+        // SAFETY: *Owned while in flight*: the slot was free, so its payload is.
+        if unsafe { Layout::put(slot.payload.get(), op) }.is_err() {
+            out_of_memory::<O>()
+        }
+        self.start::<O>(index, slot)
+    }
+}
+
+impl OpTable<Fixed> {
+    /// A table in `ops`, without operations.
+    ///
+    /// # Errors
+    ///
+    /// [`OpsInUse`] if another table is there, or one is gone that left an operation in flight or
+    /// uncollected.
+    ///
+    /// See [`FixedOps`] for an example.
+    pub fn fixed<const SLOTS: usize, const PARTS: usize>(
+        ops: &'static FixedOps<SLOTS, PARTS>,
+    ) -> Result<Self, OpsInUse> {
+        ops.claim().map(Self::over)
+    }
+
+    /// Whether an `O` fits a slot: it has at most 128 bytes and is aligned to at most 16. If not,
+    /// [`try_insert`](Self::try_insert) refuses it always.
+    ///
+    /// ```
+    /// use miniss_core::op::OpTable;
+    /// # use miniss_core::op::{Completion, Operation};
+    /// # struct Write([u8; 64]);
+    /// # impl Operation for Write {
+    /// #     type Output = i32;
+    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
+    /// # }
+    /// const { assert!(OpTable::fits::<Write>(), "this driver's writes need no heap") };
+    /// ```
+    pub const fn fits<O: Operation>() -> bool {
+        Layout::<O>::INLINE
+    }
+}
+
+impl<M: Memory> OpTable<M> {
+    const fn over(room: Room<M>) -> Self {
         Self {
-            slots: Slots::new(),
+            room,
             cancels_head: Cell::new(NONE),
             cancels_tail: Cell::new(NONE),
-            events: EventPool::new(),
             in_flight: Cell::new(0),
             stale: Cell::new(0),
+            parts_refused: Cell::new(0),
         }
     }
 
@@ -91,26 +165,44 @@ impl OpTable {
         self.stale.get()
     }
 
+    /// Completions of multishot operations that found no room while somebody waited for them; see
+    /// [`Operation::refuse_part`]. If there are any, more parts are wanted, or tighter limits: an
+    /// operation sets its own by [`Operation::wants_cancel_after`].
+    ///
+    /// See [`Operation::refuse_part`] for an example.
+    pub fn parts_refused(&self) -> u64 {
+        self.parts_refused.get()
+    }
+
     /// Moves `op` into a slot. From now on it is in flight: hand it to the kernel under the id of
     /// the key, or [`complete`](Self::complete) it.
     ///
-    /// ```
-    /// # use miniss_core::op::{Completion, OpTable, Operation};
-    /// # struct Nop;
-    /// # impl Operation for Nop {
-    /// #     type Output = i32;
-    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
-    /// # }
-    /// let table = OpTable::new();
-    /// let key = table.insert(Nop);
-    /// assert_eq!(table.in_flight(), 1);
-    /// # table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
-    /// # table.orphan(key);
-    /// ```
-    pub fn insert<O: Operation>(&self, op: O) -> OpKey<O> {
-        let (index, slot) = self.slots.take_free();
+    /// # Errors
+    ///
+    /// [`Refused`] gives `op` back: [`InsertError::NoRoom`] if all slots are in use and there is no
+    /// memory for more; [`InsertError::TooLarge`] if `op` does not [fit](OpTable::fits) a slot and
+    /// the table is [`Fixed`]. One from the heap boxes it.
+    ///
+    /// See [`FixedOps`] for an example.
+    #[inline]
+    pub fn try_insert<O: Operation>(&self, op: O) -> Result<OpKey<O>, Refused<O>> {
+        if !Layout::<O>::INLINE && !M::BOXES {
+            return Err(Refused::new(op, InsertError::TooLarge));
+        }
+        let Some((index, slot)) = self.room.take_slot() else {
+            return Err(Refused::new(op, InsertError::NoRoom));
+        };
         // SAFETY: *Owned while in flight*: the slot was free, so its payload is.
-        unsafe { Layout::put(slot.payload.get(), op) };
+        if let Err(op) = unsafe { Layout::put(slot.payload.get(), op) } {
+            self.room.slots.put(index, slot);
+            return Err(Refused::new(op, InsertError::NoRoom));
+        }
+        Ok(self.start(index, slot))
+    }
+
+    /// The operation in this slot, just moved there, begins.
+    #[inline]
+    fn start<O: Operation>(&self, index: u32, slot: &Slot) -> OpKey<O> {
         slot.vtable.set(Some(Layout::<O>::VTABLE));
         slot.stage.set(Stage::InFlight);
         self.in_flight.set(self.in_flight.get() + 1);
@@ -161,16 +253,32 @@ impl OpTable {
     /// See [`OpTable`] for an example.
     pub fn poll<O: Operation>(&self, key: &OpKey<O>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let slot = self.slot_of(key);
-        if slot.stage.get() != Stage::Done {
-            slot.register(cx.waker());
+        if slot.stage.get() == Stage::Done {
+            return Poll::Ready(self.collect(key, slot));
         }
-        // Looked at anew: cloning a waker is foreign code, which may have completed the operation.
-        if slot.stage.get() != Stage::Done {
-            return Poll::Pending;
+        slot.register(cx.waker());
+        match slot.stage.get() {
+            Stage::Done => self.poll_anew(key),
+            _ => Poll::Pending,
         }
+    }
+
+    /// Cloning a waker is foreign code. It may have completed the operation, and even have
+    /// collected it and put another in its place.
+    #[cold]
+    fn poll_anew<O: Operation>(&self, key: &OpKey<O>) -> Poll<O::Output> {
+        let slot = self.slot_of(key);
+        let waker = slot.waker.take();
+        let output = self.collect(key, slot);
+        drop(waker);
+        Poll::Ready(output)
+    }
+
+    /// The output of an operation that is done.
+    fn collect<O: Operation>(&self, key: &OpKey<O>, slot: &Slot) -> O::Output {
         self.drain_parts(slot);
         let completion = slot.completion.get();
-        Poll::Ready(self.remove::<O>(key.id().index(), slot).settle(completion))
+        self.remove::<O>(key.id().index(), slot).settle(completion)
     }
 
     /// The next step of a multishot operation: completions in the order they came, then its end,
@@ -207,7 +315,7 @@ impl OpTable {
         cx: &mut Context<'_>,
     ) -> Poll<Part<O::Output>> {
         let slot = self.slot_of(key);
-        match self.events.pop(&slot.events) {
+        match self.room.pop_part(slot) {
             Some(completion) => Poll::Ready(Part::More(completion)),
             None => self.poll(key, cx).map(Part::End),
         }
@@ -241,7 +349,7 @@ impl OpTable {
         let waker = slot.waker.take();
         match slot.stage.get() {
             Stage::Done => self.settle_orphan(key.id().index(), slot, slot.completion.get()),
-            Stage::InFlight => {
+            Stage::InFlight | Stage::Overflowed => {
                 slot.stage.set(Stage::Orphan);
                 self.want_cancel(key.id().index(), slot);
                 self.drain_parts(slot);
@@ -269,7 +377,7 @@ impl OpTable {
     /// ```
     pub fn cancel<O: Operation>(&self, key: &OpKey<O>) {
         if let Some(slot) = self.find(key.id())
-            && slot.stage.get() == Stage::InFlight
+            && matches!(slot.stage.get(), Stage::InFlight | Stage::Overflowed)
         {
             self.want_cancel(key.id().index(), slot);
         }
@@ -287,18 +395,18 @@ impl OpTable {
             if index == NONE {
                 return None;
             }
-            let slot = self.slots.at(index).expect("listed slots are in the table");
+            let slot = self.room.slots.at(index).expect("listed slots are in the table");
             self.cancels_head.set(slot.next.replace(NONE));
             if self.cancels_head.get() == NONE {
                 self.cancels_tail.set(NONE);
             }
             slot.cancel_wanted.set(false);
             match slot.stage.get() {
-                Stage::InFlight | Stage::Orphan => {
+                Stage::InFlight | Stage::Overflowed | Stage::Orphan => {
                     return Some(OpId::new(index, slot.generation.get()));
                 }
                 // It completed meanwhile, and only the list still held the slot.
-                Stage::Free => self.slots.put_free(index, slot),
+                Stage::Free => self.room.slots.put(index, slot),
                 Stage::Done => {}
             }
         }
@@ -327,19 +435,22 @@ impl OpTable {
     pub fn complete(&self, id: OpId, completion: Completion, more: bool) {
         let Some(slot) = self.find(id) else { return self.count_stale() };
         match (slot.stage.get(), more) {
-            (Stage::InFlight, false) => {
+            (Stage::InFlight | Stage::Overflowed, false) => {
                 slot.completion.set(completion);
                 slot.stage.set(Stage::Done);
                 self.in_flight.set(self.in_flight.get() - 1);
                 wake(slot.waker.take());
             }
             (Stage::InFlight, true) => {
-                self.events.push(&slot.events, completion);
+                if !self.room.push_part(slot, completion) {
+                    return self.refuse_part(id.index(), slot, completion);
+                }
                 if wants_cancel_after(slot, completion) {
                     self.want_cancel(id.index(), slot);
                 }
                 wake(slot.waker.take());
             }
+            (Stage::Overflowed, true) => self.refuse_part(id.index(), slot, completion),
             (Stage::Orphan, false) => {
                 slot.assert_nobody_inside();
                 self.in_flight.set(self.in_flight.get() - 1);
@@ -354,6 +465,17 @@ impl OpTable {
         self.stale.set(self.stale.get() + 1);
     }
 
+    /// There is no room for a part, or there was none for one before it: *No gap*.
+    #[cold]
+    fn refuse_part(&self, index: u32, slot: &Slot, completion: Completion) {
+        slot.assert_nobody_inside();
+        self.parts_refused.set(self.parts_refused.get() + 1);
+        if slot.stage.replace(Stage::Overflowed) == Stage::InFlight {
+            self.want_cancel(index, slot);
+        }
+        refuse_part(slot, completion);
+    }
+
     fn want_cancel(&self, index: u32, slot: &Slot) {
         if slot.cancel_wanted.replace(true) {
             return;
@@ -361,13 +483,15 @@ impl OpTable {
         slot.next.set(NONE);
         match self.cancels_tail.replace(index) {
             NONE => self.cancels_head.set(index),
-            tail => self.slots.at(tail).expect("listed slots are in the table").next.set(index),
+            tail => {
+                self.room.slots.at(tail).expect("listed slots are in the table").next.set(index)
+            }
         }
     }
 
     /// Completions that nobody collected lose their owner one by one.
     fn drain_parts(&self, slot: &Slot) {
-        while let Some(completion) = self.events.pop(&slot.events) {
+        while let Some(completion) = self.room.pop_part(slot) {
             orphan_part(slot, completion);
         }
     }
@@ -399,20 +523,20 @@ impl OpTable {
 
     fn release(&self, index: u32, slot: &Slot) {
         // None are left unless `orphan_part` unwound: the next operation must not see them.
-        while self.events.pop(&slot.events).is_some() {}
+        while self.room.pop_part(slot).is_some() {}
         slot.stage.set(Stage::Free);
         slot.vtable.set(None);
         slot.generation.set((slot.generation.get() + 1) & ((1 << GENERATION_BITS) - 1));
         // While the cancel list holds the slot, its link is in use: the list frees it.
         if !slot.cancel_wanted.get() {
-            self.slots.put_free(index, slot);
+            self.room.slots.put(index, slot);
         }
     }
 
     /// The slot of an operation that is in the table now.
     #[inline]
     fn find(&self, id: OpId) -> Option<&Slot> {
-        self.slots.at(id.index()).filter(|slot| {
+        self.room.slots.at(id.index()).filter(|slot| {
             slot.generation.get() == id.generation() && slot.stage.get() != Stage::Free
         })
     }
@@ -430,17 +554,17 @@ impl OpTable {
     /// How many slots there are, in use or not.
     #[cfg(all(test, not(loom)))]
     pub(super) fn slot_count(&self) -> u32 {
-        self.slots.count()
+        self.room.slots.count()
     }
 
     /// How many nodes for parts there are, in use or not.
     #[cfg(all(test, not(loom)))]
-    pub(super) fn part_count(&self) -> usize {
-        self.events.node_count()
+    pub(super) fn part_count(&self) -> u32 {
+        self.room.parts.count()
     }
 }
 
-impl fmt::Debug for OpTable {
+impl<M: Memory> fmt::Debug for OpTable<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpTable")
             .field("in_flight", &self.in_flight)
@@ -456,14 +580,21 @@ fn wake(waker: Option<Waker>) {
 }
 
 /// Releases a slot at the end of a scope.
-struct Release<'a> {
-    table: &'a OpTable,
+struct Release<'a, M: Memory> {
+    table: &'a OpTable<M>,
     index: u32,
     slot: &'a Slot,
 }
 
-impl Drop for Release<'_> {
+impl<M: Memory> Drop for Release<'_, M> {
     fn drop(&mut self) {
         self.table.release(self.index, self.slot);
     }
+}
+
+/// Ends the program, for want of memory for a `T`.
+#[cfg(feature = "alloc")]
+#[cold]
+fn out_of_memory<T>() -> ! {
+    alloc::alloc::handle_alloc_error(core::alloc::Layout::new::<T>())
 }

@@ -1,4 +1,5 @@
-//! A random life of a table, against a model that only remembers.
+//! A random life of a table, against a model that only remembers: from the heap, in roomy fixed
+//! memory, and in so little of it that it is full most of the time.
 
 use std::collections::VecDeque;
 use std::vec;
@@ -49,22 +50,59 @@ struct Op {
     log: Rc<Log>,
     key: Option<Key>,
     parts: VecDeque<i32>,
+    overflowed: bool,
     orphan_parts: Vec<i32>,
     end: Option<i32>,
     spent: bool,
 }
 
-#[derive(Default)]
-struct Model {
-    table: OpTable,
+struct Model<M: Port> {
+    table: OpTable<M>,
+    /// How many slots and parts there are, and whether operations are boxed.
+    slots: usize,
+    parts: usize,
+    boxes: bool,
     ops: Vec<Op>,
-    /// Places in `ops`, in the order in which a cancel was wanted.
+    /// Places in `ops`, in the order in which a cancel was wanted. Those that have ended since stay
+    /// until the table comes by.
     cancels: VecDeque<usize>,
     next: i32,
     stale: u64,
+    refused: u64,
 }
 
-impl Model {
+impl<M: Port> Model<M> {
+    fn new(table: OpTable<M>, slots: Option<usize>, parts: Option<usize>) -> Self {
+        Self {
+            table,
+            slots: slots.unwrap_or(usize::MAX),
+            parts: parts.unwrap_or(usize::MAX),
+            boxes: slots.is_none(),
+            ops: vec![],
+            cancels: VecDeque::new(),
+            next: 0,
+            stale: 0,
+            refused: 0,
+        }
+    }
+
+    fn slots_in_use(&self) -> usize {
+        let in_use = |at: &usize| !self.ops[*at].spent || self.cancels.contains(at);
+        (0..self.ops.len()).filter(in_use).count()
+    }
+
+    fn parts_in_use(&self) -> usize {
+        self.ops.iter().map(|op| op.parts.len()).sum()
+    }
+
+    /// Why the table would refuse an operation.
+    fn refusal(&self, large: bool) -> Option<InsertError> {
+        if large && !self.boxes {
+            return Some(InsertError::TooLarge);
+        }
+        (self.slots_in_use() == self.slots).then_some(InsertError::NoRoom)
+    }
+
     fn choose(&self, choice: usize, fits: impl Fn(&Op) -> bool) -> Option<usize> {
         let places: Vec<_> = (0..self.ops.len()).filter(|at| fits(&self.ops[*at])).collect();
         (!places.is_empty()).then(|| places[choice % places.len()])
@@ -90,10 +128,12 @@ impl Model {
 
     fn insert(&mut self, large: bool) {
         let log = Rc::<Log>::default();
+        let refusal = self.refusal(large);
         let key = match large {
-            true => Key::Large(self.table.insert(Large::new(&log))),
-            false => Key::Small(self.table.insert(Small::new(&log))),
+            true => checked(self.table.try_insert(Large::new(&log)), refusal).map(Key::Large),
+            false => checked(self.table.try_insert(Small::new(&log)), refusal).map(Key::Small),
         };
+        let Some(key) = key else { return };
         let id = match &key {
             Key::Small(key) => key.id(),
             Key::Large(key) => key.id(),
@@ -104,6 +144,7 @@ impl Model {
             log,
             key: Some(key),
             parts: VecDeque::new(),
+            overflowed: false,
             orphan_parts: vec![],
             end: None,
             spent: false,
@@ -117,12 +158,23 @@ impl Model {
 
     fn part(&mut self, at: usize) {
         let number = self.number();
+        let has_room = self.parts_in_use() < self.parts;
         let op = &mut self.ops[at];
+        let is_first = !op.overflowed;
+        op.overflowed |= op.key.is_some() && !has_room;
         match op.key {
-            Some(_) => op.parts.push_back(number),
+            Some(_) if !op.overflowed => op.parts.push_back(number),
+            Some(_) => {
+                op.orphan_parts.push(number);
+                self.refused += 1;
+            }
             None => op.orphan_parts.push(number),
         }
+        let wants_cancel = op.key.is_some() && op.overflowed && is_first;
         self.table.complete(op.id, done(number), true);
+        if wants_cancel {
+            self.want_cancel(at);
+        }
     }
 
     fn end(&mut self, at: usize) {
@@ -131,7 +183,6 @@ impl Model {
         op.end = Some(number);
         op.spent = op.key.is_none();
         self.table.complete(op.id, done(number), false);
-        self.cancels.retain(|wanted| *wanted != at);
     }
 
     fn poll(&mut self, at: usize) {
@@ -192,8 +243,10 @@ impl Model {
     }
 
     fn next_cancel(&mut self) {
-        let wanted = self.cancels.pop_front().map(|at| self.ops[at].id);
-        assert_eq!(self.table.next_cancel(), wanted);
+        assert_eq!(self.table.wants_cancel(), !self.cancels.is_empty());
+        let mut cancels = core::iter::from_fn(|| self.cancels.pop_front());
+        let wanted = cancels.find(|at| self.ops[*at].end.is_none());
+        assert_eq!(self.table.next_cancel(), wanted.map(|at| self.ops[at].id));
     }
 
     fn stray(&mut self, id: OpId) {
@@ -206,9 +259,28 @@ impl Model {
     fn check(&self) {
         let in_flight = self.ops.iter().filter(|op| op.end.is_none()).count();
         assert_eq!((self.table.in_flight(), self.table.stale()), (in_flight, self.stale));
+        assert_eq!(self.table.parts_refused(), self.refused);
         for op in &self.ops {
             assert_eq!(op.log.dropped.get(), usize::from(op.spent), "of {:?}", op.id);
             assert_eq!(*op.log.orphan_parts.borrow(), op.orphan_parts);
+        }
+    }
+}
+
+/// The key, or nothing if the operation came back as it was to.
+fn checked<const N: usize>(
+    inserted: Result<OpKey<Traced<N>>, Refused<Traced<N>>>,
+    refusal: Option<InsertError>,
+) -> Option<OpKey<Traced<N>>> {
+    match inserted {
+        Ok(key) => {
+            assert_eq!(refusal, None);
+            Some(key)
+        }
+        Err(Refused { op, reason }) => {
+            assert_eq!(Some(reason), refusal);
+            assert_eq!(op.log.dropped.get(), 0, "it is still ours");
+            None
         }
     }
 }
@@ -220,24 +292,44 @@ fn number_of<T>(part: Part<(i32, T)>) -> (i32, bool) {
     }
 }
 
+/// Lives through the steps, and then lets all operations end.
+fn live<M: Port>(mut model: Model<M>, steps: Vec<Step>) {
+    for step in steps {
+        model.step(step);
+        model.check();
+    }
+    while let Some(at) = model.choose(0, |op| op.key.is_some()) {
+        model.orphan(at);
+    }
+    while let Some(at) = model.choose(0, |op| op.end.is_none()) {
+        model.end(at);
+    }
+    while model.table.wants_cancel() {
+        model.next_cancel();
+    }
+    model.check();
+    assert!(model.ops.iter().all(|op| op.spent));
+}
+
 proptest! {
     #[test]
-    fn a_table_does_what_a_naive_one_would_do(steps in steps()) {
-        let mut model = Model::default();
-        for step in steps {
-            model.step(step);
-            model.check();
-        }
-        while let Some(at) = model.choose(0, |op| op.key.is_some()) {
-            model.orphan(at);
-        }
-        while let Some(at) = model.choose(0, |op| op.end.is_none()) {
-            model.end(at);
-        }
-        while model.table.wants_cancel() {
-            model.next_cancel();
-        }
-        model.check();
-        assert!(model.ops.iter().all(|op| op.spent));
+    fn a_table_from_the_heap_does_what_a_naive_one_would_do(steps in steps()) {
+        live(Model::new(Heap::table(), Heap::SLOTS, Heap::PARTS), steps);
+    }
+
+    #[test]
+    fn a_fixed_table_does_what_a_naive_one_would_do(steps in steps()) {
+        live(Model::new(Fixed::table(), Fixed::SLOTS, Fixed::PARTS), steps);
+    }
+
+    /// Each time in the memory of the former one.
+    #[test]
+    fn a_small_table_does_what_a_naive_one_would_do(steps in steps()) {
+        static OPS: FixedOps<6, 5> = FixedOps::new();
+        // A case that fails leaves operations there; the next one takes other memory.
+        let table = OpTable::fixed(&OPS);
+        let other = || crate::kept::for_ever(FixedOps::<6, 5>::new());
+        let table = table.or_else(|_| OpTable::fixed(other()));
+        live(Model::new(table.unwrap(), Some(6), Some(5)), steps);
     }
 }

@@ -2,18 +2,30 @@
 
 use super::*;
 
+on_both_memories! {
+    code_of_an_operation_may_start_and_end_others,
+    an_operation_that_reports_its_own_end_while_it_is_settled_is_not_settled_twice,
+    an_operation_cannot_be_entered_from_inside_of_it,
+    with_op_refuses_to_lend_the_same_operation_twice,
+    a_panic_in_settle_orphan_leaves_the_table_usable,
+    a_panic_in_orphan_part_leaves_no_part_to_the_next_operation,
+    a_waker_may_collect_the_outcome_at_once,
+    a_completion_in_the_middle_of_a_poll_is_not_overlooked,
+    an_operation_put_in_the_place_of_one_that_is_polled_is_left_alone,
+}
+
 /// What an operation does when its code runs.
-type Act = Box<dyn FnMut(&OpTable, &str)>;
+type Act<M> = Box<dyn FnMut(&OpTable<M>, &str)>;
 
 /// An operation all of whose code calls back.
-struct Wild {
-    table: Rc<OpTable>,
-    act: Rc<RefCell<Option<Act>>>,
+struct Wild<M: Port> {
+    table: Rc<OpTable<M>>,
+    act: Rc<RefCell<Option<Act<M>>>>,
     /// Something to read, so that a use after the drop is seen.
     token: Rc<Cell<usize>>,
 }
 
-impl Wild {
+impl<M: Port> Wild<M> {
     fn act(&self, moment: &str) {
         let act = self.act.borrow_mut().take();
         if let Some(mut act) = act {
@@ -23,14 +35,14 @@ impl Wild {
     }
 }
 
-impl Drop for Wild {
+impl<M: Port> Drop for Wild<M> {
     fn drop(&mut self) {
         self.token.set(self.token.get() + 1);
         self.act("drop");
     }
 }
 
-impl Operation for Wild {
+impl<M: Port> Operation for Wild<M> {
     type Output = ();
 
     fn settle(self, _: Completion) {
@@ -43,23 +55,23 @@ impl Operation for Wild {
     }
 }
 
-struct Scene {
-    table: Rc<OpTable>,
-    act: Rc<RefCell<Option<Act>>>,
+struct Scene<M: Port> {
+    table: Rc<OpTable<M>>,
+    act: Rc<RefCell<Option<Act<M>>>>,
     drops: Rc<Cell<usize>>,
 }
 
-impl Scene {
+impl<M: Port> Scene<M> {
     fn new() -> Self {
-        Self { table: Rc::default(), act: Rc::default(), drops: Rc::default() }
+        Self { table: Rc::new(M::table()), act: Rc::default(), drops: Rc::default() }
     }
 
-    fn insert(&self) -> OpKey<Wild> {
+    fn insert(&self) -> OpKey<Wild<M>> {
         let (table, act, token) = (self.table.clone(), self.act.clone(), self.drops.clone());
         self.table.insert(Wild { table, act, token })
     }
 
-    fn when_run(&self, act: impl FnMut(&OpTable, &str) + 'static) {
+    fn when_run(&self, act: impl FnMut(&OpTable<M>, &str) + 'static) {
         *self.act.borrow_mut() = Some(Box::new(act));
     }
 
@@ -74,10 +86,9 @@ impl Scene {
     }
 }
 
-#[test]
-fn code_of_an_operation_may_start_and_end_others() {
+fn code_of_an_operation_may_start_and_end_others<M: Port>() {
     for orphaned in [false, true] {
-        let scene = Scene::new();
+        let scene = Scene::<M>::new();
         let log = Rc::<Log>::default();
         let seen = log.clone();
         scene.when_run(move |table, _| {
@@ -106,9 +117,8 @@ fn code_of_an_operation_may_start_and_end_others() {
     }
 }
 
-#[test]
-fn an_operation_that_reports_its_own_end_while_it_is_settled_is_not_settled_twice() {
-    let scene = Scene::new();
+fn an_operation_that_reports_its_own_end_while_it_is_settled_is_not_settled_twice<M: Port>() {
+    let scene = Scene::<M>::new();
     let key = scene.insert();
     let id = key.id();
     scene.when_run(move |table, _| table.complete(id, done(0), false));
@@ -118,10 +128,9 @@ fn an_operation_that_reports_its_own_end_while_it_is_settled_is_not_settled_twic
     scene.end(1);
 }
 
-#[test]
-fn an_operation_cannot_be_entered_from_inside_of_it() {
+fn an_operation_cannot_be_entered_from_inside_of_it<M: Port>() {
     for more in [false, true] {
-        let scene = Scene::new();
+        let scene = Scene::<M>::new();
         let key = scene.insert();
         let id = key.id();
         let refused = Rc::new(Cell::new(0));
@@ -141,9 +150,8 @@ fn an_operation_cannot_be_entered_from_inside_of_it() {
     }
 }
 
-#[test]
-fn with_op_refuses_to_lend_the_same_operation_twice() {
-    let scene = Scene::new();
+fn with_op_refuses_to_lend_the_same_operation_twice<M: Port>() {
+    let scene = Scene::<M>::new();
     let key = scene.insert();
     scene.table.with_op(&key, |_| {
         assert!(panics(|| scene.table.with_op(&key, |_| ())));
@@ -155,9 +163,8 @@ fn with_op_refuses_to_lend_the_same_operation_twice() {
     scene.end(1);
 }
 
-#[test]
-fn a_panic_in_settle_orphan_leaves_the_table_usable() {
-    let scene = Scene::new();
+fn a_panic_in_settle_orphan_leaves_the_table_usable<M: Port>() {
+    let scene = Scene::<M>::new();
     for _ in 0..100 {
         scene.when_run(|_, moment| assert_ne!(moment, "settle", "as planned"));
         let (done_first, orphan_first) = (scene.insert(), scene.insert());
@@ -169,13 +176,12 @@ fn a_panic_in_settle_orphan_leaves_the_table_usable() {
         assert!(panics(|| scene.table.complete(id, done(0), false)));
         assert_eq!((scene.table.in_flight(), scene.table.next_cancel()), (0, None));
     }
-    assert_eq!(scene.table.slot_count(), 32);
+    assert_eq!(scene.table.slot_count() as usize, M::SLOTS.unwrap_or(32));
     scene.end(200);
 }
 
-#[test]
-fn a_panic_in_orphan_part_leaves_no_part_to_the_next_operation() {
-    let scene = Scene::new();
+fn a_panic_in_orphan_part_leaves_no_part_to_the_next_operation<M: Port>() {
+    let scene = Scene::<M>::new();
     let key = scene.insert();
     let id = key.id();
     (0..4).for_each(|part| scene.table.complete(id, done(part), true));
@@ -210,37 +216,94 @@ impl<T> Stays<T> {
     }
 }
 
-#[test]
-fn a_waker_may_collect_the_outcome_at_once() {
-    let scene = Scene::new();
+fn a_waker_may_collect_the_outcome_at_once<M: Port>() {
+    let scene = Scene::<M>::new();
     let key = Rc::new(scene.insert());
-    let inside = Stays((scene.table.clone(), key.clone()));
+    let next = Rc::new(Cell::new(None));
+    let inside = Stays((scene.table.clone(), key.clone(), next.clone()));
     let collect = move || {
-        let (table, key) = inside.into_inner();
+        let (table, key, next) = inside.into_inner();
         assert!(poll(&table, &key).is_ready());
-        assert!(table.insert(Small::new(&Rc::default())).id() != key.id());
+        let another = table.insert(Small::new(&Rc::default()));
+        next.set(Some(another.id()));
+        table.orphan(another);
     };
     let waker = Waker::from(Arc::new(Caller(std::sync::Mutex::new(Some(Box::new(collect))))));
     assert!(scene.table.poll(&key, &mut Context::from_waker(&waker)).is_pending());
     scene.table.complete(key.id(), done(0), false);
     assert_eq!(scene.table.in_flight(), 1, "the one that the waker started");
+    let next = next.take().unwrap();
+    assert!(next != key.id());
+    scene.table.complete(next, done(0), false);
     scene.end(1);
 }
 
-#[test]
-fn a_completion_in_the_middle_of_a_poll_is_not_overlooked() {
+/// A table, and what is done with it when a waker over the pair is cloned.
+type Clones<M> = (OpTable<M>, RefCell<Option<Box<dyn FnOnce(&OpTable<M>)>>>);
+
+/// A waker that calls back while it is cloned.
+fn calls_when_cloned<M: Port>(clones: &Clones<M>) -> Waker {
     use core::task::{RawWaker, RawWakerVTable};
-    static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, |_| (), |_| (), |_| ());
-    fn clone(data: *const ()) -> RawWaker {
-        // SAFETY: the test keeps the pair alive.
-        let (table, id) = unsafe { &*data.cast::<(OpTable, Cell<Option<OpId>>)>() };
-        id.take().into_iter().for_each(|id| table.complete(id, done(0), false));
-        RawWaker::new(data, &VTABLE)
+    struct Vtable<M>(M);
+    impl<M: Port> Vtable<M> {
+        const IT: &'static RawWakerVTable =
+            &RawWakerVTable::new(clone::<M>, |_| (), |_| (), |_| ());
     }
-    let pair = (OpTable::new(), Cell::new(None));
-    let key = pair.0.insert(Small::new(&Rc::default()));
-    pair.1.set(Some(key.id()));
+    fn clone<M: Port>(data: *const ()) -> RawWaker {
+        // SAFETY: the test keeps the pair alive.
+        let (table, act) = unsafe { &*data.cast::<Clones<M>>() };
+        let act = act.borrow_mut().take();
+        act.into_iter().for_each(|act| act(table));
+        RawWaker::new(data, Vtable::<M>::IT)
+    }
     // SAFETY: the functions above do nothing but look at the pair.
-    let waker = unsafe { Waker::new((&raw const pair).cast(), &VTABLE) };
-    assert!(pair.0.poll(&key, &mut Context::from_waker(&waker)).is_ready());
+    unsafe { Waker::new(core::ptr::from_ref(clones).cast(), Vtable::<M>::IT) }
+}
+
+fn a_completion_in_the_middle_of_a_poll_is_not_overlooked<M: Port>() {
+    let clones: Clones<M> = (M::table(), RefCell::default());
+    let key = clones.0.insert(Small::new(&Rc::default()));
+    let id = key.id();
+    *clones.1.borrow_mut() = Some(Box::new(move |table| table.complete(id, done(0), false)));
+    let waker = calls_when_cloned(&clones);
+    assert!(clones.0.poll(&key, &mut Context::from_waker(&waker)).is_ready());
+}
+
+/// Of another type than [`Small`], but as large.
+struct Other;
+
+impl Operation for Other {
+    type Output = ();
+    fn settle(self, _: Completion) {}
+}
+
+fn an_operation_put_in_the_place_of_one_that_is_polled_is_left_alone<M: Port>() {
+    let (bell, bell_waker) = Bell::new();
+    for other_ends_first in [false, true] {
+        let clones: Clones<M> = (M::table(), RefCell::default());
+        let log = Rc::<Log>::default();
+        let key = Rc::new(clones.0.insert(Small::new(&log)));
+        let other = Rc::new(Cell::new(None));
+        let (inner_key, inner_other, waker) = (key.clone(), other.clone(), bell_waker.clone());
+        *clones.1.borrow_mut() = Some(Box::new(move |table| {
+            table.complete(inner_key.id(), done(7), false);
+            assert_eq!(ready(poll(table, &inner_key)).0, 7);
+            let other = table.insert(Other);
+            assert_eq!(index(other.id()), index(inner_key.id()));
+            assert!(table.poll(&other, &mut Context::from_waker(&waker)).is_pending());
+            if other_ends_first {
+                table.complete(other.id(), done(0), false);
+            }
+            inner_other.set(Some(other));
+        }));
+        let waker = calls_when_cloned(&clones);
+        let cx = &mut Context::from_waker(&waker);
+        let refused = panics(|| assert!(clones.0.poll(&key, cx).is_pending()));
+        assert_eq!(refused, other_ends_first, "the key is spent");
+        let other = other.take().unwrap();
+        clones.0.complete(other.id(), done(0), false);
+        assert!(poll(&clones.0, &other).is_ready());
+        assert_eq!(log.dropped.get(), 1);
+    }
+    assert_eq!(bell.rings(), 2, "its own waker was kept");
 }
