@@ -129,7 +129,8 @@ impl<T: Copy> WaitList<T> {
     /// # Panics
     ///
     /// If a waker panics, the waiters behind it are still served before the panic goes on. If a
-    /// second one panics then, the program aborts.
+    /// second waker or `decide` panics then, the program aborts. If `decide` is the first to panic,
+    /// it is not asked again: the waiters not served by then stay queued.
     ///
     /// ```
     /// # use core::pin::pin;
@@ -145,7 +146,7 @@ impl<T: Copy> WaitList<T> {
     /// assert_eq!(list.len(), 2);
     /// ```
     pub fn wake_while(&self, decide: impl FnMut(T) -> Option<T>) -> usize {
-        let mut round = Round { list: self, decide, woken: 0, over: false };
+        let mut round = Round { list: self, decide, woken: 0, waking: false };
         round.run();
         round.woken
     }
@@ -213,22 +214,24 @@ struct Round<'l, T: Copy, F: FnMut(T) -> Option<T>> {
     list: &'l WaitList<T>,
     decide: F,
     woken: usize,
-    over: bool,
+    /// Foreign code that runs is a waker's, not that of `decide`.
+    waking: bool,
 }
 
 impl<T: Copy, F: FnMut(T) -> Option<T>> Round<'_, T, F> {
     fn run(&mut self) {
         while let Some(waker) = self.list.pop_front_if(&mut self.decide) {
             self.woken += 1;
+            self.waking = true;
             waker.into_iter().for_each(Waker::wake);
+            self.waking = false;
         }
-        self.over = true;
     }
 }
 
 impl<T: Copy, F: FnMut(T) -> Option<T>> Drop for Round<'_, T, F> {
     fn drop(&mut self) {
-        if !self.over {
+        if self.waking {
             self.run();
         }
     }

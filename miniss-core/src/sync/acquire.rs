@@ -119,7 +119,6 @@ mod tests {
     use core::pin::pin;
     use core::ptr;
     use core::task::{RawWaker, RawWakerVTable, Waker};
-    use std::boxed::Box;
 
     #[test]
     fn a_waker_whose_clone_releases_units_is_not_forgotten() {
@@ -129,7 +128,7 @@ mod tests {
             unsafe { &*data.cast::<Semaphore>() }.release(1);
             RawWaker::new(data, &VTABLE)
         }
-        let semaphore: &'static Semaphore = Box::leak(Box::new(Semaphore::new(0)));
+        let semaphore: &'static Semaphore = crate::kept::for_ever(Semaphore::new(0));
         // SAFETY: the functions only release a unit of a semaphore that lives for ever, and the
         // waker never leaves this thread.
         let waker = unsafe { Waker::new(ptr::from_ref(semaphore).cast(), &VTABLE) };

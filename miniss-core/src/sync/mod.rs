@@ -8,13 +8,56 @@
 //!
 //! - [`Semaphore`]: counted units; [`Units`] is what a waiter holds.
 //! - [`Mutex`]: one value, one future at a time.
+//! - [`RwLock`]: one value, many readers or one writer.
+//! - [`Event`]: a flag, set and reset by hand.
+//! - [`Condvar`]: a change to be announced, to one or to all.
+//! - [`Barrier`]: a point that futures pass together.
+//! - [`Gate`]: work in progress, to be waited for before shutting down.
+//! - [`channel`]: values from many senders to one receiver.
+//! - [`broadcast`]: every value to every receiver.
+//! - [`watch`]: the latest value, and news that it has changed.
+//! - [`AbortSource`]: asking work to stop, with a reason.
+//! - [`Shared`], [`SharedFuture`]: one result for many waiters.
 
+mod abort;
 mod acquire;
+mod barrier;
+pub mod broadcast;
+mod buffer;
+pub mod channel;
+#[cfg(all(test, not(loom)))]
+mod clone_waker;
+mod condvar;
+mod ends;
+mod event;
+mod gate;
+#[cfg(all(test, not(loom)))]
+mod model;
 mod mutex;
+mod on_drop;
+mod rwlock;
 mod semaphore;
+mod shared;
 mod units;
+mod until;
+mod wait;
+mod waker_cell;
+pub mod watch;
+mod with_gate;
+#[cfg(all(test, not(loom)))]
+mod without_heap;
 
+pub use abort::{AbortSource, Aborted, ChildSource, OnAbort, WaitAborted};
 pub use acquire::Acquire;
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use condvar::Condvar;
+pub use event::Event;
+pub use gate::{Gate, GatePass};
 pub use mutex::{Mutex, MutexGuard};
+pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Closed, Semaphore, TryAcquireError};
+#[cfg(feature = "alloc")]
+pub use shared::{OwnedSharedFuture, OwnedSharedPromise};
+pub use shared::{Shared, SharedCell, SharedFuture, SharedPromise};
 pub use units::Units;
+pub use with_gate::WithGate;

@@ -220,6 +220,25 @@ impl Semaphore {
         self.available.set(rest.expect("more debt than a semaphore can count"));
     }
 
+    /// Units in hand out of a number: those that were [forgotten](Units::forget) or
+    /// [consumed](Self::consume) before.
+    ///
+    /// Nothing is taken; what is [available](Self::available) changes when they are dropped.
+    /// Seastar's `consume_units` is `consume`, then `adopt`.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Semaphore::new(5);
+    /// let count = semaphore.try_acquire(3).unwrap().forget();
+    /// let units = semaphore.adopt(count);
+    /// assert_eq!((units.len(), semaphore.available()), (3, 2));
+    /// drop(units);
+    /// assert_eq!(semaphore.available(), 5);
+    /// ```
+    pub const fn adopt(&self, units: usize) -> Units<'_> {
+        Units::new(self, units)
+    }
+
     /// The units that are there; negative while there is a debt.
     ///
     /// ```

@@ -72,7 +72,7 @@ impl<'a> Units<'a> {
     ///
     /// # Panics
     ///
-    /// If `other` comes from another semaphore.
+    /// If `other` comes from another semaphore, or if the sum is more than a `usize` can count.
     ///
     /// ```
     /// # use miniss_core::sync::Semaphore;
@@ -83,14 +83,15 @@ impl<'a> Units<'a> {
     /// ```
     pub fn merge(&mut self, other: Self) {
         assert!(core::ptr::eq(self.semaphore, other.semaphore), "units of two semaphores");
-        // Cannot overflow: both parts were counted by one semaphore, up to `UNITS_MAX` each.
-        self.count += other.forget();
+        let sum = self.count.checked_add(other.count);
+        self.count = sum.expect("more units than can be counted");
+        other.forget();
     }
 
     /// Gives nothing back and tells how many units these were.
     ///
-    /// Whoever keeps the number calls [`Semaphore::release`] with it later, or the units are gone.
-    /// Seastar's `release`.
+    /// Whoever keeps the number calls [`Semaphore::release`] or [`Semaphore::adopt`] with it later,
+    /// or the units are gone. Seastar's `release`.
     ///
     /// ```
     /// # use miniss_core::sync::Semaphore;

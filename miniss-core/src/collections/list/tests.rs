@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::vec::Vec;
 
 fn leaked<T: Copy>() -> &'static WaitList<T> {
-    Box::leak(Box::new(WaitList::new()))
+    crate::kept::for_ever(WaitList::new())
 }
 
 fn queued<'l, T: Copy>(list: &'l WaitList<T>, payload: T) -> Pin<Box<Waiter<'l, T>>> {
@@ -76,7 +76,7 @@ fn a_wake_may_drop_its_neighbours_and_join_again() {
     let third = queued(list, 'c');
     first.register(&acting(move || {
         drop(second);
-        core::mem::forget(queued(list, 'd'));
+        crate::kept::for_ever(queued(list, 'd'));
     }));
     let mut seen = Vec::new();
     list.wake_while(|name| {
@@ -111,9 +111,19 @@ fn a_waker_that_panics_does_not_strand_those_behind_it() {
 }
 
 #[test]
+fn a_decide_that_panics_is_not_asked_again() {
+    let list = WaitList::new();
+    let waiters = [queued(&list, 0), queued(&list, 1), queued(&list, 2)];
+    let decide = |i| (i == 0).then_some(9).or_else(|| panic!("cannot decide about {i}"));
+    assert!(catch_unwind(AssertUnwindSafe(|| list.wake_while(decide))).is_err());
+    assert_eq!((waiters[0].payload(), list.len(), list.front()), (9, 2, Some(1)));
+    assert_eq!(list.wake_while(Some), 2);
+}
+
+#[test]
 fn a_leaked_waiter_outlives_a_move_of_its_list() {
     let list = WaitList::new();
-    core::mem::forget(queued(&list, 5));
+    crate::kept::for_ever(queued(&list, 5));
     let moved = Box::new(list);
     assert_eq!(moved.front(), Some(5));
     assert!(moved.wake_first(6) && moved.is_empty());

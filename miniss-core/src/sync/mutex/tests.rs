@@ -78,13 +78,39 @@ fn the_lock_excludes_others_over_an_await() {
 
 #[test]
 fn a_wake_may_try_the_lock_that_is_being_handed_over() {
-    let mutex: &Mutex<i32> = Box::leak(Box::new(Mutex::new(0)));
+    let mutex: &Mutex<i32> = crate::kept::for_ever(Mutex::new(0));
     let guard = mutex.try_lock().unwrap();
     let mut next = pin!(mutex.lock());
     let waker = acting(|| assert!(mutex.try_lock().is_none()));
     assert!(poll_with(next.as_mut(), &waker).is_pending());
     drop(guard);
     assert!(poll_with(next, Waker::noop()).is_ready());
+}
+
+#[test]
+fn polling_a_hundred_times_registers_one_waiter_and_wakes_once() {
+    let mutex = Mutex::new(0);
+    let guard = mutex.try_lock().unwrap();
+    let (counter, waker) = Counter::new();
+    let mut waiting = Box::pin(mutex.lock());
+    for _ in 0..100 {
+        assert!(poll_with(waiting.as_mut(), &waker).is_pending());
+    }
+    assert_eq!(mutex.waiters(), 1);
+    drop(guard);
+    assert_eq!(counter.wakes(), 1);
+}
+
+#[test]
+fn a_leaked_waiter_keeps_the_lock_once_it_was_handed_over() {
+    let mutex = Mutex::new(1);
+    let guard = mutex.try_lock().unwrap();
+    let mut waiting = Box::pin(mutex.lock());
+    assert!(poll_once(waiting.as_mut()).is_pending());
+    crate::kept::forget(waiting);
+    drop(guard);
+    assert!(mutex.try_lock().is_none());
+    assert_eq!(Box::new(mutex).into_inner(), 1);
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
+use crate::error::TimedOut;
+use crate::kept::forget;
+use crate::timer::{ManualClock, Timeout};
 use core::cell::RefCell;
-use core::mem::forget;
 use core::pin::Pin;
 use core::task::{Poll, Waker};
-use proptest::prelude::*;
+use core::time::Duration;
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::vec::Vec;
@@ -28,7 +30,7 @@ fn ready<'a>(acquire: &mut Pinned<'a>) -> Result<Units<'a>, Closed> {
 }
 
 fn leaked(units: usize) -> &'static Semaphore {
-    Box::leak(Box::new(Semaphore::new(units)))
+    crate::kept::for_ever(Semaphore::new(units))
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn a_wake_may_ask_and_release_in_turn() {
     let semaphore = leaked(0);
     let action = || {
         assert!(semaphore.try_acquire(1).is_err(), "there is one unit, but the next is first");
-        forget(queued(semaphore, 1, Waker::noop()));
+        crate::kept::for_ever(queued(semaphore, 1, Waker::noop()));
         semaphore.release(1);
     };
     let first = queued(semaphore, 1, &acting(action));
@@ -223,6 +225,80 @@ fn a_panic_in_a_wake_does_not_stop_a_close() {
 }
 
 #[test]
+fn a_wait_that_times_out_lets_those_behind_it_pass() {
+    let clock: &'static ManualClock = crate::kept::for_ever(ManualClock::new());
+    let semaphore = Semaphore::new(1);
+    let second = Duration::from_secs(1);
+    let mut large = Box::pin(Timeout::new(clock, second, semaphore.acquire(2)));
+    assert!(poll_once(large.as_mut()).is_pending());
+    let mut small = queued(&semaphore, 1, Waker::noop());
+    clock.advance(second);
+    assert!(matches!(poll_once(large.as_mut()), Poll::Ready(Err(TimedOut))));
+    drop(large);
+    assert!(ready(&mut small).is_ok());
+}
+
+#[test]
+fn a_grant_in_time_wins_over_the_deadline() {
+    let clock: &'static ManualClock = crate::kept::for_ever(ManualClock::new());
+    let semaphore = Semaphore::new(0);
+    let second = Duration::from_secs(1);
+    let mut wait = Box::pin(Timeout::new(clock, second, semaphore.acquire(1)));
+    assert!(poll_once(wait.as_mut()).is_pending());
+    semaphore.release(1);
+    clock.advance(second);
+    assert!(matches!(poll_once(wait.as_mut()), Poll::Ready(Ok(Ok(_)))));
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn aborting_a_task_that_waits_or_was_granted_loses_nothing() {
+    use crate::combine::yield_now;
+    let semaphore = leaked(0);
+    let mut executor = crate::doctest::executor();
+    let local = executor.local();
+    executor.block_on(async {
+        let wait = || local.spawn(async { semaphore.acquire(1).await.map(Units::forget) }).unwrap();
+        let [waits, granted, lives] = [wait(), wait(), wait()];
+        yield_now().await;
+        assert_eq!(semaphore.waiters(), 3);
+        waits.abort();
+        assert!(waits.await.is_err());
+        semaphore.release(1);
+        granted.abort();
+        assert!(granted.await.is_err());
+        assert_eq!(lives.await.unwrap(), Ok(1));
+    });
+}
+
+#[test]
+fn adopted_units_are_given_back_like_any_other() {
+    let semaphore = Semaphore::new(3);
+    semaphore.consume(5);
+    let mut waits = queued(&semaphore, 2, Waker::noop());
+    let mut adopted = semaphore.adopt(5);
+    drop(adopted.split(1));
+    assert_eq!((adopted.len(), semaphore.available()), (4, -1));
+    drop(adopted);
+    drop(ready(&mut waits));
+    assert_eq!(semaphore.available(), 3);
+}
+
+#[test]
+fn a_leaked_waiter_stays_in_line_and_takes_its_units_with_it() {
+    let semaphore = Semaphore::new(0);
+    forget(queued(&semaphore, 1, Waker::noop()));
+    let mut behind = queued(&semaphore, 1, Waker::noop());
+    semaphore.release(1);
+    assert!(poll_once(behind.as_mut()).is_pending());
+    semaphore.release(1);
+    drop(ready(&mut behind));
+    drop(behind);
+    let moved = Box::new(semaphore);
+    assert_eq!((moved.available(), moved.waiters()), (1, 0));
+}
+
+#[test]
 fn splitting_and_merging_loses_no_unit() {
     let semaphore = Semaphore::new(10);
     let mut units = now(semaphore.acquire(7)).unwrap();
@@ -252,37 +328,4 @@ fn a_request_beyond_every_count_waits() {
     let semaphore = Semaphore::new(Semaphore::UNITS_MAX);
     drop(queued(&semaphore, usize::MAX, Waker::noop()));
     assert_eq!(semaphore.available(), isize::MAX);
-}
-
-proptest! {
-    /// Whatever is asked, dropped and released: no unit is lost, and no affordable front waits.
-    #[test]
-    fn units_are_conserved(steps in prop::collection::vec((0..4u8, 0..6usize, 0..4usize), 0..64)) {
-        let semaphore = Semaphore::new(3);
-        let mut total = 3;
-        let mut asked: Vec<Option<Pinned<'_>>> = (0..6).map(|_| None).collect();
-        let mut held: Vec<Units<'_>> = Vec::new();
-        for (step, i, units) in steps {
-            match step {
-                0 => asked[i] = Some(Box::pin(semaphore.acquire(units))),
-                1 => asked[i] = None,
-                2 => { held.pop(); }
-                _ => { semaphore.release(units); total += units; }
-            }
-            for slot in &mut asked {
-                let outcome = slot.as_mut().map(|acquire| poll_once(acquire.as_mut()));
-                if let Some(Poll::Ready(units)) = outcome {
-                    held.push(units.unwrap());
-                    *slot = None;
-                }
-            }
-            let in_hand: usize = held.iter().map(Units::len).sum();
-            prop_assert_eq!(semaphore.available() + in_hand as isize, total as isize);
-            let waiting = asked.iter().flatten().count();
-            prop_assert_eq!(semaphore.waiters(), waiting);
-            if let Some(Request::Queued(wanted)) = semaphore.queue.front() {
-                prop_assert!(semaphore.available() < wanted as isize);
-            }
-        }
-    }
 }

@@ -1,0 +1,185 @@
+//! A receiving end.
+//!
+//! `user future ─▶ [receiver] ─▶ wait list ─▶ run queue`
+
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::ops::Deref;
+
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
+use super::Ring;
+use super::error::{RecvError, TryRecvError};
+use crate::sync::buffer::Buffer;
+#[cfg(feature = "alloc")]
+use crate::sync::buffer::HeapBuffer;
+use crate::sync::ends::{Ends, ReceiveEnd};
+use crate::sync::until::until;
+
+/// The receiving handle of a broadcast on the heap.
+///
+/// ```
+/// use miniss_core::sync::broadcast::{self, OwnedReceiver};
+/// let (_sender, receiver) = broadcast::channel(3);
+/// let receiver: OwnedReceiver<u32> = receiver;
+/// ```
+#[cfg(feature = "alloc")]
+pub type OwnedReceiver<T> = Receiver<Rc<Ring<HeapBuffer<T>>>>;
+
+/// A handle to receive through. A clone goes on from the same place; more receivers also come from
+/// [`subscribe`](super::Sender::subscribe).
+///
+/// ```
+/// use miniss_core::sync::broadcast::Broadcast;
+///
+/// let mut broadcast = Broadcast::<u32, 4>::new();
+/// let (sender, mut receiver) = broadcast.split();
+/// sender.send(1).unwrap();
+/// let mut same = receiver.clone();
+/// assert_eq!((receiver.try_recv(), same.try_recv()), (Ok(1), Ok(1)));
+/// ```
+pub struct Receiver<P: Deref<Target: Ends>> {
+    ring: ReceiveEnd<P>,
+    wanted: u64,
+}
+
+impl<P, B> Receiver<P>
+where
+    P: Deref<Target = Ring<B>>,
+    B: Buffer,
+{
+    pub(super) fn new(ring: ReceiveEnd<P>) -> Self {
+        let wanted = ring.next();
+        Self { ring, wanted }
+    }
+
+    /// How many values it has still to receive; those that it has missed do not count.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel(2);
+    /// assert_eq!(receiver.len(), 0);
+    /// (1..=3).for_each(|i| drop(sender.send(i).unwrap()));
+    /// assert_eq!(receiver.len(), 2);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.ring.kept_from(self.wanted)
+    }
+
+    /// Whether it has nothing to receive now.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel(2);
+    /// assert!(receiver.is_empty());
+    /// sender.send(1).unwrap();
+    /// assert!(!receiver.is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether no sender is left. There may still be values to receive.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    ///
+    /// let (sender, receiver) = broadcast::channel::<u32>(2);
+    /// assert!(!receiver.is_closed());
+    /// drop(sender);
+    /// assert!(receiver.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.ring.is_ended()
+    }
+}
+
+impl<P, B> Receiver<P>
+where
+    P: Deref<Target = Ring<B>>,
+    B: Buffer<Item: Clone>,
+{
+    /// Waits for the next value.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError::Lagged`] if values were overwritten before this receiver came to them; the next
+    /// call goes on with the oldest that is kept. [`RecvError::Closed`] once the last sender is
+    /// gone and all it sent has been received.
+    ///
+    /// # Panics
+    ///
+    /// If the `clone` of the value does; the value is not lost then, the next call tries again.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: a future that is dropped before it is ready has taken nothing.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// use miniss_core::sync::broadcast::{self, RecvError};
+    ///
+    /// let (sender, mut receiver) = broadcast::channel(2);
+    /// (1..=5).for_each(|i| drop(sender.send(i).unwrap()));
+    /// executor().block_on(async {
+    ///     assert_eq!(receiver.recv().await, Err(RecvError::Lagged(3)));
+    ///     assert_eq!(receiver.recv().await, Ok(4));
+    /// });
+    /// ```
+    pub async fn recv(&mut self) -> Result<B::Item, RecvError> {
+        let Self { ring, wanted } = self;
+        until(ring.wait_list(), *wanted, || match ring.take(wanted) {
+            Ok(value) => Some(Ok(value)),
+            Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
+            Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
+            Err(TryRecvError::Empty) => None,
+        })
+        .await
+    }
+
+    /// Gives the next value if it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv), and [`TryRecvError::Empty`] if it would have to wait.
+    ///
+    /// # Panics
+    ///
+    /// As `recv`.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast::{self, TryRecvError};
+    ///
+    /// let (sender, mut receiver) = broadcast::channel(2);
+    /// sender.send('a').unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok('a'));
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// ```
+    pub fn try_recv(&mut self) -> Result<B::Item, TryRecvError> {
+        self.ring.take(&mut self.wanted)
+    }
+}
+
+impl<P: Deref<Target: Ends>> Deref for Receiver<P> {
+    type Target = P::Target;
+
+    fn deref(&self) -> &P::Target {
+        &self.ring
+    }
+}
+
+impl<P: Deref<Target: Ends> + Clone> Clone for Receiver<P> {
+    fn clone(&self) -> Self {
+        Self { ring: self.ring.clone(), wanted: self.wanted }
+    }
+}
+
+impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Receiver<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Receiver").field(&&*self.ring).finish()
+    }
+}

@@ -1,0 +1,277 @@
+//! The last values, numbered, and who waits for the next one.
+//!
+//! `user future ─▶ [ring] ─▶ wait list ─▶ run queue`
+//!
+//! # Invariants
+//!
+//! - **Numbers without gaps.** Values are numbered as they are sent. The buffer holds those up to
+//!   `next`, exclusive, without a gap; a receiver is the number of the value it wants.
+//! - **Newer wakes older.** A waiter's payload is the number it waits for. Numbers grow with the
+//!   queue, so those to wake are in front. Who joins meanwhile wants `next` and ends the round.
+//! - **Borrowed to clone.** `items` is borrowed while a value is cloned, and then only shared: a
+//!   `clone` may receive from the same ring, and panics if it sends. Values are dropped and wakers
+//!   run outside.
+
+#![forbid(unsafe_code)]
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::ops::Deref;
+
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
+use super::error::TryRecvError;
+#[cfg(feature = "alloc")]
+use super::{OwnedReceiver, OwnedSender};
+use super::{Receiver, Sender};
+use crate::collections::WaitList;
+#[cfg(feature = "alloc")]
+use crate::sync::buffer::HeapBuffer;
+use crate::sync::buffer::{Buffer, FixedBuffer};
+use crate::sync::ends::{self, Counts, Ends};
+use crate::sync::on_drop::OnDrop;
+
+/// A broadcast that keeps the last `N` values in place.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::broadcast::Broadcast;
+///
+/// let mut news = Broadcast::<&str, 4>::new();
+/// let (sender, mut here) = news.split();
+/// let mut there = sender.subscribe();
+/// sender.send("up").unwrap();
+/// executor().block_on(async {
+///     assert_eq!(here.recv().await, Ok("up"));
+///     assert_eq!(there.recv().await, Ok("up"));
+/// });
+/// ```
+pub type Broadcast<T, const N: usize> = Ring<FixedBuffer<T, N>>;
+
+/// A broadcast on the heap that keeps the last `capacity` values, and its two handles.
+///
+/// # Panics
+///
+/// If `capacity` is 0, or more than memory can hold.
+///
+/// ```
+/// use miniss_core::sync::broadcast;
+///
+/// let (sender, mut receiver) = broadcast::channel(4);
+/// sender.send(1).unwrap();
+/// assert_eq!(receiver.try_recv(), Ok(1));
+/// ```
+#[cfg(feature = "alloc")]
+pub fn channel<T>(capacity: usize) -> (OwnedSender<T>, OwnedReceiver<T>) {
+    handles(Rc::new(Ring::with(HeapBuffer::bounded(capacity))))
+}
+
+/// What the two ends share; [`Broadcast`] is the one without a heap.
+///
+/// ```
+/// use miniss_core::sync::broadcast::Broadcast;
+/// assert_eq!(Broadcast::<u32, 3>::new().capacity(), 3);
+/// ```
+pub struct Ring<B: Buffer> {
+    next: Cell<u64>,
+    waiters: WaitList<u64>,
+    closing: WaitList<()>,
+    ends: Counts,
+    items: RefCell<B>,
+}
+
+impl<T, const N: usize> Ring<FixedBuffer<T, N>> {
+    /// An empty broadcast. It is an error of compilation if `N` is 0.
+    ///
+    /// ```
+    /// # use miniss_core::sync::broadcast::Broadcast;
+    /// let mut broadcast = Broadcast::<u32, 3>::new();
+    /// let (sender, receiver) = broadcast.split();
+    /// ```
+    pub const fn new() -> Self {
+        Self::with(FixedBuffer::new())
+    }
+
+    /// The two handles of the broadcast, which starts anew: empty and open.
+    ///
+    /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
+    /// them.
+    ///
+    /// ```
+    /// # use miniss_core::sync::broadcast::Broadcast;
+    /// let broadcast: &'static mut _ = Box::leak(Box::new(Broadcast::<u32, 3>::new()));
+    /// let (sender, receiver) = broadcast.split();
+    /// fn lives_for_ever<T: 'static>(_: T) {}
+    /// lives_for_ever((sender, receiver));
+    /// ```
+    pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
+        *self = Self::new();
+        handles(self)
+    }
+}
+
+impl<T, const N: usize> Default for Ring<FixedBuffer<T, N>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn handles<P, B>(link: P) -> (Sender<P>, Receiver<P>)
+where
+    P: Deref<Target = Ring<B>> + Clone,
+    B: Buffer,
+{
+    let (sender, receiver) = ends::pair(link);
+    (Sender::new(sender), Receiver::new(receiver))
+}
+
+impl<B: Buffer> Ring<B> {
+    const fn with(buffer: B) -> Self {
+        Self {
+            next: Cell::new(0),
+            waiters: WaitList::new(),
+            closing: WaitList::new(),
+            ends: Counts::pair(),
+            items: RefCell::new(buffer),
+        }
+    }
+
+    /// How many values are kept at most.
+    ///
+    /// ```
+    /// # use miniss_core::sync::broadcast::Broadcast;
+    /// assert_eq!(Broadcast::<u32, 3>::new().capacity(), 3);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.items.borrow().capacity()
+    }
+
+    /// How many receivers there are.
+    ///
+    /// ```
+    /// # use miniss_core::sync::broadcast::Broadcast;
+    /// let mut broadcast = Broadcast::<u32, 3>::new();
+    /// let (sender, receiver) = broadcast.split();
+    /// let _second = sender.subscribe();
+    /// assert_eq!(receiver.receiver_count(), 2);
+    /// ```
+    pub const fn receiver_count(&self) -> usize {
+        self.ends.receivers()
+    }
+
+    /// How many futures wait for a value.
+    ///
+    /// ```
+    /// # use miniss_core::sync::broadcast::Broadcast;
+    /// assert_eq!(Broadcast::<u32, 3>::new().waiters(), 0);
+    /// ```
+    pub const fn waiters(&self) -> usize {
+        self.waiters.len()
+    }
+
+    /// The number that the next value will have.
+    pub(super) const fn next(&self) -> u64 {
+        self.next.get()
+    }
+
+    pub(super) const fn wait_list(&self) -> &WaitList<u64> {
+        &self.waiters
+    }
+
+    /// Whether the last sender is gone.
+    pub(super) const fn is_ended(&self) -> bool {
+        self.ends.senders() == 0
+    }
+
+    /// Those who wait for the last receiver to go.
+    pub(super) const fn closing(&self) -> &WaitList<()> {
+        &self.closing
+    }
+
+    /// How many of the values from number `wanted` on are kept.
+    pub(super) fn kept_from(&self, wanted: u64) -> usize {
+        let kept = self.items.borrow().len();
+        usize::try_from(self.next() - wanted).map_or(kept, |sent| sent.min(kept))
+    }
+
+    /// Keeps `value` as the newest, wakes who waits for it, and returns the oldest if that had to
+    /// go.
+    #[track_caller]
+    pub(super) fn push(&self, value: B::Item) -> Option<B::Item> {
+        let mut items =
+            self.items.try_borrow_mut().expect("a broadcast cannot send while a value is cloned");
+        let full = items.len() == items.capacity();
+        let oldest = if full { items.pop() } else { None };
+        let pushed = items.push(value);
+        drop(items);
+        assert!(pushed.is_ok(), "there was room, or it was made");
+        self.next.set(self.next() + 1);
+        self.waiters.wake_while(|wanted| (wanted < self.next()).then_some(wanted));
+        oldest
+    }
+
+    /// The number of the oldest value that is kept, or of the next one if none is.
+    fn oldest(&self) -> u64 {
+        self.next() - self.items.borrow().len() as u64
+    }
+
+    fn clear(&self) {
+        while self.pop().is_some() {}
+    }
+
+    fn pop(&self) -> Option<B::Item> {
+        self.items.try_borrow_mut().ok()?.pop()
+    }
+}
+
+impl<B: Buffer<Item: Clone>> Ring<B> {
+    /// A clone of the value that `wanted` numbers; `wanted` moves on to the next, or to the oldest
+    /// that is kept.
+    pub(super) fn take(&self, wanted: &mut u64) -> Result<B::Item, TryRecvError> {
+        let oldest = self.oldest();
+        if *wanted < oldest {
+            let missed = oldest - *wanted;
+            *wanted = oldest;
+            return Err(TryRecvError::Lagged(missed));
+        }
+        // Below the buffer's length, or one beyond it, so it fits.
+        let value = self.items.borrow().peek((*wanted - oldest) as usize).cloned();
+        match value {
+            Some(value) => {
+                *wanted += 1;
+                Ok(value)
+            }
+            None if self.is_ended() => Err(TryRecvError::Closed),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+}
+
+impl<B: Buffer> Ends for Ring<B> {
+    fn counts(&self) -> &Counts {
+        &self.ends
+    }
+
+    fn senders_gone(&self) {
+        self.waiters.wake_while(Some);
+    }
+
+    fn receivers_gone(&self) {
+        // A waker may subscribe: from then on there is nothing to tell.
+        let is_over = |()| (self.receiver_count() == 0).then_some(());
+        let _closing = OnDrop(|| drop(self.closing.wake_while(is_over)));
+        self.clear();
+    }
+}
+
+impl<B: Buffer> fmt::Debug for Ring<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast")
+            .field("sent", &self.next())
+            .field("receivers", &self.receiver_count())
+            .field("waiters", &self.waiters())
+            .field("ended", &self.is_ended())
+            .finish_non_exhaustive()
+    }
+}

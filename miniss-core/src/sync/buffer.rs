@@ -1,0 +1,149 @@
+//! Where a channel keeps its values: in an array of fixed size, or on the heap.
+//!
+//! `user future ─▶ channel, broadcast ─▶ [buffer]`
+
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "alloc")]
+use alloc::collections::VecDeque;
+
+/// A first-in first-out store with a bound. Implemented by [`FixedBuffer`] and, with `alloc`, [`HeapBuffer`].
+///
+/// It is sealed: the channels rely on it running no code of the values it holds.
+///
+/// ```
+/// use miniss_core::sync::channel::Queue;
+/// use miniss_core::sync::{Buffer, FixedBuffer};
+///
+/// fn room_is_the_capacity<B: Buffer>(queue: &Queue<B>) {
+///     assert_eq!(queue.capacity(), 4);
+/// }
+/// room_is_the_capacity(&Queue::<FixedBuffer<u8, 4>>::new());
+/// ```
+pub trait Buffer: sealed::Store {}
+
+impl<B: sealed::Store> Buffer for B {}
+
+pub(super) mod sealed {
+    /// What the channels ask of a buffer.
+    pub trait Store {
+        /// What it keeps.
+        type Item;
+
+        /// How many values it keeps at most.
+        fn capacity(&self) -> usize;
+
+        /// How many values it keeps now.
+        fn len(&self) -> usize;
+
+        /// Keeps `item` as the last, or gives it back if there is no room.
+        fn push(&mut self, item: Self::Item) -> Result<(), Self::Item>;
+
+        /// Takes the first out.
+        fn pop(&mut self) -> Option<Self::Item>;
+
+        /// The value that `index` others are before.
+        fn peek(&self, index: usize) -> Option<&Self::Item>;
+    }
+}
+
+/// Room for `N` values in place; no heap.
+///
+/// ```
+/// use miniss_core::sync::channel::{Channel, Queue};
+/// use miniss_core::sync::FixedBuffer;
+///
+/// let channel: Channel<u8, 4> = Queue::<FixedBuffer<u8, 4>>::new(); // the same type
+/// ```
+#[derive(Debug)]
+pub struct FixedBuffer<T, const N: usize>(heapless::Deque<T, N>);
+
+impl<T, const N: usize> FixedBuffer<T, N> {
+    pub(super) const fn new() -> Self {
+        const { assert!(N > 0, "a channel needs room for one value at least") };
+        Self(heapless::Deque::new())
+    }
+}
+
+impl<T, const N: usize> sealed::Store for FixedBuffer<T, N> {
+    type Item = T;
+
+    fn capacity(&self) -> usize {
+        N
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn push(&mut self, item: T) -> Result<(), T> {
+        self.0.push_back(item)
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        self.0.pop_front()
+    }
+
+    fn peek(&self, index: usize) -> Option<&T> {
+        self.0.get(index)
+    }
+}
+
+/// Room on the heap, up to a bound.
+///
+/// ```
+/// use std::rc::Rc;
+/// use miniss_core::sync::{HeapBuffer, channel};
+///
+/// let (sender, _receiver) = channel::bounded(4);
+/// let sender: channel::Sender<Rc<channel::Queue<HeapBuffer<u8>>>> = sender;
+/// ```
+#[cfg(feature = "alloc")]
+#[derive(Debug)]
+pub struct HeapBuffer<T> {
+    items: VecDeque<T>,
+    capacity: usize,
+}
+
+#[cfg(feature = "alloc")]
+impl<T> HeapBuffer<T> {
+    /// Room for `capacity` values, all of it there from the start.
+    pub(super) fn bounded(capacity: usize) -> Self {
+        assert!(capacity > 0, "a channel needs room for one value at least");
+        Self { items: VecDeque::with_capacity(capacity), capacity }
+    }
+
+    /// Room that grows as it is needed.
+    pub(super) fn growing() -> Self {
+        Self { items: VecDeque::new(), capacity: super::Semaphore::UNITS_MAX }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T> sealed::Store for HeapBuffer<T> {
+    type Item = T;
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    fn push(&mut self, item: T) -> Result<(), T> {
+        if self.len() == self.capacity {
+            return Err(item);
+        }
+        self.items.push_back(item);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<T> {
+        self.items.pop_front()
+    }
+
+    fn peek(&self, index: usize) -> Option<&T> {
+        self.items.get(index)
+    }
+}

@@ -1,0 +1,304 @@
+//! The queue itself: its room, its values, and who is to be woken.
+//!
+//! `user future ─▶ [queue] ─▶ semaphore ─▶ wait list ─▶ run queue`
+//!
+//! # Invariants
+//!
+//! - **A slot is room.** The units of `room` are the slots of `items`: each is free, held by a
+//!   sender, or taken by a value. So whoever holds a slot can put a value.
+//! - **Closed is the room's.** The channel is closed exactly when its semaphore is. Nothing is put
+//!   from then on, and an empty queue has come to its end.
+//! - **No borrow over foreign code.** `items` is borrowed to push, pop or count, which runs no code
+//!   of the values. They are dropped, and wakers run, outside.
+
+#![forbid(unsafe_code)]
+
+use core::cell::RefCell;
+use core::fmt;
+use core::task::{Context, Poll};
+
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
+use super::error::{SendError, TryRecvError};
+use super::{Receiver, Sender};
+use crate::collections::WaitList;
+use crate::sync::buffer::{Buffer, FixedBuffer};
+use crate::sync::ends::{self, Counts, Ends};
+use crate::sync::on_drop::OnDrop;
+use crate::sync::waker_cell::WakerCell;
+use crate::sync::{Semaphore, Units};
+
+#[cfg(feature = "alloc")]
+use super::{OwnedReceiver, OwnedSender};
+#[cfg(feature = "alloc")]
+use crate::sync::buffer::HeapBuffer;
+
+/// A channel with room for `N` values in place.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::channel::Channel;
+///
+/// let mut channel = Channel::<&str, 2>::new();
+/// let (sender, mut receiver) = channel.split();
+/// executor().block_on(async {
+///     sender.send("one").await.unwrap();
+///     sender.send("two").await.unwrap();
+///     drop(sender);
+///     let mut seen = Vec::new();
+///     while let Some(value) = receiver.recv().await {
+///         seen.push(value);
+///     }
+///     assert_eq!(seen, ["one", "two"]);
+/// });
+/// ```
+pub type Channel<T, const N: usize> = Queue<FixedBuffer<T, N>>;
+
+/// A channel on the heap, with room for `capacity` values, and its two handles.
+///
+/// # Panics
+///
+/// If `capacity` is 0, or more than memory can hold.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::channel;
+///
+/// # let mut executor = executor();
+/// let (sender, mut receiver) = channel::bounded(8);
+/// let sending = executor.local().spawn(async move { sender.send(5).await }).unwrap();
+/// assert_eq!(executor.block_on(receiver.recv()), Some(5));
+/// # sending.detach();
+/// ```
+#[cfg(feature = "alloc")]
+pub fn bounded<T>(capacity: usize) -> (OwnedSender<T>, OwnedReceiver<T>) {
+    handles(Rc::new(Queue::with(HeapBuffer::bounded(capacity))))
+}
+
+/// A channel on the heap whose room grows as it is needed, and its two handles.
+///
+/// Nothing slows its senders down, so somebody else must: a producer that is faster than the
+/// receiver for good fills the memory. [`try_send`](Sender::try_send) is never answered with
+/// `Full`, and [`send`](Sender::send) never waits.
+///
+/// ```
+/// use miniss_core::sync::channel;
+///
+/// let (sender, mut receiver) = channel::unbounded();
+/// (0..1000).for_each(|i| sender.try_send(i).unwrap());
+/// assert_eq!((receiver.len(), receiver.try_recv()), (1000, Ok(0)));
+/// ```
+#[cfg(feature = "alloc")]
+pub fn unbounded<T>() -> (OwnedSender<T>, OwnedReceiver<T>) {
+    handles(Rc::new(Queue::with(HeapBuffer::growing())))
+}
+
+/// What the two ends share; [`Channel`] is the one without a heap.
+///
+/// ```
+/// use miniss_core::sync::channel::Channel;
+/// assert_eq!(Channel::<u32, 3>::new().capacity(), 3);
+/// ```
+pub struct Queue<B: Buffer> {
+    room: Semaphore,
+    receiver: WakerCell,
+    closing: WaitList<()>,
+    ends: Counts,
+    items: RefCell<B>,
+}
+
+impl<T, const N: usize> Queue<FixedBuffer<T, N>> {
+    /// An empty channel. It is an error of compilation if `N` is 0.
+    ///
+    /// ```
+    /// # use miniss_core::sync::channel::Channel;
+    /// let mut channel = Channel::<u32, 3>::new();
+    /// let (sender, receiver) = channel.split();
+    /// ```
+    pub const fn new() -> Self {
+        Self {
+            room: Semaphore::new(N),
+            receiver: WakerCell::new(),
+            closing: WaitList::new(),
+            ends: Counts::pair(),
+            items: RefCell::new(FixedBuffer::new()),
+        }
+    }
+
+    /// The two handles of the channel, which starts anew: empty and open.
+    ///
+    /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
+    /// them.
+    ///
+    /// ```
+    /// # use miniss_core::sync::channel::Channel;
+    /// let channel: &'static mut _ = Box::leak(Box::new(Channel::<u32, 3>::new()));
+    /// let (sender, receiver) = channel.split();
+    /// fn lives_for_ever<T: 'static>(_: T) {}
+    /// lives_for_ever((sender, receiver));
+    /// ```
+    pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
+        *self = Self::new();
+        handles(self)
+    }
+}
+
+impl<T, const N: usize> Default for Queue<FixedBuffer<T, N>> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn handles<P, B>(link: P) -> (Sender<P>, Receiver<P>)
+where
+    P: core::ops::Deref<Target = Queue<B>> + Clone,
+    B: Buffer,
+{
+    let (sender, receiver) = ends::pair(link);
+    (Sender::new(sender), Receiver::new(receiver))
+}
+
+impl<B: Buffer> Queue<B> {
+    #[cfg(feature = "alloc")]
+    fn with(buffer: B) -> Self {
+        Self {
+            room: Semaphore::new(buffer.capacity()),
+            receiver: WakerCell::new(),
+            closing: WaitList::new(),
+            ends: Counts::pair(),
+            items: RefCell::new(buffer),
+        }
+    }
+
+    /// How many values can be queued at a time.
+    ///
+    /// ```
+    /// # use miniss_core::sync::channel::Channel;
+    /// assert_eq!(Channel::<u32, 3>::new().capacity(), 3);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.items.borrow().capacity()
+    }
+
+    /// How many values are queued.
+    ///
+    /// ```
+    /// # use miniss_core::sync::channel::Channel;
+    /// assert_eq!(Channel::<u32, 3>::new().len(), 0);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.items.borrow().len()
+    }
+
+    /// Whether nothing is queued.
+    ///
+    /// ```
+    /// # use miniss_core::sync::channel::Channel;
+    /// assert!(Channel::<u32, 3>::new().is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether nothing can be sent any more: the receiver or the last sender is gone, or one of them
+    /// has closed or aborted the channel.
+    ///
+    /// ```
+    /// # use miniss_core::sync::channel::Channel;
+    /// assert!(!Channel::<u32, 3>::new().is_closed());
+    /// ```
+    pub const fn is_closed(&self) -> bool {
+        self.room.is_closed()
+    }
+
+    pub(super) const fn room(&self) -> &Semaphore {
+        &self.room
+    }
+
+    /// Those who wait for the channel to be closed.
+    pub(super) const fn closing(&self) -> &WaitList<()> {
+        &self.closing
+    }
+
+    /// Queues `value` in `slot`, unless the channel was closed since the slot was granted.
+    pub(super) fn put(&self, slot: Units<'_>, value: B::Item) -> Result<(), SendError<B::Item>> {
+        if self.is_closed() {
+            return Err(SendError(value));
+        }
+        slot.forget();
+        let put = self.items.borrow_mut().push(value);
+        assert!(put.is_ok(), "\"A slot is room\"");
+        self.receiver.wake();
+        Ok(())
+    }
+
+    /// Takes the first value out and gives its slot to the next sender.
+    pub(super) fn take(&self) -> Result<B::Item, TryRecvError> {
+        let value = self.items.borrow_mut().pop();
+        match value {
+            Some(value) => {
+                self.room.release(1);
+                Ok(value)
+            }
+            None if self.is_closed() => Err(TryRecvError::Closed),
+            None => Err(TryRecvError::Empty),
+        }
+    }
+
+    pub(super) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<B::Item>> {
+        if let Poll::Ready(outcome) = self.poll_now() {
+            return Poll::Ready(outcome);
+        }
+        self.receiver.register(cx.waker());
+        // Asked again: to clone a waker is foreign code, which may have sent.
+        self.poll_now()
+    }
+
+    fn poll_now(&self) -> Poll<Option<B::Item>> {
+        match self.take() {
+            Ok(value) => Poll::Ready(Some(value)),
+            Err(TryRecvError::Closed) => Poll::Ready(None),
+            Err(TryRecvError::Empty) => Poll::Pending,
+        }
+    }
+
+    /// Lets nothing more in; what is queued stays. All who wait are told, also if a waker panics.
+    pub(super) fn close(&self) {
+        let _closing = OnDrop(|| drop(self.closing.wake_while(Some)));
+        let _receiver = OnDrop(|| self.receiver.wake());
+        self.room.close();
+    }
+
+    /// Lets nothing more in and drops what is queued, also if a waker panics. Where the drop of a
+    /// value panics, those behind it are dropped with the channel.
+    pub(super) fn abort(&self) {
+        let _emptied = OnDrop(|| while self.take().is_ok() {});
+        self.close();
+    }
+}
+
+impl<B: Buffer> Ends for Queue<B> {
+    fn counts(&self) -> &Counts {
+        &self.ends
+    }
+
+    fn senders_gone(&self) {
+        self.close();
+    }
+
+    fn receivers_gone(&self) {
+        self.abort();
+    }
+}
+
+impl<B: Buffer> fmt::Debug for Queue<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("senders_waiting", &self.room.waiters())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

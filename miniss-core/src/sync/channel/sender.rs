@@ -1,0 +1,304 @@
+//! The sending end.
+//!
+//! `user future ─▶ [sender] ─▶ semaphore ─▶ wait list ─▶ run queue`
+
+#![forbid(unsafe_code)]
+
+use core::fmt;
+use core::ops::Deref;
+
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
+use super::error::{SendError, TrySendError};
+use super::queue::Queue;
+use crate::sync::buffer::Buffer;
+#[cfg(feature = "alloc")]
+use crate::sync::buffer::HeapBuffer;
+use crate::sync::ends::{Ends, SendEnd};
+use crate::sync::until::until;
+use crate::sync::{Closed, TryAcquireError, Units};
+
+/// The sending handle of a channel on the heap.
+///
+/// ```
+/// use miniss_core::sync::channel::{self, OwnedSender};
+/// let (sender, _receiver) = channel::bounded(3);
+/// let sender: OwnedSender<u32> = sender;
+/// ```
+#[cfg(feature = "alloc")]
+pub type OwnedSender<T> = Sender<Rc<Queue<HeapBuffer<T>>>>;
+
+/// A handle to send through. There may be many: clone it.
+///
+/// `P` leads to the channel: `Sender<&Channel<T, N>>` borrows it, `OwnedSender<T>` owns a share
+/// in it. When the last one is dropped, the receiver gets what is queued, and then the end.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::channel::Channel;
+///
+/// let mut channel = Channel::<u32, 2>::new();
+/// let (sender, mut receiver) = channel.split();
+/// let other = sender.clone();
+/// executor().block_on(async {
+///     sender.send(1).await.unwrap();
+///     other.send(2).await.unwrap();
+///     assert_eq!(receiver.recv().await, Some(1));
+///     assert_eq!(receiver.recv().await, Some(2));
+/// });
+/// ```
+pub struct Sender<P: Deref<Target: Ends>> {
+    queue: SendEnd<P>,
+}
+
+impl<P: Deref<Target: Ends>> Sender<P> {
+    pub(super) const fn new(queue: SendEnd<P>) -> Self {
+        Self { queue }
+    }
+}
+
+impl<P, B> Sender<P>
+where
+    P: Deref<Target = Queue<B>>,
+    B: Buffer,
+{
+    /// Sends `value`, once there is room and all who came earlier have had theirs.
+    ///
+    /// A value is queued when its future is polled with room. Senders that wait are granted room,
+    /// and woken, in the order in which they came.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] with the value if the channel is closed, before the wait or during it.
+    ///
+    /// # Panics
+    ///
+    /// If the receiver's waker does; the value has been sent then.
+    ///
+    /// # Cancellation
+    ///
+    /// A future that is dropped before it is ready has sent nothing: its value is dropped with it,
+    /// and room that it had been granted goes to the next. [`reserve`](Self::reserve) waits without
+    /// a value.
+    ///
+    /// ```
+    /// # use core::{pin::pin, task::{Context, Waker}};
+    /// use miniss_core::sync::channel::Channel;
+    ///
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let mut channel = Channel::<char, 1>::new();
+    /// let (sender, mut receiver) = channel.split();
+    /// sender.try_send('a').unwrap();
+    ///
+    /// let mut sending = pin!(sender.send('b'));
+    /// assert!(sending.as_mut().poll(&mut cx).is_pending());
+    /// assert_eq!(receiver.try_recv(), Ok('a'));
+    /// assert!(sending.poll(&mut cx).is_ready());
+    /// assert_eq!(receiver.try_recv(), Ok('b'));
+    /// ```
+    pub async fn send(&self, value: B::Item) -> Result<(), SendError<B::Item>> {
+        match self.queue.room().acquire(1).await {
+            Ok(slot) => self.queue.put(slot, value),
+            Err(Closed) => Err(SendError(value)),
+        }
+    }
+
+    /// Sends `value` if there is room and nobody waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] with the value.
+    ///
+    /// # Panics
+    ///
+    /// If the receiver's waker does; the value has been sent then.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel::{Channel, TrySendError};
+    ///
+    /// let mut channel = Channel::<u32, 1>::new();
+    /// let (sender, _receiver) = channel.split();
+    /// assert_eq!(sender.try_send(1), Ok(()));
+    /// assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+    /// ```
+    pub fn try_send(&self, value: B::Item) -> Result<(), TrySendError<B::Item>> {
+        match self.queue.room().try_acquire(1) {
+            Ok(slot) => self.queue.put(slot, value).map_err(|back| TrySendError::Closed(back.0)),
+            Err(TryAcquireError::Closed) => Err(TrySendError::Closed(value)),
+            Err(TryAcquireError::NoUnits) => Err(TrySendError::Full(value)),
+        }
+    }
+
+    /// Waits for room for one value and keeps it until the permit is used or dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] if the channel is closed, before the wait or during it.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe. Room that was granted to a future that is dropped goes to the next; only the place in
+    /// the queue is lost.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// use miniss_core::sync::channel::Channel;
+    ///
+    /// let mut channel = Channel::<Vec<u8>, 1>::new();
+    /// let (sender, mut receiver) = channel.split();
+    /// executor().block_on(async {
+    ///     let permit = sender.reserve().await.unwrap();
+    ///     let costly = vec![0; 1 << 10]; // made only now that it can be sent
+    ///     permit.send(costly).unwrap();
+    ///     assert!(receiver.recv().await.is_some());
+    /// });
+    /// ```
+    pub async fn reserve<'a>(&'a self) -> Result<Permit<'a, B>, Closed>
+    where
+        B: 'a,
+    {
+        let slot = self.queue.room().acquire(1).await?;
+        Ok(Permit { queue: &self.queue, slot })
+    }
+
+    /// Takes room for one value, if there is some and nobody waits for it, and keeps it until the
+    /// permit is used or dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`], without a value.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel::{Channel, TrySendError};
+    ///
+    /// let mut channel = Channel::<u32, 1>::new();
+    /// let (sender, mut receiver) = channel.split();
+    /// let permit = sender.try_reserve().unwrap();
+    /// assert_eq!(sender.try_reserve().err(), Some(TrySendError::Full(())));
+    /// permit.send(7).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// ```
+    pub fn try_reserve<'a>(&'a self) -> Result<Permit<'a, B>, TrySendError<()>>
+    where
+        B: 'a,
+    {
+        match self.queue.room().try_acquire(1) {
+            Ok(slot) => Ok(Permit { queue: &self.queue, slot }),
+            Err(TryAcquireError::Closed) => Err(TrySendError::Closed(())),
+            Err(TryAcquireError::NoUnits) => Err(TrySendError::Full(())),
+        }
+    }
+
+    /// Waits until nothing can be sent any more, because the receiver is gone or somebody has closed
+    /// or aborted the channel. For producers that would work for nobody.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: there is nothing to lose.
+    ///
+    /// ```
+    /// # use core::{pin::pin, task::{Context, Waker}};
+    /// use miniss_core::sync::channel;
+    ///
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let (sender, receiver) = channel::bounded::<u32>(1);
+    /// let mut closed = pin!(sender.closed());
+    /// assert!(closed.as_mut().poll(&mut cx).is_pending());
+    /// drop(receiver);
+    /// assert!(closed.poll(&mut cx).is_ready());
+    /// ```
+    pub async fn closed(&self) {
+        until(self.queue.closing(), (), || self.queue.is_closed().then_some(())).await;
+    }
+
+    /// Ends the channel for both sides at once: what is queued is dropped, the receiver gets
+    /// `None`, and senders get their values back.
+    ///
+    /// # Panics
+    ///
+    /// If a waker or the drop of a value does. The channel is closed then, and what was not dropped
+    /// yet is received or dropped with the channel.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel::{self, TryRecvError};
+    ///
+    /// let (sender, mut receiver) = channel::bounded(3);
+    /// sender.try_send("half a message").unwrap();
+    /// sender.abort();
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+    /// ```
+    pub fn abort(&self) {
+        self.queue.abort();
+    }
+}
+
+impl<P: Deref<Target: Ends>> Deref for Sender<P> {
+    type Target = P::Target;
+
+    fn deref(&self) -> &P::Target {
+        &self.queue
+    }
+}
+
+impl<P: Deref<Target: Ends> + Clone> Clone for Sender<P> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone() }
+    }
+}
+
+impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Sender<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sender").field(&&*self.queue).finish()
+    }
+}
+
+/// Room for one value, kept for whoever holds this. Dropping it gives the room to the next.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::channel::{Channel, Permit, TrySendError};
+///
+/// let mut channel = Channel::<u32, 1>::new();
+/// let (sender, _receiver) = channel.split();
+/// let permit: Permit<'_, _> = executor().block_on(sender.reserve()).unwrap();
+/// assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)));
+/// drop(permit);
+/// assert_eq!(sender.try_send(1), Ok(()));
+/// ```
+#[must_use = "room that is not kept goes to the next at once"]
+pub struct Permit<'a, B: Buffer> {
+    queue: &'a Queue<B>,
+    slot: Units<'a>,
+}
+
+impl<B: Buffer> Permit<'_, B> {
+    /// Sends `value`, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] with the value if the channel was closed since.
+    ///
+    /// # Panics
+    ///
+    /// If the receiver's waker does; the value has been sent then.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// use miniss_core::sync::channel::{self, SendError};
+    ///
+    /// let (sender, receiver) = channel::bounded(1);
+    /// let permit = executor().block_on(sender.reserve()).unwrap();
+    /// drop(receiver);
+    /// assert_eq!(permit.send(1), Err(SendError(1)));
+    /// ```
+    pub fn send(self, value: B::Item) -> Result<(), SendError<B::Item>> {
+        self.queue.put(self.slot, value)
+    }
+}
+
+impl<B: Buffer> fmt::Debug for Permit<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,229 @@
+//! A door that work goes through, and that closes once all of it has come out.
+//!
+//! `user future ─▶ [gate] ─▶ event ─▶ wait list ─▶ run queue`
+//!
+//! # Invariants
+//!
+//! - **Closed is for ever.** Once closed, the number of those inside only falls.
+//! - **Set when done.** The event `empty` is set when the gate is closed and nobody is inside, and
+//!   is never reset. So it does not matter how many wait for it, or when they come and go.
+
+#![forbid(unsafe_code)]
+
+use core::cell::Cell;
+use core::fmt;
+use core::future::Future;
+
+use super::{Closed, Event, WithGate};
+
+/// Counts the work in progress on one core, so that shutting down can wait for it.
+///
+/// ```
+/// # use miniss_core::combine::when_all;
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::{Closed, Gate};
+///
+/// async fn serve(gate: &Gate, request: u32) -> Result<u32, Closed> {
+///     let _pass = gate.enter()?;
+///     // Awaits as long as it likes; the gate does not close meanwhile.
+///     Ok(request + 1)
+/// }
+///
+/// let gate = Gate::new();
+/// # executor().block_on(async {
+/// assert_eq!(serve(&gate, 1).await, Ok(2));
+/// gate.close().await;
+/// assert_eq!(serve(&gate, 1).await, Err(Closed));
+/// # });
+/// ```
+#[derive(Default)]
+pub struct Gate {
+    inside: Cell<usize>,
+    closed: Cell<bool>,
+    empty: Event,
+}
+
+impl Gate {
+    /// An open gate with nobody inside.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Gate;
+    /// assert_eq!(Gate::new().count(), 0);
+    /// ```
+    pub const fn new() -> Self {
+        Self { inside: Cell::new(0), closed: Cell::new(false), empty: Event::new() }
+    }
+
+    /// Goes inside, until the pass is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] once [`close`](Self::close) has been called.
+    ///
+    /// ```
+    /// # use miniss_core::sync::{Closed, Gate};
+    /// let gate = Gate::new();
+    /// let pass = gate.enter()?;
+    /// assert_eq!(gate.count(), 1);
+    /// drop(pass);
+    /// assert_eq!(gate.count(), 0);
+    /// # Ok::<(), Closed>(())
+    /// ```
+    pub fn enter(&self) -> Result<GatePass<'_>, Closed> {
+        if self.is_closed() {
+            return Err(Closed);
+        }
+        self.inside.set(self.inside.get() + 1);
+        Ok(GatePass { gate: self })
+    }
+
+    /// Runs `future` inside the gate.
+    ///
+    /// It is inside from this call on, polled or not, until it is ready or dropped: a close waits
+    /// for it even if it has only been spawned so far.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`], and `future` is not polled, if the gate was closed at the call.
+    ///
+    /// # Cancellation
+    ///
+    /// As safe as `future`, which is dropped first; then the gate is left.
+    ///
+    /// ```
+    /// # use miniss_core::{doctest::executor, sync::{Closed, Gate}};
+    /// let gate = Gate::new();
+    /// let inside = gate.with(async { 7 });
+    /// drop(gate.close());
+    /// let late = gate.with(async { 8 });
+    /// # executor().block_on(async {
+    /// assert_eq!((inside.await, late.await), (Ok(7), Err(Closed)));
+    /// # });
+    /// ```
+    pub fn with<F: Future>(&self, future: F) -> WithGate<'_, F> {
+        WithGate::new(self, future)
+    }
+
+    /// Closes the gate and waits until all inside have left.
+    ///
+    /// The gate is closed by the call itself; the future only waits, and may be dropped where that
+    /// is of no interest. It may be called any number of times, and all calls wait for the same.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe. The gate stays closed and nothing is lost: another call waits on.
+    ///
+    /// ```
+    /// # use core::{pin::pin, task::{Context, Waker}};
+    /// # use miniss_core::sync::Gate;
+    /// let gate = Gate::new();
+    /// let pass = gate.enter().unwrap();
+    /// let mut cx = Context::from_waker(Waker::noop());
+    /// let mut closing = pin!(gate.close());
+    /// assert!(closing.as_mut().poll(&mut cx).is_pending());
+    /// drop(pass);
+    /// assert!(closing.poll(&mut cx).is_ready());
+    /// ```
+    pub fn close(&self) -> impl Future<Output = ()> {
+        self.closed.set(true);
+        self.note_if_done();
+        self.empty.wait()
+    }
+
+    /// Whether [`close`](Self::close) has been called, though some may still be inside.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Gate;
+    /// let gate = Gate::new();
+    /// drop(gate.close());
+    /// assert!(gate.is_closed());
+    /// ```
+    pub const fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// How many are inside.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Gate;
+    /// let gate = Gate::new();
+    /// let passes = [gate.enter(), gate.enter()];
+    /// assert_eq!(gate.count(), 2);
+    /// ```
+    pub const fn count(&self) -> usize {
+        self.inside.get()
+    }
+
+    /// How many closers wait for those inside.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Gate;
+    /// assert_eq!(Gate::new().waiters(), 0);
+    /// ```
+    pub const fn waiters(&self) -> usize {
+        self.empty.waiters()
+    }
+
+    fn note_if_done(&self) {
+        if self.is_closed() && self.count() == 0 {
+            self.empty.set();
+        }
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("inside", &self.count())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// One who is inside a [`Gate`]; dropping it leaves.
+///
+/// A pass that is leaked keeps the close waiting for ever.
+///
+/// ```
+/// # use miniss_core::sync::{Closed, Gate, GatePass};
+/// fn hand_over(pass: GatePass<'_>) -> usize {
+///     pass.gate().count()
+/// }
+/// let gate = Gate::new();
+/// assert_eq!(hand_over(gate.enter()?), 1);
+/// assert_eq!(gate.count(), 0);
+/// # Ok::<(), Closed>(())
+/// ```
+#[must_use = "a pass that is not kept leaves the gate at once"]
+pub struct GatePass<'a> {
+    gate: &'a Gate,
+}
+
+impl<'a> GatePass<'a> {
+    /// The gate that was entered.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Gate;
+    /// let gate = Gate::new();
+    /// assert!(!gate.enter().unwrap().gate().is_closed());
+    /// ```
+    pub const fn gate(&self) -> &'a Gate {
+        self.gate
+    }
+}
+
+impl Drop for GatePass<'_> {
+    fn drop(&mut self) {
+        self.gate.inside.set(self.gate.inside.get() - 1);
+        self.gate.note_if_done();
+    }
+}
+
+impl fmt::Debug for GatePass<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatePass").finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

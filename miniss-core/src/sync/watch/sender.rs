@@ -1,0 +1,243 @@
+//! The end that changes the value.
+//!
+//! `user future ─▶ [sender] ─▶ wait list ─▶ run queue`
+
+#![forbid(unsafe_code)]
+
+use core::cell::Ref;
+use core::fmt;
+use core::mem;
+use core::ops::Deref;
+
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
+use super::{Receiver, Watch};
+use crate::sync::channel::SendError;
+use crate::sync::ends::{Ends, SendEnd};
+use crate::sync::until::until;
+
+/// The sending handle of a watch on the heap.
+///
+/// ```
+/// use miniss_core::sync::watch::{self, OwnedSender};
+/// let (sender, _receiver) = watch::channel(3);
+/// let sender: OwnedSender<u32> = sender;
+/// ```
+#[cfg(feature = "alloc")]
+pub type OwnedSender<T> = Sender<Rc<Watch<T>>>;
+
+/// A handle to change the value through. There may be many: clone it.
+///
+/// `P` leads to the value: `Sender<&Watch<T>>` borrows it, `OwnedSender<T>` owns a share in it.
+/// When the last one is dropped, receivers that have seen the last value get `Closed`.
+///
+/// ```
+/// use miniss_core::sync::watch::Watch;
+///
+/// let mut watch = Watch::new(1);
+/// let (sender, receiver) = watch.split();
+/// let other = sender.clone();
+/// other.send(2).unwrap();
+/// assert_eq!(*sender.borrow(), 2);
+/// # drop(receiver);
+/// ```
+pub struct Sender<P: Deref<Target: Ends>> {
+    watch: SendEnd<P>,
+}
+
+impl<P: Deref<Target: Ends>> Sender<P> {
+    pub(super) const fn new(watch: SendEnd<P>) -> Self {
+        Self { watch }
+    }
+}
+
+impl<T, P: Deref<Target = Watch<T>>> Sender<P> {
+    /// Replaces the value and wakes the receivers that wait.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] with the value, which is not stored, if there is no receiver. For that case
+    /// there is [`send_replace`](Self::send_replace).
+    ///
+    /// # Panics
+    ///
+    /// If the value is borrowed, if a receiver's waker does, or the drop of the former value; in
+    /// the last two cases the new value is in place and everybody has been told.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch::{SendError, Watch};
+    ///
+    /// let mut watch = Watch::new(1);
+    /// let (sender, receiver) = watch.split();
+    /// assert_eq!(sender.send(2), Ok(()));
+    /// assert_eq!(*receiver.borrow(), 2);
+    /// drop(receiver);
+    /// assert_eq!(sender.send(3), Err(SendError(3)));
+    /// ```
+    #[track_caller]
+    pub fn send(&self, value: T) -> Result<(), SendError<T>> {
+        if self.receiver_count() == 0 {
+            return Err(SendError(value));
+        }
+        drop(self.send_replace(value));
+        Ok(())
+    }
+
+    /// Replaces the value, wakes the receivers that wait, if any, and returns the former value.
+    ///
+    /// # Panics
+    ///
+    /// If the value is borrowed, or if a receiver's waker does.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch::Watch;
+    ///
+    /// let mut watch = Watch::new(1);
+    /// let (sender, _) = watch.split();
+    /// assert_eq!(sender.send_replace(2), 1);
+    /// ```
+    #[track_caller]
+    pub fn send_replace(&self, value: T) -> T {
+        self.watch.modify(|place| (mem::replace(place, value), true))
+    }
+
+    /// Changes the value in place and wakes the receivers that wait.
+    ///
+    /// # Panics
+    ///
+    /// If the value is borrowed, if `change` borrows or changes it by way of another handle, or if
+    /// a receiver's waker panics. If `change` itself panics, what it did so far stays and nobody
+    /// is told.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch::Watch;
+    ///
+    /// let mut watch = Watch::new(vec![1]);
+    /// let (sender, receiver) = watch.split();
+    /// sender.send_modify(|list| list.push(2));
+    /// assert_eq!(*receiver.borrow(), [1, 2]);
+    /// ```
+    #[track_caller]
+    pub fn send_modify(&self, change: impl FnOnce(&mut T)) {
+        self.watch.modify(|value| (change(value), true));
+    }
+
+    /// Changes the value in place, and wakes the receivers that wait if `change` says that there
+    /// is something new. Returns what it says.
+    ///
+    /// # Panics
+    ///
+    /// As [`send_modify`](Self::send_modify).
+    ///
+    /// ```
+    /// use miniss_core::sync::watch::Watch;
+    ///
+    /// let mut watch = Watch::new(5);
+    /// let (sender, receiver) = watch.split();
+    /// let highest = |new: i32| move |value: &mut i32| {
+    ///     let is_higher = new > *value;
+    ///     *value = new.max(*value);
+    ///     is_higher
+    /// };
+    /// assert!(!sender.send_if_modified(highest(3)));
+    /// assert!(!receiver.has_changed());
+    /// assert!(sender.send_if_modified(highest(8)));
+    /// ```
+    #[track_caller]
+    pub fn send_if_modified(&self, change: impl FnOnce(&mut T) -> bool) -> bool {
+        self.watch.modify(|value| {
+            let changed = change(value);
+            (changed, changed)
+        })
+    }
+
+    /// The value, which cannot be changed as long as the borrow lives: hold it shortly, and never
+    /// over an await.
+    ///
+    /// # Panics
+    ///
+    /// If called from within a closure that changes the value.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch;
+    ///
+    /// let (sender, _receiver) = watch::channel(1);
+    /// assert_eq!(*sender.borrow(), 1);
+    /// ```
+    #[track_caller]
+    pub fn borrow(&self) -> Ref<'_, T> {
+        self.watch.borrow()
+    }
+
+    /// Whether no receiver is left. A new one may [`subscribe`](Self::subscribe).
+    ///
+    /// ```
+    /// use miniss_core::sync::watch;
+    ///
+    /// let (sender, receiver) = watch::channel(1);
+    /// assert!(!sender.is_closed());
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.receiver_count() == 0
+    }
+
+    /// Waits until no receiver is left.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe: there is nothing to lose.
+    ///
+    /// ```
+    /// # use core::{pin::pin, task::{Context, Waker}};
+    /// use miniss_core::sync::watch;
+    ///
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// let (sender, receiver) = watch::channel(1);
+    /// let mut closed = pin!(sender.closed());
+    /// assert!(closed.as_mut().poll(&mut cx).is_pending());
+    /// drop(receiver);
+    /// assert!(closed.poll(&mut cx).is_ready());
+    /// ```
+    pub async fn closed(&self) {
+        until(self.watch.closing(), (), || self.is_closed().then_some(())).await;
+    }
+}
+
+impl<T, P: Deref<Target = Watch<T>> + Clone> Sender<P> {
+    /// A new receiver, which has seen the current value.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch::Watch;
+    ///
+    /// let mut watch = Watch::new(1);
+    /// let (sender, _) = watch.split();
+    /// let receiver = sender.subscribe();
+    /// assert!(!receiver.has_changed());
+    /// ```
+    pub fn subscribe(&self) -> Receiver<P> {
+        Receiver::new(self.watch.subscribe())
+    }
+}
+
+impl<P: Deref<Target: Ends>> Deref for Sender<P> {
+    type Target = P::Target;
+
+    fn deref(&self) -> &P::Target {
+        &self.watch
+    }
+}
+
+impl<P: Deref<Target: Ends> + Clone> Clone for Sender<P> {
+    fn clone(&self) -> Self {
+        Self { watch: self.watch.clone() }
+    }
+}
+
+impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Sender<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sender").field(&&*self.watch).finish()
+    }
+}

@@ -1,0 +1,221 @@
+//! The value, its version, and who waits for the next one.
+//!
+//! `user future ─▶ [watch] ─▶ wait list ─▶ run queue`
+//!
+//! # Invariants
+//!
+//! - **Newer wakes older.** A waiter's payload is the version that its receiver has seen. Versions
+//!   grow with the queue, so the waiters to wake after a change are those in front whose version
+//!   is not the current one. Who joins meanwhile has seen the current one and ends the round.
+//! - **Borrowed in sight.** The value is borrowed only by `borrow` and by the closures of the
+//!   sender, and both say so. Values are dropped and wakers run outside.
+
+#![forbid(unsafe_code)]
+
+use core::cell::{Cell, Ref, RefCell};
+use core::fmt;
+use core::ops::Deref;
+
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
+#[cfg(feature = "alloc")]
+use super::{OwnedReceiver, OwnedSender};
+use super::{Receiver, Sender};
+use crate::collections::WaitList;
+use crate::sync::Closed;
+use crate::sync::ends::{self, Counts, Ends};
+use crate::sync::until::until;
+
+/// A value on the heap and the two handles of its watch. The receiver has seen `value`.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::watch;
+///
+/// # let mut executor = executor();
+/// let (sender, mut receiver) = watch::channel("starting");
+/// let task = executor.local().spawn(async move { sender.send("ready") }).unwrap();
+/// executor.block_on(async {
+///     receiver.changed().await.unwrap();
+///     assert_eq!(*receiver.borrow(), "ready");
+/// });
+/// # task.detach();
+/// ```
+#[cfg(feature = "alloc")]
+pub fn channel<T>(value: T) -> (OwnedSender<T>, OwnedReceiver<T>) {
+    handles(Rc::new(Watch::new(value)))
+}
+
+/// A value that is watched.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::watch::Watch;
+///
+/// let mut level = Watch::new(1);
+/// let (sender, mut receiver) = level.split();
+/// sender.send(2).unwrap();
+/// sender.send(3).unwrap();
+/// executor().block_on(async {
+///     receiver.changed().await.unwrap();
+///     assert_eq!(*receiver.borrow(), 3);
+/// });
+/// ```
+pub struct Watch<T> {
+    version: Cell<u64>,
+    waiters: WaitList<u64>,
+    closing: WaitList<()>,
+    ends: Counts,
+    value: RefCell<T>,
+}
+
+impl<T> Watch<T> {
+    /// A watch that starts with `value`.
+    ///
+    /// ```
+    /// # use miniss_core::sync::watch::Watch;
+    /// assert_eq!(*Watch::new(7).borrow(), 7);
+    /// ```
+    pub const fn new(value: T) -> Self {
+        Self {
+            version: Cell::new(0),
+            waiters: WaitList::new(),
+            closing: WaitList::new(),
+            ends: Counts::pair(),
+            value: RefCell::new(value),
+        }
+    }
+
+    /// The two handles. The receiver has seen the current value.
+    ///
+    /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
+    /// them.
+    ///
+    /// ```
+    /// # use miniss_core::sync::watch::Watch;
+    /// let mut watch = Watch::new(7);
+    /// let (sender, receiver) = watch.split();
+    /// assert!(!receiver.has_changed());
+    /// ```
+    pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
+        // What a former pair left behind is forgotten, the value kept.
+        self.version = Cell::new(0);
+        self.waiters = WaitList::new();
+        self.closing = WaitList::new();
+        self.ends = Counts::pair();
+        handles(self)
+    }
+
+    /// The value, which cannot be changed as long as the borrow lives: hold it shortly, and never
+    /// over an await.
+    ///
+    /// # Panics
+    ///
+    /// If called from within a closure that changes the value.
+    ///
+    /// ```
+    /// # use miniss_core::sync::watch::Watch;
+    /// assert_eq!(*Watch::new("a").borrow(), "a");
+    /// ```
+    #[track_caller]
+    pub fn borrow(&self) -> Ref<'_, T> {
+        self.value.borrow()
+    }
+
+    /// How many receivers there are.
+    ///
+    /// ```
+    /// # use miniss_core::sync::watch::Watch;
+    /// let mut watch = Watch::new(1);
+    /// let (sender, receiver) = watch.split();
+    /// let _second = receiver.clone();
+    /// assert_eq!(sender.receiver_count(), 2);
+    /// ```
+    pub const fn receiver_count(&self) -> usize {
+        self.ends.receivers()
+    }
+
+    /// How many futures wait for a change.
+    ///
+    /// ```
+    /// # use miniss_core::sync::watch::Watch;
+    /// assert_eq!(Watch::new(1).waiters(), 0);
+    /// ```
+    pub const fn waiters(&self) -> usize {
+        self.waiters.len()
+    }
+
+    pub(super) const fn version(&self) -> u64 {
+        self.version.get()
+    }
+
+    /// Whether the last sender is gone.
+    pub(super) const fn is_ended(&self) -> bool {
+        self.ends.senders() == 0
+    }
+
+    /// Those who wait for the last receiver to go.
+    pub(super) const fn closing(&self) -> &WaitList<()> {
+        &self.closing
+    }
+
+    /// Changes the value by `change`, and tells the receivers if that says so.
+    #[track_caller]
+    pub(super) fn modify<A>(&self, change: impl FnOnce(&mut T) -> (A, bool)) -> A {
+        let mut value = self
+            .value
+            .try_borrow_mut()
+            .expect("a watched value cannot change while it is borrowed");
+        let (answer, changed) = change(&mut value);
+        drop(value);
+        if changed {
+            self.announce();
+        }
+        answer
+    }
+
+    fn announce(&self) {
+        self.version.set(self.version() + 1);
+        self.waiters.wake_while(|seen| (seen != self.version()).then_some(seen));
+    }
+
+    /// Waits for a version that is not `seen`.
+    pub(super) async fn newer(&self, seen: u64) -> Result<u64, Closed> {
+        until(&self.waiters, seen, || match self.version() {
+            version if version != seen => Some(Ok(version)),
+            _ => self.is_ended().then_some(Err(Closed)),
+        })
+        .await
+    }
+}
+
+fn handles<T, P: Deref<Target = Watch<T>> + Clone>(link: P) -> (Sender<P>, Receiver<P>) {
+    let (sender, receiver) = ends::pair(link);
+    (Sender::new(sender), Receiver::new(receiver))
+}
+
+impl<T> Ends for Watch<T> {
+    fn counts(&self) -> &Counts {
+        &self.ends
+    }
+
+    fn senders_gone(&self) {
+        self.waiters.wake_while(Some);
+    }
+
+    fn receivers_gone(&self) {
+        // A waker may subscribe: from then on there is nothing to tell.
+        self.closing.wake_while(|()| (self.receiver_count() == 0).then_some(()));
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Watch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("value", &self.value)
+            .field("waiters", &self.waiters())
+            .field("ended", &self.is_ended())
+            .finish_non_exhaustive()
+    }
+}
