@@ -12,7 +12,7 @@
 //!   stage changes only through `Pin::set`, which drops the old one in place. `Chain` has no
 //!   `Drop`, and is `Unpin` only where both futures are.
 
-use core::future::{Future, Pending};
+use core::future::{Future, Pending, ready};
 use core::ops::ControlFlow;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -35,6 +35,11 @@ where
 {
     pub(super) const fn new(first: F, link: L) -> Self {
         Self::First { future: first, link: Some(link) }
+    }
+
+    /// A chain whose first future is behind it.
+    pub(super) const fn second(second: S) -> Self {
+        Self::Second { future: second }
     }
 
     /// Polls the first future and, when it is ready, puts in its place what follows.
@@ -94,6 +99,13 @@ pub(super) fn convert<F: Future, R>(
     f: impl FnOnce(F::Output) -> R,
 ) -> impl Future<Output = R> {
     Chain::<_, _, Pending<R>>::new(future, |output| ControlFlow::Break(f(output)))
+}
+
+/// The future that `make` returns, made at the first poll, in the place of what `make` captured.
+pub(super) fn on_first_poll<S: Future>(
+    make: impl FnOnce() -> S,
+) -> impl Future<Output = S::Output> {
+    Chain::new(ready(()), |()| ControlFlow::Continue(make()))
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,15 +1,23 @@
-//! A cleanup that runs on success and on failure, and what becomes of its own failure.
+//! A cleanup that runs on success, on failure and on cancellation, and what becomes of its own
+//! failure.
 //!
 //! `[finally] ─▶ chain ─▶ user future ─▶ task`
+//!
+//! The cleanup is *armed* at the first poll of the body and lies beside it in the chain. When the
+//! body ends, the chain starts it; when the chain is dropped before that, or the body's poll
+//! unwinds, the drop of what is armed starts it, after that of the body.
 
 #![forbid(unsafe_code)]
 
 use core::error::Error;
 use core::fmt;
 use core::future::Future;
-use core::ops::ControlFlow::Continue;
+use core::ops::ControlFlow::{Break, Continue};
+use core::pin::pin;
+use core::task::{Context, Waker};
 
-use super::chain::{Chain, convert};
+use super::chain::{Chain, convert, on_first_poll};
+use super::spawn::Spawn;
 
 pub(super) fn finally<T, E, N>(
     first: impl Future<Output = Result<T, E>>,
@@ -18,9 +26,59 @@ pub(super) fn finally<T, E, N>(
 where
     N: Future<Output: CleanupOutcome<E>>,
 {
-    Chain::new(first, |original| {
-        Continue(convert(cleanup(), |outcome: N::Output| outcome.after(original)))
+    on_first_poll(move || {
+        let armed = Armed { cleanup: Some(cleanup) };
+        // The chain owns both: it drops the body, if that has not ended, and then what is armed.
+        Chain::new(first, move |original| {
+            Continue(convert(armed.start(), |outcome: N::Output| outcome.after(original)))
+        })
     })
+}
+
+pub(super) fn finally_on<T, E, N>(
+    first: impl Future<Output = Result<T, E>>,
+    spawner: impl Spawn,
+    cleanup: impl FnOnce() -> N,
+) -> impl Future<Output = Result<T, <N::Output as CleanupOutcome<E>>::Error>>
+where
+    N: Future<Output: CleanupOutcome<E> + 'static> + 'static,
+{
+    finally(first, move || start_on(&spawner, cleanup()))
+}
+
+/// `cleanup` as a task, or here if it cannot be spawned.
+fn start_on<S: Spawn, N>(spawner: &S, cleanup: N) -> impl Future<Output = N::Output> + use<S, N>
+where
+    N: Future<Output: 'static> + 'static,
+{
+    let ended = |outcome: Result<N::Output, S::Ended>| {
+        Break(outcome.expect("the task of a cleanup was ended before the cleanup"))
+    };
+    match spawner.try_spawn(cleanup) {
+        Ok(task) => Chain::new(task, ended),
+        Err(cleanup) => Chain::second(cleanup),
+    }
+}
+
+/// A cleanup that is due from now on: by [`start`](Self::start), or else by dropping this.
+struct Armed<N: Future, C: FnOnce() -> N> {
+    cleanup: Option<C>,
+}
+
+impl<N: Future, C: FnOnce() -> N> Armed<N, C> {
+    fn start(mut self) -> N {
+        let cleanup = self.cleanup.take().expect("only `start` and the drop take it");
+        cleanup()
+    }
+}
+
+impl<N: Future, C: FnOnce() -> N> Drop for Armed<N, C> {
+    /// Nobody is there who could wait: the cleanup goes as far as its first wait.
+    fn drop(&mut self) {
+        if let Some(cleanup) = self.cleanup.take() {
+            let _cut_short = pin!(cleanup()).poll(&mut Context::from_waker(Waker::noop()));
+        }
+    }
 }
 
 /// What a cleanup may return: `()` where it cannot fail, or a `Result<(), C>`.
@@ -82,6 +140,7 @@ impl<E, C> CleanupOutcome<E> for Result<(), C> {
 /// assert_eq!((both.body(), both.cleanup()), (Some(&"no answer"), Some(&"close failed")));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FinallyError<E, C> {
     /// The work failed and its cleanup succeeded.
     Body(E),

@@ -9,7 +9,9 @@
 use core::future::Future;
 
 use super::finally::{self, CleanupOutcome};
-use super::{or_else, then};
+use super::spawn::Spawn;
+use super::{forward, or_else, then};
+use crate::promise::Promise;
 
 /// Continuations for futures, most of them for futures of a `Result`.
 ///
@@ -19,7 +21,7 @@ use super::{or_else, then};
 /// # Cancellation
 ///
 /// Every combinator here is as safe to drop as the future it is in at that moment. What would have
-/// followed does not run; that goes for [`finally`](Self::finally) too.
+/// followed does not run, but for the cleanup of [`finally`](Self::finally).
 ///
 /// # Panics
 ///
@@ -45,6 +47,11 @@ pub trait FutureExt: Future {
     ///
     /// The error of the first future or of the second.
     ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops the future that is running, the first or the second; if that is the first,
+    /// `f` is not called.
+    ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
     /// # use core::future::ready;
@@ -67,6 +74,10 @@ pub trait FutureExt: Future {
     ///
     /// The error of the future.
     ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops the future, and `f` is not called.
+    ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
     /// # use core::future::ready;
@@ -82,8 +93,38 @@ pub trait FutureExt: Future {
         then::map(self, f)
     }
 
+    /// On failure replaces the error by `f(error)`. A value passes by.
+    ///
+    /// # Errors
+    ///
+    /// What `f` makes of the error of the future.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops the future, and `f` is not called.
+    ///
+    /// ```
+    /// # use core::{pin::pin, task::{Context, Poll, Waker}};
+    /// # use core::future::ready;
+    /// # use miniss_core::combine::FutureExt;
+    /// let failed = ready(Err::<(), _>("no file")).map_err(str::len);
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// assert_eq!(pin!(failed).poll(&mut cx), Poll::Ready(Err(7)));
+    /// ```
+    fn map_err<T, E, D>(self, f: impl FnOnce(E) -> D) -> impl Future<Output = Result<T, D>>
+    where
+        Self: Future<Output = Result<T, E>> + Sized,
+    {
+        then::map_err(self, f)
+    }
+
     /// Calls `f` with the output, be it a value or an error, and goes on with the future that it
     /// returns.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops the future that is running, the first or the second; if that is the first,
+    /// `f` is not called.
     ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
@@ -111,6 +152,11 @@ pub trait FutureExt: Future {
     ///
     /// The error of the future that `f` returns.
     ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops the future that is running, the first or the second; if that is the first,
+    /// `f` is not called.
+    ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
     /// # use core::future::ready;
@@ -133,6 +179,11 @@ pub trait FutureExt: Future {
     /// # Errors
     ///
     /// The error that did not match, or that of the future which `f` returns.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it drops the future that is running, the first or the second; if that is the first,
+    /// neither `matches` nor `f` is called.
     ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
@@ -168,18 +219,30 @@ pub trait FutureExt: Future {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future does **not** run the cleanup: a drop cannot wait. What must happen in
-    /// any case belongs in a `Drop`.
+    /// If the future is dropped before its end, or panics, its drop drops what is running, then
+    /// starts the cleanup and polls it once, in place: a cleanup that does not wait has run when
+    /// the drop returns, one that waits is cut short at its first wait. Nobody gets its error.
+    /// [`finally_on`](Self::finally_on) is for a cleanup that must wait.
+    ///
+    /// A future that was never polled has not begun, so there is nothing to clean up. If the
+    /// cleanup is under way when it is dropped, it is dropped with it. As in any drop, a panic of
+    /// the cleanup while another one unwinds aborts the program.
     ///
     /// ```
     /// # use core::{cell::Cell, pin::pin, task::{Context, Poll, Waker}};
-    /// # use core::future::ready;
+    /// # use core::future::{pending, ready};
     /// # use miniss_core::combine::FutureExt;
-    /// let closed = Cell::new(false);
-    /// let failed = ready(Err::<u32, _>("no file")).finally(async || closed.set(true));
+    /// let closed = Cell::new(0);
+    /// let close = async || closed.set(closed.get() + 1);
+    /// let failed = ready(Err::<u32, _>("no file")).finally(&close);
     /// # let mut cx = Context::from_waker(Waker::noop());
     /// assert_eq!(pin!(failed).poll(&mut cx), Poll::Ready(Err("no file")));
-    /// assert!(closed.get());
+    /// assert_eq!(closed.get(), 1);
+    ///
+    /// let mut endless = Box::pin(pending::<Result<(), ()>>().finally(&close));
+    /// assert!(endless.as_mut().poll(&mut cx).is_pending());
+    /// drop(endless);
+    /// assert_eq!(closed.get(), 2);
     /// ```
     fn finally<T, E, N>(
         self,
@@ -190,6 +253,92 @@ pub trait FutureExt: Future {
         N: Future<Output: CleanupOutcome<E>>,
     {
         finally::finally(self, cleanup)
+    }
+
+    /// Like [`finally`](Self::finally), but the cleanup is a task of its own on `spawner`: it runs
+    /// to its end on success, on failure and on cancellation, whenever that comes.
+    ///
+    /// `cleanup` itself is called here; what it returns is the task. If that cannot be spawned,
+    /// because the executor is ending or has no room, it runs here, as in `finally`.
+    ///
+    /// # Errors
+    ///
+    /// The error of the future, of the cleanup, or both.
+    ///
+    /// # Panics
+    ///
+    /// If the cleanup's task ended without an output: it panicked, where tasks may do so alone, or
+    /// `spawner` is that of another executor on this thread, which ended while the cleanup ran.
+    ///
+    /// # Cancellation
+    ///
+    /// If the future is dropped before its end, or panics, its drop drops what is running, then
+    /// starts the cleanup and leaves it to itself. If the cleanup was under way, it goes on. Only
+    /// the end of its executor, which drops all tasks where they are, cuts it short. A future that
+    /// was never polled has not begun.
+    ///
+    /// ```
+    /// # use core::future::pending;
+    /// # use core::time::Duration;
+    /// # use miniss_core::{doctest::executor, timer::{Sleep, Timeout}};
+    /// # use std::{cell::Cell, rc::Rc};
+    /// use miniss_core::combine::FutureExt;
+    ///
+    /// # let mut executor = executor();
+    /// let local = executor.local();
+    /// let closed = Rc::new(Cell::new(false));
+    /// let flag = closed.clone();
+    /// let work = pending::<Result<(), ()>>().finally_on(local, async move || {
+    ///     Sleep::new(local, Duration::from_millis(1)).await; // say goodbye, and wait for it
+    ///     flag.set(true);
+    /// });
+    /// executor.block_on(async {
+    ///     let cut_short = Timeout::new(local, Duration::from_millis(1), work).await;
+    ///     assert!(cut_short.is_err());
+    ///     Sleep::new(local, Duration::from_millis(2)).await;
+    /// });
+    /// assert!(closed.get());
+    /// ```
+    fn finally_on<T, E, N>(
+        self,
+        spawner: impl Spawn,
+        cleanup: impl FnOnce() -> N,
+    ) -> impl Future<Output = Result<T, <N::Output as CleanupOutcome<E>>::Error>>
+    where
+        Self: Future<Output = Result<T, E>> + Sized,
+        N: Future<Output: CleanupOutcome<E> + 'static> + 'static,
+    {
+        finally::finally_on(self, spawner, cleanup)
+    }
+
+    /// Brings the value to `promise`, or fails it with the error. If nobody waits for it any more,
+    /// the result is dropped.
+    ///
+    /// # Panics
+    ///
+    /// If the waker of the promise's waiter does.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it before its end breaks the promise: the one who waits for it sees that at once.
+    ///
+    /// ```
+    /// # use core::{pin::pin, task::{Context, Waker}};
+    /// # use core::future::ready;
+    /// use miniss_core::{Future, combine::FutureExt, error::BrokenPromise};
+    ///
+    /// let (mut answer, promise) = Future::<u32>::new();
+    /// let work = ready(Ok::<_, BrokenPromise>(42)).forward_to(promise);
+    /// # let mut cx = Context::from_waker(Waker::noop());
+    /// # use core::future::Future as _;
+    /// assert!(pin!(work).poll(&mut cx).is_ready());
+    /// assert_eq!(answer.try_take(), Some(Ok(42)));
+    /// ```
+    fn forward_to<T, E>(self, promise: Promise<T, E>) -> impl Future<Output = ()>
+    where
+        Self: Future<Output = Result<T, E>> + Sized,
+    {
+        forward::forward_to(self, promise)
     }
 }
 

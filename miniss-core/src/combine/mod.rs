@@ -4,27 +4,53 @@
 //!
 //! `async`, `await` and `?` are how new code reads best. These are the words of Seastar for code
 //! that comes from there, and the few things that the language has no word for. None allocates,
-//! except to hold a `Vec` of futures.
+//! except to hold a `Vec` of futures or a number of them that is not known beforehand. What the
+//! `futures` crate has (`join!`, `select!`, streams, `FuturesUnordered`) works on top of this crate
+//! and is not here again.
 //!
 //! - [`FutureExt`]: [`then`](FutureExt::then), [`map`](FutureExt::map),
-//!   [`then_wrapped`](FutureExt::then_wrapped), [`or_else`](FutureExt::or_else),
-//!   [`handle_error_if`](FutureExt::handle_error_if), [`finally`](FutureExt::finally).
-//! - [`when_all`]: many at once, all outcomes.
+//!   [`map_err`](FutureExt::map_err), [`then_wrapped`](FutureExt::then_wrapped),
+//!   [`or_else`](FutureExt::or_else), [`handle_error_if`](FutureExt::handle_error_if),
+//!   [`finally`](FutureExt::finally), [`finally_on`](FutureExt::finally_on),
+//!   [`forward_to`](FutureExt::forward_to).
+//! - [`when_all`]: many at once, all outcomes. [`when_any`]: the first one, and the others back.
+//! - [`parallel_for_each`], [`max_concurrent_for_each`], [`map_reduce`]: a future for each item.
+//! - [`max_concurrent_for_each_fixed`]: the same without a heap.
+//! - [`repeat`], [`do_until`]: loops that give way.
+//! - [`yield_now`]: let the others run. [`maybe_yield`]: if the time is used up.
 //! - [`do_with`]: a value that lives as long as the work on it.
-//! - [`yield_now`]: let the others run.
+//! - [`Spawn`], [`TurnBudget`]: what these ask of an executor.
 
 mod chain;
 mod do_with;
 mod finally;
+mod for_each;
+mod forward;
 mod future_ext;
+mod loops;
+#[cfg(feature = "alloc")]
+mod map_reduce;
 mod maybe_done;
+mod maybe_yield;
 mod or_else;
+mod seats;
+mod spawn;
 mod then;
 mod when_all;
+mod when_any;
 mod yield_now;
 
 pub use do_with::do_with;
 pub use finally::{CleanupOutcome, FinallyError};
+pub use for_each::max_concurrent_for_each_fixed;
+#[cfg(feature = "alloc")]
+pub use for_each::{max_concurrent_for_each, parallel_for_each};
 pub use future_ext::FutureExt;
+pub use loops::{do_until, repeat};
+#[cfg(feature = "alloc")]
+pub use map_reduce::map_reduce;
+pub use maybe_yield::{MaybeYield, TurnBudget, maybe_yield};
+pub use spawn::Spawn;
 pub use when_all::{Outcomes, WhenAll, when_all};
+pub use when_any::{Race, Raced, WhenAny, when_any};
 pub use yield_now::{YieldNow, yield_now};

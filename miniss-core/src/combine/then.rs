@@ -29,6 +29,13 @@ pub(super) fn map<T, E, U>(
     convert(first, |outcome| outcome.map(f))
 }
 
+pub(super) fn map_err<T, E, D>(
+    first: impl Future<Output = Result<T, E>>,
+    f: impl FnOnce(E) -> D,
+) -> impl Future<Output = Result<T, D>> {
+    convert(first, |outcome| outcome.map_err(f))
+}
+
 pub(super) fn then_wrapped<F: Future, N: Future>(
     first: F,
     f: impl FnOnce(F::Output) -> N,

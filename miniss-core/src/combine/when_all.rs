@@ -19,6 +19,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::maybe_done::MaybeDone;
+use super::seats::{each, row};
 
 /// Runs all `futures` at once and gives all their outputs, in the order of the input.
 ///
@@ -104,29 +105,12 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// The seats of a pinned slice, each of them pinned.
-fn each<F: Future>(
-    seats: Pin<&mut [MaybeDone<F>]>,
-) -> impl Iterator<Item = Pin<&mut MaybeDone<F>>> {
-    // SAFETY: "Seats stay put": the slice is only walked, nothing is moved.
-    let seats = unsafe { seats.get_unchecked_mut() };
-    // SAFETY: "Seats stay put": an element of a pinned slice is pinned.
-    seats.iter_mut().map(|seat| unsafe { Pin::new_unchecked(seat) })
-}
-
 fn poll_each<F: Future>(seats: Pin<&mut [MaybeDone<F>]>, cx: &mut Context<'_>) -> bool {
     let mut done = true;
     for seat in each(seats) {
         done &= seat.poll_done(cx);
     }
     done
-}
-
-fn as_slice<F: Future, const N: usize>(
-    seats: Pin<&mut [MaybeDone<F>; N]>,
-) -> Pin<&mut [MaybeDone<F>]> {
-    // SAFETY: "Seats stay put": an array and the slice of it are the same place.
-    unsafe { seats.map_unchecked_mut(|seats| seats.as_mut_slice()) }
 }
 
 impl<F: Future, const N: usize> sealed::Sealed for [F; N] {}
@@ -140,11 +124,11 @@ impl<F: Future, const N: usize> Outcomes for [F; N] {
     }
 
     fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
-        poll_each(as_slice(seats), cx)
+        poll_each(row(seats), cx)
     }
 
     fn take(seats: Pin<&mut Self::Seats>) -> Self::Output {
-        let mut seats = each(as_slice(seats));
+        let mut seats = each(row(seats));
         array::from_fn(|_| seats.next().expect("as many seats as outputs").take())
     }
 }

@@ -26,6 +26,8 @@ async fn late<T>(value: T) -> T {
 fn a_fu_1_then_on_a_ready_value() {
     assert_eq!(now(ok(3).then(|x| ok(x + 1))), Ok(4));
     assert_eq!(now(ok(3).map(|x| x + 1)), Ok(4));
+    assert_eq!(now(ok(3).map_err(|_| "not called")), Ok(3));
+    assert_eq!(now(failed().map_err(str::len)), Err(5));
 }
 
 #[test]
@@ -162,5 +164,49 @@ mod with_promises {
         assert!(poll_once(chained.as_mut()).is_pending());
         promise.complete(20).unwrap();
         assert_eq!(poll_once(chained), Poll::Ready(Ok(42)));
+    }
+
+    #[test]
+    fn forward_to_brings_the_value_or_the_error() {
+        let (mut answer, promise) = Future::<i32, Failed>::fallible();
+        now(ready(Ok(3)).forward_to(promise));
+        assert_eq!(answer.try_take(), Some(Ok(3)));
+        let (mut answer, promise) = Future::<i32, Failed>::fallible();
+        now(failed().map_err(Failed).forward_to(promise));
+        assert_eq!(answer.try_take(), Some(Err(Failed("first"))));
+    }
+
+    #[test]
+    fn forward_to_nobody_drops_the_result() {
+        let (answer, promise) = Future::<std::rc::Rc<()>, Failed>::fallible();
+        drop(answer);
+        let value = std::rc::Rc::new(());
+        now(ready(Ok(value.clone())).forward_to(promise));
+        assert_eq!(std::rc::Rc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn forward_to_dropped_in_the_middle_or_after_a_panic_breaks_the_promise_once() {
+        for panics in [false, true] {
+            let (mut answer, promise) = Future::<(), Failed>::fallible();
+            let source = async {
+                assert!(!panics, "the source panics");
+                pending().await
+            };
+            let mut work = Box::pin(source.forward_to(promise));
+            let polled = catch_unwind(AssertUnwindSafe(|| poll_once(work.as_mut())));
+            assert_eq!(polled.is_err(), panics);
+            drop(work);
+            assert_eq!(answer.try_take(), Some(Err(Failed("broken"))));
+        }
+    }
+
+    #[derive(Debug, PartialEq)]
+    struct Failed(&'static str);
+
+    impl From<BrokenPromise> for Failed {
+        fn from(_: BrokenPromise) -> Self {
+            Self("broken")
+        }
     }
 }

@@ -1,0 +1,305 @@
+//! Work for each item of a sequence, many at once, and all of it, whatever fails.
+//!
+//! `[for each] ─▶ user futures ─▶ task`
+//!
+//! The futures share one task and its waker, so a wake polls every one that is not done. That is
+//! the cheapest way up to some hundreds at a time; beyond that, spawn a task for each.
+
+#![forbid(unsafe_code)]
+
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+
+#[cfg(feature = "alloc")]
+use alloc::{boxed::Box, vec::Vec};
+
+use super::seats::{each, row};
+
+/// So many futures may end in one poll before no more are begun in it, and the others on this core
+/// have a turn. Those that run already are polled all the same.
+const ENDED_PER_POLL_MAX: usize = 128;
+
+/// Starts `f(item)` for all `items` at once and waits for all of them, even after one has failed.
+///
+/// Nothing happens before the first poll. Then futures start in the order of the items, each
+/// running until it waits before the next one is made. They are kept in boxes, as many as run at
+/// once; see [`max_concurrent_for_each`] for a bound, and [`max_concurrent_for_each_fixed`] to do
+/// without a heap.
+///
+/// # Errors
+///
+/// The first one, in time. Those after it are dropped.
+///
+/// # Panics
+///
+/// If an item's future does, or when polled after it was ready.
+///
+/// # Cancellation
+///
+/// Dropping it drops all futures that are not done. The items that are left are not begun.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use core::time::Duration;
+/// use miniss_core::combine::parallel_for_each;
+/// use miniss_core::timer::Sleep;
+///
+/// let mut executor = executor();
+/// let local = executor.local();
+/// let mut done = std::cell::RefCell::new(Vec::new());
+/// let all = parallel_for_each([3, 1, 2], async |millis| {
+///     Sleep::new(local, Duration::from_millis(millis)).await;
+///     done.borrow_mut().push(millis);
+///     if millis == 1 { Err("one") } else { Ok(()) }
+/// });
+/// assert_eq!(executor.block_on(all), Err("one"));
+/// assert_eq!(*done.get_mut(), [1, 2, 3], "it waited for all of them");
+/// ```
+#[cfg(feature = "alloc")]
+pub fn parallel_for_each<I, N, E>(
+    items: I,
+    f: impl FnMut(I::Item) -> N,
+) -> impl Future<Output = Result<(), E>>
+where
+    I: IntoIterator,
+    N: Future<Output = Result<(), E>>,
+{
+    max_concurrent_for_each(items, usize::MAX, f)
+}
+
+/// Runs `f(item)` for all `items`, at most `max` at a time, and waits for all of them.
+///
+/// It starts them in the order of the items, the next one as soon as one has ended, and goes on
+/// so after a failure. `items` is asked for an item when there is a place for it. If very many
+/// end without waiting, it gives the others on this core a turn now and then.
+///
+/// # Errors
+///
+/// The first one, in time. Those after it are dropped.
+///
+/// # Panics
+///
+/// If `max` is zero or an item's future panics, or when polled after it was ready.
+///
+/// # Cancellation
+///
+/// Dropping it drops all futures that are not done. The items that are left are not begun.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use core::{cell::Cell, time::Duration};
+/// use miniss_core::combine::max_concurrent_for_each;
+/// use miniss_core::timer::Sleep;
+///
+/// let mut executor = executor();
+/// let local = executor.local();
+/// let (running, most) = (Cell::new(0), Cell::new(0));
+/// let all = max_concurrent_for_each(0..10, 3, async |_| {
+///     running.set(running.get() + 1);
+///     most.set(most.get().max(running.get()));
+///     Sleep::new(local, Duration::from_millis(1)).await;
+///     running.set(running.get() - 1);
+///     Ok::<(), ()>(())
+/// });
+/// executor.block_on(all).unwrap();
+/// assert_eq!(most.get(), 3);
+/// ```
+#[cfg(feature = "alloc")]
+#[track_caller]
+pub fn max_concurrent_for_each<I, N, E>(
+    items: I,
+    max: usize,
+    f: impl FnMut(I::Item) -> N,
+) -> impl Future<Output = Result<(), E>>
+where
+    I: IntoIterator,
+    N: Future<Output = Result<(), E>>,
+{
+    assert!(max > 0, "nothing would ever be done at most zero at a time");
+    async move {
+        let mut seats = pin!(Boxed { max, seats: Vec::new() });
+        let mut work = Work::new(items.into_iter(), f);
+        poll_fn(|cx| work.poll(seats.as_mut(), cx)).await
+    }
+}
+
+/// As [`max_concurrent_for_each`] with at most `MAX` at a time, without a heap: the future has room
+/// for them.
+///
+/// A `MAX` of zero does not compile.
+///
+/// # Errors
+///
+/// The first one, in time. Those after it are dropped.
+///
+/// # Panics
+///
+/// If an item's future does, or when polled after it was ready.
+///
+/// # Cancellation
+///
+/// Dropping it drops all futures that are not done. The items that are left are not begun.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use core::cell::Cell;
+/// use miniss_core::combine::max_concurrent_for_each_fixed;
+///
+/// let sum = Cell::new(0);
+/// let adding = max_concurrent_for_each_fixed::<4, _, _, _, _>(1..=10, async |n| {
+///     sum.set(sum.get() + n);
+///     Ok::<(), ()>(())
+/// });
+/// executor().block_on(adding).unwrap();
+/// assert_eq!(sum.get(), 55);
+/// ```
+pub fn max_concurrent_for_each_fixed<const MAX: usize, I, F, N, E>(
+    items: I,
+    f: F,
+) -> impl Future<Output = Result<(), E>>
+where
+    I: IntoIterator,
+    F: FnMut(I::Item) -> N,
+    N: Future<Output = Result<(), E>>,
+{
+    const { assert!(MAX > 0, "nothing would ever be done at most zero at a time") };
+    async move {
+        let mut seats = pin!([const { None::<N> }; MAX]);
+        let mut work = Work::new(items.into_iter(), f);
+        poll_fn(|cx| work.poll(seats.as_mut(), cx)).await
+    }
+}
+
+/// What is to be done yet, and what has come of it.
+struct Work<I, F, E> {
+    /// `None` once it has no more.
+    items: Option<I>,
+    f: F,
+    error: Option<E>,
+    may_end: usize,
+}
+
+impl<I, F, N, E> Work<I, F, E>
+where
+    I: Iterator,
+    F: FnMut(I::Item) -> N,
+    N: Future<Output = Result<(), E>>,
+{
+    const fn new(items: I, f: F) -> Self {
+        Self { items: Some(items), f, error: None, may_end: ENDED_PER_POLL_MAX }
+    }
+
+    fn poll<S: Seats<N>>(
+        &mut self,
+        seats: Pin<&mut S>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), E>> {
+        self.may_end = ENDED_PER_POLL_MAX;
+        let busy = seats.serve(self, cx);
+        if self.may_end == 0 {
+            cx.waker().wake_by_ref();
+        } else if !busy {
+            return Poll::Ready(self.error.take().map_or(Ok(()), Err));
+        }
+        Poll::Pending
+    }
+
+    /// Lets the future in `seat` run, and one after the other in its place; whether one stays.
+    fn serve(&mut self, mut seat: Pin<&mut Option<N>>, cx: &mut Context<'_>) -> bool {
+        while self.fill(seat.as_mut()) {
+            let running = seat.as_mut().as_pin_mut().expect("just filled");
+            let Poll::Ready(outcome) = running.poll(cx) else { return true };
+            seat.set(None);
+            self.may_end = self.may_end.saturating_sub(1);
+            self.error = self.error.take().or(outcome.err());
+        }
+        false
+    }
+
+    /// Starts the next item's future in `seat` if that is free and more may end in this poll;
+    /// whether one is there now.
+    fn fill(&mut self, mut seat: Pin<&mut Option<N>>) -> bool {
+        if seat.is_none() && self.may_end > 0 {
+            let next = self.next().map(&mut self.f);
+            seat.set(next);
+        }
+        seat.is_some()
+    }
+
+    fn next(&mut self) -> Option<I::Item> {
+        let item = self.items.as_mut()?.next();
+        if item.is_none() {
+            self.items = None;
+        }
+        item
+    }
+
+    /// Whether more could be started in this poll.
+    #[cfg(feature = "alloc")]
+    fn goes_on(&self) -> bool {
+        self.items.is_some() && self.may_end > 0
+    }
+}
+
+/// Places for the futures that run.
+trait Seats<N> {
+    /// Serves every seat; whether one is taken now.
+    fn serve<I, F, E>(self: Pin<&mut Self>, work: &mut Work<I, F, E>, cx: &mut Context<'_>) -> bool
+    where
+        I: Iterator,
+        F: FnMut(I::Item) -> N,
+        N: Future<Output = Result<(), E>>;
+}
+
+impl<N, const MAX: usize> Seats<N> for [Option<N>; MAX] {
+    fn serve<I, F, E>(self: Pin<&mut Self>, work: &mut Work<I, F, E>, cx: &mut Context<'_>) -> bool
+    where
+        I: Iterator,
+        F: FnMut(I::Item) -> N,
+        N: Future<Output = Result<(), E>>,
+    {
+        let mut busy = false;
+        for seat in each(row(self)) {
+            busy |= work.serve(seat, cx);
+        }
+        busy
+    }
+}
+
+/// Seats that are made when they are wanted, and used again.
+#[cfg(feature = "alloc")]
+struct Boxed<N> {
+    max: usize,
+    seats: Vec<Pin<Box<Option<N>>>>,
+}
+
+#[cfg(feature = "alloc")]
+impl<N> Seats<N> for Boxed<N> {
+    fn serve<I, F, E>(
+        mut self: Pin<&mut Self>,
+        work: &mut Work<I, F, E>,
+        cx: &mut Context<'_>,
+    ) -> bool
+    where
+        I: Iterator,
+        F: FnMut(I::Item) -> N,
+        N: Future<Output = Result<(), E>>,
+    {
+        let mut busy = false;
+        for seat in &mut self.seats {
+            busy |= work.serve(seat.as_mut(), cx);
+        }
+        while self.seats.len() < self.max && work.goes_on() {
+            let mut seat = Box::pin(None);
+            if work.serve(seat.as_mut(), cx) {
+                self.seats.push(seat);
+                busy = true;
+            }
+        }
+        busy
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,336 @@
+//! What the `futures` crate has is not written again: it works here, on shards and on an executor
+//! of the core over a clock that is moved by hand.
+//!
+//! Its sets and macros poll with wakers of their own, and what wakes those may be another thread.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+
+use futures::channel::{mpsc, oneshot};
+use futures::future::{AbortHandle, Abortable, Either, FutureExt, select, try_join_all};
+use futures::lock::Mutex;
+use futures::stream::{self, FuturesOrdered, FuturesUnordered, StreamExt};
+use futures::{SinkExt, join, select, try_join};
+
+use miniss_linux::time::{Duration, Instant, sleep, sleep_until};
+use miniss_linux::{Runtime, ShardId, spawn, spawn_on, stats, submit_to, yield_now};
+use miniss_tests::deadline::deadline;
+
+fn on_one_shard<T>(body: impl Future<Output = T>) -> T {
+    Runtime::builder().shards(1).build().unwrap().block_on(body)
+}
+
+fn on_two_shards<T>(body: impl Future<Output = T>) -> T {
+    Runtime::builder().shards(2).build().unwrap().block_on(body)
+}
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+async fn after<T>(delay: u64, value: T) -> T {
+    sleep(millis(delay)).await;
+    value
+}
+
+#[test]
+fn sleeps_in_join_wait_side_by_side() {
+    let _deadline = deadline("join!");
+    on_one_shard(async {
+        let start = Instant::now();
+        let outcome = join!(after(30, 'a'), after(10, 'b'), async { 'c' });
+        assert_eq!(outcome, ('a', 'b', 'c'));
+        let elapsed = start.elapsed();
+        assert!(elapsed >= millis(30), "{elapsed:?}");
+        assert_eq!(try_join!(after(1, Ok::<_, ()>(1)), after(2, Ok(2))), Ok((1, 2)));
+    });
+}
+
+#[test]
+fn a_failure_in_try_join_drops_the_others_and_disarms_their_timers() {
+    let _deadline = deadline("try_join!");
+    on_one_shard(async {
+        let armed = stats().timers_armed;
+        let outcome = try_join!(after(3_600_000, Ok(1)), after(1, Err::<(), _>("no")));
+        assert_eq!(outcome, Err("no"));
+        assert_eq!(stats().timers_armed, armed);
+    });
+}
+
+#[test]
+fn select_takes_the_first_sleep_that_ends_each_time() {
+    let _deadline = deadline("select!");
+    let order = on_one_shard(async {
+        let mut short = pin!(after(5, ()).fuse());
+        let mut long = pin!(after(25, ()).fuse());
+        let mut ticks = Vec::new();
+        loop {
+            select! {
+                () = short => ticks.push("short"),
+                () = long => ticks.push("long"),
+                complete => break,
+            }
+        }
+        ticks
+    });
+    assert_eq!(order, ["short", "long"]);
+}
+
+#[test]
+fn the_loser_of_a_select_goes_on_where_it_was() {
+    let _deadline = deadline("select");
+    on_one_shard(async {
+        let start = Instant::now();
+        let long = pin!(after(20, "long"));
+        let Either::Left(((), long)) = select(pin!(after(2, ())), long).await else { panic!() };
+        assert_eq!(long.await, "long");
+        assert!(start.elapsed() >= millis(20));
+    });
+}
+
+#[test]
+fn a_thousand_sleeps_in_futures_unordered_end_by_deadline_and_are_polled_when_woken() {
+    let _deadline = deadline("FuturesUnordered");
+    on_one_shard(async {
+        let (start, polls) = (Instant::now(), Rc::new(Cell::new(0)));
+        let one = |index: u64| {
+            let polls = polls.clone();
+            let mut sleep = Box::pin(sleep_until(start + millis(1 + index % 10 * 5)));
+            std::future::poll_fn(move |cx| {
+                polls.set(polls.get() + 1);
+                sleep.as_mut().poll(cx).map(|()| index % 10)
+            })
+        };
+        let set: FuturesUnordered<_> = (0..1_000).map(one).collect();
+        let ended: Vec<u64> = set.collect().await;
+        assert_eq!(ended.len(), 1_000);
+        assert!(ended.is_sorted(), "those with a later deadline end later");
+        assert_eq!(polls.get(), 2_000, "each when it began and when its time had come");
+    });
+}
+
+#[test]
+fn a_set_dropped_in_the_middle_disarms_all_its_sleeps() {
+    let _deadline = deadline("FuturesUnordered dropped");
+    on_one_shard(async {
+        let armed = stats().timers_armed;
+        let mut set: FuturesUnordered<_> =
+            (0..1_000).map(|index| after(if index == 7 { 1 } else { 3_600_000 }, index)).collect();
+        assert_eq!(set.next().await, Some(7));
+        assert_eq!(stats().timers_armed, armed + 999);
+        drop(set);
+        assert_eq!(stats().timers_armed, armed);
+    });
+}
+
+#[test]
+fn ordered_sets_and_joins_of_many_keep_the_order() {
+    let _deadline = deadline("FuturesOrdered");
+    on_one_shard(async {
+        let set: FuturesOrdered<_> = (0..10).map(|index| after(10 - index, index)).collect();
+        assert_eq!(set.collect::<Vec<_>>().await, (0..10).collect::<Vec<_>>());
+        let all = (0..50).map(|index| after(50 - index, Ok::<_, ()>(index)));
+        assert_eq!(try_join_all(all).await, Ok((0..50).collect()));
+    });
+}
+
+#[test]
+fn a_buffered_stream_runs_as_many_at_once_as_it_may() {
+    let _deadline = deadline("buffer_unordered");
+    on_one_shard(async {
+        let (running, most) = (Cell::new(0), Cell::new(0));
+        let work = async |index: u64| {
+            running.set(running.get() + 1);
+            most.set(most.get().max(running.get()));
+            sleep(millis(1 + index % 3)).await;
+            running.set(running.get() - 1);
+            index
+        };
+        let mut done: Vec<_> = stream::iter(0..200).map(work).buffer_unordered(16).collect().await;
+        done.sort_unstable();
+        assert_eq!(done, (0..200).collect::<Vec<_>>());
+        assert_eq!(most.get(), 16);
+    });
+}
+
+#[test]
+fn a_shared_future_is_run_once_for_all_tasks_that_wait() {
+    let _deadline = deadline("Shared");
+    on_one_shard(async {
+        let runs = Rc::new(Cell::new(0));
+        let count = runs.clone();
+        let shared = async move {
+            count.set(count.get() + 1);
+            after(5, 42).await
+        };
+        let shared = shared.boxed_local().shared();
+        let tasks: Vec<_> = (0..20).map(|_| spawn(shared.clone())).collect();
+        // The task that polled first goes away, and the others are woken all the same.
+        yield_now().await;
+        tasks[0].abort();
+        for task in tasks.into_iter().skip(1) {
+            assert_eq!(task.await.unwrap(), 42);
+        }
+        assert_eq!((shared.await, runs.get()), (42, 1));
+    });
+}
+
+#[test]
+fn an_abort_handle_of_the_crate_ends_a_task_from_another_thread() {
+    let _deadline = deadline("AbortHandle");
+    on_one_shard(async {
+        let (handle, registration) = AbortHandle::new_pair();
+        let task = spawn(Abortable::new(std::future::pending::<()>(), registration));
+        yield_now().await;
+        std::thread::spawn(move || handle.abort());
+        assert!(task.await.unwrap().is_err());
+    });
+}
+
+#[test]
+fn a_oneshot_goes_from_shard_to_shard() {
+    let _deadline = deadline("oneshot");
+    on_two_shards(async {
+        for round in 0..100 {
+            let (give, get) = oneshot::channel();
+            let there = spawn_on(1, async move || {
+                if round % 2 == 0 {
+                    yield_now().await;
+                }
+                give.send((round, ShardId::current().index())).unwrap();
+            });
+            assert_eq!(get.await, Ok((round, 1)));
+            there.await.unwrap();
+        }
+        let (give, get) = oneshot::channel::<()>();
+        submit_to(1, async move || drop(give)).await.unwrap();
+        assert!(get.await.is_err(), "the sender went away");
+    });
+}
+
+#[test]
+fn a_bounded_channel_of_the_crate_pushes_back_across_shards() {
+    let _deadline = deadline("mpsc");
+    on_two_shards(async {
+        let (mut give, mut get) = mpsc::channel(4);
+        let producer = spawn_on(1, async move || {
+            for number in 0..10_000_u64 {
+                give.send(number).await.unwrap();
+            }
+        });
+        let mut next = 0;
+        while let Some(number) = get.next().await {
+            assert_eq!(number, next);
+            next += 1;
+        }
+        assert_eq!(next, 10_000);
+        producer.await.unwrap();
+    });
+}
+
+#[test]
+fn a_mutex_of_the_crate_is_handed_on_between_shards() {
+    let _deadline = deadline("Mutex");
+    let total = on_two_shards(async {
+        let total = std::sync::Arc::new(Mutex::new(0));
+        let add = |total: std::sync::Arc<Mutex<u64>>| async move {
+            for _ in 0..1_000 {
+                let mut total = total.lock().await;
+                let before = *total;
+                yield_now().await;
+                *total = before + 1;
+            }
+        };
+        let theirs = total.clone();
+        let there = spawn_on(1, async move || add(theirs).await);
+        add(total.clone()).await;
+        there.await.unwrap();
+        *total.lock().await
+    });
+    assert_eq!(total, 2_000);
+}
+
+/// The same on an executor of the core alone, over a clock that stands still until it is moved.
+mod by_hand {
+    use super::*;
+    use futures::task::noop_waker_ref;
+    use miniss_core::doctest::executor;
+    use miniss_core::timer::{ManualClock, Sleep};
+    use std::task::{Context, Poll};
+
+    fn clock() -> &'static ManualClock {
+        Box::leak(Box::new(ManualClock::new()))
+    }
+
+    async fn after<T>(clock: &'static ManualClock, delay: u64, value: T) -> T {
+        Sleep::new(clock, millis(delay)).await;
+        value
+    }
+
+    #[test]
+    fn join_and_select_see_exactly_the_ticks_of_the_clock() {
+        let _deadline = deadline("by hand");
+        let clock = clock();
+        let mut executor = executor();
+        let log = Rc::new(RefCell::new(Vec::new()));
+        let said = log.clone();
+        let task = executor.local().spawn(async move {
+            let both = async { join!(after(clock, 2, 'a'), after(clock, 4, 'b')) };
+            let mut both = pin!(both.fuse());
+            let mut third = pin!(after(clock, 3, 'c').fuse());
+            loop {
+                select! {
+                    pair = both => said.borrow_mut().push(format!("{pair:?}")),
+                    third = third => said.borrow_mut().push(third.to_string()),
+                    complete => break,
+                }
+            }
+        });
+        let mut lengths = Vec::new();
+        for _ in 0..5 {
+            executor.turn();
+            lengths.push(log.borrow().len());
+            clock.advance(millis(1));
+        }
+        assert_eq!(lengths, [0, 0, 0, 1, 2]);
+        assert_eq!(*log.borrow(), ["c", "('a', 'b')"]);
+        assert!(task.unwrap().is_finished());
+    }
+
+    #[test]
+    fn a_thousand_sleeps_in_a_set_cost_one_poll_of_the_task_a_tick() {
+        let _deadline = deadline("by hand, a thousand");
+        let clock = clock();
+        let mut executor = executor();
+        let local = executor.local();
+        let task = local.spawn(async move {
+            let set: FuturesUnordered<_> =
+                (0..1_000).map(|index| after(clock, 1 + index % 10, index % 10)).collect();
+            set.collect::<Vec<_>>().await
+        });
+        executor.turn();
+        assert_eq!(clock.armed(), 1_000);
+        for tick in 1..=10 {
+            assert_eq!(clock.advance(millis(1)), 100);
+            while executor.turn() {}
+            assert_eq!(clock.armed() as u64, 1_000 - 100 * tick);
+        }
+        let ended = executor.block_on(task.unwrap()).unwrap();
+        assert!(ended.is_sorted());
+    }
+
+    #[test]
+    fn a_promise_of_ours_is_a_future_of_theirs() {
+        let (answer, promise) = miniss_core::Future::<u32>::new();
+        let mut shared = answer.map(Result::unwrap).boxed_local().shared();
+        let mut cx = Context::from_waker(noop_waker_ref());
+        assert!(shared.poll_unpin(&mut cx).is_pending());
+        promise.complete(5).unwrap();
+        assert_eq!(shared.clone().now_or_never(), Some(5));
+        assert_eq!(shared.poll_unpin(&mut cx), Poll::Ready(5));
+    }
+}
