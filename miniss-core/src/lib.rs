@@ -48,11 +48,12 @@ mod promise;
 mod task;
 mod waker;
 
+pub mod unobserved;
+
 mod run_queue;
 
 mod executor;
 
-#[cfg(feature = "alloc")]
 pub mod op;
 
 mod doorbell;
@@ -60,22 +61,27 @@ mod reactor;
 
 pub mod timer;
 
-#[cfg(feature = "alloc")]
 pub mod mailbox;
 
 pub mod collections;
 pub mod combine;
 pub mod sync;
 
+#[cfg(all(test, not(loom)))]
+mod kept;
+
 #[cfg(doc)]
 pub mod manual;
+
+#[cfg(all(test, target_pointer_width = "64", feature = "alloc", not(loom)))]
+mod sizes;
 
 #[cfg(all(feature = "alloc", not(loom)))]
 #[doc(hidden)]
 pub mod doctest;
 
 pub use doorbell::Doorbell;
-pub use executor::{Anchor, Budget, Executor, Idle, Local, Stats};
+pub use executor::{Anchor, Budget, Executor, Idle, Local, Scope, Stats};
 pub use promise::{Future, Promise, PromiseCell};
 pub use reactor::Reactor;
-pub use task::{AbortHandle, JoinHandle};
+pub use task::{AbortHandle, JoinHandle, Reservation, TaskFn, TaskSlab, future_bytes};

@@ -6,6 +6,16 @@
 //! Ordinary builds get `core`'s types. Under `--cfg loom` they are loom's, so that the very code
 //! that ships is what the models explore. loom's atomics have no `const` constructor, so a
 //! constructor that should be `const` is declared inside [`const_fn!`].
+//!
+//! # Every ordering has a name
+//!
+//! An ordering that carries an argument is written `ordering!(Release, "inbox: push")`. That *is*
+//! `Ordering::Release`; the name lets a model take it away, to show that it would be missed
+//! (`planted`, under loom only). A check on which an argument stands is named likewise, by
+//! [`planted`]. A bare `Ordering` elsewhere is `Relaxed`.
+
+#[cfg(loom)]
+pub(crate) mod planted;
 
 #[cfg(not(loom))]
 mod real {
@@ -29,6 +39,12 @@ mod real {
             f(self.0.get())
         }
     }
+
+    /// Whether a model has planted the bug `_spot`: never, in what ships.
+    #[inline(always)]
+    pub(crate) const fn planted(_spot: &str) -> bool {
+        false
+    }
 }
 
 #[cfg(not(loom))]
@@ -36,12 +52,36 @@ pub(crate) use real::*;
 
 #[cfg(loom)]
 #[allow(unused_imports)]
-pub(crate) use loom::{
-    cell::UnsafeCell,
-    sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+pub(crate) use {
+    loom::{
+        cell::UnsafeCell,
+        sync::atomic::{
+            AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+        },
     },
+    planted::{fence, planted},
 };
+
+#[cfg(all(loom, test))]
+pub(crate) use planted::bugs;
+
+/// For a `static` of the whole program, which must be `const` and lasts from one model to the
+/// next: `core`'s, under loom too. No argument of the models may stand on these.
+pub(crate) mod statics {
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+}
+
+/// The ordering `Ordering::$ordering`, which a model may take away by the name of its spot.
+macro_rules! ordering {
+    ($ordering:ident, $spot:literal) => {{
+        #[cfg(not(loom))]
+        let ordering = $crate::prim::Ordering::$ordering;
+        #[cfg(loom)]
+        let ordering = $crate::prim::planted::ordering($spot, $crate::prim::Ordering::$ordering);
+        ordering
+    }};
+}
+pub(crate) use ordering;
 
 /// Declares a function `const`, except under loom, whose primitives are built at run time.
 macro_rules! const_fn {

@@ -21,7 +21,7 @@ use core::ptr::{self, NonNull};
 use super::home::Home;
 use crate::doorbell::Doorbell;
 use crate::error::AnchorInUse;
-use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence};
+use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence, ordering, planted};
 use crate::run_queue::inbox::Inbox;
 use crate::task::header::Header;
 use crate::task::slots::Returned;
@@ -89,8 +89,8 @@ impl Base {
     /// what the other wrote, so at least one of them sees the other.
     pub(crate) fn announce_sleep(&self) -> bool {
         self.asleep.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        let idle = self.inbox.is_empty();
+        fence(ordering!(SeqCst, "park: home announces its sleep"));
+        let idle = self.inbox.is_empty() || planted("park: home looks once more");
         if !idle {
             self.awake();
         }
@@ -108,7 +108,8 @@ impl Base {
     /// Takes the anchor for a new executor; `false` if one uses it.
     pub(crate) fn move_in(&self) -> bool {
         // Acquire: pairs with `move_out`, so the former tenant's plain writes are ours to see.
-        self.in_use.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let acquire = ordering!(Acquire, "anchor: move in");
+        self.in_use.compare_exchange(false, true, acquire, Ordering::Relaxed).is_ok()
     }
 
     /// The executor is gone and nothing of it is left in the home half. An anchor whose epochs are
@@ -116,7 +117,7 @@ impl Base {
     pub(crate) fn move_out(&self) {
         if let Some(next) = self.epoch().checked_add(1) {
             self.epoch.store(next, Ordering::Relaxed);
-            self.in_use.store(false, Ordering::Release);
+            self.in_use.store(false, ordering!(Release, "anchor: move out"));
         }
     }
 }
@@ -192,10 +193,13 @@ impl<B: Doorbell> Anchor<B> {
             return;
         }
         // The other half of `announce_sleep`.
-        fence(Ordering::SeqCst);
+        fence(ordering!(SeqCst, "park: a waker looks for a sleeper"));
         let asleep = &self.base.asleep;
-        // The swap makes it one ring per sleep, however many wakers there are.
-        if asleep.load(Ordering::Relaxed) && asleep.swap(false, Ordering::AcqRel) {
+        // The swap makes it one ring per sleep, however many wakers there are. Relaxed: the fences
+        // carry the argument alone.
+        if asleep.load(Ordering::Relaxed)
+            && (asleep.swap(false, Ordering::Relaxed) || planted("park: one ring per sleep"))
+        {
             self.bell.ring();
         }
     }
@@ -206,7 +210,7 @@ impl<B: Doorbell> Anchor<B> {
             return Err(AnchorInUse);
         }
         // SAFETY: *Home only*: we have just become the one tenant.
-        unsafe { self.home() }.open(&self.base, self.base_ptr());
+        unsafe { self.home() }.open(&self.base, self.base_ptr(), self.bell.now());
         Ok(self.base.epoch())
     }
 }

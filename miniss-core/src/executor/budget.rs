@@ -19,8 +19,10 @@ use crate::time::Instant;
 pub struct Budget {
     /// Polls in a turn; at least one is always made.
     pub polls_max: u32,
-    /// Time in a turn. It is looked at between polls, once in every 32, so that short turns never
-    /// read the clock; a single long poll is not interrupted. Zero: no limit.
+    /// Time in a turn, counted from the first look at the clock. It is looked at between polls,
+    /// once in every 32, so that short turns never read it. A single long poll is not interrupted,
+    /// but it may ask whether to give way ([`maybe_yield`](crate::combine::maybe_yield)). Zero: no
+    /// limit.
     pub time_max: Duration,
 }
 

@@ -10,11 +10,13 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use super::anchor::Base;
+use super::pace::Pace;
 use super::stats::Counters;
 use crate::run_queue::fifo::Fifo;
 use crate::task::header::Header;
 use crate::task::slots::Slots;
 use crate::task::state::Wake;
+use crate::time::Instant;
 use crate::timer::Wheel;
 
 /// Run queue, slots, timers and counters of one core.
@@ -26,8 +28,10 @@ pub(crate) struct Home {
     pub(crate) slots: Slots,
     pub(crate) wheel: Wheel,
     pub(crate) counters: Counters,
-    /// The executor is ending: nothing new is spawned.
-    pub(crate) closing: Cell<bool>,
+    /// For tasks that ask whether to give way.
+    pub(crate) pace: Pace,
+    /// Tasks may be spawned: an executor is there, and not ending.
+    pub(crate) is_open: Cell<bool>,
 }
 
 impl Home {
@@ -39,17 +43,19 @@ impl Home {
                 slots: Slots::new(),
                 wheel: Wheel::new(),
                 counters: Counters::new(),
-                closing: Cell::new(true),
+                pace: Pace::new(),
+                is_open: Cell::new(false),
             }
         }
     }
 
     /// A new executor moves in.
-    pub(crate) fn open(&self, base: &Base, address: NonNull<Base>) {
+    pub(crate) fn open(&self, base: &Base, address: NonNull<Base>, now: Instant) {
         self.slots.set_up_main(address);
         self.slots.take_in(base.returned());
-        self.counters.reset();
-        self.closing.set(false);
+        self.counters.reset(now);
+        self.pace.start_anew();
+        self.is_open.set(true);
     }
 
     /// Queues the task in `slot` unless it is queued or done. Reads and writes one cache line of

@@ -301,3 +301,76 @@ fn loom_an_executor_that_moves_in_sees_what_the_former_one_left() {
         assert!(core.base().move_in());
     });
 }
+
+#[test]
+fn loom_abort_against_the_end_of_its_executor_reaches_no_task_of_the_next() {
+    model(|core| {
+        let former = Tenant::new(core);
+        let (task, _) = former.start(core::future::pending::<()>()).unwrap();
+        let abort = task.abort_handle();
+        let late = thread::spawn(move || abort.abort());
+        task.end_now(former.home());
+        assert_eq!(result(task), Some(Err(Cancelled)));
+        drop(former);
+
+        let next = Tenant::new(core);
+        let added = Arc::new(AtomicUsize::new(0));
+        let (task, waker) = next.start(until(&added, 1)).expect("the slot is free again");
+        let timely = add_and_wake(&added, 1, &waker);
+        next.turn();
+        late.join().unwrap();
+        timely.join().unwrap();
+        next.turn();
+        assert_eq!(result(task), Some(Ok(())), "the late wake swallowed the timely one");
+    });
+}
+
+// What the models must find out.
+crate::prim::bugs! {
+    loom_without_home_s_fence_a_wake_is_slept_through:
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        with "park: home announces its sleep" as Relaxed
+        says "asleep, with work, and nobody rang";
+    loom_without_the_waker_s_fence_a_sleeper_is_overlooked:
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        with "park: a waker looks for a sleeper" as Relaxed
+        says "asleep, with work, and nobody rang";
+    loom_without_a_full_fence_at_home_a_wake_is_slept_through:
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        with "park: home announces its sleep" as AcqRel
+        says "asleep, with work, and nobody rang";
+    loom_without_a_full_fence_of_the_waker_a_sleeper_is_overlooked:
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        with "park: a waker looks for a sleeper" as AcqRel
+        says "asleep, with work, and nobody rang";
+    loom_without_a_last_look_a_wake_is_slept_through:
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        without "park: home looks once more"
+        says "asleep, with work, and nobody rang";
+    loom_without_the_swap_of_asleep_two_wakers_ring:
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        without "park: one ring per sleep"
+        says "one ring per sleep";
+    loom_without_acquire_a_tenant_meets_its_predecessor:
+        loom_an_executor_that_moves_in_sees_what_the_former_one_left
+        with "anchor: move in" as Relaxed
+        says "Causality violation";
+    loom_without_release_a_tenant_meets_its_successor:
+        loom_an_executor_that_moves_in_sees_what_the_former_one_left
+        with "anchor: move out" as Relaxed
+        says "Causality violation";
+    loom_without_generations_an_abort_hits_the_next_task:
+        loom_abort_against_finish_hits_the_right_task_or_none without "abort: of this very task"
+        says "the abort hit the next task";
+    loom_without_the_highest_generation_a_late_abort_hides_a_timely_one:
+        loom_late_abort_of_a_former_task_does_not_hide_a_timely_one
+        without "abort: the highest generation wins"
+        says "the abort was lost";
+    loom_without_a_look_at_the_epoch_a_handle_is_at_home_anywhere:
+        loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once
+        without "handle: only at home"
+        says "the slot came back twice";
+    loom_without_a_look_at_the_state_a_stale_wake_revives_a_free_slot:
+        loom_wake_against_completion_is_harmless without "wake: what is free stays free"
+        says "maximum number of branches";
+}

@@ -8,9 +8,13 @@ pub(crate) mod home;
 pub(crate) mod local;
 #[cfg(all(test, loom))]
 mod loom;
+pub(crate) mod pace;
 pub(crate) mod park;
 mod run;
+pub(crate) mod scope;
+mod shuffle;
 mod shutdown;
+mod spawn;
 pub(crate) mod stats;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -20,5 +24,6 @@ pub use anchor::Anchor;
 pub use budget::Budget;
 pub use local::Local;
 pub use park::Idle;
+pub use scope::Scope;
 pub use stats::Stats;
 pub use turn::Executor;

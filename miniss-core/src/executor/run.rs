@@ -12,6 +12,7 @@ use core::task::{Poll, Waker};
 use super::home::Home;
 use crate::task::header::{Header, raw_waker};
 use crate::task::state::{Hold, Start};
+use crate::unobserved::{self, Source};
 
 /// Does what is to be done with a task that was taken from the run queue.
 #[inline]
@@ -91,9 +92,13 @@ impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         // SAFETY: *Headers are for ever*.
         let header = unsafe { self.slot.as_ref() };
-        if !header.state.is_done() {
+        if header.state.has_future() {
             // SAFETY: *Stage follows state*: the future is there, and its poll has been left.
             unsafe { (header.vtable().drop_future)(self.slot) };
+        }
+        header.state.mark_failed();
+        if !header.state.has_handle() {
+            unobserved::report(Source::Task, "panic");
         }
         finish(self.home, self.slot, header);
     }

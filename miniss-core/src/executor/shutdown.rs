@@ -14,7 +14,7 @@ use crate::task::header::Header;
 /// Drops all tasks and timers. Destructors that run here may wake, drop handles and try to spawn,
 /// which fails.
 pub(super) fn shut_down(home: &Home) {
-    home.closing.set(true);
+    home.is_open.set(false);
     let leave = Leave(home);
     leave.drop_tasks();
     drop(leave);
@@ -67,6 +67,18 @@ fn drop_future(home: &Home, slot: NonNull<Header>) {
     let header = unsafe { slot.as_ref() };
     if header.state.start_drop() {
         abort_task(home, slot, header);
+    }
+}
+
+impl Home {
+    /// Drops the futures of all tasks that borrow from the scope that ends now.
+    pub(super) fn drop_scoped_tasks(&self) {
+        self.slots.for_each(|slot| {
+            // SAFETY: *Headers are for ever*.
+            if unsafe { slot.as_ref() }.state.is_scoped() {
+                drop_future(self, slot);
+            }
+        });
     }
 }
 

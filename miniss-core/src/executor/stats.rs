@@ -39,7 +39,7 @@ pub(crate) struct Counters {
     pub(crate) timers_fired: Counter,
     pub(crate) busy_ns: Counter,
     pub(crate) idle_ns: Counter,
-    /// When the last park ended.
+    /// When the last park ended, or the executor began; `None` while it parks.
     busy_start: Cell<Option<Instant>>,
 }
 
@@ -60,7 +60,8 @@ impl Counters {
         }
     }
 
-    pub(crate) fn reset(&self) {
+    /// A new executor begins, busy.
+    pub(crate) fn reset(&self, now: Instant) {
         for counter in [
             &self.turns,
             &self.polls,
@@ -75,11 +76,11 @@ impl Counters {
         ] {
             counter.0.set(0);
         }
-        self.busy_start.set(None);
+        self.busy_start.set(Some(now));
     }
 
-    /// A busy stretch ends now, if its beginning is known.
-    pub(crate) fn busy_since(&self, now: Instant) {
+    /// A busy stretch ends now.
+    pub(crate) fn busy_until(&self, now: Instant) {
         if let Some(start) = self.busy_start.take() {
             self.busy_ns.add((now - start).as_nanos() as u64);
         }
@@ -91,7 +92,8 @@ impl Counters {
         self.busy_start.set(Some(now));
     }
 
-    pub(crate) fn snapshot(&self, tasks_live: usize, timers_armed: usize) -> Stats {
+    pub(crate) fn snapshot(&self, now: Instant, tasks_live: usize, timers_armed: usize) -> Stats {
+        let busy_now = self.busy_start.get().map_or(Duration::ZERO, |start| now - start);
         Stats {
             turns: self.turns.value(),
             polls: self.polls.value(),
@@ -101,7 +103,7 @@ impl Counters {
             parks: self.parks.value(),
             events: self.events.value(),
             timers_fired: self.timers_fired.value(),
-            busy: Duration::from_nanos(self.busy_ns.value()),
+            busy: Duration::from_nanos(self.busy_ns.value()) + busy_now,
             idle: Duration::from_nanos(self.idle_ns.value()),
             tasks_live,
             timers_armed,
@@ -122,7 +124,7 @@ impl Counters {
 pub struct Stats {
     /// Times round the loop.
     pub turns: u64,
-    /// Polls of tasks.
+    /// Tasks taken from the run queue: nearly always to be polled, now and then to be dropped.
     pub polls: u64,
     /// Tasks spawned.
     pub spawned: u64,
@@ -136,11 +138,11 @@ pub struct Stats {
     pub events: u64,
     /// Timers that fired.
     pub timers_fired: u64,
-    /// Time outside of parking, up to the last park.
+    /// Time outside of parking, up to now.
     pub busy: Duration,
     /// Time inside of parking.
     pub idle: Duration,
-    /// Tasks alive now, those that only a handle still holds included.
+    /// Tasks alive now, those that only a handle still holds and rooms that are reserved included.
     pub tasks_live: usize,
     /// Timers armed now.
     pub timers_armed: usize,

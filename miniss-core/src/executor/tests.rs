@@ -2,14 +2,23 @@
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
 //!
-//! Most run twice: once over a port that knows when it is at home, once over one that does not,
-//! whose every wake goes through the inbox.
+//! Without `alloc` only those of the storages that need no heap are there. Most run twice: once
+//! over a port that knows when it is at home, once over one that does not, whose every wake goes
+//! through the inbox.
 
+#[cfg(feature = "alloc")]
 mod ending;
+#[cfg(feature = "alloc")]
 mod handles;
+#[cfg(feature = "alloc")]
 mod model;
+#[cfg(feature = "alloc")]
 mod panics;
+#[cfg(feature = "alloc")]
 mod placing;
 mod port;
+#[cfg(feature = "alloc")]
 mod running;
+mod storage;
+#[cfg(feature = "alloc")]
 mod wakes;

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+use core::any::type_name;
 use core::fmt;
 use core::mem;
 use core::pin::Pin;
@@ -16,6 +17,7 @@ use core::task::{Context, Poll};
 
 use super::waiter::Waiter;
 use crate::error::BrokenPromise;
+use crate::unobserved::{self, Source};
 
 #[cfg(feature = "alloc")]
 use super::promise::Promise;
@@ -36,7 +38,8 @@ use super::promise::Promise;
 /// # Cancellation
 /// Dropping it before it is ready is safe and prompt: the promise sees it in
 /// [`is_abandoned`](crate::Promise::is_abandoned), and whoever completes it gets the value back.
-/// A value that was brought but not taken is dropped with the future. Nothing is lost by dropping
+/// A value that was brought but not taken is dropped with the future; an error is
+/// [reported](crate::unobserved) then. Nothing is lost by dropping
 /// a borrow of it: `(&mut future).await` may be given up and taken up again, from the same task or
 /// from another; the last one to poll is the one that is woken.
 ///
@@ -62,8 +65,19 @@ pub struct Future<T, E = BrokenPromise> {
 
 enum Stage<T, E> {
     Waiting(Waiter<T, E>),
-    Resolved(Result<T, E>),
+    Resolved(Resolved<T, E>),
     Taken,
+}
+
+/// A result that was there from the start, and tells of a failure that is dropped unseen.
+struct Resolved<T, E>(Option<Result<T, E>>);
+
+impl<T, E> Drop for Resolved<T, E> {
+    fn drop(&mut self) {
+        if let Some(Err(_)) = self.0 {
+            unobserved::report(Source::Promise, type_name::<E>());
+        }
+    }
 }
 
 impl<T> Future<T, BrokenPromise> {
@@ -105,7 +119,7 @@ impl<T, E> Future<T, E> {
     /// assert!(future.is_ready());
     /// ```
     pub fn resolved(result: Result<T, E>) -> Self {
-        Self { stage: Stage::Resolved(result) }
+        Self { stage: Stage::Resolved(Resolved(Some(result))) }
     }
 
     /// A future that has failed from the start. Allocates nothing.
@@ -185,7 +199,7 @@ impl<T, E: From<BrokenPromise>> Future<T, E> {
     fn take(&mut self) -> Result<T, E> {
         match mem::replace(&mut self.stage, Stage::Taken) {
             Stage::Waiting(waiter) => waiter.finish().unwrap_or_else(|| Err(BrokenPromise.into())),
-            Stage::Resolved(result) => result,
+            Stage::Resolved(mut result) => result.0.take().expect("it is taken once"),
             Stage::Taken => panic!("a `Future` was polled after it had given its result"),
         }
     }

@@ -61,7 +61,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::prim::{AtomicU8, Ordering, const_fn};
+use crate::prim::{AtomicU8, Ordering, const_fn, ordering, planted};
 
 const WAKER: u8 = 1;
 const REPLACED: u8 = 1 << 1;
@@ -179,13 +179,14 @@ impl State {
     #[inline]
     pub(super) fn open(&self) -> bool {
         // Acquire pairs with the Release of `close`: all that the former ends did is over.
-        self.0.compare_exchange(FREE, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let acquire = ordering!(Acquire, "promise: open");
+        self.0.compare_exchange(FREE, 0, acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Makes the cell free again. The last one out says this, and touches it no more.
     #[inline]
     pub(super) fn close(&self) {
-        self.0.store(FREE, Ordering::Release);
+        self.0.store(FREE, ordering!(Release, "promise: close"));
     }
 
     /// Whether the future is gone.
@@ -211,7 +212,7 @@ impl State {
     pub(super) fn end<W>(&self, ending: Ending, copy_waker: impl Fn() -> W) -> Ended<W> {
         // Acquire pairs with the Release of `register` (the copied bits are the waker's) and of
         // `abandon` (the future's last access to the cell is over).
-        let mut seen = self.0.load(Ordering::Acquire);
+        let mut seen = self.0.load(ordering!(Acquire, "promise: look before the end"));
         loop {
             if seen & ABANDONED != 0 {
                 return Ended::Abandoned;
@@ -222,8 +223,8 @@ impl State {
             match self.0.compare_exchange_weak(
                 seen,
                 ending.after(seen),
-                Ordering::AcqRel,
-                Ordering::Acquire,
+                ordering!(AcqRel, "promise: end"),
+                ordering!(Acquire, "promise: look again before the end"),
             ) {
                 Err(now) => seen = now,
                 Ok(_) => return Ended::owed(seen, first_waker),
@@ -236,7 +237,7 @@ impl State {
     pub(super) fn waker_taken(&self) -> WakerTaken {
         // Release: the future may free the cell once it sees the bit gone. Acquire: if the future
         // is gone, its accesses are over before we free the cell.
-        match self.0.fetch_and(!WAKER, Ordering::AcqRel) & ABANDONED {
+        match self.0.fetch_and(!WAKER, ordering!(AcqRel, "promise: waker taken")) & ABANDONED {
             0 => WakerTaken::Out,
             _ => WakerTaken::Last,
         }
@@ -250,7 +251,7 @@ impl State {
     pub(super) fn observe(&self) -> Observed {
         // Acquire pairs with the Release of `end` (the outcome) and of `waker_taken` (the promise
         // is out).
-        match self.0.load(Ordering::Acquire) {
+        match self.0.load(ordering!(Acquire, "promise: observe")) {
             word if word & DONE != 0 => Observed::Done(Done(word)),
             word if word & WAKER != 0 => Observed::Registered(Seen(word)),
             word => Observed::Idle(Seen(word)),
@@ -263,8 +264,8 @@ impl State {
         debug_assert!(word & (WAKER | DONE) == 0);
         // Release publishes the slot. Relaxed on failure: whoever takes the outcome observes
         // again.
-        let swap =
-            self.0.compare_exchange(word, word | WAKER, Ordering::Release, Ordering::Relaxed);
+        let release = ordering!(Release, "promise: register");
+        let swap = self.0.compare_exchange(word, word | WAKER, release, Ordering::Relaxed);
         if swap.is_ok() { Registration::Registered } else { Registration::Done }
     }
 
@@ -272,7 +273,8 @@ impl State {
     #[inline]
     pub(super) fn withdraw(&self, Seen(word): Seen) -> Withdrawal {
         debug_assert!(word & WAKER != 0 && word & DONE == 0);
-        let next = (word & !WAKER) | REPLACED;
+        let changed = if planted("promise: a change leaves a trace") { 0 } else { REPLACED };
+        let next = (word & !WAKER) | changed;
         // Relaxed on success: nothing is published, and what the slot holds is the future's own.
         // A promise that copied it meanwhile finds the word changed and forgets the copy.
         // Relaxed on failure as in `register`.
@@ -287,9 +289,9 @@ impl State {
     pub(super) fn abandon(&self, Seen(word): Seen) -> Abandonment {
         debug_assert!(word & DONE == 0);
         // Release: the promise may free the cell once it sees the bit. Acquire as in `observe`.
-        let swap =
-            self.0.compare_exchange(word, word | ABANDONED, Ordering::Release, Ordering::Acquire);
-        match swap {
+        let release = ordering!(Release, "promise: abandon");
+        let acquire = ordering!(Acquire, "promise: abandon too late");
+        match self.0.compare_exchange(word, word | ABANDONED, release, acquire) {
             Ok(_) => Abandonment::Left,
             Err(now) => Abandonment::Done(Done(now)),
         }
@@ -303,7 +305,7 @@ impl State {
             return Leaving::Last;
         }
         // Release and Acquire as in `waker_taken`, its counterpart.
-        match self.0.fetch_or(ABANDONED, Ordering::AcqRel) & WAKER {
+        match self.0.fetch_or(ABANDONED, ordering!(AcqRel, "promise: leave")) & WAKER {
             0 => Leaving::Last,
             _ => Leaving::PromiseInside,
         }

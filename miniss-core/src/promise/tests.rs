@@ -49,7 +49,7 @@ where
 
 /// A cell of our own for each test; the few bytes are never given back.
 fn static_cell<T>() -> &'static PromiseCell<T> {
-    Box::leak(Box::new(PromiseCell::new()))
+    crate::kept::for_ever(PromiseCell::new())
 }
 
 /// Runs the body with a pair on the heap, and then with one in a static cell.

@@ -6,11 +6,13 @@
 //! `waker_slot` (Waker Turn). No foreign code (a waker's `clone` or `drop`, a value's `drop`)
 //! runs between the two halves of a change: it runs before the first transition or after the last.
 
+use core::any::type_name;
 use core::mem::ManuallyDrop;
 use core::task::{Poll, Waker};
 
 use super::cell::Link;
 use super::state::{Abandonment, Done, Leaving, Observed, Registration, Seen, Withdrawal};
+use crate::unobserved::{self, Source};
 
 /// The receiving end of an open cell.
 pub(super) struct Waiter<T, E> {
@@ -94,7 +96,7 @@ impl<T, E> Waiter<T, E> {
         match self.link.state().abandon(seen) {
             // SAFETY: Waker Turn: it was registered, and the promise ends without taking it.
             Abandonment::Left => drop(copy.map(|copy| unsafe { copy.into_waker() })),
-            Abandonment::Done(done) => drop(self.leave(done)),
+            Abandonment::Done(done) => drop_unseen(self.leave(done)),
         }
     }
 }
@@ -104,7 +106,14 @@ impl<T, E> Drop for Waiter<T, E> {
         match self.link.state().observe() {
             Observed::Idle(seen) => self.abandon(seen, false),
             Observed::Registered(seen) => self.abandon(seen, true),
-            Observed::Done(done) => drop(self.leave(done)),
+            Observed::Done(done) => drop_unseen(self.leave(done)),
         }
+    }
+}
+
+/// Drops an outcome that nobody took.
+fn drop_unseen<T, E>(outcome: Option<Result<T, E>>) {
+    if let Some(Err(_)) = outcome {
+        unobserved::report(Source::Promise, type_name::<E>());
     }
 }

@@ -71,6 +71,8 @@ impl WakerCopy {
     /// Turn Invariant, and it is turned into a waker only this once.
     #[inline]
     pub(super) unsafe fn into_waker(self) -> Waker {
+        #[cfg(loom)]
+        assert!(!self.vtable.is_null(), "a waker was taken that is not there");
         // SAFETY: by the contract, both words come from one waker, which `put` kept from being
         // dropped and which nobody else will turn back.
         unsafe { Waker::new(self.data, &*self.vtable) }

@@ -13,10 +13,16 @@
 //! order. If the waker's comes after home's, it reads `false` and pushes. If it comes before,
 //! home's swap reads from it (or from a later one), and the poll that follows home's swap sees all
 //! that the waker wrote before it woke.
+//!
+//! # Invariant
+//!
+//! - **The link goes with the flag.** `inbox_next` belongs to the waker that raised `in_inbox`,
+//!   until its push; then to home, which takes it with the stack; and to nobody once home has
+//!   lowered the flag.
 
 use core::ptr::{self, NonNull};
 
-use crate::prim::{AtomicPtr, Ordering, const_fn};
+use crate::prim::{AtomicPtr, Ordering, const_fn, ordering, planted};
 use crate::task::header::Header;
 
 /// The stack of headers woken from afar.
@@ -36,17 +42,19 @@ impl Inbox {
         // SAFETY: *Headers are for ever*.
         let header = unsafe { slot.as_ref() };
         // AcqRel: see the essay above.
-        if header.in_inbox.swap(true, Ordering::AcqRel) {
+        let stands_here = header.in_inbox.swap(true, ordering!(AcqRel, "inbox: raise the flag"));
+        if stands_here && !planted("inbox: a header stands here once") {
             return false;
         }
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
-            header.inbox_next.store(head, Ordering::Relaxed);
+            // SAFETY: *The link goes with the flag*: we have raised it.
+            header.inbox_next.with_mut(|next| unsafe { *next = head });
             // Release: pairs with the acquiring swap in `drain`, which then reads `inbox_next`.
             match self.0.compare_exchange_weak(
                 head,
                 slot.as_ptr(),
-                Ordering::Release,
+                ordering!(Release, "inbox: push"),
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return true,
@@ -68,25 +76,27 @@ impl Inbox {
         if self.is_empty() {
             return;
         }
-        let mut next = reversed(self.0.swap(ptr::null_mut(), Ordering::Acquire));
+        let taken = self.0.swap(ptr::null_mut(), ordering!(Acquire, "inbox: take all"));
+        let mut next = reversed(taken);
         while let Some(slot) = NonNull::new(next) {
             // SAFETY: *Headers are for ever*.
             let header = unsafe { slot.as_ref() };
             // Read before the flag falls: after that, another waker may link it anew.
-            next = header.inbox_next.load(Ordering::Relaxed);
-            header.in_inbox.swap(false, Ordering::AcqRel);
+            // SAFETY: *The link goes with the flag*: it was taken with the stack.
+            next = header.inbox_next.with_mut(|next| unsafe { *next });
+            header.in_inbox.swap(false, ordering!(AcqRel, "inbox: lower the flag"));
             wake(slot);
         }
     }
 }
 
-/// Turns round a stack that was taken: its links belong to us while `in_inbox` is set.
+/// Turns round a stack that was taken.
 fn reversed(mut head: *mut Header) -> *mut Header {
     let mut turned = ptr::null_mut();
     // SAFETY: *Headers are for ever*.
     while let Some(header) = unsafe { head.as_ref() } {
-        let next = header.inbox_next.load(Ordering::Relaxed);
-        header.inbox_next.store(turned, Ordering::Relaxed);
+        // SAFETY: *The link goes with the flag*: it was taken with the stack.
+        let next = header.inbox_next.with_mut(|next| unsafe { next.replace(turned) });
         turned = head;
         head = next;
     }

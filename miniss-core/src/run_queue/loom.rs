@@ -103,3 +103,33 @@ fn loom_what_is_written_before_a_push_that_finds_the_flag_set_is_seen_after_the_
         assert_eq!(seen, 3, "a wake was lost");
     });
 }
+
+// What the models must find out.
+crate::prim::bugs! {
+    loom_without_the_flag_a_header_is_pushed_twice:
+        loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once
+        without "inbox: a header stands here once"
+        says "maximum number of branches";
+    loom_without_release_a_push_publishes_no_link:
+        loom_a_push_against_a_drain_is_drained_once with "inbox: push" as Relaxed
+        says "Causality violation";
+    loom_without_acquire_a_drain_reads_no_link:
+        loom_a_push_against_a_drain_is_drained_once with "inbox: take all" as Relaxed
+        says "Causality violation";
+    loom_without_release_a_raised_flag_hides_what_was_written:
+        loom_what_is_written_before_a_push_that_finds_the_flag_set_is_seen_after_the_drain
+        with "inbox: raise the flag" as Acquire
+        says "a wake was lost";
+    loom_without_acquire_a_raised_flag_gives_a_link_that_is_read:
+        loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once
+        with "inbox: raise the flag" as Release
+        says "Causality violation";
+    loom_without_acquire_a_lowered_flag_hides_what_was_written:
+        loom_what_is_written_before_a_push_that_finds_the_flag_set_is_seen_after_the_drain
+        with "inbox: lower the flag" as Release
+        says "a wake was lost";
+    loom_without_release_a_lowered_flag_gives_a_link_that_is_read:
+        loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once
+        with "inbox: lower the flag" as Acquire
+        says "Causality violation";
+}

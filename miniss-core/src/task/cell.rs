@@ -98,6 +98,17 @@ unsafe fn place_as<F: Future>(slot: NonNull<Header>, future: F, vtable: &'static
     header.state.spawn();
 }
 
+/// Makes `slot` that of a task of type `F` that has ended without an output.
+///
+/// # Safety
+/// As for [`place`].
+pub(crate) unsafe fn place_nothing<F: Future, B: Doorbell>(slot: NonNull<Header>) {
+    // SAFETY: *Headers are for ever*.
+    let header = unsafe { slot.as_ref() };
+    header.vtable.set(Some(&Vtable::<F, B>::TABLE));
+    header.state.end_before_it_began();
+}
+
 /// # Safety
 /// Home only; the stage holds a future of type `F` that nobody else is inside of.
 unsafe fn poll<F: Future>(slot: NonNull<Header>, waker: &Waker) -> Poll<()> {

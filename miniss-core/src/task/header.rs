@@ -10,7 +10,7 @@ use core::task::{Poll, RawWaker, RawWakerVTable, Waker};
 
 use super::state::State;
 use crate::executor::anchor::Base;
-use crate::prim::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
+use crate::prim::{self, AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// What is known of a task's type once it has been erased.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(crate) struct Header {
     /// Link in the run queue while queued, in the free list while free.
     pub(crate) next: Cell<*const Header>,
     /// Link in the inbox of foreign wakes.
-    pub(crate) inbox_next: AtomicPtr<Header>,
+    pub(crate) inbox_next: prim::UnsafeCell<*mut Header>,
     /// Who awaits the `JoinHandle`.
     pub(crate) joiner: UnsafeCell<Option<Waker>>,
     pub(crate) state: State,
@@ -61,7 +61,7 @@ impl Header {
             anchor,
             vtable: Cell::new(None),
             next: Cell::new(ptr::null()),
-            inbox_next: AtomicPtr::new(ptr::null_mut()),
+            inbox_next: prim::UnsafeCell::new(ptr::null_mut()),
             joiner: UnsafeCell::new(None),
             state: State::free(),
             generation: AtomicU32::new(1),
@@ -76,6 +76,11 @@ impl Header {
         self.vtable.get().expect("a live slot has a vtable")
     }
 
+    /// Whether a task may be placed here: the slot has none, and its generations are not used up.
+    pub(crate) fn is_free(&self) -> bool {
+        self.state.is_free() && self.generation.load(Relaxed) != u32::MAX
+    }
+
     /// Whether another core asked to abort this very task.
     #[inline]
     pub(crate) fn abort_is_wanted(&self) -> bool {
@@ -83,9 +88,10 @@ impl Header {
     }
 
     /// Ends the present generation, so that its abort handles no longer mean the slot's next
-    /// task. A slot retires (`false`) when its generations are used up.
+    /// task; a task without abort handles need not end it. A slot retires (`false`) when its generations are used up.
     pub(crate) fn next_generation(&self) -> bool {
-        let next = self.generation.load(Relaxed).saturating_add(1);
+        let step = if prim::planted("abort: of this very task") { 0 } else { 1 };
+        let next = self.generation.load(Relaxed).saturating_add(step);
         self.generation.store(next, Relaxed);
         next != u32::MAX
     }

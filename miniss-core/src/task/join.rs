@@ -11,14 +11,17 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll, Waker};
 
 use super::header::{Header, raw_waker};
+use super::slots::MAIN_CLASS;
 use super::state::Hold;
 use crate::error::Cancelled;
 use crate::executor::anchor::Base;
-use crate::prim::Ordering;
+use crate::prim::{Ordering, planted};
+use crate::unobserved::{self, Source};
 
 /// The outcome of a spawned task, to be awaited on the core that spawned it.
 ///
-/// Dropping the handle detaches the task: it goes on, and its output is dropped when it comes.
+/// Dropping the handle detaches the task: it goes on, and its output is dropped when it comes. If a
+/// panic ended it, or does so later, that is [reported](crate::unobserved).
 ///
 /// # Cancellation
 ///
@@ -58,6 +61,13 @@ impl<T> JoinHandle<T> {
     pub(crate) fn with_slot(&self, act: impl FnOnce(NonNull<Header>)) {
         if let Some(slot) = self.slot {
             act(slot);
+        }
+    }
+
+    /// The task borrows from a scope.
+    pub(crate) fn mark_scoped(&self) {
+        if let Some(header) = self.header() {
+            header.state.mark_scoped();
         }
     }
 
@@ -113,6 +123,7 @@ impl<T> JoinHandle<T> {
             task: self.slot.map(|slot| {
                 // SAFETY: *Headers are for ever*.
                 let header = unsafe { slot.as_ref() };
+                header.state.mark_abort_handle();
                 let raw = raw_waker(slot, header.vtable().waker);
                 // SAFETY: a header and the vtable that goes with it.
                 let waker = unsafe { Waker::from_raw(raw) };
@@ -152,7 +163,7 @@ impl<T> JoinHandle<T> {
         }
         // SAFETY: anchors are `'static`.
         let base: &'static Base = unsafe { header.anchor.as_ref() };
-        if base.epoch() == self.epoch {
+        if base.epoch() == self.epoch || planted("handle: only at home") {
             // SAFETY: *Home only*: the executor of this handle lives, and on this very thread.
             unsafe { base.home() }.slots.put(slot);
         } else {
@@ -205,6 +216,10 @@ impl<T> Drop for JoinHandle<T> {
         let (Some(slot), Some(header)) = (self.slot, self.header()) else { return };
         // SAFETY: *Home only*: this handle is the one that put it there.
         let joiner = unsafe { header.take_joiner() };
+        // The panic of a main future unwinds to the caller of `block_on`.
+        if header.state.has_failed() && header.class != MAIN_CLASS {
+            unobserved::report(Source::Task, "panic");
+        }
         let output = header.state.is_done() && header.state.take_output();
         self.let_go_after(output.then_some(slot));
         drop(joiner);
@@ -268,6 +283,9 @@ impl AbortHandle {
         // The highest generation wins, so that a late abort of a former task cannot hide a
         // timely one. Relaxed: the wake below carries it to home.
         wanted.fetch_max(*generation, Ordering::Relaxed);
+        if planted("abort: the highest generation wins") {
+            wanted.store(*generation, Ordering::Relaxed);
+        }
         waker.wake_by_ref();
     }
 }

@@ -5,6 +5,7 @@
 
 use std::boxed::Box;
 
+use core::num::NonZero;
 use core::ptr::NonNull;
 
 use ::loom::cell::UnsafeCell;
@@ -12,8 +13,10 @@ use ::loom::sync::Arc;
 use ::loom::thread;
 
 use super::header::Header;
+use super::slab::TaskSlab;
 use super::slots::{Returned, Slots};
 use super::state::Hold;
+use crate::executor::anchor::Base;
 
 /// Two slots that handles hold beyond the end of their executor, and the stack they return to.
 struct Held {
@@ -77,4 +80,42 @@ fn loom_a_slot_returned_while_another_executor_moves_in_is_used_by_one_at_a_time
         used += held.reuse(&slots);
         assert_eq!(used, 2, "each slot came back once");
     });
+}
+
+#[test]
+fn loom_of_two_cores_that_claim_a_slab_at_once_one_has_it() {
+    ::loom::model(|| {
+        let slab: &'static TaskSlab<64, 2> = Box::leak(Box::new(TaskSlab::new()));
+        // As a core does, whose anchor has the given number.
+        let claim = |core: usize| {
+            let slots = Slots::new();
+            let anchor =
+                NonNull::without_provenance(NonZero::new(core * align_of::<Base>()).unwrap());
+            // SAFETY: the slots are this core's, and what is claimed is only counted.
+            let is_ours = unsafe { slab.lend(&slots, anchor) }.is_ok();
+            let mut slots_of_it = 0;
+            slots.for_each(|_| slots_of_it += 1);
+            (is_ours, slots_of_it)
+        };
+        let other = thread::spawn(move || claim(1));
+        let mut outcomes = [claim(2), other.join().unwrap()];
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, [(false, 0), (true, 2)], "one has all of it, one has nothing");
+    });
+}
+
+// What the models must find out.
+crate::prim::bugs! {
+    loom_without_release_a_returned_slot_is_still_in_use:
+        loom_a_slot_returned_while_another_executor_moves_in_is_used_by_one_at_a_time
+        with "returned: push" as Relaxed
+        says "Causality violation";
+    loom_without_acquire_a_slot_taken_in_is_still_in_use:
+        loom_a_slot_returned_while_another_executor_moves_in_is_used_by_one_at_a_time
+        with "returned: take in" as Relaxed
+        says "Causality violation";
+    loom_without_a_look_at_the_owner_two_cores_have_a_slab:
+        loom_of_two_cores_that_claim_a_slab_at_once_one_has_it
+        without "slab: whose it is"
+        says "one has all of it";
 }

@@ -5,7 +5,9 @@
 //! # Who may touch what
 //!
 //! A task lives in a *slot*: one cache line of [`header`], and behind it the future, later its
-//! output. "Home" is the core (or thread) whose executor owns the slot.
+//! output. "Home" is the core (or thread) whose executor owns the slot. Slots stand in chunks from
+//! the heap ([`slots`]) or in a `static` ([`slab`]); a task that borrows has its future on the
+//! stack of a [`scope`](crate::executor::scope) and only a pinned reference in its slot.
 //!
 //! | field | who | when | ordering |
 //! |---|---|---|---|
@@ -36,7 +38,13 @@ pub(crate) mod header;
 pub(crate) mod join;
 #[cfg(all(test, loom))]
 mod loom;
+mod reservation;
+mod sizing;
+pub(crate) mod slab;
 pub(crate) mod slots;
 pub(crate) mod state;
 
 pub use join::{AbortHandle, JoinHandle};
+pub use reservation::Reservation;
+pub use sizing::{TaskFn, future_bytes};
+pub use slab::TaskSlab;

@@ -4,11 +4,13 @@
 //!
 //! A slot is a header line and a multiple of 64 bytes behind it. Spawning takes the first free slot
 //! of the smallest class that fits; ending a task puts it back: a few loads and stores. When a
-//! class has none free and there is a heap, it grows by a chunk. Futures over [`INLINE_BYTES_MAX`]
-//! are boxed, and the box is what lives in the slot.
+//! class has none free and there is a heap, it grows by a chunk; where there is none, a slot of a
+//! larger class will do. Futures over [`INLINE_BYTES_MAX`] are boxed, and the box is what lives in
+//! the slot.
 //!
-//! Chunks stay with their anchor for ever (*Headers are for ever*, see [`super`]), so
-//! an executor's memory for tasks stands at its high-water mark.
+//! A chunk comes from the heap or is a [`TaskSlab`](super::TaskSlab) in a `static`; what follows
+//! is the same for both. Chunks stay with their anchor for ever (*Headers are for ever*, see
+//! [`super`]), so an executor's memory for tasks stands at its high-water mark.
 
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
@@ -16,7 +18,7 @@ use core::ptr::{self, NonNull};
 
 use super::header::Header;
 use crate::executor::anchor::Base;
-use crate::prim::{AtomicPtr, Ordering};
+use crate::prim::{AtomicPtr, Ordering, const_fn, ordering};
 
 /// Bytes of one step between size classes, and the alignment of every slot.
 pub(crate) const STEP_BYTES: usize = 64;
@@ -26,7 +28,9 @@ pub(crate) const INLINE_BYTES_MAX: usize = CLASSES * STEP_BYTES;
 pub(crate) const CLASSES: usize = 16;
 /// The class of the one slot that is part of the anchor itself, for the main future.
 pub(crate) const MAIN_CLASS: u8 = CLASSES as u8;
-/// A chunk is about this large; a class never grows by fewer than 8 slots.
+/// The class of slots that stand in no free list: their slab looks for a free one itself.
+pub(crate) const OWN_CLASS: u8 = MAIN_CLASS + 1;
+/// A chunk is about this large; of the largest slots it has 15.
 #[cfg(feature = "alloc")]
 const CHUNK_BYTES: usize = 16 * 1024;
 
@@ -41,13 +45,30 @@ pub(crate) const fn class_for(size: usize, align: usize) -> Option<u8> {
     Some(if steps == 0 { 0 } else { (steps - 1) as u8 })
 }
 
-/// One allocation of slots, kept in a list so that shutdown finds every task.
+/// The line before a number of slots, kept in a list so that shutdown finds every task.
 #[repr(C, align(64))]
 #[derive(Debug)]
-struct Chunk {
-    next: *const Chunk,
-    slot_bytes: usize,
-    slots: usize,
+pub(crate) struct Chunk {
+    next: Cell<*const Chunk>,
+    slot_bytes: Cell<usize>,
+    slots: Cell<usize>,
+    /// Who owns a slab, as [`TaskSlab`](super::TaskSlab) has it. It stands here because there is
+    /// room on the line.
+    pub(super) owner: AtomicPtr<()>,
+}
+
+impl Chunk {
+    const_fn! {
+        /// Before any slots: all zeros, so that a `static` takes no room in the program's image.
+        pub(crate) const fn empty() -> Self {
+            Self {
+                next: Cell::new(ptr::null()),
+                slot_bytes: Cell::new(0),
+                slots: Cell::new(0),
+                owner: AtomicPtr::new(ptr::null_mut()),
+            }
+        }
+    }
 }
 
 /// The slot for the main future: there is always room for it, heap or not.
@@ -96,12 +117,6 @@ impl Slots {
         self.link(unsafe { NonNull::new_unchecked(slot) });
     }
 
-    /// Whether `class` has no slot free.
-    #[cfg(feature = "alloc")]
-    pub(crate) fn is_empty(&self, class: u8) -> bool {
-        self.free[class as usize].get().is_null()
-    }
-
     /// Takes a free slot of `class`.
     #[inline]
     pub(crate) fn take(&self, class: u8) -> Option<NonNull<Header>> {
@@ -114,16 +129,36 @@ impl Slots {
     }
 
     /// Puts back a slot that nobody holds. A slot whose generations are used up is not put back:
-    /// 64 bytes lost once in four thousand million tasks.
+    /// one slot lost in four thousand million tasks that had an `AbortHandle`.
     #[inline]
     pub(crate) fn put(&self, slot: NonNull<Header>) {
         // SAFETY: *Headers are for ever*.
         let header = unsafe { slot.as_ref() };
-        header.state.release();
+        let had_abort_handle = header.state.release();
         self.live.set(self.live.get() - 1);
-        if header.next_generation() {
+        let is_fresh = !had_abort_handle || header.next_generation();
+        if is_fresh && header.class != OWN_CLASS {
             self.link(slot);
         }
+    }
+
+    /// Takes a free slot of any class above `class`.
+    pub(crate) fn take_larger(&self, class: u8) -> Option<NonNull<Header>> {
+        (class + 1..MAIN_CLASS).find_map(|larger| self.take(larger))
+    }
+
+    /// Takes a free slot of a chunk whose slots are of [`OWN_CLASS`].
+    ///
+    /// # Safety
+    /// The chunk was [adopted](Self::adopt) with that class, and `chunk` may be used for all of it.
+    pub(crate) unsafe fn take_of(&self, chunk: NonNull<Chunk>) -> Option<NonNull<Header>> {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { slots_of(chunk.as_ptr()) }.find(|slot| {
+            // SAFETY: *Headers are for ever*.
+            unsafe { slot.as_ref() }.is_free()
+        })?;
+        self.live.set(self.live.get() + 1);
+        Some(slot)
     }
 
     fn link(&self, slot: NonNull<Header>) {
@@ -136,7 +171,8 @@ impl Slots {
 
     /// Takes in the slots whose handles outlived a former executor of this anchor.
     pub(crate) fn take_in(&self, returned: &Returned) {
-        let mut slot = returned.0.swap(ptr::null_mut(), Ordering::Acquire).cast_const();
+        let acquire = ordering!(Acquire, "returned: take in");
+        let mut slot = returned.0.swap(ptr::null_mut(), acquire).cast_const();
         while let Some(header) = NonNull::new(slot.cast_mut()) {
             // SAFETY: *Headers are for ever*; read before `put` links it anew.
             slot = unsafe { header.as_ref() }.next.get();
@@ -150,56 +186,83 @@ impl Slots {
         self.live.set(0);
     }
 
-    /// Calls `visit` for every slot there is, free ones included.
+    /// Calls `visit` for every slot there is but the main one, free ones included.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(NonNull<Header>)) {
         let mut chunk = self.chunks.get();
         // SAFETY: chunks are never given back, and the list only grows at its head.
         while let Some(here) = unsafe { chunk.as_ref() } {
-            for index in 0..here.slots {
-                // SAFETY: `index` is below the count with which the chunk was made.
-                let slot = unsafe { slot_of(chunk, here.slot_bytes, index) };
-                visit(slot);
-            }
-            chunk = here.next;
+            // SAFETY: chunks in the list are followed by their slots.
+            unsafe { slots_of(chunk) }.for_each(&mut visit);
+            chunk = here.next.get();
         }
     }
 
-    /// Grows `class` by a chunk; `false` if there is no memory for it.
+    /// Makes headers of the `slots` slots of `slot_bytes` bytes each, header included, behind
+    /// `chunk`, and takes them in, for ever. Those of a size class are free for any task from now
+    /// on.
+    ///
+    /// # Safety
+    /// The chunk is empty, and is followed by that much memory, which `chunk` may be used for,
+    /// which is never given back, and which nobody else uses. A slot of a size class is large
+    /// enough for it, and a multiple of 64 bytes.
+    pub(crate) unsafe fn adopt(
+        &self,
+        chunk: NonNull<Chunk>,
+        (slot_bytes, slots): (usize, usize),
+        class: u8,
+        anchor: NonNull<Base>,
+    ) {
+        // SAFETY: the caller's promise.
+        let header = unsafe { chunk.as_ref() };
+        header.slot_bytes.set(slot_bytes);
+        header.slots.set(slots);
+        // SAFETY: as above.
+        for slot in unsafe { slots_of(chunk.as_ptr()) } {
+            // SAFETY: as above, and nobody knows the slot yet.
+            unsafe { slot.write(Header::new(anchor, class)) };
+            if class != OWN_CLASS {
+                self.link(slot);
+            }
+        }
+        header.next.set(self.chunks.replace(chunk.as_ptr()));
+    }
+
+    /// Grows `class` by a chunk and takes a slot of it; `None` if there is no memory for it.
     #[cfg(feature = "alloc")]
     #[cold]
-    pub(crate) fn grow(&self, class: u8, anchor: NonNull<Base>) -> bool {
+    pub(crate) fn grow(&self, class: u8, anchor: NonNull<Base>) -> Option<NonNull<Header>> {
         use alloc::alloc::{Layout, alloc};
 
         let slot_bytes = size_of::<Header>() + (class as usize + 1) * STEP_BYTES;
-        let slots = (CHUNK_BYTES / slot_bytes).max(8);
+        let slots = CHUNK_BYTES / slot_bytes;
         let bytes = size_of::<Chunk>() + slots * slot_bytes;
-        let Ok(layout) = Layout::from_size_align(bytes, STEP_BYTES) else { return false };
+        let layout = Layout::from_size_align(bytes, STEP_BYTES).ok()?;
         // SAFETY: the layout is not empty.
-        let chunk = unsafe { alloc(layout) }.cast::<Chunk>();
-        if chunk.is_null() {
-            return false;
-        }
+        let chunk = NonNull::new(unsafe { alloc(layout) })?.cast::<Chunk>();
         // SAFETY: fresh memory of the right size and alignment.
-        unsafe { chunk.write(Chunk { next: self.chunks.get(), slot_bytes, slots }) };
-        for index in (0..slots).rev() {
-            // SAFETY: inside the fresh chunk; 64-byte steps keep the alignment.
-            let slot = unsafe { slot_of(chunk, slot_bytes, index) };
-            // SAFETY: as above, and nobody knows the slot yet.
-            unsafe { slot.write(Header::new(anchor, class)) };
-            self.link(slot);
-        }
-        self.chunks.set(chunk);
-        true
+        unsafe { chunk.write(Chunk::empty()) };
+        // SAFETY: as above; it is leaked here, and the slots are of the class's size.
+        unsafe { self.adopt(chunk, (slot_bytes, slots), class, anchor) };
+        self.take(class)
     }
 }
 
+/// The slots behind a chunk, the last one first, so that a free list made of them begins with the
+/// first.
+///
 /// # Safety
-/// `index` is below the number of slots of the chunk.
-unsafe fn slot_of(chunk: *const Chunk, slot_bytes: usize, index: usize) -> NonNull<Header> {
-    // SAFETY: slots follow the chunk's own line, one after the other.
-    let slot = unsafe { chunk.cast_mut().byte_add(size_of::<Chunk>() + index * slot_bytes) };
-    // SAFETY: inside an allocation, thus not null.
-    unsafe { NonNull::new_unchecked(slot.cast()) }
+/// The chunk is followed by its slots, `chunk` may be used for all of them, and they stay.
+unsafe fn slots_of(chunk: *const Chunk) -> impl Iterator<Item = NonNull<Header>> {
+    // SAFETY: the caller's promise.
+    let Chunk { slot_bytes, slots, .. } = unsafe { &*chunk };
+    let (slot_bytes, slots) = (slot_bytes.get(), slots.get());
+    (0..slots).rev().map(move |index| {
+        let offset = size_of::<Chunk>() + index * slot_bytes;
+        // SAFETY: slots follow the chunk's own line, one after the other.
+        let slot = unsafe { chunk.cast_mut().byte_add(offset) };
+        // SAFETY: inside an allocation, thus not null.
+        unsafe { NonNull::new_unchecked(slot.cast()) }
+    })
 }
 
 /// Slots let go of by handles that outlived their executor, on whatever thread they were.
@@ -223,7 +286,7 @@ impl Returned {
             match self.0.compare_exchange_weak(
                 head,
                 slot.as_ptr(),
-                Ordering::Release,
+                ordering!(Release, "returned: push"),
                 Ordering::Relaxed,
             ) {
                 Ok(_) => return,

@@ -15,7 +15,7 @@
 //!                                         done ──(no handle, not queued)──▶ free
 //! ```
 
-use crate::prim::{AtomicU32, Ordering::Relaxed, const_fn};
+use crate::prim::{AtomicU32, Ordering::Relaxed, const_fn, planted};
 
 /// The slot holds a task (from spawn until the last of future, output, handle and queue let go).
 const LIVE: u32 = 1 << 0;
@@ -31,6 +31,12 @@ const OUTPUT: u32 = 1 << 4;
 const HANDLE: u32 = 1 << 5;
 /// Someone at home asked for an abort.
 const ABORT: u32 = 1 << 6;
+/// The task borrows from a scope, which does not end before it.
+const SCOPED: u32 = 1 << 7;
+/// A panic ended the task.
+const FAILED: u32 = 1 << 8;
+/// An `AbortHandle` knows the task, so its slot's next task must be told from it.
+const ABORT_HANDLE: u32 = 1 << 9;
 
 /// The state word. See the module's table for who may call what.
 #[derive(Debug)]
@@ -106,11 +112,43 @@ impl State {
         self.store(LIVE | FUTURE | QUEUED | HANDLE);
     }
 
+    /// The task borrows from a scope.
+    pub(crate) fn mark_scoped(&self) {
+        self.set(SCOPED);
+    }
+
+    /// Whether the task borrows from a scope.
+    pub(crate) fn is_scoped(&self) -> bool {
+        self.has(SCOPED)
+    }
+
+    /// A panic ends the task.
+    pub(crate) fn mark_failed(&self) {
+        self.set(FAILED);
+    }
+
+    /// Whether a panic ended the task.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has(FAILED)
+    }
+
+    /// A handle is made for a task that could not begin: it never had a future.
+    pub(crate) fn end_before_it_began(&self) {
+        debug_assert_eq!(self.load(), 0, "a slot in use was handed out");
+        self.store(LIVE | HANDLE);
+    }
+
+    /// Whether the slot holds nothing and nobody holds it.
+    pub(crate) fn is_free(&self) -> bool {
+        self.load() == 0
+    }
+
     /// Someone at home wants the task polled.
     #[inline]
     pub(crate) fn wake(&self) -> Wake {
         let bits = self.load();
-        if bits & (LIVE | FUTURE | QUEUED) != LIVE | FUTURE {
+        let may_run = bits & (LIVE | FUTURE | QUEUED) == LIVE | FUTURE;
+        if !may_run && !planted("wake: what is free stays free") {
             return Wake::Nothing;
         }
         self.store(bits | QUEUED);
@@ -178,15 +216,29 @@ impl State {
         true
     }
 
-    /// The slot goes back to its free list.
-    pub(crate) fn release(&self) {
+    /// The slot goes back to its free list. Returns whether an `AbortHandle` knows its task.
+    #[must_use]
+    pub(crate) fn release(&self) -> bool {
         debug_assert!(self.holder() == Hold::Release, "a slot was released while in use");
+        let had_abort_handle = self.has(ABORT_HANDLE);
         self.store(0);
+        had_abort_handle
     }
 
-    /// Whether the future is gone, so that a handle need not wait.
+    /// An `AbortHandle` is made.
+    pub(crate) fn mark_abort_handle(&self) {
+        self.set(ABORT_HANDLE);
+    }
+
+    /// Whether the task is over, so that a handle need not wait: the future is gone, and the output
+    /// is where it will be.
     pub(crate) fn is_done(&self) -> bool {
-        !self.has(FUTURE)
+        !self.has(FUTURE | RUNNING)
+    }
+
+    /// Whether the stage holds the future.
+    pub(crate) fn has_future(&self) -> bool {
+        self.has(FUTURE)
     }
 
     /// The future is about to be dropped outside of its turn; `false` if it is gone or somebody
@@ -259,7 +311,7 @@ mod tests {
         assert_eq!(state.finish(), Hold::Kept);
         assert_eq!(state.drop_handle(), Hold::Kept);
         assert_eq!(state.start_poll(false), Start::Release);
-        state.release();
+        assert!(!state.release());
         assert_eq!(state.wake(), Wake::Nothing);
     }
 

@@ -2,7 +2,6 @@
 //!
 //! `wheel ─▶ [probe]`, in the task's place
 
-use std::boxed::Box;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::vec::Vec;
@@ -13,11 +12,11 @@ use super::manual::ManualClock;
 use super::wheel::Wheel;
 
 pub(super) fn leaked_wheel() -> &'static Wheel {
-    Box::leak(Box::new(Wheel::new()))
+    crate::kept::for_ever(Wheel::new())
 }
 
 pub(super) fn leaked_clock() -> &'static ManualClock {
-    Box::leak(Box::new(ManualClock::new()))
+    crate::kept::for_ever(ManualClock::new())
 }
 
 /// What was woken, in order.

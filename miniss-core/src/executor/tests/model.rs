@@ -83,6 +83,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut executor = executor_on(anchor(true));
+        executor.set_shuffle(0);
         executor.set_budget(Budget { polls_max: u32::MAX, ..Budget::default() });
         executor.reactor().log.naps.set(true);
         let (tasks, ready, expected) = (Vec::new(), VecDeque::new(), Vec::new());

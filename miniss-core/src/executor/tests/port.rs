@@ -130,17 +130,26 @@ impl Reactor for Port {
 }
 
 pub(super) fn anchor(knows_home: bool) -> &'static Anchor<Bell> {
-    Box::leak(Box::new(Anchor::new(Bell {
+    crate::kept::for_ever(Anchor::new(Bell {
         knows_home,
         now: AtomicU64::new(0),
         rings: AtomicU64::new(0),
         rung: Mutex::new(false),
         changed: Condvar::new(),
-    })))
+    }))
 }
 
 pub(super) fn executor_on(anchor: &'static Anchor<Bell>) -> Executor<Port> {
-    Executor::new(anchor, Port::new(anchor.bell())).expect("the anchor is free")
+    let port = Port::new(anchor.bell());
+    let mut executor = Executor::new(anchor, port).expect("the anchor is free");
+    executor.set_shuffle(shuffle());
+    executor
+}
+
+/// The seed in `MINISS_SHUFFLE`: every test runs with tasks polled in the order that follows from
+/// it. 0 without one: first come, first served.
+pub(super) fn shuffle() -> u64 {
+    std::env::var("MINISS_SHUFFLE").map_or(0, |seed| seed.parse().expect("a number"))
 }
 
 /// An executor that knows when it is at home.

@@ -33,6 +33,7 @@ fn block_on_gives_the_value_of_a_future_that_borrows() {
 #[test]
 fn tasks_run_in_the_order_in_which_they_were_spawned_and_woken() {
     on_both_ports(|mut executor| {
+        executor.set_shuffle(0);
         let local = executor.local();
         let log = Rc::new(RefCell::new(Vec::new()));
         let wakers: Vec<_> = (0..4).map(|_| Rc::new(Cell::new(None))).collect();
@@ -105,6 +106,7 @@ fn tasks_that_wake_each_other_for_ever_leave_the_reactor_its_turn() {
 #[test]
 fn a_spent_budget_keeps_the_order_of_those_that_wait() {
     let mut executor = executor();
+    executor.set_shuffle(0);
     executor.set_budget(Budget { polls_max: 2, ..Budget::default() });
     let log = Rc::new(RefCell::new(Vec::new()));
     for id in 0..5 {
@@ -240,4 +242,27 @@ fn the_counters_tell_what_happened() {
     assert_eq!((stats.polls, stats.wakes_local, stats.wakes_foreign), (4, 2, 0));
     assert_eq!((stats.parks, stats.timers_fired), (1, 1));
     assert_eq!((stats.idle, stats.busy), (Duration::from_micros(3), Duration::ZERO));
+}
+
+#[test]
+fn a_shuffled_executor_polls_in_an_order_that_follows_from_the_seed() {
+    let order = |seed| {
+        let mut executor = executor();
+        executor.set_shuffle(seed);
+        let log = Rc::new(RefCell::new(Vec::new()));
+        for id in 0..20 {
+            let log = log.clone();
+            executor.local().spawn(async move { log.borrow_mut().push(id) }).unwrap().detach();
+        }
+        executor.settle();
+        log.take()
+    };
+    let fair: Vec<_> = (0..20).collect();
+    assert_eq!(order(0), fair);
+    assert_ne!(order(1), fair);
+    assert_ne!(order(1), order(2));
+    assert_eq!(order(1), order(1));
+    let mut all = order(3);
+    all.sort_unstable();
+    assert_eq!(all, fair, "everybody is polled");
 }

@@ -158,6 +158,7 @@ fn eight_threads_wake_tasks_that_have_long_ended() {
 #[test]
 fn wakes_from_afar_are_served_in_the_order_they_came() {
     on_both_ports(|mut executor| {
+        executor.set_shuffle(0);
         let log = Rc::new(core::cell::RefCell::new(Vec::new()));
         let mut wakers = Vec::new();
         for id in 0..5 {

@@ -6,6 +6,7 @@ use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{RawWaker, RawWakerVTable, Waker};
+use std::vec::Vec;
 
 use super::*;
 use crate::timer::ManualClock;
@@ -108,7 +109,7 @@ fn a_waker_may_drop_another_sleep_that_is_due() {
     let clock = leaked_clock();
     let mut other = Some(Box::pin(Sleep::new(clock, MS)));
     let mut first = Box::pin(Sleep::new(clock, MS));
-    let slot = Box::leak(Box::new(Cell::new(None)));
+    let slot = crate::kept::for_ever(Cell::new(None));
     let slot: &'static Cell<Option<Pin<Box<Sleep<&'static ManualClock>>>>> = slot;
     assert!(poll(first.as_mut(), &calling(move || drop(slot.take()))).is_pending());
     let waker = calling(|| panic!("woken after it was dropped"));
@@ -175,4 +176,34 @@ fn it_stays_on_its_thread_and_where_it_is() {
 #[test]
 fn sizes_stay_what_they_are() {
     assert_eq!(size_of::<Sleep<&'static ManualClock>>(), 56 + 8 + size_of::<usize>());
+}
+
+/// As requests with timeouts do: nearly all of them are answered in time.
+#[test]
+fn of_a_million_sleeps_the_one_in_a_hundred_that_is_not_cancelled_fires_in_order() {
+    const SLEEPS: u64 = if cfg!(miri) { 2_000 } else { 1_000_000 };
+    let clock = leaked_clock();
+    // Deadlines all over an hour, in no order: multiples of a number prime to their count.
+    let deadline = |index: u64| Instant::from_nanos((index * 7_919 % SLEEPS + 1) * 3_600_000);
+    let mut sleeps: Vec<_> =
+        (0..SLEEPS).map(|index| Box::pin(Sleep::until(clock, deadline(index)))).collect();
+    for sleep in &mut sleeps {
+        assert!(poll(sleep.as_mut(), Waker::noop()).is_pending());
+    }
+    assert_eq!(clock.armed() as u64, SLEEPS);
+    let mut index = 0;
+    sleeps.retain(|_| {
+        index += 1;
+        index % 100 == 0
+    });
+    assert_eq!(clock.armed() as u64, SLEEPS / 100);
+    sleeps.sort_by_key(|sleep| sleep.deadline());
+    for mut sleep in sleeps {
+        let due = sleep.deadline();
+        assert!(clock.next_deadline().is_some_and(|next| next <= due), "it would oversleep");
+        assert_eq!(clock.advance(due - clock.now() - Duration::from_nanos(1)), 0, "never early");
+        assert_eq!(clock.advance(Duration::from_nanos(1)), 1);
+        assert!(poll(sleep.as_mut(), Waker::noop()).is_ready());
+    }
+    assert_eq!(clock.armed(), 0);
 }

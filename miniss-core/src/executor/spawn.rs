@@ -1,0 +1,293 @@
+//! Spawning: finding a slot for a future, in whatever memory there is.
+//!
+//! `user future ─▶ [spawn] ─▶ task ─▶ run queue ─▶ executor`
+//!
+//! However a slot was come by, the task in it is the same: joined, aborted, detached and woken in
+//! the same way.
+
+use core::future::Future;
+use core::ptr::NonNull;
+
+use super::home::Home;
+use super::local::Local;
+use crate::doorbell::Doorbell;
+use crate::error::SpawnError;
+#[cfg(feature = "alloc")]
+use crate::task::cell::place_with_boxed_output;
+use crate::task::cell::{class_of, place, place_nothing};
+use crate::task::header::Header;
+use crate::task::{JoinHandle, Reservation, TaskSlab};
+
+impl<B: Doorbell> Local<B> {
+    /// Starts `future` as a task of its own, behind those that are ready already.
+    ///
+    /// It takes a free slot, of the heap's or of a slab that was [lent](Self::lend). A future or
+    /// output of more than 1024 bytes is boxed.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`] if the executor has ended or there is no room; the future is dropped.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// let mut executor = executor();
+    /// let handle = executor.local().spawn(async { "done" }).unwrap();
+    /// assert_eq!(executor.block_on(handle), Ok("done"));
+    /// ```
+    #[inline]
+    pub fn spawn<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        // SAFETY: the future and its output borrow nothing.
+        unsafe { self.spawn_unchecked(future) }
+    }
+
+    /// Starts `future` as a task in a slot of `slab`, which keeps its slots for those who name it.
+    ///
+    /// That the slab's slots are large enough is checked when the program is compiled.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::NoRoom`] if all slots of the slab are taken, [`SpawnError::InUse`] if another
+    /// executor uses it or it was lent, [`SpawnError::Closed`] if the executor has ended. The
+    /// future is dropped.
+    ///
+    /// ```
+    /// # use miniss_core::{TaskSlab, doctest::executor};
+    /// static SLAB: TaskSlab<64> = TaskSlab::new();
+    /// let mut executor = executor();
+    /// let handle = executor.local().spawn_in(&SLAB, async { "done" }).unwrap();
+    /// assert_eq!(executor.block_on(handle), Ok("done"));
+    /// ```
+    ///
+    /// ```compile_fail
+    /// # use miniss_core::{TaskSlab, doctest::executor};
+    /// static SLAB: TaskSlab<64> = TaskSlab::new();
+    /// let large = [0_u8; 100];
+    /// let _ = executor().local().spawn_in(&SLAB, async move { large });
+    /// ```
+    pub fn spawn_in<F, const BYTES: usize, const SLOTS: usize>(
+        &self,
+        slab: &'static TaskSlab<BYTES, SLOTS>,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let home = self.open_home()?;
+        let take = || {
+            // SAFETY: *Home only* by `home`.
+            unsafe { slab.take::<F>(&home.slots, self.anchor().base_ptr()) }
+        };
+        let slot = take().or_else(|error| {
+            // Handles that outlived a former executor may have let go of a slot.
+            home.slots.take_in(self.anchor().base().returned());
+            if error == SpawnError::NoRoom { take() } else { Err(error) }
+        })?;
+        // SAFETY: the slab's slots fit an `F`, which borrows nothing.
+        Ok(unsafe { self.start(home, slot, future) })
+    }
+
+    /// Gives all slots of `slab` to this executor, and to those that use its anchor later. Where
+    /// there is no heap, this is what [`spawn`](Self::spawn) lives on: a task takes the smallest
+    /// slot that is free and fits. With a heap it takes slots of its own size only. Lending a slab
+    /// again does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::InUse`] if another executor uses the slab or a task was
+    /// [spawned in](Self::spawn_in) it, [`SpawnError::Closed`] if the executor has ended.
+    ///
+    /// ```
+    /// # use miniss_core::{TaskSlab, doctest::executor};
+    /// static SLAB: TaskSlab<128, 8> = TaskSlab::new();
+    /// # let executor = executor();
+    /// executor.local().lend(&SLAB).unwrap();
+    /// ```
+    ///
+    /// Slots for nothing are refused when the program is compiled:
+    ///
+    /// ```compile_fail
+    /// # use miniss_core::{TaskSlab, doctest::executor};
+    /// static EMPTY: TaskSlab<0, 8> = TaskSlab::new();
+    /// # let executor = executor();
+    /// executor.local().lend(&EMPTY).unwrap();
+    /// ```
+    pub fn lend<const BYTES: usize, const SLOTS: usize>(
+        &self,
+        slab: &'static TaskSlab<BYTES, SLOTS>,
+    ) -> Result<(), SpawnError> {
+        let home = self.open_home()?;
+        // SAFETY: *Home only* by `home`.
+        unsafe { slab.lend(&home.slots, self.anchor().base_ptr()) }
+    }
+
+    /// Takes a slot for a task before it is needed, so that the spawn itself cannot fail.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError::NoRoom`] if there is no free slot, [`SpawnError::TooLarge`] if the future or
+    /// its output is over 1024 bytes (box it), [`SpawnError::Closed`] if the executor has ended.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// # let mut executor = executor();
+    /// let room = executor.local().reserve().unwrap();
+    /// assert_eq!(executor.block_on(room.spawn(async { 5 })), Ok(5));
+    /// ```
+    pub fn reserve<F>(&self) -> Result<Reservation<F, B>, SpawnError>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        let home = self.open_home()?;
+        let class = const { class_of::<F>() }.ok_or(SpawnError::TooLarge)?;
+        let slot = self.free_slot(home, class).ok_or(SpawnError::NoRoom)?;
+        // SAFETY: just taken, and of `F`'s class.
+        Ok(unsafe { Reservation::new(slot, *self) })
+    }
+
+    /// Starts `future` wherever there is room.
+    ///
+    /// # Safety
+    /// What the future and its output borrow outlives the task.
+    #[inline]
+    pub(crate) unsafe fn spawn_unchecked<F: Future>(
+        &self,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError> {
+        match const { class_of::<F>() } {
+            // SAFETY: the caller's promise; the class is `F`'s.
+            Some(class) => unsafe { self.spawn_inline(class, future) },
+            // SAFETY: the caller's promise.
+            None => unsafe { self.spawn_boxed(future) },
+        }
+    }
+
+    /// # Safety
+    /// As for [`spawn_unchecked`](Self::spawn_unchecked); `class` is `F`'s.
+    #[inline]
+    unsafe fn spawn_inline<F: Future>(
+        &self,
+        class: u8,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError> {
+        debug_assert_eq!(class_of::<F>(), Some(class));
+        let home = self.open_home()?;
+        let slot = self.free_slot(home, class).ok_or(SpawnError::NoRoom)?;
+        // SAFETY: the class is that of this very type, and the caller vouches for what it borrows.
+        Ok(unsafe { self.start(home, slot, future) })
+    }
+
+    /// # Safety
+    /// As for [`spawn_unchecked`](Self::spawn_unchecked).
+    #[cfg(feature = "alloc")]
+    unsafe fn spawn_boxed<F: Future>(
+        &self,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError> {
+        use alloc::boxed::Box;
+
+        let future = Box::pin(future);
+        match const { class_of::<core::pin::Pin<Box<F>>>() } {
+            // SAFETY: the caller's promise; the class is that of the box.
+            Some(class) => unsafe { self.spawn_inline(class, future) },
+            // SAFETY: the caller's promise.
+            None => unsafe { self.spawn_with_boxed_output(future) },
+        }
+    }
+
+    /// The output is what is too large for a slot: it stays in a box until it is read.
+    ///
+    /// # Safety
+    /// As for [`spawn_unchecked`](Self::spawn_unchecked).
+    #[cfg(feature = "alloc")]
+    unsafe fn spawn_with_boxed_output<F: Future>(
+        &self,
+        future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError> {
+        let home = self.open_home()?;
+        let slot = self.free_slot(home, 0).ok_or(SpawnError::NoRoom)?;
+        let future = async move { alloc::boxed::Box::new(future.await) };
+        let future = alloc::boxed::Box::pin(future);
+        // SAFETY: a box of a future and a box of its output fit the smallest class.
+        unsafe { place_with_boxed_output::<_, _, B>(slot, future) };
+        // SAFETY: just placed; the vtable unboxes the output as it is read.
+        Ok(unsafe { self.enqueue(home, slot) })
+    }
+
+    /// # Safety
+    /// None: without a heap it refuses.
+    #[cfg(not(feature = "alloc"))]
+    unsafe fn spawn_boxed<F: Future>(
+        &self,
+        _future: F,
+    ) -> Result<JoinHandle<F::Output>, SpawnError> {
+        Err(SpawnError::TooLarge)
+    }
+
+    #[inline]
+    fn free_slot(&self, home: &Home, class: u8) -> Option<NonNull<Header>> {
+        home.slots.take(class).or_else(|| self.free_slot_slowly(home, class))
+    }
+
+    #[cold]
+    fn free_slot_slowly(&self, home: &Home, class: u8) -> Option<NonNull<Header>> {
+        home.slots.take_in(self.anchor().base().returned());
+        let slot = home.slots.take(class);
+        #[cfg(feature = "alloc")]
+        let slot = slot.or_else(|| home.slots.grow(class, self.anchor().base_ptr()));
+        slot.or_else(|| home.slots.take_larger(class))
+    }
+
+    /// Puts `future` into `slot` and queues it.
+    ///
+    /// # Safety
+    /// The slot is free and fits a task of type `F`, and what `F` borrows outlives the task.
+    #[inline]
+    pub(crate) unsafe fn start<F: Future>(
+        &self,
+        home: &Home,
+        slot: NonNull<Header>,
+        future: F,
+    ) -> JoinHandle<F::Output> {
+        // SAFETY: the caller's promise; *Home only* by `home`.
+        unsafe { place::<F, B>(slot, future) };
+        // SAFETY: just placed, with this output.
+        unsafe { self.enqueue(home, slot) }
+    }
+
+    /// # Safety
+    /// A task whose output reads as a `T` was just placed in `slot`.
+    unsafe fn enqueue<T>(&self, home: &Home, slot: NonNull<Header>) -> JoinHandle<T> {
+        home.queue.push(slot);
+        home.counters.spawned.add(1);
+        // SAFETY: just spawned, on this thread, with this output.
+        unsafe { JoinHandle::new(slot, self.epoch()) }
+    }
+
+    /// The handle of a task of type `F` that cannot begin any more.
+    ///
+    /// # Safety
+    /// The caller holds the slot, which is free and fits a task of type `F`.
+    pub(crate) unsafe fn refuse<F: Future>(&self, slot: NonNull<Header>) -> JoinHandle<F::Output> {
+        // SAFETY: the caller's promise.
+        unsafe { place_nothing::<F, B>(slot) };
+        // SAFETY: it was spawned on this thread; having no output, it has none of another type.
+        unsafe { JoinHandle::new(slot, self.epoch()) }
+    }
+
+    /// Puts back a slot that was never used.
+    ///
+    /// # Safety
+    /// The caller holds the slot, which is free and was taken through this very handle.
+    pub(crate) unsafe fn give_back(&self, slot: NonNull<Header>) {
+        match self.home() {
+            Some(home) => home.slots.put(slot),
+            None => self.anchor().base().returned().push(slot),
+        }
+    }
+}

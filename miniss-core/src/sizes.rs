@@ -1,0 +1,78 @@
+//! What things weigh, in bytes on a 64-bit machine: a table that is checked.
+//!
+//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`, each on the scales
+//!
+//! A size that changes is a decision: change the table with it, and say why in the commit. The test
+//! prints the whole table as it would have to be.
+
+#![forbid(unsafe_code)]
+
+use std::format;
+use std::string::String;
+
+use core::task::Waker;
+
+use crate::doctest::Bell;
+use crate::executor::anchor::Base;
+use crate::mailbox::{Call, FixedMesh};
+use crate::op::{OpId, OpKey};
+use crate::task::header::Header;
+use crate::timer::{Interval, Sleep};
+use crate::{AbortHandle, Anchor, JoinHandle, Local, Reservation, TaskSlab};
+use crate::{Future, Promise, PromiseCell, sync};
+
+type OfU32 = core::future::Ready<u32>;
+
+macro_rules! sizes {
+    ($($kind:ty = $bytes:literal,)*) => {
+        [$((stringify!($kind), size_of::<$kind>(), $bytes)),*]
+    };
+}
+
+#[test]
+fn nothing_has_grown_or_shrunk_unnoticed() {
+    let table = sizes! {
+        Header = 64,
+        Waker = 16,
+        Base = 6400,
+        Anchor<Bell> = 6528,
+        Local<Bell> = 16,
+        JoinHandle<[u64; 100]> = 16,
+        AbortHandle = 24,
+        Reservation<OfU32, Bell> = 24,
+        TaskSlab<64, 1> = 192,
+        TaskSlab<64, 10> = 1344,
+        Future<u32> = 16,
+        Promise<u32> = 8,
+        PromiseCell<u32> = 32,
+        Sleep<Local<Bell>> = 80,
+        Interval<Local<Bell>> = 48,
+        OpKey<OpId> = 8,
+        Call<u32> = 24,
+        FixedMesh<Bell, 2, 16, 64> = 6272,
+        sync::Semaphore = 40,
+        sync::Acquire<'_> = 72,
+        sync::Mutex<u32> = 48,
+        sync::RwLock<u32> = 48,
+        sync::Event = 40,
+        sync::Condvar = 40,
+        sync::Barrier = 48,
+        sync::Gate = 56,
+        sync::AbortSource = 40,
+        sync::channel::Channel<u32, 16> = 168,
+        sync::watch::Watch<u32> = 72,
+        sync::broadcast::Broadcast<u32, 16> = 152,
+        sync::SharedCell<u32> = 48,
+    };
+    let row = |(kind, is, _): &(&str, usize, usize)| format!("        {kind} = {is},\n");
+    let as_it_is: String = table.iter().map(row).collect();
+    assert!(table.iter().all(|(_, is, was)| is == was), "the table would be:\n{as_it_is}");
+}
+
+/// What a parked task costs beside its future: one cache line, and one more for a whole slab.
+#[test]
+fn a_parked_task_costs_one_line_beside_its_future() {
+    assert_eq!(size_of::<Header>(), 64);
+    let slots = |count: usize| 64 + count * (64 + 256);
+    assert_eq!(size_of::<TaskSlab<256, 100>>(), slots(100));
+}

@@ -1,0 +1,186 @@
+//! Slots in a `static`: tasks where there is no heap, or where a bound is wanted.
+//!
+//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! The slots are the very ones that the heap's chunks have, with the same header and the same
+//! stage; only where the memory comes from differs, and who may use it:
+//!
+//! - [lent](crate::Local::lend) to an executor, a slab's slots are free for every task that fits;
+//! - [spawned in](crate::Local::spawn_in), a slab keeps them for its own tasks.
+//!
+//! # Invariants
+//!
+//! - **One owner.** A slab belongs to the anchor that used it first, in the way that it was used
+//!   first, for ever: the owner word changes once, from null. Only home of that anchor touches the
+//!   rest of the memory.
+
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::future::Future;
+use core::mem::MaybeUninit;
+use core::ptr::{self, NonNull};
+
+use super::cell::TaskCell;
+use super::header::Header;
+use super::slots::{Chunk, INLINE_BYTES_MAX, OWN_CLASS, STEP_BYTES, Slots, class_for};
+use crate::error::SpawnError;
+use crate::executor::anchor::Base;
+use crate::prim::{Ordering, const_fn, planted};
+
+/// Memory for `SLOTS` tasks whose futures and outputs take up to `BYTES` bytes each, to be declared
+/// in a `static`.
+///
+/// Spawn into it with [`Local::spawn_in`](crate::Local::spawn_in), or give all its slots to an
+/// executor with [`Local::lend`](crate::Local::lend). [`task_slab!`](crate::task_slab) declares one
+/// that is just large enough for an `async fn`.
+///
+/// Each slot takes a line of 64 bytes beside its future; `BYTES` is rounded up to whole lines.
+///
+/// ```
+/// use miniss_core::TaskSlab;
+/// # use miniss_core::doctest::executor;
+///
+/// static SLAB: TaskSlab<128, 2> = TaskSlab::new();
+///
+/// let mut executor = executor();
+/// let local = executor.local();
+/// let sum = executor.block_on(async move {
+///     let a = local.spawn_in(&SLAB, async { 1 }).unwrap();
+///     let b = local.spawn_in(&SLAB, async { 2 }).unwrap();
+///     a.await.unwrap() + b.await.unwrap()
+/// });
+/// assert_eq!(sum, 3);
+/// ```
+pub struct TaskSlab<const BYTES: usize, const SLOTS: usize = 1> {
+    memory: UnsafeCell<Memory<BYTES, SLOTS>>,
+}
+
+/// What a chunk of the heap looks like, too.
+#[repr(C, align(64))]
+struct Memory<const BYTES: usize, const SLOTS: usize> {
+    chunk: Chunk,
+    slots: [MaybeUninit<Slot<BYTES>>; SLOTS],
+}
+
+#[repr(C, align(64))]
+struct Slot<const BYTES: usize> {
+    header: Header,
+    payload: [u8; BYTES],
+}
+
+// SAFETY: nobody uses a slab before it is `'static` and stays where it is.
+unsafe impl<const BYTES: usize, const SLOTS: usize> Send for TaskSlab<BYTES, SLOTS> {}
+// SAFETY: *One owner*: the memory is touched on one core only.
+unsafe impl<const BYTES: usize, const SLOTS: usize> Sync for TaskSlab<BYTES, SLOTS> {}
+
+/// How a slab is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Its slots are free for every task of the executor.
+    Lent,
+    /// It keeps its slots for those who name it.
+    Own,
+}
+
+/// The word that says who owns a slab: the anchor's address, and one bit more for how it is used.
+fn owner_word(anchor: NonNull<Base>, usage: Use) -> *mut () {
+    anchor.as_ptr().cast::<()>().wrapping_byte_add((usage == Use::Own).into())
+}
+
+impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
+    const SLOT_BYTES: usize = size_of::<Slot<BYTES>>();
+
+    const_fn! {
+        /// A slab that nobody uses yet.
+        ///
+        /// See [`TaskSlab`] for an example.
+        pub const fn new() -> Self {
+            let chunk = Chunk::empty();
+            let memory = Memory { chunk, slots: [const { MaybeUninit::uninit() }; SLOTS] };
+            Self { memory: UnsafeCell::new(memory) }
+        }
+    }
+
+    /// Takes a free slot for a task of type `F`.
+    ///
+    /// # Safety
+    /// *Home only*: the slots are those of the anchor's present executor, on whose core we are.
+    pub(crate) unsafe fn take<F: Future>(
+        &'static self,
+        slots: &Slots,
+        anchor: NonNull<Base>,
+    ) -> Result<NonNull<Header>, SpawnError> {
+        const {
+            assert!(
+                size_of::<TaskCell<F>>() <= Self::SLOT_BYTES,
+                "the future or its output is larger than the slab's BYTES"
+            );
+            assert!(align_of::<TaskCell<F>>() <= STEP_BYTES, "the future is aligned to over 64");
+        }
+        // SAFETY: the caller's promise; our own slots may have any size.
+        unsafe { self.claim(slots, anchor, Use::Own, OWN_CLASS) }?;
+        // SAFETY: adopted by these slots with that class, just now or before.
+        unsafe { slots.take_of(self.chunk()) }.ok_or(SpawnError::NoRoom)
+    }
+
+    /// Gives all slots to an executor.
+    ///
+    /// # Safety
+    /// As for [`take`](Self::take).
+    pub(crate) unsafe fn lend(
+        &'static self,
+        slots: &Slots,
+        anchor: NonNull<Base>,
+    ) -> Result<(), SpawnError> {
+        const { assert!(BYTES > 0 && BYTES <= INLINE_BYTES_MAX, "slots of 1 to 1024 bytes") };
+        let class = const { class_for(Self::SLOT_BYTES, STEP_BYTES) }.expect("checked above");
+        // SAFETY: the caller's promise; the class is that of our slots' size.
+        unsafe { self.claim(slots, anchor, Use::Lent, class) }
+    }
+
+    /// Makes the slab the anchor's, unless it is already.
+    ///
+    /// # Safety
+    /// As for [`take`](Self::take); `class` is `OWN_CLASS` or that of our slots' size.
+    unsafe fn claim(
+        &'static self,
+        slots: &Slots,
+        anchor: NonNull<Base>,
+        usage: Use,
+        class: u8,
+    ) -> Result<(), SpawnError> {
+        let owner = owner_word(anchor, usage);
+        // Relaxed: only the owner goes on from here. It wrote the word on this core, or on another
+        // before the anchor changed hands, which orders the two.
+        let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+        // SAFETY: this line of the memory is only ever shared, and its owner word is an atomic.
+        let word = unsafe { &self.chunk().as_ref().owner };
+        match word.compare_exchange(ptr::null_mut(), owner, success, failure) {
+            Ok(_) => {
+                // SAFETY: *One owner*: it is this anchor, since just now. The memory is `'static`
+                // and as large as the chunk says.
+                unsafe { slots.adopt(self.chunk(), (Self::SLOT_BYTES, SLOTS), class, anchor) };
+                Ok(())
+            }
+            Err(present) if present == owner || planted("slab: whose it is") => Ok(()),
+            Err(_) => Err(SpawnError::InUse),
+        }
+    }
+
+    /// A pointer to the chunk, from which all slots may be reached.
+    fn chunk(&'static self) -> NonNull<Chunk> {
+        NonNull::new(self.memory.get()).expect("a reference is not null").cast()
+    }
+}
+
+impl<const BYTES: usize, const SLOTS: usize> Default for TaskSlab<BYTES, SLOTS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const BYTES: usize, const SLOTS: usize> fmt::Debug for TaskSlab<BYTES, SLOTS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskSlab").field("bytes", &BYTES).field("slots", &SLOTS).finish()
+    }
+}
