@@ -1,6 +1,7 @@
 //! What the scenario tests share.
 //!
 //! - [`alone`]: a test body in a process of its own, for whatever concerns the whole process.
+//! - [`apart`]: packages that stand apart from the workspace, because they have no std.
 //! - [`census`]: descriptors, threads, memory, context switches.
 //! - [`deadline`]: no test hangs for ever.
 //! - [`random`]: numbers from a seed that is printed.
@@ -10,6 +11,7 @@
 //! - [`resp`]: a client that speaks the Redis protocol.
 
 pub mod alone;
+pub mod apart;
 pub mod census;
 pub mod deadline;
 pub mod kernel;

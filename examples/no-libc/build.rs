@@ -2,12 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-const ARGUMENTS: [&str; 6] = [
+const ARGUMENTS: [&str; 7] = [
     "-nostdlib",
     "-nostartfiles",
     "-static",
     "-no-pie",
     "-Wl,--gc-sections",
+    // Nobody loads it in steps after which parts could become read-only.
+    "-Wl,-z,norelro",
     // The precompiled `core` was built to unwind and still names this symbol; nothing calls it.
     "-Wl,--defsym=rust_eh_personality=0",
 ];

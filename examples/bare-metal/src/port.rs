@@ -1,0 +1,94 @@
+//! The port: a core that halts when it is idle, and interrupts that end the halt.
+//!
+//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ [reactor]`
+//! and `core A: wake ─▶ [doorbell] ─▶ interrupt ─▶ core B`
+//!
+//! This is all of it. Devices do not go through the reactor: their interrupt handlers wake tasks
+//! by themselves, since a waker may be used from anywhere and never waits for anybody.
+
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use miniss_core::time::Instant;
+use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+
+use crate::{apic, clock, cpu};
+
+/// The bell of one core: an interrupt that another core sends.
+#[derive(Debug)]
+pub struct Bell {
+    core: u32,
+    halts: AtomicU32,
+    rings: AtomicU32,
+}
+
+impl Bell {
+    /// The bell of the core whose interrupt controller has the number `core`.
+    pub const fn new(core: u32) -> Self {
+        Self { core, halts: AtomicU32::new(0), rings: AtomicU32::new(0) }
+    }
+
+    /// How often the core halted.
+    pub fn halts(&self) -> u32 {
+        self.halts.load(Ordering::Relaxed)
+    }
+
+    /// How often other cores sent it an interrupt.
+    pub fn rings(&self) -> u32 {
+        self.rings.load(Ordering::Relaxed)
+    }
+}
+
+// SAFETY: `is_home` keeps its default. To ask the controller for the number of this core would cost
+// more than it saves; a kernel that has it at hand may say `true` outside of interrupt handlers.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {
+        // A core that rings itself is in an interrupt handler, which has ended the halt already.
+        if apic::this_core() != self.core {
+            self.rings.fetch_add(1, Ordering::Relaxed);
+            apic::interrupt(self.core);
+        }
+    }
+
+    fn now(&self) -> Instant {
+        clock::now()
+    }
+}
+
+/// The reactor of one core.
+#[derive(Debug)]
+pub struct Port {
+    bell: &'static Bell,
+}
+
+impl Port {
+    /// An executor for the core that this is called on.
+    ///
+    /// # Panics
+    ///
+    /// If the anchor is another core's, or has an executor already.
+    pub fn executor(anchor: &'static Anchor<Bell>) -> Executor<Self> {
+        let bell = anchor.bell();
+        assert!(bell.core == apic::this_core(), "each core has an anchor of its own");
+        Executor::new(anchor, Self { bell }).expect("one executor at a time uses an anchor")
+    }
+}
+
+impl Reactor for Port {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        0 // the interrupt handlers have woken whom it concerns
+    }
+
+    fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
+        apic::set_timer(deadline.map(|deadline| deadline - clock::now()));
+        let is_idle = || {
+            let is_idle = idle.confirmed();
+            self.bell.halts.fetch_add(is_idle.into(), Ordering::Relaxed);
+            is_idle
+        };
+        // SAFETY: `start` loaded the tables before any executor ran, and no executor runs in a
+        // critical section.
+        unsafe { cpu::halt_if(is_idle) };
+    }
+}

@@ -1,0 +1,77 @@
+//! Two cores, an executor on each: one asks, the other answers.
+//!
+//! Half of the requests are made one by one, so that both cores halt in between; the others in
+//! bursts. A core is interrupted only while it halts.
+
+#![no_std]
+#![no_main]
+
+use core::array;
+use core::future::pending;
+
+use bare_metal::end::{Status, end};
+use bare_metal::miniss_core::combine::when_all;
+use bare_metal::miniss_core::mailbox::{Endpoint, FixedLane, FixedMesh};
+use bare_metal::miniss_core::{Anchor, TaskSlab};
+use bare_metal::port::{Bell, Port};
+use bare_metal::{println, start};
+
+const ONE_BY_ONE: u32 = 1_000;
+const BURSTS: u32 = 50;
+const BURST: usize = 20;
+const REQUESTS: u32 = ONE_BY_ONE + BURSTS * BURST as u32;
+
+/// What a request and its answer may take, in bytes: a number each.
+const CALL_BYTES: usize = 16;
+/// What the task that serves a request may take.
+const TASK_BYTES: usize = 256;
+const CHAINS: usize = 4;
+
+static CORES: [Anchor<Bell>; 2] = [Anchor::new(Bell::new(0)), Anchor::new(Bell::new(1))];
+static LANES: FixedMesh<Bell, 2, BURST, CALL_BYTES, CHAINS> = FixedMesh::new();
+static TASKS: TaskSlab<TASK_BYTES, BURST> = TaskSlab::new();
+
+#[unsafe(no_mangle)]
+fn kernel_main() -> ! {
+    start::second_core(answer);
+    let mut executor = Port::executor(&CORES[0]);
+    let endpoint = LANES.open(0, executor.local()).expect("the executor is there");
+    let sum = executor.block_on(ask(endpoint));
+    assert!(sum == (0..u64::from(REQUESTS)).sum::<u64>() * 2, "every answer is right");
+    report();
+    end(Status::Done)
+}
+
+/// The second core: it runs what the first asks for.
+fn answer() -> ! {
+    let mut executor = Port::executor(&CORES[1]);
+    executor.local().lend(&TASKS).expect("nobody else uses them");
+    let _endpoint = LANES.open(1, executor.local()).expect("the executor is there");
+    executor.block_on(pending())
+}
+
+/// Makes the requests and returns the sum of the answers.
+async fn ask(endpoint: Endpoint<Bell, FixedLane<CHAINS>>) -> u64 {
+    let double = |n: u32| endpoint.submit_to(1, async move || u64::from(n) * 2);
+    let mut sum = 0;
+    for n in 0..ONE_BY_ONE {
+        sum += double(n).await.expect("the second core runs for ever");
+    }
+    let mut numbers = ONE_BY_ONE..REQUESTS;
+    for _ in 0..BURSTS {
+        let calls: [_; BURST] = array::from_fn(|_| double(numbers.next().expect("one for each")));
+        let answers = when_all(calls).await;
+        sum += answers.into_iter().map(|answer| answer.expect("as above")).sum::<u64>();
+    }
+    sum
+}
+
+/// A core is never rung without having halted, however many requests there are.
+fn report() {
+    println!("{REQUESTS} requests");
+    for (core, anchor) in CORES.iter().enumerate() {
+        let (halts, rings) = (anchor.bell().halts(), anchor.bell().rings());
+        println!("core {core}: {halts} halts, {rings} interrupts from the other core");
+        assert!(rings > 0 && rings <= halts && rings <= REQUESTS);
+    }
+}

@@ -1,0 +1,142 @@
+//! The port: a process that blocks in `ppoll` while it is idle.
+//!
+//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ [reactor] ─▶ kernel`
+//!
+//! A future waits for a descriptor by leaving its waker in the [`PollSet`]; the reactor hands the
+//! set to the kernel and wakes whose descriptor is ready.
+//!
+//! Invariant **One thread**: the process never starts another, and takes no signal that it handles.
+
+use core::cell::RefCell;
+use core::future::{Future, poll_fn};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Poll, Waker};
+use core::time::Duration;
+
+use miniss_core::time::Instant;
+use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+
+use crate::sys::{self, PollFd};
+
+/// Futures that may wait for a descriptor at a time.
+const WAITS_MAX: usize = 4;
+
+/// The bell of a process in which nobody is there to ring it.
+pub struct Bell {
+    has_executor: AtomicBool,
+}
+
+impl Bell {
+    /// A bell without an executor.
+    pub const fn new() -> Self {
+        Self { has_executor: AtomicBool::new(false) }
+    }
+}
+
+// SAFETY: *One thread*, so the caller of `is_home` is on the executor's, if there is an executor.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {}
+
+    fn now(&self) -> Instant {
+        sys::now()
+    }
+
+    fn is_home(&self) -> bool {
+        self.has_executor.load(Ordering::Relaxed)
+    }
+}
+
+/// Who waits for which descriptor.
+pub struct PollSet {
+    waits: RefCell<[Option<(i32, Waker)>; WAITS_MAX]>,
+}
+
+impl PollSet {
+    /// A set in which nobody waits.
+    pub const fn new() -> Self {
+        Self { waits: RefCell::new([const { None }; WAITS_MAX]) }
+    }
+
+    /// Waits until `fd` can be read.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it while it waits leaves a waker behind, which costs at most one wake for nothing.
+    ///
+    /// # Panics
+    ///
+    /// If too many wait already.
+    pub fn readable(&self, fd: i32) -> impl Future<Output = ()> {
+        poll_fn(move |cx| {
+            if PollFd::poll(&mut [PollFd::readable(fd)], Some(Duration::ZERO)) == 1 {
+                return Poll::Ready(());
+            }
+            self.wake_later(fd, cx.waker());
+            Poll::Pending
+        })
+    }
+
+    /// Whoever shares the waker's task may have woken it; then it waits here already.
+    fn wake_later(&self, fd: i32, waker: &Waker) {
+        let mut waits = self.waits.borrow_mut();
+        if waits.iter().flatten().any(|(other, known)| *other == fd && known.will_wake(waker)) {
+            return;
+        }
+        let free = waits.iter_mut().find(|wait| wait.is_none());
+        *free.expect("few enough futures wait for descriptors") = Some((fd, waker.clone()));
+    }
+}
+
+/// The reactor of one executor.
+pub struct Port<'a> {
+    bell: &'static Bell,
+    poll_set: &'a PollSet,
+}
+
+impl<'a> Port<'a> {
+    /// An executor on `anchor` whose tasks wait in `poll_set`.
+    ///
+    /// # Panics
+    ///
+    /// If the anchor has an executor already.
+    pub fn executor(anchor: &'static Anchor<Bell>, poll_set: &'a PollSet) -> Executor<Self> {
+        let bell = anchor.bell();
+        let executor = Executor::new(anchor, Self { bell, poll_set });
+        let executor = executor.expect("one executor at a time uses an anchor");
+        bell.has_executor.store(true, Ordering::Relaxed);
+        executor
+    }
+
+    /// Waits for a descriptor, for `timeout` at most, and wakes whose are ready.
+    fn wait(&self, timeout: Option<Duration>) -> usize {
+        let mut waits = self.poll_set.waits.borrow_mut();
+        let mut fds = [PollFd::NONE; WAITS_MAX];
+        for (fd, wait) in fds.iter_mut().zip(waits.iter()) {
+            *fd = wait.as_ref().map_or(PollFd::NONE, |(wanted, _)| PollFd::readable(*wanted));
+        }
+        PollFd::poll(&mut fds, timeout);
+        let ready = waits.iter_mut().zip(&fds).filter(|(_, fd)| fd.is_ready());
+        ready.filter_map(|(wait, _)| wait.take()).map(|(_, waker)| waker.wake()).count()
+    }
+}
+
+impl Reactor for Port<'_> {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        self.wait(Some(Duration::ZERO))
+    }
+
+    fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
+        if idle.confirmed() {
+            self.wait(deadline.map(|deadline| deadline - sys::now()));
+        }
+    }
+}
+
+impl Drop for Port<'_> {
+    /// The executor ends with its port.
+    fn drop(&mut self) {
+        self.bell.has_executor.store(false, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,97 @@
+//! miniss-core on a reactor of one's own, and two executors in one program.
+//!
+//! The main thread writes lines into a pipe, at leisure, and waits for them at its other end. It
+//! has each line weighed by a second thread, which has an executor of the same kind. A thread with
+//! nothing to do blocks in `ppoll`. The port, in `port.rs`, is all that miniss-core needs of Linux.
+//!
+//! `cargo run --release --example own-reactor`
+
+mod port;
+
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+use miniss_core::timer::Sleep;
+use miniss_core::{Future, Local, Stats};
+use port::{Bell, PollSet, Port};
+
+type Lanes = Mesh<Bell, FixedLane<16>>;
+type Core = Endpoint<Bell, FixedLane<16>>;
+
+const LINES: [&str; 3] = ["one trait", "one bell", "one loop"];
+const PAUSE: Duration = Duration::from_millis(5);
+/// More turns than this, for so few events, would mean that a thread spins.
+const TURNS_MAX: u64 = 100;
+
+fn main() {
+    let lanes = Arc::new(Lanes::new(2, FixedLane::new));
+    let (until_told, tell) = Future::new();
+    let second = thread::spawn({
+        let lanes = lanes.clone();
+        move || serve(lanes, until_told)
+    });
+    let first = run(lanes);
+    tell.complete(()).expect("the second thread waits for it");
+    assert_blocked("first", first);
+    assert_blocked("second", second.join().expect("the second thread runs no code that panics"));
+}
+
+/// The first thread: writes lines, reads them, and asks for their lengths.
+fn run(lanes: Arc<Lanes>) -> Stats {
+    let poll_set = PollSet::default();
+    let mut executor = Port::executor(poll_set.clone());
+    let local = executor.local();
+    let core = Core::open(lanes, 0, local).expect("a new executor has room");
+    let (mut reader, writer) = pipe().expect("a pipe takes two descriptors");
+    executor.block_on(async {
+        let writing = local.spawn(write_lines(local, writer)).expect("it has room");
+        for expected in LINES {
+            let line = read_line(&poll_set, &mut reader).await;
+            assert_eq!(line, expected);
+            let length = core.run_on(1, move || line.len()).await;
+            assert_eq!(length, Ok(expected.len()), "the second thread waits to be told");
+            println!("{expected}: {} bytes", expected.len());
+        }
+        writing.await.expect("nobody aborts it");
+    });
+    local.stats()
+}
+
+/// A task: writes the lines, with pauses.
+async fn write_lines(local: Local<Bell>, mut writer: PipeWriter) {
+    for line in LINES {
+        Sleep::new(local, PAUSE).await;
+        // So few bytes find room in any pipe.
+        writeln!(writer, "{line}").expect("the reader is there");
+    }
+}
+
+/// The next line, without its end.
+async fn read_line(poll_set: &PollSet, reader: &mut PipeReader) -> String {
+    let (mut line, mut byte) = (String::new(), [0]);
+    loop {
+        poll_set.readable(&*reader).await;
+        reader.read_exact(&mut byte).expect("it is readable");
+        match byte[0] {
+            b'\n' => return line,
+            byte => line.push(byte.into()),
+        }
+    }
+}
+
+/// The second thread: runs what the first asks for, until it is told to end.
+fn serve(lanes: Arc<Lanes>, until_told: Future<()>) -> Stats {
+    let mut executor = Port::executor(PollSet::default());
+    let local = executor.local();
+    let _core = Core::open(lanes, 1, local).expect("a new executor has room");
+    executor.block_on(until_told).expect("the first thread tells");
+    local.stats()
+}
+
+fn assert_blocked(thread: &str, stats: Stats) {
+    println!("The {thread} thread went round its loop {} times.", stats.turns);
+    assert!(stats.parks > 0 && stats.turns < TURNS_MAX, "{stats:?}");
+}

@@ -1,0 +1,156 @@
+//! A port to Linux over `ppoll`: a bell and a reactor, all that miniss-core asks for.
+//!
+//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ [reactor] ─▶ kernel`
+//!
+//! A future that waits for a descriptor leaves its waker in the [`PollSet`]. The reactor hands the
+//! set to the kernel and wakes whose descriptor is ready. One more descriptor is always in it: the
+//! bell's eventfd, which other threads write to.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::future::poll_fn;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, RawFd};
+use std::ptr;
+use std::rc::Rc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, Waker};
+
+use miniss_core::time::Instant;
+use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+
+/// Rings a thread that sleeps in `ppoll`.
+pub struct Bell {
+    eventfd: File,
+    /// The thread of the executor; zero while there is none.
+    home: AtomicU64,
+}
+
+impl Bell {
+    fn new() -> Self {
+        // SAFETY: no pointers.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        assert!(fd >= 0, "no eventfd: {}", std::io::Error::last_os_error());
+        // SAFETY: a new descriptor, which nobody else owns.
+        Self { eventfd: unsafe { File::from_raw_fd(fd) }, home: AtomicU64::new(0) }
+    }
+}
+
+// SAFETY: `home` names a thread only while its executor is there, and no signal handler wakes.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {
+        // It fails only after 2^64 rings that nobody heard, and then it is readable anyway.
+        let _ = (&self.eventfd).write(&1_u64.to_ne_bytes());
+    }
+
+    fn now(&self) -> Instant {
+        static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+        Instant::from_nanos(START.elapsed().as_nanos() as u64)
+    }
+
+    fn is_home(&self) -> bool {
+        self.home.load(Ordering::Relaxed) == this_thread()
+    }
+}
+
+/// The number of this thread: never zero, and never another's.
+fn this_thread() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    thread_local!(static THIS: u64 = 1 + LAST.fetch_add(1, Ordering::Relaxed));
+    THIS.with(|this| *this)
+}
+
+/// Who waits for which descriptor. Cloned, it is the same set.
+#[derive(Clone, Default)]
+pub struct PollSet(Rc<RefCell<Vec<(RawFd, Waker)>>>);
+
+impl PollSet {
+    /// Waits until `source` can be read, or has ended.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it while it waits leaves a waker behind, which costs at most one wake for nothing.
+    pub async fn readable(&self, source: impl AsFd) {
+        let fd = source.as_fd().as_raw_fd();
+        let mut is_first = true;
+        poll_fn(|cx| {
+            if !is_first {
+                return Poll::Ready(());
+            }
+            is_first = false;
+            self.0.borrow_mut().push((fd, cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// The reactor of one executor.
+pub struct Port {
+    bell: &'static Bell,
+    poll_set: PollSet,
+}
+
+impl Port {
+    /// An executor for this thread, whose tasks wait in `poll_set`. Its anchor is leaked, since
+    /// wakers may point there for ever.
+    pub fn executor(poll_set: PollSet) -> Executor<Self> {
+        let anchor: &'static Anchor<Bell> = Box::leak(Box::new(Anchor::new(Bell::new())));
+        let port = Self { bell: anchor.bell(), poll_set };
+        let executor = Executor::new(anchor, port).expect("a new anchor is free");
+        anchor.bell().home.store(this_thread(), Ordering::Relaxed);
+        executor
+    }
+
+    /// Blocks until a descriptor is ready or `deadline` passes, and wakes whose are ready.
+    fn wait(&self, deadline: Option<Instant>) -> usize {
+        let mut waits = self.poll_set.0.borrow_mut();
+        let fds = waits.iter().map(|(fd, _)| *fd).chain([self.bell.eventfd.as_raw_fd()]);
+        let to_poll = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let mut fds: Vec<_> = fds.map(to_poll).collect();
+        ppoll(&mut fds, deadline.map(|deadline| deadline - self.bell.now()));
+        if fds.last().is_some_and(|bell| bell.revents != 0) {
+            // Now the bell is silent again; it has rung, so this neither blocks nor fails.
+            let _ = (&self.bell.eventfd).read(&mut [0; 8]);
+        }
+        let mut ready = fds.iter().map(|fd| fd.revents != 0);
+        let woken = waits.extract_if(.., |_| ready.next() == Some(true));
+        woken.map(|(_, waker)| waker.wake()).count()
+    }
+}
+
+impl Reactor for Port {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        self.wait(Some(Instant::ZERO))
+    }
+
+    fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
+        // Who rings from here on writes to the eventfd, and then `ppoll` does not block.
+        if idle.confirmed() {
+            self.wait(deadline);
+        }
+    }
+}
+
+impl Drop for Port {
+    /// The executor ends with its port.
+    fn drop(&mut self) {
+        self.bell.home.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The system call. That it failed, or a signal came, shows in nothing being ready.
+fn ppoll(fds: &mut [libc::pollfd], timeout: Option<std::time::Duration>) {
+    let time = timeout.map(|timeout| libc::timespec {
+        tv_sec: timeout.as_secs() as libc::time_t,
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let time = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let count = fds.len() as libc::nfds_t;
+    // SAFETY: `fds` are as many as are named, `time` is null or lives through the call, and no
+    // signal mask is given.
+    unsafe { libc::ppoll(fds.as_mut_ptr(), count, time, ptr::null()) };
+}

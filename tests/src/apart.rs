@@ -1,0 +1,74 @@
+//! Packages that stand apart from the workspace, because they have no std: a cargo for each.
+//!
+//! They are built with the versions in the workspace's lock file, which are there already, so that
+//! nothing here needs the network.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{env, fs};
+
+/// One at a time: each cargo rewrites the copied lock file to what its package needs of it.
+static CARGO: Mutex<()> = Mutex::new(());
+
+/// A package apart. While one is held, every other waits.
+#[derive(Debug)]
+pub struct Apart {
+    folder: PathBuf,
+    target: PathBuf,
+    _one_at_a_time: MutexGuard<'static, ()>,
+}
+
+impl Apart {
+    /// The package in `folder`, which is relative to the root of the repository. What is built goes
+    /// to a folder of its own below `output`.
+    ///
+    /// # Panics
+    ///
+    /// If the lock file cannot be copied there.
+    pub fn open(folder: &str, output: &str) -> Self {
+        // A test that failed while holding the lock left nothing half done.
+        let guard = CARGO.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let target = Path::new(output).join(folder);
+        let folder = root.join(folder);
+        let lock = folder.join("Cargo.lock");
+        fs::copy(root.join("Cargo.lock"), lock).expect("the lock file can be copied");
+        Self { folder, target, _one_at_a_time: guard }
+    }
+
+    /// Cargo in the package's folder, without the flags of this build.
+    pub fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(arguments).arg("--target-dir").arg(&self.target).current_dir(&self.folder);
+        for variable in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER",
+        ] {
+            cargo.env_remove(variable);
+        }
+        cargo
+    }
+
+    /// Runs cargo to its end.
+    ///
+    /// # Panics
+    ///
+    /// If there is no cargo.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.cargo(arguments).output().expect("cargo, which runs this test, can be run again")
+    }
+
+    /// Builds the program `name` as it is meant to be run, and says where it is.
+    ///
+    /// # Panics
+    ///
+    /// If it does not build.
+    pub fn build(&self, name: &str) -> PathBuf {
+        let output = self.run(&["build", "--quiet", "--release", "--bin", name]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.target.join("release").join(name)
+    }
+}
