@@ -9,6 +9,8 @@ use std::fmt;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
+use miniss_core::unobserved::{self, Source};
+
 use crate::ShardId;
 
 /// io_uring cannot be used here.
@@ -138,8 +140,28 @@ impl std::error::Error for BuildError {
     }
 }
 
-/// What a panic carried.
-pub(crate) type Payload = Box<dyn Any + Send + 'static>;
+/// What a panic carried, on its way to whoever asks for the outcome. If nobody does, it is reported
+/// as a failure that was not [observed](miniss_core::unobserved).
+pub(crate) struct Payload(Option<Box<dyn Any + Send + 'static>>);
+
+impl Payload {
+    pub(crate) fn new(thrown: Box<dyn Any + Send + 'static>) -> Self {
+        Self(Some(thrown))
+    }
+
+    fn into_inner(mut self) -> Box<dyn Any + Send + 'static> {
+        self.0.take().expect("it is taken once")
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if let Some(thrown) = self.0.take() {
+            unobserved::report(Source::Task, "panic");
+            drop(thrown);
+        }
+    }
+}
 
 /// A panic that was caught. It can be shown from any thread, and taken by whoever owns it.
 ///
@@ -154,11 +176,12 @@ pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 pub struct Panic {
     message: String,
     /// Behind a lock only because it is not `Sync`, which an error should be.
-    payload: Mutex<Payload>,
+    payload: Mutex<Box<dyn Any + Send + 'static>>,
 }
 
 impl Panic {
     pub(crate) fn new(payload: Payload) -> Self {
+        let payload = payload.into_inner();
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let message = text.unwrap_or("(a payload that is no text)").to_owned();

@@ -62,5 +62,10 @@ pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats};
 pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::BrokenPromise;
-pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, combine, sync};
-pub use runtime::{Builder, JoinHandle, Pinning, Runtime, ShardId, spawn, spawn_on, stats};
+pub use miniss_core::{
+    AbortHandle, Budget, Future, Promise, PromiseCell, Stats, combine, sync, unobserved,
+};
+pub use runtime::{
+    Builder, CurrentShard, JoinHandle, Pinning, Runtime, ShardId, maybe_yield, spawn, spawn_on,
+    stats,
+};

@@ -136,8 +136,12 @@ fn t15_two_hundred_thousand_parked_tasks_all_wake() {
             }))
         };
         let tasks: Vec<_> = (0..200_000).map(park).collect();
-        sleep(Duration::from_millis(1)).await;
-        for waker in wakers.take() {
+        let mut parked = Vec::new();
+        while parked.len() < tasks.len() {
+            sleep(Duration::from_millis(1)).await;
+            parked.append(&mut wakers.take());
+        }
+        for waker in parked {
             waker.wake_by_ref();
             waker.wake();
         }

@@ -26,6 +26,11 @@ fn on_one_shard<T>(body: impl Future<Output = T>) -> T {
     Runtime::builder().shards(1).build().unwrap().block_on(body)
 }
 
+/// As [`on_one_shard`], where the order in which tasks are polled is what is looked at.
+fn in_order<T>(body: impl Future<Output = T>) -> T {
+    Runtime::builder().shards(1).shuffle(0).build().unwrap().block_on(body)
+}
+
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -46,7 +51,7 @@ fn a_tm_1_a_long_sleep_is_not_early_and_uses_no_cpu() {
 #[test]
 fn a_tm_2_timers_fire_in_the_order_of_their_deadlines_and_equal_ones_as_armed() {
     let _deadline = deadline("A-TM-2");
-    let fired = on_one_shard(async {
+    let fired = in_order(async {
         let fired = Rc::new(RefCell::new(Vec::new()));
         let start = Instant::now();
         let arm = |name: usize, after: u64| {

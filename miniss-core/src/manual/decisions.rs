@@ -3,8 +3,9 @@
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`, seen from above
 //!
 //! Figures: medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
-//! 6.18, 23 November 2026) that other programs used too, from `chrt -f 50 cargo run --release -p
-//! miniss-benches --bin measure ROW`. Ratios count; absolute figures are for orientation.
+//! 6.18, 23 November 2026) that other programs used too, from
+//! `chrt -f 50 cargo run --release -p miniss-benches --bin measure ROW`. Ratios count; absolute
+//! figures are for orientation.
 //!
 //! # A waker is an address in memory that is never given back
 //!
@@ -45,10 +46,100 @@
 //!
 //! **Price.** An executor that once ran a million tasks keeps a million headers and the inline part
 //! of their futures. What futures own is freed; those above one KiB are boxed, and the box is
-//! freed. A class does not lend to another. An anchor that is used again uses the memory again.
+//! freed. A class lends to a smaller one only where nothing can grow. An anchor that is used again
+//! uses the memory again.
 //!
 //! **What would change our mind.** Reports of processes that stay large after a peak. Then: give
 //! the payload pages back to the system (`madvise`) and keep the header lines.
+//!
+//! # A slab is a chunk in a `static`, lent or kept
+//!
+//! **Question.** How are tasks spawned where there is no heap, and how is one spawned that must not
+//! fail?
+//!
+//! **Choices.** A task type of its own for statics, as embassy has it: one pool for each
+//! `async fn`, made by a procedural macro. An allocator over a static arena. The slots that there
+//! are, in a static chunk.
+//!
+//! **Pick.** The slots that there are. A [`TaskSlab`](crate::TaskSlab) has the layout of a chunk
+//! from the heap, so run queue, wakers, handles and shutdown see no difference and need no code.
+//! *Lent*, its slots go into the free lists, and `spawn` works as ever. *Kept*, it serves those who
+//! name it, with slots of any size, checked when the program is compiled. A `const fn` finds the
+//! size of an `async fn`'s future through the function, so a `macro_rules!` macro is enough. What
+//! must not fail [reserves](crate::Local::reserve): the same slot, taken earlier.
+//!
+//! **Price.** A line of 64 bytes for each slab beside a line for each task. A slab that is kept
+//! looks for a free slot one by one. A slab belongs to its first anchor for ever, as its headers
+//! do.
+//!
+//! **What would change our mind.** Slabs of hundreds of slots that are kept: then a free list each.
+//!
+//! # A task that borrows keeps its header elsewhere
+//!
+//! **Question.** How can a task live on the stack, when wakers may point at its header for ever?
+//!
+//! **Choices.** Headers on the stack with a count that must be waited for: any waker that leaks
+//! would hang the function. Not at all. The header in a slot, the future wherever the user has
+//! pinned it.
+//!
+//! **Pick.** The header in a slot. [`Executor::scope`](crate::Executor::scope) is an ordinary
+//! function that runs the executor until all tasks of the scope have ended, so nobody can forget it
+//! half-way, which is what makes scoped tasks unsound inside of futures. A pinned reference fits
+//! the smallest slot.
+//!
+//! **Price.** A scope cannot be opened inside a task.
+//!
+//! **What would change our mind.** Futures that cannot be forgotten, in the language.
+//!
+//! # Failures that nobody saw are counted for the whole program
+//!
+//! **Question.** Where does a failure go whose future or handle is dropped without a look?
+//!
+//! **Choices.** Nowhere, as in miniss. A hook for each executor: but a promise belongs to none, and
+//! may be dropped on any thread. One count and one hook.
+//!
+//! **Pick.** One count and one hook, [`unobserved`](crate::unobserved), touched only when something
+//! has failed. A broken promise and an aborted task do not count: dropping is how work is given up
+//! in Rust, and a report on every cancelled request would be switched off on the first day. The
+//! output of a task is opaque to the runtime, so an `Err` counts where the task says so, by
+//! [`Unseen`](crate::unobserved::Unseen).
+//!
+//! **Price.** Two words of the program's that are not anybody's in particular.
+//!
+//! **What would change our mind.** A way to see in generic code that a type is a `Result`.
+//!
+//! # A cleanup that waits is a task
+//!
+//! **Question.** How does `finally` keep its word when its future is dropped, since a drop cannot
+//! wait?
+//!
+//! **Choices.** Not at all. Block in the drop. Poll the cleanup once in the drop. Hand it to an
+//! executor.
+//!
+//! **Pick.** Two methods. [`finally`](crate::combine::FutureExt::finally) polls once: a cleanup
+//! that does not wait has run when the drop returns.
+//! [`finally_on`](crate::combine::FutureExt::finally_on) makes the cleanup a task from the start,
+//! so that it goes on whatever becomes of those who wait for it.
+//!
+//! **Price.** A user must know which of the two is meant.
+//!
+//! **What would change our mind.** Destructors that may wait, in the language.
+//!
+//! # A model must be seen to fail
+//!
+//! **Question.** How do we know that a loom model looks at the ordering that it is there for?
+//!
+//! **Choices.** Trust. Take an ordering away by hand now and then. A build for each mutilated
+//! version. Bugs that a test plants by name.
+//!
+//! **Pick.** Bugs by name. Under loom, and only there, an ordering in the code has a name, and a
+//! test weakens the one that it names while its model runs; the test demands that the model fails.
+//! What ships is the ordering alone. loom runs the threads of a model on the thread of its test, so
+//! a thread-local says which bug is planted, and all of them run side by side in one binary.
+//!
+//! **Price.** An ordering is written as `ordering!(Release, "its name")`.
+//!
+//! **What would change our mind.** A mutation tester that knows orderings.
 //!
 //! # The timer wheel ticks once a nanosecond
 //!
@@ -80,17 +171,17 @@
 //! queue is every caller's concern. Chains: the calls of a turn linked through their own nodes, one
 //! entry for all.
 //!
-//! **Pick.** Chains. One push, one bit and at most one ring for each turn and pair of cores,
-//! however many calls; outboxes are links too and cannot be full; a reply goes back in the node
-//! that brought the request, so it always has room and no two cores wait for each other's queues.
+//! **Pick.** Chains, sent at the end of a turn and after every 16 calls within it. One push, one
+//! bit and at most one ring for each, however many calls; outboxes are links too and cannot be
+//! full; a reply goes back in the node that brought the request, so it always has room and no two
+//! cores wait for each other's queues.
 //!
-//! **Price.** All calls of a turn arrive together: what is called last in a turn does not delay the
-//! first by much, but the other core idles meanwhile, and 64 callers run in lockstep with it (row
-//! `call-64`). Each hop reads one line that the other core wrote, per call.
+//! **Price.** Up to 16 calls arrive together: the other core waits for the last of them before it
+//! sees the first. Each hop reads one line that the other core wrote, per call. Chains of a whole
+//! turn let 64 callers run in lockstep with the other core (row `call-64`): 74 ns each where chains
+//! of 16 took 57.
 //!
-//! **What would change our mind.** It has begun to: a trial that also sends after every 16 calls
-//! took 57 ns for each of 64 callers where the present way takes 74, both cores awake, and cost
-//! nothing elsewhere.
+//! **What would change our mind.** Single calls whose crossing is mostly the chain's own cost.
 //!
 //! # The mailbox is an ordinary task
 //!
@@ -124,8 +215,8 @@
 //! **Price.** It surprises those who expect a future to do nothing until polled; hence `must_use`
 //! and a sentence in its documentation. A call cannot be taken back.
 //!
-//! **What would change our mind.** Nothing at present; a lazy call is `async { submit_to(…).await
-//! }`.
+//! **What would change our mind.** Nothing at present; a lazy call is
+//! `async { submit_to(…).await }`.
 //!
 //! # A promise decides everything in one byte
 //!
@@ -140,8 +231,8 @@
 //! transition is a method that says what its caller now owes, and all are modelled under loom.
 //!
 //! **Price.** 1 read-modify-write to complete and 1 for the first poll that waits, also where both
-//! ends are on one core; 22 ns for make, poll, complete, poll on the heap (`cargo bench -p
-//! miniss-benches --bench core`).
+//! ends are on one core; 22 ns for make, poll, complete, poll on the heap
+//! (`cargo bench -p miniss-benches --bench core`).
 //!
 //! **What would change our mind.** A use in which both ends are always on one core and it shows: a
 //! plain-cell twin, `!Send`.

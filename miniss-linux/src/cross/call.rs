@@ -122,7 +122,8 @@ where
 {
     let shard = shard.into();
     let work = Quiet::new(work);
-    let guarded = move || Quiet::new(catch_unwind(AssertUnwindSafe(work.into_inner())));
+    let caught = move || catch_unwind(AssertUnwindSafe(work.into_inner()));
+    let guarded = move || Quiet::new(caught().map_err(Payload::new));
     let index = shard.index_among(current::with(|here| here.endpoint.cores()));
     let inner = current::with(|here| here.endpoint.run_on(index, guarded));
     Call { inner, shard }

@@ -56,7 +56,7 @@ impl<F: Future> Future for Guarded<F> {
             }
             Err(payload) => {
                 this.drop_future();
-                Poll::Ready(Err(payload))
+                Poll::Ready(Err(Payload::new(payload)))
             }
         }
     }

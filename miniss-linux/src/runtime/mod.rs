@@ -4,10 +4,12 @@
 //!
 //! In the order of a life: [`builder`] checks the settings, [`launch`] starts the shards, [`shard`]
 //! is what each of them is, [`current`] finds it from inside, [`spawn`](mod@spawn) starts tasks on
-//! it, [`guard`] catches their panics, [`runtime`](mod@runtime) holds it all and ends it.
+//! it, [`current_shard`] lends it to combinators, [`guard`] catches the panics of its tasks,
+//! [`runtime`](mod@runtime) holds it all and ends it.
 
 pub(crate) mod builder;
 pub(crate) mod current;
+pub(crate) mod current_shard;
 pub(crate) mod guard;
 pub(crate) mod launch;
 #[allow(clippy::module_inception, reason = "the type that the folder is about")]
@@ -16,6 +18,7 @@ pub(crate) mod shard;
 pub(crate) mod spawn;
 
 pub use builder::{Builder, Pinning};
+pub use current_shard::{CurrentShard, maybe_yield};
 pub use runtime::Runtime;
 pub use shard::ShardId;
 pub use spawn::{JoinHandle, spawn, spawn_on, stats};

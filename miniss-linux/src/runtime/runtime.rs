@@ -211,6 +211,7 @@ impl Runtime {
     /// Starts a shard for each element of `cpus`.
     pub(super) fn launch(builder: &Builder, cpus: &[Option<usize>]) -> Result<Self, BuildError> {
         let shards = cpus.len();
+        let shuffle = builder.shuffle_seed()?;
         let mesh = Arc::new(Mesh::new(shards, Lane::new));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
         let config = |index: usize| ShardConfig {
@@ -220,6 +221,7 @@ impl Runtime {
             inbound: inbound[index].clone(),
             driver: builder.driver,
             budget: builder.budget,
+            shuffle,
             doorbell: builder.doorbell,
             shutdown_timeout: builder.shutdown_timeout,
         };

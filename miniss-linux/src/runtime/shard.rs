@@ -125,6 +125,7 @@ pub(crate) struct ShardConfig {
     pub(crate) inbound: Arc<Inbound>,
     pub(crate) driver: DriverConfig,
     pub(crate) budget: Budget,
+    pub(crate) shuffle: u64,
     pub(crate) doorbell: DoorbellKind,
     pub(crate) shutdown_timeout: Duration,
 }
@@ -172,6 +173,8 @@ impl Shard {
         let mut executor =
             Executor::new(config.anchor, reactor).expect("an anchor from the pool is free");
         executor.set_budget(config.budget);
+        // Each shard has an order of its own.
+        executor.set_shuffle(config.shuffle.wrapping_mul(2 * shard.index() as u64 + 1));
         let local = executor.local();
         let endpoint = Endpoint::open(config.mesh, shard.index(), local).expect("a fresh executor");
         local.spawn(config.inbound.clone().serve()).expect("a fresh executor").detach();

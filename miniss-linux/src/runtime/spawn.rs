@@ -84,7 +84,7 @@ pub fn stats() -> Stats {
 }
 
 /// What a task leaves behind.
-type Outcome<T> = Quiet<Result<T, Payload>>;
+pub(super) type Outcome<T> = Quiet<Result<T, Payload>>;
 
 #[inline]
 pub(crate) fn spawn_in<F>(shard: &Shard, future: F) -> JoinHandle<F::Output>
@@ -118,6 +118,10 @@ pub struct JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
+    pub(super) fn new(inner: miniss_core::JoinHandle<Outcome<T>>) -> Self {
+        Self { inner: Some(inner) }
+    }
+
     /// Whether the task has ended.
     ///
     /// ```

@@ -14,7 +14,7 @@ use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{CallError, ShardId, run_on, spawn, spawn_on, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 
-use super::{DOORBELLS, LONG, runtime, with_both};
+use super::{DOORBELLS, LONG, in_order, runtime, with_both};
 
 #[test]
 fn a_ipc_1_each_shard_writes_its_slot_and_the_caller_goes_on_at_home() {
@@ -95,7 +95,7 @@ thread_local! {
 #[test]
 fn a_ipc_4_a_hundred_thousand_calls_at_once_start_in_order_and_all_end() {
     const CALLS: u32 = 100_000;
-    with_both("A-IPC-4", 2, async || {
+    in_order("A-IPC-4", 2, async || {
         let call = |number| {
             submit_to(1, async move || {
                 STARTED.with_borrow_mut(|started| started.push(number));
@@ -114,7 +114,7 @@ fn a_ipc_4_a_hundred_thousand_calls_at_once_start_in_order_and_all_end() {
 
 #[test]
 fn a_ipc_4_both_kinds_of_calls_share_one_order() {
-    with_both("A-IPC-4, mixed", 2, async || {
+    in_order("A-IPC-4, mixed", 2, async || {
         let log = Arc::new(Mutex::new(Vec::new()));
         let mut calls = Vec::new();
         for number in 0..1000 {

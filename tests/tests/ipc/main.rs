@@ -26,3 +26,12 @@ fn with_both(name: &'static str, shards: usize, body: impl AsyncFn()) {
         runtime(shards, doorbell).block_on(body());
     }
 }
+
+/// As [`with_both`], where the order in which tasks are polled is what is looked at.
+fn in_order(name: &'static str, shards: usize, body: impl AsyncFn()) {
+    for doorbell in DOORBELLS {
+        let _deadline = deadline(name);
+        let builder = Runtime::builder().shards(shards).doorbell(doorbell);
+        builder.shuffle(0).build().unwrap().block_on(body());
+    }
+}

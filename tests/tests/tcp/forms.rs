@@ -326,7 +326,8 @@ fn two_reads_at_a_time_are_an_error_for_the_second_only() {
 #[test]
 fn many_writes_at_a_time_are_sent_in_the_order_they_were_started() {
     let _deadline = deadline("ordered writes");
-    let runtime = Runtime::builder().shards(1).build().unwrap();
+    // The order in which tasks are spawned is that in which they start, unless it is shuffled.
+    let runtime = Runtime::builder().shards(1).shuffle(0).build().unwrap();
     runtime.block_on(async {
         let (server, client) = both_ends().await.unwrap();
         let client = Rc::new(client);

@@ -1,0 +1,173 @@
+//! Measuring: which counters there are, what to measure with, and how not to fool oneself.
+//!
+//! `task ─▶ run queue ─▶ executor ─▶ reactor ─▶ [figures]`
+//!
+//! # Counters
+//!
+//! [`Local::stats`](crate::Local::stats) gives what its executor has done since it began. It is
+//! always on. An increment at home is a load, an add and a store, without atomics, on lines that
+//! the loop has in hand anyway. Time is read twice for each sleep, when there is time, and not for
+//! any poll. A reading is a copy of a dozen words and one look at the clock.
+//!
+//! | field of [`Stats`](crate::Stats) | unit | counts |
+//! |---|---|---|
+//! | `turns` | times | rounds of the loop |
+//! | `polls` | times | tasks taken from the run queue |
+//! | `spawned` | tasks | tasks started, `block_on`'s own among them |
+//! | `wakes_local` | times | wakes at home that put a task in the queue |
+//! | `wakes_foreign` | times | headers taken from the inbox |
+//! | `parks` | times | calls of [`Reactor::park`](crate::Reactor::park) |
+//! | `events` | events | what [`Reactor::poll`](crate::Reactor::poll) said it settled |
+//! | `timers_fired` | timers | those whose deadline came |
+//! | `busy`, `idle` | time | outside of `park`, and inside |
+//! | `tasks_live` | tasks | slots in use now |
+//! | `timers_armed` | timers | armed now |
+//!
+//! To be exact: `polls` has in it the few tasks that had ended or were aborted by the time their
+//! turn came. `wakes_foreign` counts a header whether or not its task was then put in the queue.
+//! What `park` settles is not in `events`. A slot is in use while a task is in it, a handle holds
+//! its outcome, or a reservation keeps it.
+//!
+//! Counts wrap after 2⁶⁴. A wake of a task that is queued already is in none of them at home, and
+//! from afar only if its header was not in the inbox yet. Over a bell whose
+//! [`is_home`](crate::Doorbell::is_home) is always `false`, all wakes are foreign ones, those of
+//! timers too.
+//!
+//! What a difference of two readings tells:
+//!
+//! ```
+//! use miniss_core::combine::yield_now;
+//! # let mut executor = miniss_core::doctest::executor();
+//! # let local = executor.local();
+//! let before = local.stats();
+//! executor.block_on(async {
+//!     for _ in 0..10 {
+//!         yield_now().await;
+//!     }
+//! });
+//! let after = local.stats();
+//! assert_eq!(after.polls - before.polls, 11);
+//! assert_eq!(after.spawned - before.spawned, 1); // the main future is a task
+//! assert_eq!(after.parks - before.parks, 0); // somebody was always ready
+//! ```
+//!
+//! Beside these there are [`unobserved::count`](crate::unobserved::count), failures that nobody saw
+//! in the whole program; [`OpTable::in_flight`](crate::op::OpTable::in_flight) and
+//! [`stale`](crate::op::OpTable::stale); and on Linux `miniss_linux::driver_stats`: entries into
+//! the kernel, what they submitted, what is in flight.
+//!
+//! # What there is to measure with
+//!
+//! - `cargo bench -p miniss-benches`: each part of the core by itself, over a port without a
+//!   kernel. Criterion watches for changes.
+//! - `cargo run --release -p miniss-benches --bin measure`: the runtime against the same work by
+//!   hand, in interleaved rounds, as a table.
+//! - `cargo test -p miniss-tests --test allocations`: that the steady state allocates nothing.
+//! - `cargo test -p miniss-tests --test idle`: that idle shards do nothing.
+//! - `cargo test -p miniss-tests --test bare`: how large programs without std are, against what is
+//!   expected in `tests/tests/bare/sizes.txt`.
+//!
+//! `measure --help` names its rows. `measure` alone runs those that compare with what the machine
+//! allows, where that can be done by hand: a cache line there and back is the limit for a call, a
+//! list and a function pointer that for a task. The `profile-…` rows do one thing for some seconds,
+//! for a profiler to watch.
+//!
+//! # Not fooling oneself
+//!
+//! **Interleave.** What is compared runs in turn, A B A B, many times, in one process. A machine
+//! that other programs use too, or whose clock goes up and down, then disturbs both alike. Two runs
+//! of one program, one after the other, do not compare: the second finds another machine.
+//!
+//! **Medians, and the middle half.** Means are moved by one page fault. `measure` prints the median
+//! of its rounds and the quarters around it; where those overlap, there is no difference.
+//!
+//! **Ratios.** What counts is the ratio of medians of one run. Absolute nanoseconds are for
+//! orientation, and belong to one machine.
+//!
+//! **A limit by hand.** The first line of a row is the same work without a runtime. It tells what
+//! there is to gain, and whether the measurement measures what it says: who is faster than the
+//! limit has left something out.
+//!
+//! **Keep others away.** `chrt -f 50` before the command, on a machine that others use. It also
+//! makes what sleeps wake up sooner, so it goes before all that is compared or before nothing.
+//!
+//! **CPU time beside elapsed time.** A runtime that spins is fast and eats a core. The rows
+//! `echo-cpu` and `sleepers` count CPU time for that reason.
+//!
+//! **Instructions, where time is too coarse.** They hardly change from run to run, so they show a
+//! difference of one in a hundred that no clock shows; but they know nothing of caches, of waiting
+//! for another core, or of the kernel:
+//!
+//! ```sh
+//! cargo build --release -p miniss-benches --bin measure
+//! valgrind --tool=callgrind --callgrind-out-file=out target/release/measure --rounds 1 sleep
+//! callgrind_annotate out
+//! ```
+//!
+//! The number of rounds is fixed, hence so is the work. A criterion bench runs for a time, not for
+//! a count, so of it only the shares compare.
+//!
+//! **Where the time goes**, and how many system calls:
+//!
+//! ```sh
+//! perf record target/release/measure profile-wake
+//! perf report
+//! strace -f -c target/release/measure profile-eventfd
+//! ```
+//!
+//! In a virtual machine `perf` may have no hardware counters and then samples by time. `strace`
+//! makes each call many times dearer: its counts are good, its times are not.
+//!
+//! **One change at a time, and the figure beside it.** A decision that rests on a figure says which
+//! row and which machine, and what figure would change it; see [`decisions`](super::decisions).
+//!
+//! # What the first figures taught
+//!
+//! Taken as [`decisions`](super::decisions) says; the tables are there.
+//!
+//! - **At home the designs of a waker are alike**: about two nanoseconds to clone or to wake, for
+//!   an address, an id or a biased count. Afar they differ, by several times in a burst. So it was
+//!   the foreign wake and the end of a task's life that decided, not the fast path.
+//! - **The clock is dear.** Of the 35 ns to make, poll and drop a sleep, 24 are the clock's. Hence
+//!   no clock per poll.
+//! - **A call between cores that are awake costs a few cache-line round trips**: 390 to 550 ns
+//!   where a bare one takes 70 to 120. Shorter ways past header and inbox were tried and were no
+//!   faster.
+//! - **When cores sleep, nothing of ours is seen**: 29 us there and back by eventfd and 30 by
+//!   `MSG_RING`, nearly all of it interrupt and scheduler. So robustness decided between the two.
+//! - **Batches can wait too long.** That all calls of a turn left at its end cost 64 callers a
+//!   quarter against sending after every 16, which is what an endpoint does now.
+//!
+//! # Measuring a port of your own
+//!
+//! First that idle is idle. Let it do nothing, or wait for one timer, and read the counters before
+//! and after:
+//!
+//! - `turns` and `parks` stand still while nothing happens: it sleeps as it should.
+//! - `parks` grows and `polls` does not: `park` returns for nothing. A deadline is rounded down, a
+//!   ring is not taken back, or an interrupt is not acknowledged.
+//! - `turns` grows and `parks` does not: something is always ready, such as a task that wakes
+//!   itself. Then `polls` grows as well.
+//! - `idle` stands still over a sleep: the clock stops in the sleep, and timers will be late.
+//! - `wakes_foreign` grows where `wakes_local` was expected: `is_home` says `false` at home.
+//! - `parks` grows with `timers_fired`, one by one, where many timers are due at about the same
+//!   time: each has a sleep of its own. A port may round deadlines up, and then they fire together.
+//!
+//! Then that no ring is wasted: count them in the bell. There is at most one per sleep, so rings
+//! are never more than `parks`. `examples/own-reactor` and `examples/bare-metal` print and check
+//! such counts, and `tests/tests/bare` runs them.
+//!
+//! A port to a clock that you move yourself measures the core alone, and a test on it gives the
+//! same counts in every run:
+//!
+//! ```
+//! # use core::time::Duration;
+//! # use miniss_core::{doctest::executor, timer::Sleep};
+//! let mut executor = executor();
+//! let local = executor.local();
+//! executor.block_on(Sleep::new(local, Duration::from_micros(10)));
+//! let stats = local.stats();
+//! assert_eq!((stats.timers_fired, stats.spawned, stats.tasks_live), (1, 1, 0));
+//! assert_eq!(stats.polls, 2); // one that arms the timer, one that finds it over
+//! assert!(stats.parks > 0 && stats.idle > Duration::ZERO);
+//! ```

@@ -1,0 +1,295 @@
+//! Memory: where every byte lives, what is bounded, what *full* answers, what is never given back.
+//!
+//! `static or heap ─▶ anchor, slots, cells, nodes ─▶ [memory] ─▶ budget of a board`
+//!
+//! The rule of the house is that what waits or runs brings its own memory. Queues are links inside
+//! the tasks, timers and calls themselves; so most structures cannot be full, and those that can
+//! say so. Sizes here are for machines with words of 64 bits. The examples check them, so a figure
+//! that is out of date fails a test.
+//!
+//! # The anchor
+//!
+//! An [`Anchor`](crate::Anchor) has all of an executor that others may point to, and lives for
+//! ever: in a `static`, or leaked once. It has the inbox, the run queue, the heads of the free
+//! lists, the counters, one slot for the main future, the timer wheel, and your bell. The wheel is
+//! most of it: eleven levels of 64 rings, a word each.
+//!
+//! ```
+//! # #[cfg(target_pointer_width = "64")] {
+//! # use miniss_core::{Anchor, doctest::Bell, timer::Wheel};
+//! assert_eq!(size_of::<Wheel>(), 5_752);
+//! assert_eq!(size_of::<Anchor<Bell>>(), 6_528); // with a bell of 8 bytes
+//! # }
+//! ```
+//!
+//! It begins a pair of cache lines, and the half that other cores write to has a pair of its own.
+//! The [`Executor`](crate::Executor) itself is a few words beside your reactor, wherever you put
+//! it; a [`Local`](crate::Local) is two words and a [`JoinHandle`](crate::JoinHandle) is two.
+//!
+//! # Tasks
+//!
+//! A task lives in a *slot*: a header of one line of 64 bytes, and behind it the future, later its
+//! output, in whole lines. There are 16 size classes, of 64, 128, … 1,024 bytes behind the header.
+//! A task takes a slot of the smallest class that fits the larger of its future and its output.
+//!
+//! Slots come from
+//!
+//! - the heap: [`Local::spawn`](crate::Local::spawn). A class without a free slot grows by a chunk
+//!   of about 16 KiB. If there is no memory for one, a slot of a larger class will do, and else the
+//!   answer is [`SpawnError::NoRoom`](crate::error::SpawnError::NoRoom);
+//! - a slab that was lent: [`Local::lend`](crate::Local::lend), and then `spawn` as above;
+//! - a slab of the task's own: [`Local::spawn_in`](crate::Local::spawn_in), with
+//!   [`task_slab!`](crate::task_slab). When its slots are taken, `NoRoom`, whatever there is
+//!   elsewhere;
+//! - any of the first two, ahead of time: [`Local::reserve`](crate::Local::reserve). It may answer
+//!   `NoRoom`; the spawn that follows cannot;
+//! - the anchor: [`Executor::block_on`](crate::Executor::block_on) has a slot of its own for its
+//!   future's task, which only refers to the future on the stack.
+//!
+//! A future or output of more than 1,024 bytes, or aligned to more than 64, goes into a box of its
+//! own, and the slot has the box. Without a heap that is
+//! [`SpawnError::TooLarge`](crate::error::SpawnError::TooLarge). The box is freed with the future;
+//! the slot stays.
+//!
+//! A [`TaskSlab`](crate::TaskSlab) has one line beside its slots, as a chunk of the heap has: it
+//! says how large they are, and whose.
+//!
+//! ```
+//! use miniss_core::{TaskSlab, future_bytes};
+//!
+//! const fn slab_bytes(payload: usize, slots: usize) -> usize {
+//!     64 + slots * (64 + payload.next_multiple_of(64))
+//! }
+//! assert_eq!(size_of::<TaskSlab<64>>(), slab_bytes(64, 1));
+//! assert_eq!(size_of::<TaskSlab<100, 8>>(), slab_bytes(100, 8));
+//!
+//! async fn sum(a: u64, b: u64) -> u64 {
+//!     a + b
+//! }
+//! // How large a future is, the compiler says, and `task_slab!` uses:
+//! assert!(future_bytes(&sum) <= 64);
+//! ```
+//!
+//! A task of a [`scope`](crate::Executor::scope) borrows. It lives in a slot like any other, with
+//! one thing more: if its future is pinned on the stack and only the reference is spawned, the
+//! future takes no memory but the stack's, and the slot is one of the smallest.
+//!
+//! # Promises
+//!
+//! [`Future::new`](crate::Future::new) allocates one cell for both ends: a word of state and two
+//! words of waker beside the outcome. The last end out frees it. A
+//! [`PromiseCell`](crate::PromiseCell) is the same cell in a `static`, for one pair at a time;
+//! while a pair uses it, [`pair`](crate::PromiseCell::pair) answers `None`.
+//!
+//! ```
+//! # #[cfg(target_pointer_width = "64")] {
+//! # use miniss_core::{Future, Promise, PromiseCell};
+//! assert_eq!(size_of::<PromiseCell<()>>(), 24);
+//! assert_eq!(size_of::<PromiseCell<u32>>(), 32);
+//! assert_eq!((size_of::<Future<u32>>(), size_of::<Promise<u32>>()), (16, 8)); // the two ends
+//! # }
+//! ```
+//!
+//! # Timers and wait lists
+//!
+//! The nodes are fields of the futures that wait. A [`Sleep`](crate::timer::Sleep) is a node of 56
+//! bytes, its deadline and its handle to the clock. A [`Waiter`](crate::collections::Waiter) in a
+//! lock, channel or event is 48 bytes and its payload. So a task pays for what it waits for with
+//! its own size, and an armed timer or a thousandth waiter needs no other memory.
+//!
+//! ```
+//! # #[cfg(target_pointer_width = "64")] {
+//! # use miniss_core::{Local, collections::{WaitList, Waiter}, doctest::Bell, timer::Sleep};
+//! assert_eq!(size_of::<Sleep<Local<Bell>>>(), 56 + 8 + 16);
+//! assert_eq!(size_of::<Waiter<'static, ()>>(), 48);
+//! assert_eq!(size_of::<WaitList<()>>(), 24);
+//! # }
+//! ```
+//!
+//! # Operations
+//!
+//! A slot of an [`OpTable`](crate::op::OpTable) is three lines: one for the state and two, 128
+//! bytes, for what the kernel may touch. What a multishot operation has reported and nobody has
+//! collected yet waits in parts of 12 bytes each, which all slots share.
+//!
+//! On the heap a table allocates its first 32 slots when it is first used, and a chunk twice as
+//! large as the last one whenever all are taken; an operation that is too large for a slot is
+//! boxed. [`FixedOps`](crate::op::FixedOps) has all of it in a `static`: as many slots and parts as
+//! it says. There, large buffers are lent to the operation.
+//!
+//! ```
+//! # #[cfg(target_pointer_width = "64")] {
+//! # use miniss_core::op::FixedOps;
+//! let bytes = size_of::<FixedOps<8, 16>>() - size_of::<FixedOps<0, 0>>();
+//! assert_eq!(bytes, 8 * 192 + 16 * 12);
+//! # }
+//! ```
+//!
+//! # Calls
+//!
+//! One *node* per call, there and back: 48 bytes, and the larger of the closure and its output, in
+//! whole lines.
+//!
+//! A [`Mesh`](crate::mailbox::Mesh) has nodes from the heap. Each endpoint keeps up to 1,024 of
+//! each size up to 512 bytes for the next call; what is beyond goes back to the heap. A
+//! [`FixedMesh`](crate::mailbox::FixedMesh) has all in a `static`: for each core its places for
+//! calls, its endpoint, an outbox for each other core and two slots for its task; and for each
+//! ordered pair of cores a lane.
+//!
+//! ```
+//! # #[cfg(target_pointer_width = "64")] {
+//! # use miniss_core::{doctest::Bell, mailbox::{FixedLane, FixedMesh}};
+//! // 32 calls of each of two cores, with closures and outputs of up to 80 bytes: lines of 64.
+//! let one = size_of::<FixedMesh<Bell, 2, 1, 80>>();
+//! let many = size_of::<FixedMesh<Bell, 2, 33, 80>>();
+//! assert_eq!(many - one, 2 * 32 * (48 + 80));
+//! assert_eq!(one, 2_432); // everything else
+//! assert_eq!(size_of::<FixedLane<4>>(), 72);
+//! # }
+//! ```
+//!
+//! # What the heap is asked for
+//!
+//! In the steady state nothing. This is what the first of each kind costs:
+//!
+//! ```standalone_crate
+//! # #[cfg(target_pointer_width = "64")] {
+//! # use std::alloc::{GlobalAlloc, Layout, System};
+//! # use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+//! # use miniss_core::{Future, doctest::executor, op::{Completion, OpTable, Operation}};
+//! # struct Count;
+//! # static BYTES: AtomicUsize = AtomicUsize::new(0);
+//! # // SAFETY: passes everything on to the system's allocator.
+//! # unsafe impl GlobalAlloc for Count {
+//! #     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+//! #         BYTES.fetch_add(layout.size(), Relaxed);
+//! #         unsafe { System.alloc(layout) }
+//! #     }
+//! #     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+//! #         unsafe { System.dealloc(memory, layout) }
+//! #     }
+//! # }
+//! # #[global_allocator]
+//! # static COUNT: Count = Count;
+//! # fn allocated(act: impl FnOnce()) -> usize {
+//! #     let before = BYTES.load(Relaxed);
+//! #     act();
+//! #     BYTES.load(Relaxed) - before
+//! # }
+//! # struct Nop;
+//! # impl Operation for Nop {
+//! #     type Output = i32;
+//! #     fn settle(self, completion: Completion) -> i32 { completion.result }
+//! # }
+//! # fn run(table: &OpTable) {
+//! #     let key = table.insert(Nop);
+//! #     table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
+//! #     table.orphan(key);
+//! # }
+//! let executor = executor();
+//! let spawn = || executor.local().spawn(async {}).unwrap().detach();
+//! assert_eq!(allocated(spawn), 64 + 128 * (64 + 64)); // a chunk: its line, and 128 slots
+//! assert_eq!(allocated(spawn), 0);
+//!
+//! let table = OpTable::new();
+//! assert_eq!(allocated(|| run(&table)), 32 * 192);
+//! assert_eq!(allocated(|| run(&table)), 0);
+//!
+//! assert_eq!(allocated(|| drop(Future::<u32>::new())), 32);
+//! # }
+//! ```
+//!
+//! # With and without `alloc`
+//!
+//! The feature only adds. Nothing behaves differently with it, but for what it does when a slot is
+//! asked for and there is none.
+//!
+//! | | with `alloc` | without |
+//! |---|---|---|
+//! | tasks | chunks from the heap, and slabs | slabs |
+//! | futures over 1,024 bytes | boxed | `TooLarge`; or on the stack, in a scope |
+//! | promises | `Future::new`, and `PromiseCell` | `PromiseCell` |
+//! | timers, wait lists, run queue, inbox | no memory of their own | the same |
+//! | operations | `OpTable::new`, and `OpTable::fixed` | `OpTable::fixed` |
+//! | calls | `Mesh`, and `FixedMesh` | `FixedMesh` |
+//! | channels | `bounded`, `unbounded`, and `Channel` | `Channel` |
+//! | shared promises | `OwnedSharedPromise`, and `SharedCell` | `SharedCell` |
+//!
+//! # What is bounded, and what *full* answers
+//!
+//! Run queue, inbox, timers, wait lists and outboxes are links inside the tasks, timers and calls
+//! themselves. They cannot be full. The others:
+//!
+//! | what | its bound | when it is full |
+//! |---|---|---|
+//! | slots | slabs, or the heap | [`NoRoom`], and the future is dropped; or [`reserve`] first |
+//! | a `PromiseCell` | one pair | `None` |
+//! | operations | slots in a `static`, or the heap | [`try_insert`] gives the operation back |
+//! | a lane | chains in its queue | the chain waits in the outbox; its sender is woken |
+//! | replies | | always have room: they go in the request's node |
+//! | calls of a `FixedMesh` | `CALLS` per core | [`try_submit_to`] gives the work back |
+//! | calls of a `Mesh`, promises on the heap | the heap | the program ends |
+//! | a channel (not `unbounded`) | its capacity | [`try_send`] gives the value back |
+//!
+//! That the program ends when the heap has no memory left is what allocations in Rust do. A call of
+//! [`submit_to`](crate::mailbox::Endpoint::submit_to) that finds no place in a fixed mesh ends with
+//! [`CallError::NoRoom`](crate::error::CallError::NoRoom) instead.
+//!
+//! [`NoRoom`]: crate::error::SpawnError::NoRoom
+//! [`reserve`]: crate::Local::reserve
+//! [`try_insert`]: crate::op::OpTable::try_insert
+//! [`try_submit_to`]: crate::mailbox::Endpoint::try_submit_to
+//! [`try_send`]: crate::sync::channel::Sender::try_send
+//!
+//! # What is never given back, and why
+//!
+//! - **An anchor**, since wakers and handles may point at it for ever.
+//! - **Chunks and slabs**, since wakers point at their headers. They stay with their anchor, and
+//!   the next executor on it uses them again. So memory for tasks stands at its high-water mark:
+//!   headers and what lies behind them. What futures own is freed with them.
+//! - **A slot that a handle still holds**, until the handle goes; then it is back, also when that
+//!   is long after the executor has ended, or on another thread's executor.
+//! - **A slot after 2³² tasks**: its generations are used up, and it retires.
+//! - **Seats of a `FixedMesh`**: an end is opened once.
+//! - **Slots of an `OpTable`**, until the table goes; and then, if an operation is still in flight,
+//!   for ever, since the kernel may still write there.
+//! - **What is forgotten**: the slot of a `JoinHandle`, `Reservation` or `OpKey`, and the node of a
+//!   `Call`, that went through [`core::mem::forget`].
+//!
+//! # A budget for a board
+//!
+//! All that is static is in the image, and `size_of` knows it before the board does. A sensor node
+//! with one core, four kinds of long-lived tasks, up to eight short ones at a time, and four
+//! promises under way:
+//!
+//! ```
+//! # #[cfg(target_pointer_width = "64")] {
+//! # use miniss_core::{Anchor, PromiseCell, TaskSlab, doctest::Bell};
+//! const ANCHOR: usize = size_of::<Anchor<Bell>>();
+//! const LONG: usize = 4 * size_of::<TaskSlab<256>>(); // or `task_slab!`: just large enough
+//! const SHORT: usize = size_of::<TaskSlab<128, 8>>(); // lent
+//! const PROMISES: usize = 4 * size_of::<PromiseCell<u32>>();
+//! assert_eq!(ANCHOR + LONG + SHORT + PROMISES, 6_528 + 4 * 384 + 1_600 + 128);
+//! assert!(ANCHOR + LONG + SHORT + PROMISES < 10 * 1024);
+//! # }
+//! ```
+//!
+//! A second core is a second anchor with its slabs, and a mesh:
+//!
+//! ```
+//! # #[cfg(target_pointer_width = "64")] {
+//! # use miniss_core::{Anchor, TaskSlab, doctest::Bell, mailbox::FixedMesh};
+//! const EACH: usize = size_of::<Anchor<Bell>>() + size_of::<TaskSlab<128, 8>>();
+//! const MESH: usize = size_of::<FixedMesh<Bell, 2, 16, 80>>(); // 16 calls from each core
+//! assert!(2 * EACH + MESH < 23 * 1024);
+//! # }
+//! ```
+//!
+//! Beside that there is the stack: a turn needs that of the deepest poll, once per core, however
+//! many tasks there are. Measure it with what your target has. To find out how large a task is, ask
+//! [`future_bytes`](crate::future_bytes). One that is larger than expected usually keeps a buffer
+//! over an await, or awaits by `async` blocks a future that it was given: those hold it twice, the
+//! combinators in [`combine`](crate::combine) do not.
+//!
+//! On 32-bit machines pointers halve: the wheel is about 3 KiB. Headers stay at a line of 64 bytes,
+//! because that is their alignment. No such machine has been tried yet.

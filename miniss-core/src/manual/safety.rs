@@ -1,0 +1,367 @@
+//! Safety: each invariant that unsafe code stands on, who upholds it, and what shows that it holds.
+//!
+//! `unsafe code ─▶ named invariant ─▶ [what upholds it] ─▶ what shows it`
+//!
+//! A module with unsafe code names its invariants at its top, in bold, and each `SAFETY:` note
+//! cites one. Here they stand together, with the files that declare them below `miniss-core/src`. A
+//! test (`tests/tests/manual.rs` of the repository) fails if one is missing here, or if a test that
+//! is named here is not there.
+//!
+//! What shows it is of these kinds:
+//!
+//! - a *model*: loom runs the code that ships in every order of its atomic accesses, with up to
+//!   three preemptions. Models are in files called `loom.rs`; the step "The loom models pass" of
+//!   `.ci/run` runs all of them;
+//! - a *test*; those of the core also run under AddressSanitizer, so that a use of freed memory is
+//!   found;
+//! - an *oracle*: a naive implementation that random steps are compared with;
+//! - the *compiler*: a bound, a type that is not `Send`, an example that must not compile;
+//! - an *assertion*: `debug_assert!` on hot paths, `assert!` elsewhere.
+//!
+//! A model that cannot fail shows nothing. So under loom, and only there, each ordering and check
+//! on which an argument stands has a name, as in `ordering!(Release, "inbox: push")`, by which a
+//! test can take it away while a model runs; and the test demands that the model fails. Which bugs
+//! are planted in which model stands at the end of each `loom.rs`. Two more tests demand that no
+//! such ordering is without a name, and no name without a bug that a model finds
+//! (`loom_every_ordering_that_carries_an_argument_has_a_name`,
+//! `loom_every_named_spot_has_a_bug_that_a_model_finds`).
+//!
+//! # Tasks
+//!
+//! - **Headers are for ever.** `task/mod.rs`. A header's memory is never given back and never
+//!   becomes anything else. Upheld by `task/slots.rs`, which has no way to free a chunk; by
+//!   [`TaskSlab`](crate::TaskSlab), used by `&'static` only; and by [`Anchor`](crate::Anchor),
+//!   likewise. Shown by the tests `eight_threads_wake_tasks_that_have_long_ended` and
+//!   `wakes_after_the_end_do_no_harm_to_the_next_executor`, and the model
+//!   `loom_wake_against_completion_is_harmless`.
+//! - **Home only.** `task/mod.rs`. What is not atomic is touched by home alone, or, once the
+//!   executor is gone, by the handle that still holds the slot. Upheld by the compiler, since
+//!   [`Executor`](crate::Executor), [`Local`](crate::Local), [`Scope`](crate::Scope),
+//!   [`JoinHandle`](crate::JoinHandle) and [`Reservation`](crate::Reservation) are not `Send`; and
+//!   by the [`Doorbell`](crate::Doorbell), whose `is_home` lets a waker in. Shown by the tests
+//!   `tasks_are_dropped_at_home_whoever_wakes_aborts_or_drops_the_last_waker` and
+//!   `handles_are_dropped_while_an_executor_on_another_thread_uses_the_anchor`, and the model
+//!   `loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once`.
+//! - **Stage follows state.** `task/mod.rs`. The stage holds a future exactly while the state word
+//!   says so, an output likewise, never both. Upheld by `task/cell.rs`: the bit is cleared before a
+//!   destructor runs and set after a write. Shown by the oracle
+//!   `the_executor_does_what_a_naive_one_would`, by all of `executor/tests/panics.rs`, and by
+//!   `futures_and_outputs_of_every_size_run_and_are_dropped`.
+//! - **Queued once.** `run_queue/fifo.rs`. `QUEUED` is set exactly while a header is linked in the
+//!   queue. Upheld by `State::wake`, which says `Queue` only as it sets the bit, and by
+//!   `State::start_poll`, which clears it. Shown by
+//!   `a_task_is_queued_once_however_often_it_is_woken`.
+//! - **The link goes with the flag.** `run_queue/inbox.rs`. `inbox_next` belongs to who raised
+//!   `in_inbox`, then to home, then to nobody. Upheld by `Inbox::push` and `Inbox::drain`, which
+//!   reads the link before it lowers the flag. Shown by the models
+//!   `loom_a_push_against_a_drain_is_drained_once`,
+//!   `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once` and
+//!   `loom_what_is_written_before_a_push_that_finds_the_flag_set_is_seen_after_the_drain`.
+//! - **One owner.** `task/slab.rs`. A slab belongs to the anchor that used it first, as it was used
+//!   first. Upheld by `TaskSlab::claim`: the owner word changes once, from null. Shown by
+//!   `a_slab_belongs_to_one_executor_in_one_way`, the oracle `a_slab_has_room_when_its_model_has`,
+//!   and an example that must not compile, of a future too large for its slab.
+//! - **Reserved is free.** `task/reservation.rs`. A reserved slot is in no free list and holds
+//!   nothing. Upheld by the reservation, which alone knows the slot. Shown by
+//!   `a_reservation_keeps_its_room_and_gives_it_back`.
+//!
+//! # Executor
+//!
+//! - **One tenant.** `executor/anchor.rs`. One executor uses an anchor at a time, each with an
+//!   epoch of its own. Upheld by `Base::move_in` and `Base::move_out`, the last thing an executor
+//!   does. Shown by `an_anchor_has_one_tenant_at_a_time` and the model
+//!   `loom_an_executor_that_moves_in_sees_what_the_former_one_left`.
+//! - **Nothing outlives its scope.** `executor/scope.rs`. No future of a scoped task is left when
+//!   the scope ends. Upheld by [`Executor::scope`](crate::Executor::scope), an ordinary function
+//!   whose frame nobody can forget, and by its guard on the way of a panic. Shown by
+//!   `a_scope_waits_for_its_last_task`,
+//!   `a_panic_drops_what_borrows_from_the_scope_before_it_goes_on` and an example that must not
+//!   compile.
+//!
+//! The sleep is no matter of memory, but of lost wakes: the models
+//! `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`,
+//! `loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it` and
+//! `loom_wake_during_poll_is_not_lost`; on threads
+//! `no_wake_is_lost_by_an_executor_that_keeps_falling_asleep`.
+//!
+//! # Promises
+//!
+//! - **Two Ends Invariant.** `promise/cell.rs`. A link that is used points to a live, open cell;
+//!   the last end out closes it. Upheld by the transitions of `promise/state.rs`, whose answers are
+//!   `#[must_use]`. Shown by the models `loom_complete_against_drop_of_the_future`,
+//!   `loom_complete_and_free_against_poll_without_a_join` and
+//!   `loom_reuse_of_a_cell_against_its_former_ends`.
+//! - **Outcome Turn Invariant.** `promise/cell.rs`. The outcome is touched by the end whose turn it
+//!   is. Upheld by the same transitions. Shown by the models
+//!   `loom_complete_against_the_first_poll`, `loom_complete_against_try_take` and
+//!   `loom_two_step_complete_against_take_and_free`, and by `every_value_is_dropped_exactly_once`.
+//! - **Waker Turn Invariant.** `promise/waker_slot.rs`. The waker in the slot has one owner, who
+//!   alone turns the copied words back into one. Upheld by the same transitions. Shown by the
+//!   models `loom_waker_replacement_against_complete`,
+//!   `loom_second_waker_replacement_against_complete` and
+//!   `loom_two_step_break_against_drop_of_the_future`.
+//!
+//! That a promise for a `&'static` value is not taken for one of a shorter life is an example that
+//! must not compile. `two_threads_and_a_hundred_thousand_pairs` does it all on real threads.
+//!
+//! # Timers
+//!
+//! - **Pinned Invariant.** `timer/node.rs`. A linked node neither moves nor dies. Upheld by
+//!   `Wheel::arm`, which takes it pinned, and by its `Drop`. Shown by `a_dropped_node_is_gone` and
+//!   `it_is_armed_by_the_first_poll_and_disarmed_by_drop`.
+//! - **One Thread Invariant.** `timer/node.rs`. All that happens to linked nodes happens on one
+//!   thread. Upheld by the compiler: a node is neither `Send` nor `Sync`. Shown by
+//!   `it_stays_on_its_thread_and_where_it_is`.
+//! - **Link Invariant.** `timer/ring.rs`, `timer/wheel.rs`. Each linked node is alive, in the one
+//!   ring that its `place` names. Upheld by `Wheel::file`, `Wheel::remove` and `Wheel::drain`.
+//!   Shown by the oracle `the_wheel_does_what_an_ordered_map_does`.
+//! - **Filing Invariant.** `timer/wheel.rs`. Deadline and time determine the ring, and no deadline
+//!   is before the time. No unsafe code stands on it: if it failed, timers would be late. Shown by
+//!   the same oracle and `equal_deadlines_fire_in_arm_order_across_refiling`.
+//! - **Foreign Code Invariant.** `timer/wheel.rs`. A waker's code runs only while the wheel is
+//!   whole, and no reference to a node is used after it. Upheld by `Wheel::fire_next` and
+//!   `Wheel::clear`, which unlink before they wake. Shown by
+//!   `a_waker_may_drop_cancel_and_arm_others`, `a_waker_may_advance_the_wheel` and
+//!   `after_a_panic_the_rest_is_woken_at_the_next_advance`.
+//! - **Pin Invariant.** `timer/sleep.rs`, `timer/timeout.rs`, `sync/abort/wait.rs`,
+//!   `sync/abort/callback.rs`. Fields that are structurally pinned are never moved out of. Upheld
+//!   by these files, which hand out no `&mut` to them and have no `Drop` that would. Shown by
+//!   `it_stays_on_its_thread_and_where_it_is` and `what_is_leaked_is_still_served`.
+//!
+//! # Wait lists
+//!
+//! - **Linked means pinned.** `collections/list.rs`. A list points only to live nodes that do not
+//!   move. Upheld by `Waiter::enqueue`, which takes it pinned, and by its `Drop`. Shown by
+//!   `leaving_from_front_middle_and_back_keeps_the_rest_in_order` and the oracle
+//!   `behaves_like_a_plain_queue`.
+//! - **Own list.** `collections/list.rs`. A waiter links only into the list it borrows. Upheld by
+//!   the compiler: it has no other. Shown by `a_leaked_waiter_outlives_a_move_of_its_list`.
+//! - **Whole before foreign code.** `collections/list.rs`. A waker's code runs only when all links
+//!   are complete. Upheld by `pop_front_if`, which unlinks and gives the waker back. Shown by
+//!   `a_wake_may_drop_its_neighbours_and_join_again`,
+//!   `decide_may_empty_the_list_under_its_own_feet` and
+//!   `a_waker_that_panics_does_not_strand_those_behind_it`.
+//!
+//! # Operations
+//!
+//! - **Owned while in flight.** `op/mod.rs`. A payload is in its slot before the kernel hears of
+//!   it, and until the terminal completion. Upheld by [`OpTable`](crate::op::OpTable), and by the
+//!   driver, which must report a terminal completion only when the kernel is done. Shown by
+//!   `an_orphan_keeps_its_payload_until_the_terminal_completion`,
+//!   `a_table_that_is_dropped_with_an_operation_in_flight_leaves_the_memory_alone` and the oracles
+//!   `a_table_from_the_heap_does_what_a_naive_one_would_do` and
+//!   `a_fixed_table_does_what_a_naive_one_would_do`.
+//! - **A key fits its slot.** `op/mod.rs`. Index and generation name one operation, and the type is
+//!   checked. Upheld by `OpTable::slot_of`. Shown by
+//!   `a_key_of_another_table_is_refused_if_the_type_tells`.
+//! - **Nobody else inside.** `op/mod.rs`. While code of an operation has its payload, nobody else
+//!   gets it. Upheld by `Inside`, which hides the vtable; who comes again panics. Shown by
+//!   `with_op_refuses_to_lend_the_same_operation_twice` and
+//!   `an_operation_cannot_be_entered_from_inside_of_it`.
+//! - **A cancel is never lost.** `op/mod.rs`. An orphan stands in the cancel list until the driver
+//!   takes it. No unsafe code stands on it. Shown by
+//!   `cancels_are_offered_once_each_and_in_order_however_many` and
+//!   `a_slot_is_not_reused_while_the_cancel_list_holds_it`.
+//! - **No gap.** `op/mod.rs`. Parts are collected in order, and the operation is told of each that
+//!   is not. No unsafe code stands on it. Shown by
+//!   `a_multishot_gives_its_parts_in_order_and_then_its_end` and
+//!   `every_part_that_nobody_collects_reaches_the_orphan`.
+//! - **Chunks stay.** `op/chunks.rs`. Elements below the count are initialised and stay where they
+//!   are until nobody can look them up. Upheld by `Chunks::grow`, which only adds, and by the room,
+//!   which frees nothing while an operation is in a slot. Shown by the same oracles and
+//!   `large_payloads_stay_where_they_are_too`.
+//! - **One table.** `op/fixed.rs`. One table at a time touches fixed memory. Upheld by its claim,
+//!   an atomic word. Shown by `memory_serves_one_table_at_a_time`,
+//!   `memory_travels_from_thread_to_thread_and_only_one_has_it` and
+//!   `memory_that_the_kernel_may_write_to_stays_taken_for_ever`.
+//! - **Set up once.** `op/fixed.rs`. Fixed slots are initialised by the first claim. Upheld by the
+//!   same word, which tells the first claim from the others. Shown by
+//!   `all_slots_and_parts_are_places_of_their_own`.
+//!
+//! # Mailbox
+//!
+//! Most of its tests run twice, over a mesh on the heap and one in a `static`.
+//!
+//! - **One holder.** `mailbox/mod.rs`. A node is held by one of outbox, chain, core that runs it,
+//!   strays, or the endpoint that takes the reply. Upheld by the types `Held` and `Chain`, which
+//!   are neither `Copy` nor `Clone`, and by the [`Queue`](crate::mailbox::Queue). Shown by the
+//!   models `send_against_drain_overlooks_no_chain`, `full_lane_sender_is_woken`,
+//!   `send_against_close_returns_or_delivers` and `leave_stray_against_receive_loses_no_reply`.
+//! - **The caller's corner.** `mailbox/mod.rs`. `waker`, `outcome` and `abandoned` belong to the
+//!   caller's core. Upheld by `mailbox/call.rs` and `Exchange::settle`, who alone use them. Shown
+//!   by `outputs_that_nobody_awaits_are_dropped_at_home` and
+//!   `calls_that_outlive_their_executor_end`.
+//! - **Home again.** `mailbox/mod.rs`. A node is recycled by the endpoint that made it. Upheld by
+//!   `Exchange::send_back` and the destructor of `Reply`. Shown by
+//!   `a_place_is_used_again_and_again_however_its_call_ended` and
+//!   `cores_that_come_and_go_under_load_leave_nothing_behind`.
+//! - **Wakers are for ever.** `mailbox/mesh.rs`. What a port holds is the waker of a task, which
+//!   owns nothing. Upheld by the mail task, the only caller of `Lanes::open`; it rests on *Headers
+//!   are for ever*. Shown by the models `send_against_open_overlooks_no_chain` and
+//!   `send_against_a_successor_that_opens_overlooks_no_chain`.
+//! - **Mesh outlives.** `mailbox/exchange.rs`. Lanes, ports and outboxes are there as long as the
+//!   exchange. Upheld by an `Arc` in it, or by being `'static`. Shown by
+//!   `handles_and_executors_go_in_any_order`.
+//! - **Counted.** `mailbox/home.rs`. While a reference to a home exists, its exchange does. Upheld
+//!   by `HomeRef`, which is not `Send`, so its count needs no atomics. Shown by
+//!   `handles_and_executors_go_in_any_order`.
+//! - **Comes first.** `mailbox/home.rs`. A home is the beginning of its exchange. Upheld by
+//!   `#[repr(C)]` and the two places that make one. Shown by whatever makes a call.
+//! - **Free is nobody's.** `mailbox/memory.rs`. Memory in a free list is large enough and known to
+//!   nobody else. Upheld by `Memory::put`. Shown by the oracle `memory_that_is_out_is_exclusive`.
+//! - **One sitter.** `mailbox/fixed_mesh.rs`. Who has claimed an end has that core's seat for ever,
+//!   on one thread. Upheld by `Lanes::claim`, an atomic flag that is never lowered, and by
+//!   endpoints not being `Send`. Shown by all tests of the mailbox that run over a fixed mesh.
+//!
+//! # Locks and other waits
+//!
+//! - **One unit, one user.** `sync/mutex.rs`. At most one guard, and only it reaches the value.
+//!   Upheld by the semaphore, whose only unit the guard holds. Shown by
+//!   `the_lock_excludes_others_over_an_await` and
+//!   `a_body_dropped_over_an_await_leaves_the_lock_free`.
+//! - **One unit, one reader.** `sync/rwlock.rs`. A read guard holds one unit. Upheld by the
+//!   semaphore. Shown by `many_read_or_one_writes`.
+//! - **All units, one writer.** `sync/rwlock.rs`. A write guard holds all. Upheld by the semaphore.
+//!   Shown by `many_read_or_one_writes` and `a_downgrade_lets_in_readers_up_to_the_next_writer`.
+//! - **The waiter stays put.** `sync/acquire.rs`. `waiter` is structurally pinned. Upheld by that
+//!   file. Shown by `a_wake_may_drop_the_waiters_that_come_next`.
+//! - **Granted is owned.** `sync/acquire.rs`. A granted request owns its units, which delivery or
+//!   drop takes, not both. No unsafe code there stands on it, but locks do. Shown by
+//!   `dropped_after_being_granted_passes_the_units_on`.
+//! - **The work stays put.** `sync/with_gate.rs`. `future` is structurally pinned. Upheld by that
+//!   file. Shown by `the_work_is_held_once`.
+//! - **The work goes first.** `sync/with_gate.rs`. The work is dropped before the gate is left. No
+//!   unsafe code stands on it. Shown by
+//!   `the_gate_is_left_only_after_the_work_is_gone_whether_polled_or_not`.
+//! - **One driver.** `sync/shared/driven.rs`. The inner future is touched by who holds the seat.
+//!   Upheld by a semaphore of one unit. Shown by
+//!   `a_future_may_wait_for_itself_as_it_is_polled_and_dropped` and
+//!   `a_panic_in_the_future_hands_the_seat_on`.
+//! - **The future stays put.** `sync/shared/driven.rs`. `future` is structurally pinned. Upheld by
+//!   that file. Shown by `when_the_driver_goes_the_next_takes_over`.
+//! - **The output comes first.** `sync/shared/driven.rs`. The future's place is empty only after
+//!   the output is there. No unsafe code stands on it. Shown by
+//!   `one_drives_and_all_get_the_output`.
+//!
+//! That locks and events are not `Sync` is an example that must not compile at each of them.
+//!
+//! # Aborts
+//!
+//! - **Linked means alive.** `sync/abort/hook.rs`. An entry is in a list only as long as its waiter
+//!   lives. Upheld by the order of fields and by pinning. Shown by
+//!   `a_callback_may_drop_itself_its_child_source_and_those_that_come_next`.
+//! - **No stops on the way.** `sync/abort/hook.rs`. No foreign code runs between reading an entry
+//!   and having taken its action out. Upheld by the round in `sync/abort/source.rs`. Shown by
+//!   `a_callback_may_abort_again_and_wait` and `a_panic_in_a_callback_or_a_wake_strands_nobody`.
+//! - **The hook stays put.** `sync/abort/hook.rs`. Both its fields are structurally pinned. Upheld
+//!   by that file. Shown by `what_is_leaked_is_still_served`.
+//! - **The child stays put.** `sync/abort/child.rs`. Both its fields are structurally pinned.
+//!   Upheld by that file. Shown by `a_child_that_is_dropped_unregisters`.
+//! - **Parents last longer.** `sync/abort/child.rs`, `sync/abort/source.rs`. A parent outlives
+//!   every reference to its child's source. Upheld by the compiler: the child borrows it. Shown by
+//!   `a_child_is_aborted_with_its_parent_or_alone`.
+//! - **Aborted is for good.** `sync/abort/source.rs`. A reason stays, and nothing is linked from
+//!   then on. No unsafe code stands on it. Shown by `the_first_reason_counts`.
+//!
+//! # Combinators
+//!
+//! All four say that a future is polled and dropped where it is.
+//!
+//! - **Stages are pinned.** `combine/chain.rs`. Upheld by `Pin::set`, by which alone a stage
+//!   changes. Shown by `the_first_future_is_gone_before_the_second_is_made`.
+//! - **Seats are pinned.** `combine/maybe_done.rs`. Upheld in the same way. Shown by
+//!   `one_that_is_done_is_not_polled_again_and_is_dropped_at_once`.
+//! - **Seats stay put.** `combine/when_all.rs`. Upheld by `WhenAll`, which has no `Drop`. Shown by
+//!   `futures_that_must_not_move_stay_put`.
+//! - **A row is pinned whole.** `combine/seats.rs`. Upheld by that file, which only walks over it.
+//!   Shown by the same test.
+//!
+//! # Without an invariant
+//!
+//! `waker.rs` stands on *Headers are for ever* and *Home only*; that a header's anchor has the
+//! bell's type is so because `place` writes vtable and header for one executor. `unobserved.rs`
+//! turns a pointer back into a function, which `set_hook` made from one of that very type.
+//!
+//! # What safe code cannot break
+//!
+//! **Forgetting.** [`core::mem::forget`] leaks, and does nothing else. A forgotten `JoinHandle`,
+//! `Reservation`, `OpKey` or `Call` keeps its slot; a forgotten `Executor` keeps its anchor; a
+//! forgotten `Promise` leaves its future waiting. What is linked in a list is pinned, so its memory
+//! is not used again. Tests: `a_forgotten_key_leaks_its_slot_and_nothing_else`,
+//! `a_leaked_waiter_outlives_a_move_of_its_list`,
+//! `a_leaked_waiter_stays_in_line_and_takes_its_units_with_it`, and on Linux
+//! `r8_forgotten_reads_neither_hang_the_end_nor_write_after_it`.
+//!
+//! **Panics.** The core catches none, and stays whole while one passes through it:
+//!
+//! | a panic | shown by |
+//! |---|---|
+//! | in a poll | `in_a_poll_of_a_task_that_woke_itself`, `in_the_main_future` |
+//! | as a future is dropped | `as_an_aborted_future_is_dropped` |
+//! | as an output is dropped | `as_an_output_that_nobody_wants_is_dropped` |
+//! | in a wake | `in_the_waker_of_the_joiner`, `in_a_waker_as_the_executor_clears_its_timers` |
+//! | as the executor ends | `as_the_executor_drops_its_tasks` |
+//! | in a promise's value | `panicking_drop_of_a_value_leaves_the_cell_free` |
+//! | in an operation | `a_panic_in_settle_orphan_leaves_the_table_usable` |
+//! | in work for another core | `a_core_whose_work_panics_goes_on_serving_in_order` |
+//!
+//! A second panic while the first one unwinds ends the program, as everywhere in Rust.
+//!
+//! **Code that comes back.** A waker's clone, wake and drop, a destructor, a poll, an operation's
+//! methods may call whatever they can reach, the very thing included that is calling them. Nothing
+//! is borrowed meanwhile, and what was known before is asked again after. Tests:
+//! `a_waker_whose_clone_runs_the_task_to_its_end_finds_the_result`,
+//! `a_handle_may_be_dropped_inside_its_own_task`,
+//! `a_deadline_that_passes_while_the_waker_is_cloned_is_seen`,
+//! `waking_may_drop_the_future_at_once`, `code_of_an_operation_may_start_and_end_others`.
+//!
+//! **Wakers after the end.** They may be cloned, woken and dropped when the task, the executor and
+//! the runtime are gone, on any thread. Tests: `eight_threads_wake_tasks_that_have_long_ended`,
+//! `wakes_after_the_end_do_no_harm_to_the_next_executor`, and on Linux
+//! `t5_t6_wakers_are_used_from_eight_threads_long_after_their_task_and_runtime`.
+//!
+//! **Handles after the end.** A `JoinHandle` still gives its result, a `Local` refuses to spawn, a
+//! `Reservation` gives its slot back, a call ends with an error. Tests:
+//! `a_handle_that_outlives_its_executor_still_gives_the_result`,
+//! `nothing_is_spawned_once_the_executor_ends`,
+//! `a_reservation_that_outlives_its_executor_spawns_nothing_and_gives_its_slot_back`,
+//! `calls_that_outlive_their_executor_end`.
+//!
+//! **Numbers that run out.** A slot whose generations are used up retires; an anchor whose epochs
+//! are stays in use; too many handles of one endpoint panic before the count wraps.
+//!
+//! # What an unsafe trait asks of who implements it
+//!
+//! [`Doorbell`](crate::Doorbell): that `is_home` says `true` only on the core or thread of the
+//! executor anchored there, while that executor exists, and never in an interrupt or signal
+//! handler. Those who leave the default alone have nothing to prove. That `ring` ends the sleep is
+//! no matter of memory: if it does not, tasks hang.
+//!
+//! [`Timers`](crate::timer::Timers): that the wheel stays on the calling thread until its executor
+//! has taken all timers out, and that from then on the answer is `None`. Those who pass on the
+//! answer of another implementation, each time anew, have shown it.
+//!
+//! [`Queue`](crate::mailbox::Queue): that what is popped was pushed there and happens after that;
+//! that no chain is dropped but with the queue, which lives as long as its mesh and no longer; that
+//! neither method unwinds or calls back. Any core may push and pop.
+//!
+//! [`Reactor`](crate::Reactor) is a safe trait: a wrong one loses time or sleeps for ever, and
+//! breaks no memory. A driver that hands the kernel pointers into an operation does so by unsafe
+//! code of its own, and owes it that it reports a completion as the last only when it is.
+//!
+//! # What is not proven
+//!
+//! - Models are explored with up to three preemptions in `.ci/run`, and each has two or three
+//!   threads. Races that need more are not seen.
+//! - loom takes sequentially consistent accesses for weaker ones; so the core uses none, but
+//!   fences, which it does model.
+//! - The models leave out the user's code, the bell, and the queue in a lane:
+//!   [`FixedLane`](crate::mailbox::FixedLane) trusts `heapless`.
+//! - Tests run on x86-64, which orders more than the language does. On machines with weaker order
+//!   only the models speak.
+//! - AddressSanitizer runs without its search for leaks, since anchors leak by intent. The tests
+//!   can run under Miri with leaks ignored, which also checks how pointers may be used; no step of
+//!   `.ci/run` does it.
+//! - An [`OpId`](crate::op::OpId) is 60 bits. A completion that comes 2²⁸ operations of one slot
+//!   too late would be taken for another's.
+//! - Nothing is shown by a proof assistant, and nothing by inspection of machine code.

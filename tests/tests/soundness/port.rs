@@ -1,0 +1,125 @@
+//! The port under the abuses: its clock moves when told to, and it never sleeps. The one file here
+//! that needs `unsafe`, as every port does.
+
+use std::cell::RefCell;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use miniss_core::combine::yield_now;
+use miniss_core::time::Instant;
+use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+
+thread_local! {
+    /// The bells of the executors on this thread.
+    static HOMES: RefCell<Vec<*const Bell>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The addresses of all that is leaked on purpose, so that a leak detector finds it.
+static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+
+/// Keeps a value for ever: what [`std::mem::forget`] does, and what `static`s are.
+pub fn keep<T>(value: T) -> &'static T
+where
+    T: 'static,
+{
+    let kept = Box::leak(Box::new(value));
+    KEPT.lock().unwrap().push(std::ptr::from_ref(kept).addr());
+    kept
+}
+
+pub struct Bell {
+    knows_home: bool,
+    nanos: AtomicU64,
+}
+
+// SAFETY: `HOMES` names a bell from the making of its `Port`, just before that of the executor, to
+// its drop, which is before the executor gives up the anchor; all of it on the same thread.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {}
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.nanos.load(Ordering::Relaxed))
+    }
+
+    fn is_home(&self) -> bool {
+        let here = || HOMES.try_with(|homes| homes.borrow().contains(&std::ptr::from_ref(self)));
+        self.knows_home && here().unwrap_or(false)
+    }
+}
+
+impl Bell {
+    pub fn advance(&self, step: Duration) {
+        self.nanos.fetch_add(step.as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+pub struct Port(&'static Bell);
+
+impl Port {
+    fn new(bell: &'static Bell) -> Self {
+        HOMES.with_borrow_mut(|homes| homes.push(bell));
+        Self(bell)
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        let here = std::ptr::from_ref(self.0);
+        HOMES.with_borrow_mut(|homes| homes.retain(|home| *home != here));
+    }
+}
+
+impl Reactor for Port {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        0
+    }
+
+    fn park(&mut self, _: Option<Instant>, idle: Idle<'_>) {
+        let _ = idle.confirmed();
+    }
+}
+
+pub type Core = Executor<Port>;
+pub type Local = miniss_core::Local<Bell>;
+
+pub fn core_on(anchor: &'static Anchor<Bell>) -> Core {
+    Executor::new(anchor, Port::new(anchor.bell())).expect("the anchor is free")
+}
+
+/// Runs the same body over a port that knows when it is at home and over one that does not.
+pub fn on_both_ports(body: impl Fn(Core)) {
+    for knows_home in [true, false] {
+        let bell = Bell { knows_home, nanos: AtomicU64::new(1) };
+        body(core_on(keep(Anchor::new(bell))));
+    }
+}
+
+/// Turns until all is done that can be.
+pub fn settle(core: &mut Core) {
+    for _ in 0..20 {
+        core.turn();
+    }
+}
+
+/// Whatever happened, the executor is as good as new, and so is the next one at its anchor.
+pub fn is_whole(mut core: Core) {
+    let anchor = core.local().anchor();
+    for _ in 0..2 {
+        settle(&mut core);
+        let tasks = (0..20).map(|number| {
+            let task = async move {
+                yield_now().await;
+                number
+            };
+            core.local().spawn(task).unwrap()
+        });
+        for (number, task) in tasks.collect::<Vec<_>>().into_iter().enumerate() {
+            assert_eq!(core.block_on(task), Ok(number));
+        }
+        drop(core);
+        core = core_on(anchor);
+    }
+}
