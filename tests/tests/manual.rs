@@ -245,3 +245,20 @@ fn words_in_code_font_are_found_outside_of_examples() {
     let functions = ["b_c_d", "Type::f", "is_home", "std::mem", "Type::Variant"].map(function_of);
     assert_eq!(functions, [Some("b_c_d"), Some("f"), None, None, None]);
 }
+
+#[test]
+fn what_the_walk_through_the_port_quotes_stands_in_the_port() {
+    let port = fs::read_to_string(root().join("examples/own-reactor/port.rs")).expect("it is text");
+    let lines: Vec<_> = port.lines().map(str::trim).collect();
+    let chapter = chapter("porting");
+    let quoted: Vec<_> = between(&chapter, "```")
+        .filter_map(|block| block.strip_prefix("text\n"))
+        .flat_map(str::lines)
+        .collect();
+    assert!(quoted.len() >= 5, "the quotes were not read");
+    let is_gone = |line: &&&str| !lines.contains(&line.trim());
+    assert_none(
+        "not in port.rs",
+        &quoted.iter().filter(is_gone).map(|l| (*l).into()).collect::<Vec<_>>(),
+    );
+}

@@ -49,8 +49,12 @@ pub trait TurnBudget {
 
 impl<B: Doorbell> TurnBudget for Local<B> {
     fn is_spent(&self) -> bool {
-        self.home()
-            .is_some_and(|home| home.pace.is_spent(home.counters.polls.value(), || self.now()))
+        let Some(home) = self.home() else { return false };
+        let is_spent = home.pace.is_spent(home.counters.polls.value(), || self.now());
+        if is_spent {
+            home.end_turn();
+        }
+        is_spent
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
+use core::mem;
 use core::time::Duration;
 
 use crate::time::Instant;
@@ -40,40 +41,30 @@ const CLOCK_EVERY: u32 = 32;
 #[derive(Debug)]
 pub(crate) struct Spending {
     polls_left: u32,
-    polls_to_clock: u32,
     time_max: Duration,
+    is_first: bool,
     end: Option<Instant>,
 }
 
 impl Budget {
     pub(crate) fn start(&self) -> Spending {
-        Spending {
-            polls_left: self.polls_max.max(1),
-            polls_to_clock: CLOCK_EVERY,
-            time_max: self.time_max,
-            end: None,
-        }
+        let polls_left = self.polls_max.max(1);
+        Spending { polls_left, time_max: self.time_max, is_first: true, end: None }
     }
 }
 
 impl Spending {
-    /// Pays for one poll; `false` if the turn is over.
+    /// How many polls may be made before this is asked again; none if the turn is over.
     #[inline]
-    pub(crate) fn allows(&mut self, now: impl FnOnce() -> Instant) -> bool {
-        if self.polls_left == 0 {
-            return false;
-        }
-        self.polls_left -= 1;
-        if self.polls_to_clock > 0 {
-            self.polls_to_clock -= 1;
-            return true;
-        }
-        self.time_left(now())
+    pub(crate) fn pay(&mut self, now: impl FnOnce() -> Instant) -> u32 {
+        let polls = self.polls_left.min(CLOCK_EVERY);
+        let goes_on = mem::take(&mut self.is_first) || polls > 0 && self.has_time(now());
+        self.polls_left -= polls;
+        if goes_on { polls } else { 0 }
     }
 
     #[cold]
-    fn time_left(&mut self, now: Instant) -> bool {
-        self.polls_to_clock = CLOCK_EVERY;
+    fn has_time(&mut self, now: Instant) -> bool {
         let end = *self.end.get_or_insert(now + self.time_max);
         now < end || self.time_max.is_zero()
     }
@@ -83,13 +74,24 @@ impl Spending {
 mod tests {
     use super::*;
 
+    fn no_clock() -> Instant {
+        unreachable!("no look at the clock is due")
+    }
+
     #[test]
     fn polls_end_a_turn_without_a_look_at_the_clock() {
-        let mut spending = Budget { polls_max: 32, time_max: Duration::ZERO }.start();
-        for _ in 0..32 {
-            assert!(spending.allows(|| unreachable!("no clock in a short turn")));
+        for polls_max in [0, 1, 31, 32] {
+            let mut spending = Budget { polls_max, time_max: Duration::ZERO }.start();
+            assert_eq!(spending.pay(no_clock), polls_max.max(1));
+            assert_eq!(spending.pay(no_clock), 0);
         }
-        assert!(!spending.allows(|| Instant::ZERO));
+    }
+
+    #[test]
+    fn a_turn_of_quick_polls_has_as_many_as_it_may() {
+        let mut spending = Budget { polls_max: 100, ..Budget::default() }.start();
+        let paid = [(); 5].map(|()| spending.pay(|| Instant::ZERO));
+        assert_eq!(paid, [32, 32, 32, 4, 0]);
     }
 
     #[test]
@@ -97,8 +99,11 @@ mod tests {
         let budget = Budget { polls_max: 10_000, time_max: Duration::from_micros(500) };
         let mut spending = budget.start();
         let mut polls = 0;
-        while spending.allows(|| Instant::from_nanos(polls * 100_000)) {
-            polls += 1;
+        loop {
+            match spending.pay(|| Instant::from_nanos(polls * 100_000)) {
+                0 => break,
+                more => polls += u64::from(more),
+            }
         }
         assert!((33..=99).contains(&polls), "{polls} polls of 100 us each");
     }

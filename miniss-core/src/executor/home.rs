@@ -83,6 +83,13 @@ impl Home {
         });
     }
 
+    /// Ends the turn with the poll under way, which has used up its time: those that wait keep
+    /// their place, behind the reactor.
+    pub(crate) fn end_turn(&self) {
+        self.queue.append(&self.behind);
+        self.behind.append(&self.queue);
+    }
+
     /// Whether no task is ready.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {

@@ -1,11 +1,13 @@
-//! The time of a turn as the tasks see it: when the one that runs should give way.
+//! When a task that asks should give way.
 //!
 //! `user future ─▶ maybe_yield ─▶ [pace] ─▶ executor`
 //!
-//! The executor reads no clock for it. The first question in a poll starts the count, and each
-//! question after it is one look at the clock. Hence a poll that does not ask costs nothing, and
-//! one that asks may go on for the time of a whole turn. The turn ends with it, so that a
-//! number of such tasks get their time one by one, with a look at the reactor between two.
+//! The loop knows nothing of this. The first question in a poll notes the time, and each question
+//! after it is one look at the clock. Hence a poll that does not ask costs nothing, and one that
+//! asks may go on for the time of a whole turn. The turn ends with it, so that a number of such
+//! tasks get their time one by one, with a look at the reactor between two.
+
+#![forbid(unsafe_code)]
 
 use core::cell::Cell;
 use core::time::Duration;
@@ -13,41 +15,31 @@ use core::time::Duration;
 use crate::time::Instant;
 
 /// When the poll under way began to ask, and what it may take.
+#[derive(Debug)]
 pub(crate) struct Pace {
+    /// Zero: no limit.
     time_max: Cell<Duration>,
-    poll: Cell<Option<u64>>,
-    start: Cell<Instant>,
-    turn_is_over: Cell<bool>,
+    /// The poll in which a task asked last, and when it began to.
+    asked_in: Cell<u64>,
+    asked_first: Cell<Instant>,
 }
 
 impl Pace {
     pub(crate) const fn new() -> Self {
         Self {
             time_max: Cell::new(Duration::ZERO),
-            poll: Cell::new(None),
-            start: Cell::new(Instant::ZERO),
-            turn_is_over: Cell::new(false),
+            asked_in: Cell::new(0),
+            asked_first: Cell::new(Instant::ZERO),
         }
     }
 
-    /// Zero: no limit.
+    /// Another executor begins, whose polls are counted anew, from one.
+    pub(crate) fn start_anew(&self) {
+        self.asked_in.set(0);
+    }
+
     pub(crate) fn set_time_max(&self, time_max: Duration) {
         self.time_max.set(time_max);
-    }
-
-    /// Another executor begins, whose polls are counted anew.
-    pub(crate) fn start_anew(&self) {
-        self.poll.set(None);
-    }
-
-    pub(crate) fn start_turn(&self) {
-        self.turn_is_over.set(false);
-    }
-
-    /// Whether the task that ran last found the time used up.
-    #[inline]
-    pub(crate) fn turn_is_over(&self) -> bool {
-        self.turn_is_over.get()
     }
 
     /// Whether the poll under way, the executor's `poll`th, has used up its time. It stays so for
@@ -57,15 +49,11 @@ impl Pace {
             return false;
         }
         let now = now();
-        if self.poll.replace(Some(poll)) != Some(poll) {
-            self.start.set(now);
+        if self.asked_in.replace(poll) != poll {
+            self.asked_first.set(now);
             return false;
         }
-        let spent = now - self.start.get() >= self.time_max.get();
-        if spent {
-            self.turn_is_over.set(true);
-        }
-        spent
+        now - self.asked_first.get() >= self.time_max.get()
     }
 }
 
@@ -89,13 +77,17 @@ mod tests {
         assert!(!pace.is_spent(1, at(10_000)));
         assert!(!pace.is_spent(1, at(10_499)));
         assert!(!pace.is_spent(2, at(10_500)), "another poll");
-        assert!(!pace.turn_is_over());
         assert!(pace.is_spent(2, at(11_000)));
         assert!(pace.is_spent(2, at(11_001)), "until the poll has ended");
-        assert!(pace.turn_is_over());
         assert!(!pace.is_spent(3, at(11_002)));
-        pace.start_turn();
-        assert!(!pace.turn_is_over());
+    }
+
+    #[test]
+    fn another_executor_counts_from_its_own_first_question() {
+        let pace = pace();
+        assert!(!pace.is_spent(1, at(10_000)));
+        pace.start_anew();
+        assert!(!pace.is_spent(1, at(20_000)));
     }
 
     #[test]

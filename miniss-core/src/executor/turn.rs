@@ -64,8 +64,7 @@ impl<R: Reactor> Executor<R> {
         // SAFETY: the executor never leaves the thread we are on.
         let local = unsafe { Local::new(anchor, epoch) };
         let _tenancy = Tenancy(anchor);
-        let budget = Budget::default();
-        let shuffle = None;
+        let (budget, shuffle) = (Budget::default(), None);
         let not_send = PhantomData;
         let mut executor = Self { local, reactor, budget, shuffle, not_send, _tenancy };
         executor.set_budget(budget);
@@ -200,15 +199,17 @@ impl<R: Reactor> Executor<R> {
     fn poll_ready(&self, pop: impl Fn(&Fifo) -> Option<NonNull<Header>>) {
         let home = self.home();
         home.counters.turns.add(1);
-        home.pace.start_turn();
         let mut spending = self.budget.start();
-        while !home.queue.is_empty()
-            && !home.pace.turn_is_over()
-            && spending.allows(|| self.local.now())
-        {
-            let Some(slot) = pop(&home.queue) else { break };
-            home.counters.polls.add(1);
-            run_task(home, slot);
+        while !home.queue.is_empty() {
+            let polls = spending.pay(|| self.local.now());
+            if polls == 0 {
+                return;
+            }
+            for _ in 0..polls {
+                let Some(slot) = pop(&home.queue) else { return };
+                home.counters.polls.add(1);
+                run_task(home, slot);
+            }
         }
     }
 
@@ -230,9 +231,9 @@ impl<R: Reactor> Executor<R> {
         if !home.wheel.is_empty() {
             home.counters.timers_fired.add(home.wheel.advance(self.local.now()) as u64);
         }
+        home.queue.append(&home.behind);
         // After the timers: over a port that does not know home, their wakes come this way.
         home.take_inbox(self.anchor().base());
-        home.queue.append(&home.behind);
     }
 
     /// Sleeps until there is something to do.

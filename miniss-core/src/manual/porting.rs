@@ -89,6 +89,73 @@
 //!
 //! # What a port may rely on, and where it is shown
 //!
+//! Tests are named as they are; those of a module stand in its `tests.rs` or beside it. Models run
+//! under loom, each with bugs planted that it must find.
+//!
+//! ## Port, tasks and wakes
+//!
 //! | | shown by |
 //! |---|---|
-//! | one trait, a value; two executors in one program | `examples/own-reactor/main.rs`, run by `tests/tests/bare/main.rs`; `miniss-core/src/executor/tests/port.rs` |
+//! | one trait, a value | `examples/own-reactor/port.rs`, walked through above |
+//! | two executors in one program | `two_executors_over_ppoll_run_in_one_program`, `executors_on_two_threads_in_turn_share_an_anchor_and_its_slabs` |
+//! | a task on the heap, boxed | `a_task_on_the_heap_lives_and_dies`, `a_task_in_a_box_lives_and_dies` |
+//! | in a `static`, sized by a macro | `a_task_in_a_slab_of_its_own_lives_and_dies`, `the_macro_makes_a_slab_of_the_size_of_the_function` |
+//! | in a fixed slab, reserved and reused | `a_task_in_a_slab_that_was_lent_lives_and_dies`, `a_task_in_a_reserved_slot_lives_and_dies`, `a_reservation_keeps_its_room_and_gives_it_back`, `a_slab_has_room_when_its_model_has` (against a `Vec`) |
+//! | scoped, on the stack | `scoped_tasks_borrow_from_the_stack`, `a_panic_drops_what_borrows_from_the_scope_before_it_goes_on` |
+//! | all but the heap without `alloc` | `examples/no-libc`, `examples/bare-metal`; the core's tests run without it, too |
+//! | join, abort, detach on each of them | the five `…lives_and_dies` have one body |
+//! | the result survives an abort that comes too late | `an_abort_that_comes_too_late_keeps_the_result`, and the same body |
+//! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks` |
+//! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `run_queue/inbox.rs` |
+//! | a ring only if the target sleeps | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`, `two_cores_interrupt_each_other_only_while_they_halt` |
+//! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_only_while_they_halt`; `mailbox/tests.rs`, over both memories |
+//! | counters: polls, wakes, parks, busy and idle time | `the_counters_tell_what_happened` |
+//! | a failure that nobody saw is counted and reported | `unobserved/tests.rs`, `what_fails_unseen_is_reported_and_what_is_seen_is_not` |
+//! | sizes | `nothing_has_grown_or_shrunk_unnoticed`, `a_parked_task_costs_one_line_beside_its_future`, `the_images_are_as_large_as_expected` |
+//!
+//! ## Timers
+//!
+//! | | shown by |
+//! |---|---|
+//! | under foreign wakers: `join!`, `select!`, `FuturesUnordered` | `sleeps_in_join_wait_side_by_side`, `a_thousand_sleeps_in_futures_unordered_end_by_deadline_and_are_polled_when_woken` |
+//! | a million armed, 99 of 100 cancelled | `of_a_million_sleeps_the_one_in_a_hundred_that_is_not_cancelled_fires_in_order` |
+//! | the next deadline is handed to `park` | `the_reactor_sleeps_until_the_earliest_timer` |
+//! | as a `BTreeMap` would | `timer/wheel/model.rs` |
+//!
+//! ## Futures
+//!
+//! | | shown by |
+//! |---|---|
+//! | `then`, `map`, `then_wrapped`, `or_else`, `forward_to` | `combine/chain/tests.rs` |
+//! | `finally` on both outcomes and on cancellation, waits, keeps both errors | `combine/finally/tests.rs`: `dropped_in_the_middle_the_body_goes_first_and_then_the_cleanup_runs`, `dropped_at_any_moment_the_cleanup_runs_to_its_end_once`, `the_errors_of_both_are_kept` |
+//! | `when_all`, `when_any` | `combine/when_all/tests.rs`, `combine/when_any/tests.rs` |
+//! | `parallel_for_each` waits for all after a failure, `max_concurrent_for_each` | `all_start_at_once_in_order_and_all_are_waited_for_after_a_failure`; `combine/for_each/tests.rs` |
+//! | `map_reduce` | `outputs_are_folded_in_the_order_of_the_items` |
+//! | `repeat`, `do_until`, `yield_now`, `maybe_yield` | `it_gives_way_when_the_budget_is_spent`, `do_until_asks_first_and_stops_at_the_first_error`, `a_long_loop_lets_a_ticker_tick` |
+//! | what the `futures` crate has works here | `tests/tests/futures_crate.rs` |
+//!
+//! ## Synchronisation
+//!
+//! | | shown by |
+//! |---|---|
+//! | semaphore | `sync/semaphore/tests.rs`, `sync/model/semaphore.rs` |
+//! | mutex | `sync/mutex/tests.rs` |
+//! | rwlock, writers not starved | `a_writer_is_not_starved_by_readers_that_come_after_it`, `sync/model/rwlock.rs` |
+//! | event | `sync/event/tests.rs`, `sync/model/event.rs` |
+//! | condition variable, FIFO, remembers a signal | `one_signal_wakes_one_waiter_first_come_first_served`, `a_signal_that_finds_nobody_is_remembered_once`, `sync/model/condvar.rs` |
+//! | channel, bounded and unbounded | `sync/channel/tests.rs`, `sync/channel/model.rs` |
+//! | watch, broadcast | `sync/watch/tests.rs`, `sync/broadcast/tests.rs`, and a `model.rs` beside each |
+//! | barrier | `sync/barrier/tests.rs`, `sync/model/barrier.rs` |
+//! | gate: close waits, entering fails, a dropped closer loses nothing | `close_waits_for_the_last_one_and_wakes_once`, `an_empty_gate_closes_at_once_and_for_ever`, `a_dropped_closer_loses_nothing` |
+//! | abort source, reasons, children | `the_first_reason_counts`, `a_child_is_aborted_with_its_parent_or_alone` |
+//! | shared future, each waiter with its own timeout | `each_waiter_has_a_deadline_of_its_own`, `when_the_driver_goes_the_next_takes_over` |
+//! | polling 100 times registers one waiter | a test of each, named `polling_a_hundred_times_…` |
+//!
+//! ## Proofs
+//!
+//! | | shown by |
+//! |---|---|
+//! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `run_queue`, `task`, `promise` and `mailbox` |
+//! | forget, panics in poll, drop and wake, reentrant wakes, wakers after the end | `tests/tests/soundness/main.rs`, one line each |
+//! | no leaks, no use after free | the same and the core's own tests, under AddressSanitizer and LeakSanitizer in `.ci/run` |
+//! | nobody leans on the order of polling | all tests with `MINISS_SHUFFLE` set, in `.ci/run` |

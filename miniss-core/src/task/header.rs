@@ -87,8 +87,9 @@ impl Header {
         self.abort_wanted.load(Relaxed) == self.generation.load(Relaxed)
     }
 
-    /// Ends the present generation, so that its abort handles no longer mean the slot's next
-    /// task; a task without abort handles need not end it. A slot retires (`false`) when its generations are used up.
+    /// Ends the present generation, so that its abort handles no longer mean the slot's next task;
+    /// a task without abort handles need not end it. A slot retires (`false`) when its generations
+    /// are used up.
     pub(crate) fn next_generation(&self) -> bool {
         let step = if prim::planted("abort: of this very task") { 0 } else { 1 };
         let next = self.generation.load(Relaxed).saturating_add(step);
