@@ -59,9 +59,9 @@ fn nothing_has_grown_or_shrunk_unnoticed() {
         sync::Barrier = 48,
         sync::Gate = 56,
         sync::AbortSource = 40,
-        sync::channel::Channel<u32, 16> = 168,
-        sync::watch::Watch<u32> = 72,
-        sync::broadcast::Broadcast<u32, 16> = 152,
+        sync::channel::Channel<u32, 16> = 192,
+        sync::watch::Watch<u32> = 88,
+        sync::broadcast::Broadcast<u32, 16> = 168,
         sync::SharedCell<u32> = 48,
     };
     let row = |(kind, is, _): &(&str, usize, usize)| format!("        {kind} = {is},\n");

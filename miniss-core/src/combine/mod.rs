@@ -13,7 +13,8 @@
 //!   [`or_else`](FutureExt::or_else), [`handle_error_if`](FutureExt::handle_error_if),
 //!   [`finally`](FutureExt::finally), [`finally_on`](FutureExt::finally_on),
 //!   [`forward_to`](FutureExt::forward_to).
-//! - [`when_all`]: many at once, all outcomes. [`when_any`]: the first one, and the others back.
+//! - [`when_all`]: many at once, all outcomes. [`when_all_succeed`]: all values, or an error.
+//!   [`when_any`]: the first one, and the others back.
 //! - [`parallel_for_each`], [`max_concurrent_for_each`], [`map_reduce`]: a future for each item.
 //! - [`max_concurrent_for_each_fixed`]: the same without a heap.
 //! - [`repeat`], [`do_until`]: loops that give way.
@@ -37,6 +38,7 @@ mod seats;
 mod spawn;
 mod then;
 mod when_all;
+mod when_all_succeed;
 mod when_any;
 mod yield_now;
 
@@ -52,5 +54,6 @@ pub use map_reduce::map_reduce;
 pub use maybe_yield::{MaybeYield, TurnBudget, maybe_yield};
 pub use spawn::Spawn;
 pub use when_all::{Outcomes, WhenAll, when_all};
+pub use when_all_succeed::{Results, when_all_succeed};
 pub use when_any::{Race, Raced, WhenAny, when_any};
 pub use yield_now::{YieldNow, yield_now};

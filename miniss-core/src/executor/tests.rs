@@ -16,9 +16,11 @@ mod model;
 mod panics;
 #[cfg(feature = "alloc")]
 mod placing;
+#[cfg_attr(not(feature = "alloc"), allow(dead_code, reason = "the others use the rest"))]
 mod port;
 #[cfg(feature = "alloc")]
 mod running;
+mod slab_model;
 mod storage;
 #[cfg(feature = "alloc")]
 mod wakes;

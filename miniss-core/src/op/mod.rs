@@ -46,7 +46,7 @@ mod pool;
 mod room;
 mod slot;
 mod table;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, feature = "alloc", not(loom)))]
 mod tests;
 
 pub use error::{InsertError, OpsInUse, Refused};

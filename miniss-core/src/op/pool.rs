@@ -36,7 +36,7 @@ impl<T: Element> Pool<T> {
     }
 
     /// How many elements there are, in use or not.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(all(test, feature = "alloc", not(loom)))]
     pub(super) fn count(&self) -> u32 {
         self.elements.count()
     }

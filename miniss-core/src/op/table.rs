@@ -552,13 +552,13 @@ impl<M: Memory> OpTable<M> {
     }
 
     /// How many slots there are, in use or not.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(all(test, feature = "alloc", not(loom)))]
     pub(super) fn slot_count(&self) -> u32 {
         self.room.slots.count()
     }
 
     /// How many nodes for parts there are, in use or not.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(all(test, feature = "alloc", not(loom)))]
     pub(super) fn part_count(&self) -> u32 {
         self.room.parts.count()
     }

@@ -7,13 +7,13 @@
 #[cfg(feature = "alloc")]
 use alloc::collections::VecDeque;
 
-/// A first-in first-out store with a bound. Implemented by [`FixedBuffer`] and, with `alloc`, [`HeapBuffer`].
+/// A first-in first-out store with a bound. Implemented by [`FixedBuffer`] and, with `alloc`,
+/// [`HeapBuffer`].
 ///
 /// It is sealed: the channels rely on it running no code of the values it holds.
 ///
 /// ```
-/// use miniss_core::sync::channel::Queue;
-/// use miniss_core::sync::{Buffer, FixedBuffer};
+/// use miniss_core::sync::channel::{Buffer, FixedBuffer, Queue};
 ///
 /// fn room_is_the_capacity<B: Buffer>(queue: &Queue<B>) {
 ///     assert_eq!(queue.capacity(), 4);
@@ -50,8 +50,7 @@ pub(super) mod sealed {
 /// Room for `N` values in place; no heap.
 ///
 /// ```
-/// use miniss_core::sync::channel::{Channel, Queue};
-/// use miniss_core::sync::FixedBuffer;
+/// use miniss_core::sync::channel::{Channel, FixedBuffer, Queue};
 ///
 /// let channel: Channel<u8, 4> = Queue::<FixedBuffer<u8, 4>>::new(); // the same type
 /// ```
@@ -93,7 +92,7 @@ impl<T, const N: usize> sealed::Store for FixedBuffer<T, N> {
 ///
 /// ```
 /// use std::rc::Rc;
-/// use miniss_core::sync::{HeapBuffer, channel};
+/// use miniss_core::sync::channel::{self, HeapBuffer};
 ///
 /// let (sender, _receiver) = channel::bounded(4);
 /// let sender: channel::Sender<Rc<channel::Queue<HeapBuffer<u8>>>> = sender;

@@ -14,6 +14,9 @@ use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
 
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
 use super::{Closed, Event, WithGate};
 
 /// Counts the work in progress on one core, so that shutting down can wait for it.
@@ -70,11 +73,39 @@ impl Gate {
     /// # Ok::<(), Closed>(())
     /// ```
     pub fn enter(&self) -> Result<GatePass<'_>, Closed> {
-        if self.is_closed() {
-            return Err(Closed);
-        }
-        self.inside.set(self.inside.get() + 1);
+        self.count_in()?;
         Ok(GatePass { gate: self })
+    }
+
+    /// Goes inside with a pass that owns a share in the gate, as a task needs it that borrows
+    /// nothing.
+    ///
+    /// A task that is given the pass is inside before it is polled for the first time.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] once [`close`](Self::close) has been called.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// use std::rc::Rc;
+    /// use miniss_core::sync::Gate;
+    ///
+    /// # let mut executor = executor();
+    /// let gate = Rc::new(Gate::new());
+    /// let pass = gate.enter_owned().unwrap();
+    /// let task = async move {
+    ///     let _pass = pass;
+    ///     // Work that the close waits for.
+    /// };
+    /// executor.local().spawn(task).unwrap().detach();
+    /// assert_eq!(gate.count(), 1);
+    /// executor.block_on(gate.close());
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn enter_owned(self: &Rc<Self>) -> Result<OwnedGatePass, Closed> {
+        self.count_in()?;
+        Ok(OwnedGatePass { gate: Rc::clone(self) })
     }
 
     /// Runs `future` inside the gate.
@@ -164,6 +195,19 @@ impl Gate {
         self.empty.waiters()
     }
 
+    fn count_in(&self) -> Result<(), Closed> {
+        if self.is_closed() {
+            return Err(Closed);
+        }
+        self.inside.set(self.inside.get() + 1);
+        Ok(())
+    }
+
+    fn count_out(&self) {
+        self.inside.set(self.inside.get() - 1);
+        self.note_if_done();
+    }
+
     fn note_if_done(&self) {
         if self.is_closed() && self.count() == 0 {
             self.empty.set();
@@ -214,14 +258,60 @@ impl<'a> GatePass<'a> {
 
 impl Drop for GatePass<'_> {
     fn drop(&mut self) {
-        self.gate.inside.set(self.gate.inside.get() - 1);
-        self.gate.note_if_done();
+        self.gate.count_out();
     }
 }
 
 impl fmt::Debug for GatePass<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GatePass").finish_non_exhaustive()
+    }
+}
+
+/// One who is inside a [`Gate`] on the heap; dropping it leaves. See [`Gate::enter_owned`].
+///
+/// ```
+/// use std::rc::Rc;
+/// use miniss_core::sync::{Closed, Gate, OwnedGatePass};
+///
+/// let gate = Rc::new(Gate::new());
+/// let pass: OwnedGatePass = gate.enter_owned()?;
+/// drop(gate.close());
+/// assert_eq!((pass.gate().count(), gate.enter_owned().err()), (1, Some(Closed)));
+/// # Ok::<(), Closed>(())
+/// ```
+#[cfg(feature = "alloc")]
+#[must_use = "a pass that is not kept leaves the gate at once"]
+pub struct OwnedGatePass {
+    gate: Rc<Gate>,
+}
+
+#[cfg(feature = "alloc")]
+impl OwnedGatePass {
+    /// The gate that was entered.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::Gate;
+    /// let gate = Rc::new(Gate::new());
+    /// assert!(Rc::ptr_eq(gate.enter_owned().unwrap().gate(), &gate));
+    /// ```
+    pub const fn gate(&self) -> &Rc<Gate> {
+        &self.gate
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Drop for OwnedGatePass {
+    fn drop(&mut self) {
+        self.gate.count_out();
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl fmt::Debug for OwnedGatePass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedGatePass").finish_non_exhaustive()
     }
 }
 

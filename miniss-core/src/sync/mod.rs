@@ -47,11 +47,13 @@ mod with_gate;
 #[cfg(all(test, not(loom)))]
 mod without_heap;
 
-pub use abort::{AbortSource, Aborted, ChildSource, OnAbort, WaitAborted};
+pub use abort::{AbortSource, Aborted, ChildSource, OnAbort, UntilAborted, WaitAborted};
 pub use acquire::Acquire;
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::Condvar;
 pub use event::Event;
+#[cfg(feature = "alloc")]
+pub use gate::OwnedGatePass;
 pub use gate::{Gate, GatePass};
 pub use mutex::{Mutex, MutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};

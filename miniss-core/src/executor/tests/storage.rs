@@ -9,8 +9,6 @@ use core::cell::Cell;
 use core::future::{Future, pending};
 use core::pin::pin;
 
-use proptest::prelude::*;
-
 use super::port::{Bell, Port, executor, on_both_ports};
 use crate::combine::yield_now;
 use crate::error::{Cancelled, SpawnError};
@@ -23,8 +21,10 @@ trait Storage {
         F: Future + 'static;
 }
 
+#[cfg(feature = "alloc")]
 struct Heap;
 
+#[cfg(feature = "alloc")]
 impl Storage for Heap {
     fn spawn<F: Future + 'static>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output> {
         local.spawn(future).unwrap()
@@ -32,8 +32,10 @@ impl Storage for Heap {
 }
 
 /// The future is larger than a slot, so the executor boxes it.
+#[cfg(feature = "alloc")]
 struct Boxed;
 
+#[cfg(feature = "alloc")]
 impl Storage for Boxed {
     fn spawn<F: Future + 'static>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output> {
         let padding = [0_u8; 2000];
@@ -46,10 +48,11 @@ impl Storage for Boxed {
     }
 }
 
-struct Reserved;
+struct Reserved(&'static Few);
 
 impl Storage for Reserved {
     fn spawn<F: Future + 'static>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output> {
+        local.lend(self.0).unwrap();
         local.reserve().unwrap().spawn(future)
     }
 }
@@ -59,6 +62,11 @@ type Few = TaskSlab<256, 2>;
 
 fn few() -> &'static Few {
     crate::kept::for_ever(Few::new())
+}
+
+/// Slots for whatever a test spawns, with a heap or without.
+fn lend_many(executor: &Executor<Port>) {
+    executor.local().lend(crate::kept::for_ever(TaskSlab::<256, 100>::new())).unwrap();
 }
 
 struct Own(&'static Few);
@@ -143,11 +151,13 @@ fn detach(executor: &mut Executor<Port>, storage: &impl Storage, alive: &Rc<()>)
     assert_eq!(Rc::strong_count(alive), 1, "the output of a detached task was not dropped");
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn a_task_on_the_heap_lives_and_dies() {
     live_and_die(|| Heap);
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn a_task_in_a_box_lives_and_dies() {
     live_and_die(|| Boxed);
@@ -155,7 +165,7 @@ fn a_task_in_a_box_lives_and_dies() {
 
 #[test]
 fn a_task_in_a_reserved_slot_lives_and_dies() {
-    live_and_die(|| Reserved);
+    live_and_die(|| Reserved(few()));
 }
 
 #[test]
@@ -206,6 +216,7 @@ fn a_reservation_keeps_its_room_and_gives_it_back() {
     let local = executor().local();
     assert_eq!(local.reserve::<core::future::Ready<()>>().unwrap_err(), SpawnError::Closed);
     let mut executor = executor();
+    lend_many(&executor);
     let local = executor.local();
     let rooms: Vec<_> = (0..100).map(|_| local.reserve().unwrap()).collect();
     assert_eq!(local.stats().tasks_live, 100);
@@ -262,6 +273,7 @@ fn the_macro_makes_a_slab_of_the_size_of_the_function() {
 #[test]
 fn scoped_tasks_borrow_from_the_stack() {
     on_both_ports(|mut executor| {
+        lend_many(&executor);
         let mut numbers = [1, 2, 3, 4];
         let alive = Rc::new(());
         let (left, right) = numbers.split_at_mut(2);
@@ -286,6 +298,7 @@ fn scoped_tasks_borrow_from_the_stack() {
 #[test]
 fn a_scope_waits_for_its_last_task() {
     on_both_ports(|mut executor| {
+        lend_many(&executor);
         let done = Cell::new(0);
         let done = &done;
         executor.scope(async |scope| {
@@ -307,6 +320,7 @@ fn a_scope_waits_for_its_last_task() {
 fn a_panic_drops_what_borrows_from_the_scope_before_it_goes_on() {
     for at in ["in main", "in a task"] {
         let mut executor = executor();
+        lend_many(&executor);
         let alive = Rc::new(());
         let run = std::panic::AssertUnwindSafe(|| {
             let borrowed = alive.clone();
@@ -346,6 +360,7 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 #[test]
 fn a_scope_that_a_panic_ends_takes_no_more_tasks() {
     let mut executor = executor();
+    lend_many(&executor);
     let polled = Cell::new(false);
     let run = std::panic::AssertUnwindSafe(|| {
         let borrowed = Rc::new(Cell::new(1));
@@ -375,6 +390,7 @@ fn a_scope_that_a_panic_ends_takes_no_more_tasks() {
 #[test]
 fn what_a_scope_gave_out_may_be_used_after_it() {
     on_both_ports(|mut executor| {
+        lend_many(&executor);
         let number = Rc::new(5);
         let (kept, spawned) = (core::cell::RefCell::new(Vec::new()), Cell::new(0));
         let spawned = &spawned;
@@ -434,6 +450,7 @@ fn a_handle_that_is_asked_while_its_future_is_dropped_waits_for_the_output() {
         }
     }
     let mut executor = executor();
+    lend_many(&executor);
     let handle = Rc::new(Cell::new(None::<JoinHandle<u32>>));
     let own = handle.clone();
     let ask = move || {
@@ -526,99 +543,4 @@ fn a_destructor_that_unwinds_as_the_executor_ends_leaves_the_slab_whole() {
         let again = [(); 4].map(|()| next.local().spawn_in(slab, async {}).unwrap());
         assert_eq!((again.len(), next.local().stats().tasks_live), (4, 4));
     });
-}
-
-/// What is done to a slab, and to the model beside it.
-#[derive(Debug, Clone)]
-enum Step {
-    Spawn,
-    /// Ends the task with this number, modulo how many there are.
-    Finish(usize),
-    Abort(usize),
-    DropHandle(usize),
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let number = 0..8_usize;
-    prop_oneof![
-        3 => Just(Step::Spawn),
-        1 => number.clone().prop_map(Step::Finish),
-        1 => number.clone().prop_map(Step::Abort),
-        1 => number.prop_map(Step::DropHandle),
-    ]
-}
-
-/// A slot in use, as the model knows it.
-struct Used {
-    handle: Option<JoinHandle<usize>>,
-    finish: Rc<Cell<bool>>,
-    waker: Rc<Cell<Option<core::task::Waker>>>,
-    runs: bool,
-}
-
-const SLOTS: usize = 5;
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: super::port::rounds(200) as u32,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    /// A `Vec` of the slots in use tells when there is room, whatever becomes of the tasks.
-    #[test]
-    fn a_slab_has_room_when_its_model_has(steps in prop::collection::vec(step(), 1..60)) {
-        let slab: &'static TaskSlab<128, SLOTS> = crate::kept::for_ever(TaskSlab::new());
-        let mut executor = executor();
-        let mut used: Vec<Used> = Vec::new();
-        for step in steps {
-            match step {
-                Step::Spawn => spawn_one(&executor, slab, &mut used)?,
-                Step::Finish(number) => with(&mut used, number, |task| {
-                    task.finish.set(true);
-                    task.runs = false;
-                    if let Some(waker) = task.waker.take() {
-                        waker.wake();
-                    }
-                }),
-                Step::Abort(number) => with(&mut used, number, |task| {
-                    if let Some(handle) = &task.handle {
-                        handle.abort();
-                        task.runs = false;
-                    }
-                }),
-                Step::DropHandle(number) => with(&mut used, number, |task| task.handle = None),
-            }
-            executor.settle();
-            used.retain(|task| task.runs || task.handle.is_some());
-            prop_assert_eq!(executor.local().stats().tasks_live, used.len());
-        }
-    }
-}
-
-fn with(used: &mut [Used], number: usize, act: impl FnOnce(&mut Used)) {
-    if let Some(len) = core::num::NonZero::new(used.len()) {
-        act(&mut used[number % len]);
-    }
-}
-
-fn spawn_one(
-    executor: &Executor<Port>,
-    slab: &'static TaskSlab<128, SLOTS>,
-    used: &mut Vec<Used>,
-) -> Result<(), TestCaseError> {
-    let (finish, waker) = (Rc::new(Cell::new(false)), Rc::default());
-    let ends = finish.clone();
-    let waits = super::port::wait_until(&waker, move || ends.get());
-    let number = used.len();
-    let spawned = executor.local().spawn_in(slab, async move {
-        waits.await;
-        number
-    });
-    match spawned {
-        Ok(handle) => used.push(Used { handle: Some(handle), finish, waker, runs: true }),
-        Err(error) => prop_assert_eq!((error, used.len()), (SpawnError::NoRoom, SLOTS)),
-    }
-    prop_assert!(used.len() <= SLOTS);
-    Ok(())
 }

@@ -14,7 +14,7 @@
 //!
 //! - `source`: the reason, and what is to be done when it comes
 //! - `hook`: an entry in the list of a source, and what may become of its memory meanwhile
-//! - `wait`, `callback`, `child`: the three kinds of entry
+//! - `wait`, `callback`, `child`: the three kinds of entry, and work under a `wait`
 
 mod callback;
 mod child;
@@ -28,4 +28,4 @@ mod tests;
 pub use callback::OnAbort;
 pub use child::ChildSource;
 pub use source::{AbortSource, Aborted};
-pub use wait::WaitAborted;
+pub use wait::{UntilAborted, WaitAborted};

@@ -11,13 +11,11 @@
 use core::cell::OnceCell;
 use core::error::Error;
 use core::fmt;
-use core::future::{Future, poll_fn};
-use core::pin::pin;
+use core::future::Future;
 use core::ptr::NonNull;
-use core::task::Poll;
 
 use super::hook::{Action, Entry};
-use super::{ChildSource, OnAbort, WaitAborted};
+use super::{ChildSource, OnAbort, UntilAborted, WaitAborted};
 use crate::collections::WaitList;
 
 /// The reason of an abort that has no reason to give.
@@ -223,7 +221,7 @@ impl<R> AbortSource<R> {
     ///
     /// # Cancellation
     ///
-    /// As `future`, which is dropped with this.
+    /// As safe as `future`, which is dropped with this.
     ///
     /// ```
     /// # use miniss_core::doctest::executor;
@@ -234,16 +232,11 @@ impl<R> AbortSource<R> {
     /// source.abort(Aborted);
     /// assert!(executor().block_on(source.run(no_units.acquire(1))).is_err());
     /// ```
-    pub async fn run<F: Future>(&self, future: F) -> Result<F::Output, R>
+    pub const fn run<F: Future>(&self, future: F) -> UntilAborted<'_, F, R>
     where
         R: Clone,
     {
-        let (mut aborted, mut future) = (pin!(self.aborted()), pin!(future));
-        poll_fn(|cx| match aborted.as_mut().poll(cx) {
-            Poll::Ready(reason) => Poll::Ready(Err(reason)),
-            Poll::Pending => future.as_mut().poll(cx).map(Ok),
-        })
-        .await
+        UntilAborted::new(self, future)
     }
 
     /// A closure that is run in [`abort`](Self::abort), from when it has been

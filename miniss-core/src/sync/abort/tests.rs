@@ -6,7 +6,7 @@ use crate::kept::forget;
 use crate::sync::Semaphore;
 use crate::sync::clone_waker::acting_on_clone;
 use core::cell::RefCell;
-use core::future::pending;
+use core::future::{pending, ready};
 use core::pin::{Pin, pin};
 use core::task::Poll;
 use std::boxed::Box;
@@ -137,6 +137,31 @@ fn run_polls_nothing_after_the_abort_and_keeps_a_result_of_the_same_poll() {
     };
     assert_eq!(now(source.run(work)), Ok(5));
     assert_eq!(now(source.run(async { panic!("polled after the abort") })), Err::<(), _>('a'));
+}
+
+#[test]
+fn run_holds_the_work_once_and_hears_of_no_abort_once_it_is_ready() {
+    let source = AbortSource::new();
+    let work = async |size: [u8; 256]| {
+        pending::<()>().await;
+        size
+    };
+    let (plain, run) = (work([0; 256]), source.run(work([0; 256])));
+    let beside = size_of_val(&source.aborted()) + size_of::<usize>();
+    assert!(size_of_val(&run) <= size_of_val(&plain) + beside);
+    let mut done = pin!(source.run(ready(1)));
+    assert_eq!(poll_once(done.as_mut()), Poll::Ready(Ok(1)));
+    assert_eq!(source.waiters(), 0);
+    source.abort('a');
+}
+
+#[test]
+#[should_panic(expected = "polled after it was ready")]
+fn polling_a_run_again_after_ready_panics() {
+    let source = AbortSource::<Aborted>::new();
+    let mut run = pin!(source.run(ready(1)));
+    assert_eq!(poll_once(run.as_mut()), Poll::Ready(Ok(1)));
+    let _ = poll_once(run);
 }
 
 #[test]

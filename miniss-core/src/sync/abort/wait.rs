@@ -1,14 +1,18 @@
-//! A future's entry: a waker.
+//! A future's entry: a waker. And the future of work that goes on until there is a reason to stop.
 //!
 //! `user future ─▶ [wait] ─▶ hook ─▶ abort`
 //!
-//! **Pin Invariant.** `hook` is structurally pinned: nothing moves it out of its future, which is
-//! not `Unpin` and has no `Drop` of its own.
+//! [`UntilAborted`] is written by hand because an `async` block would hold the work twice: once as
+//! it was given, and once as it is awaited.
+//!
+//! **Pin Invariant.** `hook` of [`WaitAborted`] and both fields of [`UntilAborted`] are
+//! structurally pinned: they are polled and dropped in place, and nothing moves them out of their
+//! future, which is not `Unpin` and has no `Drop` of its own.
 
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 
 use super::hook::{Act, Hook};
 use super::source::{AbortSource, Aborted};
@@ -68,6 +72,72 @@ impl<R: Clone> Future for WaitAborted<'_, R> {
 impl<R> fmt::Debug for WaitAborted<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WaitAborted").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`AbortSource::run`].
+///
+/// # Panics
+///
+/// When polled after it was ready, and when the work panics.
+///
+/// # Cancellation
+///
+/// As safe as the work, see [`AbortSource::run`].
+///
+/// ```
+/// use core::future::{Pending, pending};
+/// use miniss_core::sync::{AbortSource, UntilAborted};
+///
+/// let source = AbortSource::new();
+/// let work: UntilAborted<'_, Pending<()>> = source.run(pending());
+/// ```
+#[must_use = "futures do nothing unless polled"]
+pub struct UntilAborted<'s, F, R = Aborted> {
+    // Both are `None` once it was ready. The work is dropped first.
+    future: Option<F>,
+    aborted: Option<WaitAborted<'s, R>>,
+}
+
+impl<'s, F, R> UntilAborted<'s, F, R> {
+    pub(super) const fn new(source: &'s AbortSource<R>, future: F) -> Self {
+        Self { future: Some(future), aborted: Some(WaitAborted::new(source)) }
+    }
+
+    fn project(
+        self: Pin<&mut Self>,
+    ) -> (Pin<&mut Option<F>>, Pin<&mut Option<WaitAborted<'s, R>>>) {
+        // SAFETY: Pin Invariant.
+        unsafe {
+            let this = self.get_unchecked_mut();
+            (Pin::new_unchecked(&mut this.future), Pin::new_unchecked(&mut this.aborted))
+        }
+    }
+}
+
+impl<F: Future, R: Clone> Future for UntilAborted<'_, F, R> {
+    type Output = Result<F::Output, R>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (mut future, mut aborted) = self.project();
+        let (Some(work), Some(wait)) =
+            (future.as_mut().as_pin_mut(), aborted.as_mut().as_pin_mut())
+        else {
+            panic!("polled after it was ready");
+        };
+        let outcome = match wait.poll(cx) {
+            Poll::Ready(reason) => Err(reason),
+            Poll::Pending => Ok(ready!(work.poll(cx))),
+        };
+        future.set(None);
+        aborted.set(None);
+        Poll::Ready(outcome)
+    }
+}
+
+impl<F, R> fmt::Debug for UntilAborted<'_, F, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UntilAborted").finish_non_exhaustive()
     }
 }
 

@@ -260,7 +260,9 @@ impl<B: Buffer> Ends for Ring<B> {
     fn receivers_gone(&self) {
         // A waker may subscribe: from then on there is nothing to tell.
         let is_over = |()| (self.receiver_count() == 0).then_some(());
-        let _closing = OnDrop(|| drop(self.closing.wake_while(is_over)));
+        let _closing = OnDrop(|| {
+            self.closing.wake_while(is_over);
+        });
         self.clear();
     }
 }

@@ -120,6 +120,50 @@ fn values_go_with_the_last_receiver() {
 }
 
 #[test]
+fn each_side_is_closed_when_the_other_is_gone() {
+    let (sender, receiver) = channel::<u32>(1);
+    assert!(!sender.is_closed() && !receiver.is_closed());
+    let (counter, waker) = Counter::new();
+    let mut closed = Box::pin(sender.closed());
+    assert!(poll_with(closed.as_mut(), &waker).is_pending());
+    drop(receiver);
+    assert_eq!((counter.wakes(), sender.is_closed()), (1, true));
+    assert!(poll_once(closed.as_mut()).is_ready());
+    let receiver = sender.subscribe();
+    assert!(!sender.is_closed());
+    drop(closed);
+    drop(sender);
+    assert!(receiver.is_closed());
+}
+
+#[test]
+fn that_nobody_receives_any_more_is_told_even_if_a_value_panics_as_it_goes() {
+    struct Panics(bool);
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            assert!(!self.0, "a drop that panics");
+        }
+    }
+    let (sender, receiver) = channel(1);
+    assert!(sender.send(Rc::new(Panics(true))).is_ok());
+    let (counter, waker) = Counter::new();
+    let mut closed = pin!(sender.closed());
+    assert!(poll_with(closed.as_mut(), &waker).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(receiver))).is_err());
+    assert_eq!((counter.wakes(), poll_once(closed)), (1, Poll::Ready(())));
+}
+
+#[test]
+fn the_length_is_what_can_still_be_received() {
+    let (sender, mut receiver) = channel(2);
+    (0..5).for_each(|i| assert_eq!(sender.send(i), Ok(1)));
+    assert_eq!((receiver.len(), sender.subscribe().len()), (2, 0));
+    assert_eq!((receiver.try_recv(), receiver.len()), (Err(TryRecvError::Lagged(3)), 2));
+    assert_eq!((receiver.try_recv(), receiver.len()), (Ok(3), 1));
+    assert_eq!((receiver.try_recv(), receiver.is_empty()), (Ok(4), true));
+}
+
+#[test]
 fn a_waker_may_send_and_receive_in_turn() {
     let (sender, mut receiver) = channel(4);
     let (again, mut other) = (sender.clone(), sender.subscribe());

@@ -201,8 +201,8 @@ impl<B: Buffer> Queue<B> {
         self.len() == 0
     }
 
-    /// Whether nothing can be sent any more: the receiver or the last sender is gone, or one of them
-    /// has closed or aborted the channel.
+    /// Whether nothing can be sent any more: the receiver or the last sender is gone, or one of
+    /// them has closed or aborted the channel.
     ///
     /// ```
     /// # use miniss_core::sync::channel::Channel;
@@ -265,7 +265,9 @@ impl<B: Buffer> Queue<B> {
 
     /// Lets nothing more in; what is queued stays. All who wait are told, also if a waker panics.
     pub(super) fn close(&self) {
-        let _closing = OnDrop(|| drop(self.closing.wake_while(Some)));
+        let _closing = OnDrop(|| {
+            self.closing.wake_while(Some);
+        });
         let _receiver = OnDrop(|| self.receiver.wake());
         self.room.close();
     }

@@ -190,8 +190,8 @@ where
         }
     }
 
-    /// Waits until nothing can be sent any more, because the receiver is gone or somebody has closed
-    /// or aborted the channel. For producers that would work for nobody.
+    /// Waits until nothing can be sent any more, because the receiver is gone or somebody has
+    /// closed or aborted the channel. For producers that would work for nobody.
     ///
     /// # Cancellation
     ///

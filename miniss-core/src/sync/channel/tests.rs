@@ -109,6 +109,52 @@ fn a_permit_that_is_dropped_hands_its_room_on() {
 }
 
 #[test]
+fn room_can_be_reserved_at_once_unless_others_wait_for_it() {
+    let (sender, mut receiver) = bounded(1);
+    let permit = sender.try_reserve().unwrap();
+    let mut sending = waiting(&sender, 'b');
+    assert_eq!(permit.send('a'), Ok(()));
+    assert_eq!(receiver.try_recv(), Ok('a'));
+    assert_eq!(sender.try_reserve().err(), Some(TrySendError::Full(())), "the room is granted");
+    assert_eq!(poll_once(sending.as_mut()), Poll::Ready(Ok(())));
+    receiver.close();
+    assert_eq!(sender.try_reserve().err(), Some(TrySendError::Closed(())));
+}
+
+#[test]
+fn the_end_is_told_to_all_who_wait_for_it_even_if_a_waker_panics() {
+    let (sender, mut receiver) = bounded(1);
+    sender.try_send('a').unwrap();
+    let other = sender.clone();
+    let [(first, first_waker), (last, last_waker)] = [Counter::new(), Counter::new()];
+    let (mut closed, mut again) = (pin!(sender.closed()), pin!(other.closed()));
+    let mut sending = Box::pin(sender.send('b'));
+    for _ in 0..100 {
+        assert!(poll_with(closed.as_mut(), &first_waker).is_pending());
+    }
+    assert!(poll_with(again.as_mut(), &last_waker).is_pending());
+    assert!(poll_with(sending.as_mut(), &panicking()).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| receiver.close())).is_err());
+    assert_eq!((first.wakes(), last.wakes()), (1, 1));
+    assert!(poll_once(closed).is_ready() && poll_once(again).is_ready());
+    assert!(poll_once(pin!(sender.closed())).is_ready(), "and who comes later");
+    assert_eq!(receiver.try_recv(), Ok('a'));
+}
+
+#[test]
+fn a_receiver_that_waits_is_told_of_an_abort_even_if_a_senders_waker_panics() {
+    let (sender, mut receiver) = bounded(1);
+    let permit = sender.try_reserve().unwrap();
+    let mut sending = Box::pin(sender.send('b'));
+    assert!(poll_with(sending.as_mut(), &panicking()).is_pending());
+    let (counter, waker) = Counter::new();
+    assert!(receiver.poll_recv(&mut Context::from_waker(&waker)).is_pending());
+    assert!(catch_unwind(AssertUnwindSafe(|| sender.abort())).is_err());
+    assert_eq!(counter.wakes(), 1);
+    drop(permit);
+}
+
+#[test]
 fn a_send_that_is_leaked_keeps_its_room_and_harms_nobody() {
     let (sender, mut receiver) = bounded(2);
     sender.try_send(1).unwrap();

@@ -8,6 +8,8 @@ use core::cell::RefCell;
 use core::future::{pending, poll_fn, ready};
 use core::task::{Poll, Waker};
 use std::boxed::Box;
+#[cfg(feature = "alloc")]
+use std::rc::Rc;
 use std::vec::Vec;
 
 #[test]
@@ -122,6 +124,21 @@ fn the_gate_is_left_only_after_the_work_is_gone_whether_polled_or_not() {
     assert_eq!(poll_once(ready.as_mut()), Poll::Ready(Ok(())));
     assert_eq!(*seen.borrow(), [1, 1, 1]);
     assert_eq!(gate.count(), 0);
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn an_owned_pass_keeps_its_gate_and_the_close_waits_for_it() {
+    let gate = Rc::new(Gate::new());
+    let (owned, borrowed) = (gate.enter_owned().unwrap(), gate.enter().unwrap());
+    let (counter, waker) = Counter::new();
+    let mut closing = waiting(gate.close(), &waker);
+    assert_eq!(gate.enter_owned().err(), Some(Closed));
+    drop(borrowed);
+    assert_eq!((counter.wakes(), owned.gate().count()), (0, 1));
+    drop(owned);
+    assert_eq!((counter.wakes(), Rc::strong_count(&gate)), (1, 1));
+    assert!(poll_once(closing.as_mut()).is_ready());
 }
 
 #[test]

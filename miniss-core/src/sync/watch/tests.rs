@@ -111,6 +111,64 @@ fn who_waits_is_woken_by_the_end() {
 }
 
 #[test]
+fn each_side_is_closed_when_the_other_is_gone() {
+    let (sender, receiver) = channel(0);
+    assert!(!sender.is_closed() && !receiver.is_closed());
+    drop(receiver);
+    assert!(sender.is_closed());
+    let receiver = sender.subscribe();
+    assert!(!sender.is_closed());
+    drop(sender);
+    assert!(receiver.is_closed());
+}
+
+#[test]
+fn the_last_receiver_that_goes_is_noticed_also_if_another_comes() {
+    let (sender, receiver) = channel(0);
+    let (again, kept) = (sender.clone(), Rc::new(RefCell::new(None)));
+    let place = kept.clone();
+    let (mut first, mut second) = (pin!(sender.closed()), pin!(sender.closed()));
+    let subscribe = acting(move || *place.borrow_mut() = Some(again.subscribe()));
+    let (counter, waker) = Counter::new();
+    assert!(poll_with(first.as_mut(), &subscribe).is_pending());
+    assert!(poll_with(second.as_mut(), &waker).is_pending());
+    let other = receiver.clone();
+    drop(receiver);
+    drop(other);
+    assert_eq!((sender.receiver_count(), counter.wakes()), (1, 0));
+    drop(kept.take());
+    assert_eq!(counter.wakes(), 1);
+    assert!(poll_once(first).is_ready() && poll_once(second).is_ready());
+}
+
+#[test]
+fn borrow_is_that_of_the_handles_whatever_traits_are_in_scope() {
+    #[expect(
+        unused_imports,
+        reason = "the method of the handles comes before that of the trait"
+    )]
+    use std::borrow::Borrow as _;
+    let (sender, receiver) = channel(7);
+    let sum: i32 = *sender.borrow() + *receiver.borrow();
+    assert_eq!(sum, 14);
+}
+
+#[test]
+fn a_value_can_be_marked_seen_and_unseen() {
+    let (sender, mut receiver) = channel(0);
+    receiver.mark_changed();
+    assert_eq!((receiver.has_changed(), now(receiver.changed())), (true, Ok(())));
+    assert!(poll_once(pin!(receiver.changed())).is_pending());
+    sender.send(1).unwrap();
+    receiver.mark_unchanged();
+    assert!(poll_once(pin!(receiver.changed())).is_pending());
+    receiver.mark_changed();
+    sender.send(2).unwrap();
+    assert_eq!(now(receiver.changed()), Ok(()));
+    assert!(!receiver.has_changed());
+}
+
+#[test]
 fn waiting_for_a_condition_passes_over_other_values() {
     let (sender, mut receiver) = channel(0);
     let mut even = pin!(async { receiver.wait_for(|value| *value > 1).await.map(|value| *value) });
