@@ -6,21 +6,21 @@
 #[cfg(not(test))]
 use alloc::boxed::Box;
 
-use crate::prim::{AtomicU64, Ordering};
+use crate::prim::{AtomicUsize, Ordering};
 use crate::time::Instant;
 use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
 
 /// A bell for a loop that never sleeps. Its clock advances by a microsecond at each look, so that
 /// sleeping needs no waiting.
 #[derive(Debug)]
-pub struct Bell(AtomicU64);
+pub struct Bell(AtomicUsize);
 
 // SAFETY: `is_home` keeps its default.
 unsafe impl Doorbell for Bell {
     fn ring(&self) {}
 
     fn now(&self) -> Instant {
-        Instant::from_nanos(self.0.fetch_add(1_000, Ordering::Relaxed))
+        Instant::from_nanos(self.0.fetch_add(1, Ordering::Relaxed) as u64 * 1_000)
     }
 }
 
@@ -42,7 +42,7 @@ impl Reactor for Yield {
 
 /// A new anchor, leaked.
 pub fn anchor() -> &'static Anchor<Bell> {
-    let anchor = Anchor::new(Bell(AtomicU64::new(0)));
+    let anchor = Anchor::new(Bell(AtomicUsize::new(0)));
     #[cfg(test)]
     return crate::kept::for_ever(anchor);
     #[cfg(not(test))]

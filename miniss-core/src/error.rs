@@ -24,7 +24,7 @@ impl fmt::Display for BrokenPromise {
 
 impl Error for BrokenPromise {}
 
-/// The work was aborted, or its executor ended, before it had a result.
+/// The work was aborted, its poll panicked, or its executor ended, before it had a result.
 ///
 /// ```
 /// # use miniss_core::{doctest::executor, error::Cancelled};
@@ -84,7 +84,7 @@ impl fmt::Display for AnchorInUse {
 
 impl Error for AnchorInUse {}
 
-/// Why a task could not be spawned.
+/// Why there is no task, or no room for one.
 ///
 /// ```
 /// # use miniss_core::{doctest::executor, error::SpawnError};
@@ -98,9 +98,10 @@ impl Error for AnchorInUse {}
 pub enum SpawnError {
     /// The executor is ending or gone.
     Closed,
-    /// There is no slot free, and none could be made.
+    /// No free slot is large enough, and none could be made.
     NoRoom,
-    /// The future is larger than a slot, and there is no heap to box it.
+    /// The future or its output has over 1024 bytes and would have to be boxed: there is no heap,
+    /// or the slot was to be [reserved](crate::Local::reserve).
     TooLarge,
     /// The slab belongs to another executor, or is used in the other way: lent or spawned in.
     InUse,
@@ -109,10 +110,19 @@ pub enum SpawnError {
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Closed => "cannot spawn: the executor is ending or gone",
-            Self::NoRoom => "cannot spawn: no free slot and no memory for more; lend a larger slab",
-            Self::TooLarge => "cannot spawn: too large for a slot; box the future or use a slab",
-            Self::InUse => "cannot spawn: another executor or the lender uses this slab already",
+            Self::Closed => "the executor is ending or gone",
+            Self::NoRoom => {
+                "no task slot: none free is large enough; lend a slab, give this one more slots, \
+                 or drop handles of ended tasks"
+            }
+            Self::TooLarge => {
+                "no task slot: over 1024 bytes, and not to be boxed here; use `spawn_in`, or pin \
+                 it and spawn it in a scope"
+            }
+            Self::InUse => {
+                "the slab is another executor's, or is used in the other way (lent or spawned \
+                 in): give it one use"
+            }
         })
     }
 }
@@ -138,9 +148,11 @@ impl Error for SpawnError {}
 pub enum CallError {
     /// The core that was to do the work has ended, or ended before it was done.
     Gone,
-    /// There is no room for one more call here, or for its task there.
+    /// All places for calls are taken on this core, or the other core has no slot for the task of
+    /// a call that is [async](crate::mailbox::Endpoint::submit_to).
     NoRoom,
-    /// The call is larger than a place in the mesh, and there is no heap.
+    /// The closure or its output has more bytes than a place in the
+    /// [`FixedMesh`](crate::mailbox::FixedMesh).
     TooLarge,
 }
 
@@ -150,8 +162,11 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gone => "the core that was to do the work has ended",
-            Self::NoRoom => "no room for the call here, or for its task there: wait, or make more",
-            Self::TooLarge => "the call or its output does not fit a place in the mesh",
+            Self::NoRoom => {
+                "no free place for the call here (wait, or raise CALLS), or no task slot on the \
+                 other core (lend it a slab, or use run_on)"
+            }
+            Self::TooLarge => "the call does not fit a place in the mesh: raise BYTES",
         })
     }
 }

@@ -25,11 +25,18 @@
 //! - **Everything has a bound or lives in its owner.** Queues are links inside the tasks, timers
 //!   and calls themselves; where there is a capacity, *full* is an answer.
 //!
-//! What was weighed and chosen, and why, stands in [`manual::decisions`].
+//! # Where to begin
+//!
+//! [`manual::porting`] says what a port has to do, and how to do without a heap;
+//! [`manual::memory`] what everything costs; [`manual::journey`] follows one request through the
+//! code. What was weighed and chosen, and why, stands in [`manual::decisions`].
+//!
+//! Examples leave out some `use` lines, and the port: `executor()` in them stands for an
+//! [`Executor`] over one, made as in the example of [`Reactor`], and `Bell` for its bell.
 //!
 //! # Features
 //!
-//! - `alloc` (default): tasks, promises and calls on the heap. It only adds.
+//! - `alloc` (default): tasks, promises and calls on the heap. It only adds; what needs it says so.
 
 #![no_std]
 #![warn(missing_docs)]

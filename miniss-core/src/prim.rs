@@ -17,11 +17,14 @@
 #[cfg(loom)]
 pub(crate) mod planted;
 
+#[cfg(not(all(target_has_atomic = "8", target_has_atomic = "32", target_has_atomic = "ptr")))]
+compile_error!("miniss-core needs compare-and-swap on 8 bits, 32 bits and a pointer");
+
 #[cfg(not(loom))]
 mod real {
     #[allow(unused_imports, reason = "which are used depends on the features")]
     pub(crate) use core::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
     };
 
     /// A cell whose accesses are bracketed by closures, so that loom can watch them.
@@ -55,9 +58,7 @@ pub(crate) use real::*;
 pub(crate) use {
     loom::{
         cell::UnsafeCell,
-        sync::atomic::{
-            AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-        },
+        sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering},
     },
     planted::{fence, planted},
 };

@@ -27,6 +27,8 @@ const ENDED_PER_POLL_MAX: usize = 128;
 /// once; see [`max_concurrent_for_each`] for a bound, and [`max_concurrent_for_each_fixed`] to do
 /// without a heap.
 ///
+/// Needs the `alloc` feature.
+///
 /// # Errors
 ///
 /// The first one, in time. Those after it are dropped.
@@ -73,6 +75,8 @@ where
 /// It starts them in the order of the items, the next one as soon as one has ended, and goes on
 /// so after a failure. `items` is asked for an item when there is a place for it. If very many
 /// end without waiting, it gives the others on this core a turn now and then.
+///
+/// Needs the `alloc` feature.
 ///
 /// # Errors
 ///
@@ -124,7 +128,7 @@ where
     }
 }
 
-/// As [`max_concurrent_for_each`] with at most `MAX` at a time, without a heap: the future has room
+/// As `max_concurrent_for_each` with at most `MAX` at a time, without a heap: the future has room
 /// for them.
 ///
 /// A `MAX` of zero does not compile.

@@ -19,6 +19,8 @@ use super::when_all::when_all;
 ///
 /// Outputs are handed on as they are: where `map` may fail, `reduce` says what becomes of it.
 ///
+/// Needs the `alloc` feature.
+///
 /// # Panics
 ///
 /// If one of the closures or futures does, or when polled after it was ready.

@@ -15,8 +15,11 @@
 //!   [`forward_to`](FutureExt::forward_to).
 //! - [`when_all`]: many at once, all outcomes. [`when_all_succeed`]: all values, or an error.
 //!   [`when_any`]: the first one, and the others back.
-//! - [`parallel_for_each`], [`max_concurrent_for_each`], [`map_reduce`]: a future for each item.
-//! - [`max_concurrent_for_each_fixed`]: the same without a heap.
+#![cfg_attr(
+    feature = "alloc",
+    doc = "- [`parallel_for_each`], [`max_concurrent_for_each`], [`map_reduce`]: a future for each."
+)]
+//! - [`max_concurrent_for_each_fixed`]: a future for each item, without a heap.
 //! - [`repeat`], [`do_until`]: loops that give way.
 //! - [`yield_now`]: let the others run. [`maybe_yield`]: if the time is used up.
 //! - [`do_with`]: a value that lives as long as the work on it.

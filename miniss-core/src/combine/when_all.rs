@@ -89,7 +89,7 @@ impl<F: Outcomes> Future for WhenAll<F> {
 pub trait Outcomes: sealed::Sealed {
     /// The outputs, in the order of the input.
     type Output;
-    #[doc(hidden)]
+    /// Where the futures lie while they run. Nobody else is to use it.
     type Seats;
 
     #[doc(hidden)]

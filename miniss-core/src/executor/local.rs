@@ -32,8 +32,18 @@ use crate::timer::{Timers, Wheel};
 pub struct Local<B: 'static> {
     anchor: &'static Anchor<B>,
     epoch: u32,
-    /// Stays on the executor's thread: this is what makes it a proof of *Home only*.
-    not_send: PhantomData<*const ()>,
+    /// This is what makes it a proof of *Home only*.
+    _stays: StaysOnItsCore,
+}
+
+/// Is neither `Send` nor `Sync`, and says why by its name, which stands in the compiler's message.
+#[derive(Clone, Copy)]
+pub(crate) struct StaysOnItsCore(PhantomData<*const ()>);
+
+impl StaysOnItsCore {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
+    }
 }
 
 impl<B> Clone for Local<B> {
@@ -48,7 +58,7 @@ impl<B: Doorbell> Local<B> {
     /// # Safety
     /// The caller is on the thread of the executor `epoch` of `anchor`.
     pub(crate) unsafe fn new(anchor: &'static Anchor<B>, epoch: u32) -> Self {
-        Self { anchor, epoch, not_send: PhantomData }
+        Self { anchor, epoch, _stays: StaysOnItsCore::new() }
     }
 
     /// The anchor of the executor.

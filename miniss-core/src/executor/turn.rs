@@ -4,7 +4,6 @@
 
 use core::fmt;
 use core::future::Future;
-use core::marker::PhantomData;
 use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
@@ -12,7 +11,7 @@ use core::task::{Context, Poll};
 use super::anchor::Anchor;
 use super::budget::Budget;
 use super::home::Home;
-use super::local::Local;
+use super::local::{Local, StaysOnItsCore};
 use super::park::Idle;
 use super::run::run_task;
 use super::shuffle::Shuffle;
@@ -41,7 +40,7 @@ pub struct Executor<R: Reactor> {
     /// The order in which ready tasks are polled, if it is not first come, first served.
     shuffle: Option<Shuffle>,
     /// The tasks belong to the thread that made the executor.
-    not_send: PhantomData<*const ()>,
+    _stays: StaysOnItsCore,
     /// Last, so that the anchor is still ours while the reactor is dropped: what that drops may
     /// hold wakers.
     _tenancy: Tenancy<R::Bell>,
@@ -65,8 +64,8 @@ impl<R: Reactor> Executor<R> {
         let local = unsafe { Local::new(anchor, epoch) };
         let _tenancy = Tenancy(anchor);
         let (budget, shuffle) = (Budget::default(), None);
-        let not_send = PhantomData;
-        let mut executor = Self { local, reactor, budget, shuffle, not_send, _tenancy };
+        let _stays = StaysOnItsCore::new();
+        let mut executor = Self { local, reactor, budget, shuffle, _stays, _tenancy };
         executor.set_budget(budget);
         Ok(executor)
     }

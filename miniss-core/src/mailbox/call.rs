@@ -16,7 +16,8 @@ use crate::error::CallError;
 
 /// A call to another core: awaits its output.
 ///
-/// The call is on its way whether this is polled or not.
+/// The call is on its way whether this is polled or not. If the other core has not opened its end
+/// of the mesh yet, the call waits until it does.
 ///
 /// # Errors
 ///
@@ -119,7 +120,10 @@ impl<T> Future for Call<T> {
             }
             Outcome::Away => {
                 corner.register(cx.waker());
-                return Poll::Pending;
+                // Wakers are foreign code, which may have ended the call.
+                let is_away = corner.node().outcome.get() == Outcome::Away;
+                let waits = is_away && !self.home.is_over.get();
+                return if waits { Poll::Pending } else { self.poll(cx) };
             }
             Outcome::Done => CallError::Gone,
             Outcome::Failed(reason) => reason,

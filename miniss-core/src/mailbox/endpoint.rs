@@ -12,8 +12,8 @@ use super::work::{AsyncWork, SyncWork};
 use crate::doorbell::Doorbell;
 use crate::error::{Refused, SpawnError};
 
-/// One core's end of a [`Mesh`](super::Mesh) or a [`FixedMesh`](super::FixedMesh). It stays on its
-/// core; cloning it is cheap.
+/// One core's end of a `Mesh` or a [`FixedMesh`](super::FixedMesh). It stays on its core; cloning
+/// it is cheap.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -54,8 +54,9 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
 
     /// Runs the async closure `work` as a task on `core` and brings back its output.
     ///
-    /// The call is on its way at once, whether or not the [`Call`] is polled. Calls from
-    /// one core to another start in the order in which they were made. If a fixed mesh has no
+    /// The call is on its way at once, whether or not the [`Call`] is polled. If `core` has not
+    /// opened its end yet, the call waits until it does. Calls from one core to another start in
+    /// the order in which they were made. If a fixed mesh has no
     /// room for it, the [`Call`] ends with an error; see also
     /// [`try_submit_to`](Self::try_submit_to).
     ///
@@ -68,6 +69,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// If there is no such core.
     ///
     /// See [`Endpoint`] for an example.
+    #[track_caller]
     pub fn submit_to<F, T>(&self, core: usize, work: F) -> Call<T>
     where
         F: AsyncFnOnce() -> T + Send + 'static,
@@ -88,7 +90,8 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// If there is no such core.
     ///
     /// ```
-    /// # use miniss_core::{doctest::{Bell, executor}, error::CallError, mailbox::FixedMesh};
+    /// use miniss_core::{error::CallError, mailbox::FixedMesh};
+    /// # use miniss_core::doctest::{Bell, executor};
     /// static MESH: FixedMesh<Bell, 1, 1, 64> = FixedMesh::new();
     /// let mut executor = executor();
     /// let endpoint = MESH.open(0, executor.local()).unwrap();
@@ -100,6 +103,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// let call = endpoint.try_submit_to(0, refused.work).unwrap();
     /// assert_eq!(executor.block_on(call), Ok(2));
     /// ```
+    #[track_caller]
     pub fn try_submit_to<F, T>(&self, core: usize, work: F) -> Result<Call<T>, Refused<F>>
     where
         F: AsyncFnOnce() -> T + Send + 'static,
@@ -110,8 +114,8 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     }
 
     /// Runs the closure `work` on `core`, between tasks, and brings back its output. Cheaper than
-    /// [`submit_to`](Self::submit_to) for what neither waits nor takes long. On the caller's
-    /// own core it runs at once.
+    /// [`submit_to`](Self::submit_to) for what neither waits nor takes long. On the caller's own
+    /// core it runs at once. If `core` has not opened its end yet, the call waits until it does.
     ///
     /// # Cancellation
     ///
@@ -124,12 +128,14 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use miniss_core::{doctest::executor, mailbox::{Endpoint, FixedLane, Mesh}};
+    /// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+    /// # use miniss_core::doctest::executor;
     /// # let mesh = Arc::new(Mesh::new(1, FixedLane::<16>::new));
     /// # let mut executor = executor();
     /// # let endpoint = Endpoint::open(mesh, 0, executor.local()).unwrap();
     /// assert_eq!(executor.block_on(endpoint.run_on(0, || 6 * 7)), Ok(42));
     /// ```
+    #[track_caller]
     pub fn run_on<F, T>(&self, core: usize, work: F) -> Call<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -150,6 +156,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// As for [`run_on`](Self::run_on).
     ///
     /// See [`try_submit_to`](Self::try_submit_to) for an example.
+    #[track_caller]
     pub fn try_run_on<F, T>(&self, core: usize, work: F) -> Result<Call<T>, Refused<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -165,7 +172,8 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use miniss_core::{doctest::executor, mailbox::{Endpoint, FixedLane, Mesh}};
+    /// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+    /// # use miniss_core::doctest::executor;
     /// # let mesh = Arc::new(Mesh::new(1, FixedLane::<16>::new));
     /// # let executor = executor();
     /// # let endpoint = Endpoint::open(mesh, 0, executor.local()).unwrap();
@@ -180,7 +188,8 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// # use miniss_core::{doctest::executor, mailbox::{Endpoint, FixedLane, Mesh}};
+    /// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+    /// # use miniss_core::doctest::executor;
     /// # let mesh = Arc::new(Mesh::new(2, FixedLane::<16>::new));
     /// # let (here, mut there) = (executor(), executor());
     /// # let endpoint = Endpoint::open(mesh.clone(), 0, here.local()).unwrap();

@@ -12,6 +12,7 @@
 //! of its calls unwinds.
 
 use core::cell::{Cell, RefCell};
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::task::Waker;
 
@@ -230,13 +231,8 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     pub(super) fn flush(&self) {
         self.gathered.set(0);
         let dirty = self.dirty.take() | self.stuck.take();
-        if dirty == 0 {
-            return;
-        }
-        for core in 0..self.cores() {
-            if dirty & bit(core) != 0 {
-                self.flush_to(core);
-            }
+        if dirty != 0 {
+            Flush::new(self, dirty).go_on();
         }
     }
 
@@ -277,9 +273,39 @@ impl<B: Doorbell, Q: Queue + 'static> Drop for Exchange<B, Q> {
     /// Other cores' nodes must not go down with us, even if the last flush was cut short.
     fn drop(&mut self) {
         self.home.is_over.set(true);
+        let mut flush = Flush::new(self, usize::MAX);
         let backlog = self.backlog.take();
         backlog.into_iter().for_each(|chain| self.bounce(chain));
-        (0..self.cores()).for_each(|core| self.flush_to(core));
+        flush.go_on();
+    }
+}
+
+/// Sends to one core after the other; if that unwinds, to the others on the way out: nobody else
+/// would know that there is something for them.
+struct Flush<'a, B: Doorbell, Q: Queue + 'static> {
+    exchange: &'a Exchange<B, Q>,
+    /// As in [`Exchange::dirty`].
+    dirty: usize,
+    cores: Range<usize>,
+}
+
+impl<'a, B: Doorbell, Q: Queue + 'static> Flush<'a, B, Q> {
+    fn new(exchange: &'a Exchange<B, Q>, dirty: usize) -> Self {
+        Self { exchange, dirty, cores: 0..exchange.cores() }
+    }
+
+    fn go_on(&mut self) {
+        for core in self.cores.by_ref() {
+            if self.dirty & bit(core) != 0 {
+                self.exchange.flush_to(core);
+            }
+        }
+    }
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Drop for Flush<'_, B, Q> {
+    fn drop(&mut self) {
+        self.go_on();
     }
 }
 

@@ -30,8 +30,8 @@ use crate::executor::Local;
 /// A mesh of `CORES` cores for a `static`, each of which may have `CALLS` calls under way.
 ///
 /// `BYTES` is how large a call's closure may be, or its output if that is larger; it counts what
-/// they hold themselves, not what they point to. A lane holds `CHAINS` chains, a power of two; each
-/// holds all calls of a turn, so a few go a long way.
+/// they hold themselves, not what they point to. A lane holds `CHAINS` chains, a power of two from
+/// 2 to 128; each holds all calls of a turn, so a few go a long way.
 ///
 /// A call occupies its place from the moment it is made until the [`Call`](super::Call) has given
 /// its result or, if that was dropped, until the reply is back. Without a free place,
@@ -62,6 +62,20 @@ use crate::executor::Local;
 /// # core_0.turn();
 /// # core_1.turn();
 /// assert_eq!(core_0.block_on(call), Ok(42));
+/// ```
+///
+/// Three chains are refused when the program is compiled, and so is a mesh without room for calls:
+///
+/// ```compile_fail
+/// use miniss_core::mailbox::FixedMesh;
+/// # use miniss_core::doctest::Bell;
+/// static MESH: FixedMesh<Bell, 2, 32, 64, 3> = FixedMesh::new();
+/// ```
+///
+/// ```compile_fail
+/// use miniss_core::mailbox::FixedMesh;
+/// # use miniss_core::doctest::Bell;
+/// static MESH: FixedMesh<Bell, 2, 0, 64> = FixedMesh::new();
 /// ```
 pub struct FixedMesh<
     B: Doorbell,
@@ -118,6 +132,13 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
     ///
     /// See [`FixedMesh`] for an example.
     pub const fn new() -> Self {
+        const {
+            assert!(CALLS > 0, "CALLS: one call at least");
+            assert!(
+                CHAINS.is_power_of_two() && CHAINS >= 2 && CHAINS <= 128,
+                "CHAINS: a power of two, 2 to 128"
+            );
+        }
         Self {
             lanes: [const { [const { Lane::new(FixedLane::new()) }; CORES] }; CORES],
             ports: [const { Port::new() }; CORES],
@@ -136,6 +157,7 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
     /// If the mesh has no core `me`, or its end was opened before.
     ///
     /// See [`FixedMesh`] for an example.
+    #[track_caller]
     pub fn open(
         &'static self,
         me: usize,

@@ -27,6 +27,8 @@ use crate::executor::Local;
 /// It lies on the heap, as do its calls; for programs without one there is
 /// [`FixedMesh`](super::FixedMesh).
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// use miniss_core::mailbox::{FixedLane, Mesh};
 /// # use miniss_core::doctest::Bell;
@@ -83,6 +85,8 @@ impl<B: Doorbell, Q: Queue> Mesh<B, Q> {
 impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// Opens core `me`'s end of the mesh and spawns its task on the executor of `local`.
     ///
+    /// Needs the `alloc` feature.
+    ///
     /// # Errors
     ///
     /// [`SpawnError`] if the task cannot be spawned.
@@ -92,6 +96,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// If the mesh has no core `me`, or its end was opened before.
     ///
     /// See [`Endpoint`] for an example.
+    #[track_caller]
     pub fn open(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Result<Self, SpawnError> {
         mesh.lanes().claim(me);
         Self::start(Seat::take(mesh, me, local))

@@ -28,11 +28,11 @@ impl<B: Doorbell, Q: Queue + 'static> Mail<B, Q> {
     /// Spawns the task. If that fails, the endpoint is closed.
     pub(super) fn spawn(exchange: Shared<B, Q>) -> Result<(), SpawnError> {
         let local = exchange.local();
-        let slab = exchange.mail_slab();
-        let mail = Self { exchange, is_open: false };
-        match slab {
-            Some(slab) => local.spawn_in(slab, mail)?.detach(),
-            None => local.spawn(mail)?.detach(),
+        let mail = || Self { exchange: exchange.clone(), is_open: false };
+        match exchange.mail_slab().map(|slab| local.spawn_in(slab, mail())) {
+            // Former ones that were woken as they ran keep their slots until the queue comes by.
+            None | Some(Err(SpawnError::NoRoom)) => local.spawn(mail())?.detach(),
+            Some(spawned) => spawned?.detach(),
         }
         Ok(())
     }

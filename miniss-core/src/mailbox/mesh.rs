@@ -117,10 +117,11 @@ impl<'mesh, Q: Queue> Lanes<'mesh, Q> {
     ///
     /// # Panics
     /// If there is no such core, or its end was taken before.
+    #[track_caller]
     pub(super) fn claim(&self, me: usize) {
-        let port = self.ports.get(me).unwrap_or_else(|| panic!("the mesh has no core {me}"));
+        let Some(port) = self.ports.get(me) else { panic!("the mesh has no core {me}") };
         let taken = port.is_claimed.swap(true, Ordering::Relaxed);
-        assert!(!taken, "the end of core {me} was opened before");
+        assert!(!taken, "the end of core {me} was opened before; clone its Endpoint");
     }
 
     /// Lets the next `receive` look at all lanes to core `me`.

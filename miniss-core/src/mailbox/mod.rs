@@ -8,7 +8,7 @@
 //! other's queues. Nodes that are to cross are chained, and a chain is what a lane carries: one
 //! push publishes all calls of a turn.
 //!
-//! A mesh lies on the heap ([`Mesh`]) or in a `static` ([`FixedMesh`]), and its calls with it. What
+//! A mesh lies on the heap (`Mesh`) or in a `static` ([`FixedMesh`]), and its calls with it. What
 //! it is made of is the same: lanes and ports that all cores see, and for each core an exchange,
 //! outboxes, and memory for nodes. On the heap there is always room for one more call; in place a
 //! call may be refused, but a reply never is.

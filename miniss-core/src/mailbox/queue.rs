@@ -16,7 +16,7 @@ use super::node::Chain;
 /// - every chain that [`pop`](Queue::pop) returns was pushed to this very queue, and happens after
 ///   that push;
 /// - a chain that was pushed is not dropped, except with the queue itself, and the queue lives as
-///   long as the [`Mesh`](super::Mesh) that made it, no longer;
+///   long as the mesh that made it, no longer;
 /// - neither method unwinds, nor calls into the runtime.
 ///
 /// ```

@@ -44,6 +44,7 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     /// # Safety
     /// The vtable is one for `W`, `T` and this type of exchange.
     #[inline]
+    #[track_caller]
     pub(super) unsafe fn submit<W: Send + 'static, T: Send + 'static>(
         &self,
         core: usize,
@@ -65,6 +66,7 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     ///
     /// # Safety
     /// As for [`submit`](Self::submit).
+    #[track_caller]
     pub(super) unsafe fn try_submit<W: Send + 'static, T: Send + 'static>(
         &self,
         core: usize,
@@ -79,6 +81,7 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
         }
     }
 
+    #[track_caller]
     fn check(&self, core: usize) {
         assert!(core < self.cores(), "there is no core {core} in this mesh");
     }
@@ -110,8 +113,8 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     /// Refuses calls from now on, also those that have come.
     pub(super) fn close(&self) {
         self.start_to_close();
+        let _last = FlushAll(self);
         self.take_in(false);
-        self.flush_all();
     }
 
     /// Takes what has come, if anything was announced. For the task, which flushes thereafter.
@@ -164,6 +167,15 @@ impl<B: Doorbell, Q: Queue + 'static> Deref for Shared<B, Q> {
 impl<B: Doorbell, Q: Queue + 'static> Clone for Shared<B, Q> {
     fn clone(&self) -> Self {
         Self { home: self.home.clone(), exchange: PhantomData }
+    }
+}
+
+/// Sends everything at the end of a scope, even if a destructor of what was refused unwinds.
+struct FlushAll<'a, B: Doorbell, Q: Queue + 'static>(&'a Exchange<B, Q>);
+
+impl<B: Doorbell, Q: Queue + 'static> Drop for FlushAll<'_, B, Q> {
+    fn drop(&mut self) {
+        self.0.flush_all();
     }
 }
 

@@ -76,7 +76,7 @@
 //!
 //! # Promises
 //!
-//! [`Future::new`](crate::Future::new) allocates one cell for both ends: a word of state and two
+//! `Future::new` allocates one cell for both ends: a word of state and two
 //! words of waker beside the outcome. The last end out frees it. A
 //! [`PromiseCell`](crate::PromiseCell) is the same cell in a `static`, for one pair at a time;
 //! while a pair uses it, [`pair`](crate::PromiseCell::pair) answers `None`.
@@ -130,7 +130,7 @@
 //! One *node* per call, there and back: 48 bytes, and the larger of the closure and its output, in
 //! whole lines.
 //!
-//! A [`Mesh`](crate::mailbox::Mesh) has nodes from the heap. Each endpoint keeps up to 1,024 of
+//! A `Mesh` has nodes from the heap. Each endpoint keeps up to 1,024 of
 //! each size up to 512 bytes for the next call; what is beyond goes back to the heap. A
 //! [`FixedMesh`](crate::mailbox::FixedMesh) has all in a `static`: for each core its places for
 //! calls, its endpoint, an outbox for each other core and two slots for its task; and for each

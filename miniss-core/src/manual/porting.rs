@@ -26,7 +26,21 @@
 //! that comes between the last look and the sleep must end that sleep at once. An eventfd that has
 //! been written to makes `ppoll` return; an interrupt that is pending ends `sti; hlt`.
 //!
-//! **`now`** is a clock that never goes back, in nanoseconds from anywhere.
+//! **`now`** is a clock that never goes back, in nanoseconds from anywhere. A timer of 32 bits is
+//! widened by an interrupt at each half of its range, which counts the halves. Whoever reads the
+//! count first, and the timer after it, is right as long as that interrupt is late by less than
+//! half the range:
+//!
+//! ```
+//! fn ticks(halves: u32, timer: u32) -> u64 {
+//!     (u64::from(halves) << 31) + u64::from(timer ^ (halves & 1) << 31)
+//! }
+//! assert_eq!(ticks(0, 0x7fff_ffff), 0x7fff_ffff);
+//! assert_eq!(ticks(0, 0x8000_0000), 0x8000_0000); // not counted yet
+//! assert_eq!(ticks(1, 0x8000_0000), 0x8000_0000);
+//! assert_eq!(ticks(1, 0), 0x1_0000_0000); // nor is the second half
+//! assert_eq!(ticks(2, 0), 0x1_0000_0000);
+//! ```
 //!
 //! **`is_home`** answers whether the caller runs on the executor's own core, outside of any
 //! handler. It makes the trait unsafe, for what it guards is not atomic. The default, `false`, is
@@ -73,9 +87,87 @@
 //! | a spawn that may fail | [`reserve`](crate::Local::reserve) first |
 //! | tasks that own what they use | [`Executor::scope`](crate::Executor::scope): tasks that borrow |
 //! | `Future::new` | [`PromiseCell`](crate::PromiseCell) |
+//! | `SharedFuture::new` | [`SharedCell`](crate::sync::SharedCell) |
 //! | `Mesh::new` | [`FixedMesh`](crate::mailbox::FixedMesh) |
 //! | `OpTable::new` | [`FixedOps`](crate::op::FixedOps) |
 //! | `channel::bounded` | [`Channel`](crate::sync::channel::Channel) |
+//! | `watch::channel` | [`Watch`](crate::sync::watch::Watch) |
+//! | `broadcast::channel` | [`Broadcast`](crate::sync::broadcast::Broadcast) |
+//! | `Rc<Gate>`, `Rc<AbortSource>` and the like | references to one on the stack of `main`, see below |
+//! | `max_concurrent_for_each` | [`max_concurrent_for_each_fixed`](crate::combine::max_concurrent_for_each_fixed) |
+//! | `when_all` over a `Vec` | [`when_all`](crate::combine::when_all) over a tuple or an array |
+//!
+//! ## What tasks share
+//!
+//! A gate, a channel or a table of operations belongs to one core and is not `Sync`, so it cannot
+//! stand in a `static`. It stands on the stack of `main`, and the tasks that use it run in a
+//! [scope](crate::Executor::scope):
+//!
+//! ```
+//! use core::pin::pin;
+//! use miniss_core::TaskSlab;
+//! use miniss_core::sync::{Gate, channel::Channel};
+//! # use miniss_core::doctest::executor;
+//!
+//! static TASKS: TaskSlab<64, 2> = TaskSlab::new();
+//!
+//! let mut executor = executor();
+//! executor.local().lend(&TASKS).unwrap();
+//!
+//! let gate = Gate::new();
+//! let mut channel = Channel::<u32, 4>::new();
+//! let (sender, mut receiver) = channel.split();
+//! let produce = pin!(gate.with(async move { sender.send(7).await }));
+//! let consume = pin!(async move {
+//!     while let Some(number) = receiver.recv().await {
+//!         assert_eq!(number, 7);
+//!     }
+//! });
+//! executor.scope(async |scope| {
+//!     scope.spawn(produce).unwrap().detach();
+//!     scope.spawn(consume).unwrap().detach();
+//!     gate.close().await; // waits until `produce` has ended
+//! });
+//! ```
+//!
+//! The two futures lie on the stack as well, pinned, so the slots need room for a reference only.
+//!
+//! Tasks that are spawned from elsewhere must be `'static`, and so must be what they use. For them
+//! a cell in a `static` takes a value once and hands out `&'static mut`; the crate `static_cell`
+//! has one, and this is all there is to it:
+//!
+//! ```
+//! use core::cell::UnsafeCell;
+//! use core::mem::MaybeUninit;
+//! use core::sync::atomic::{AtomicBool, Ordering};
+//! use miniss_core::sync::channel::Channel;
+//! # use miniss_core::doctest::executor;
+//!
+//! struct Once<T>(AtomicBool, UnsafeCell<MaybeUninit<T>>);
+//!
+//! // SAFETY: the core that puts the value in is the only one that gets at it.
+//! unsafe impl<T> Sync for Once<T> {}
+//!
+//! impl<T> Once<T> {
+//!     const fn new() -> Self {
+//!         Self(AtomicBool::new(false), UnsafeCell::new(MaybeUninit::uninit()))
+//!     }
+//!
+//!     fn put(&'static self, value: T) -> &'static mut T {
+//!         assert!(!self.0.swap(true, Ordering::Relaxed), "it takes one value");
+//!         // SAFETY: nobody was here before us, and nobody comes after.
+//!         unsafe { &mut *self.1.get() }.write(value)
+//!     }
+//! }
+//!
+//! static CHANNEL: Once<Channel<u32, 4>> = Once::new();
+//!
+//! let (sender, mut receiver) = CHANNEL.put(Channel::new()).split();
+//! let mut executor = executor();
+//! let sending = executor.local().spawn(async move { sender.send(7).await }).unwrap();
+//! assert_eq!(executor.block_on(receiver.recv()), Some(7));
+//! # sending.detach();
+//! ```
 //!
 //! # Interrupts and other cores
 //!
@@ -84,8 +176,71 @@
 //! nothing, runs no destructor, and rings only if the core sleeps. `examples/bare-metal` wakes
 //! tasks from the timer's and the serial port's interrupts.
 //!
+//! | a handler may use | it must not use |
+//! |---|---|
+//! | a `Waker` of a task | what is in [`sync`](crate::sync) |
+//! | [`Promise::complete`](crate::Promise::complete) and [`fail`](crate::Promise::fail), of a [`PromiseCell`](crate::PromiseCell) | [`Local`](crate::Local) and timers |
+//! | [`AbortHandle::abort`](crate::AbortHandle::abort) | an [`Endpoint`](crate::mailbox::Endpoint) or a `Call` |
+//! | the bell: [`Doorbell::ring`](crate::Doorbell::ring), [`now`](crate::Doorbell::now) | an [`OpTable`](crate::op::OpTable) |
+//!
+//! Nothing in the right column is `Sync`, so safe code does not get it there. A promise from the
+//! heap may free its memory as it completes, which is seldom right in a handler.
+//!
+//! **To wait for a handler**, a future leaves its waker first and looks at the flag after. What
+//! comes in between then wakes it once too often, and never once too seldom. `read_byte` in
+//! `examples/bare-metal/src/serial.rs` does so, and writes the waker with interrupts off.
+//!
+//! **A promise reaches the handler** through a cell with a flag that says whose turn it is:
+//!
+//! ```
+//! use core::cell::UnsafeCell;
+//! use core::sync::atomic::{AtomicBool, Ordering};
+//! use miniss_core::{Promise, PromiseCell};
+//! # use miniss_core::doctest::executor;
+//!
+//! struct Handoff {
+//!     is_full: AtomicBool,
+//!     promise: UnsafeCell<Option<Promise<u32>>>,
+//! }
+//!
+//! // SAFETY: `is_full` says who may touch the promise: one task, or one handler.
+//! unsafe impl Sync for Handoff {}
+//!
+//! static ANSWER: PromiseCell<u32> = PromiseCell::new();
+//! static TO_HANDLER: Handoff =
+//!     Handoff { is_full: AtomicBool::new(false), promise: UnsafeCell::new(None) };
+//!
+//! fn on_interrupt() {
+//!     if TO_HANDLER.is_full.load(Ordering::Acquire) {
+//!         // SAFETY: it is full, so it is the handler's.
+//!         let promise = unsafe { &mut *TO_HANDLER.promise.get() }.take();
+//!         TO_HANDLER.is_full.store(false, Ordering::Release);
+//!         let _ = promise.map(|promise| promise.complete(42)); // perhaps nobody waits any more
+//!     }
+//! }
+//!
+//! let (answer, promise) = ANSWER.pair().unwrap();
+//! assert!(!TO_HANDLER.is_full.load(Ordering::Acquire), "one at a time");
+//! // SAFETY: it is empty, so it is this task's, the only one that comes here.
+//! unsafe { *TO_HANDLER.promise.get() = Some(promise) };
+//! TO_HANDLER.is_full.store(true, Ordering::Release);
+//! # on_interrupt();
+//! assert_eq!(executor().block_on(answer), Ok(42));
+//! ```
+//!
+//! **An operation in a table** is ended by the reactor. The handler is left its name as a number,
+//! `key.id().to_bits()`; it leaves number and result in atomics and rings the bell; `poll` and
+//! `park` report it by [`complete`](crate::op::OpTable::complete), which wakes the future. Ringing
+//! is what keeps `park` from sleeping if the interrupt came after the last look. [`op`](crate::op)
+//! has the future that belongs to it.
+//!
 //! Two cores are two anchors, two executors and one [mesh](crate::mailbox). The second kernel in
 //! `examples/bare-metal` sends 2,000 requests from one to the other and counts the interrupts.
+//!
+//! # What the hardware must have
+//!
+//! Compare-and-swap on 8 bits, 32 bits and a pointer. No atomics of 64 bits are used. A processor
+//! without compare-and-swap, such as a Cortex-M0, is refused when the crate is compiled.
 //!
 //! # What a port may rely on, and where it is shown
 //!

@@ -16,8 +16,10 @@ use core::ptr::NonNull;
 
 /// Elements in the first chunk; each further chunk is twice the one before.
 const FIRST_CHUNK: usize = 32;
-/// 27 chunks are 2^32 elements.
+/// 27 chunks are nearly 2^32 elements.
 const CHUNKS_MAX: usize = 27;
+/// As many elements as the chunks have together.
+pub(super) const COUNT_MAX: u64 = (FIRST_CHUNK as u64) * ((1 << CHUNKS_MAX) - 1);
 
 /// Elements by index.
 pub(super) struct Chunks<T> {

@@ -14,10 +14,11 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
+use super::chunks::COUNT_MAX;
 use super::error::OpsInUse;
 use super::memory::{Memory, Source};
 use super::part::Node;
-use super::pool::{Element, NONE, Pool};
+use super::pool::{Element, Pool};
 use super::room::Room;
 use super::slot::Slot;
 #[cfg(doc)]
@@ -48,7 +49,7 @@ use crate::prim::statics::{AtomicUsize, Ordering};
 ///         (completion.result, self.0)
 ///     }
 /// }
-/// const { assert!(OpTable::fits::<Read>()) };
+/// const _: () = assert!(OpTable::fits::<Read>());
 ///
 /// static OPS: FixedOps<1> = FixedOps::new();
 ///
@@ -110,7 +111,7 @@ unsafe fn take_in<T: Element, const COUNT: usize>(
     pool: &Pool<T>,
     is_new: bool,
 ) {
-    const { assert!(COUNT < NONE as usize, "an index has 32 bits") };
+    const { assert!(COUNT as u64 <= COUNT_MAX, "a pool has no more places") };
     let first = NonNull::from(elements).cast::<T>();
     for index in if is_new { 0..COUNT } else { 0..0 } {
         // SAFETY: one of the elements, and nobody else's by the caller's promise.

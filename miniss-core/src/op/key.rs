@@ -62,10 +62,12 @@ impl OpId {
 /// The right to the outcome of one operation of type `O`.
 ///
 /// Give it back to the table by [`OpTable::poll`](super::OpTable::poll) until it is ready, or by
-/// [`OpTable::orphan`](super::OpTable::orphan). A key that is forgotten leaks its slot and nothing
-/// else.
+/// [`OpTable::orphan`](super::OpTable::orphan). A key that is dropped or forgotten leaks its slot
+/// and nothing else.
 ///
-/// See [`OpTable`](super::OpTable) for an example.
+/// See [`OpTable`](super::OpTable) for an example, and [the module](super) for a future that does
+/// this in its `Drop`.
+#[must_use = "dropping a key leaks its slot: give it to `OpTable::orphan`"]
 pub struct OpKey<O> {
     id: OpId,
     marker: PhantomData<fn(O) -> O>,

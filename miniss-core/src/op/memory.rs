@@ -37,7 +37,7 @@ pub trait Source: Sized + 'static {
 
 /// Slots from the heap: a table that grows. It takes the `alloc` feature to make one.
 ///
-/// See [`OpTable::new`](super::OpTable::new).
+/// See `OpTable::new`, which is not there without the feature.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Heap;

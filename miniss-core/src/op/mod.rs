@@ -19,6 +19,81 @@
 //! Slots come from the [`Heap`], and then a table grows, or from [`FixedOps`] in a `static`, and
 //! then *full* is an answer. All else is the same for both.
 //!
+//! # A future over a slot
+//!
+//! What every driver writes for its users: a future that asks the table for the outcome, and gives
+//! its key back if it is dropped before. It borrows the table, which stands on the stack of `main`
+//! beside the executor; the reactor has the other reference, to report by
+//! [`complete`](OpTable::complete) and to take the cancels.
+//!
+//! ```
+//! use core::{future::Future, pin::Pin, task::{Context, Poll, ready}};
+//! use miniss_core::op::{Completion, Fixed, FixedOps, OpKey, OpTable, Operation};
+//! # use miniss_core::doctest::executor;
+//!
+//! struct Read(&'static mut [u8]);
+//!
+//! impl Operation for Read {
+//!     type Output = (i32, &'static mut [u8]);
+//!     fn settle(self, completion: Completion) -> Self::Output {
+//!         (completion.result, self.0)
+//!     }
+//! }
+//!
+//! struct Reading<'a> {
+//!     table: &'a OpTable<Fixed>,
+//!     /// `None` once the output has been given.
+//!     key: Option<OpKey<Read>>,
+//! }
+//!
+//! impl<'a> Reading<'a> {
+//!     /// Gives the buffer back if there is no slot.
+//!     fn start(table: &'a OpTable<Fixed>, buffer: &'static mut [u8]) -> Result<Self, Read> {
+//!         let key = table.try_insert(Read(buffer)).map_err(|refused| refused.op)?;
+//!         let (id, address) = (key.id(), table.with_op(&key, |read| read.0.as_mut_ptr()));
+//!         # let _ = (id, address);
+//!         // Here the device is told to write to `address`, and to name `id` when it has.
+//!         Ok(Self { table, key: Some(key) })
+//!     }
+//! }
+//!
+//! impl Future for Reading<'_> {
+//!     type Output = (i32, &'static mut [u8]);
+//!     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+//!         let key = self.key.as_ref().expect("polled after it was ready");
+//!         let output = ready!(self.table.poll(key, cx));
+//!         self.key = None;
+//!         Poll::Ready(output)
+//!     }
+//! }
+//!
+//! impl Drop for Reading<'_> {
+//!     fn drop(&mut self) {
+//!         if let Some(key) = self.key.take() {
+//!             self.table.orphan(key);
+//!         }
+//!     }
+//! }
+//!
+//! static OPS: FixedOps<8> = FixedOps::new();
+//!
+//! let table = OpTable::fixed(&OPS).unwrap();
+//! # let buffer = vec![0; 512].leak();
+//! let reading = Reading::start(&table, buffer).ok().unwrap();
+//! # let id = reading.key.as_ref().unwrap().id();
+//! // The reactor hears of it.
+//! table.complete(id, Completion { result: 4, flags: 0 }, false);
+//! let (read, buffer) = executor().block_on(reading);
+//! assert_eq!(read, 4);
+//!
+//! let reading = Reading::start(&table, buffer).ok().unwrap();
+//! # let id = reading.key.as_ref().unwrap().id();
+//! drop(reading); // a timeout, say; the buffer stays the device's
+//! assert_eq!(table.next_cancel(), Some(id));
+//! table.complete(id, Completion { result: -125, flags: 0 }, false);
+//! assert_eq!(table.in_flight(), 0);
+//! ```
+//!
 //! # Invariants
 //!
 //! - **Owned while in flight.** A payload is moved into its slot before the kernel hears of it and

@@ -239,11 +239,13 @@ impl Element for Slot {
 
 impl Slot {
     /// The vtable of the operation in the slot, which nobody is inside of.
+    #[track_caller]
     pub(super) fn vtable(&self) -> &'static OpVtable {
         self.vtable.get().expect("an operation must not be touched from inside of it")
     }
 
     /// Panics if code of the operation runs just now.
+    #[track_caller]
     pub(super) fn assert_nobody_inside(&self) {
         self.vtable();
     }

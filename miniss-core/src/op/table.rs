@@ -66,6 +66,8 @@ impl Default for OpTable {
 impl OpTable {
     /// A table without operations; it allocates when it is first used, and as it grows.
     ///
+    /// Needs the `alloc` feature.
+    ///
     /// ```
     /// assert_eq!(miniss_core::op::OpTable::new().in_flight(), 0);
     /// ```
@@ -76,8 +78,10 @@ impl OpTable {
     /// Moves `op` into a slot, as [`try_insert`](Self::try_insert) does; there is always one. If
     /// memory is out, the program ends as it does when a `Vec` cannot grow.
     ///
+    /// Needs the `alloc` feature.
+    ///
     /// ```
-    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// use miniss_core::op::{Completion, OpTable, Operation};
     /// # struct Nop;
     /// # impl Operation for Nop {
     /// #     type Output = i32;
@@ -119,13 +123,13 @@ impl OpTable<Fixed> {
     ///
     /// ```
     /// use miniss_core::op::OpTable;
-    /// # use miniss_core::op::{Completion, Operation};
+    /// use miniss_core::op::{Completion, Operation};
     /// # struct Write([u8; 64]);
     /// # impl Operation for Write {
     /// #     type Output = i32;
     /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
     /// # }
-    /// const { assert!(OpTable::fits::<Write>(), "this driver's writes need no heap") };
+    /// const _: () = assert!(OpTable::fits::<Write>(), "this driver's writes need no heap");
     /// ```
     pub const fn fits<O: Operation>() -> bool {
         Layout::<O>::INLINE
@@ -213,7 +217,7 @@ impl<M: Memory> OpTable<M> {
     /// given to the kernel.
     ///
     /// ```
-    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// use miniss_core::op::{Completion, OpTable, Operation};
     /// # struct Read([u8; 8]);
     /// # impl Operation for Read {
     /// #     type Output = i32;
@@ -230,6 +234,7 @@ impl<M: Memory> OpTable<M> {
     /// # Panics
     ///
     /// If the key is spent or belongs to another table, or if `f` comes back to this operation.
+    #[track_caller]
     pub fn with_op<O: Operation, T>(&self, key: &OpKey<O>, f: impl FnOnce(&mut O) -> T) -> T {
         let slot = self.slot_of(key);
         let _inside = Inside::new(slot);
@@ -251,6 +256,7 @@ impl<M: Memory> OpTable<M> {
     /// Not polling again is harmless; give the key to [`orphan`](Self::orphan).
     ///
     /// See [`OpTable`] for an example.
+    #[track_caller]
     pub fn poll<O: Operation>(&self, key: &OpKey<O>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let slot = self.slot_of(key);
         if slot.stage.get() == Stage::Done {
@@ -266,6 +272,7 @@ impl<M: Memory> OpTable<M> {
     /// Cloning a waker is foreign code. It may have completed the operation, and even have
     /// collected it and put another in its place.
     #[cold]
+    #[track_caller]
     fn poll_anew<O: Operation>(&self, key: &OpKey<O>) -> Poll<O::Output> {
         let slot = self.slot_of(key);
         let waker = slot.waker.take();
@@ -294,7 +301,7 @@ impl<M: Memory> OpTable<M> {
     ///
     /// ```
     /// # use core::task::{Context, Poll, Waker};
-    /// # use miniss_core::op::{Completion, OpTable, Operation, Part};
+    /// use miniss_core::op::{Completion, OpTable, Operation, Part};
     /// # struct Accept;
     /// # impl Operation for Accept {
     /// #     type Output = i32;
@@ -309,6 +316,7 @@ impl<M: Memory> OpTable<M> {
     /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::More(part)));
     /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::End(-4)));
     /// ```
+    #[track_caller]
     pub fn poll_part<O: Operation>(
         &self,
         key: &OpKey<O>,
@@ -329,7 +337,7 @@ impl<M: Memory> OpTable<M> {
     /// As for [`complete`](Self::complete).
     ///
     /// ```
-    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// use miniss_core::op::{Completion, OpTable, Operation};
     /// # struct Nop;
     /// # impl Operation for Nop {
     /// #     type Output = i32;
@@ -346,6 +354,7 @@ impl<M: Memory> OpTable<M> {
     /// ```
     pub fn orphan<O: Operation>(&self, key: OpKey<O>) {
         let Some(slot) = self.find(key.id()) else { return };
+        Self::check_type::<O>(slot);
         let waker = slot.waker.take();
         match slot.stage.get() {
             Stage::Done => self.settle_orphan(key.id().index(), slot, slot.completion.get()),
@@ -362,7 +371,7 @@ impl<M: Memory> OpTable<M> {
     /// Asks for a cancel of an operation whose outcome is still wanted.
     ///
     /// ```
-    /// # use miniss_core::op::{Completion, OpTable, Operation};
+    /// use miniss_core::op::{Completion, OpTable, Operation};
     /// # struct Nop;
     /// # impl Operation for Nop {
     /// #     type Output = i32;
@@ -379,6 +388,7 @@ impl<M: Memory> OpTable<M> {
         if let Some(slot) = self.find(key.id())
             && matches!(slot.stage.get(), Stage::InFlight | Stage::Overflowed)
         {
+            Self::check_type::<O>(slot);
             self.want_cancel(key.id().index(), slot);
         }
     }
@@ -445,10 +455,11 @@ impl<M: Memory> OpTable<M> {
                 if !self.room.push_part(slot, completion) {
                     return self.refuse_part(id.index(), slot, completion);
                 }
+                // Woken at the end of the arm, also if the operation's own code unwinds.
+                let _woken = WakeAtTheEnd(slot.waker.take());
                 if wants_cancel_after(slot, completion) {
                     self.want_cancel(id.index(), slot);
                 }
-                wake(slot.waker.take());
             }
             (Stage::Overflowed, true) => self.refuse_part(id.index(), slot, completion),
             (Stage::Orphan, false) => {
@@ -543,12 +554,20 @@ impl<M: Memory> OpTable<M> {
 
     /// The slot of a key, its type checked.
     #[inline]
+    #[track_caller]
     fn slot_of<O: Operation>(&self, key: &OpKey<O>) -> &Slot {
         let slot = self.find(key.id()).expect("the key is spent or of another table");
+        Self::check_type::<O>(slot);
+        slot
+    }
+
+    /// The keys of two tables may name the same slot: then the types may tell them apart.
+    #[inline]
+    #[track_caller]
+    fn check_type<O: Operation>(slot: &Slot) {
         let vtable = slot.vtable();
         let same = ptr::eq(vtable, Layout::<O>::VTABLE) || (vtable.type_id)() == TypeId::of::<O>();
         assert!(same, "the key is of another table");
-        slot
     }
 
     /// How many slots there are, in use or not.
@@ -576,6 +595,15 @@ impl<M: Memory> fmt::Debug for OpTable<M> {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+/// Wakes whoever waits, at the end of a scope.
+struct WakeAtTheEnd(Option<Waker>);
+
+impl Drop for WakeAtTheEnd {
+    fn drop(&mut self) {
+        wake(self.0.take());
     }
 }
 

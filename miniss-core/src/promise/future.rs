@@ -87,6 +87,8 @@ impl<T> Future<T, BrokenPromise> {
     /// [`PromiseCell`](crate::PromiseCell) does without, and [`fallible`](Self::fallible) has an
     /// error type of your own.
     ///
+    /// Needs the `alloc` feature.
+    ///
     /// ```
     /// let (future, promise) = miniss_core::Future::<u32>::new();
     /// assert!(!future.is_ready());
@@ -157,6 +159,8 @@ impl<T, E> Future<T, E> {
 impl<T, E: From<BrokenPromise>> Future<T, E> {
     /// A future and its promise with an error type of your own, which says what a dropped promise
     /// is by `From<BrokenPromise>`.
+    ///
+    /// Needs the `alloc` feature.
     ///
     /// ```
     /// use miniss_core::{Future, error::BrokenPromise};

@@ -14,9 +14,8 @@ use super::cell::Link;
 use super::state::{Ended, Ending, WakerTaken};
 use crate::error::BrokenPromise;
 
-/// The giving end of a [`Future`](crate::Future), made with it by [`Future::new`].
-///
-/// [`Future::new`]: crate::Future::new
+/// The giving end of a [`Future`](crate::Future), made with it by `Future::new` or by
+/// [`PromiseCell::pair`](crate::PromiseCell::pair).
 ///
 /// Dropping it uncompleted ends the wait at once, with [`BrokenPromise`]. Forgetting it
 /// ([`core::mem::forget`]) does not: the future then waits for ever.

@@ -8,7 +8,7 @@
 use alloc::collections::VecDeque;
 
 /// A first-in first-out store with a bound. Implemented by [`FixedBuffer`] and, with `alloc`,
-/// [`HeapBuffer`].
+/// `HeapBuffer`.
 ///
 /// It is sealed: the channels rely on it running no code of the values it holds.
 ///
@@ -89,6 +89,8 @@ impl<T, const N: usize> sealed::Store for FixedBuffer<T, N> {
 }
 
 /// Room on the heap, up to a bound.
+///
+/// Needs the `alloc` feature.
 ///
 /// ```
 /// use std::rc::Rc;

@@ -22,7 +22,7 @@ use super::{Closed, Event, WithGate};
 /// Counts the work in progress on one core, so that shutting down can wait for it.
 ///
 /// ```
-/// # use miniss_core::combine::when_all;
+/// use miniss_core::combine::when_all;
 /// # use miniss_core::doctest::executor;
 /// use miniss_core::sync::{Closed, Gate};
 ///
@@ -50,7 +50,7 @@ impl Gate {
     /// An open gate with nobody inside.
     ///
     /// ```
-    /// # use miniss_core::sync::Gate;
+    /// use miniss_core::sync::Gate;
     /// assert_eq!(Gate::new().count(), 0);
     /// ```
     pub const fn new() -> Self {
@@ -64,7 +64,7 @@ impl Gate {
     /// [`Closed`] once [`close`](Self::close) has been called.
     ///
     /// ```
-    /// # use miniss_core::sync::{Closed, Gate};
+    /// use miniss_core::sync::{Closed, Gate};
     /// let gate = Gate::new();
     /// let pass = gate.enter()?;
     /// assert_eq!(gate.count(), 1);
@@ -81,6 +81,8 @@ impl Gate {
     /// nothing.
     ///
     /// A task that is given the pass is inside before it is polled for the first time.
+    ///
+    /// Needs the `alloc` feature.
     ///
     /// # Errors
     ///
@@ -122,7 +124,8 @@ impl Gate {
     /// As safe as `future`, which is dropped first; then the gate is left.
     ///
     /// ```
-    /// # use miniss_core::{doctest::executor, sync::{Closed, Gate}};
+    /// use miniss_core::sync::{Closed, Gate};
+    /// # use miniss_core::doctest::executor;
     /// let gate = Gate::new();
     /// let inside = gate.with(async { 7 });
     /// drop(gate.close());
@@ -146,7 +149,7 @@ impl Gate {
     ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Waker}};
-    /// # use miniss_core::sync::Gate;
+    /// use miniss_core::sync::Gate;
     /// let gate = Gate::new();
     /// let pass = gate.enter().unwrap();
     /// let mut cx = Context::from_waker(Waker::noop());
@@ -164,7 +167,7 @@ impl Gate {
     /// Whether [`close`](Self::close) has been called, though some may still be inside.
     ///
     /// ```
-    /// # use miniss_core::sync::Gate;
+    /// use miniss_core::sync::Gate;
     /// let gate = Gate::new();
     /// drop(gate.close());
     /// assert!(gate.is_closed());
@@ -176,7 +179,7 @@ impl Gate {
     /// How many are inside.
     ///
     /// ```
-    /// # use miniss_core::sync::Gate;
+    /// use miniss_core::sync::Gate;
     /// let gate = Gate::new();
     /// let passes = [gate.enter(), gate.enter()];
     /// assert_eq!(gate.count(), 2);
@@ -188,7 +191,7 @@ impl Gate {
     /// How many closers wait for those inside.
     ///
     /// ```
-    /// # use miniss_core::sync::Gate;
+    /// use miniss_core::sync::Gate;
     /// assert_eq!(Gate::new().waiters(), 0);
     /// ```
     pub const fn waiters(&self) -> usize {
@@ -229,7 +232,7 @@ impl fmt::Debug for Gate {
 /// A pass that is leaked keeps the close waiting for ever.
 ///
 /// ```
-/// # use miniss_core::sync::{Closed, Gate, GatePass};
+/// use miniss_core::sync::{Closed, Gate, GatePass};
 /// fn hand_over(pass: GatePass<'_>) -> usize {
 ///     pass.gate().count()
 /// }
@@ -247,7 +250,7 @@ impl<'a> GatePass<'a> {
     /// The gate that was entered.
     ///
     /// ```
-    /// # use miniss_core::sync::Gate;
+    /// use miniss_core::sync::Gate;
     /// let gate = Gate::new();
     /// assert!(!gate.enter().unwrap().gate().is_closed());
     /// ```
@@ -269,6 +272,8 @@ impl fmt::Debug for GatePass<'_> {
 }
 
 /// One who is inside a [`Gate`] on the heap; dropping it leaves. See [`Gate::enter_owned`].
+///
+/// Needs the `alloc` feature.
 ///
 /// ```
 /// use std::rc::Rc;
@@ -292,7 +297,7 @@ impl OwnedGatePass {
     ///
     /// ```
     /// # use std::rc::Rc;
-    /// # use miniss_core::sync::Gate;
+    /// use miniss_core::sync::Gate;
     /// let gate = Rc::new(Gate::new());
     /// assert!(Rc::ptr_eq(gate.enter_owned().unwrap().gate(), &gate));
     /// ```

@@ -23,7 +23,8 @@ use super::acquire::{Acquire, Request};
 use super::units::Units;
 use crate::collections::WaitList;
 
-/// The semaphore was closed: nothing will be handed out any more.
+/// What was to be waited for or entered is closed: a [`Semaphore`] or a
+/// [`Condvar`](super::Condvar) hands out nothing any more, a [`Gate`](super::Gate) lets nobody in.
 ///
 /// ```
 /// # use miniss_core::{doctest::executor, sync::{Closed, Semaphore}};
@@ -36,7 +37,7 @@ pub struct Closed;
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closed: nothing will be handed out any more")
+        f.write_str("closed: nobody is let in and nothing is handed out any more")
     }
 }
 
@@ -194,6 +195,7 @@ impl Semaphore {
     /// semaphore.release(2);
     /// assert_eq!(semaphore.available(), 2);
     /// ```
+    #[track_caller]
     pub fn release(&self, units: usize) {
         let sum = self.available.get().checked_add_unsigned(units);
         self.available.set(sum.expect("more units than a semaphore can count"));
@@ -215,6 +217,7 @@ impl Semaphore {
     /// semaphore.consume(3);
     /// assert_eq!(semaphore.available(), -2);
     /// ```
+    #[track_caller]
     pub fn consume(&self, units: usize) {
         let rest = self.available.get().checked_sub_unsigned(units);
         self.available.set(rest.expect("more debt than a semaphore can count"));

@@ -15,6 +15,7 @@ use super::slots::MAIN_CLASS;
 use super::state::Hold;
 use crate::error::Cancelled;
 use crate::executor::anchor::Base;
+use crate::executor::local::StaysOnItsCore;
 use crate::prim::{Ordering, planted};
 use crate::unobserved::{self, Source};
 
@@ -22,6 +23,10 @@ use crate::unobserved::{self, Source};
 ///
 /// Dropping the handle detaches the task: it goes on, and its output is dropped when it comes. If a
 /// panic ended it, or does so later, that is [reported](crate::unobserved).
+///
+/// # Errors
+///
+/// [`Cancelled`] if the task was aborted, its poll panicked, or its executor ended first.
 ///
 /// # Cancellation
 ///
@@ -44,7 +49,7 @@ pub struct JoinHandle<T> {
     slot: Option<NonNull<Header>>,
     epoch: u32,
     /// Owns a `T` that may not leave the core.
-    marker: PhantomData<(T, *const ())>,
+    marker: PhantomData<(T, StaysOnItsCore)>,
 }
 
 impl<T> Unpin for JoinHandle<T> {}

@@ -15,6 +15,10 @@ use core::future::Future;
 /// `Arguments` is the tuple of its arguments; the compiler finds it out.
 ///
 /// See [`future_bytes`] for an example.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an async fn of up to eight arguments",
+    label = "name the function and do not call it: `task_slab!(blink)`"
+)]
 pub trait TaskFn<Arguments> {
     /// The future that the function returns.
     type Future: Future;

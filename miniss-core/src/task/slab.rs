@@ -51,6 +51,13 @@ use crate::prim::{Ordering, const_fn, planted};
 /// });
 /// assert_eq!(sum, 3);
 /// ```
+///
+/// A slab without slots is refused when the program is compiled:
+///
+/// ```compile_fail
+/// # use miniss_core::TaskSlab;
+/// static EMPTY: TaskSlab<128, 0> = TaskSlab::new();
+/// ```
 pub struct TaskSlab<const BYTES: usize, const SLOTS: usize = 1> {
     memory: UnsafeCell<Memory<BYTES, SLOTS>>,
 }
@@ -95,6 +102,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
         ///
         /// See [`TaskSlab`] for an example.
         pub const fn new() -> Self {
+            const { assert!(SLOTS > 0, "SLOTS: one task at least") };
             let chunk = Chunk::empty();
             let memory = Memory { chunk, slots: [const { MaybeUninit::uninit() }; SLOTS] };
             Self { memory: UnsafeCell::new(memory) }
@@ -132,7 +140,12 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
         slots: &Slots,
         anchor: NonNull<Base>,
     ) -> Result<(), SpawnError> {
-        const { assert!(BYTES > 0 && BYTES <= INLINE_BYTES_MAX, "slots of 1 to 1024 bytes") };
+        const {
+            assert!(
+                BYTES > 0 && BYTES <= INLINE_BYTES_MAX,
+                "slots of 1 to 1024 bytes; larger ones: spawn_in"
+            );
+        }
         let class = const { class_for(Self::SLOT_BYTES, STEP_BYTES) }.expect("checked above");
         // SAFETY: the caller's promise; the class is that of our slots' size.
         unsafe { self.claim(slots, anchor, Use::Lent, class) }

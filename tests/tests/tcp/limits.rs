@@ -55,6 +55,16 @@ fn r1_r2_ten_thousand_operations_through_a_ring_of_a_few_entries() {
     }
 }
 
+/// Until the driver has that many operations under way, in whatever order tasks are polled.
+async fn until_in_flight(operations: usize) {
+    let there = async {
+        while driver_stats().in_flight != operations {
+            sleep(Duration::from_micros(100)).await;
+        }
+    };
+    timeout(LONG, there).await.expect("all are begun");
+}
+
 #[test]
 fn r2_a_thousand_completions_at_once_are_all_delivered() {
     let _deadline = deadline("r2");
@@ -71,8 +81,7 @@ fn r2_a_thousand_completions_at_once_are_all_delivered() {
             })
         };
         let reads: Vec<_> = (0..1000).map(&mut read).collect();
-        sleep(Duration::from_millis(20)).await;
-        assert_eq!(driver_stats().in_flight, 1000);
+        until_in_flight(1000).await;
         // All at once, from the point of view of the shard, which does nothing meanwhile.
         for (number, peer) in peers.iter_mut().enumerate() {
             peer.write_all(&(number as u32).to_be_bytes()).unwrap();
@@ -95,8 +104,7 @@ fn r2_cancels_beyond_the_room_in_the_ring_are_not_lost() {
                 (spawn(async move { ours.recv().await.map(drop) }), peer)
             })
             .unzip();
-        sleep(Duration::from_millis(10)).await;
-        assert_eq!(driver_stats().in_flight, 1000);
+        until_in_flight(1000).await;
         reads.iter().for_each(miniss_linux::JoinHandle::abort);
         let all_gone = async {
             while driver_stats().in_flight > 0 {

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cancellation;
 mod links;
 mod manifest;
 mod modules;
@@ -66,6 +67,7 @@ fn rust_rules(source: &Source, found: &mut Vec<Violation>) {
     text::banned_words(source, found);
     text::foreign_paths(source, found);
     unsafe_notes::missing(source, found);
+    cancellation::missing(source, found);
 }
 
 /// What a rule says about planted text: the lines it complains about.

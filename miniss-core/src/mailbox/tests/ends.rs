@@ -8,6 +8,7 @@ over_all_meshes! {
     replies_of_a_core_that_ends_find_room_in_full_lanes
     handles_and_executors_go_in_any_order
     calls_that_outlive_their_executor_end
+    a_call_that_a_waker_ends_as_it_is_polled_gives_its_result
     cores_that_come_and_go_under_load_leave_nothing_behind
 }
 
@@ -19,6 +20,10 @@ mod scenarios {
     use core::future::{Future, pending};
     use core::pin::Pin;
     use core::task::{Context, Poll, Waker};
+    use std::boxed::Box;
+    use std::cell::RefCell;
+    use std::task::Wake;
+    use std::thread_local;
     use std::vec::Vec;
 
     use super::super::port::*;
@@ -199,6 +204,44 @@ mod scenarios {
         drop((call, at_a, b, at_b));
         // What comes back too late goes with the mesh, if that ever goes.
         assert_eq!(ledger.dropped(), usize::from(N::GOES));
+    }
+
+    pub(super) fn a_call_that_a_waker_ends_as_it_is_polled_gives_its_result<N: Net>() {
+        thread_local! {
+            static LAST: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+        }
+
+        /// Does something at its end.
+        struct Former;
+
+        impl Wake for Former {
+            fn wake(self: Arc<Self>) {}
+        }
+
+        impl Drop for Former {
+            fn drop(&mut self) {
+                LAST.take().into_iter().for_each(|last| last());
+            }
+        }
+
+        for ends in [false, true] {
+            let [(mut a, at_a), (mut b, _at_b)] = pair::<N>();
+            turn_all([&mut a, &mut b]);
+            let mut call = at_a.run_on(1, || 7);
+            {
+                let former = Waker::from(Arc::new(Former));
+                assert!(Pin::new(&mut call).poll(&mut Context::from_waker(&former)).is_pending());
+            }
+            at_a.flush();
+            turn_all([&mut b]);
+            // The reply waits to be taken in.
+            LAST.set(Some(if ends {
+                Box::new(|| drop(a))
+            } else {
+                Box::new(move || at_a.close())
+            }));
+            assert_eq!(outcome(&mut call), Poll::Ready(Ok(7)));
+        }
     }
 
     pub(super) fn a_mesh_that_goes_drops_what_is_left_in_it<N: Net>() {

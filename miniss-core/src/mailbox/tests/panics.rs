@@ -4,9 +4,15 @@ over_all_meshes! {
     a_core_whose_work_panics_goes_on_serving_in_order
     destructors_that_panic_do_not_take_other_calls_with_them
     a_panic_on_the_own_core_ends_nothing_else
+    a_flush_that_unwinds_sends_the_rest
+    an_end_that_unwinds_sends_the_rest
+    tasks_that_unwind_one_after_the_other_have_successors
 }
 
 mod scenarios {
+    use core::future::Future;
+    use core::pin::Pin;
+    use core::task::{Context, Poll, Waker};
     use std::cell::RefCell;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::thread_local;
@@ -14,7 +20,8 @@ mod scenarios {
 
     use super::super::port::*;
     use super::super::*;
-    use crate::error::Gone;
+    use crate::error::{CallError, Gone};
+    use crate::mailbox::Call;
 
     thread_local! {
         static SERVED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
@@ -113,5 +120,94 @@ mod scenarios {
         let panicked = catch_unwind(AssertUnwindSafe(|| at_a.run_on(0, || panic!("as planned"))));
         assert!(panicked.is_err());
         assert_eq!(a.block_on(at_a.run_on(0, || 3)), Ok(3));
+    }
+
+    /// A call to a core that is closed, whose work panics when it is dropped.
+    fn call_in_vain<N: Net>(end: &End<N>, core: usize) -> Call<()> {
+        let bomb = Bomb;
+        end.run_on(core, move || drop(bomb))
+    }
+
+    pub(super) fn a_flush_that_unwinds_sends_the_rest<N: Net>() {
+        let mesh = N::new(3);
+        let [mut a, mut b, mut c] = [(); 3].map(|()| restless());
+        let at_a = mesh.open(0, a.local());
+        let (at_b, _at_c) = (mesh.open(1, b.local()), mesh.open(2, c.local()));
+        turn_all([&mut a, &mut b, &mut c]);
+        at_b.close();
+        let in_vain = call_in_vain::<N>(&at_a, 1);
+        let call = at_a.run_on(2, || 7);
+        assert!(catch_unwind(AssertUnwindSafe(|| at_a.flush())).is_err());
+        turn_all([&mut a, &mut c]);
+        assert_eq!(outcome(call), Poll::Ready(Ok(7)));
+        assert_eq!(outcome(in_vain), Poll::Ready(Err(Gone)));
+    }
+
+    pub(super) fn an_end_that_unwinds_sends_the_rest<N: Net>() {
+        let mesh = N::new(3);
+        let [mut a, mut b, mut c] = [(); 3].map(|()| restless());
+        let at_a = mesh.open(0, a.local());
+        let (_at_b, at_c) = (mesh.open(1, b.local()), mesh.open(2, c.local()));
+        turn_all([&mut a, &mut b, &mut c]);
+        let mut calls = Vec::new();
+        for number in 0..20 {
+            // C never takes in its replies: the lane back fills up, the rest waits in the outbox.
+            calls.push(at_c.run_on(0, move || number));
+            at_c.flush();
+            turn_all([&mut a]);
+        }
+        // An output that nobody awaits waits to be taken in.
+        drop(at_a.run_on(1, || Bomb));
+        at_a.flush();
+        turn_all([&mut b]);
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(a))).is_err());
+        turn_all([&mut c]);
+        for (number, call) in calls.into_iter().enumerate() {
+            assert_eq!(outcome(call), Poll::Ready(Ok(number)));
+        }
+        drop(at_a);
+    }
+
+    pub(super) fn tasks_that_unwind_one_after_the_other_have_successors<N: Net>() {
+        let mesh = N::new(2);
+        let (mut a, mut b) = (restless(), restless());
+        let at_a = mesh.open(0, a.local());
+        let _at_b = mesh.open(1, b.local());
+        turn_all([&mut a, &mut b]);
+        thread_local! {
+            static WAKE: RefCell<Option<std::boxed::Box<dyn Fn()>>> = const { RefCell::new(None) };
+        }
+        let again = at_a.clone();
+        WAKE.set(Some(std::boxed::Box::new(move || {
+            drop(again.run_on(1, || ()));
+            again.flush();
+        })));
+        let calls: Vec<_> = (0..5)
+            .map(|number| {
+                at_a.run_on(1, move || {
+                    // Mail comes while the task serves.
+                    WAKE.with_borrow(|wake| wake.as_ref().unwrap()());
+                    assert!(number == 4, "as planned");
+                })
+            })
+            .collect();
+        at_a.flush();
+        for _ in 0..100 {
+            drop(catch_unwind(AssertUnwindSafe(|| b.turn())));
+        }
+        WAKE.set(None);
+        turn_all([&mut a]);
+        for (number, call) in calls.into_iter().enumerate() {
+            let expected = if number == 4 { Ok(()) } else { Err(Gone) };
+            assert_eq!(outcome(call), Poll::Ready(expected));
+        }
+        let call = at_a.run_on(1, || 3);
+        turn_all([&mut a, &mut b]);
+        turn_all([&mut a, &mut b]);
+        assert_eq!(outcome(call), Poll::Ready(Ok(3)));
+    }
+
+    fn outcome<T>(mut call: Call<T>) -> Poll<Result<T, CallError>> {
+        Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()))
     }
 }

@@ -8,7 +8,10 @@
 //!
 //! - [`Broadcast`]: a ring of `N` values in place; [`split`](Ring::split) makes the handles, which
 //!   borrow from it. No heap.
-//! - [`channel`]: the same on the heap, with handles that own it.
+#![cfg_attr(
+    feature = "alloc",
+    doc = "- [`channel`]: the same on the heap, with handles that own it."
+)]
 //! - [`Sender`], [`Receiver`]: the handles. There may be many of both.
 //!
 //! A value stays in the ring until `N` others came after it, or until the last receiver is gone.

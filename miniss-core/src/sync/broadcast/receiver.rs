@@ -20,6 +20,8 @@ use crate::sync::until::until;
 
 /// The receiving handle of a broadcast on the heap.
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// use miniss_core::sync::broadcast::{self, OwnedReceiver};
 /// let (_sender, receiver) = broadcast::channel(3);

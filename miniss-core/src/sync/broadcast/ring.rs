@@ -51,6 +51,8 @@ pub type Broadcast<T, const N: usize> = Ring<FixedBuffer<T, N>>;
 
 /// A broadcast on the heap that keeps the last `capacity` values, and its two handles.
 ///
+/// Needs the `alloc` feature.
+///
 /// # Panics
 ///
 /// If `capacity` is 0, or more than memory can hold.
@@ -96,14 +98,17 @@ impl<T, const N: usize> Ring<FixedBuffer<T, N>> {
     /// The two handles of the broadcast, which starts anew: empty and open.
     ///
     /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
-    /// them.
+    /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
+    /// a cell that hands one out.
     ///
     /// ```
-    /// # use miniss_core::sync::broadcast::Broadcast;
-    /// let broadcast: &'static mut _ = Box::leak(Box::new(Broadcast::<u32, 3>::new()));
-    /// let (sender, receiver) = broadcast.split();
-    /// fn lives_for_ever<T: 'static>(_: T) {}
-    /// lives_for_ever((sender, receiver));
+    /// use miniss_core::sync::broadcast::{Broadcast, Receiver, Sender};
+    ///
+    /// type News = Broadcast<u32, 3>;
+    ///
+    /// fn handles(news: &'static mut News) -> (Sender<&'static News>, Receiver<&'static News>) {
+    ///     news.split()
+    /// }
     /// ```
     pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
         *self = Self::new();

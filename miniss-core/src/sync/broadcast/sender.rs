@@ -20,6 +20,8 @@ use crate::sync::until::until;
 
 /// The sending handle of a broadcast on the heap.
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// use miniss_core::sync::broadcast::{self, OwnedSender};
 /// let (sender, _receiver) = broadcast::channel(3);

@@ -8,7 +8,10 @@
 //!
 //! - [`Channel`]: a queue with room for `N` values in place; [`split`](Queue::split) makes the
 //!   handles, which borrow from it. No heap.
-//! - [`bounded`], [`unbounded`]: the same on the heap, with handles that own it.
+#![cfg_attr(
+    feature = "alloc",
+    doc = "- [`bounded`], [`unbounded`]: the same on the heap, with handles that own it."
+)]
 //! - [`Sender`], [`Receiver`], [`Permit`]: the handles.
 //!
 //! One receiver, since on one core a value that several tasks may work on is as well given to a

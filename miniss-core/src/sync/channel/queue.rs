@@ -57,6 +57,8 @@ pub type Channel<T, const N: usize> = Queue<FixedBuffer<T, N>>;
 
 /// A channel on the heap, with room for `capacity` values, and its two handles.
 ///
+/// Needs the `alloc` feature.
+///
 /// # Panics
 ///
 /// If `capacity` is 0, or more than memory can hold.
@@ -81,6 +83,8 @@ pub fn bounded<T>(capacity: usize) -> (OwnedSender<T>, OwnedReceiver<T>) {
 /// Nothing slows its senders down, so somebody else must: a producer that is faster than the
 /// receiver for good fills the memory. [`try_send`](Sender::try_send) is never answered with
 /// `Full`, and [`send`](Sender::send) never waits.
+///
+/// Needs the `alloc` feature.
 ///
 /// ```
 /// use miniss_core::sync::channel;
@@ -112,7 +116,7 @@ impl<T, const N: usize> Queue<FixedBuffer<T, N>> {
     /// An empty channel. It is an error of compilation if `N` is 0.
     ///
     /// ```
-    /// # use miniss_core::sync::channel::Channel;
+    /// use miniss_core::sync::channel::Channel;
     /// let mut channel = Channel::<u32, 3>::new();
     /// let (sender, receiver) = channel.split();
     /// ```
@@ -129,14 +133,19 @@ impl<T, const N: usize> Queue<FixedBuffer<T, N>> {
     /// The two handles of the channel, which starts anew: empty and open.
     ///
     /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
-    /// them.
+    /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
+    /// a cell that hands one out.
     ///
     /// ```
-    /// # use miniss_core::sync::channel::Channel;
-    /// let channel: &'static mut _ = Box::leak(Box::new(Channel::<u32, 3>::new()));
-    /// let (sender, receiver) = channel.split();
-    /// fn lives_for_ever<T: 'static>(_: T) {}
-    /// lives_for_ever((sender, receiver));
+    /// use miniss_core::sync::channel::{Channel, Receiver, Sender};
+    ///
+    /// type Presses = Channel<u32, 3>;
+    ///
+    /// fn handles(
+    ///     channel: &'static mut Presses,
+    /// ) -> (Sender<&'static Presses>, Receiver<&'static Presses>) {
+    ///     channel.split()
+    /// }
     /// ```
     pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
         *self = Self::new();
@@ -174,7 +183,7 @@ impl<B: Buffer> Queue<B> {
     /// How many values can be queued at a time.
     ///
     /// ```
-    /// # use miniss_core::sync::channel::Channel;
+    /// use miniss_core::sync::channel::Channel;
     /// assert_eq!(Channel::<u32, 3>::new().capacity(), 3);
     /// ```
     pub fn capacity(&self) -> usize {
@@ -184,7 +193,7 @@ impl<B: Buffer> Queue<B> {
     /// How many values are queued.
     ///
     /// ```
-    /// # use miniss_core::sync::channel::Channel;
+    /// use miniss_core::sync::channel::Channel;
     /// assert_eq!(Channel::<u32, 3>::new().len(), 0);
     /// ```
     pub fn len(&self) -> usize {
@@ -194,7 +203,7 @@ impl<B: Buffer> Queue<B> {
     /// Whether nothing is queued.
     ///
     /// ```
-    /// # use miniss_core::sync::channel::Channel;
+    /// use miniss_core::sync::channel::Channel;
     /// assert!(Channel::<u32, 3>::new().is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {
@@ -205,7 +214,7 @@ impl<B: Buffer> Queue<B> {
     /// them has closed or aborted the channel.
     ///
     /// ```
-    /// # use miniss_core::sync::channel::Channel;
+    /// use miniss_core::sync::channel::Channel;
     /// assert!(!Channel::<u32, 3>::new().is_closed());
     /// ```
     pub const fn is_closed(&self) -> bool {

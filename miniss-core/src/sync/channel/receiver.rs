@@ -21,6 +21,8 @@ use crate::sync::ends::{Ends, ReceiveEnd};
 
 /// The receiving handle of a channel on the heap.
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// use miniss_core::sync::channel::{self, OwnedReceiver};
 /// let (_sender, receiver) = channel::bounded(3);

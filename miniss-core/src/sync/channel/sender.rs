@@ -21,6 +21,8 @@ use crate::sync::{Closed, TryAcquireError, Units};
 
 /// The sending handle of a channel on the heap.
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// use miniss_core::sync::channel::{self, OwnedSender};
 /// let (sender, _receiver) = channel::bounded(3);

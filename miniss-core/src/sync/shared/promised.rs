@@ -52,14 +52,22 @@ impl<T> SharedCell<T> {
         Self { outcome: OnceCell::new(), waiters: WaitList::new(), ends: Counts::pair() }
     }
 
-    /// A future and its promise, which start anew and live as long as the borrow.
+    /// A future and its promise, which start anew.
+    ///
+    /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
+    /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
+    /// a cell that hands one out.
     ///
     /// ```
-    /// # use miniss_core::sync::SharedCell;
-    /// let cell: &'static mut SharedCell<u32> = Box::leak(Box::new(SharedCell::new()));
-    /// let (future, promise) = cell.split();
-    /// fn lives_for_ever<T: 'static>(_: T) {}
-    /// lives_for_ever((future, promise));
+    /// use miniss_core::sync::{SharedCell, SharedFuture, SharedPromise};
+    ///
+    /// type Reading = SharedCell<u32>;
+    ///
+    /// fn handles(
+    ///     reading: &'static mut Reading,
+    /// ) -> (SharedFuture<&'static Reading>, SharedPromise<&'static Reading>) {
+    ///     reading.split()
+    /// }
     /// ```
     pub fn split(&mut self) -> (SharedFuture<&Self>, SharedPromise<&Self>) {
         *self = Self::new();
@@ -126,6 +134,8 @@ impl<T: fmt::Debug> fmt::Debug for SharedCell<T> {
 
 /// A [`SharedFuture`] on the heap.
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// use miniss_core::sync::{OwnedSharedFuture, SharedFuture};
 /// let (future, _promise) = SharedFuture::new();
@@ -135,6 +145,8 @@ impl<T: fmt::Debug> fmt::Debug for SharedCell<T> {
 pub type OwnedSharedFuture<T> = SharedFuture<Rc<SharedCell<T>>>;
 
 /// A [`SharedPromise`] on the heap.
+///
+/// Needs the `alloc` feature.
 ///
 /// ```
 /// use miniss_core::sync::{OwnedSharedPromise, SharedFuture};
@@ -165,6 +177,8 @@ pub struct SharedFuture<P: Deref<Target: Ends>> {
 #[cfg(feature = "alloc")]
 impl<T> OwnedSharedFuture<T> {
     /// A future and the promise that completes it, with one allocation between them.
+    ///
+    /// Needs the `alloc` feature.
     ///
     /// ```
     /// let (future, promise) = miniss_core::sync::SharedFuture::new();

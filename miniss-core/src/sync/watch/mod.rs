@@ -7,7 +7,10 @@
 //!
 //! - [`Watch`]: the value; [`split`](Watch::split) makes the handles, which borrow from it. No
 //!   heap.
-//! - [`channel`]: the same on the heap, with handles that own it.
+#![cfg_attr(
+    feature = "alloc",
+    doc = "- [`channel`]: the same on the heap, with handles that own it."
+)]
 //! - [`Sender`], [`Receiver`]: the handles. There may be many of both.
 
 mod receiver;

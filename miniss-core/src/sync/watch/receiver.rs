@@ -17,6 +17,8 @@ use crate::sync::ends::{Ends, ReceiveEnd};
 
 /// The receiving handle of a watch on the heap.
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// use miniss_core::sync::watch::{self, OwnedReceiver};
 /// let (_sender, receiver) = watch::channel(3);

@@ -19,6 +19,8 @@ use crate::sync::until::until;
 
 /// The sending handle of a watch on the heap.
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// use miniss_core::sync::watch::{self, OwnedSender};
 /// let (sender, _receiver) = watch::channel(3);

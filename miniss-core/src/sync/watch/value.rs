@@ -29,6 +29,8 @@ use crate::sync::until::until;
 
 /// A value on the heap and the two handles of its watch. The receiver has seen `value`.
 ///
+/// Needs the `alloc` feature.
+///
 /// ```
 /// # use miniss_core::doctest::executor;
 /// use miniss_core::sync::watch;
@@ -90,7 +92,8 @@ impl<T> Watch<T> {
     /// The two handles. The receiver has seen the current value.
     ///
     /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
-    /// them.
+    /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
+    /// a cell that hands one out.
     ///
     /// ```
     /// # use miniss_core::sync::watch::Watch;
