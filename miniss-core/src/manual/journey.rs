@@ -114,8 +114,8 @@
 //!    [budget](crate::Budget) is spent.
 //! 2. `gather`: ask the reactor. If anything is ready, [`Reactor::poll`](crate::Reactor::poll),
 //!    which does not block; else [`Reactor::park`](crate::Reactor::park), which may.
-//! 3. `take_in`: fire the timers that are due, take in the wakes from afar, and last of all append
-//!    the list `behind`.
+//! 3. `take_in`: fire the timers that are due, append the list `behind`, and take in the wakes from
+//!    afar.
 //!
 //! [`Executor::block_on`](crate::Executor::block_on) goes round until its own future, which is an
 //! ordinary task in a slot of the anchor, has ended. [`Executor::turn`](crate::Executor::turn) goes
@@ -238,9 +238,10 @@
 //!
 //! **Who wakes itself goes behind the reactor.** A task that yields is ready again at once. In the
 //! queue it would be polled again in this very turn, and two such tasks would keep the loop from
-//! ever asking the reactor. In the list `behind` it waits until reactor, timers and inbox have been
-//! asked, and then stands after all that these brought. Where the bell does not know home, the
-//! inbox has the same effect, for it is taken in after the reactor. So a loop around
+//! ever asking the reactor. In the list `behind` it waits until reactor and timers have been asked,
+//! and then stands after all that these woke, and before what came in from afar, which is younger.
+//! Where the bell does not know home, the inbox has the same effect, for it is taken in after the
+//! reactor. So a loop around
 //! [`yield_now`](crate::combine::yield_now) starves neither I/O nor timers.
 //!
 //! **A budget ends a turn** (`executor/budget.rs`): by default 256 polls or half a millisecond,
@@ -248,7 +249,8 @@
 //! the reactor its turn then. The clock is read once in 32 polls, so a short turn never reads it,
 //! and the time counts from the first of these readings. Those that remain keep their place. A poll
 //! that takes long is not interrupted, for there is no way to; it may ask
-//! [`maybe_yield`](crate::combine::maybe_yield) (`executor/pace.rs`).
+//! [`maybe_yield`](crate::combine::maybe_yield) (`executor/pace.rs`), and if its time is up, the
+//! turn ends with it: those that wait go to the list `behind`.
 //!
 //! **Nobody is polled without a reason.** A turn touches the tasks that were woken and no others,
 //! so a million parked tasks cost memory and no time. However often a task is woken before its turn
