@@ -68,6 +68,30 @@ pub fn cache_line_ping_pong(rounds: usize) -> f64 {
     ) / rounds as f64
 }
 
+/// 64 calls at once, each with a cache line each way, between two threads that spin; per call.
+pub fn cache_lines_of_64(rounds: usize) -> f64 {
+    const CALLS: usize = 64;
+    let lines = || (0..CALLS).map(|_| Line::default()).collect::<Vec<_>>();
+    let (there, back) = (lines(), lines());
+    let turns = || 1..=rounds as u64;
+    on_two_cores(
+        || {
+            turns().for_each(|turn| {
+                there.iter().for_each(|line| line.0.store(turn, Ordering::Release));
+                back.iter().for_each(|line| wait_for(line, turn));
+            })
+        },
+        || {
+            turns().for_each(|turn| {
+                for (there, back) in there.iter().zip(&back) {
+                    wait_for(there, turn);
+                    back.0.store(turn, Ordering::Release);
+                }
+            })
+        },
+    ) / (rounds * CALLS) as f64
+}
+
 fn wait_for(line: &Line, round: u64) {
     while line.0.load(Ordering::Acquire) != round {
         spin_loop();
@@ -245,6 +269,7 @@ mod tests {
     fn limits_come_to_an_end() {
         assert!(cache_line_ping_pong(2) > 0.0);
         assert!(eventfd_ping_pong(2) > 0.0);
+        assert!(cache_lines_of_64(2) > 0.0);
         assert!(spawn_by_hand(1) > 0.0 && yield_by_hand(1) > 0.0);
     }
 }

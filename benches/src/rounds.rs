@@ -65,13 +65,14 @@ pub const TABLE_HEAD: &str = "\
 | measure | what | median | middle half | ratio to the first |
 |---|---|---|---|---|";
 
-fn quantile(samples: &mut [f64], q: f64) -> f64 {
+/// The sample below which the share `q` of all lies. Sorts them; there must be one.
+pub fn quantile(samples: &mut [f64], q: f64) -> f64 {
     samples.sort_by(f64::total_cmp);
     samples[((samples.len() - 1) as f64 * q).round() as usize]
 }
 
 /// Three significant digits, more where they are before the point.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
