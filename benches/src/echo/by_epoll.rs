@@ -10,6 +10,8 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use super::servers::work;
+
 const EVENTS: usize = 512;
 const BUFFER_BYTES: usize = 64 << 10;
 /// The listener's place among the connections.
@@ -131,6 +133,7 @@ impl Connection {
                 Ok(read) => read,
                 Err(error) => return error.kind() == ErrorKind::WouldBlock,
             };
+            work();
             if read == 0 || !self.send(&buffer[..read]) {
                 return false;
             }

@@ -23,6 +23,7 @@ use io_uring::{cqueue, opcode, squeue, types};
 
 use super::buffers::{Buffers, GROUP};
 use super::ring::Ring;
+use super::servers::work;
 
 /// Direct descriptors: the most connections at a time.
 const CONNECTIONS_MAX: u32 = 4096;
@@ -182,6 +183,7 @@ impl Server {
         if let Some(buffer) = cqueue::buffer_select(completion.flags()) {
             match u32::try_from(result) {
                 Ok(len) if len > 0 => {
+                    work();
                     let filled = Filled { connection: number, start: 0, len, quiet: false };
                     self.filled[usize::from(buffer)] = filled;
                     self.echo(number, buffer)?;

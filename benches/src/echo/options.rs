@@ -32,9 +32,11 @@ Client:
 Server:
   --addr IP:PORT         where to listen                               [127.0.0.1:0]
   --idle-spin-us N       look so long for work before sleeping         [0]
+  --work N               steps of work for each message, under 1 ns each
+                                                                       [0]
   --cpu N                the CPU to run on                             [any]
 
-Comparison: the options of the client but --cpu, --idle-spin-us of the server, and
+Comparison: the options of the client but --cpu, --idle-spin-us and --work of the server, and
   --rounds N             how often everybody has a turn                [7]
   --only A,B,…           these kinds; the first is what others are compared with
 
@@ -48,9 +50,18 @@ pub enum Command {
     /// Load a server.
     Load(Load),
     /// Be a server.
-    Serve(Server, Settings, Option<usize>),
+    Serve(Server, Settings, Placement),
     /// Compare servers.
     Compare(Comparison),
+}
+
+/// Where a server runs, and what it does beside echoing.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement {
+    /// The CPU, if it is to be pinned.
+    pub cpu: Option<usize>,
+    /// Steps of work for each message.
+    pub work_steps: u32,
 }
 
 /// What is compared, and how.
@@ -60,6 +71,8 @@ pub struct Comparison {
     pub load: Load,
     /// For the servers that can.
     pub idle_spin: Duration,
+    /// Steps of work for each message.
+    pub work_steps: u32,
     /// How often everybody has a turn.
     pub rounds: usize,
     /// Who; the first is what the others are compared with.
@@ -70,6 +83,7 @@ pub struct Comparison {
 struct Words {
     load: Load,
     settings: Settings,
+    work_steps: u32,
     rounds: usize,
     servers: Vec<Server>,
 }
@@ -89,9 +103,10 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
         [] => Err("Say what to load: an address as IP:PORT, or `serve` or `compare`.".into()),
         ["serve", kind, options @ ..] => {
             let server = server(kind)?;
-            let allowed = ["--addr", "--idle-spin-us", "--cpu"];
+            let allowed = ["--addr", "--idle-spin-us", "--work", "--cpu"];
             let words = Words::read(options, |option| allowed.contains(&option))?;
-            Ok(Command::Serve(server, words.settings, words.load.cpu))
+            let Words { settings, work_steps, load, .. } = words;
+            Ok(Command::Serve(server, settings, Placement { cpu: load.cpu, work_steps }))
         }
         ["serve"] => Err("Say which kind of server: echo_load serve KIND.".into()),
         ["compare", options @ ..] => {
@@ -99,7 +114,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
             Ok(Command::Compare(words.into_comparison()))
         }
         [address, options @ ..] => {
-            let others = ["--addr", "--idle-spin-us", "--rounds", "--only"];
+            let others = ["--addr", "--idle-spin-us", "--work", "--rounds", "--only"];
             let mut words = Words::read(options, |option| !others.contains(&option))?;
             words.load.address = value("ADDRESS", address)?;
             Ok(Command::Load(words.load))
@@ -113,6 +128,7 @@ impl Words {
         let mut words = Self {
             load: Load::new(address),
             settings: Settings { address, idle_spin: Duration::ZERO },
+            work_steps: 0,
             rounds: 7,
             servers: SERVERS.to_vec(),
         };
@@ -146,6 +162,7 @@ impl Words {
             "--idle-spin-us" => {
                 self.settings.idle_spin = Duration::from_micros(value(option, text)?);
             }
+            "--work" => self.work_steps = value(option, text)?,
             "--rounds" => self.rounds = value::<usize>(option, text)?.max(1),
             _ => self.servers = text.split(',').map(server).collect::<Result<_, _>>()?,
         }
@@ -153,12 +170,12 @@ impl Words {
     }
 
     fn into_comparison(self) -> Comparison {
-        let Self { load, settings, rounds, servers } = self;
-        Comparison { load, idle_spin: settings.idle_spin, rounds, servers }
+        let Self { load, settings, work_steps, rounds, servers } = self;
+        Comparison { load, idle_spin: settings.idle_spin, work_steps, rounds, servers }
     }
 }
 
-const OPTIONS: [&str; 13] = [
+const OPTIONS: [&str; 14] = [
     "--connections",
     "--size",
     "--depth",
@@ -170,6 +187,7 @@ const OPTIONS: [&str; 13] = [
     "--cpu",
     "--addr",
     "--idle-spin-us",
+    "--work",
     "--rounds",
     "--only",
 ];
@@ -208,12 +226,12 @@ mod tests {
 
     #[test]
     fn servers_and_comparisons_are_read() {
-        let Ok(Command::Serve(server, settings, cpu)) =
-            parsed("serve miniss --idle-spin-us 50 --cpu 1")
+        let Ok(Command::Serve(server, settings, placement)) =
+            parsed("serve miniss --idle-spin-us 50 --cpu 1 --work 9")
         else {
             panic!("no server")
         };
-        assert_eq!((server.name, cpu), ("miniss", Some(1)));
+        assert_eq!((server.name, placement.cpu, placement.work_steps), ("miniss", Some(1), 9));
         assert_eq!(settings.idle_spin, Duration::from_micros(50));
         let Ok(Command::Compare(comparison)) = parsed("compare --only epoll,tokio --rounds 3")
         else {

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::{Pinning, Runtime, spawn};
 
-use super::servers::{Ready, Settings};
+use super::servers::{Ready, Settings, work};
 
 /// Serves for ever.
 ///
@@ -38,6 +38,7 @@ async fn echo(stream: TcpStream) -> io::Result<()> {
         if received.is_empty() {
             return Ok(());
         }
+        work();
         stream.write_all(received).await.0?;
     }
 }

@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::io;
 
-use super::servers::{Ready, Settings};
+use super::servers::{Ready, Settings, work};
 
 const BUFFER_BYTES: usize = 4096;
 
@@ -27,6 +27,7 @@ pub fn tokio(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
             if len == 0 {
                 return Ok(());
             }
+            work();
             stream.write_all(&buffer[..len]).await?;
         }
     }
@@ -59,6 +60,7 @@ pub fn monoio(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
             if result? == 0 {
                 return Ok(());
             }
+            work();
             let result;
             (result, buffer) = stream.write_all(buffer).await;
             result?;
@@ -93,6 +95,7 @@ pub fn compio(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
             if result? == 0 {
                 return Ok(());
             }
+            work();
             let BufResult(result, sent) = stream.write_all(filled).await;
             result?;
             buffer = sent;
@@ -129,6 +132,7 @@ pub fn glommio(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> 
             if len == 0 {
                 return Ok(());
             }
+            work();
             stream.write_all(&buffer[..len]).await?;
         }
     }
@@ -161,6 +165,7 @@ pub fn smol(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
             if len == 0 {
                 return Ok(());
             }
+            work();
             stream.write_all(&buffer[..len]).await?;
         }
     }

@@ -1,9 +1,11 @@
 //! The kinds of echo server, by name.
 
 use std::convert::Infallible;
+use std::hint::black_box;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{by_epoll, by_uring, ours, rivals};
@@ -45,6 +47,25 @@ pub const SERVERS: [Server; 8] = [
     Server { name: "glommio", can_spin: true, serve: rivals::glommio },
     Server { name: "smol", can_spin: false, serve: rivals::smol },
 ];
+
+/// Steps of work that every server adds to each message it receives.
+static WORK_STEPS: AtomicU32 = AtomicU32::new(0);
+
+/// Adds work of so many steps, a few tenths of a nanosecond each, to every message that a server of
+/// this process receives.
+///
+/// Client and server cost the kernel about the same. Where the client is the slower of the two, a
+/// server that has time left works off smaller batches, and the CPU time it saves does not show.
+/// With equal work for everybody the server is the slower one, and differences show.
+pub fn set_work(steps: u32) {
+    WORK_STEPS.store(steps, Ordering::Relaxed);
+}
+
+/// Does the work of one message.
+#[inline]
+pub fn work() {
+    (0..WORK_STEPS.load(Ordering::Relaxed)).for_each(|step| _ = black_box(step));
+}
 
 /// The kind of this name.
 pub fn named(name: &str) -> Option<Server> {

@@ -22,11 +22,12 @@ struct Running {
 
 impl Running {
     /// Starts this program again, as a server.
-    fn start(server: Server, idle_spin: Duration) -> io::Result<Self> {
+    fn start(server: Server, comparison: &Comparison) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command
             .args(["serve", server.name, "--cpu", &SERVER_CPU.to_string()])
-            .args(["--idle-spin-us", &idle_spin.as_micros().to_string()])
+            .args(["--idle-spin-us", &comparison.idle_spin.as_micros().to_string()])
+            .args(["--work", &comparison.work_steps.to_string()])
             .stdout(Stdio::piped());
         // SAFETY: between fork and exec it makes one system call, which takes no pointers.
         unsafe { command.pre_exec(end_with_parent) };
@@ -76,10 +77,10 @@ impl Drop for Running {
 /// # Errors
 ///
 /// A sentence about the server or the client.
-pub fn trial(server: Server, idle_spin: Duration, load: &Load) -> Result<Report, String> {
+pub fn trial(server: Server, comparison: &Comparison) -> Result<Report, String> {
     let wrong = |error: &dyn std::error::Error| format!("{}: {error}", server.name);
-    let running = Running::start(server, idle_spin).map_err(|error| wrong(&error))?;
-    let load = Load { address: running.address, cpu: Some(CLIENT_CPU), ..*load };
+    let running = Running::start(server, comparison).map_err(|error| wrong(&error))?;
+    let load = Load { address: running.address, cpu: Some(CLIENT_CPU), ..comparison.load };
     let watch = || load.run_watching(&mut || running.cpu());
     // A thread of its own, so that nobody else is pinned.
     let report = thread::scope(|scope| scope.spawn(watch).join());
@@ -98,7 +99,7 @@ pub fn compare(
     let mut reports = vec![Vec::new(); comparison.servers.len()];
     for _ in 0..comparison.rounds {
         for (server, reports) in comparison.servers.iter().zip(&mut reports) {
-            let report = trial(*server, comparison.idle_spin, &comparison.load)?;
+            let report = trial(*server, comparison)?;
             told(server.name, &report);
             reports.push(report);
         }

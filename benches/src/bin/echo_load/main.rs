@@ -5,8 +5,8 @@
 use std::process::{ExitCode, exit};
 
 use miniss_benches::echo::load::{Load, LoadError, Report};
-use miniss_benches::echo::options::{Command, Comparison, HELP, parse};
-use miniss_benches::echo::servers::{Server, Settings};
+use miniss_benches::echo::options::{Command, Comparison, HELP, Placement, parse};
+use miniss_benches::echo::servers::{Server, Settings, set_work};
 use miniss_benches::echo::trial::compare;
 use miniss_benches::limits::pin;
 
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Ok(Command::Load(load)) => print(&load),
-        Ok(Command::Serve(server, settings, cpu)) => serve(server, &settings, cpu),
+        Ok(Command::Serve(server, settings, placement)) => serve(server, &settings, placement),
         Ok(Command::Compare(comparison)) => print_comparison(&comparison),
         Err(text) => Err(text),
     };
@@ -52,8 +52,9 @@ fn summary(report: &Report) -> String {
     )
 }
 
-fn serve(server: Server, settings: &Settings, cpu: Option<usize>) -> Result<(), String> {
-    if let Some(cpu) = cpu {
+fn serve(server: Server, settings: &Settings, placement: Placement) -> Result<(), String> {
+    set_work(placement.work_steps);
+    if let Some(cpu) = placement.cpu {
         pin(cpu);
     }
     match (server.serve)(settings, &mut |address| println!("{address}")) {
