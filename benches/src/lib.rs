@@ -2,12 +2,14 @@
 //!
 //! - [`compare`]: ours, the peers and the limits side by side, each in a process of its own.
 //! - [`rivals`]: the runtimes that are compared, behind one interface.
+//! - [`echo`]: TCP echo servers of every kind, and the client that loads them.
 //! - [`port`]: an executor without a kernel.
 //! - [`rounds`]: interleaved rounds, medians, a table.
 //! - [`limits`]: what the machine allows, by hand and without a runtime.
 //! - [`wakers`]: the designs of a waker that were weighed, as small working models.
 
 pub mod compare;
+pub mod echo;
 pub mod limits;
 pub mod port;
 pub mod rivals;

@@ -1,0 +1,76 @@
+//! Loads a TCP echo server, is one, or compares all kinds of them.
+//!
+//! `cargo run --release -p miniss-benches --bin echo_load -- --help`
+
+use std::process::{ExitCode, exit};
+
+use miniss_benches::echo::load::{Load, LoadError, Report};
+use miniss_benches::echo::options::{Command, Comparison, HELP, Placement, parse};
+use miniss_benches::echo::servers::{Server, Settings, set_work};
+use miniss_benches::echo::trial::compare;
+use miniss_benches::limits::pin;
+
+fn main() -> ExitCode {
+    let result = match parse(std::env::args().skip(1)) {
+        Ok(Command::Help) => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Ok(Command::Load(load)) => print(&load),
+        Ok(Command::Serve(server, settings, placement)) => serve(server, &settings, placement),
+        Ok(Command::Compare(comparison)) => print_comparison(&comparison),
+        Err(text) => Err(text),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(text) => {
+            eprintln!("echo_load: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(load: &Load) -> Result<(), String> {
+    let report = load.run().map_err(|error: LoadError| error.to_string())?;
+    println!("{}", summary(&report));
+    Ok(())
+}
+
+fn summary(report: &Report) -> String {
+    let quantiles = [0.5, 0.9, 0.99, 0.999].map(|q| report.latency.quantile(q));
+    let [p50, p90, p99, p999] = quantiles.map(|latency| latency.as_secs_f64() * 1e6);
+    format!(
+        "{} requests in {:.3} s: {:.0}/s; latency us: mean {:.1}, p50 {p50:.1}, p90 {p90:.1}, \
+         p99 {p99:.1}, p99.9 {p999:.1}, max {:.1}; {} connections made; client's CPU {:.0} %",
+        report.latency.count(),
+        report.elapsed.as_secs_f64(),
+        report.per_second(),
+        report.latency.mean().as_secs_f64() * 1e6,
+        report.latency.max().as_secs_f64() * 1e6,
+        report.connects,
+        report.client_cpu.as_secs_f64() / report.elapsed.as_secs_f64() * 100.0,
+    )
+}
+
+fn serve(server: Server, settings: &Settings, placement: Placement) -> Result<(), String> {
+    set_work(placement.work_steps);
+    if let Some(cpu) = placement.cpu {
+        pin(cpu);
+    }
+    match (server.serve)(settings, &mut |address| println!("{address}")) {
+        Ok(never) => match never {},
+        Err(error) => Err(format!("{} cannot serve: {error}", server.name)),
+    }
+}
+
+fn print_comparison(comparison: &Comparison) -> Result<(), String> {
+    let idle_spin = comparison.idle_spin;
+    let can = |server: &Server| idle_spin.is_zero() || server.can_spin;
+    if let Some(server) = comparison.servers.iter().find(|&server| !can(server)) {
+        eprintln!("echo_load: {} cannot spin; --only leaves it out", server.name);
+        exit(1);
+    }
+    let table = compare(comparison, |name, report| eprintln!("{name}: {}", summary(report)))?;
+    print!("{table}");
+    Ok(())
+}
