@@ -66,6 +66,11 @@
 //! - `cargo test -p miniss-tests --test idle`: that idle shards do nothing.
 //! - `cargo test -p miniss-tests --test bare`: how large programs without std are, against what is
 //!   expected in `tests/tests/bare/sizes.txt`.
+//! - `cargo run --release -p miniss-benches --bin compare`: the same rows beside tokio, monoio,
+//!   compio, glommio and smol, each in a process of its own, with CPU time, system calls and
+//!   memory.
+//! - `cargo run --release -p miniss-benches --bin echo_load -- compare`: echo servers of all of
+//!   them and two by hand, against a client on raw io_uring.
 //!
 //! `measure --help` names its rows. `measure` alone runs those that compare with what the machine
 //! allows, where that can be done by hand: a cache line there and back is the limit for a call, a
