@@ -27,6 +27,10 @@ const PAUSE: Duration = Duration::from_millis(5);
 const TURNS_MAX: u64 = 100;
 
 fn main() {
+    if let Some(argument) = std::env::args().nth(1) {
+        eprintln!("own-reactor: {argument}: it takes no arguments; it shows a port and ends");
+        std::process::exit(2);
+    }
     let lanes = Arc::new(Lanes::new(2, FixedLane::new));
     let (until_told, tell) = Future::new();
     let second = thread::spawn({

@@ -113,6 +113,9 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Str
             let words = Words::read(options, |option| !["--addr", "--cpu"].contains(&option))?;
             Ok(Command::Compare(words.into_comparison()))
         }
+        [option, ..] if option.starts_with('-') => Err(format!(
+            "`{option}` stands first, where an address as IP:PORT, `serve` or `compare` should."
+        )),
         [address, options @ ..] => {
             let others = ["--addr", "--idle-spin-us", "--work", "--rounds", "--only"];
             let mut words = Words::read(options, |option| !others.contains(&option))?;
@@ -257,6 +260,7 @@ mod tests {
         for (line, named) in [
             ("", "IP:PORT"),
             ("localhost", "`localhost`"),
+            ("--connections 3", "`--connections` stands first"),
             ("serve", "KIND"),
             ("serve nginx", "`nginx`; there are uring, epoll, miniss"),
             ("127.0.0.1:7 --sise 3", "no option `--sise`"),
