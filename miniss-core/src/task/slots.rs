@@ -30,9 +30,12 @@ pub(crate) const CLASSES: usize = 16;
 pub(crate) const MAIN_CLASS: u8 = CLASSES as u8;
 /// The class of slots that stand in no free list: their slab looks for a free one itself.
 pub(crate) const OWN_CLASS: u8 = MAIN_CLASS + 1;
-/// A chunk is about this large; of the largest slots it has 15.
+/// A chunk is about this large while tasks are few; of the largest slots it has 15.
 #[cfg(feature = "alloc")]
-const CHUNK_BYTES: usize = 16 * 1024;
+const CHUNK_BYTES_MIN: usize = 16 * 1024;
+/// And this large when they are many, so that its own line is lost among theirs.
+#[cfg(feature = "alloc")]
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
 
 /// The class of a task cell of `size` bytes (header included) and alignment `align`.
 /// `None`: it must be boxed.
@@ -234,7 +237,8 @@ impl Slots {
         use alloc::alloc::{Layout, alloc};
 
         let slot_bytes = size_of::<Header>() + (class as usize + 1) * STEP_BYTES;
-        let slots = CHUNK_BYTES / slot_bytes;
+        let chunk_bytes = (self.live.get() * slot_bytes).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
+        let slots = chunk_bytes / slot_bytes;
         let bytes = size_of::<Chunk>() + slots * slot_bytes;
         let layout = Layout::from_size_align(bytes, STEP_BYTES).ok()?;
         // SAFETY: the layout is not empty.

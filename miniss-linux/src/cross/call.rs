@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 use crate::error::{CallError, Panic, Payload};
 use crate::runtime::current;
-use crate::runtime::guard::{Guarded, Quiet, QuietTask};
+use crate::runtime::guard::{Guarded, Quiet};
 use crate::{ShardId, spawn};
 
 /// A call to another shard: awaits its output.
@@ -89,7 +89,7 @@ where
 {
     let shard = shard.into();
     let work = Quiet::new(work);
-    let guarded = async move || QuietTask::new(async move { work.into_inner()().await }).await;
+    let guarded = async move || Guarded::new(async move { work.into_inner()().await }).await;
     let index = shard.index_among(current::with(|here| here.endpoint.cores()));
     let inner = current::with(|here| here.endpoint.submit_to(index, guarded));
     Call { inner, shard }
@@ -136,7 +136,7 @@ where
     T: Send + 'static,
 {
     spawn(async move {
-        let output = Guarded::new(async move { work().await }).await;
+        let output = Guarded::new(async move { work().await }).await.into_inner();
         // Nobody waits any more if this fails: the output is dropped here.
         let _ = promise.complete(output);
     })

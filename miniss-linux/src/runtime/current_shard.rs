@@ -11,7 +11,7 @@ use miniss_core::combine::{self, MaybeYield, Spawn, TurnBudget};
 use miniss_core::error::SpawnError;
 
 use super::current;
-use super::guard::QuietTask;
+use super::guard::Guarded;
 use super::shard::Shard;
 use super::spawn::JoinHandle;
 use crate::error::JoinError;
@@ -65,10 +65,10 @@ where
     F: Future<Output: 'static> + 'static,
 {
     let inner = match shard.local.reserve() {
-        Ok(room) => room.spawn(QuietTask::new(future.take()?)),
+        Ok(room) => room.spawn(Guarded::new(future.take()?)),
         Err(SpawnError::TooLarge) => {
-            let room = shard.local.reserve::<QuietTask<Pin<Box<F>>>>().ok()?;
-            room.spawn(QuietTask::new(Box::pin(future.take()?)))
+            let room = shard.local.reserve::<Guarded<Pin<Box<F>>>>().ok()?;
+            room.spawn(Guarded::new(Box::pin(future.take()?)))
         }
         Err(_) => return None,
     };

@@ -13,82 +13,35 @@ use std::task::{Context, Poll};
 
 use crate::error::Payload;
 
-/// A future whose panics become its output.
-///
-/// Invariant **Dropped once**: `is_dropped` is set before the future's destructor is called, which
-/// happens nowhere but in `drop_future`.
-pub(crate) struct Guarded<F> {
-    future: ManuallyDrop<F>,
-    is_dropped: bool,
-}
+/// A future whose panics become its output, in the memory of the future alone: what a spawned task
+/// is. After its output it is to be dropped, which is quiet too.
+pub(crate) struct Guarded<F>(Quiet<F>);
 
 impl<F: Future> Guarded<F> {
     pub(crate) fn new(future: F) -> Self {
-        Self { future: ManuallyDrop::new(future), is_dropped: false }
-    }
-}
-
-impl<F> Guarded<F> {
-    /// Drops the future where it is, whatever its destructor does.
-    fn drop_future(&mut self) {
-        if !std::mem::replace(&mut self.is_dropped, true) {
-            // SAFETY: *Dropped once*. In place, as pinning demands.
-            quietly(|| unsafe { ManuallyDrop::drop(&mut self.future) });
-        }
+        Self(Quiet::new(future))
     }
 }
 
 impl<F: Future> Future for Guarded<F> {
-    type Output = Result<F::Output, Payload>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the future is not moved: it is polled and dropped in place.
-        let this = unsafe { self.get_unchecked_mut() };
-        assert!(!this.is_dropped, "a task was polled after it had ended");
-        // SAFETY: as above: it is pinned because we are.
-        let future = unsafe { Pin::new_unchecked(&mut *this.future) };
-        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => {
-                this.drop_future();
-                Poll::Ready(Ok(output))
-            }
-            Err(payload) => {
-                this.drop_future();
-                Poll::Ready(Err(Payload::new(payload)))
-            }
-        }
-    }
-}
-
-impl<F> Drop for Guarded<F> {
-    fn drop(&mut self) {
-        self.drop_future();
-    }
-}
-
-/// A [`Guarded`] future whose output is [`Quiet`]: what a spawned task is.
-pub(crate) struct QuietTask<F>(Guarded<F>);
-
-impl<F: Future> QuietTask<F> {
-    pub(crate) fn new(future: F) -> Self {
-        Self(Guarded::new(future))
-    }
-}
-
-impl<F: Future> Future for QuietTask<F> {
     type Output = Quiet<Result<F::Output, Payload>>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the field is pinned because we are; nothing moves it.
-        let guarded = unsafe { self.map_unchecked_mut(|this| &mut this.0) };
-        guarded.poll(cx).map(Quiet::new)
+        // SAFETY: the future is pinned because we are: it is polled and dropped in place.
+        let future = unsafe { self.map_unchecked_mut(|this| &mut *this.0.0) };
+        let outcome = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(payload) => Err(Payload::new(payload)),
+        };
+        Poll::Ready(Quiet::new(outcome))
     }
 }
 
 /// A value whose destructor may panic without anybody being hurt.
+///
+/// Invariant **Dropped once**: its destructor is called by ours and nowhere else.
 pub(crate) struct Quiet<T>(ManuallyDrop<T>);
 
 impl<T> Quiet<T> {

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use miniss_core::{AbortHandle, Stats};
 
 use super::current;
-use super::guard::{Quiet, QuietTask};
+use super::guard::{Guarded, Quiet};
 use super::shard::{Shard, ShardId};
 use crate::cross::{Call, submit_to};
 use crate::error::{JoinError, Panic, Payload};
@@ -92,7 +92,7 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    JoinHandle { inner: shard.local.spawn(QuietTask::new(future)).ok() }
+    JoinHandle { inner: shard.local.spawn(Guarded::new(future)).ok() }
 }
 
 /// The outcome of a spawned task. It stays on its shard.
