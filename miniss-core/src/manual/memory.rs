@@ -108,7 +108,7 @@
 //!
 //! # Operations
 //!
-//! A slot of an [`OpTable`](crate::op::OpTable) is three lines: one for the state and two, 128
+//! A slot of an [`OpTable`](crate::op::OpTable) is two lines: one for the state and one, 64
 //! bytes, for what the kernel may touch. What a multishot operation has reported and nobody has
 //! collected yet waits in parts of 12 bytes each, which all slots share.
 //!
@@ -121,7 +121,7 @@
 //! # #[cfg(target_pointer_width = "64")] {
 //! # use miniss_core::op::FixedOps;
 //! let bytes = size_of::<FixedOps<8, 16>>() - size_of::<FixedOps<0, 0>>();
-//! assert_eq!(bytes, 8 * 192 + 16 * 12);
+//! assert_eq!(bytes, 8 * 128 + 16 * 12);
 //! # }
 //! ```
 //!
@@ -192,7 +192,7 @@
 //! assert_eq!(allocated(spawn), 0);
 //!
 //! let table = OpTable::new();
-//! assert_eq!(allocated(|| run(&table)), 32 * 192);
+//! assert_eq!(allocated(|| run(&table)), 32 * 128);
 //! assert_eq!(allocated(|| run(&table)), 0);
 //!
 //! assert_eq!(allocated(|| drop(Future::<u32>::new())), 32);

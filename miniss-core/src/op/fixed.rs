@@ -32,7 +32,7 @@ use crate::prim::statics::{AtomicUsize, Ordering};
 /// be made, unless an operation was in flight or uncollected: whoever performs it may still write
 /// to its slot, so the memory is never used for anything else.
 ///
-/// A slot takes 192 bytes, 128 of them for the operation itself: see [`fits`](OpTable::fits). A
+/// A slot takes 128 bytes, 64 of them for the operation itself: see [`fits`](OpTable::fits). A
 /// larger buffer is lent to it as a `&'static mut [u8]`. A part takes 12 bytes. The memory is not
 /// initialised before it is used, so it adds nothing to the image of a program.
 ///

@@ -46,7 +46,7 @@ pub(super) fn wants_cancel_after(slot: &Slot, completion: Completion) -> bool {
     let inside = Inside::new(slot);
     let wants_cancel_after = inside.vtable().wants_cancel_after;
     // SAFETY: as in `orphan_part`.
-    unsafe { wants_cancel_after(slot.payload.get(), completion) }
+    unsafe { wants_cancel_after(slot.payload.get(), completion, slot.parts.len()) }
 }
 
 /// A completion that there is no room for goes to its operation.

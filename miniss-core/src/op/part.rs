@@ -16,6 +16,7 @@ use super::slot::Completion;
 pub(super) struct Parts {
     head: Cell<u32>,
     tail: Cell<u32>,
+    len: Cell<u32>,
 }
 
 /// One completion in a FIFO, or none.
@@ -39,25 +40,32 @@ impl Element for Node {
 
 impl Parts {
     pub(super) fn new() -> Self {
-        Self { head: Cell::new(NONE), tail: Cell::new(NONE) }
+        Self { head: Cell::new(NONE), tail: Cell::new(NONE), len: Cell::new(0) }
     }
 
     /// Puts a completion at the back, in a node that has just been taken from the pool.
     #[inline]
     pub(super) fn push(&self, pool: &Pool<Node>, (index, node): (u32, &Node), part: Completion) {
         node.completion.set(part);
+        self.len.set(self.len.get() + 1);
         match self.tail.replace(index) {
             NONE => self.head.set(index),
             tail => pool.at(tail).expect("listed nodes are in the pool").next.set(index),
         }
     }
 
+    /// How many wait.
+    pub(super) fn len(&self) -> u32 {
+        self.len.get()
+    }
+
     /// Takes the completion at the front.
     #[inline]
     pub(super) fn pop(&self, pool: &Pool<Node>) -> Option<Completion> {
+        let len = self.len.get().checked_sub(1)?;
         let index = self.head.get();
-        // There is none at `NONE`.
-        let node = pool.at(index)?;
+        let node = pool.at(index).expect("listed nodes are in the pool");
+        self.len.set(len);
         let next = node.next.get();
         self.head.set(next);
         if next == NONE {

@@ -49,28 +49,26 @@ pub trait Operation: Sized + 'static {
     /// See [`Operation`] for an example.
     fn settle(self, completion: Completion) -> Self::Output;
 
-    /// A completion that is not the last one has come and waits to be collected. `true` asks for a
-    /// cancel, to stem a flow that nobody drinks from.
+    /// A completion that is not the last one has come; with it, `waiting` of them are to be
+    /// collected. `true` asks for a cancel, to stem a flow that nobody drinks from.
     ///
     /// ```
     /// use miniss_core::op::{Completion, OpTable, Operation};
     ///
-    /// /// How many connections wait to be collected.
-    /// struct Accept(u32);
+    /// struct Accept;
     ///
     /// impl Operation for Accept {
     ///     type Output = i32;
     ///     fn settle(self, completion: Completion) -> i32 {
     ///         completion.result
     ///     }
-    ///     fn wants_cancel_after(&mut self, _connection: Completion) -> bool {
-    ///         self.0 += 1;
-    ///         self.0 == 2
+    ///     fn wants_cancel_after(&mut self, _connection: Completion, waiting: u32) -> bool {
+    ///         waiting == 2
     ///     }
     /// }
     ///
     /// let table = OpTable::new();
-    /// let key = table.insert(Accept(0));
+    /// let key = table.insert(Accept);
     /// for connection in [5, 6] {
     ///     assert!(!table.wants_cancel());
     ///     table.complete(key.id(), Completion { result: connection, flags: 0 }, true);
@@ -79,8 +77,8 @@ pub trait Operation: Sized + 'static {
     /// # table.complete(key.id(), Completion { result: -125, flags: 0 }, false);
     /// # table.orphan(key);
     /// ```
-    fn wants_cancel_after(&mut self, completion: Completion) -> bool {
-        let _ = completion;
+    fn wants_cancel_after(&mut self, completion: Completion, waiting: u32) -> bool {
+        let _ = (completion, waiting);
         false
     }
 
@@ -169,7 +167,7 @@ pub trait Operation: Sized + 'static {
 }
 
 /// Payloads up to this size live in their slot; larger ones are boxed, if there is a heap.
-pub(super) const PAYLOAD_BYTES: usize = 128;
+pub(super) const PAYLOAD_BYTES: usize = 64;
 
 /// The memory of a payload.
 #[repr(C, align(16))]
@@ -181,7 +179,7 @@ pub(super) struct OpVtable {
     pub(super) settle_orphan: unsafe fn(*mut Payload, Completion),
     pub(super) orphan_part: unsafe fn(*mut Payload, Completion),
     pub(super) refuse_part: unsafe fn(*mut Payload, Completion),
-    pub(super) wants_cancel_after: unsafe fn(*mut Payload, Completion) -> bool,
+    pub(super) wants_cancel_after: unsafe fn(*mut Payload, Completion, u32) -> bool,
 }
 
 /// Where an operation stands.
@@ -215,7 +213,7 @@ pub struct Slot {
     pub(super) payload: UnsafeCell<Payload>,
 }
 
-const _: () = assert!(size_of::<Slot>() == 192, "documented at `FixedOps`");
+const _: () = assert!(size_of::<Slot>() == 128, "documented at `FixedOps`");
 
 impl Element for Slot {
     fn free() -> Self {
@@ -355,8 +353,12 @@ unsafe fn refuse_part<O: Operation>(payload: *mut Payload, completion: Completio
 
 /// # Safety
 /// The payload holds an `O`. *Nobody else inside*.
-unsafe fn wants_cancel_after<O: Operation>(payload: *mut Payload, completion: Completion) -> bool {
+unsafe fn wants_cancel_after<O: Operation>(
+    payload: *mut Payload,
+    completion: Completion,
+    waiting: u32,
+) -> bool {
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };
-    op.wants_cancel_after(completion)
+    op.wants_cancel_after(completion, waiting)
 }

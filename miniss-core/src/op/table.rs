@@ -118,13 +118,13 @@ impl OpTable<Fixed> {
         ops.claim().map(Self::over)
     }
 
-    /// Whether an `O` fits a slot: it has at most 128 bytes and is aligned to at most 16. If not,
+    /// Whether an `O` fits a slot: it has at most 64 bytes and is aligned to at most 16. If not,
     /// [`try_insert`](Self::try_insert) refuses it always.
     ///
     /// ```
     /// use miniss_core::op::OpTable;
     /// use miniss_core::op::{Completion, Operation};
-    /// # struct Write([u8; 64]);
+    /// # struct Write([u8; 32]);
     /// # impl Operation for Write {
     /// #     type Output = i32;
     /// #     fn settle(self, completion: Completion) -> i32 { completion.result }

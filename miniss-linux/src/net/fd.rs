@@ -10,6 +10,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -24,49 +25,45 @@ use crate::op::cancel::CancelAll;
 /// What a closed descriptor's number becomes.
 const CLOSED: RawFd = -1;
 
-/// A share of a descriptor.
-#[derive(Clone)]
-pub(crate) struct Fd(Rc<Inner>);
-
-struct Inner {
+/// An open socket, and the driver of the shard that it belongs to. Its owner and the operations on
+/// it share it: what they hold has one of these inside.
+pub(crate) struct Fd {
     number: Cell<RawFd>,
     driver: Rc<Driver>,
 }
 
 impl Fd {
     pub(crate) fn new(fd: OwnedFd, driver: Rc<Driver>) -> Self {
-        Self(Rc::new(Inner { number: Cell::new(fd.into_raw_fd()), driver }))
+        Self { number: Cell::new(fd.into_raw_fd()), driver }
     }
 
     /// The driver of the shard that the socket belongs to.
     pub(crate) fn driver(&self) -> &Rc<Driver> {
-        &self.0.driver
+        &self.driver
     }
 
     /// The number, for an entry of the ring.
     pub(crate) fn number(&self) -> types::Fd {
-        types::Fd(self.0.number.get())
+        types::Fd(self.number.get())
     }
 
     /// The socket, for calls that do not wait.
-    pub(crate) fn socket(&self) -> io::Result<SocketRef> {
-        let number = self.0.number.get();
+    pub(crate) fn socket(&self) -> io::Result<SocketRef<'_>> {
+        let number = self.number.get();
         if number == CLOSED {
             return Err(io::Error::from_raw_os_error(libc::EBADF));
         }
-        // SAFETY: *Open while used*: the reference holds a share; it never closes the number.
+        // SAFETY: *Open while used*: we are borrowed, and the reference never closes the number.
         let socket = unsafe { Socket::from_raw_fd(number) };
-        Ok(SocketRef { socket: ManuallyDrop::new(socket), _share: self.clone() })
+        Ok(SocketRef { socket: ManuallyDrop::new(socket), _open: PhantomData })
     }
 
-    /// Cancels what is in flight on it, then closes it, whoever else holds a share.
-    pub(crate) async fn close(self) -> io::Result<()> {
-        let Some(fd) = self.0.take() else { return Ok(()) };
-        close(self.driver().start(CancelAll { fd }).await)
+    /// Cancels what is in flight on it, then closes it, whoever else shares it.
+    pub(crate) async fn close(&self) -> io::Result<()> {
+        let Some(fd) = self.take() else { return Ok(()) };
+        close(self.driver.start(CancelAll { fd }).await)
     }
-}
 
-impl Inner {
     /// Takes the descriptor out; `None` if that was done before.
     fn take(&self) -> Option<OwnedFd> {
         let number = self.number.replace(CLOSED);
@@ -75,7 +72,7 @@ impl Inner {
     }
 }
 
-impl Drop for Inner {
+impl Drop for Fd {
     fn drop(&mut self) {
         drop(self.take());
     }
@@ -92,12 +89,12 @@ fn close(fd: OwnedFd) -> io::Result<()> {
 }
 
 /// A borrowed view of a socket.
-pub(crate) struct SocketRef {
+pub(crate) struct SocketRef<'a> {
     socket: ManuallyDrop<Socket>,
-    _share: Fd,
+    _open: PhantomData<&'a Fd>,
 }
 
-impl Deref for SocketRef {
+impl Deref for SocketRef<'_> {
     type Target = Socket;
 
     fn deref(&self) -> &Socket {

@@ -14,6 +14,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use miniss_core::op::Part;
@@ -119,7 +120,7 @@ impl ListenOptions {
         socket.listen(self.backlog)?;
         let driver = current::with(|shard| shard.driver.clone());
         Ok(TcpListener {
-            fd: Fd::new(socket.into(), driver),
+            fd: Rc::new(Fd::new(socket.into(), driver)),
             accepting: Mutex::new(None),
             dropped: Cell::new(0),
         })
@@ -130,7 +131,7 @@ impl ListenOptions {
 ///
 /// See [`TcpStream`] for an example.
 pub struct TcpListener {
-    fd: Fd,
+    fd: Rc<Fd>,
     /// The multishot accept. Whoever holds the lock takes the next connection.
     accepting: Mutex<Option<Op<Accept>>>,
     dropped: Cell<u64>,
@@ -212,12 +213,7 @@ impl TcpListener {
                 accepting.get_or_insert_with(start).poll_part(cx)
             });
             match part.await {
-                Part::More(completion) => {
-                    if let Some(op) = accepting {
-                        op.with(Accept::collected_one);
-                    }
-                    return connection(completion);
-                }
+                Part::More(completion) => return connection(completion),
                 Part::End(end) => {
                     *accepting = None;
                     if let Some(result) = end {

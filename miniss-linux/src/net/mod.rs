@@ -10,6 +10,7 @@
 //! There is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel could
 //! then write to after the borrow has ended. Adapters for code that needs them are yet to come.
 
+mod connection;
 mod fd;
 mod listener;
 mod read;
@@ -19,10 +20,12 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod write;
+mod writing;
 
+pub(crate) use connection::Connection;
 pub(crate) use fd::Fd;
 pub use listener::{ListenOptions, TcpListener};
-pub(crate) use read_side::ReadSide;
+pub(crate) use read_side::OrphanEnd;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::TcpStream;
 

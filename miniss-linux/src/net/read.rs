@@ -8,10 +8,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use miniss_core::op::Part;
 
@@ -45,27 +45,18 @@ impl TcpStream {
     /// assert_eq!(buffer, b"hello");
     /// # Ok(()) });
     /// ```
-    pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        let _reading = match self.side.begin() {
-            Ok(reading) => reading,
-            Err(error) => return (Err(error), buffer),
-        };
-        self.read_once(buffer).await
-    }
-
-    /// The caller holds the right to read.
-    async fn read_once<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        self.side.drained().await;
-        if let Some(kept) = self.side.take_kept() {
-            return self.hand_over(kept, buffer);
+    #[expect(clippy::manual_async_fn, reason = "an async fn would keep the buffer twice")]
+    pub fn read<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
+        async move {
+            let _reading = match self.connection.side.begin() {
+                Ok(reading) => reading,
+                Err(error) => return (Err(error), buffer),
+            };
+            match self.next(Ahead::No).await {
+                Next::Bytes(received) => self.hand_over(received, buffer),
+                Next::Nothing => self.receive_into(buffer).await,
+            }
         }
-        if self.receiving.borrow().is_some() {
-            // Bytes may wait in the pool already: a second receive beside that one would overtake
-            // it.
-            let received = self.recv_from_pool().await;
-            return self.hand_over(received, buffer);
-        }
-        self.recv_into(buffer).await
     }
 
     /// Copies received bytes into the reader's buffer; what does not fit waits.
@@ -80,7 +71,7 @@ impl TcpStream {
         };
         let len = crate::buf::copy_into(&mut buffer, &bytes);
         bytes.advance(len);
-        self.side.put_back(bytes);
+        self.connection.side.put_back(bytes);
         (Ok(len), buffer)
     }
 
@@ -96,13 +87,9 @@ impl TcpStream {
     ///
     /// See [`TcpStream`] for an example.
     pub async fn read_exact<B: IoBufMut>(&self, mut buffer: B) -> BufResult<(), B> {
-        let _reading = match self.side.begin() {
-            Ok(reading) => reading,
-            Err(error) => return (Err(error), buffer),
-        };
         let (mut done, total) = (0, buffer.bytes_total());
         while done < total {
-            let (result, slice) = self.read_once(buffer.slice(done..total)).await;
+            let (result, slice) = self.read(buffer.slice(done..total)).await;
             buffer = slice.into_inner();
             match result {
                 Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
@@ -131,27 +118,25 @@ impl TcpStream {
     /// assert_eq!((&head[..], &body[..]), (&b"head"[..], &b"body"[..]));
     /// # Ok(()) });
     /// ```
-    pub async fn read_vectored<V: IoVecBufMut>(&self, mut buffers: V) -> BufResult<usize, V> {
-        let _reading = match self.side.begin() {
-            Ok(reading) => reading,
-            Err(error) => return (Err(error), buffers),
-        };
-        self.side.drained().await;
-        let mut received = self.side.take_kept();
-        if received.is_none() && self.receiving.borrow().is_some() {
-            received = Some(self.recv_from_pool().await);
-        }
-        match received {
-            Some(Ok(mut bytes)) => {
-                let len = crate::buf::copy_into_all(&mut buffers, &bytes);
-                bytes.advance(len);
-                self.side.put_back(bytes);
-                (Ok(len), buffers)
-            }
-            Some(Err(error)) => (Err(error), buffers),
-            None => {
-                let recv = RecvMsg::new(self.fd.clone(), buffers, self.side.clone());
-                self.receive(recv).await
+    #[expect(clippy::manual_async_fn, reason = "an async fn would keep the buffers twice")]
+    pub fn read_vectored<V: IoVecBufMut>(
+        &self,
+        mut buffers: V,
+    ) -> impl Future<Output = BufResult<usize, V>> {
+        async move {
+            let _reading = match self.connection.side.begin() {
+                Ok(reading) => reading,
+                Err(error) => return (Err(error), buffers),
+            };
+            match self.next(Ahead::No).await {
+                Next::Bytes(Ok(mut bytes)) => {
+                    let len = crate::buf::copy_into_all(&mut buffers, &bytes);
+                    bytes.advance(len);
+                    self.connection.side.put_back(bytes);
+                    (Ok(len), buffers)
+                }
+                Next::Bytes(Err(error)) => (Err(error), buffers),
+                Next::Nothing => self.receive(RecvMsg::new(self.connection.clone(), buffers)).await,
             }
         }
     }
@@ -173,90 +158,110 @@ impl TcpStream {
     ///
     /// See [`PoolBuf`] for an example.
     pub async fn recv(&self) -> io::Result<PoolBuf> {
-        let _reading = self.side.begin()?;
-        self.side.drained().await;
-        match self.side.take_kept() {
-            Some(kept) => kept,
-            None => self.recv_from_pool().await,
-        }
-    }
-
-    async fn recv_from_pool(&self) -> io::Result<PoolBuf> {
-        let driver = self.fd.driver();
-        if !driver.features().multishot_recv {
-            return self.recv_to_heap(driver.recv_buffer_bytes()).await;
-        }
-        let pool = driver.pool()?;
-        loop {
-            match poll_fn(|cx| self.poll_recv(&pool, cx)).await {
-                Received::Bytes(bytes) => return bytes,
-                Received::Again => {}
-                Received::NoBuffer => {
-                    pool.count_exhaustion();
-                    return self.recv_to_heap(driver.recv_buffer_bytes()).await;
-                }
-            }
+        let _reading = self.connection.side.begin()?;
+        match self.next(Ahead::Yes).await {
+            Next::Bytes(bytes) => bytes,
+            // A box, so that those who never need it do not have to have room for it.
+            Next::Nothing => Box::pin(self.recv_to_heap()).await,
         }
     }
 
     /// All buffers of the shard are held, and data is here. Waiting for a buffer would let a few
     /// readers that hold on to theirs stop everybody else, so this message gets memory of its own.
     /// Before Linux 6.0 every message does.
-    async fn recv_to_heap(&self, bytes: usize) -> io::Result<PoolBuf> {
-        let buffer = Vec::with_capacity(bytes);
-        let (result, buffer) = self.recv_into(buffer).await;
+    async fn recv_to_heap(&self) -> io::Result<PoolBuf> {
+        let buffer = Vec::with_capacity(self.connection.fd.driver().recv_buffer_bytes());
+        let (result, buffer) = self.receive_into(buffer).await;
         result.map(|_| PoolBuf::from_heap(buffer.into_boxed_slice()))
     }
 
-    async fn recv_into<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        let recv = Recv { fd: self.fd.clone(), buffer, side: self.side.clone() };
-        self.receive(recv).await
+    fn receive_into<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
+        self.receive(Recv { connection: self.connection.clone(), buffer })
     }
 
     /// A receive that may be dropped: whoever reads next waits for its end.
-    async fn receive<O: Prepare>(&self, recv: O) -> O::Output {
-        self.side.start_receive();
-        let output = self.start(recv).await;
-        self.side.end_receive();
-        output
+    fn receive<O: Prepare>(&self, recv: O) -> impl Future<Output = O::Output> {
+        self.connection.side.start_receive();
+        let op = self.start(recv);
+        async move {
+            let output = op.await;
+            self.connection.side.end_receive();
+            output
+        }
     }
 
-    fn poll_recv(&self, pool: &Rc<BufferPool>, cx: &mut Context<'_>) -> Poll<Received> {
-        let mut receiving = self.receiving.borrow_mut();
-        let op = receiving
-            .get_or_insert_with(|| self.start(RecvPool::new(self.fd.clone(), pool.clone())));
-        match std::task::ready!(op.poll_part(cx)) {
-            Part::More(completion) => {
-                op.with(RecvPool::read_one);
-                let bytes = received(pool, completion).ok_or_else(no_buffer_named);
-                Poll::Ready(Received::Bytes(bytes))
-            }
-            Part::End(ended) => {
-                *receiving = None;
-                Poll::Ready(ended_with(pool, &ended))
+    fn next(&self, ahead: Ahead) -> impl Future<Output = Next> {
+        poll_fn(move |cx| self.poll_next(ahead, cx))
+    }
+
+    /// What comes next in the order of the bytes: first what was kept, then what is in the pool.
+    fn poll_next(&self, ahead: Ahead, cx: &mut Context<'_>) -> Poll<Next> {
+        ready!(self.connection.side.poll_drained(cx));
+        if let Some(kept) = self.connection.side.take_kept() {
+            return Poll::Ready(Next::Bytes(kept));
+        }
+        // With a multishot receive in flight, bytes may wait in the pool already, and a receive
+        // beside that one would overtake it.
+        if ahead == Ahead::No && self.connection.receiving.borrow().is_none() {
+            return Poll::Ready(Next::Nothing);
+        }
+        let driver = self.connection.fd.driver();
+        if !driver.features().multishot_recv {
+            return Poll::Ready(Next::Nothing);
+        }
+        match driver.pool() {
+            Ok(pool) => self.poll_pool(&pool, cx),
+            Err(error) => Poll::Ready(Next::Bytes(Err(error))),
+        }
+    }
+
+    fn poll_pool(&self, pool: &Rc<BufferPool>, cx: &mut Context<'_>) -> Poll<Next> {
+        let mut receiving = self.connection.receiving.borrow_mut();
+        let start = || self.start(RecvPool::new(self.connection.clone(), pool.clone()));
+        loop {
+            match ready!(receiving.get_or_insert_with(start).poll_part(cx)) {
+                Part::More(completion) => {
+                    let bytes = received(pool, completion).ok_or_else(no_buffer_named);
+                    return Poll::Ready(Next::Bytes(bytes));
+                }
+                Part::End(ended) => {
+                    *receiving = None;
+                    if let Some(next) = ended_with(pool, &ended) {
+                        return Poll::Ready(next);
+                    }
+                }
             }
         }
     }
 }
 
-/// What a poll of the multishot receive gave.
-enum Received {
-    Bytes(io::Result<PoolBuf>),
-    /// It ended, and has to be started anew.
-    Again,
-    /// It ended because no buffer was free.
-    NoBuffer,
+/// Whether the kernel may receive into the pool before anybody reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    No,
+    Yes,
 }
 
-fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Received {
+/// What a reader is given.
+enum Next {
+    Bytes(io::Result<PoolBuf>),
+    /// No bytes wait, nor is anybody receiving: the reader may, into memory of its own.
+    Nothing,
+}
+
+/// `None`: it is to be started anew.
+fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
     if let Some(bytes) = received(pool, ended.completion).filter(|bytes| !bytes.is_empty()) {
-        return Received::Bytes(Ok(bytes));
+        return Some(Next::Bytes(Ok(bytes)));
     }
     match -ended.completion.result {
-        0 => Received::Bytes(Ok(PoolBuf::empty())),
-        libc::ENOBUFS => Received::NoBuffer,
-        libc::ECANCELED if ended.paused => Received::Again,
-        errno => Received::Bytes(Err(io::Error::from_raw_os_error(errno))),
+        0 => Some(Next::Bytes(Ok(PoolBuf::empty()))),
+        libc::ENOBUFS => {
+            pool.count_exhaustion();
+            Some(Next::Nothing)
+        }
+        libc::ECANCELED if ended.paused => None,
+        errno => Some(Next::Bytes(Err(io::Error::from_raw_os_error(errno)))),
     }
 }
 

@@ -8,12 +8,12 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
+use super::connection::Connection;
 use crate::driver::uring::buffers::PoolBuf;
 
 /// The reading half's state, shared by a stream and the receives in flight on it.
@@ -25,7 +25,7 @@ pub(crate) struct ReadSide {
     in_flight: Cell<bool>,
     waiter: Cell<Option<Waker>>,
     /// What an orphan brought, or what did not fit the last reader's buffer.
-    kept: RefCell<Option<io::Result<PoolBuf>>>,
+    kept: Cell<Option<io::Result<PoolBuf>>>,
 }
 
 impl ReadSide {
@@ -41,15 +41,13 @@ impl ReadSide {
     }
 
     /// Waits for a receive whose future was dropped to end.
-    pub(crate) async fn drained(&self) {
-        poll_fn(|cx| {
-            if !self.in_flight.get() {
-                return Poll::Ready(());
-            }
-            self.waiter.set(Some(cx.waker().clone()));
-            Poll::Pending
-        })
-        .await;
+    #[inline]
+    pub(crate) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.in_flight.get() {
+            return Poll::Ready(());
+        }
+        self.waiter.set(Some(cx.waker().clone()));
+        Poll::Pending
     }
 
     /// A receive into a reader's buffer begins. It ends in one of two ways, whatever becomes of its
@@ -74,39 +72,41 @@ impl ReadSide {
             Err(error) => Some(Err(error)),
         };
         if kept.is_some() {
-            *self.kept.borrow_mut() = kept;
+            self.kept.set(kept);
         }
         if let Some(waiter) = self.waiter.take() {
             waiter.wake();
         }
     }
 
-    /// The orphaned receive ends with the guard, also if its buffer unwinds before it is
-    /// [kept](Self::keep).
-    pub(crate) fn end_orphan(self: &Rc<Self>) -> OrphanEnd {
-        OrphanEnd(self.clone())
-    }
-
     /// Bytes that were received and not read.
     pub(crate) fn put_back(&self, rest: PoolBuf) {
         if !rest.is_empty() {
-            *self.kept.borrow_mut() = Some(Ok(rest));
+            self.kept.set(Some(Ok(rest)));
         }
     }
 
     /// What waits to be read.
     pub(crate) fn take_kept(&self) -> Option<io::Result<PoolBuf>> {
-        self.kept.borrow_mut().take()
+        self.kept.take()
     }
 }
 
-/// See [`ReadSide::end_orphan`].
-pub(crate) struct OrphanEnd(Rc<ReadSide>);
+/// The orphaned receive of a connection ends with this guard, also if its buffer unwinds before
+/// what it brought is [kept](ReadSide::keep).
+pub(crate) struct OrphanEnd(pub(crate) Rc<Connection>);
+
+impl OrphanEnd {
+    pub(crate) fn side(&self) -> &ReadSide {
+        &self.0.side
+    }
+}
 
 impl Drop for OrphanEnd {
     fn drop(&mut self) {
-        if self.0.in_flight.get() {
-            self.0.keep(Ok(Vec::new()));
+        let side = self.side();
+        if side.in_flight.get() {
+            side.keep(Ok(Vec::new()));
         }
     }
 }

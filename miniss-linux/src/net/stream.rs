@@ -4,22 +4,18 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use miniss_core::sync::Mutex;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
-use super::fd::Fd;
-use super::read_side::ReadSide;
+use super::connection::Connection;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use crate::driver::{Driver, Op, Prepare};
 use crate::op::connect::Connect;
-use crate::op::recv_pool::RecvPool;
 use crate::op::shutdown;
 use crate::runtime::current;
 
@@ -53,13 +49,7 @@ use crate::runtime::current;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct TcpStream {
-    pub(super) fd: Fd,
-    pub(super) side: Rc<ReadSide>,
-    /// The multishot receive, once `recv` has been used.
-    pub(super) receiving: RefCell<Option<Op<RecvPool>>>,
-    /// Whoever holds the lock writes: with two sends in flight, the kernel may let the later one go
-    /// first when there is room again.
-    pub(super) writing: Mutex<()>,
+    pub(super) connection: Rc<Connection>,
 }
 
 impl TcpStream {
@@ -98,8 +88,8 @@ impl TcpStream {
         let kind = Type::STREAM.cloexec();
         let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
         let stream = Self::from_fd(socket.into(), current::with(|shard| shard.driver.clone()));
-        let connect = Connect { fd: stream.fd.clone(), address: SockAddr::from(address) };
-        stream.start(connect).await?;
+        let connection = stream.connection.clone();
+        stream.start(Connect { connection, address: SockAddr::from(address) }).await?;
         Ok(stream)
     }
 
@@ -128,16 +118,11 @@ impl TcpStream {
     }
 
     pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<Driver>) -> Self {
-        Self {
-            fd: Fd::new(fd, driver),
-            side: Rc::default(),
-            receiving: RefCell::new(None),
-            writing: Mutex::new(()),
-        }
+        Self { connection: Connection::new(fd, driver) }
     }
 
     pub(super) fn start<O: Prepare>(&self, op: O) -> Op<O> {
-        self.fd.driver().start(op)
+        self.connection.fd.driver().start(op)
     }
 
     /// Ends one direction or both: after the sending one, the peer reads the end of the stream.
@@ -157,7 +142,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.start(shutdown::Shutdown { fd: self.fd.clone(), how }).await
+        self.start(shutdown::Shutdown { connection: self.connection.clone(), how }).await
     }
 
     /// Closes the connection now, whoever shares it: what is in flight on it, by other tasks too,
@@ -178,12 +163,12 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn close(&self) -> io::Result<()> {
-        self.fd.clone().close().await
+        self.connection.fd.close().await
     }
 
     /// Ends the sending direction without waiting for it.
     pub(super) fn shut_down_now(&self) {
-        if let Ok(socket) = self.fd.socket() {
+        if let Ok(socket) = self.connection.fd.socket() {
             // A peer that is gone already needs no end.
             let _ = socket.shutdown(Shutdown::Write);
         }
@@ -197,7 +182,7 @@ impl TcpStream {
     ///
     /// See [`from_std`](Self::from_std) for an example.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        socket_address(self.fd.socket()?.peer_addr()?)
+        socket_address(self.connection.fd.socket()?.peer_addr()?)
     }
 
     /// Our own address.
@@ -212,7 +197,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket_address(self.fd.socket()?.local_addr()?)
+        socket_address(self.connection.fd.socket()?.local_addr()?)
     }
 
     /// Whether small writes are sent at once (`TCP_NODELAY`) and not gathered for a while.
@@ -228,7 +213,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
-        self.fd.socket()?.set_tcp_nodelay(on)
+        self.connection.fd.socket()?.set_tcp_nodelay(on)
     }
 
     /// Whether `TCP_NODELAY` is set.
@@ -239,7 +224,7 @@ impl TcpStream {
     ///
     /// See [`set_nodelay`](Self::set_nodelay) for an example.
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.fd.socket()?.tcp_nodelay()
+        self.connection.fd.socket()?.tcp_nodelay()
     }
 
     /// Splits it into a half that reads and a half that writes, for tasks of their own on this
@@ -256,6 +241,14 @@ impl TcpStream {
     /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         super::split::split(self)
+    }
+}
+
+impl Drop for TcpStream {
+    /// The receive in flight is cancelled, and so lets go of its share.
+    fn drop(&mut self) {
+        let receiving = self.connection.receiving.take();
+        drop((receiving, self.connection.side.take_kept()));
     }
 }
 

@@ -4,11 +4,14 @@
 
 #![forbid(unsafe_code)]
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
+use std::task::{Poll, ready};
 
 use super::stream::TcpStream;
+use super::writing::Writing;
 use crate::buf::{BufResult, IoBuf, IoVecBuf};
-use crate::op::send::Send;
 use crate::op::sendmsg::SendMsg;
 
 impl TcpStream {
@@ -30,9 +33,8 @@ impl TcpStream {
     /// println!("{} of {} bytes", result?, buffer.len());
     /// # Ok(()) });
     /// ```
-    pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
-        let _turn = self.writing.lock().await;
-        self.start(Send { fd: self.fd.clone(), buffer, flags: 0 }).await
+    pub fn write<B: IoBuf>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
+        Writing::new(&self.connection, buffer, false)
     }
 
     /// Writes all of `buffer`.
@@ -46,37 +48,12 @@ impl TcpStream {
     /// Dropping it cancels the write; how much was written is not known then.
     ///
     /// See [`TcpStream`] for an example.
-    pub async fn write_all<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
-        let _turn = self.writing.lock().await;
-        let total = buffer.as_init().len();
-        let flags = libc::MSG_WAITALL;
-        let (result, buffer) = self.start(Send { fd: self.fd.clone(), buffer, flags }).await;
-        match result {
-            Ok(done) if done >= total => (Ok(()), buffer),
-            Ok(done) => self.write_rest(buffer, done, total).await,
-            Err(error) => (Err(error), buffer),
-        }
-    }
-
-    /// The kernel wrote less than everything: a signal, or an operation larger than it takes.
-    async fn write_rest<B: IoBuf>(
-        &self,
-        mut buffer: B,
-        mut done: usize,
-        total: usize,
-    ) -> BufResult<(), B> {
-        while done < total {
-            let flags = libc::MSG_WAITALL;
-            let send = Send { fd: self.fd.clone(), buffer: buffer.slice(done..total), flags };
-            let (result, slice) = self.start(send).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub fn write_all<B: IoBuf>(&self, buffer: B) -> impl Future<Output = BufResult<(), B>> {
+        let mut writing = Writing::new(&self.connection, buffer, true);
+        poll_fn(move |cx| {
+            let (result, buffer) = ready!(Pin::new(&mut writing).poll(cx));
+            Poll::Ready((result.map(drop), buffer))
+        })
     }
 
     /// Writes from several buffers, one after the other; like [`write`](Self::write) otherwise.
@@ -96,8 +73,8 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn write_vectored<V: IoVecBuf>(&self, buffers: V) -> BufResult<usize, V> {
-        let _turn = self.writing.lock().await;
-        self.start(SendMsg::new(self.fd.clone(), buffers, 0)).await
+        let _turn = self.connection.turn_to_write().await;
+        self.start(SendMsg::new(self.connection.clone(), buffers, 0)).await
     }
 
     /// Writes all of several buffers.
@@ -118,12 +95,13 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn write_vectored_all<V: IoVecBuf>(&self, mut buffers: V) -> BufResult<(), V> {
-        let _turn = self.writing.lock().await;
+        let _turn = self.connection.turn_to_write().await;
         let (mut done, mut total) = (0, 0);
         buffers.for_each_init(|part| total += part.len());
         while done < total {
             let result;
-            (result, buffers) = self.start(SendMsg::new(self.fd.clone(), buffers, done)).await;
+            (result, buffers) =
+                self.start(SendMsg::new(self.connection.clone(), buffers, done)).await;
             match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffers),
                 Ok(len) => done += len,

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::rc::Rc;
 
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
@@ -18,21 +19,14 @@ const WAITING_MAX: u32 = 256;
 
 /// A multishot accept on a listening socket.
 pub(crate) struct Accept {
-    listener: Fd,
-    /// Connections that wait for our `accept`.
-    waiting: u32,
+    listener: Rc<Fd>,
     /// It was we who asked for the end.
     paused: bool,
 }
 
 impl Accept {
-    pub(crate) fn new(listener: Fd) -> Self {
-        Self { listener, waiting: 0, paused: false }
-    }
-
-    /// A connection has been collected.
-    pub(crate) fn collected_one(&mut self) {
-        self.waiting -= 1;
+    pub(crate) fn new(listener: Rc<Fd>) -> Self {
+        Self { listener, paused: false }
     }
 }
 
@@ -51,9 +45,8 @@ impl Operation for Accept {
         (!is_pause).then(|| connection(completion))
     }
 
-    fn wants_cancel_after(&mut self, _: Completion) -> bool {
-        self.waiting += 1;
-        let is_full = self.waiting >= WAITING_MAX;
+    fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
+        let is_full = waiting >= WAITING_MAX;
         self.paused |= is_full;
         is_full
     }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::rc::Rc;
 
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
@@ -12,11 +13,11 @@ use socket2::SockAddr;
 
 use super::count;
 use crate::driver::Prepare;
-use crate::net::Fd;
+use crate::net::Connection;
 
 /// A connect to an address, which the kernel reads while it is in flight.
 pub(crate) struct Connect {
-    pub(crate) fd: Fd,
+    pub(crate) connection: Rc<Connection>,
     pub(crate) address: SockAddr,
 }
 
@@ -31,6 +32,7 @@ impl Operation for Connect {
 impl Prepare for Connect {
     fn prepare(&mut self) -> squeue::Entry {
         let address = self.address.as_ptr().cast();
-        opcode::Connect::new(self.fd.number(), address, self.address.len()).build()
+        let fd = self.connection.fd.number();
+        opcode::Connect::new(fd, address, self.address.len()).build()
     }
 }

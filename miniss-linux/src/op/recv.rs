@@ -10,13 +10,12 @@ use miniss_core::op::{Completion, Operation};
 use super::count;
 use crate::buf::{BufResult, IoBufMut, op_len};
 use crate::driver::Prepare;
-use crate::net::{Fd, ReadSide};
+use crate::net::{Connection, OrphanEnd};
 
 /// A receive. Bytes that come when nobody waits any more are kept for the next read of the stream.
 pub(crate) struct Recv<B> {
-    pub(crate) fd: Fd,
+    pub(crate) connection: Rc<Connection>,
     pub(crate) buffer: B,
-    pub(crate) side: Rc<ReadSide>,
 }
 
 impl<B: IoBufMut> Operation for Recv<B> {
@@ -32,16 +31,15 @@ impl<B: IoBufMut> Operation for Recv<B> {
     }
 
     fn settle_orphan(self, completion: Completion) {
-        let side = self.side.clone();
-        let _ended = side.end_orphan();
+        let ended = OrphanEnd(self.connection.clone());
         let (result, buffer) = self.settle(completion);
-        side.keep(result.map(|len| buffer.as_init()[..len].to_vec()));
+        ended.side().keep(result.map(|len| buffer.as_init()[..len].to_vec()));
     }
 }
 
 impl<B: IoBufMut> Prepare for Recv<B> {
     fn prepare(&mut self) -> squeue::Entry {
-        let fd = self.fd.number();
+        let fd = self.connection.fd.number();
         // SAFETY: *Initialised stays initialised*: only the kernel writes there, and only bytes.
         let memory = unsafe { self.buffer.as_uninit() };
         opcode::Recv::new(fd, memory.as_mut_ptr().cast(), op_len(memory.len())).build()

@@ -11,7 +11,7 @@ use miniss_core::op::{Completion, Operation};
 
 use crate::driver::Prepare;
 use crate::driver::uring::buffers::{BufferPool, GROUP, PoolBuf};
-use crate::net::Fd;
+use crate::net::Connection;
 
 /// Buffers that may wait unread on one stream. Beyond that the receive is cancelled until they have
 /// been read, so that one slow reader cannot hold all buffers of a shard; the kernel then keeps the
@@ -20,10 +20,8 @@ const UNREAD_MAX: u32 = 8;
 
 /// A multishot receive.
 pub(crate) struct RecvPool {
-    pub(crate) fd: Fd,
-    pub(crate) pool: Rc<BufferPool>,
-    /// Buffers that wait to be read.
-    unread: u32,
+    connection: Rc<Connection>,
+    pool: Rc<BufferPool>,
     /// It was we who asked for the end.
     paused: bool,
 }
@@ -35,13 +33,8 @@ pub(crate) struct Ended {
 }
 
 impl RecvPool {
-    pub(crate) fn new(fd: Fd, pool: Rc<BufferPool>) -> Self {
-        Self { fd, pool, unread: 0, paused: false }
-    }
-
-    /// A buffer has been read.
-    pub(crate) fn read_one(&mut self) {
-        self.unread -= 1;
+    pub(crate) fn new(connection: Rc<Connection>, pool: Rc<BufferPool>) -> Self {
+        Self { connection, pool, paused: false }
     }
 }
 
@@ -58,9 +51,8 @@ impl Operation for RecvPool {
         Ended { completion, paused: self.paused }
     }
 
-    fn wants_cancel_after(&mut self, _: Completion) -> bool {
-        self.unread += 1;
-        let is_full = self.unread >= UNREAD_MAX;
+    fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
+        let is_full = waiting >= UNREAD_MAX;
         // The cancel stays asked for, however much has been read by the time it takes effect.
         self.paused |= is_full;
         is_full
@@ -77,6 +69,6 @@ impl Operation for RecvPool {
 
 impl Prepare for RecvPool {
     fn prepare(&mut self) -> squeue::Entry {
-        opcode::RecvMulti::new(self.fd.number(), GROUP).build()
+        opcode::RecvMulti::new(self.connection.fd.number(), GROUP).build()
     }
 }

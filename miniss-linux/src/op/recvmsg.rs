@@ -11,21 +11,20 @@ use super::count;
 use super::sendmsg::empty_header;
 use crate::buf::{BufResult, IoVecBufMut, IoVecs};
 use crate::driver::Prepare;
-use crate::net::{Fd, ReadSide};
+use crate::net::{Connection, OrphanEnd};
 
 /// A scattering receive. Bytes that come when nobody waits any more are kept for the next read of
 /// the stream.
 pub(crate) struct RecvMsg<V> {
-    fd: Fd,
+    connection: Rc<Connection>,
     buffers: V,
     iovecs: IoVecs,
     header: libc::msghdr,
-    side: Rc<ReadSide>,
 }
 
 impl<V: IoVecBufMut> RecvMsg<V> {
-    pub(crate) fn new(fd: Fd, buffers: V, side: Rc<ReadSide>) -> Self {
-        Self { fd, buffers, iovecs: IoVecs::new(), header: empty_header(), side }
+    pub(crate) fn new(connection: Rc<Connection>, buffers: V) -> Self {
+        Self { connection, buffers, iovecs: IoVecs::new(), header: empty_header() }
     }
 }
 
@@ -42,10 +41,9 @@ impl<V: IoVecBufMut> Operation for RecvMsg<V> {
     }
 
     fn settle_orphan(self, completion: Completion) {
-        let side = self.side.clone();
-        let _ended = side.end_orphan();
+        let ended = OrphanEnd(self.connection.clone());
         let (result, buffers) = self.settle(completion);
-        side.keep(result.map(|len| {
+        ended.side().keep(result.map(|len| {
             let mut bytes = Vec::with_capacity(len);
             buffers.for_each_init(|part| {
                 let rest = len - bytes.len();
@@ -62,6 +60,7 @@ impl<V: IoVecBufMut> Prepare for RecvMsg<V> {
         let iovecs = self.iovecs.as_slice();
         self.header.msg_iov = iovecs.as_ptr().cast_mut();
         self.header.msg_iovlen = iovecs.len();
-        opcode::RecvMsg::new(self.fd.number(), &raw mut self.header).build()
+        let fd = self.connection.fd.number();
+        opcode::RecvMsg::new(fd, &raw mut self.header).build()
     }
 }

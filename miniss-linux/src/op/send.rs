@@ -4,34 +4,40 @@
 
 #![forbid(unsafe_code)]
 
+use std::io;
+use std::rc::Rc;
+
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::count;
-use crate::buf::{BufResult, IoBuf, op_len};
+use crate::buf::{IoBuf, op_len};
 use crate::driver::Prepare;
-use crate::net::Fd;
+use crate::net::Connection;
 
-/// A send. A peer that is gone is an error, never a signal.
+/// A send of what is left of a buffer. A peer that is gone is an error, never a signal.
 pub(crate) struct Send<B> {
-    pub(crate) fd: Fd,
+    pub(crate) connection: Rc<Connection>,
     pub(crate) buffer: B,
+    /// Bytes at the front that have been sent before.
+    pub(crate) done: usize,
     /// `MSG_WAITALL`: the kernel goes on until everything is sent.
     pub(crate) flags: i32,
 }
 
 impl<B: IoBuf> Operation for Send<B> {
-    type Output = BufResult<usize, B>;
+    /// The send itself comes back, so that it can go on.
+    type Output = (io::Result<usize>, Self);
 
     fn settle(self, completion: Completion) -> Self::Output {
-        (count(completion), self.buffer)
+        (count(completion), self)
     }
 }
 
 impl<B: IoBuf> Prepare for Send<B> {
     fn prepare(&mut self) -> squeue::Entry {
-        let bytes = self.buffer.as_init();
-        opcode::Send::new(self.fd.number(), bytes.as_ptr(), op_len(bytes.len()))
+        let bytes = &self.buffer.as_init()[self.done..];
+        opcode::Send::new(self.connection.fd.number(), bytes.as_ptr(), op_len(bytes.len()))
             .flags(libc::MSG_NOSIGNAL | self.flags)
             .build()
     }

@@ -2,17 +2,19 @@
 //!
 //! `user future ─▶ [sendmsg] ─▶ kernel`
 
+use std::rc::Rc;
+
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::count;
 use crate::buf::{BufResult, IoVecBuf, IoVecs};
 use crate::driver::Prepare;
-use crate::net::Fd;
+use crate::net::Connection;
 
 /// A gathering send.
 pub(crate) struct SendMsg<V> {
-    fd: Fd,
+    connection: Rc<Connection>,
     buffers: V,
     iovecs: IoVecs,
     header: libc::msghdr,
@@ -21,8 +23,8 @@ pub(crate) struct SendMsg<V> {
 }
 
 impl<V: IoVecBuf> SendMsg<V> {
-    pub(crate) fn new(fd: Fd, buffers: V, skip: usize) -> Self {
-        Self { fd, buffers, iovecs: IoVecs::new(), header: empty_header(), skip }
+    pub(crate) fn new(connection: Rc<Connection>, buffers: V, skip: usize) -> Self {
+        Self { connection, buffers, iovecs: IoVecs::new(), header: empty_header(), skip }
     }
 }
 
@@ -47,7 +49,7 @@ impl<V: IoVecBuf> Prepare for SendMsg<V> {
         let iovecs = self.iovecs.as_slice();
         self.header.msg_iov = iovecs.as_ptr().cast_mut();
         self.header.msg_iovlen = iovecs.len();
-        opcode::SendMsg::new(self.fd.number(), &raw const self.header)
+        opcode::SendMsg::new(self.connection.fd.number(), &raw const self.header)
             .flags(libc::MSG_NOSIGNAL as u32)
             .build()
     }

@@ -6,17 +6,18 @@
 
 use std::io;
 use std::net;
+use std::rc::Rc;
 
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::count;
 use crate::driver::Prepare;
-use crate::net::Fd;
+use crate::net::Connection;
 
 /// A `shutdown(2)`.
 pub(crate) struct Shutdown {
-    pub(crate) fd: Fd,
+    pub(crate) connection: Rc<Connection>,
     pub(crate) how: net::Shutdown,
 }
 
@@ -35,6 +36,6 @@ impl Prepare for Shutdown {
             net::Shutdown::Write => libc::SHUT_WR,
             net::Shutdown::Both => libc::SHUT_RDWR,
         };
-        opcode::Shutdown::new(self.fd.number(), how).build()
+        opcode::Shutdown::new(self.connection.fd.number(), how).build()
     }
 }

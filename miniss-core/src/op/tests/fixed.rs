@@ -50,7 +50,7 @@ fn an_operation_that_does_not_fit_comes_back() {
             self.0
         }
     }
-    type Fits = Traced<{ 128 - size_of::<usize>() }>;
+    type Fits = Traced<{ 64 - size_of::<usize>() }>;
     type TooLarge = Traced<{ 129 - size_of::<usize>() }>;
     assert!(OpTable::fits::<Fits>() && !OpTable::fits::<TooLarge>());
     assert!(!OpTable::fits::<Aligned>());

@@ -21,7 +21,7 @@ use std::time::Duration;
 use super::setup::{DriverConfig, make_ring};
 use super::submit::{Driver, Op};
 use super::sys::{Wait, now};
-use crate::net::{Fd, ReadSide};
+use crate::net::{Connection, Fd};
 use crate::op::recv::Recv;
 use crate::op::recv_pool::RecvPool;
 use crate::op::send::Send;
@@ -90,17 +90,17 @@ fn finish<F: Future>(driver: &Driver, future: F) -> F::Output {
 }
 
 /// A socket of the driver's, and its other end.
-fn socket(driver: &Rc<Driver>) -> (Fd, UnixStream) {
+fn socket(driver: &Rc<Driver>) -> (Rc<Connection>, UnixStream) {
     let (ours, peer) = UnixStream::pair().unwrap();
-    (Fd::new(OwnedFd::from(ours), driver.clone()), peer)
+    (Connection::new(OwnedFd::from(ours), driver.clone()), peer)
 }
 
-fn recv(fd: &Fd, bytes: usize) -> Recv<Vec<u8>> {
-    Recv { fd: fd.clone(), buffer: vec![0; bytes], side: Rc::new(ReadSide::default()) }
+fn recv(connection: &Rc<Connection>, bytes: usize) -> Recv<Vec<u8>> {
+    Recv { connection: connection.clone(), buffer: vec![0; bytes] }
 }
 
-fn send(fd: &Fd, bytes: impl Into<Vec<u8>>) -> Send<Vec<u8>> {
-    Send { fd: fd.clone(), buffer: bytes.into(), flags: 0 }
+fn send(connection: &Rc<Connection>, bytes: impl Into<Vec<u8>>) -> Send<Vec<u8>> {
+    Send { connection: connection.clone(), buffer: bytes.into(), done: 0, flags: 0 }
 }
 
 /// A buffer that panics when it is asked for its bytes.

@@ -7,19 +7,19 @@ use miniss_core::op::Part;
 
 /// Echoes once by a plain receive, and once out of a provided buffer.
 fn echo(driver: &Rc<Driver>) {
-    let (fd, mut peer) = socket(driver);
+    let (connection, mut peer) = socket(driver);
     peer.write_all(b"plain").unwrap();
-    let (result, buffer) = finish(driver, driver.start(recv(&fd, 64)));
+    let (result, buffer) = finish(driver, driver.start(recv(&connection, 64)));
     assert_eq!(&buffer[..result.unwrap()], b"plain");
-    finish(driver, driver.start(send(&fd, buffer))).0.unwrap();
+    finish(driver, driver.start(send(&connection, buffer))).0.unwrap();
 
     let pool = driver.pool().unwrap();
-    let mut receiving = driver.start(RecvPool::new(fd.clone(), pool.clone()));
+    let mut receiving = driver.start(RecvPool::new(connection.clone(), pool.clone()));
     peer.write_all(b"pooled").unwrap();
     let part = finish(driver, std::future::poll_fn(|cx| receiving.poll_part(cx)));
     let Part::More(completion) = part else { panic!("a multishot receive ended at once") };
     let bytes = received(&pool, completion).unwrap();
-    finish(driver, driver.start(send(&fd, &bytes[..]))).0.unwrap();
+    finish(driver, driver.start(send(&connection, &bytes[..]))).0.unwrap();
 
     let mut echoed = [0; 11];
     peer.read_exact(&mut echoed).unwrap();

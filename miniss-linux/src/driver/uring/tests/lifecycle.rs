@@ -8,8 +8,10 @@ use std::task::Wake;
 #[test]
 fn a_buffer_that_panics_leaves_nothing_in_flight() {
     let driver = driver(8);
-    let (fd, _peer) = socket(&driver);
-    let start = || driver.start(Send { fd: fd.clone(), buffer: Refusing, flags: 0 });
+    let (connection, _peer) = socket(&driver);
+    let start = || {
+        driver.start(Send { connection: connection.clone(), buffer: Refusing, done: 0, flags: 0 })
+    };
     assert!(catch_unwind(AssertUnwindSafe(start)).is_err());
     assert_eq!(driver.in_flight(), 0);
     assert_eq!(driver.close(now()), 0);
@@ -18,13 +20,13 @@ fn a_buffer_that_panics_leaves_nothing_in_flight() {
 #[test]
 fn a_closed_driver_refuses() {
     let driver = driver(8);
-    let (fd, _peer) = socket(&driver);
+    let (connection, _peer) = socket(&driver);
     driver.refuse();
-    let (result, buffer) = finish(&driver, driver.start(recv(&fd, 8)));
+    let (result, buffer) = finish(&driver, driver.start(recv(&connection, 8)));
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
     assert_eq!(buffer.len(), 8);
     assert_eq!(driver.close(now() + PATIENCE), 0);
-    let (result, _) = finish(&driver, driver.start(send(&fd, "late")));
+    let (result, _) = finish(&driver, driver.start(send(&connection, "late")));
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
     assert!(driver.pool().is_err());
 }
@@ -45,8 +47,8 @@ fn a_driver_that_may_not_wait_still_gets_what_ends_at_once() {
 fn a_received_buffer_outlives_its_driver() {
     let driver = driver(8);
     let pool = driver.pool().unwrap();
-    let (fd, mut peer) = socket(&driver);
-    let mut op = driver.start(RecvPool::new(fd, pool.clone()));
+    let (connection, mut peer) = socket(&driver);
+    let mut op = driver.start(RecvPool::new(connection, pool.clone()));
     peer.write_all(b"still here").unwrap();
     let part = finish(&driver, std::future::poll_fn(|cx| op.poll_part(cx)));
     let miniss_core::op::Part::More(completion) = part else { panic!("it ended") };
@@ -68,11 +70,11 @@ impl Wake for Throwing {
 #[test]
 fn a_waker_that_panics_loses_no_completion_behind_it() {
     let driver = driver(64);
-    let (fd, mut peer) = socket(&driver);
-    let mut first = driver.start(send(&fd, "a"));
+    let (connection, mut peer) = socket(&driver);
+    let mut first = driver.start(send(&connection, "a"));
     let waker = Waker::from(Arc::new(Throwing));
     assert!(pin!(&mut first).poll(&mut Context::from_waker(&waker)).is_pending());
-    let others: Vec<_> = (0..30).map(|_| driver.start(send(&fd, "b"))).collect();
+    let others: Vec<_> = (0..30).map(|_| driver.start(send(&connection, "b"))).collect();
     turn_until(&driver, || driver.in_flight() == 0);
     for op in others {
         assert_eq!(finish(&driver, op).0.unwrap(), 1);
@@ -83,30 +85,30 @@ fn a_waker_that_panics_loses_no_completion_behind_it() {
 #[test]
 fn a_close_names_its_descriptor_to_nobody_else() {
     let driver = driver(8);
-    let (fd, mut peer) = socket(&driver);
-    let waiting = driver.start(recv(&fd, 8));
+    let (connection, mut peer) = socket(&driver);
+    let waiting = driver.start(recv(&connection, 8));
     turn(&driver);
-    let mut close = pin!(fd.clone().close());
+    let mut close = pin!(connection.fd.close());
     assert!(close.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     // The number is still open, but a read that starts now must not go by it: it would be sent to
     // the kernel after the close.
-    assert_eq!(fd.number().0, -1);
-    let (result, _) = finish(&driver, driver.start(recv(&fd, 8)));
+    assert_eq!(connection.fd.number().0, -1);
+    let (result, _) = finish(&driver, driver.start(recv(&connection, 8)));
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::EBADF));
     finish(&driver, close).unwrap();
     let (result, _) = finish(&driver, waiting);
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
     assert_eq!(peer.read(&mut [0; 8]).unwrap(), 0, "the peer sees the end");
-    finish(&driver, fd.close()).unwrap();
+    finish(&driver, connection.fd.close()).unwrap();
 }
 
 #[test]
 fn a_close_that_is_dropped_closes_all_the_same() {
     let driver = driver(8);
-    let (fd, mut peer) = socket(&driver);
-    let _waiting = driver.start(recv(&fd, 8));
+    let (connection, mut peer) = socket(&driver);
+    let _waiting = driver.start(recv(&connection, 8));
     {
-        let mut close = pin!(fd.clone().close());
+        let mut close = pin!(connection.fd.close());
         assert!(close.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     turn_until(&driver, || driver.in_flight() <= 1);
