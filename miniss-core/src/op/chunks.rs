@@ -9,8 +9,11 @@
 //! # Invariants
 //!
 //! - **Chunks stay.** Elements below the count are initialised, lie in the chunk that their index
-//!   says, and stay there until nobody can look them up any more.
+//!   says, and stay there until nobody can look them up any more. Beyond the count there is memory
+//!   up to the capacity, which is not touched before it is needed.
 
+#[cfg(feature = "alloc")]
+use alloc::alloc::{Layout, alloc, dealloc};
 use core::cell::Cell;
 use core::ptr::NonNull;
 
@@ -26,11 +29,16 @@ pub(super) struct Chunks<T> {
     /// The first element of each; those beyond the count point nowhere.
     chunks: [Cell<NonNull<T>>; CHUNKS_MAX],
     count: Cell<u32>,
+    capacity: Cell<u32>,
 }
 
 impl<T> Chunks<T> {
     pub(super) const fn new() -> Self {
-        Self { chunks: [const { Cell::new(NonNull::dangling()) }; CHUNKS_MAX], count: Cell::new(0) }
+        Self {
+            chunks: [const { Cell::new(NonNull::dangling()) }; CHUNKS_MAX],
+            count: Cell::new(0),
+            capacity: Cell::new(0),
+        }
     }
 
     /// How many elements there are.
@@ -43,12 +51,37 @@ impl<T> Chunks<T> {
         if index >= self.count.get() {
             return None;
         }
+        // SAFETY: *Chunks stay*: it is below the count, thus below the capacity and initialised.
+        Some(unsafe { self.locate(index).as_ref() })
+    }
+
+    /// Where an element lies, or will.
+    ///
+    /// # Safety
+    /// The index is below the capacity.
+    #[inline]
+    unsafe fn locate(&self, index: u32) -> NonNull<T> {
         let (chunk, offset) = place_of(index);
         debug_assert!(chunk < CHUNKS_MAX);
-        // SAFETY: *Chunks stay*: the index is below the count, so it is in one of the chunks.
+        // SAFETY: *Chunks stay*: by the caller's promise it is in one of the chunks.
         let chunk = unsafe { self.chunks.get_unchecked(chunk) }.get();
         // SAFETY: as above.
-        Some(unsafe { chunk.add(offset).as_ref() })
+        unsafe { chunk.add(offset) }
+    }
+
+    /// Puts an element behind the last one; `None` if there is no memory left for it.
+    pub(super) fn push(&self, element: T) -> Option<(u32, &T)> {
+        let index = self.count.get();
+        if index == self.capacity.get() {
+            return None;
+        }
+        // SAFETY: below the capacity.
+        let place = unsafe { self.locate(index) };
+        // SAFETY: *Chunks stay*: memory of ours in which there is no element yet.
+        unsafe { place.write(element) };
+        self.count.set(index + 1);
+        // SAFETY: written by the line before the last.
+        Some((index, unsafe { place.as_ref() }))
     }
 
     /// Takes in the elements of one piece of memory.
@@ -65,28 +98,28 @@ impl<T> Chunks<T> {
             // SAFETY: one of the elements, by the caller's promise.
             chunk.set(unsafe { first.add(before) });
         }
+        self.capacity.set(count as u32);
         self.count.set(count as u32);
     }
 }
 
 #[cfg(feature = "alloc")]
 impl<T> Chunks<T> {
-    /// Adds a chunk from the heap; `false` if memory is out.
-    pub(super) fn grow(&self, make: fn() -> T) -> bool {
-        let count = self.count.get() as usize;
-        let (chunk, _) = place_of(self.count.get());
-        let len = FIRST_CHUNK << chunk;
-        let (Some(place), Ok(end)) = (self.chunks.get(chunk), u32::try_from(count + len)) else {
+    /// Adds a chunk from the heap, untouched; `false` if memory is out.
+    pub(super) fn grow(&self) -> bool {
+        let capacity = self.capacity.get();
+        let (number, _) = place_of(capacity);
+        let len = FIRST_CHUNK << number;
+        let (Some(chunk), Ok(end)) =
+            (self.chunks.get(number), u32::try_from(capacity as usize + len))
+        else {
             return false;
         };
-        let mut elements = alloc::vec::Vec::new();
-        if elements.try_reserve_exact(len).is_err() {
-            return false;
-        }
-        elements.extend((0..len).map(|_| make()));
-        let elements = alloc::boxed::Box::leak(elements.into_boxed_slice());
-        place.set(NonNull::from(elements).cast());
-        self.count.set(end);
+        let Ok(layout) = Layout::array::<T>(len) else { return false };
+        // SAFETY: neither elements nor chunks are empty.
+        let Some(first) = NonNull::new(unsafe { alloc(layout) }) else { return false };
+        chunk.set(first.cast());
+        self.capacity.set(end);
         true
     }
 
@@ -95,14 +128,19 @@ impl<T> Chunks<T> {
     /// # Safety
     /// All of them came from [`grow`](Self::grow), and no element is in use.
     pub(super) unsafe fn free(&self) {
-        let count = self.count.replace(0) as usize;
+        let count = self.count.replace(0);
+        for index in 0..count {
+            // SAFETY: *Chunks stay*: it was below the count, and nobody can look it up any more.
+            unsafe { self.locate(index).drop_in_place() };
+        }
+        let capacity = self.capacity.replace(0) as usize;
         for (number, chunk) in self.chunks.iter().enumerate() {
-            if first_of(number) >= count {
+            if first_of(number) >= capacity {
                 break;
             }
-            let chunk = NonNull::slice_from_raw_parts(chunk.get(), FIRST_CHUNK << number);
-            // SAFETY: `grow` leaked this very box, and nobody can look it up any more.
-            drop(unsafe { alloc::boxed::Box::from_raw(chunk.as_ptr()) });
+            let layout = Layout::array::<T>(FIRST_CHUNK << number).expect("as it was allocated");
+            // SAFETY: `grow` allocated it with this layout, and nothing is there any more.
+            unsafe { dealloc(chunk.get().cast().as_ptr(), layout) };
         }
     }
 }

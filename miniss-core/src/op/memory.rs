@@ -24,7 +24,7 @@ pub trait Source: Sized + 'static {
     /// Whether an operation that does not fit a slot may be boxed.
     const BOXES: bool;
 
-    /// Adds elements to a pool, if there are any to be had.
+    /// Adds memory for elements to a pool, if there is any to be had.
     fn grow<T: Element>(pool: &Pool<T>) -> bool;
 
     /// The table is gone. If it is not `idle`, its slots stay as they are, for ever.

@@ -35,13 +35,13 @@ impl<T: Element> Pool<T> {
         self.elements.at(index)
     }
 
-    /// How many elements there are, in use or not.
+    /// How many elements there are, in use or used before.
     #[cfg(all(test, feature = "alloc", not(loom)))]
     pub(super) fn count(&self) -> u32 {
         self.elements.count()
     }
 
-    /// All elements, in use or not.
+    /// All elements, in use or used before.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         (0..self.elements.count()).filter_map(|index| self.at(index))
     }
@@ -69,16 +69,21 @@ impl<T: Element> Pool<T> {
     pub(super) unsafe fn adopt(&self, first: NonNull<T>, count: usize) {
         // SAFETY: the caller's promise.
         unsafe { self.elements.adopt(first, count) };
-        self.put_from(0);
+        // Backwards: the first is the first to be taken.
+        for index in (0..self.elements.count()).rev() {
+            self.put(index, self.at(index).expect("below the count"));
+        }
     }
 
-    /// Adds elements from the heap; `false` if memory is out.
+    /// Takes an element that was never used before, from memory that is there.
+    pub(super) fn take_new(&self) -> Option<(u32, &T)> {
+        self.elements.push(T::free())
+    }
+
+    /// Adds memory from the heap; `false` if it is out.
     #[cfg(feature = "alloc")]
     pub(super) fn grow(&self) -> bool {
-        let first = self.elements.count();
-        let grown = self.elements.grow(T::free);
-        self.put_from(first);
-        grown
+        self.elements.grow()
     }
 
     /// Gives the elements back to the heap.
@@ -90,12 +95,5 @@ impl<T: Element> Pool<T> {
         self.free.set(NONE);
         // SAFETY: the caller's promise.
         unsafe { self.elements.free() };
-    }
-
-    /// Puts all elements from `first` on. Backwards: the first is the first to be taken.
-    fn put_from(&self, first: u32) {
-        for index in (first..self.elements.count()).rev() {
-            self.put(index, self.at(index).expect("below the count"));
-        }
     }
 }

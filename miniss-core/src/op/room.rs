@@ -23,7 +23,7 @@ impl<M: Source> Room<M> {
     #[inline]
     pub(super) fn take_slot(&self) -> Option<(u32, &Slot)> {
         match self.slots.take() {
-            None => grow_and_take::<M, _>(&self.slots),
+            None => take_new::<M, _>(&self.slots),
             taken => taken,
         }
     }
@@ -33,7 +33,7 @@ impl<M: Source> Room<M> {
     #[must_use]
     pub(super) fn push_part(&self, slot: &Slot, part: Completion) -> bool {
         let node = match self.parts.take() {
-            None => grow_and_take::<M, _>(&self.parts),
+            None => take_new::<M, _>(&self.parts),
             taken => taken,
         };
         let Some(node) = node else { return false };
@@ -49,8 +49,9 @@ impl<M: Source> Room<M> {
 
 #[cold]
 #[inline(never)]
-fn grow_and_take<M: Source, T: Element>(pool: &Pool<T>) -> Option<(u32, &T)> {
-    if M::grow(pool) { pool.take() } else { None }
+fn take_new<M: Source, T: Element>(pool: &Pool<T>) -> Option<(u32, &T)> {
+    let new = pool.take_new();
+    if new.is_none() && M::grow(pool) { pool.take_new() } else { new }
 }
 
 impl<M: Source> Drop for Room<M> {

@@ -570,13 +570,13 @@ impl<M: Memory> OpTable<M> {
         assert!(same, "the key is of another table");
     }
 
-    /// How many slots there are, in use or not.
+    /// How many slots there are, in use or used before.
     #[cfg(all(test, feature = "alloc", not(loom)))]
     pub(super) fn slot_count(&self) -> u32 {
         self.room.slots.count()
     }
 
-    /// How many nodes for parts there are, in use or not.
+    /// How many nodes for parts there are, in use or used before.
     #[cfg(all(test, feature = "alloc", not(loom)))]
     pub(super) fn part_count(&self) -> u32 {
         self.room.parts.count()

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -229,25 +230,29 @@ fn both_shards_accept_from_one_port() {
     let probe = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = probe.local_addr().unwrap();
     drop(probe);
+    // Listeners that are there, and whether they are still wanted.
+    static LISTENING: AtomicUsize = AtomicUsize::new(0);
+    static DONE: AtomicBool = AtomicBool::new(false);
     let clients = thread::spawn(move || {
-        let mut served = 0;
-        while served < 200 {
-            // Refused until the first of the listeners is there.
-            let Ok(mut client) = net::TcpStream::connect(address) else {
-                thread::sleep(Duration::from_millis(1));
-                continue;
-            };
-            // A connection to a listener that ends meanwhile is reset.
-            served += usize::from(client.read(&mut [0]).is_ok_and(|len| len == 1));
+        while LISTENING.load(SeqCst) < 2 {
+            thread::sleep(Duration::from_millis(1));
         }
+        for _ in 0..200 {
+            let mut client = net::TcpStream::connect(address).unwrap();
+            assert_eq!(client.read(&mut [0]).unwrap(), 1);
+        }
+        DONE.store(true, SeqCst);
     });
     let accepted = runtime.run(async move || {
         let listener = ListenOptions::new().reuse_port(true).bind(address).await.unwrap();
+        LISTENING.fetch_add(1, SeqCst);
         let mut accepted = 0_usize;
-        while let Ok(connection) = timeout(Duration::from_secs(1), listener.accept()).await {
-            let (stream, _) = connection.unwrap();
-            stream.write_all([ShardId::current().index() as u8]).await.0.unwrap();
-            accepted += 1;
+        while !DONE.load(SeqCst) {
+            if let Ok(connection) = timeout(Duration::from_millis(10), listener.accept()).await {
+                let (stream, _) = connection.unwrap();
+                stream.write_all([ShardId::current().index() as u8]).await.0.unwrap();
+                accepted += 1;
+            }
         }
         accepted
     });
