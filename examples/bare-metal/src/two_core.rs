@@ -25,10 +25,11 @@ const REQUESTS: u32 = ONE_BY_ONE + BURSTS * BURST as u32;
 const CALL_BYTES: usize = 16;
 /// What the task that serves a request may take.
 const TASK_BYTES: usize = 256;
-const CHAINS: usize = 4;
+/// Requests that a lane holds.
+const LANE: usize = 32;
 
 static CORES: [Anchor<Bell>; 2] = [Anchor::new(Bell::new(0)), Anchor::new(Bell::new(1))];
-static LANES: FixedMesh<Bell, 2, BURST, CALL_BYTES, CHAINS> = FixedMesh::new();
+static LANES: FixedMesh<Bell, 2, BURST, CALL_BYTES, LANE> = FixedMesh::new();
 static TASKS: TaskSlab<TASK_BYTES, BURST> = TaskSlab::new();
 
 #[unsafe(no_mangle)]
@@ -51,7 +52,7 @@ fn answer() -> ! {
 }
 
 /// Makes the requests and returns the sum of the answers.
-async fn ask(endpoint: Endpoint<Bell, FixedLane<CHAINS>>) -> u64 {
+async fn ask(endpoint: Endpoint<Bell, FixedLane<LANE>>) -> u64 {
     let double = |n: u32| endpoint.submit_to(1, async move || u64::from(n) * 2);
     let mut sum = 0;
     for n in 0..ONE_BY_ONE {

@@ -97,6 +97,12 @@ impl Base {
         idle
     }
 
+    /// Whether home sleeps, or is about to. Only a hint, unless a fence stands before it.
+    #[inline]
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
     /// Home is awake again: no bells.
     #[inline]
     pub(crate) fn awake(&self) {

@@ -12,6 +12,7 @@ use core::ptr::NonNull;
 use super::anchor::Base;
 use super::pace::Pace;
 use super::stats::Counters;
+use super::watch::Watches;
 use crate::run_queue::fifo::Fifo;
 use crate::task::header::Header;
 use crate::task::slots::Slots;
@@ -27,6 +28,8 @@ pub(crate) struct Home {
     pub(crate) behind: Fifo,
     pub(crate) slots: Slots,
     pub(crate) wheel: Wheel,
+    /// Where other cores leave something without a wake.
+    pub(crate) watches: Watches,
     pub(crate) counters: Counters,
     /// For tasks that ask whether to give way.
     pub(crate) pace: Pace,
@@ -42,6 +45,7 @@ impl Home {
                 behind: Fifo::new(),
                 slots: Slots::new(),
                 wheel: Wheel::new(),
+                watches: Watches::new(),
                 counters: Counters::new(),
                 pace: Pace::new(),
                 is_open: Cell::new(false),

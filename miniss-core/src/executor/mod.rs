@@ -19,6 +19,7 @@ pub(crate) mod stats;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod turn;
+pub(crate) mod watch;
 
 pub use anchor::Anchor;
 pub use budget::Budget;

@@ -15,6 +15,7 @@
 
 use super::anchor::Base;
 use super::home::Home;
+use crate::prim::planted;
 
 /// Permission to sleep, if it is still given at the last moment.
 ///
@@ -49,7 +50,16 @@ impl<'a> Idle<'a> {
     /// ```
     #[must_use]
     pub fn confirmed(&self) -> bool {
-        self.home.is_idle() && self.base.announce_sleep()
+        if !self.home.is_idle() || !self.base.announce_sleep() {
+            return false;
+        }
+        // Behind the same fence: what others publish from now on, they ring for.
+        let is_quiet =
+            !self.home.watches.have_news() || planted("park: home looks at the lanes once more");
+        if !is_quiet {
+            self.base.awake();
+        }
+        is_quiet
     }
 
     /// Whether something is ready or has come in from elsewhere. Plain loads, for a port that
@@ -66,7 +76,7 @@ impl<'a> Idle<'a> {
     #[inline]
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.home.is_idle() || !self.base.inbox().is_empty()
+        !self.home.is_idle() || !self.base.inbox().is_empty() || self.home.watches.have_news()
     }
 }
 

@@ -216,7 +216,7 @@ impl<R: Reactor> Executor<R> {
     #[inline]
     fn gather(&mut self) {
         let home = self.home();
-        if home.is_idle() && self.anchor().base().inbox().is_empty() {
+        if !Idle::new(self.anchor().base(), home).has_work() {
             self.park(home);
         } else {
             home.counters.events.add(self.reactor.poll() as u64);
@@ -224,7 +224,7 @@ impl<R: Reactor> Executor<R> {
         self.take_in(home);
     }
 
-    /// Queues what has come in: timers that are due, wakes from afar, tasks that yielded.
+    /// Queues what has come in: timers that are due, tasks that yielded, wakes from afar, calls.
     #[inline]
     fn take_in(&self, home: &Home) {
         if !home.wheel.is_empty() {
@@ -233,6 +233,7 @@ impl<R: Reactor> Executor<R> {
         home.queue.append(&home.behind);
         // After the timers: over a port that does not know home, their wakes come this way.
         home.take_inbox(self.anchor().base());
+        home.watches.wake_tasks(home);
     }
 
     /// Sleeps until there is something to do.

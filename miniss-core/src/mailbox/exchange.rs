@@ -17,13 +17,15 @@ use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::home::Home;
-use super::mesh::{Lanes, Unsent};
+use super::mesh::{End, Receiver};
 use super::node::{Cargo, Chain, Held, Outbox, Outcome};
 use super::queue::Queue;
 use crate::TaskSlab;
 use crate::doorbell::Doorbell;
 use crate::error::CallError;
 use crate::executor::Local;
+use crate::executor::watch::Watch;
+use crate::task::header::Header;
 
 /// Calls and replies that may gather before they are sent within a turn: so many share the cost of
 /// a crossing, and the other core begins with them while this one makes the next.
@@ -39,15 +41,16 @@ pub(super) struct Exchange<B: Doorbell, Q: Queue + 'static> {
     /// *Comes first*.
     home: Home,
     local: Local<B>,
-    lanes: Lanes<'static, Q>,
-    me: usize,
-    /// Calls and replies that are to go to each core.
+    end: End<'static, Q>,
+    /// Makes the executor look at the lanes.
+    watch: Watch,
+    /// Calls and replies to each core that found its lane full.
     outboxes: NonNull<[Outbox]>,
-    /// A bit for each outbox (modulo the word's width) that got something since the last flush.
+    /// A bit for each core (modulo the word's width) to which something goes with the next flush.
     dirty: Cell<usize>,
     /// How many calls and replies that is.
     gathered: Cell<u32>,
-    /// A bit for each outbox whose lane was full. It must not count as `dirty`: a full lane to
+    /// A bit for each core whose lane was full. It must not count as `dirty`: a full lane to
     /// one core would keep calls to another from waking the task.
     stuck: Cell<usize>,
     /// What was received but not served, because work before it unwound.
@@ -63,23 +66,22 @@ pub(super) struct Exchange<B: Doorbell, Q: Queue + 'static> {
 }
 
 impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
-    /// For the core `me`, whose end the caller has claimed.
+    /// For the core whose end that is.
     ///
     /// # Safety
     /// *Mesh outlives*, which goes for the outboxes, too; there are as many of them as cores.
     pub(super) unsafe fn new(
         home: Home,
         local: Local<B>,
-        lanes: Lanes<'static, Q>,
-        me: usize,
+        end: End<'static, Q>,
         outboxes: NonNull<[Outbox]>,
         mail_slab: Option<&'static MailSlab>,
     ) -> Self {
         Self {
             home,
             local,
-            lanes,
-            me,
+            end,
+            watch: Watch::new(Self::look),
             outboxes,
             dirty: Cell::new(0),
             gathered: Cell::new(0),
@@ -110,22 +112,44 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     }
 
     pub(super) fn me(&self) -> usize {
-        self.me
+        self.end.me()
     }
 
     pub(super) fn cores(&self) -> usize {
-        self.lanes.cores()
+        self.end.cores()
     }
 
     /// The task begins: from now on it can be woken.
     pub(super) fn open(&self, waker: &Waker) {
-        // SAFETY: `new` claimed this end for us. The waker is that of a task, which the only
-        // caller is.
-        unsafe { self.lanes.open(self.me, waker) };
+        let base = self.local.anchor().base();
+        // SAFETY: *Wakers are for ever*: it is that of a task, which the only caller is, on this
+        // executor.
+        unsafe { self.end.open(waker, base) };
         self.task.replace(Some(waker.clone()));
         self.is_taking_in.set(false);
-        self.lanes.look_everywhere(self.me);
         self.dirty.set(usize::MAX);
+        let home = self.local.home().expect("one of its tasks runs");
+        let task = NonNull::new(waker.data().cast_mut()).expect("the address of a header");
+        let place = NonNull::from(self).cast();
+        // SAFETY: *Listed is there*: whoever ends the task for good takes it off the list, and the
+        // task keeps the exchange.
+        unsafe { home.watches.list(&self.watch, place, task.cast::<Header>()) };
+    }
+
+    /// There is no task any more: nobody looks at the lanes.
+    pub(super) fn end_watch(&self) {
+        if let Some(home) = self.local.home() {
+            home.watches.unlist(&self.watch);
+        }
+    }
+
+    /// Whether the task has something to look after that it is not woken for.
+    ///
+    /// # Safety
+    /// The place is an exchange of this type.
+    unsafe fn look(place: NonNull<()>) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { place.cast::<Self>().as_ref() }.has_mail()
     }
 
     /// The task ends; `false` if it has ended before.
@@ -146,7 +170,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     /// Refuses calls from now on.
     pub(super) fn start_to_close(&self) {
         self.is_closed.set(true);
-        self.lanes.close(self.me);
+        self.end.close();
     }
 
     /// Sends also what was sent for in vain.
@@ -155,18 +179,18 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.flush();
     }
 
-    /// Whether anything was announced.
+    /// Whether anything has come, or was left the last time.
     #[inline]
     pub(super) fn has_mail(&self) -> bool {
-        self.lanes.has_mail(self.me)
+        self.end.has_news() || !self.backlog.is_empty()
     }
 
     /// Gives what has come to `take`, what was left the last time first.
-    pub(super) fn receive(&self, mut take: impl FnMut(Chain)) {
+    pub(super) fn receive(&self, mut take: impl FnMut(Held)) {
         if let Some(chain) = self.backlog.take() {
-            take(chain);
+            chain.for_each(&mut take, |held| self.backlog.push(held));
         }
-        self.lanes.receive(self.me, take);
+        self.end.receive(take, |held| self.backlog.push(held));
     }
 
     /// The task begins or ends to take in. If it unwinds meanwhile, its successor ends it.
@@ -174,26 +198,16 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.is_taking_in.set(is_taking_in);
     }
 
-    /// Leaves a node for the next time.
-    pub(super) fn leave(&self, held: Held) {
-        self.backlog.push(held);
-    }
-
-    /// Lets the next look find what the last one, which unwound, has left.
-    pub(super) fn look_everywhere(&self) {
-        self.lanes.look_everywhere(self.me);
-    }
-
     /// A call has been served: its node goes home.
     pub(super) fn send_back(&self, held: Held) {
         let home = held.node().from as usize;
-        if home == self.me { self.settle(held) } else { self.put(home, held) }
+        if home == self.me() { self.settle(held) } else { self.put(home, held) }
     }
 
     /// A call of ours has come back.
     pub(super) fn settle(&self, held: Held) {
         let node = held.node();
-        debug_assert_eq!(node.from as usize, self.me, "a reply came to the wrong core");
+        debug_assert_eq!(node.from as usize, self.me(), "a reply came to the wrong core");
         if node.abandoned.get() {
             return self.home.recycle(held);
         }
@@ -210,7 +224,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
 
     /// Puts a node where it will be sent from, and sees to it that it is.
     pub(super) fn put(&self, core: usize, held: Held) {
-        self.outboxes()[core].push(held);
+        self.push(core, held);
         let former = self.dirty.get();
         self.dirty.set(former | bit(core));
         self.gathered.set(self.gathered.get() + 1);
@@ -221,13 +235,22 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         }
     }
 
+    /// Puts a node in its lane, or in the outbox if that is full; behind what is in there.
+    fn push(&self, core: usize, held: Held) {
+        let outbox = &self.outboxes()[core];
+        let unsent = if outbox.is_empty() { self.end.push(core, held) } else { Err(held) };
+        if let Err(held) = unsent {
+            outbox.push(held);
+        }
+    }
+
     pub(super) fn wake_task(&self) {
         if let Some(task) = &*self.task.borrow() {
             task.wake_by_ref();
         }
     }
 
-    /// Sends what has gathered, one chain for each core.
+    /// Sends what has gathered to each core.
     pub(super) fn flush(&self) {
         self.gathered.set(0);
         let dirty = self.dirty.take() | self.stuck.take();
@@ -237,17 +260,39 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     }
 
     fn flush_to(&self, core: usize) {
-        let Some(chain) = self.outboxes()[core].take() else { return };
-        match self.lanes.send(self.me, core, chain) {
-            Ok(()) => self.lanes.take_back(self.me, core, |chain| self.bounce(chain)),
-            Err(Unsent::Closed(chain)) => self.bounce(chain),
+        self.refill(core);
+        if self.end.publish(core) == Receiver::Closed {
+            return self.give_up(core);
+        }
+        if self.outboxes()[core].is_empty() {
+            return;
+        }
+        if self.home.is_over.get() {
             // The last words of a core do not wait for room.
-            Err(Unsent::Full(chain)) if self.home.is_over.get() => self.bounce(chain),
-            Err(Unsent::Full(chain)) => {
-                self.outboxes()[core].put_back(chain);
-                self.stuck.set(self.stuck.get() | bit(core));
+            return self.outboxes()[core].take().into_iter().for_each(|chain| self.bounce(chain));
+        }
+        self.stuck.set(self.stuck.get() | bit(core));
+        if self.end.wait_for_room(core) {
+            self.flush_to(core);
+        }
+    }
+
+    /// Moves what waits in the outbox to the lane, as far as there is room.
+    fn refill(&self, core: usize) {
+        let outbox = &self.outboxes()[core];
+        while let Some(held) = outbox.pop() {
+            if let Err(held) = self.end.push(core, held) {
+                return outbox.put_back(held);
             }
         }
+    }
+
+    /// Takes back what has not been received by a core that has closed.
+    #[cold]
+    fn give_up(&self, core: usize) {
+        let unsent = Outboxed { exchange: self, core };
+        self.end.take_back(core).into_iter().for_each(|chain| self.bounce(chain));
+        drop(unsent);
     }
 
     /// Deals with what could not be delivered.
@@ -261,10 +306,10 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         if held.node().cargo.get() == Cargo::Work {
             let back = SendBack { exchange: self, held: Some(held) };
             back.held.iter().for_each(Held::drop_cargo);
-        } else if home == self.me {
+        } else if home == self.me() {
             self.settle(held);
         } else {
-            self.lanes.leave_stray(self.me, home, held);
+            self.end.leave_stray(home, held);
         }
     }
 }
@@ -272,6 +317,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
 impl<B: Doorbell, Q: Queue + 'static> Drop for Exchange<B, Q> {
     /// Other cores' nodes must not go down with us, even if the last flush was cut short.
     fn drop(&mut self) {
+        self.end_watch();
         self.home.is_over.set(true);
         let mut flush = Flush::new(self, usize::MAX);
         let backlog = self.backlog.take();
@@ -306,6 +352,19 @@ impl<'a, B: Doorbell, Q: Queue + 'static> Flush<'a, B, Q> {
 impl<B: Doorbell, Q: Queue + 'static> Drop for Flush<'_, B, Q> {
     fn drop(&mut self) {
         self.go_on();
+    }
+}
+
+/// Turns back all that waits in an outbox, also if something unwinds before.
+struct Outboxed<'a, B: Doorbell, Q: Queue + 'static> {
+    exchange: &'a Exchange<B, Q>,
+    core: usize,
+}
+
+impl<B: Doorbell, Q: Queue + 'static> Drop for Outboxed<'_, B, Q> {
+    fn drop(&mut self) {
+        let unsent = self.exchange.outboxes()[self.core].take();
+        unsent.into_iter().for_each(|chain| self.exchange.bounce(chain));
     }
 }
 

@@ -20,7 +20,7 @@ use super::exchange::{Exchange, MailSlab};
 use super::fixed::FixedLane;
 use super::home::Home;
 use super::memory::{LINE_BYTES, Memory};
-use super::mesh::{Lane, Lanes, Port};
+use super::mesh::{End, Lane, Lanes, Port};
 use super::node::{Node, Outbox};
 use super::shared::Shared;
 use crate::doorbell::Doorbell;
@@ -30,8 +30,8 @@ use crate::executor::Local;
 /// A mesh of `CORES` cores for a `static`, each of which may have `CALLS` calls under way.
 ///
 /// `BYTES` is how large a call's closure may be, or its output if that is larger; it counts what
-/// they hold themselves, not what they point to. A lane holds `CHAINS` chains, a power of two from
-/// 2 to 128; each holds all calls of a turn, so a few go a long way.
+/// they hold themselves, not what they point to. A lane holds `LANE` calls, a power of two; those
+/// beyond that gather on the sender's side until there is room.
 ///
 /// A call occupies its place from the moment it is made until the [`Call`](super::Call) has given
 /// its result or, if that was dropped, until the reply is back. Without a free place,
@@ -64,7 +64,8 @@ use crate::executor::Local;
 /// assert_eq!(core_0.block_on(call), Ok(42));
 /// ```
 ///
-/// Three chains are refused when the program is compiled, and so is a mesh without room for calls:
+/// A lane for three calls is refused when the program is compiled, and so is a mesh without room
+/// for calls:
 ///
 /// ```compile_fail
 /// use miniss_core::mailbox::FixedMesh;
@@ -82,11 +83,11 @@ pub struct FixedMesh<
     const CORES: usize,
     const CALLS: usize,
     const BYTES: usize,
-    const CHAINS: usize = 4,
+    const LANE: usize = 16,
 > {
-    lanes: [[Lane<FixedLane<CHAINS>>; CORES]; CORES],
+    lanes: [[Lane<FixedLane<LANE>>; CORES]; CORES],
     ports: [Port; CORES],
-    seats: [Seat<B, CORES, CALLS, BYTES, CHAINS>; CORES],
+    seats: [Seat<B, CORES, CALLS, BYTES, LANE>; CORES],
 }
 
 /// All that one core's endpoint needs. Cores do not share lines, nor pairs of them.
@@ -96,9 +97,9 @@ struct Seat<
     const CORES: usize,
     const CALLS: usize,
     const BYTES: usize,
-    const CHAINS: usize,
+    const LANE: usize,
 > {
-    exchange: UnsafeCell<MaybeUninit<Exchange<B, FixedLane<CHAINS>>>>,
+    exchange: UnsafeCell<MaybeUninit<Exchange<B, FixedLane<LANE>>>>,
     outboxes: [Outbox; CORES],
     places: [UnsafeCell<Place<BYTES>>; CALLS],
     mail: MailSlab,
@@ -120,13 +121,13 @@ unsafe impl<
     const CORES: usize,
     const CALLS: usize,
     const BYTES: usize,
-    const CHAINS: usize,
-> Sync for FixedMesh<B, CORES, CALLS, BYTES, CHAINS>
+    const LANE: usize,
+> Sync for FixedMesh<B, CORES, CALLS, BYTES, LANE>
 {
 }
 
-impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const CHAINS: usize>
-    FixedMesh<B, CORES, CALLS, BYTES, CHAINS>
+impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
+    FixedMesh<B, CORES, CALLS, BYTES, LANE>
 {
     /// A mesh that nobody has joined yet.
     ///
@@ -134,10 +135,7 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
     pub const fn new() -> Self {
         const {
             assert!(CALLS > 0, "CALLS: one call at least");
-            assert!(
-                CHAINS.is_power_of_two() && CHAINS >= 2 && CHAINS <= 128,
-                "CHAINS: a power of two, 2 to 128"
-            );
+            assert!(LANE.is_power_of_two(), "LANE: a power of two");
         }
         Self {
             lanes: [const { [const { Lane::new(FixedLane::new()) }; CORES] }; CORES],
@@ -162,16 +160,16 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
         &'static self,
         me: usize,
         local: Local<B>,
-    ) -> Result<Endpoint<B, FixedLane<CHAINS>>, SpawnError> {
+    ) -> Result<Endpoint<B, FixedLane<LANE>>, SpawnError> {
         let lanes = Lanes::new(self.lanes.as_flattened(), &self.ports);
-        lanes.claim(me);
+        let end = lanes.claim(me);
         // SAFETY: *One sitter*: it is us, since just now.
-        Endpoint::start(unsafe { self.seats[me].take(lanes, me, local) })
+        Endpoint::start(unsafe { self.seats[me].take(end, local) })
     }
 }
 
-impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const CHAINS: usize>
-    Seat<B, CORES, CALLS, BYTES, CHAINS>
+impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
+    Seat<B, CORES, CALLS, BYTES, LANE>
 {
     const fn new() -> Self {
         Self {
@@ -182,16 +180,15 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
         }
     }
 
-    /// Makes the exchange of core `me`.
+    /// Makes the exchange of the core whose end that is.
     ///
     /// # Safety
     /// *One sitter*: it is the caller, who has just claimed this end.
     unsafe fn take(
         &'static self,
-        lanes: Lanes<'static, FixedLane<CHAINS>>,
-        me: usize,
+        end: End<'static, FixedLane<LANE>>,
         local: Local<B>,
-    ) -> Shared<B, FixedLane<CHAINS>> {
+    ) -> Shared<B, FixedLane<LANE>> {
         let memory = Memory::pool(size_of::<Place<BYTES>>());
         // Backwards: the first place is the first to be taken.
         for place in self.places.iter().rev() {
@@ -203,8 +200,8 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
         let outboxes = NonNull::from(&self.outboxes[..]);
         let mail = Some(&self.mail);
         // SAFETY: *Mesh outlives*: all is `'static`.
-        let exchange = unsafe { Exchange::new(home, local, lanes, me, outboxes, mail) };
-        let seat = NonNull::from(&self.exchange).cast::<Exchange<B, FixedLane<CHAINS>>>();
+        let exchange = unsafe { Exchange::new(home, local, end, outboxes, mail) };
+        let seat = NonNull::from(&self.exchange).cast::<Exchange<B, FixedLane<LANE>>>();
         // SAFETY: *One sitter*.
         unsafe { seat.write(exchange) };
         // SAFETY: just made, with the first handle not yet taken.
@@ -215,7 +212,7 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
     /// *Counted*: nobody uses the exchange any more, which [`take`](Self::take) has made.
     unsafe fn end(home: NonNull<Home>) {
         // SAFETY: the caller's promise; *Comes first*.
-        unsafe { home.cast::<Exchange<B, FixedLane<CHAINS>>>().drop_in_place() };
+        unsafe { home.cast::<Exchange<B, FixedLane<LANE>>>().drop_in_place() };
     }
 }
 
@@ -225,16 +222,16 @@ impl<const BYTES: usize> Place<BYTES> {
     }
 }
 
-impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const CHAINS: usize>
-    Default for FixedMesh<B, CORES, CALLS, BYTES, CHAINS>
+impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
+    Default for FixedMesh<B, CORES, CALLS, BYTES, LANE>
 {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const CHAINS: usize>
-    fmt::Debug for FixedMesh<B, CORES, CALLS, BYTES, CHAINS>
+impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
+    fmt::Debug for FixedMesh<B, CORES, CALLS, BYTES, LANE>
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FixedMesh").field("cores", &CORES).field("calls", &CALLS).finish()

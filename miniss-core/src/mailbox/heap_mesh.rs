@@ -98,7 +98,6 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     /// See [`Endpoint`] for an example.
     #[track_caller]
     pub fn open(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Result<Self, SpawnError> {
-        mesh.lanes().claim(me);
         Self::start(Seat::take(mesh, me, local))
     }
 }
@@ -113,15 +112,16 @@ struct Seat<B: Doorbell, Q: Queue + 'static> {
 }
 
 impl<B: Doorbell, Q: Queue + 'static> Seat<B, Q> {
-    /// Makes the exchange of core `me`, whose end the caller has claimed.
+    /// Makes the exchange of core `me`.
+    #[track_caller]
     fn take(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Shared<B, Q> {
         // SAFETY: *Mesh outlives*: the seat keeps it.
-        let lanes = unsafe { &*Arc::as_ptr(&mesh) }.lanes();
-        let outboxes = Outboxes::new(lanes.cores());
+        let end = unsafe { &*Arc::as_ptr(&mesh) }.lanes().claim(me);
+        let outboxes = Outboxes::new(end.cores());
         // SAFETY: it becomes the beginning of a seat.
         let home = unsafe { Home::new(Memory::heap(), Self::end) };
         // SAFETY: *Mesh outlives*, and so do the outboxes: the seat keeps both.
-        let exchange = unsafe { Exchange::new(home, local, lanes, me, outboxes.0, None) };
+        let exchange = unsafe { Exchange::new(home, local, end, outboxes.0, None) };
         let seat = Box::new(Self { exchange, _outboxes: outboxes, _mesh: mesh });
         // SAFETY: *Comes first*; just made, with the first handle not yet taken.
         unsafe { Shared::new(NonNull::from(Box::leak(seat)).cast()) }

@@ -60,7 +60,10 @@ impl<B: Doorbell, Q: Queue + 'static> Drop for Mail<B, Q> {
         // Dropped by an unwinding poll if this succeeds, else with the executor.
         match Self::spawn(self.exchange.clone()) {
             Ok(()) => self.exchange.give_up_end(),
-            Err(_) => self.exchange.close(),
+            Err(_) => {
+                self.exchange.end_watch();
+                self.exchange.close();
+            }
         }
     }
 }

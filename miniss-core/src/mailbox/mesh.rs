@@ -3,57 +3,87 @@
 //!
 //! `submit_to ─▶ [lane A▸B] ─▶ doorbell ─▶ core B`
 //!
-//! # No chain is overlooked
+//! # No parcel is overlooked
 //!
-//! A sender pushes, then raises its bit in the receiver's `mail`, then wakes the receiver's task.
-//! The receiver takes all bits, then empties the lanes they name. A push that comes after the
-//! emptying raises its bit anew. Before a receiver has made its waker known, nobody can wake it; so
-//! it looks everywhere once after it has.
+//! A core that is awake looks at the lanes to it once a turn, and over and over while it spins; the
+//! looks are plain loads of lines that nobody else writes to unless there is something. So a sender
+//! owes such a core nothing but the push. For one that sleeps, the [handshake of
+//! parking](crate::Idle) is extended: the sender publishes, passes a full fence, and then reads
+//! whether the receiver is asleep; the receiver says that it is, passes a full fence, and then
+//! looks at its lanes. Not both can read the old value. The same fences decide about a receiver
+//! that closes: either it finds the parcel in its last look, or the sender finds it closed, and
+//! takes back what it may have overlooked. A receiver that opens needs no more than that: before it
+//! has, it does not sleep, or not without another look.
 //!
-//! Bits are raised, and all of them for a look everywhere, by read-modify-writes of one word, which
-//! stand in one order. A sender that comes before the look has its bit taken with the others, and
-//! its push is seen. One that comes after it sees what was written before the look: the waker of
-//! a port that opens, or that a port has closed, and then it takes its chain back.
+//! # No sender waits in vain
 //!
-//! # Invariant
+//! A sender that finds its lane full says so, passes a full fence and tries again. The receiver
+//! looks for such senders, behind a full fence, once for as many parcels as a lane holds. A sender
+//! that waits has filled the lane since the receiver took some parcel; among the ones that are in
+//! it now there is one after which the receiver looks.
 //!
+//! # Two receivers, at the end
+//!
+//! What lies in a lane to a closed core may be taken by either side. Who does is decided by a
+//! count: the first who raises it from zero takes all; who raises it meanwhile leaves it at that,
+//! and the first then looks again.
+//!
+//! # Invariants
+//!
+//! - **One end each.** There is one [`End`] for each core, made by who claims it, and it is not
+//!   shared by threads. It alone sends on the core's lanes to others, and it alone receives from
+//!   those to the core, until that is closed; then whoever has raised `drainers` from zero does.
 //! - **Wakers are for ever.** What a port holds is the address and vtable of a task's waker, which
-//!   owns nothing and may be used at any time. The vtable is the same for every task of a mesh.
+//!   owns nothing and may be used at any time, and the base of that task's anchor, which is never
+//!   given back. The vtable is the same for every task of a mesh.
 
+use core::cell::Cell;
+use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 use core::task::{RawWakerVTable, Waker};
 
-use super::node::{Chain, Held, Node};
+use super::node::{Chain, Held, Node, Outbox, Parcel};
 use super::queue::Queue;
+use crate::executor::anchor::Base;
 use crate::prim::{
     AtomicBool, AtomicPtr, AtomicUsize, Ordering, const_fn, fence, ordering, planted,
 };
+
+/// Parcels that are taken from one lane before the others have their turn.
+const RECEIVE_MAX: usize = 256;
 
 /// One ordered pair's queue.
 pub(super) struct Lane<Q> {
     queue: Q,
     /// The sender found it full and wants to be woken when there is room.
     sender_waits: AtomicBool,
+    /// How many have wanted to empty it since it was last left empty, the receiver being closed.
+    drainers: AtomicUsize,
 }
 
 impl<Q> Lane<Q> {
     const_fn! {
         pub(super) const fn new(queue: Q) -> Self {
-            Self { queue, sender_waits: AtomicBool::new(false) }
+            Self {
+                queue,
+                sender_waits: AtomicBool::new(false),
+                drainers: AtomicUsize::new(0),
+            }
         }
     }
 }
 
-/// Where the mail of one core is announced, on a line of its own.
+/// Where one core is to be found, on a line of its own: others read it, and write to it hardly
+/// ever.
 #[repr(align(128))]
 pub(super) struct Port {
-    /// A bit for each sender whose lane may hold something; beyond the word's width, senders share.
-    mail: AtomicUsize,
     /// The data of the waker of the endpoint's task; null before the port opens.
     task: AtomicPtr<()>,
     /// The vtable of that waker, written before `task`.
     vtable: AtomicPtr<RawWakerVTable>,
+    /// Of the anchor of that task, written before `task`.
+    base: AtomicPtr<Base>,
     is_claimed: AtomicBool,
     is_closed: AtomicBool,
     /// Replies of cores that have ended, which found their lane full.
@@ -64,9 +94,9 @@ impl Port {
     const_fn! {
         pub(super) const fn new() -> Self {
             Self {
-                mail: AtomicUsize::new(0),
                 task: AtomicPtr::new(ptr::null_mut()),
                 vtable: AtomicPtr::new(ptr::null_mut()),
+                base: AtomicPtr::new(ptr::null_mut()),
                 is_claimed: AtomicBool::new(false),
                 is_closed: AtomicBool::new(false),
                 strays: AtomicPtr::new(ptr::null_mut()),
@@ -80,6 +110,31 @@ impl Port {
         let strays = self.strays.swap(ptr::null_mut(), Ordering::Relaxed);
         drop(NonNull::new(strays).map(Chain::new));
     }
+
+    fn task(&self) -> *mut () {
+        // Acquire: vtable and base were written before.
+        self.task.load(ordering!(Acquire, "mesh: whom to wake"))
+    }
+
+    /// # Safety
+    /// [`task`](Self::task) has given one.
+    unsafe fn base(&self) -> &Base {
+        let base = self.base.load(Ordering::Relaxed);
+        #[cfg(loom)]
+        assert!(!base.is_null(), "a task was found whose base is not there");
+        // SAFETY: the base is there since the task is, and *Wakers are for ever*.
+        unsafe { &*base }
+    }
+
+    /// # Safety
+    /// `task` is what [`task`](Self::task) gave, and not null.
+    unsafe fn wake(&self, task: *mut ()) {
+        let vtable = self.vtable.load(Ordering::Relaxed);
+        // SAFETY: the vtable is there since the task is, and it is a `&'static` one.
+        let vtable = unsafe { &*vtable };
+        // SAFETY: *Wakers are for ever*; it owns nothing, so it need not be dropped.
+        ManuallyDrop::new(unsafe { Waker::new(task, vtable) }).wake_by_ref();
+    }
 }
 
 /// The lanes and ports of a mesh, wherever they lie.
@@ -89,14 +144,6 @@ pub(super) struct Lanes<'mesh, Q> {
     ports: &'mesh [Port],
 }
 
-impl<Q> Clone for Lanes<'_, Q> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<Q> Copy for Lanes<'_, Q> {}
-
 impl<'mesh, Q: Queue> Lanes<'mesh, Q> {
     /// Of a mesh with one port per core, and as many lanes as they need.
     pub(super) fn new(lanes: &'mesh [Lane<Q>], ports: &'mesh [Port]) -> Self {
@@ -104,136 +151,184 @@ impl<'mesh, Q: Queue> Lanes<'mesh, Q> {
         Self { lanes, ports }
     }
 
-    /// How many cores there are.
-    pub(super) fn cores(&self) -> usize {
-        self.ports.len()
-    }
-
-    fn lane(&self, from: usize, to: usize) -> &Lane<Q> {
-        &self.lanes[to * self.ports.len() + from]
-    }
-
     /// Takes the end of core `me`.
     ///
     /// # Panics
     /// If there is no such core, or its end was taken before.
     #[track_caller]
-    pub(super) fn claim(&self, me: usize) {
+    pub(super) fn claim(self, me: usize) -> End<'mesh, Q> {
         let Some(port) = self.ports.get(me) else { panic!("the mesh has no core {me}") };
         let taken = port.is_claimed.swap(true, Ordering::Relaxed);
         assert!(!taken, "the end of core {me} was opened before; clone its Endpoint");
+        End { lanes: self, me, unchecked: Cell::new(0), not_shared: PhantomData }
+    }
+}
+
+/// One core's end of all lanes.
+pub(super) struct End<'mesh, Q> {
+    lanes: Lanes<'mesh, Q>,
+    me: usize,
+    /// Parcels taken since the last look for senders that wait.
+    unchecked: Cell<usize>,
+    not_shared: PhantomData<Cell<()>>,
+}
+
+/// Whether a core still takes what is sent to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Receiver {
+    Open,
+    /// What was sent is to be taken back.
+    Closed,
+}
+
+impl<Q: Queue> End<'_, Q> {
+    pub(super) fn me(&self) -> usize {
+        self.me
     }
 
-    /// Lets the next `receive` look at all lanes to core `me`.
-    pub(super) fn look_everywhere(&self, me: usize) {
-        // Not a store: that would hide the release of a bit that was raised just before it.
-        // Release: pairs with the Acquire in `announce`, for what was written before the look.
-        self.ports[me].mail.fetch_or(usize::MAX, ordering!(Release, "mesh: look everywhere"));
-        if planted("mesh: a look everywhere hides no bit") {
-            self.ports[me].mail.store(usize::MAX, ordering!(Release, "mesh: look everywhere"));
-        }
+    /// How many cores there are.
+    pub(super) fn cores(&self) -> usize {
+        self.lanes.ports.len()
     }
 
-    /// Makes known where core `me` is to be woken; in place of its former waker, if it had one.
+    fn port(&self, core: usize) -> &Port {
+        &self.lanes.ports[core]
+    }
+
+    fn lane_to(&self, core: usize) -> &Lane<Q> {
+        &self.lanes.lanes[core * self.cores() + self.me]
+    }
+
+    /// The lanes to us, by sender.
+    fn lanes_here(&self) -> &[Lane<Q>] {
+        &self.lanes.lanes[self.me * self.cores()..][..self.cores()]
+    }
+
+    /// Makes known where this core is to be woken; in place of its former waker, if it had one.
     ///
     /// # Safety
-    /// The caller has claimed `me`. *Wakers are for ever*: this is the waker of a task.
-    pub(super) unsafe fn open(&self, me: usize, waker: &Waker) {
-        let port = &self.ports[me];
+    /// *Wakers are for ever*: this is the waker of a task, and that is the base of its anchor.
+    pub(super) unsafe fn open(&self, waker: &Waker, base: &'static Base) {
+        let port = self.port(self.me);
         port.vtable.store(ptr::from_ref(waker.vtable()).cast_mut(), Ordering::Relaxed);
-        // Release: the vtable is there before the task is.
+        port.base.store(ptr::from_ref(base).cast_mut(), Ordering::Relaxed);
+        // Release: vtable and base are there before the task is.
         port.task.store(waker.data().cast_mut(), ordering!(Release, "mesh: open"));
     }
 
-    /// Sends a chain; gives it back if the lane is full, or the receiver is gone.
-    pub(super) fn send(&self, from: usize, to: usize, chain: Chain) -> Result<(), Unsent> {
-        let lane = self.lane(from, to);
-        // Relaxed: a hint, which saves the way. `take_back` makes sure.
-        if self.ports[to].is_closed.load(Ordering::Relaxed) {
-            return Err(Unsent::Closed(chain));
-        }
-        let Err(chain) = lane.queue.push(chain) else {
-            self.announce(from, to);
-            return Ok(());
-        };
-        lane.sender_waits.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `receive`: it sees the flag, or the push finds room.
-        fence(ordering!(SeqCst, "mesh: a sender waits for room"));
-        lane.queue.push(chain).map_err(Unsent::Full)?;
-        self.announce(from, to);
-        Ok(())
-    }
-
-    fn announce(&self, from: usize, to: usize) {
-        let bit = 1 << (from % usize::BITS as usize);
-        // Release: whoever takes the bit finds the chain.
-        // Acquire: whoever comes too late for a look everywhere sees what was written before it.
-        self.ports[to].mail.fetch_or(bit, ordering!(AcqRel, "mesh: raise a bit"));
-        self.wake(to);
-    }
-
-    fn wake(&self, core: usize) {
-        let port = &self.ports[core];
-        // Acquire: the vtable was written before.
-        let task = port.task.load(ordering!(Acquire, "mesh: whom to wake"));
-        if task.is_null() {
-            return;
-        }
-        let vtable = port.vtable.load(Ordering::Relaxed);
-        #[cfg(loom)]
-        assert!(!vtable.is_null(), "a task was woken whose vtable is not there");
-        // SAFETY: the vtable is there since the task is, and it is a `&'static` one.
-        let vtable = unsafe { &*vtable };
-        // SAFETY: *Wakers are for ever*; it owns nothing, so it need not be dropped.
-        ManuallyDrop::new(unsafe { Waker::new(task, vtable) }).wake_by_ref();
-    }
-
-    /// Whether a look at the lanes to core `me` may find something.
+    /// Puts a parcel in the lane to a core, or gives it back if that is full. It is not to be seen
+    /// yet.
     #[inline]
-    pub(super) fn has_mail(&self, me: usize) -> bool {
-        self.ports[me].mail.load(Ordering::Relaxed) != 0
+    pub(super) fn push(&self, to: usize, held: Held) -> Result<(), Held> {
+        // SAFETY: *One end each*.
+        let pushed = unsafe { self.lane_to(to).queue.push(Parcel::from_held(held)) };
+        pushed.map_err(Parcel::into_held)
     }
 
-    /// Takes all chains for core `me`.
-    pub(super) fn receive(&self, me: usize, mut take: impl FnMut(Chain)) {
-        // Acquire: pairs with the Release in `announce`.
-        let mail = self.ports[me].mail.swap(0, ordering!(Acquire, "mesh: take the bits"));
-        if mail == 0 {
+    /// Lets a core see what was pushed, and wakes it if it is asleep.
+    #[inline]
+    pub(super) fn publish(&self, to: usize) -> Receiver {
+        // SAFETY: *One end each*.
+        unsafe { self.lane_to(to).queue.publish() };
+        // Pairs with the fences of a receiver that falls asleep, and of one that closes.
+        fence(ordering!(SeqCst, "mesh: a sender looks for the receiver"));
+        let port = self.port(to);
+        let task = port.task();
+        // SAFETY: not null, and just loaded.
+        if !task.is_null() && unsafe { port.base() }.is_asleep() {
+            // SAFETY: as above.
+            unsafe { port.wake(task) };
+        }
+        // Acquire: whoever finds it closed may come to take from the lane in its place.
+        match port.is_closed.load(ordering!(Acquire, "mesh: is it closed")) {
+            false => Receiver::Open,
+            true => Receiver::Closed,
+        }
+    }
+
+    /// The lane was full: asks to be woken when there is room. `true` if there is some already.
+    #[cold]
+    pub(super) fn wait_for_room(&self, to: usize) -> bool {
+        let lane = self.lane_to(to);
+        lane.sender_waits.store(true, Ordering::Relaxed);
+        // Pairs with the fence in `look_for_senders`: it sees the flag, or we see the room.
+        fence(ordering!(SeqCst, "mesh: a sender waits for room"));
+        // SAFETY: *One end each*.
+        unsafe { lane.queue.has_room() }
+    }
+
+    /// Whether there is something to receive.
+    #[inline]
+    pub(super) fn has_news(&self) -> bool {
+        !self.port(self.me).strays.load(Ordering::Relaxed).is_null()
+            || self.lanes_here().iter().any(|lane| !lane.queue.is_empty())
+    }
+
+    /// Takes what has come. If `take` unwinds, what had left its lane goes to `rescue`.
+    pub(super) fn receive(&self, mut take: impl FnMut(Held), mut rescue: impl FnMut(Held)) {
+        self.receive_strays(&mut take, &mut rescue);
+        for (from, lane) in self.lanes_here().iter().enumerate() {
+            for _ in 0..RECEIVE_MAX {
+                let Some(held) = self.next_of(lane) else { break };
+                take(held);
+            }
+            if self.is_closed() {
+                let chain = drain(lane);
+                self.look_for_sender(from);
+                chain.into_iter().for_each(|chain| chain.for_each(&mut take, &mut rescue));
+            }
+        }
+    }
+
+    /// Takes one parcel; none once we are closed, which work that was taken may have done.
+    #[inline]
+    fn next_of(&self, lane: &Lane<Q>) -> Option<Held> {
+        if self.is_closed() {
+            return None;
+        }
+        // SAFETY: *One end each*: we are not closed.
+        let parcel = unsafe { lane.queue.pop() }?;
+        self.unchecked.set(self.unchecked.get() + 1);
+        if self.unchecked.get() >= lane.queue.capacity() {
+            self.unchecked.set(0);
+            (0..self.cores()).for_each(|from| self.look_for_sender(from));
+        }
+        Some(parcel.into_held())
+    }
+
+    /// Wakes a sender that waits for the room that was made.
+    #[cold]
+    fn look_for_sender(&self, from: usize) {
+        // Pairs with the fence in `wait_for_room`.
+        fence(ordering!(SeqCst, "mesh: room was made"));
+        let waits = &self.lanes_here()[from].sender_waits;
+        if !waits.load(Ordering::Relaxed) || !waits.swap(false, Ordering::Relaxed) {
             return;
         }
-        self.receive_strays(me, &mut take);
-        for from in 0..self.cores() {
-            if mail & 1 << (from % usize::BITS as usize) == 0 {
-                continue;
-            }
-            let lane = self.lane(from, me);
-            while let Some(chain) = lane.queue.pop() {
-                take(chain);
-            }
-            // Pairs with the fence in `send`.
-            fence(ordering!(SeqCst, "mesh: room was made"));
-            if lane.sender_waits.load(Ordering::Relaxed)
-                && lane.sender_waits.swap(false, Ordering::Relaxed)
-            {
-                self.wake(from);
-            }
+        let port = self.port(from);
+        let task = port.task();
+        if !task.is_null() {
+            // Whether it is asleep or not: it says anew that it waits, if it still does.
+            // SAFETY: just loaded.
+            unsafe { port.wake(task) };
         }
     }
 
-    fn receive_strays(&self, me: usize, take: &mut impl FnMut(Chain)) {
-        let strays = &self.ports[me].strays;
+    fn receive_strays(&self, take: &mut impl FnMut(Held), rescue: &mut impl FnMut(Held)) {
+        let strays = &self.port(self.me).strays;
         if strays.load(Ordering::Relaxed).is_null() {
             return;
         }
         let acquire = ordering!(Acquire, "mesh: take the strays");
         if let Some(head) = NonNull::new(strays.swap(ptr::null_mut(), acquire)) {
-            take(Chain::new(head));
+            Chain::new(head).for_each(take, rescue);
         }
     }
 
     /// Leaves a reply of a core that ends, whose lane is full: a reply always has room.
-    pub(super) fn leave_stray(&self, from: usize, to: usize, held: Held) {
-        let strays = &self.ports[to].strays;
+    pub(super) fn leave_stray(&self, to: usize, held: Held) {
+        let strays = &self.port(to).strays;
         let mut head = strays.load(Ordering::Relaxed);
         loop {
             held.node().next.set(head);
@@ -241,35 +336,59 @@ impl<'mesh, Q: Queue> Lanes<'mesh, Q> {
             // Release: pairs with the acquiring swap in `receive_strays`.
             let release = ordering!(Release, "mesh: leave a stray");
             match strays.compare_exchange_weak(head, node, release, Ordering::Relaxed) {
-                Ok(_) => return self.announce(from, to),
+                Ok(_) => break,
                 Err(now) => head = now,
             }
         }
+        // What has gathered goes first, or with it; whether the receiver is closed changes nothing.
+        let _ = self.publish(to);
     }
 
-    /// Core `me` takes no more calls. What is in the lanes to it is still to be received.
-    pub(super) fn close(&self, me: usize) {
-        self.ports[me].is_closed.store(true, Ordering::Relaxed);
-        // The final look must not depend on a bit that is about to be raised.
-        self.look_everywhere(me);
+    fn is_closed(&self) -> bool {
+        self.port(self.me).is_closed.load(Ordering::Relaxed)
     }
 
-    /// After a send: if the receiver has closed meanwhile, takes back what it may have overlooked.
-    pub(super) fn take_back(&self, from: usize, to: usize, mut take: impl FnMut(Chain)) {
-        let is_closed = self.ports[to].is_closed.load(Ordering::Relaxed);
-        if !is_closed || planted("mesh: what nobody receives is taken back") {
-            return;
+    /// This core takes no more calls. What is in the lanes to it is still to be received.
+    pub(super) fn close(&self) {
+        // Release: who takes from our lanes from now on goes on where we have stopped.
+        let release = ordering!(Release, "mesh: close");
+        self.port(self.me).is_closed.store(true, release);
+        // Pairs with the fence in `publish`: we see the parcel, or the sender sees this.
+        fence(ordering!(SeqCst, "mesh: a last look"));
+    }
+
+    /// Takes back what a receiver that has closed may have overlooked.
+    pub(super) fn take_back(&self, to: usize) -> Option<Chain> {
+        if planted("mesh: what nobody receives is taken back") {
+            return None;
         }
-        while let Some(chain) = self.lane(from, to).queue.pop() {
-            take(chain);
-        }
+        drain(self.lane_to(to))
     }
 }
 
-/// Why a chain was not sent.
-pub(super) enum Unsent {
-    /// No room now; the sender will be woken when there is.
-    Full(Chain),
-    /// The receiver is gone.
-    Closed(Chain),
+/// Empties a lane whose receiver is closed, unless another is at it, who looks again then.
+#[cold]
+fn drain<Q: Queue>(lane: &Lane<Q>) -> Option<Chain> {
+    // Acquire: pairs with the Release below, with which the last one has left the lane to us.
+    // What whoever raises it has published, or the end of its own taking, it has fenced before.
+    let others = lane.drainers.fetch_add(1, ordering!(Acquire, "mesh: begin to drain"));
+    if others != 0 {
+        return None;
+    }
+    let found = Outbox::new();
+    let mut wanted = 1;
+    loop {
+        // SAFETY: *One end each*: we have raised the count from zero.
+        while let Some(parcel) = unsafe { lane.queue.pop() } {
+            found.push(parcel.into_held());
+        }
+        // Release: the next one goes on where we stop. Acquire: we see what whoever came meanwhile
+        // has published.
+        let release = ordering!(Release, "mesh: end the drain");
+        let acquire = ordering!(Acquire, "mesh: drain again");
+        match lane.drainers.compare_exchange(wanted, 0, release, acquire) {
+            Ok(_) => return found.take(),
+            Err(now) => wanted = now,
+        }
+    }
 }

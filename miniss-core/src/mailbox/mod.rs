@@ -5,8 +5,7 @@
 //!
 //! Request and reply are one *node*. It carries the closure there and the output back, and its link
 //! is what both queues are made of: so a reply always has room, and no two cores can wait for each
-//! other's queues. Nodes that are to cross are chained, and a chain is what a lane carries: one
-//! push publishes all calls of a turn.
+//! other's queues. A lane carries nodes by address, and one store publishes all calls of a turn.
 //!
 //! A mesh lies on the heap (`Mesh`) or in a `static` ([`FixedMesh`]), and its calls with it. What
 //! it is made of is the same: lanes and ports that all cores see, and for each core an exchange,
@@ -14,14 +13,15 @@
 //! call may be refused, but a reply never is.
 //!
 //! Each core has an [`Endpoint`]; its task sends what has gathered and serves what has
-//! come. Being an ordinary task, it is woken like any other, from the other core too, and so needs
-//! nothing of the port that tasks do not need.
+//! come. A core that is awake looks at the lanes to it once a turn and wakes the task itself. One
+//! that sleeps is woken from the other core, as by any other task's waker; so calls need nothing of
+//! the port that tasks do not need.
 //!
 //! # Invariants
 //!
-//! - **One holder.** A node is held by exactly one of: the outbox it was put in, a chain in a
-//!   lane, the core that runs it, the strays beside a port, the endpoint that takes the reply. Only
-//!   the holder touches its link and body. Lane and strays pass it on with release and acquire.
+//! - **One holder.** A node is held by exactly one of: the outbox it was put in, a lane, the core
+//!   that runs it, the strays beside a port, the endpoint that takes the reply. Only the holder
+//!   touches its link and body. Lane and strays pass it on with release and acquire.
 //! - **The caller's corner.** `waker`, `outcome` and `abandoned` belong to the caller's core all
 //!   the time.
 //! - **Home again.** A node is recycled by the endpoint that made it, or destroyed when the
@@ -55,5 +55,5 @@ pub use fixed::FixedLane;
 pub use fixed_mesh::FixedMesh;
 #[cfg(feature = "alloc")]
 pub use heap_mesh::Mesh;
-pub use node::Chain;
+pub use node::Parcel;
 pub use queue::Queue;

@@ -1,4 +1,4 @@
-//! A node: one call, there and back; and the chains that nodes travel in.
+//! A node: one call, there and back; and what nodes are kept in on the way.
 //!
 //! `submit_to ─▶ [node] ─▶ lane ─▶ the other core runs it ─▶ lane ─▶ [node] ─▶ waker`
 //!
@@ -58,7 +58,7 @@ pub(super) struct CallVtable {
 /// bodies follow from its size, which pools count on.
 #[repr(C, align(16))]
 pub(super) struct Node {
-    /// The next in a chain, outbox or free list.
+    /// The next in an outbox or a chain.
     pub(super) next: Cell<*mut Node>,
     pub(super) vtable: Cell<&'static CallVtable>,
     pub(super) cargo: Cell<Cargo>,
@@ -194,19 +194,51 @@ impl Held {
     }
 }
 
-/// One or more calls on their way to another core: what a lane carries.
+/// One call on its way to another core, or back: what a lane carries.
 ///
-/// Dropping a chain drops its calls' closures or outputs.
+/// Dropping a parcel drops the call's closure or output.
 ///
 /// See [`Queue`](super::Queue) for an example.
 #[derive(Debug)]
-pub struct Chain {
-    head: NonNull<Node>,
+pub struct Parcel(NonNull<Node>);
+
+// SAFETY: *One holder*: the parcel holds its node, and the cargo may cross threads, which
+// `Endpoint::submit_to` demands of the closure and the output.
+unsafe impl Send for Parcel {}
+
+impl Parcel {
+    /// # Safety
+    /// *One holder*: the caller, who lets go of the node.
+    pub(super) unsafe fn new(node: NonNull<Node>) -> Self {
+        Self(node)
+    }
+
+    pub(super) fn from_held(held: Held) -> Self {
+        Self(held.0)
+    }
+
+    pub(super) fn into_held(self) -> Held {
+        Held(self.into_node())
+    }
+
+    /// The node, which the caller holds now.
+    pub(super) fn into_node(self) -> NonNull<Node> {
+        let node = self.0;
+        mem::forget(self);
+        node
+    }
 }
 
-// SAFETY: *One holder*: the chain holds its nodes, and their cargo may cross threads, which
-// `Endpoint::submit_to` demands of the closure and the output.
-unsafe impl Send for Chain {}
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        Held(self.0).destroy();
+    }
+}
+
+/// One or more nodes in the hands of their one holder, linked.
+pub(super) struct Chain {
+    head: NonNull<Node>,
+}
 
 impl Chain {
     pub(super) fn new(head: NonNull<Node>) -> Self {
@@ -286,16 +318,25 @@ impl Outbox {
         }
     }
 
+    /// Puts a node at the front.
+    pub(super) fn put_back(&self, held: Held) {
+        if self.is_empty() {
+            return self.push(held);
+        }
+        held.node().next.set(self.head.replace(held.0.as_ptr()));
+    }
+
+    /// Takes the node at the front.
+    pub(super) fn pop(&self) -> Option<Held> {
+        let held = Held(NonNull::new(self.head.get())?);
+        self.head.set(held.node().next.replace(ptr::null_mut()));
+        Some(held)
+    }
+
     /// Takes everything as one chain.
     pub(super) fn take(&self) -> Option<Chain> {
         let head = NonNull::new(self.head.replace(ptr::null_mut()))?;
         Some(Chain::new(head))
-    }
-
-    /// Takes back a chain that [`take`](Self::take) gave, nothing having been put here since.
-    pub(super) fn put_back(&self, chain: Chain) {
-        debug_assert!(self.is_empty());
-        self.head.set(chain.into_head().as_ptr());
     }
 }
 

@@ -2,52 +2,103 @@
 //!
 //! `submit_to ─▶ [lane] ─▶ doorbell ─▶ the other core`
 
-use super::node::Chain;
+use super::node::Parcel;
 
-/// A bounded first-in-first-out queue of chains from one core to another.
-///
-/// One core pushes and one pops, except at the end of a core's life, when the sender takes back
-/// what the receiver has left; so an implementation must allow any core to do both.
+/// A bounded first-in-first-out queue of calls from one core to another. It has one sender and one
+/// receiver.
 ///
 /// # Safety
 ///
-/// Callers wait for the calls in a chain, and hold on to them. So:
+/// Callers wait for their calls, and hold on to them. So:
 ///
-/// - every chain that [`pop`](Queue::pop) returns was pushed to this very queue, and happens after
-///   that push;
-/// - a chain that was pushed is not dropped, except with the queue itself, and the queue lives as
+/// - every parcel that [`pop`](Queue::pop) returns was pushed to this very queue, and happens after
+///   that push; parcels come out in the order in which they went in;
+/// - what was pushed before [`publish`](Queue::publish) is there for a `pop` that happens after it;
+/// - a parcel that was pushed is not dropped, except with the queue itself, and the queue lives as
 ///   long as the mesh that made it, no longer;
-/// - neither method unwinds, nor calls into the runtime.
+/// - no method unwinds, nor calls into the runtime.
 ///
 /// ```
 /// use std::{collections::VecDeque, sync::Mutex};
-/// use miniss_core::mailbox::{Chain, Queue};
+/// use miniss_core::mailbox::{Parcel, Queue};
 ///
-/// struct Locked(Mutex<VecDeque<Chain>>);
+/// struct Locked(Mutex<VecDeque<Parcel>>);
 ///
-/// // SAFETY: a chain leaves the deque only by `pop`, and the lock orders the two.
+/// // SAFETY: a parcel leaves the deque only by `pop`, and the lock orders the two.
 /// unsafe impl Queue for Locked {
-///     fn push(&self, chain: Chain) -> Result<(), Chain> {
-///         self.0.lock().unwrap().push_back(chain);
+///     unsafe fn push(&self, parcel: Parcel) -> Result<(), Parcel> {
+///         self.0.lock().unwrap().push_back(parcel);
 ///         Ok(())
 ///     }
-///     fn pop(&self) -> Option<Chain> {
+///     unsafe fn publish(&self) {} // it can be seen already
+///     unsafe fn has_room(&self) -> bool {
+///         true
+///     }
+///     unsafe fn pop(&self) -> Option<Parcel> {
 ///         self.0.lock().unwrap().pop_front()
+///     }
+///     fn is_empty(&self) -> bool {
+///         self.0.lock().unwrap().is_empty()
+///     }
+///     fn capacity(&self) -> usize {
+///         usize::MAX
 ///     }
 /// }
 /// ```
 pub unsafe trait Queue: Send + Sync {
-    /// Puts a chain at the back, or gives it back if there is no room. Never blocks.
+    /// Puts a parcel at the back, or gives it back if there is no room. Never blocks. The receiver
+    /// need not see it before [`publish`](Self::publish).
     ///
     /// # Errors
     ///
-    /// The chain itself, if the queue is full.
+    /// The parcel itself, if the queue is full.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the sender: no two of its calls are under way at once, and each happens after
+    /// the one before.
     ///
     /// See [`Queue`] for an example.
-    fn push(&self, chain: Chain) -> Result<(), Chain>;
+    unsafe fn push(&self, parcel: Parcel) -> Result<(), Parcel>;
 
-    /// Takes the chain at the front. Never blocks.
+    /// Lets the receiver see what was pushed.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push).
     ///
     /// See [`Queue`] for an example.
-    fn pop(&self) -> Option<Chain>;
+    unsafe fn publish(&self);
+
+    /// Whether the next push will find room, as far as can be seen. After a sequentially consistent
+    /// fence it sees every `pop` that came before such a fence of the receiver.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push).
+    ///
+    /// See [`Queue`] for an example.
+    unsafe fn has_room(&self) -> bool;
+
+    /// Takes the parcel at the front. Never blocks.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the receiver: no two of its calls are under way at once, and each happens
+    /// after the one before.
+    ///
+    /// See [`Queue`] for an example.
+    unsafe fn pop(&self) -> Option<Parcel>;
+
+    /// Whether there is nothing to be taken, as far as can be seen. Cheap: it is asked in every
+    /// turn, and over and over by a core that spins. After a sequentially consistent fence it sees
+    /// every `publish` that came before such a fence of the sender.
+    ///
+    /// See [`Queue`] for an example.
+    fn is_empty(&self) -> bool;
+
+    /// For how many parcels there is room in all.
+    ///
+    /// See [`Queue`] for an example.
+    fn capacity(&self) -> usize;
 }

@@ -12,7 +12,7 @@ use core::ptr::NonNull;
 use super::call::Call;
 use super::exchange::Exchange;
 use super::home::HomeRef;
-use super::node::{CallVtable, Cargo, Chain, Held, Typed};
+use super::node::{CallVtable, Cargo, Held, Typed};
 use super::queue::Queue;
 use crate::doorbell::Doorbell;
 use crate::error::Refused;
@@ -130,16 +130,11 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     /// Takes what has come: calls are served, replies settled.
     fn take_in(&self, by_task: bool) {
         let unwinding = Unwinding { exchange: self, by_task };
-        self.receive(|chain| self.take_chain(chain));
-        mem::forget(unwinding);
-    }
-
-    fn take_chain(&self, chain: Chain) {
-        let take = |held: Held| match held.node().cargo.get() {
+        self.receive(|held| match held.node().cargo.get() {
             Cargo::Work => self.serve(held),
             _ => self.settle(held),
-        };
-        chain.for_each(take, |held| self.leave(held));
+        });
+        mem::forget(unwinding);
     }
 
     /// Runs a call, or refuses it if this core is closed.
@@ -188,7 +183,6 @@ struct Unwinding<'a, B: Doorbell, Q: Queue + 'static> {
 
 impl<B: Doorbell, Q: Queue + 'static> Drop for Unwinding<'_, B, Q> {
     fn drop(&mut self) {
-        self.exchange.look_everywhere();
         if self.exchange.home().is_over.get() {
             self.exchange.take_in(self.by_task);
         } else if !self.by_task {

@@ -174,29 +174,32 @@
 //! On core A:
 //!
 //! 1. [`submit_to`](crate::mailbox::Endpoint::submit_to) takes memory for a *node*
-//!    (`Memory::take`), writes the closure into it, and puts it in the outbox for core B
-//!    (`Exchange::put`). The first call of a turn wakes the endpoint's task, which stands behind
-//!    all tasks that are ready now, so it finds the calls that those made too.
-//! 2. That task (`mailbox/mail.rs`) sends each outbox as one chain (`flush_to`): a push on the lane
-//!    A▸B, a bit in B's port, and a wake of B's mail task, which is a wake from afar as any other.
-//!    After every 16 calls the outboxes are sent without waiting for the task.
+//!    (`Memory::take`), writes the closure into it, and puts it in the lane to core B
+//!    (`Exchange::put`), where it is not to be seen yet. The first call of a turn wakes the
+//!    endpoint's task, which stands behind all tasks that are ready now, so it finds the calls that
+//!    those made too.
+//! 2. That task (`mailbox/mail.rs`) publishes them (`flush_to`): one store makes all of them
+//!    visible. Only if B is asleep is its mail task woken, from afar as any other. After every 16
+//!    calls they are published without waiting for the task.
 //!
 //! On core B:
 //!
-//! 3. The mail task takes the bits, empties the lanes they name and serves each node in order
-//!    (`serve`). Work of [`run_on`](crate::mailbox::Endpoint::run_on) runs right there. Work of
-//!    `submit_to` is spawned as a task.
+//! 3. The executor looks at the lanes to it (`executor/watch.rs`) after each turn, and over and
+//!    over while it spins. If there is something, it wakes the mail task at home, which empties the
+//!    lanes and serves each node in order (`serve`). Work of
+//!    [`run_on`](crate::mailbox::Endpoint::run_on) runs right there. Work of `submit_to` is spawned
+//!    as a task.
 //! 4. When the work is done, or dropped, or has panicked, the destructor of `Reply`
-//!    (`mailbox/work.rs`) puts the node in the outbox for A. The output lies where the closure was,
-//!    so the reply needs no room. The same task sends it.
+//!    (`mailbox/work.rs`) puts the node in the lane to A. The output lies where the closure was,
+//!    so the reply needs no memory. The same task publishes it.
 //!
 //! On core A again:
 //!
 //! 5. The mail task finds a node that comes home (`settle`) and wakes who awaits the
 //!    [`Call`](crate::mailbox::Call). That takes the output and gives the node's memory back.
 //!
-//! *Cache lines:* per call the node's own, there and back. Per chain the lane, the port's line, the
-//! header of the mail task and the anchor's remote half.
+//! *Cache lines:* per call the node's own, there and back. Per eight calls that of their slots in
+//! the lane. The port's line and the anchor's remote half are only read as long as nobody sleeps.
 //!
 //! # How does a waker work here?
 //!
@@ -262,9 +265,9 @@
 //! core share.
 //!
 //! **Reactor last, and once.** All requests of a turn's tasks are handed over in one go, and what
-//! is to be sent to another core leaves in one chain, or one for every 16 calls, as the reactor and
-//! the mail task come after the tasks. An executor that has nothing to do makes one call, `park`,
-//! and comes back when there is something to do.
+//! is to be sent to another core becomes visible at once, or after every 16 calls, as the reactor
+//! and the mail task come after the tasks. An executor that has nothing to do makes one call,
+//! `park`, and comes back when there is something to do.
 //!
 //! The order can be seen from outside:
 //!

@@ -170,6 +170,9 @@
 //!   are until nobody can look them up. Upheld by `Chunks::grow`, which only adds, and by the room,
 //!   which frees nothing while an operation is in a slot. Shown by the same oracles and
 //!   `large_payloads_stay_where_they_are_too`.
+//! - **Blocks are free or used.** `op/boxed.rs`. A block in a table's list holds nothing; one that
+//!   holds an operation is in no list. Upheld by `Blocks::put` and `take`, which move a block from
+//!   one to the other. Shown by `large_operations_use_the_same_blocks_again` and the same oracles.
 //! - **One table.** `op/fixed.rs`. One table at a time touches fixed memory. Upheld by its claim,
 //!   an atomic word. Shown by `memory_serves_one_table_at_a_time`,
 //!   `memory_travels_from_thread_to_thread_and_only_one_has_it` and
@@ -182,11 +185,17 @@
 //!
 //! Most of its tests run twice, over a mesh on the heap and one in a `static`.
 //!
-//! - **One holder.** `mailbox/mod.rs`. A node is held by one of outbox, chain, core that runs it,
-//!   strays, or the endpoint that takes the reply. Upheld by the types `Held` and `Chain`, which
-//!   are neither `Copy` nor `Clone`, and by the [`Queue`](crate::mailbox::Queue). Shown by the
-//!   models `send_against_drain_overlooks_no_chain`, `full_lane_sender_is_woken`,
+//! - **One holder.** `mailbox/mod.rs`. A node is held by one of outbox, lane, core that runs it,
+//!   strays, or the endpoint that takes the reply. Upheld by the types `Held`, `Parcel` and
+//!   `Chain`, which are neither `Copy` nor `Clone`, and by the [`Queue`](crate::mailbox::Queue).
+//!   Shown by the models `send_against_receive_hands_over_what_is_sent`,
 //!   `send_against_close_returns_or_delivers` and `leave_stray_against_receive_loses_no_reply`.
+//! - **One at each end.** `mailbox/fixed.rs`. A lane has one sender and one receiver at a time.
+//!   Upheld by the callers of [`Queue`](crate::mailbox::Queue), which is to say by *One end each*.
+//!   Shown by the model `a_batch_is_seen_whole`.
+//! - **One end each.** `mailbox/mesh.rs`. Each core's end is made once, and stays on one thread;
+//!   from a lane to a closed core whoever raised a count from zero receives. Upheld by
+//!   `Lanes::claim` and `drain`. Shown by the model `send_against_close_returns_or_delivers`.
 //! - **The caller's corner.** `mailbox/mod.rs`. `waker`, `outcome` and `abandoned` belong to the
 //!   caller's core. Upheld by `mailbox/call.rs` and `Exchange::settle`, who alone use them. Shown
 //!   by `outputs_that_nobody_awaits_are_dropped_at_home` and
@@ -196,9 +205,11 @@
 //!   `a_place_is_used_again_and_again_however_its_call_ended` and
 //!   `cores_that_come_and_go_under_load_leave_nothing_behind`.
 //! - **Wakers are for ever.** `mailbox/mesh.rs`. What a port holds is the waker of a task, which
-//!   owns nothing. Upheld by the mail task, the only caller of `Lanes::open`; it rests on *Headers
-//!   are for ever*. Shown by the models `send_against_open_overlooks_no_chain` and
-//!   `send_against_a_successor_that_opens_overlooks_no_chain`.
+//!   owns nothing, and its anchor. Upheld by the mail task, the only caller of `End::open`; it
+//!   rests on *Headers are for ever*. Shown by the model `send_against_open_and_sleep_rings`.
+//! - **Listed is there.** `executor/watch.rs`. A watch on an executor's list is there, and what it
+//!   looks at is. Upheld by the mail task, which keeps the exchange and takes its watch off the
+//!   list when it ends. Shown by `handles_and_executors_go_in_any_order`.
 //! - **Mesh outlives.** `mailbox/exchange.rs`. Lanes, ports and outboxes are there as long as the
 //!   exchange. Upheld by an `Arc` in it, or by being `'static`. Shown by
 //!   `handles_and_executors_go_in_any_order`.
@@ -342,8 +353,8 @@
 //! answer of another implementation, each time anew, have shown it.
 //!
 //! [`Queue`](crate::mailbox::Queue): that what is popped was pushed there and happens after that;
-//! that no chain is dropped but with the queue, which lives as long as its mesh and no longer; that
-//! neither method unwinds or calls back. Any core may push and pop.
+//! that no parcel is dropped but with the queue, which lives as long as its mesh and no longer;
+//! that no method unwinds or calls back. Its callers owe it one sender and one receiver.
 //!
 //! [`Reactor`](crate::Reactor) is a safe trait: a wrong one loses time or sleeps for ever, and
 //! breaks no memory. A driver that hands the kernel pointers into an operation does so by unsafe
@@ -355,8 +366,7 @@
 //!   threads. Races that need more are not seen.
 //! - loom takes sequentially consistent accesses for weaker ones; so the core uses none, but
 //!   fences, which it does model.
-//! - The models leave out the user's code, the bell, and the queue in a lane:
-//!   [`FixedLane`](crate::mailbox::FixedLane) trusts `heapless`.
+//! - The models leave out the user's code and the bell.
 //! - Tests run on x86-64, which orders more than the language does. On machines with weaker order
 //!   only the models speak.
 //! - AddressSanitizer runs without its search for leaks, since anchors leak by intent. The tests

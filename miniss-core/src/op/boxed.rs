@@ -1,52 +1,129 @@
-//! Operations that are too large for a slot, on the heap.
+//! Operations that are too large for a slot, in blocks from the heap.
 //!
 //! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 //!
-//! Where there is no heap, no table takes one.
+//! A table keeps the blocks that it has allocated, so that in the steady state large operations
+//! allocate no more than small ones. What is too large even for a block has a box of its own. Where
+//! there is no heap, no table takes either.
+//!
+//! # Invariants
+//!
+//! - **Blocks are free or used.** A block in the list holds nothing. One that holds an operation is
+//!   in no list, and belongs to that operation's slot.
 
 #[cfg(feature = "alloc")]
 mod heap {
-    use alloc::alloc::{Layout, alloc};
+    use alloc::alloc::{Layout, alloc, dealloc};
     use alloc::boxed::Box;
+    use core::cell::Cell;
+    use core::mem::MaybeUninit;
     use core::ptr::NonNull;
 
-    /// Moves `op` to a place of its own; gives it back if there is no memory.
-    pub(in super::super) fn put<O>(op: O) -> Result<*mut O, O> {
-        let layout = Layout::new::<O>();
-        let place = match layout.size() {
-            0 => NonNull::<O>::dangling().as_ptr(),
-            // SAFETY: the size is not zero.
-            _ => unsafe { alloc(layout) }.cast::<O>(),
-        };
-        if place.is_null() {
-            return Err(op);
-        }
-        // SAFETY: of an `O`'s size and alignment, and just made.
-        unsafe { place.write(op) };
-        Ok(place)
+    /// Room for a message header with eight pieces, and for the buffers that they are pieces of.
+    const BLOCK_BYTES: usize = 384;
+
+    /// Free, and then it may name another; or used, and then it is an operation.
+    #[repr(C, align(16))]
+    union Block {
+        next: Option<NonNull<Block>>,
+        _operation: [MaybeUninit<u8>; BLOCK_BYTES],
     }
 
-    /// Moves an operation back out.
-    ///
-    /// # Safety
-    /// It is one that was [`put`], and is not used any more.
-    pub(in super::super) unsafe fn take<O>(place: *mut O) -> O {
-        // SAFETY: it was allocated as a box is.
-        *unsafe { Box::from_raw(place) }
+    const fn fits<O>() -> bool {
+        size_of::<O>() <= BLOCK_BYTES && align_of::<O>() <= align_of::<Block>()
+    }
+
+    /// The free blocks of a table.
+    pub(in super::super) struct Blocks {
+        free: Cell<Option<NonNull<Block>>>,
+    }
+
+    impl Blocks {
+        pub(in super::super) const fn new() -> Self {
+            Self { free: Cell::new(None) }
+        }
+
+        /// Moves `op` to a place of its own; gives it back if there is no memory.
+        pub(in super::super) fn put<O>(&self, op: O) -> Result<*mut O, O> {
+            let place = if fits::<O>() { self.take_block().cast() } else { place_for::<O>() };
+            if place.is_null() {
+                return Err(op);
+            }
+            // SAFETY: of an `O`'s size and alignment, and nothing is there.
+            unsafe { place.write(op) };
+            Ok(place)
+        }
+
+        /// Moves an operation back out.
+        ///
+        /// # Safety
+        /// It is one that was [`put`](Self::put) here, and is not used any more.
+        pub(in super::super) unsafe fn take<O>(&self, place: *mut O) -> O {
+            if !fits::<O>() {
+                // SAFETY: it was allocated as a box is.
+                return *unsafe { Box::from_raw(place) };
+            }
+            // SAFETY: it lies there, and nobody will look again.
+            let op = unsafe { place.read() };
+            let block = place.cast::<Block>();
+            // SAFETY: *Blocks are free or used*: the operation has just left it.
+            unsafe { block.write(Block { next: self.free.get() }) };
+            self.free.set(NonNull::new(block));
+            op
+        }
+
+        /// A block that holds nothing; null if there is no memory.
+        fn take_block(&self) -> *mut Block {
+            let Some(block) = self.free.get() else {
+                // SAFETY: a block is not empty.
+                return unsafe { alloc(Layout::new::<Block>()) }.cast();
+            };
+            // SAFETY: *Blocks are free or used*: it is in the list, so it names the next.
+            self.free.set(unsafe { block.as_ref().next });
+            block.as_ptr()
+        }
+    }
+
+    impl Drop for Blocks {
+        fn drop(&mut self) {
+            while let Some(block) = self.free.get() {
+                self.take_block();
+                // SAFETY: `take_block` allocated it, and it is in the list no more.
+                unsafe { dealloc(block.as_ptr().cast(), Layout::new::<Block>()) };
+            }
+        }
+    }
+
+    /// Memory as a box has it; null if there is none.
+    fn place_for<O>() -> *mut O {
+        let layout = Layout::new::<O>();
+        match layout.size() {
+            0 => NonNull::dangling().as_ptr(),
+            // SAFETY: the size is not zero.
+            _ => unsafe { alloc(layout) }.cast(),
+        }
     }
 }
 
 #[cfg(not(feature = "alloc"))]
 mod heap {
-    pub(in super::super) fn put<O>(op: O) -> Result<*mut O, O> {
-        Err(op)
-    }
+    pub(in super::super) struct Blocks;
 
-    /// # Safety
-    /// Nothing was ever put.
-    pub(in super::super) unsafe fn take<O>(_place: *mut O) -> O {
-        unreachable!("nothing was put on a heap that is not there")
+    impl Blocks {
+        pub(in super::super) const fn new() -> Self {
+            Self
+        }
+
+        pub(in super::super) fn put<O>(&self, op: O) -> Result<*mut O, O> {
+            Err(op)
+        }
+
+        /// # Safety
+        /// Nothing was ever put.
+        pub(in super::super) unsafe fn take<O>(&self, _place: *mut O) -> O {
+            unreachable!("nothing was put on a heap that is not there")
+        }
     }
 }
 
-pub(super) use heap::{put, take};
+pub(super) use heap::Blocks;

@@ -21,7 +21,7 @@ pub trait Memory: Source {}
 
 /// What a memory does; nobody else is to implement it.
 pub trait Source: Sized + 'static {
-    /// Whether an operation that does not fit a slot may be boxed.
+    /// Whether an operation that does not fit a slot may have a place on the heap.
     const BOXES: bool;
 
     /// Adds memory for elements to a pool, if there is any to be had.

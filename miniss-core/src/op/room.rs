@@ -2,22 +2,24 @@
 //!
 //! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 
+use super::boxed::Blocks;
 use super::memory::Source;
 use super::part::Node;
 use super::pool::{Element, Pool};
 use super::slot::{Completion, Slot, Stage};
 
-/// The slots and parts of one table.
+/// The slots, parts and blocks of one table.
 pub struct Room<M: Source> {
     pub(super) slots: Pool<Slot>,
     pub(super) parts: Pool<Node>,
+    pub(super) blocks: Blocks,
     pub(super) memory: M,
 }
 
 impl<M: Source> Room<M> {
     /// Room in `memory`, of which nothing has been taken yet.
     pub(super) const fn new(memory: M) -> Self {
-        Self { slots: Pool::new(), parts: Pool::new(), memory }
+        Self { slots: Pool::new(), parts: Pool::new(), blocks: Blocks::new(), memory }
     }
 
     #[inline]

@@ -9,7 +9,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::task::Waker;
 
-use super::boxed;
+use super::boxed::Blocks;
 use super::part::Parts;
 use super::pool::{Element, NONE};
 
@@ -166,7 +166,7 @@ pub trait Operation: Sized + 'static {
     }
 }
 
-/// Payloads up to this size live in their slot; larger ones are boxed, if there is a heap.
+/// Payloads up to this size live in their slot; larger ones in a block, if there is a heap.
 pub(super) const PAYLOAD_BYTES: usize = 64;
 
 /// The memory of a payload.
@@ -176,7 +176,7 @@ pub(super) struct Payload([MaybeUninit<u8>; PAYLOAD_BYTES]);
 /// What is known of an operation's type once it has been erased.
 pub(super) struct OpVtable {
     pub(super) type_id: fn() -> TypeId,
-    pub(super) settle_orphan: unsafe fn(*mut Payload, Completion),
+    pub(super) settle_orphan: unsafe fn(*mut Payload, Completion, &Blocks),
     pub(super) orphan_part: unsafe fn(*mut Payload, Completion),
     pub(super) refuse_part: unsafe fn(*mut Payload, Completion),
     pub(super) wants_cancel_after: unsafe fn(*mut Payload, Completion, u32) -> bool,
@@ -281,17 +281,17 @@ impl<O: Operation> Layout<O> {
         wants_cancel_after: wants_cancel_after::<O>,
     };
 
-    /// Moves `op` in; gives it back if it must be boxed and there is no memory for it.
+    /// Moves `op` in; gives it back if it takes a block and there is no memory for it.
     ///
     /// # Safety
     /// The payload is free, and the caller's alone.
     #[inline]
-    pub(super) unsafe fn put(payload: *mut Payload, op: O) -> Result<(), O> {
+    pub(super) unsafe fn put(payload: *mut Payload, op: O, blocks: &Blocks) -> Result<(), O> {
         if Self::INLINE {
             // SAFETY: fits by size and alignment; free by the caller's promise.
             unsafe { payload.cast::<O>().write(op) };
         } else {
-            let place = boxed::put(op)?;
+            let place = blocks.put(op)?;
             // SAFETY: a pointer fits; free by the caller's promise.
             unsafe { payload.cast::<*mut O>().write(place) };
         }
@@ -314,8 +314,9 @@ impl<O: Operation> Layout<O> {
     /// Moves the operation out.
     ///
     /// # Safety
-    /// The payload holds an `O`, which is the caller's alone; afterwards it is free.
-    pub(super) unsafe fn take(payload: *mut Payload) -> O {
+    /// The payload holds an `O`, which is the caller's alone; afterwards it is free. The blocks are
+    /// those that it was [put](Self::put) with.
+    pub(super) unsafe fn take(payload: *mut Payload, blocks: &Blocks) -> O {
         // SAFETY: the caller's promise.
         let place = unsafe { Self::locate(payload) };
         if Self::INLINE {
@@ -323,16 +324,21 @@ impl<O: Operation> Layout<O> {
             unsafe { place.read() }
         } else {
             // SAFETY: `put` has put it there, and nobody will look again.
-            unsafe { boxed::take(place) }
+            unsafe { blocks.take(place) }
         }
     }
 }
 
 /// # Safety
-/// *Owned while in flight*: the terminal completion has come, and the payload holds an `O`.
-unsafe fn settle_orphan<O: Operation>(payload: *mut Payload, completion: Completion) {
+/// *Owned while in flight*: the terminal completion has come, and the payload holds an `O`. The
+/// blocks are those of its table.
+unsafe fn settle_orphan<O: Operation>(
+    payload: *mut Payload,
+    completion: Completion,
+    blocks: &Blocks,
+) {
     // SAFETY: the caller's promise.
-    unsafe { Layout::<O>::take(payload) }.settle_orphan(completion);
+    unsafe { Layout::<O>::take(payload, blocks) }.settle_orphan(completion);
 }
 
 /// # Safety

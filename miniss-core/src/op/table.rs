@@ -96,7 +96,7 @@ impl OpTable {
     pub fn insert<O: Operation>(&self, op: O) -> OpKey<O> {
         let Some((index, slot)) = self.room.take_slot() else { out_of_memory::<Slot>() };
         // SAFETY: *Owned while in flight*: the slot was free, so its payload is.
-        if unsafe { Layout::put(slot.payload.get(), op) }.is_err() {
+        if unsafe { Layout::put(slot.payload.get(), op, &self.room.blocks) }.is_err() {
             out_of_memory::<O>()
         }
         self.start::<O>(index, slot)
@@ -185,7 +185,7 @@ impl<M: Memory> OpTable<M> {
     ///
     /// [`Refused`] gives `op` back: [`InsertError::NoRoom`] if all slots are in use and there is no
     /// memory for more; [`InsertError::TooLarge`] if `op` does not [fit](OpTable::fits) a slot and
-    /// the table is [`Fixed`]. One from the heap boxes it.
+    /// the table is [`Fixed`]. One from the heap finds it a place.
     ///
     /// See [`FixedOps`] for an example.
     #[inline]
@@ -197,7 +197,7 @@ impl<M: Memory> OpTable<M> {
             return Err(Refused::new(op, InsertError::NoRoom));
         };
         // SAFETY: *Owned while in flight*: the slot was free, so its payload is.
-        if let Err(op) = unsafe { Layout::put(slot.payload.get(), op) } {
+        if let Err(op) = unsafe { Layout::put(slot.payload.get(), op, &self.room.blocks) } {
             self.room.slots.put(index, slot);
             return Err(Refused::new(op, InsertError::NoRoom));
         }
@@ -519,7 +519,7 @@ impl<M: Memory> OpTable<M> {
         let settle = inside.vtable().settle_orphan;
         // SAFETY: *Owned while in flight*: this is the terminal completion, nobody has a key, and
         // *Nobody else inside*: the vtable was there, and is hidden now.
-        unsafe { settle(slot.payload.get(), completion) };
+        unsafe { settle(slot.payload.get(), completion, &self.room.blocks) };
     }
 
     /// Takes the payload out and releases the slot.
@@ -527,7 +527,7 @@ impl<M: Memory> OpTable<M> {
         slot.assert_nobody_inside();
         // SAFETY: *Owned while in flight*: the terminal completion has come; the caller checked
         // that the key fits. *Nobody else inside*: just asserted.
-        let op = unsafe { Layout::<O>::take(slot.payload.get()) };
+        let op = unsafe { Layout::<O>::take(slot.payload.get(), &self.room.blocks) };
         self.release(index, slot);
         op
     }

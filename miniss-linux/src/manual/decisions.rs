@@ -3,9 +3,10 @@
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ driver ─▶ kernel`, seen from above
 //!
 //! Figures: medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
-//! 6.18, 23 November 2026) that other programs used too, from `chrt -f 50 cargo run --release -p
-//! miniss-benches --bin measure ROW`. Ratios count; absolute figures are for orientation. The
-//! decisions of the core stand in `miniss_core::manual::decisions`.
+//! 6.18, 23 November 2026) that other programs used too, from
+//! `chrt -f 50 cargo run --release -p miniss-benches --bin measure ROW`. Ratios count; absolute
+//! figures are for orientation. The decisions of the core stand in
+//! `miniss_core::manual::decisions`.
 //!
 //! # The doorbell is an eventfd
 //!
@@ -34,23 +35,23 @@
 //! **What would change our mind.** A machine with many cores where the write shows in a profile and
 //! a message does not; the row is there to look.
 //!
-//! # Lanes are `crossbeam_queue::ArrayQueue`
+//! # Lanes are the core's ring, not `crossbeam_queue::ArrayQueue`
 //!
 //! **Question.** What queue lies between two shards?
 //!
-//! **Choices.** One queue for each receiver (many producers); one for each ordered pair, of our own
-//! making with one producer and one consumer; the same from `crossbeam-queue`.
+//! **Choices.** `ArrayQueue`, one for each ordered pair; or
+//! [`FixedLane`](miniss_core::mailbox::FixedLane), the core's ring for one sender and one receiver.
 //!
-//! **Pick.** `ArrayQueue`, one for each ordered pair, of 64 chains. It is well kept and proven;
-//! that it would allow several producers is needed once, when a shard ends and the sender takes
-//! back what was left. Since a chain holds all calls of a turn, its cost is shared by them.
+//! **Pick.** The ring, with room for 128 calls. Once shards look into their lanes themselves, the
+//! queue is a good part of what is left of a call: over `ArrayQueue` a call between shards that are
+//! awake takes 1.28 times as long, and 64 callers 1.7 to 2.0 times (interleaved, spinning). What
+//! comes from threads that are no shards still goes through `crossbeam_queue::SegQueue`, which many
+//! threads may push to.
 //!
-//! **Price.** Compare-exchanges where stores would do. n² queues of about 1.3 KiB: 1.3 MiB at 32
-//! shards.
+//! **Price.** n² rings of 1.4 KiB: 1.4 MiB at 32 shards.
 //!
-//! **What would change our mind.** A trial with a ring of plain stores made `submit_to` between
-//! cores that are awake 10 to 17% faster and `run_on` not at all. If the rest of that path shrinks,
-//! 40 lines of our own will be worth it.
+//! **What would change our mind.** A queue for one producer and one consumer that is as fast, from
+//! somebody who keeps it.
 //!
 //! # A stream pauses its receive when buffers wait unread
 //!
@@ -71,3 +72,25 @@
 //!
 //! **What would change our mind.** Bulk transfers that pause all the time: then larger buffers or
 //! bundles (`RECVSEND_BUNDLE`, Linux 6.10) first, a higher bound second.
+//!
+//! # An idle connection is small, at the price of futures written out
+//!
+//! **Question.** What does a connection cost in user space while nothing happens on it?
+//!
+//! **Choices.** Leave it to the compiler: streams with their parts side by side, and `async fn` all
+//! the way. Or count: a task that receives and writes back had a future of 472 bytes then, 288 for
+//! the receive and 224 for the write, since an `async fn` keeps its arguments beside the locals
+//! that they are moved to, and room for every wait that might come.
+//!
+//! **Pick.** Count. What a stream shares with its operations is one allocation of 160 bytes, and
+//! the stream a pointer to it. The receive is one poll function; the write is a state machine of 56
+//! bytes, whose buffer is either in it or in the operation. Waits that hardly ever come (another
+//! write before ours, a message without a pool buffer) are boxed. A slot for operations has 64
+//! bytes for what the kernel may touch, where it had 128; what is larger takes a block of 384 bytes
+//! that the table keeps for the next one, so that vectored writes no longer allocate either.
+//! Together about 500 bytes: 192 the task, 128 the slot of its receive, 176 the connection.
+//!
+//! **Price.** Who writes to a stream while another task does allocates. Three functions of
+//! `TcpStream` are `fn … -> impl Future` where `async fn` would read better.
+//!
+//! **What would change our mind.** A compiler that lays out futures as well (rust-lang/rust#62958).

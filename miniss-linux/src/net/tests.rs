@@ -4,6 +4,7 @@
 
 mod accepted;
 mod cancelled;
+mod sizes;
 mod written;
 
 use std::future::Future;

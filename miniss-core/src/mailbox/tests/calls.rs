@@ -194,7 +194,7 @@ mod scenarios {
         let (mut a, mut b) = (restless(), restless());
         let (at_a, _at_b) = (mesh.open(0, a.local()), mesh.open(1, b.local()));
         turn_all([&mut a, &mut b]);
-        let calls: Vec<_> = (0..5).map(|number| at_a.run_on(1, move || number)).collect();
+        let calls: Vec<_> = (0..N::LANE).map(|number| at_a.run_on(1, move || number)).collect();
         a.turn();
         let polls = [&a, &b].map(|executor| executor.local().stats().polls);
         turn_all([&mut b, &mut a]);

@@ -134,8 +134,10 @@ mod scenarios {
                 token
             }));
             // A never takes in its replies: the lane back fills up.
-            at_a.flush();
-            turn_all([&mut b]);
+            for _ in 0..2 {
+                at_a.flush();
+                turn_all([&mut b]);
+            }
         }
         drop((b, at_b));
         turn_all([&mut a]);

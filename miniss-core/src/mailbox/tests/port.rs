@@ -18,7 +18,7 @@ use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
 use crate::executor::Local;
-use crate::mailbox::{Chain, Endpoint, FixedLane, FixedMesh, Mesh, Queue};
+use crate::mailbox::{Endpoint, FixedLane, FixedMesh, Mesh, Parcel, Queue};
 use crate::time::Instant;
 use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
 
@@ -118,29 +118,59 @@ pub(super) fn turn_all<'a>(executors: impl IntoIterator<Item = &'a mut Executor<
     }
 }
 
-/// A lane with room for one chain.
+/// A lane with room for one call, over a lock.
 #[derive(Default)]
-pub(super) struct Tight(Mutex<VecDeque<Chain>>);
+pub(super) struct Tight(Mutex<VecDeque<Parcel>>);
 
-// SAFETY: a chain leaves the deque only by `pop`, and the lock orders the two.
+// SAFETY: a parcel leaves the deque only by `pop`, and the lock orders the two.
 unsafe impl Queue for Tight {
-    fn push(&self, chain: Chain) -> Result<(), Chain> {
-        let mut chains = self.0.lock().unwrap();
-        if !chains.is_empty() {
-            return Err(chain);
+    unsafe fn push(&self, parcel: Parcel) -> Result<(), Parcel> {
+        let mut parcels = self.0.lock().unwrap();
+        if !parcels.is_empty() {
+            return Err(parcel);
         }
-        chains.push_back(chain);
+        parcels.push_back(parcel);
         Ok(())
     }
 
-    fn pop(&self) -> Option<Chain> {
+    unsafe fn publish(&self) {}
+
+    unsafe fn has_room(&self) -> bool {
+        self.is_empty()
+    }
+
+    unsafe fn pop(&self) -> Option<Parcel> {
         self.0.lock().unwrap().pop_front()
     }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().unwrap().is_empty()
+    }
+
+    fn capacity(&self) -> usize {
+        1
+    }
+}
+
+/// A queue whose capacity is known beforehand.
+pub(super) trait Room: Queue {
+    const ROOM: usize;
+}
+
+impl Room for Tight {
+    const ROOM: usize = 1;
+}
+
+impl<const N: usize> Room for FixedLane<N> {
+    const ROOM: usize = N;
 }
 
 /// The kinds of mesh that scenarios run over.
 pub(super) trait Net: Clone + Send + 'static {
     type Lane: Queue + 'static;
+
+    /// How many calls there is room for in a lane.
+    const LANE: usize;
 
     /// How many calls a core may well have under way, and half of what it may have at most.
     const BURST: usize;
@@ -159,8 +189,9 @@ pub(super) trait Net: Clone + Send + 'static {
 /// A mesh on the heap.
 pub(super) type Heap<Q> = Arc<Mesh<Bell, Q>>;
 
-impl<Q: Queue + Default + 'static> Net for Heap<Q> {
+impl<Q: Room + Default + 'static> Net for Heap<Q> {
     type Lane = Q;
+    const LANE: usize = Q::ROOM;
     const BURST: usize = 100_000;
     const GOES: bool = true;
 
@@ -179,10 +210,11 @@ impl<Q: Queue + Default + 'static> Net for Heap<Q> {
 
 /// A mesh as it lies in a `static`. Each scenario has one of its own.
 pub(super) type Fixed = &'static InPlace;
-type InPlace = FixedMesh<Bell, 5, 2_048, 64>;
+type InPlace = FixedMesh<Bell, 5, 2_048, 64, 4>;
 
 impl Net for Fixed {
     type Lane = FixedLane<4>;
+    const LANE: usize = 4;
     const BURST: usize = 1_000;
     const GOES: bool = false;
 

@@ -19,7 +19,7 @@ use crate::mailbox::node::{Node, Typed};
 use crate::mailbox::{Call, Endpoint, FixedLane, FixedMesh, Mesh};
 use crate::{Budget, Executor};
 
-type End = Endpoint<Bell, FixedLane<4>>;
+type End = Endpoint<Bell, FixedLane<16>>;
 type Pair = [(Executor<Port>, End); 2];
 
 /// Two cores on this thread, each with places for three calls of 64 bytes.

@@ -1,0 +1,98 @@
+//! What an executor looks at beside its queues: places that other cores write to without telling.
+//!
+//! `lane from another core ─▶ [watch] ─▶ run queue ─▶ executor`
+//!
+//! A wake from afar costs several read-modify-writes on lines that both cores fight for. What is
+//! looked at anyway, once a turn and before each sleep, need not wake while the core is awake.
+//!
+//! # Invariant
+//!
+//! - **Listed is there.** Whoever lists a watch takes it off the list before it goes, and what it
+//!   looks at is there as long. List and watches are touched at home only.
+
+use core::cell::Cell;
+use core::ptr::{self, NonNull};
+
+use super::home::Home;
+use crate::task::header::Header;
+
+/// A place to look at, and the task to wake when there is something.
+pub(crate) struct Watch {
+    /// Whether there is something at `place`. It neither unwinds nor calls foreign code.
+    look: unsafe fn(NonNull<()>) -> bool,
+    place: Cell<NonNull<()>>,
+    task: Cell<NonNull<Header>>,
+    is_listed: Cell<bool>,
+    next: Cell<*const Watch>,
+}
+
+impl Watch {
+    /// A watch that is not listed yet.
+    pub(crate) const fn new(look: unsafe fn(NonNull<()>) -> bool) -> Self {
+        Self {
+            look,
+            place: Cell::new(NonNull::dangling()),
+            task: Cell::new(NonNull::dangling()),
+            is_listed: Cell::new(false),
+            next: Cell::new(ptr::null()),
+        }
+    }
+
+    fn has_news(&self) -> bool {
+        // SAFETY: *Listed is there*.
+        unsafe { (self.look)(self.place.get()) }
+    }
+}
+
+/// The watches of one executor.
+pub(crate) struct Watches(Cell<*const Watch>);
+
+impl Watches {
+    pub(crate) const fn new() -> Self {
+        Self(Cell::new(ptr::null()))
+    }
+
+    /// Lists a watch, or changes what it says if it is listed already.
+    ///
+    /// # Safety
+    /// *Listed is there*: the caller sees to it. `look` may be called with `place`.
+    pub(crate) unsafe fn list(&self, watch: &Watch, place: NonNull<()>, task: NonNull<Header>) {
+        watch.place.set(place);
+        watch.task.set(task);
+        if !watch.is_listed.replace(true) {
+            watch.next.set(self.0.replace(watch));
+        }
+    }
+
+    /// Takes a watch off the list, if it is there.
+    pub(crate) fn unlist(&self, watch: &Watch) {
+        if !watch.is_listed.replace(false) {
+            return;
+        }
+        let mut link = &self.0;
+        while !ptr::eq(link.get(), watch) {
+            // SAFETY: *Listed is there*, and what we look for is further down the list.
+            link = unsafe { &(*link.get()).next };
+        }
+        link.set(watch.next.get());
+    }
+
+    /// Whether there is something anywhere.
+    #[inline]
+    pub(crate) fn have_news(&self) -> bool {
+        self.iter().any(Watch::has_news)
+    }
+
+    /// Queues the tasks that have something to look after.
+    #[inline]
+    pub(crate) fn wake_tasks(&self, home: &Home) {
+        self.iter().filter(|watch| watch.has_news()).for_each(|watch| home.wake(watch.task.get()));
+    }
+
+    #[inline]
+    fn iter(&self) -> impl Iterator<Item = &Watch> {
+        // SAFETY: *Listed is there*.
+        let at = |link: *const Watch| unsafe { link.as_ref() };
+        core::iter::successors(at(self.0.get()), move |watch| at(watch.next.get()))
+    }
+}
