@@ -1,14 +1,20 @@
-//! Nothing is allocated in the steady state: not for a task, a wake, a timer, a call to another
-//! shard, nor for what is received and sent.
+//! Nothing is allocated in the steady state: not for a task, a wake from here or from afar, a
+//! timer, a call to another shard, nor for what is received and sent.
 //!
 //! A test of its own, because it counts every allocation of the process's threads.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use miniss_linux::net::{TcpListener, TcpStream};
+use miniss_linux::sync::Event;
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, run_on, spawn, submit_to, yield_now};
 
@@ -74,6 +80,81 @@ fn a_task_its_wakes_and_its_end_allocate_nothing() {
 }
 
 #[test]
+fn tasks_that_wake_each_other_allocate_nothing() {
+    let events = Rc::new([Event::new(), Event::new()]);
+    let counted = runtime(1).block_on(async {
+        let theirs = events.clone();
+        let other = spawn(async move {
+            for _ in 0..WARM_UP + ROUNDS {
+                theirs[0].wait().await;
+                theirs[0].reset();
+                theirs[1].set();
+            }
+        });
+        let counted = allocations(async || {
+            events[0].set();
+            events[1].wait().await;
+            events[1].reset();
+        })
+        .await;
+        other.await.unwrap();
+        counted
+    });
+    assert_eq!(counted, 0);
+}
+
+/// A waker that waits for another thread to wake it.
+type Ask = Mutex<Option<Waker>>;
+
+/// Asks to be woken, and waits for it.
+async fn be_woken(ask: &Ask) {
+    let mut has_asked = false;
+    poll_fn(|cx| {
+        let mut ask = ask.lock().unwrap();
+        match std::mem::replace(&mut has_asked, true) {
+            false => *ask = Some(cx.waker().clone()),
+            true if ask.is_none() => return Poll::Ready(()),
+            true => {}
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Wakes whoever asks until all is over; says what that allocated once warm.
+fn wake_all(ask: &Ask, is_over: &AtomicBool) -> u64 {
+    let (mut wakes, mut before) = (0, None);
+    while !is_over.load(Ordering::Relaxed) {
+        let asked = ask.lock().unwrap().take();
+        match asked {
+            Some(waker) => waker.wake(),
+            None => {
+                thread::yield_now();
+                continue;
+            }
+        }
+        wakes += 1;
+        if wakes == WARM_UP {
+            before = Some(ALLOCATIONS.get());
+        }
+    }
+    assert_eq!(wakes, WARM_UP + ROUNDS);
+    ALLOCATIONS.get() - before.expect("it was warm long before the end")
+}
+
+#[test]
+fn a_wake_from_another_thread_allocates_nothing_on_either() {
+    let (ask, is_over) = (Ask::default(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let waking = scope.spawn(|| wake_all(&ask, &is_over));
+        let counted = runtime(1).block_on(allocations(|| be_woken(&ask)));
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(counted, 0, "on the shard");
+        assert_eq!(waking.join().unwrap(), 0, "on the thread that wakes");
+    });
+}
+
+#[test]
 fn timers_allocate_nothing() {
     let counted = runtime(1).block_on(allocations(async || {
         sleep(Duration::from_micros(1)).await;
@@ -98,13 +179,18 @@ fn calls_to_another_shard_allocate_nothing_on_either() {
     });
 }
 
+/// A connection to itself: what a client writes to, and what the server has of it.
+async fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    (client, server)
+}
+
 #[test]
 fn receiving_and_sending_allocate_nothing() {
-    let runtime = runtime(1);
-    runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (server, _) = listener.accept().await.unwrap();
+    let counted = runtime(1).block_on(async {
+        let (client, server) = connection().await;
         let echo = spawn(async move {
             loop {
                 let received = server.recv().await.unwrap();
@@ -114,16 +200,49 @@ fn receiving_and_sending_allocate_nothing() {
                 server.write_all(received).await.0.unwrap();
             }
         });
-        let buffer = Cell::new(vec![0; 64]);
-        let counted = allocations(async || {
-            client.write_all("what goes out comes back").await.0.unwrap();
-            let (result, back) = client.read(buffer.take()).await;
-            assert_eq!(&back[..result.unwrap()], b"what goes out comes back");
-            buffer.set(back);
-        })
-        .await;
-        assert_eq!(counted, 0);
+        let counted = allocations_of_requests(&client).await;
         drop(client);
         echo.await.unwrap();
+        counted
     });
+    assert_eq!(counted, 0);
+}
+
+#[test]
+fn buffers_of_the_readers_own_and_deadlines_allocate_nothing_either() {
+    let counted = runtime(1).block_on(async {
+        let (client, server) = connection().await;
+        let echo = spawn(async move {
+            let mut buffer = Vec::with_capacity(64);
+            loop {
+                let result;
+                let read = server.read(buffer);
+                (result, buffer) = timeout(Duration::from_secs(60), read).await.unwrap();
+                if result.unwrap() == 0 {
+                    return;
+                }
+                let write = server.write_all(buffer);
+                (_, buffer) = timeout(Duration::from_secs(60), write).await.unwrap();
+            }
+        });
+        let counted = allocations_of_requests(&client).await;
+        drop(client);
+        echo.await.unwrap();
+        counted
+    });
+    assert_eq!(counted, 0);
+}
+
+const REQUEST: &str = "what goes out comes back";
+
+/// What is allocated for a request and its reply, which is the same.
+async fn allocations_of_requests(client: &TcpStream) -> u64 {
+    let buffer = Cell::new(vec![0; 64]);
+    allocations(async || {
+        client.write_all(REQUEST).await.0.unwrap();
+        let (result, back) = client.read(buffer.take()).await;
+        assert_eq!(&back[..result.unwrap()], REQUEST.as_bytes());
+        buffer.set(back);
+    })
+    .await
 }

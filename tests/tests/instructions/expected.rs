@@ -1,0 +1,165 @@
+//! The counts that are expected, in a file that is kept with the code.
+
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use crate::Counts;
+
+/// With the value `write` in the environment, the file is written anew.
+const REWRITE: &str = "MINISS_INSTRUCTIONS";
+/// The room that a new row is given: so much in a hundred, or one instruction.
+const PER_CENT: f64 = 1.0;
+/// The room that every row has at least where compiler or C library are others.
+const PER_CENT_ELSEWHERE: f64 = 15.0;
+
+/// What a failed test says.
+pub const WHAT_TO_DO: &str = "\
+If this is as it should be, write `tests/tests/instructions/expected.txt` anew with
+  MINISS_INSTRUCTIONS=write cargo test -p miniss-tests --test instructions
+and say why in the commit. If not, `miniss_core::manual::measuring` says how to find the function.";
+
+const HEADER: &str = "\
+# Instructions in user space that each operation takes in the steady state, and how far a count may
+# be off before a test fails. If that is as it should be, write the file anew with
+# `MINISS_INSTRUCTIONS=write cargo test -p miniss-tests --test instructions`, and say why in the
+# commit; the room after `within` may be changed by hand, and stays in proportion. The counts hang
+# on compiler and C library: with others the test allows 15 in 100, and says so.
+# What a row does stands in `tests/src/bin/instructions`.
+";
+
+fn file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/instructions/expected.txt")
+}
+
+/// Whether the file is to be written, not to be compared with.
+pub fn is_rewritten() -> bool {
+    env::var_os(REWRITE).is_some_and(|value| value == "write")
+}
+
+/// What an operation may cost.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    count: f64,
+    within: f64,
+}
+
+impl Row {
+    fn new(name: &str, count: f64) -> Self {
+        Self { name: name.into(), count, within: (count * PER_CENT / 100.0).max(1.0) }
+    }
+
+    /// The same row with another count. The room grows and shrinks with it.
+    fn renewed(&self, count: f64) -> Self {
+        let within = (self.within * count / self.count).max(1.0);
+        Self { name: self.name.clone(), count, within }
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let (name, rest) = line.split_once(": ")?;
+        let (count, within) = rest.split_once(" within ")?;
+        Some(Self { name: name.into(), count: count.parse().ok()?, within: within.parse().ok()? })
+    }
+
+    /// A sentence, if `count` is not as expected.
+    fn difference(&self, count: f64) -> Option<String> {
+        let Self { name, count: expected, within } = self;
+        let more = count - expected;
+        let is_off = more.abs() > *within;
+        is_off.then(|| {
+            format!("{name}: {count:.1} instructions, {more:+.1}; {expected:.1} within {within:.1}")
+        })
+    }
+}
+
+/// What the file says.
+#[derive(Debug)]
+pub struct Expected {
+    /// Compiler and C library that the counts were made with.
+    with: String,
+    rows: Vec<Row>,
+}
+
+impl Expected {
+    pub fn read() -> Self {
+        Self::parse(&fs::read_to_string(file()).expect("the file is in the repository"))
+    }
+
+    pub fn parse(text: &str) -> Self {
+        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+        let with = lines.next().and_then(|line| line.strip_prefix("with: "));
+        let with = with.expect("the first line says what the counts were made with").to_owned();
+        let row = |line| Row::parse(line).unwrap_or_else(|| panic!("no row: {line:?}"));
+        Self { with, rows: lines.map(row).collect() }
+    }
+
+    /// The same rows with the counts of now.
+    pub fn renewed(&self, with: String, counts: &Counts) -> Self {
+        let row = |(name, &count): (&String, &f64)| match self.row(name) {
+            Some(known) => known.renewed(count),
+            None => Row::new(name, count),
+        };
+        Self { with, rows: counts.iter().map(row).collect() }
+    }
+
+    pub fn write(&self) {
+        fs::write(file(), self.to_string()).expect("a file of the repository can be written");
+    }
+
+    /// As it is for the compiler and library that it was made with; for others with more room.
+    pub fn for_maker(mut self, made_with: &str, mut note: impl FnMut(&str)) -> Self {
+        if self.with != made_with {
+            let with = &self.with;
+            note(&format!(
+                "counts of {made_with} are compared with those of {with}, within \
+                 {PER_CENT_ELSEWHERE} in 100"
+            ));
+            for row in &mut self.rows {
+                row.within = row.within.max(row.count * PER_CENT_ELSEWHERE / 100.0);
+            }
+        }
+        self
+    }
+
+    fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    /// The rows whose counts are not as expected.
+    pub fn off(&self, counts: &Counts) -> Vec<String> {
+        let is_off = |(name, count): &(&String, &f64)| {
+            self.row(name).is_some_and(|row| row.difference(**count).is_some())
+        };
+        counts.iter().filter(is_off).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A sentence for each count that is not as expected.
+    pub fn differences(&self, counts: &Counts) -> Vec<String> {
+        let sentence = |(name, &count): (&String, &f64)| match self.row(name) {
+            Some(row) => row.difference(count),
+            None => Some(format!("{name}: {count:.1}, and nothing is expected")),
+        };
+        let missing = self.rows.iter().filter(|row| !counts.contains_key(&row.name));
+        let missing =
+            missing.map(|row| format!("{}: expected, but there is no such row", row.name));
+        counts.iter().filter_map(sentence).chain(missing).collect()
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}with: {}", self.with)?;
+        self.rows.iter().try_for_each(|Row { name, count, within }| {
+            writeln!(f, "{name}: {count:.1} within {within:.1}")
+        })
+    }
+}
+
+/// The counts, for whoever wants to see them.
+pub fn table(counts: &Counts) -> String {
+    counts.iter().fold(String::new(), |mut text, (name, count)| {
+        writeln!(text, "{name}: {count:.1}").expect("a string takes everything");
+        text
+    })
+}
