@@ -46,6 +46,7 @@ extern crate alloc;
 #[cfg(any(test, loom))]
 extern crate std;
 
+mod prefetch;
 mod prim;
 
 pub mod error;

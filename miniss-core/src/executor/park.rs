@@ -62,6 +62,35 @@ impl<'a> Idle<'a> {
         is_quiet
     }
 
+    /// Whether a call or a reply from another core may well come soon: one that was made here is
+    /// under way, or one from there was answered since this was last asked. For a port that spins
+    /// before it sleeps, to tell when that may pay.
+    ///
+    /// ```
+    /// # use miniss_core::Idle;
+    /// fn spin_worth(idle: Idle<'_>) -> u32 {
+    ///     if idle.expects_calls() { 1_000 } else { 0 }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn expects_calls(&self) -> bool {
+        self.home.watches.expect_news()
+    }
+
+    /// Whether a call or a reply has come in.
+    ///
+    /// ```
+    /// # use miniss_core::Idle;
+    /// fn was_woken_by_a_call(idle: Idle<'_>) -> bool {
+    ///     idle.has_calls()
+    /// }
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn has_calls(&self) -> bool {
+        self.home.watches.have_news()
+    }
+
     /// Whether something is ready or has come in from elsewhere. Plain loads, for a port that
     /// spins for a while before it sleeps.
     ///

@@ -216,15 +216,17 @@ impl<R: Reactor> Executor<R> {
     #[inline]
     fn gather(&mut self) {
         let home = self.home();
-        if !Idle::new(self.anchor().base(), home).has_work() {
+        home.watches.wake_tasks(home);
+        if home.is_idle() && self.anchor().base().inbox().is_empty() {
             self.park(home);
+            home.watches.wake_tasks(home);
         } else {
             home.counters.events.add(self.reactor.poll() as u64);
         }
         self.take_in(home);
     }
 
-    /// Queues what has come in: timers that are due, tasks that yielded, wakes from afar, calls.
+    /// Queues what has come in: timers that are due, tasks that yielded, wakes from afar.
     #[inline]
     fn take_in(&self, home: &Home) {
         if !home.wheel.is_empty() {
@@ -233,7 +235,6 @@ impl<R: Reactor> Executor<R> {
         home.queue.append(&home.behind);
         // After the timers: over a port that does not know home, their wakes come this way.
         home.take_inbox(self.anchor().base());
-        home.watches.wake_tasks(home);
     }
 
     /// Sleeps until there is something to do.

@@ -22,6 +22,10 @@ pub(crate) struct Watch {
     look: unsafe fn(NonNull<()>) -> bool,
     place: Cell<NonNull<()>>,
     task: Cell<NonNull<Header>>,
+    /// How much is to come back.
+    awaited: Cell<usize>,
+    /// Somebody was answered since this was last asked for, who may have more.
+    has_answered: Cell<bool>,
     is_listed: Cell<bool>,
     next: Cell<*const Watch>,
 }
@@ -33,9 +37,29 @@ impl Watch {
             look,
             place: Cell::new(NonNull::dangling()),
             task: Cell::new(NonNull::dangling()),
+            awaited: Cell::new(0),
+            has_answered: Cell::new(false),
             is_listed: Cell::new(false),
             next: Cell::new(ptr::null()),
         }
+    }
+
+    /// Something was sent that comes back.
+    #[inline]
+    pub(crate) fn expect_one(&self) {
+        self.awaited.set(self.awaited.get() + 1);
+    }
+
+    /// Something came back.
+    #[inline]
+    pub(crate) fn note_one(&self) {
+        self.awaited.set(self.awaited.get().saturating_sub(1));
+    }
+
+    /// Somebody elsewhere was answered.
+    #[inline]
+    pub(crate) fn note_answer(&self) {
+        self.has_answered.set(true);
     }
 
     fn has_news(&self) -> bool {
@@ -81,6 +105,14 @@ impl Watches {
     #[inline]
     pub(crate) fn have_news(&self) -> bool {
         self.iter().any(Watch::has_news)
+    }
+
+    /// Whether something may well come soon: what was sent comes back, or whoever was answered
+    /// since the last time goes on.
+    pub(crate) fn expect_news(&self) -> bool {
+        self.iter().fold(false, |expects, watch| {
+            watch.has_answered.replace(false) | (watch.awaited.get() > 0) | expects
+        })
     }
 
     /// Queues the tasks that have something to look after.

@@ -128,6 +128,9 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.task.replace(Some(waker.clone()));
         self.is_taking_in.set(false);
         self.dirty.set(usize::MAX);
+        if self.cores() == 1 {
+            return;
+        }
         let home = self.local.home().expect("one of its tasks runs");
         let task = NonNull::new(waker.data().cast_mut()).expect("the address of a header");
         let place = NonNull::from(self).cast();
@@ -201,13 +204,24 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     /// A call has been served: its node goes home.
     pub(super) fn send_back(&self, held: Held) {
         let home = held.node().from as usize;
-        if home == self.me() { self.settle(held) } else { self.put(home, held) }
+        if home == self.me() {
+            return self.settle(held);
+        }
+        self.watch.note_answer();
+        self.put(home, held);
+    }
+
+    /// A call is made here.
+    #[inline]
+    pub(super) fn note_call(&self) {
+        self.watch.expect_one();
     }
 
     /// A call of ours has come back.
     pub(super) fn settle(&self, held: Held) {
         let node = held.node();
         debug_assert_eq!(node.from as usize, self.me(), "a reply came to the wrong core");
+        self.watch.note_one();
         if node.abandoned.get() {
             return self.home.recycle(held);
         }

@@ -100,6 +100,7 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
         let held = unsafe { Typed::<W, T>::write(memory, work, self.me() as u32, vtable) };
         // SAFETY: the vtable makes the cargo a `T`.
         let call = unsafe { Call::new(held.0, self.home.clone()) };
+        self.note_call();
         if core == self.me() {
             self.serve(held);
         } else if self.home.is_over.get() {

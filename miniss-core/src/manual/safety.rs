@@ -142,6 +142,11 @@
 //!   `decide_may_empty_the_list_under_its_own_feet` and
 //!   `a_waker_that_panics_does_not_strand_those_behind_it`.
 //!
+//! # Prefetch
+//!
+//! - **A hint.** `prefetch.rs`. To ask the processor for a line reads nothing, so any address will
+//!   do. Upheld by the instruction. Shown by whatever wakes a task.
+//!
 //! # Operations
 //!
 //! - **Owned while in flight.** `op/mod.rs`. A payload is in its slot before the kernel hears of

@@ -54,6 +54,9 @@ const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
 const EXPIRED: usize = LEVELS * SLOTS;
 /// How many nodes [`Wheel::next_deadline`] looks at, at most.
 const SCAN_MAX: usize = 16;
+/// How many nodes are looked at before they are filed anew, at most: as many as the cache still has
+/// when their turn comes.
+const REFILE_SCAN_MAX: usize = 1024;
 
 /// The armed timers of one executor.
 ///
@@ -227,7 +230,7 @@ impl Wheel {
             if slot.level == 0 {
                 self.expire(slot.place);
             } else {
-                self.refile(slot.place, now);
+                self.refile(&slot, now);
             }
         }
         self.now.set(now);
@@ -243,12 +246,13 @@ impl Wheel {
     }
 
     /// Moves time into the first slot, as far as its earliest node or `now`, and files its nodes
-    /// from there: all of them land on lower levels.
-    fn refile(&self, place: usize, now: u64) {
-        let earliest = self.rings[place].earliest(usize::MAX).unwrap_or(now);
+    /// from there: all of them land on lower levels. Of many nodes the earliest is not looked for,
+    /// since the look would bring in each of them once more; they are filed from the slot's start.
+    fn refile(&self, slot: &Slot, now: u64) {
+        let earliest = self.rings[slot.place].earliest(REFILE_SCAN_MAX).unwrap_or(slot.start);
         self.now.set(earliest.min(now));
         // SAFETY: Link Invariant as in `expire`; none of them is before the time just set.
-        self.drain(place, |node| unsafe { self.file(node) });
+        self.drain(slot.place, |node| unsafe { self.file(node) });
     }
 
     /// Unlinks all nodes of the slot with ring `place`, front to back, and hands each to `link`,

@@ -53,6 +53,43 @@
 //! **What would change our mind.** A queue for one producer and one consumer that is as fast, from
 //! somebody who keeps it.
 //!
+//! # A shard that expects a call looks for it before it sleeps
+//!
+//! **Question.** Two shards that call each other in turn each sleep while they wait for the other,
+//! and so pay for a sleep and a wake on each side of each round, some 30 us in a virtual machine,
+//! for work of one or two. Is that left to those who set `idle_spin`?
+//!
+//! **Choices.** Only `idle_spin`, which looks before every sleep. A fixed short spin wherever calls
+//! are under way. A spin that learns whether it pays.
+//!
+//! **Pick.** It learns ([`Builder::call_spin`](crate::Builder::call_spin), on by default). A shard
+//! looks only if it has a call under way, or has answered one since its last sleep. It begins when
+//! a call has ended a sleep of less than 50 us, and looks for no longer than that sleep took: so it
+//! spends at most what it may spare, and this by itself is a few microseconds where sleeps are that
+//! cheap. From then on it looks for four times as long as what came last took to come. One look in
+//! vain ends it, and it begins anew only after two such sleeps, then four, and so on to 256. What
+//! comes from the kernel is no hit: a server with a call that lasts for ever does not spin for its
+//! connections.
+//!
+//! Ratios to the same without it (interleaved, 5 to 9 rounds, `chrt -f 50`, two virtual cores),
+//! elapsed and CPU time per call:
+//!
+//! | | elapsed | CPU |
+//! |---|---|---|
+//! | 64 callers at once | 0.09 | 0.13 |
+//! | one caller, one call after the other | 0.015 | 0.02 |
+//! | one caller, work of 30 us | 0.47 | 0.79 |
+//! | one caller, work of 100 us | 0.82 | 0.86 |
+//! | one call in 200 us, in 1 ms | 0.95, 0.98 | 0.84, 0.83 |
+//! | 64 callers, 8 shards on the two CPUs | 0.45 | 0.50 |
+//! | the same, 64 shards | 0.92 | 0.93 |
+//! | two shards on one CPU: one caller, 64 callers | 1.05, 1.01 | 1.05, 1.01 |
+//!
+//! **Price.** Two looks at the clock for each sleep in which a call is expected. Where shards share
+//! a CPU, a look in vain now and then.
+//!
+//! **What would change our mind.** A program in which it costs CPU time and brings nothing.
+//!
 //! # A stream pauses its receive when buffers wait unread
 //!
 //! **Question.** A multishot receive takes provided buffers whether or not anybody reads. What
@@ -67,8 +104,8 @@
 //! and read in order.
 //!
 //! **Price.** A cancel and a new receive in each pause; a reader that is a little too slow may
-//! pause often. With 4 KiB buffers one stream may hold up to the bound, so 512 buffers feed as many
-//! slow readers as the bound goes into it.
+//! pause often. One stream may hold up to the bound, so 512 buffers feed as many slow readers as
+//! the bound goes into it.
 //!
 //! **What would change our mind.** Bulk transfers that pause all the time: then larger buffers or
 //! bundles (`RECVSEND_BUNDLE`, Linux 6.10) first, a higher bound second.

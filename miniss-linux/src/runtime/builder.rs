@@ -88,8 +88,9 @@ impl Default for Builder {
             driver: DriverConfig {
                 ring_entries: 256,
                 recv_buffers: 512,
-                recv_buffer_bytes: 4096,
+                recv_buffer_bytes: 16 * 1024,
                 idle_spin_ns: 0,
+                call_spin_ns: 50_000,
             },
         }
     }
@@ -135,6 +136,24 @@ impl Builder {
     /// See [`Builder`] for an example.
     pub fn idle_spin(mut self, spin: Duration) -> Self {
         self.driver.idle_spin_ns = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX / 2);
+        self
+    }
+
+    /// For how long at most a shard looks for calls and replies of other shards before it sleeps,
+    /// while some are expected: it has made a call that is under way, or has just answered one.
+    /// Default: 50 us; zero: not at all.
+    ///
+    /// It learns: it looks only once a call has ended a sleep that was shorter than this, for no
+    /// longer than that sleep took, and stops where it does not pay. A shard that has nothing to do
+    /// with others never does it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let builder = miniss_linux::Runtime::builder().shards(2);
+    /// builder.call_spin(Duration::ZERO).build().unwrap().block_on(async {});
+    /// ```
+    pub fn call_spin(mut self, max: Duration) -> Self {
+        self.driver.call_spin_ns = u64::try_from(max.as_nanos()).unwrap_or(u64::MAX / 8);
         self
     }
 
@@ -194,11 +213,12 @@ impl Builder {
     }
 
     /// The buffers that each shard provides for receiving: `count`, a power of two, of `bytes`
-    /// bytes. Default: 512 of 4096. They are made when they are first wanted; an idle connection
-    /// holds none.
+    /// bytes. Default: 512 of 16,384. They are made when they are first wanted, and take memory as
+    /// far as bytes were ever received into them: with short messages a page each. An idle
+    /// connection holds none. A longer message comes in pieces, one for each buffer.
     ///
     /// ```
-    /// let builder = miniss_linux::Runtime::builder().shards(1).recv_buffers(64, 16 * 1024);
+    /// let builder = miniss_linux::Runtime::builder().shards(1).recv_buffers(64, 64 * 1024);
     /// builder.build().unwrap().block_on(async {});
     /// ```
     pub fn recv_buffers(mut self, count: u16, bytes: u32) -> Self {

@@ -23,6 +23,9 @@ use io_uring::types::BufRingEntry;
 /// The one buffer group of a shard.
 pub(crate) const GROUP: u16 = 0;
 const PAGE: usize = 4096;
+/// What any allocation has. More would make the allocator write the zeroes itself, where untouched
+/// pages from the kernel are zero and take no memory.
+const MALLOC_ALIGN: usize = 16;
 
 /// The buffers of a shard.
 pub(crate) struct BufferPool {
@@ -140,7 +143,7 @@ fn ring_layout(count: u16) -> Layout {
 
 fn area_layout(count: u16, buffer_bytes: u32) -> Layout {
     let bytes = usize::from(count) * buffer_bytes as usize;
-    Layout::from_size_align(bytes, PAGE).expect("the builder bounds the area")
+    Layout::from_size_align(bytes, MALLOC_ALIGN).expect("the builder bounds the area")
 }
 
 /// Zeroed, so that what the kernel has not written is no secret of the heap's.

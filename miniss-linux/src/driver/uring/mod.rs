@@ -14,6 +14,7 @@ mod park;
 mod probe;
 mod ring;
 mod setup;
+mod spin;
 mod submit;
 mod sys;
 #[cfg(test)]

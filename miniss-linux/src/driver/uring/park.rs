@@ -8,6 +8,7 @@ use std::time::Duration;
 use miniss_core::time::Instant;
 use miniss_core::{Idle, Reactor};
 
+use super::spin::{CallSpin, IdleSpin};
 use super::submit::Driver;
 use super::sys::{Wait, now};
 use crate::cross::Bell;
@@ -15,13 +16,15 @@ use crate::cross::Bell;
 /// The reactor of a shard: the port between core and driver.
 pub(crate) struct UringReactor {
     driver: Rc<Driver>,
-    spin: Spin,
+    spin: IdleSpin,
+    call_spin: CallSpin,
 }
 
 impl UringReactor {
     pub(crate) fn new(driver: Rc<Driver>) -> Self {
-        let spin = Spin { ns: driver.config.idle_spin_ns, misses: 0, sleeps: 0 };
-        Self { driver, spin }
+        let spin = IdleSpin::new(driver.config.idle_spin_ns);
+        let call_spin = CallSpin::new(driver.config.call_spin_ns);
+        Self { driver, spin, call_spin }
     }
 }
 
@@ -36,26 +39,78 @@ impl Reactor for UringReactor {
     }
 
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
-        let driver = &*self.driver;
-        driver.arm_bell();
-        if self.spin.ns > 0 {
-            driver.submit();
+        self.driver.arm_bell();
+        let expects_calls = self.call_spin.is_on() && idle.expects_calls();
+        let spins = self.spins(expects_calls);
+        if spins.longest() > 0 {
+            self.driver.submit();
         }
-        if driver.reap() > 0 {
+        if self.driver.reap() > 0 {
             return;
         }
-        if self.spin.until_work(driver, deadline, idle) || !idle.confirmed() {
-            driver.submit();
-            driver.reap();
+        if self.finds_work(spins, deadline, idle) || !idle.confirmed() {
+            self.driver.submit();
+            self.driver.reap();
             return;
         }
+        let start = expects_calls.then(now);
         match wait_for(deadline) {
             // A timer is due: there is no sleep to be had, and perhaps nothing to submit.
-            Wait::No => driver.submit(),
-            wait => driver.enter(wait),
+            Wait::No => self.driver.submit(),
+            wait => self.driver.enter(wait),
         }
-        driver.reap();
+        self.driver.reap();
+        if let Some(start) = start.filter(|_| idle.has_calls()) {
+            self.call_spin.slept(nanos_since(start));
+        }
     }
+}
+
+/// For how long to look for work this time, for either reason.
+#[derive(Clone, Copy)]
+struct Spins {
+    idle_ns: u64,
+    call_ns: u64,
+}
+
+impl Spins {
+    fn longest(&self) -> u64 {
+        self.idle_ns.max(self.call_ns)
+    }
+}
+
+/// Looks at memory between two reads of the clock.
+const LOOKS_PER_CLOCK: u32 = 16;
+
+impl UringReactor {
+    #[inline]
+    fn spins(&mut self, expects_calls: bool) -> Spins {
+        let call_ns = if expects_calls { self.call_spin.window_ns() } else { 0 };
+        Spins { idle_ns: self.spin.window_ns(), call_ns }
+    }
+
+    /// Looks for work, and learns whether it was worth it. `true` if there is some.
+    #[inline]
+    fn finds_work(&mut self, spins: Spins, deadline: Option<Instant>, idle: Idle<'_>) -> bool {
+        if spins.longest() == 0 {
+            return false;
+        }
+        let start = now();
+        let found = self.driver.spin(start, spins.longest(), deadline, idle);
+        if spins.idle_ns > 0 {
+            if found { self.spin.hit() } else { self.spin.miss() }
+        }
+        if spins.call_ns > 0 {
+            let took = nanos_since(start);
+            let in_time = found && idle.has_calls() && took <= 2 * spins.call_ns;
+            if in_time { self.call_spin.hit(took) } else { self.call_spin.miss() }
+        }
+        found
+    }
+}
+
+fn nanos_since(start: Instant) -> u64 {
+    (now() - start).as_nanos() as u64
 }
 
 /// How long the kernel may keep us.
@@ -91,6 +146,23 @@ impl Driver {
         report(ring.enter(wait));
     }
 
+    /// Looks for work from `start` for so long, but not past the deadline. `true` if there is some.
+    fn spin(&self, start: Instant, ns: u64, deadline: Option<Instant>, idle: Idle<'_>) -> bool {
+        let spin_end = start + Duration::from_nanos(ns);
+        let end = deadline.map_or(spin_end, |deadline| deadline.min(spin_end));
+        loop {
+            for _ in 0..LOOKS_PER_CLOCK {
+                if idle.has_work() || self.has_events() {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            if now() >= end {
+                return false;
+            }
+        }
+    }
+
     /// Whether a look at the queues would find something, without a system call.
     fn has_events(&self) -> bool {
         let mut ring = self.ring.borrow_mut();
@@ -103,50 +175,5 @@ impl Driver {
 fn report(result: std::io::Result<()>) {
     if let Err(error) = result {
         panic!("io_uring_enter failed, so no operation of this shard can end any more: {error}");
-    }
-}
-
-/// Looks for work for a while before sleeping, since sleeping and being woken costs tens of
-/// microseconds. When spinning has not paid [`MISSES_MAX`] times in a row, it is tried only before
-/// one sleep in [`RETRY_EVERY`], until it pays again.
-#[derive(Debug)]
-struct Spin {
-    ns: u64,
-    misses: u32,
-    sleeps: u32,
-}
-
-const MISSES_MAX: u32 = 4;
-const RETRY_EVERY: u32 = 64;
-/// Looks at memory between two reads of the clock.
-const LOOKS_PER_CLOCK: u32 = 16;
-
-impl Spin {
-    fn is_worth_trying(&mut self) -> bool {
-        if self.ns == 0 {
-            return false;
-        }
-        self.sleeps = self.sleeps.wrapping_add(1);
-        self.misses < MISSES_MAX || self.sleeps.is_multiple_of(RETRY_EVERY)
-    }
-
-    /// `true` if work came while spinning.
-    fn until_work(&mut self, driver: &Driver, deadline: Option<Instant>, idle: Idle<'_>) -> bool {
-        if !self.is_worth_trying() {
-            return false;
-        }
-        let spin_end = now() + Duration::from_nanos(self.ns);
-        let end = deadline.map_or(spin_end, |deadline| deadline.min(spin_end));
-        while now() < end {
-            for _ in 0..LOOKS_PER_CLOCK {
-                if idle.has_work() || driver.has_events() {
-                    self.misses = 0;
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-        }
-        self.misses = self.misses.saturating_add(1);
-        false
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct DriverConfig {
     pub(crate) recv_buffer_bytes: u32,
     /// The longest spin before a sleep, in nanoseconds; zero: none.
     pub(crate) idle_spin_ns: u64,
+    /// The longest spin before a sleep that a call is expected to end, in nanoseconds; zero: none.
+    pub(crate) call_spin_ns: u64,
 }
 
 /// The rungs, best first: what each asks for beyond the one below it.

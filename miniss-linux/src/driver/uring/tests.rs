@@ -30,7 +30,13 @@ use crate::op::send::Send;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn config(ring_entries: u32) -> DriverConfig {
-    DriverConfig { ring_entries, recv_buffers: 2, recv_buffer_bytes: 64, idle_spin_ns: 0 }
+    DriverConfig {
+        ring_entries,
+        recv_buffers: 2,
+        recv_buffer_bytes: 64,
+        idle_spin_ns: 0,
+        call_spin_ns: 0,
+    }
 }
 
 /// A driver that is closed when its test is over.
