@@ -3,6 +3,7 @@
 //! - [`compare`]: ours, the peers and the limits side by side, each in a process of its own.
 //! - [`rivals`]: the runtimes that are compared, behind one interface.
 //! - [`echo`]: TCP echo servers of every kind, and the client that loads them.
+//! - [`growth`]: how cost grows, from one task, timer, connection or shard to very many.
 //! - [`port`]: an executor without a kernel.
 //! - [`rounds`]: interleaved rounds, medians, a table.
 //! - [`limits`]: what the machine allows, by hand and without a runtime.
@@ -10,6 +11,7 @@
 
 pub mod compare;
 pub mod echo;
+pub mod growth;
 pub mod limits;
 pub mod port;
 pub mod rivals;

@@ -12,19 +12,26 @@ compare: rust-miniss, other runtimes and programs by hand, side by side
 
   cargo run --release -p miniss-benches --bin compare -- [OPTION…] [ROW…]
 
-Without a row it runs all of them. Each run of a runtime is a process of its own; those of a row run
-in turn, and what counts is a ratio of medians. It prints a Markdown table, and writes compare.md,
-compare.json and compare.svg.
+Without a row it runs all of them, in about 7 minutes; `kv`, which is no row, means all rows whose
+names begin with it and a dash. Each run of a runtime is a process of its own; those of a row run in
+turn, and what counts is the median of their ratios in each round. It prints a Markdown table of
+everybody, then one of the targets; it writes both into compare.md, and compare.json, compare.svg.
 
-  --rounds N   how often each runs [15]; some rows take less, for more would only take time
+  --rounds N   how often each runs [9]; some rows take less, for more would only take time
   --out DIR    where the files go [target/compare]
+  --install    first runs benches/install, which installs from Debian what is missing beside Rust:
+               strace, redis-tools
   --list       names the rows and who runs in them
   --help       this
 
-Limit is a program by hand, without a runtime. System calls are counted by strace in runs of their
-own; benches/install installs it. It slows both cores, so of calls between them it sees fewer than
-there are: the other side is not asleep yet. Where other programs run, `chrt -f 50` before it keeps
-them away.
+Servers run on core 0, their clients on core 1. Limit is a program by hand, without a runtime. The
+example kv is built by compare itself. redis-server comes out of redis-tools, which have it, too, so
+that no service is installed. System calls are counted by strace, in runs of their own; it slows
+both cores, so of calls between them it sees too few: the other side is not asleep yet. Where other
+programs run, `chrt -f 50` before the command keeps them away.
+
+The rows, and who runs in them:
+
 ";
 
 /// What to do.
@@ -45,8 +52,10 @@ pub struct Settings {
     pub rounds: usize,
     /// The folder of the files.
     pub out: PathBuf,
-    /// The rows by name; all of them if there is none.
-    pub rows: Vec<String>,
+    /// Whether to install first what is missing.
+    pub install: bool,
+    /// The rows by name, in any order; all of them if there is none.
+    pub rows: Vec<&'static str>,
 }
 
 /// Reads arguments.
@@ -58,18 +67,20 @@ pub fn parse(
     arguments: impl IntoIterator<Item = String>,
     known: &[Row],
 ) -> Result<Command, String> {
-    let mut settings = Settings { rounds: 15, out: "target/compare".into(), rows: Vec::new() };
+    let out = "target/compare".into();
+    let mut settings = Settings { rounds: 9, out, install: false, rows: Vec::new() };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
             "--list" => return Ok(Command::List),
             "--rounds" => settings.rounds = rounds(arguments.next())?,
+            "--install" => settings.install = true,
             "--out" => settings.out = arguments.next().ok_or("--out wants a folder")?.into(),
             option if option.starts_with('-') => {
                 return Err(format!("There is no option `{option}`; --help names them."));
             }
-            _ => settings.rows.push(row(argument, known)?),
+            name => settings.rows.extend(named(name, known)?),
         }
     }
     Ok(Command::Compare(settings))
@@ -81,19 +92,25 @@ fn rounds(value: Option<String>) -> Result<usize, String> {
     rounds.ok_or_else(|| format!("--rounds wants a number from 1, not `{value}`"))
 }
 
-fn row(name: String, known: &[Row]) -> Result<String, String> {
-    if known.iter().any(|row| row.name == name) {
-        return Ok(name);
-    }
+/// The row of this name, or else the rows whose names begin with it and a dash.
+fn named(name: &str, known: &[Row]) -> Result<Vec<&'static str>, String> {
     let names: Vec<_> = known.iter().map(|row| row.name).collect();
-    Err(format!("There is no row `{name}`. There are: {}.", names.join(", ")))
+    if let Some(row) = names.iter().find(|row| **row == name) {
+        return Ok(vec![row]);
+    }
+    let begins = |row: &&&str| row.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+    let group: Vec<_> = names.iter().filter(begins).copied().collect();
+    if group.is_empty() {
+        return Err(format!("There is no row `{name}`. There are: {}.", names.join(", ")));
+    }
+    Ok(group)
 }
 
 /// The rows and their subjects, as `--list` prints them.
 pub fn list(known: &[Row]) -> String {
     let line = |row: &Row| {
         let names: Vec<_> = row.subjects.iter().map(|subject| subject.name).collect();
-        format!("{:12} {}\n{:12} {}\n", row.name, row.title, "", names.join("; "))
+        format!("{:14} {}\n{:14} {}\n", row.name, row.heading(), "", names.join("; "))
     };
     known.iter().map(line).collect()
 }
@@ -110,19 +127,35 @@ mod tests {
     #[test]
     fn nothing_means_all_rows() {
         let Ok(Command::Compare(settings)) = parsed("") else { panic!("no settings") };
-        assert_eq!((settings.rounds, settings.rows), (15, vec![]));
+        assert_eq!((settings.rounds, settings.install), (9, false));
+        assert!(settings.rows.is_empty());
         assert_eq!(settings.out, PathBuf::from("target/compare"));
     }
 
     #[test]
     fn options_and_rows_may_be_mixed() {
-        let Ok(Command::Compare(settings)) = parsed("spawn --rounds 3 --out x yield") else {
+        let Ok(Command::Compare(settings)) = parsed("spawn --rounds 3 --install --out x yield")
+        else {
             panic!("no settings")
         };
         assert_eq!((settings.rounds, settings.out), (3, "x".into()));
-        assert_eq!(settings.rows, ["spawn", "yield"]);
+        assert_eq!((settings.rows.as_slice(), settings.install), (&["spawn", "yield"][..], true));
         assert_eq!(parsed("spawn --help"), Ok(Command::Help));
         assert_eq!(parsed("--list"), Ok(Command::List));
+    }
+
+    #[test]
+    fn a_name_that_is_no_row_means_those_that_begin_so() {
+        let rows = |arguments| match parsed(arguments) {
+            Ok(Command::Compare(settings)) => settings.rows,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            rows("call"),
+            ["call-awake", "call-asleep", "call-again", "call-64", "call-64-spin"]
+        );
+        assert_eq!(rows("echo"), ["echo"]);
+        assert!(parsed("cal").is_err());
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! One run of one subject in a process of its own.
 //!
-//! The parent starts this program again as `compare subject ROW NAME SIZE`; the child does the work
-//! and prints its sample as its last line.
+//! The parent starts this program again as `compare subject ROW NAME SIZE [FILE]`; the child does
+//! the work and prints its sample as its last line. If what is measured is a server, the child
+//! starts that in a process of its own and is its client; `FILE` asks for strace's summary of it.
 
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use super::process::{end_after, peak_rss_kib};
-use super::rows::{self, Row, Subject};
+use super::rows::{self, Job, Row, Subject};
 use super::sample::Sample;
 
 /// The hidden subcommand.
@@ -40,8 +42,11 @@ pub fn run(row: &Row, subject: &Subject) -> Result<Sample, String> {
 pub fn read(output: &Output) -> Result<Sample, String> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let said = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    if !output.status.success() {
-        return Err(format!("{}: {said}", output.status));
+    match output.status.code() {
+        Some(0) => {}
+        // It has said why, and nothing else.
+        Some(1) => return Err(said.into()),
+        _ => return Err(format!("{}: {said}", output.status)),
     }
     let sample = Sample::parse(&String::from_utf8_lossy(&output.stdout));
     sample.ok_or_else(|| format!("it printed no sample: {said}"))
@@ -53,8 +58,10 @@ pub fn read(output: &Output) -> Result<Sample, String> {
 ///
 /// In a sentence, if the arguments are not a row, one of its subjects and a size.
 pub fn main(arguments: &[String]) -> Result<(), String> {
-    let [row, name, size] = arguments else {
-        return Err("subject wants a row, a name and a size".into());
+    let (row, name, size, strace) = match arguments {
+        [row, name, size] => (row, name, size, None),
+        [row, name, size, file] => (row, name, size, Some(PathBuf::from(file))),
+        _ => return Err("subject wants a row, a name and a size".into()),
     };
     let rows = rows::all();
     let row = rows.iter().find(|known| known.name == row);
@@ -63,8 +70,11 @@ pub fn main(arguments: &[String]) -> Result<(), String> {
     let subject = subject.ok_or_else(|| format!("{} has no subject `{name}`", row.name))?;
     let size = size.parse().map_err(|_| format!("`{size}` is not a size"))?;
     end_after(SECONDS_MAX);
-    let sample = (subject.run)(size);
-    println!("{}", Sample { rss_kib: peak_rss_kib() as f64, ..sample }.line());
+    let mut sample = (subject.run)(&Job { size, strace })?;
+    if !row.has_server {
+        sample.rss_kib = peak_rss_kib() as f64;
+    }
+    println!("{}", sample.line());
     Ok(())
 }
 
@@ -83,7 +93,9 @@ mod tests {
     #[test]
     fn a_child_that_fails_says_why() {
         let failed = read(&output(1 << 8, "", "\nno ring\nmore\n")).unwrap_err();
-        assert_eq!(failed, "exit status: 1: no ring");
+        assert_eq!(failed, "no ring");
+        let panicked = read(&output(101 << 8, "", "thread panicked")).unwrap_err();
+        assert_eq!(panicked, "exit status: 101: thread panicked");
         assert!(read(&output(14, "", "")).unwrap_err().contains("signal: 14"));
         let silent = read(&output(0, "hello", "")).unwrap_err();
         assert_eq!(silent, "it printed no sample: it said nothing");

@@ -7,6 +7,7 @@ use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::json::Json;
+use super::process::realtime_priority;
 
 /// What figures depend on.
 #[derive(Debug, Clone, Default)]
@@ -17,10 +18,11 @@ pub struct Machine {
     load: String,
     date: String,
     command: String,
+    priority: i32,
 }
 
 impl Machine {
-    /// This machine, now, and the command line of this process.
+    /// This machine, now, the command line of this process, and how urgent it is.
     pub fn here() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -30,11 +32,8 @@ impl Machine {
             kernel: read("/proc/sys/kernel/osrelease"),
             load: read("/proc/loadavg").split(' ').next().unwrap_or_default().into(),
             date: date(since.as_secs()),
-            command: ["compare".to_owned()]
-                .into_iter()
-                .chain(arguments)
-                .collect::<Vec<_>>()
-                .join(" "),
+            command: command(&arguments),
+            priority: realtime_priority(),
         }
     }
 
@@ -52,19 +51,37 @@ impl Machine {
             ("load", self.load.as_str().into()),
             ("date", self.date.as_str().into()),
             ("command", self.command.as_str().into()),
+            ("realtime_priority", Json::from(f64::from(self.priority))),
         ])
+    }
+
+    /// Where and when, and by which command.
+    pub fn lines(&self) -> [String; 2] {
+        let Self { cpu, cores, kernel, load, date, command, priority } = self;
+        let place = format!("{cpu}, {cores} cores, Linux {kernel}, load {load}, {date}");
+        match priority {
+            0 => [place, format!("`{command}`")],
+            _ => [place, format!("`{command}` at real-time priority {priority}")],
+        }
     }
 }
 
 impl Display for Machine {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { cpu, cores, kernel, load, date, command } = self;
-        write!(f, "{cpu}, {cores} cores, Linux {kernel}, load {load}, {date}: `{command}`")
+        f.write_str(&self.lines().join(": "))
     }
 }
 
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default().trim().into()
+}
+
+fn command(arguments: &[String]) -> String {
+    let program = "cargo run --release -p miniss-benches --bin compare";
+    match arguments {
+        [] => program.into(),
+        _ => format!("{program} -- {}", arguments.join(" ")),
+    }
 }
 
 fn cpu_model(cpuinfo: &str) -> String {
@@ -125,9 +142,17 @@ mod tests {
     }
 
     #[test]
+    fn the_command_is_what_a_reader_types() {
+        assert!(command(&[]).ends_with("--bin compare"));
+        assert!(command(&["spawn".into(), "yield".into()]).ends_with("compare -- spawn yield"));
+        let urgent = Machine { priority: 50, ..Machine::here() };
+        assert!(urgent.to_string().ends_with("at real-time priority 50"));
+    }
+
+    #[test]
     fn this_machine_has_a_core_and_a_kernel() {
         let machine = Machine::here();
         assert!(machine.cores() > 0 && !machine.kernel.is_empty());
-        assert!(machine.to_string().contains("UTC: `compare"));
+        assert!(machine.to_string().contains("UTC: `cargo run"));
     }
 }

@@ -49,6 +49,20 @@ impl Measured {
         self.quantile(0.5, |sample| sample.rss_kib)
     }
 
+    /// How this one's figure compares with another's: the median of the ratios of each round, for
+    /// between rounds the machine may change, and with it everybody.
+    pub fn ratio(&self, other: &Self, figure: Figure) -> Option<f64> {
+        let ratio = match figure.of_sample() {
+            Some(of) if self.samples.len() == other.samples.len() => {
+                let pairs = self.samples.iter().zip(&other.samples);
+                let mut ratios: Vec<f64> = pairs.map(|(a, b)| of(a) / of(b)).collect();
+                (!ratios.is_empty()).then(|| quantile(&mut ratios, 0.5))?
+            }
+            _ => figure.of(self)? / figure.of(other)?,
+        };
+        ratio.is_finite().then_some(ratio)
+    }
+
     fn quantile(&self, q: f64, of: impl Fn(&Sample) -> f64) -> Option<f64> {
         let mut values: Vec<f64> = self.samples.iter().map(of).collect();
         (!values.is_empty()).then(|| quantile(&mut values, q))
@@ -67,20 +81,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The program by hand.
-    pub fn limit(&self) -> Option<&Measured> {
-        self.of(Role::Limit).next()
-    }
-
     /// miniss, in the setting that is judged.
     pub fn ours(&self) -> Option<&Measured> {
         self.of(Role::Ours).next()
     }
 
-    /// The best figure of a peer.
-    pub fn best_peer(&self, figure: Figure, wants_more: bool) -> Option<f64> {
-        let figures = self.of(Role::Peer).filter_map(|peer| figure.of(peer));
-        if wants_more { figures.reduce(f64::max) } else { figures.reduce(f64::min) }
+    /// The best of those who stand for `role`, and its figure: the least, or the most.
+    pub fn best(&self, role: Role, figure: Figure, wants_more: bool) -> Option<(&Measured, f64)> {
+        let figures = self.of(role).filter_map(|measured| Some((measured, figure.of(measured)?)));
+        figures.min_by(|(_, a), (_, b)| if wants_more { b.total_cmp(a) } else { a.total_cmp(b) })
     }
 
     fn of(&self, role: Role) -> impl Iterator<Item = &Measured> {
@@ -92,7 +101,13 @@ impl Outcome {
 #[cfg(test)]
 pub fn example() -> Outcome {
     let subject = |name, role, values: &[f64]| {
-        let sample = |&value| Sample { value, operations: 10.0, cpu_ns: 30.0, rss_kib: 2048.0 };
+        let sample = |&value| Sample {
+            value,
+            operations: 10.0,
+            cpu_ns: 30.0,
+            rss_kib: 2048.0,
+            ..Sample::default()
+        };
         Measured { samples: values.iter().map(sample).collect(), ..Measured::new(name, role) }
     };
     let row = Row::new("spawn", "spawn & join")
@@ -118,6 +133,22 @@ mod tests {
     }
 
     #[test]
+    fn ratios_are_taken_within_rounds() {
+        let of = |values: &[f64]| {
+            let sample = |&value| Sample { value, ..Sample::default() };
+            let samples = values.iter().map(sample).collect();
+            Measured { samples, ..Measured::new("somebody", Role::Peer) }
+        };
+        // The machine is slower in the last two rounds, and the first is always twice the second.
+        let (first, second) = (of(&[2.0, 20.0, 20.0]), of(&[1.0, 10.0, 10.0]));
+        assert_eq!(first.ratio(&second, Figure::Value), Some(2.0));
+        // A round that failed leaves the medians.
+        assert_eq!(first.ratio(&of(&[1.0, 5.0]), Figure::Value), Some(4.0));
+        assert_eq!(first.ratio(&of(&[0.0; 3]), Figure::Value), None);
+        assert_eq!(first.ratio(&of(&[]), Figure::Value), None);
+    }
+
+    #[test]
     fn who_never_ran_has_no_figures() {
         let nobody = Measured::new("nobody", Role::Peer);
         assert_eq!((nobody.median(), nobody.middle_half(), nobody.cpu_ns()), (None, None, None));
@@ -125,7 +156,12 @@ mod tests {
 
     #[test]
     fn the_best_peer_is_the_one_with_least_or_most() {
-        let best = |wants_more| example().best_peer(Figure::Value, wants_more);
-        assert_eq!([best(false), best(true)], [Some(12.0), Some(20.0)]);
+        let outcome = example();
+        let best = |wants_more| {
+            let (peer, value) = outcome.best(Role::Peer, Figure::Value, wants_more)?;
+            Some((peer.name, value))
+        };
+        assert_eq!(best(false), Some(("tokio 1.54.1", 12.0)));
+        assert_eq!(best(true), Some(("smol 2.0.2", 20.0)));
     }
 }

@@ -20,7 +20,7 @@ fn row(outcome: &Outcome) -> Json {
     let row = &outcome.row;
     Json::object([
         ("name", row.name.into()),
-        ("title", row.title.into()),
+        ("title", row.heading().as_str().into()),
         ("unit", row.unit.into()),
         ("scale", row.scale.into()),
         ("more_is_better", Json::Bool(row.wants_more)),

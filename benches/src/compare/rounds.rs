@@ -16,6 +16,10 @@ pub fn run(
     progress: &mut dyn FnMut(&str),
 ) -> Outcome {
     let rounds = rounds.min(row.rounds_max);
+    progress(&format!("{}: prepares", row.name));
+    if let Some(Err(why)) = row.prepare.map(|prepare| prepare()) {
+        return unprepared(row, &why);
+    }
     let mut subjects = in_turn(&row.subjects, rounds, |round, subject| {
         progress(&format!("{}: round {} of {rounds}: {}", row.name, round + 1, subject.name));
         child::run(&row, subject)
@@ -29,6 +33,16 @@ pub fn run(
     }
     let note = row.traced.and(untraced).map(str::to_owned);
     Outcome { row, subjects, note }
+}
+
+/// Nobody could run.
+fn unprepared(row: Row, why: &str) -> Outcome {
+    let failed = |subject: &Subject| {
+        let nothing = Measured::new(subject.name, subject.role);
+        Measured { failure: Some(why.into()), ..nothing }
+    };
+    let subjects = row.subjects.iter().map(failed).collect();
+    Outcome { row, subjects, note: None }
 }
 
 /// Each round begins with another subject, for who comes first meets another machine.
@@ -67,6 +81,15 @@ mod tests {
         let [a, b, c] = [0, 1, 2].map(|index| subjects[index].name);
         assert_eq!(order, [a, b, c, b, c, a, c, a, b]);
         assert!(measured.iter().all(|measured| measured.median() == Some(1.0)));
+    }
+
+    #[test]
+    fn where_something_is_missing_nobody_runs_and_all_say_why() {
+        let mut row = rows::all().swap_remove(0);
+        row.prepare = Some(|| Err("no kv".into()));
+        let outcome = run(row, 3, None, &mut |_| {});
+        let why = |measured: &Measured| measured.failure.as_deref() == Some("no kv");
+        assert!(outcome.subjects.iter().all(why) && !outcome.subjects.is_empty());
     }
 
     #[test]

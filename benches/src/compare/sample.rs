@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::allocator;
 use super::json::Json;
 use crate::limits::process_cpu;
 
@@ -16,7 +17,10 @@ pub struct Sample {
     pub operations: f64,
     /// CPU time of all threads of the process for all of them, in nanoseconds.
     pub cpu_ns: f64,
-    /// The most memory that was resident, in KiB; the child fills it in at its end.
+    /// Allocations of all threads for all of them, if these are counted.
+    pub allocations: f64,
+    /// The most memory that was resident, in KiB; the child fills it in at its end, unless it is
+    /// that of a server.
     pub rss_kib: f64,
 }
 
@@ -32,11 +36,12 @@ impl Sample {
         Json::object(fields).to_string()
     }
 
-    fn fields(&self) -> [(&'static str, f64); 4] {
+    fn fields(&self) -> [(&'static str, f64); 5] {
         [
             ("value", self.value),
             ("operations", self.operations),
             ("cpu_ns", self.cpu_ns),
+            ("allocations", self.allocations),
             ("rss_kib", self.rss_kib),
         ]
     }
@@ -54,23 +59,25 @@ impl Sample {
             value: field("value")?,
             operations: field("operations")?,
             cpu_ns: field("cpu_ns")?,
+            allocations: field("allocations")?,
             rss_kib: field("rss_kib")?,
         })
     }
 }
 
-/// Time and CPU time since its start.
+/// Time, CPU time and allocations since its start.
 #[derive(Debug)]
 pub struct Meter {
     start: Instant,
     cpu: Duration,
+    allocations: u64,
 }
 
 impl Meter {
     /// Starts now, after the warm-up.
     pub fn start() -> Self {
-        let cpu = process_cpu();
-        Self { start: Instant::now(), cpu }
+        let (cpu, allocations) = (process_cpu(), allocator::count());
+        Self { start: Instant::now(), cpu, allocations }
     }
 
     /// A sample whose value is the time of one of `operations`.
@@ -93,8 +100,9 @@ impl Meter {
 
     /// A sample without a value.
     pub fn sample(&self, operations: f64) -> Sample {
+        let allocations = (allocator::count() - self.allocations) as f64;
         let cpu_ns = (process_cpu() - self.cpu).as_nanos() as f64;
-        Sample { operations, cpu_ns, ..Sample::default() }
+        Sample { operations, cpu_ns, allocations, ..Sample::default() }
     }
 }
 
@@ -104,7 +112,8 @@ mod tests {
 
     #[test]
     fn a_line_is_read_back_whatever_stands_before_it() {
-        let sample = Sample { value: 1.25, operations: 3e6, cpu_ns: 7.0, rss_kib: 4096.0 };
+        let sample =
+            Sample { value: 1.25, operations: 3e6, cpu_ns: 7.0, allocations: 2.0, rss_kib: 9.0 };
         let output = format!("a rival says hello\n{}\n", sample.line());
         assert_eq!(Sample::parse(&output), Some(sample));
     }

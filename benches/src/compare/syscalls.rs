@@ -3,6 +3,8 @@
 //! Two runs of different sizes under `strace -f -c`: what they differ by is what the operations
 //! cost, for starting and ending are alike. Time means nothing there, so these runs stand apart.
 //!
+//! Of a subject that is a server only that is traced, and not its client.
+//!
 //! strace slows both cores, so of calls between them it sees fewer system calls than there are:
 //! who would be asleep without it is still on its way there.
 
@@ -26,7 +28,7 @@ pub fn missing() -> Option<String> {
         Ok(status) if status.success() => None,
         Ok(_) => Some("not counted: strace may not trace here".into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Some("not counted: strace is missing; benches/install installs it".into())
+            Some("not counted: strace is missing; the option --install installs it".into())
         }
         Err(error) => Some(format!("not counted: strace: {error}")),
     }
@@ -57,10 +59,14 @@ fn traced(row: &Row, subject: &Subject, size: usize) -> Result<(u64, f64), Strin
 }
 
 fn run(row: &Row, subject: &Subject, size: usize, file: &Path) -> Result<(Sample, String), String> {
-    let child = child::command(row, subject, size).map_err(|error| error.to_string())?;
+    let mut child = child::command(row, subject, size).map_err(|error| error.to_string())?;
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-c", "-o"]).arg(file).arg(child.get_program()).args(child.get_args());
-    let output = strace.output().map_err(|error| format!("strace: {error}"))?;
+    let traced = if row.has_server {
+        child.arg(file)
+    } else {
+        strace.args(["-f", "-c", "-o"]).arg(file).arg(child.get_program()).args(child.get_args())
+    };
+    let output = traced.output().map_err(|error| format!("strace: {error}"))?;
     let sample = child::read(&output)?;
     let summary =
         fs::read_to_string(file).map_err(|error| format!("strace wrote none: {error}"))?;

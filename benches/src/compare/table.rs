@@ -3,11 +3,11 @@
 #![forbid(unsafe_code)]
 
 use super::outcome::{Measured, Outcome};
-use super::rows::Role;
+use super::rows::{Role, Row};
 use super::target::Figure;
 use crate::rounds::short;
 
-const HEAD: [&str; 10] = [
+const HEAD: [&str; 9] = [
     "row",
     "what",
     "median",
@@ -17,11 +17,10 @@ const HEAD: [&str; 10] = [
     "CPU per op",
     "system calls per op",
     "peak RSS",
-    "target",
 ];
 
 /// What the columns are as wide as, where nothing in them is wider.
-const WIDTHS: [usize; 10] = [11, 30, 11, 17, 7, 11, 10, 19, 9, 28];
+const WIDTHS: [usize; 9] = [13, 30, 11, 17, 7, 11, 10, 19, 9];
 
 /// What was not measured.
 const NONE: &str = "-";
@@ -38,27 +37,44 @@ pub fn lines(outcome: &Outcome) -> String {
     lines.collect()
 }
 
-fn line(cells: &[String; 10]) -> String {
+fn line(cells: &[String; 9]) -> String {
     let padded = cells.iter().zip(WIDTHS).map(|(cell, width)| format!("| {cell:width$} "));
     padded.collect::<String>() + "|\n"
 }
 
-fn cells(outcome: &Outcome, measured: &Measured) -> [String; 10] {
+/// A figure as people read it.
+pub fn figure(row: &Row, figure: Figure, value: f64) -> String {
+    match figure {
+        Figure::Value if row.unit.is_empty() => count(value),
+        Figure::Value => short(value / row.scale) + " " + row.unit,
+        Figure::Cpu => time(value),
+        Figure::Syscalls => count(value),
+    }
+}
+
+fn cells(outcome: &Outcome, measured: &Measured) -> [String; 9] {
     let row = &outcome.row;
-    let value = |value: f64| short(value / row.scale);
+    let value = |value: f64| match row.unit {
+        "" => count(value),
+        _ => short(value / row.scale),
+    };
     let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.into());
-    let ratio = |to: Option<f64>| or_none(measured.median().zip(to).and_then(ratio));
+    let ratio = |role| {
+        let (best, _) = outcome.best(role, Figure::Value, row.wants_more)?;
+        measured.ratio(best, Figure::Value).map(short)
+    };
     [
         row.name.into(),
         name(measured),
-        measured.median().map_or_else(|| failure(measured), |it| value(it) + " " + row.unit),
+        measured
+            .median()
+            .map_or_else(|| failure(measured), |median| figure(row, Figure::Value, median)),
         or_none(measured.middle_half().map(|[low, high]| value(low) + " … " + &value(high))),
-        ratio(outcome.limit().and_then(Measured::median)),
-        ratio(outcome.best_peer(Figure::Value, row.wants_more)),
+        or_none(ratio(Role::Limit)),
+        or_none(ratio(Role::Peer)),
         or_none(measured.cpu_ns().map(time)),
         or_none(measured.syscalls.map(count)),
         or_none(measured.rss_kib().map(|kib| short(kib / 1024.0) + " MiB")),
-        targets(outcome, measured),
     ]
 }
 
@@ -75,20 +91,6 @@ fn name(measured: &Measured) -> String {
 fn failure(measured: &Measured) -> String {
     let failure = measured.failure.as_deref().unwrap_or("did not run");
     format!("failed: {}", failure.replace('|', "/"))
-}
-
-fn targets(outcome: &Outcome, measured: &Measured) -> String {
-    if measured.role != Role::Ours {
-        return String::new();
-    }
-    let targets = outcome.row.targets.iter();
-    let judged = targets.map(|target| format!("{target}: {}", target.verdict(outcome)));
-    judged.collect::<Vec<_>>().join("; ")
-}
-
-fn ratio((value, to): (f64, f64)) -> Option<String> {
-    let ratio = value / to;
-    ratio.is_finite().then(|| short(ratio))
 }
 
 fn count(calls: f64) -> String {
@@ -135,7 +137,6 @@ mod tests {
             "3.00 ns",
             "0",
             "2.00 MiB",
-            "≤ 0.50 × best peer: met",
         ];
         assert_eq!(ours, expected);
         assert_eq!(cells_of(&lines(&outcome), 3)[4..7], ["10.0", "1.67", "3.00 ns"]);

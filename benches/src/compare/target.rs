@@ -5,6 +5,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::outcome::{Measured, Outcome};
+use super::rows::Role;
+use super::sample::Sample;
 use crate::rounds::short;
 
 /// The figure that is bounded.
@@ -18,7 +20,27 @@ pub enum Figure {
     Syscalls,
 }
 
+impl Display for Figure {
+    /// What it is called beside the name of a row.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Value => "",
+            Self::Cpu => "CPU per operation",
+            Self::Syscalls => "system calls",
+        })
+    }
+}
+
 impl Figure {
+    /// The figure of one run; `None` if it is not one of runs that are timed.
+    pub fn of_sample(self) -> Option<fn(&Sample) -> f64> {
+        match self {
+            Self::Value => Some(|sample| sample.value),
+            Self::Cpu => Some(Sample::cpu_ns_each),
+            Self::Syscalls => None,
+        }
+    }
+
     /// The figure of one subject; `None` if it was not measured.
     pub fn of(self, measured: &Measured) -> Option<f64> {
         match self {
@@ -68,19 +90,37 @@ impl Target {
         Self { figure, ..self }
     }
 
-    /// The figure that ours must reach; `None` if what it depends on was not measured.
+    /// Whether it depends on nobody else.
+    pub fn is_absolute(&self) -> bool {
+        matches!(self.bound, Bound::Itself(_))
+    }
+
+    /// About what ours must reach; `None` if what it depends on was not measured. What counts is
+    /// [`Target::is_met`].
     pub fn threshold(&self, outcome: &Outcome) -> Option<f64> {
+        let best = |role| Some(outcome.best(role, self.figure, self.wants_more)?.1);
         match self.bound {
-            Bound::Limit(factor) => Some(factor * self.figure.of(outcome.limit()?)?),
-            Bound::Peer(factor) => Some(factor * outcome.best_peer(self.figure, self.wants_more)?),
+            Bound::Limit(factor) => Some(factor * best(Role::Limit)?),
+            Bound::Peer(factor) => Some(factor * best(Role::Peer)?),
             Bound::Itself(figure) => Some(figure),
         }
     }
 
     /// Whether ours keeps it; `None` if that was not measured.
     pub fn is_met(&self, outcome: &Outcome) -> Option<bool> {
-        let (ours, threshold) = (self.figure.of(outcome.ours()?)?, self.threshold(outcome)?);
-        Some(if self.wants_more { ours >= threshold } else { ours <= threshold })
+        let ratio = |role| self.ratio(role, outcome);
+        let (ours, bound) = match self.bound {
+            Bound::Limit(factor) => (ratio(Role::Limit)?, factor),
+            Bound::Peer(factor) => (ratio(Role::Peer)?, factor),
+            Bound::Itself(figure) => (self.figure.of(outcome.ours()?)?, figure),
+        };
+        Some(if self.wants_more { ours >= bound } else { ours <= bound })
+    }
+
+    /// The ratio of ours to the best of those who stand for `role`.
+    pub fn ratio(&self, role: Role, outcome: &Outcome) -> Option<f64> {
+        let (best, _) = outcome.best(role, self.figure, self.wants_more)?;
+        outcome.ours()?.ratio(best, self.figure)
     }
 
     /// The word for that in tables.
@@ -95,11 +135,6 @@ impl Target {
 
 impl Display for Target {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.figure {
-            Figure::Value => "",
-            Figure::Cpu => "CPU ",
-            Figure::Syscalls => "system calls ",
-        })?;
         f.write_str(if self.wants_more { "≥ " } else { "≤ " })?;
         match self.bound {
             Bound::Limit(factor) => write!(f, "{} × limit", short(factor)),

@@ -29,7 +29,7 @@ use super::servers::work;
 const CONNECTIONS_MAX: u32 = 4096;
 const ENTRIES: u32 = 1024;
 const BUFFERS: u16 = 512;
-const BUFFER_BYTES: u32 = 4096;
+const BUFFER_BYTES: u32 = 16 << 10;
 const BATCH: usize = 256;
 
 /// What a completion is about: the upper half of `user_data`; the lower half is a number.

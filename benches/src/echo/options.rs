@@ -8,7 +8,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::load::{Load, Until};
-use super::servers::{SERVERS, Server, Settings, named};
+use super::servers::{Placement, SERVERS, Server, Settings, named};
+use super::trial::Task;
 
 /// The text for `--help`.
 pub const HELP: &str = "\
@@ -40,7 +41,8 @@ Comparison: the options of the client but --cpu, --idle-spin-us and --work of th
   --rounds N             how often everybody has a turn                [7]
   --only A,B,…           these kinds; the first is what others are compared with
 
-Kinds: uring and epoll (by hand), miniss, tokio, monoio, compio, glommio, smol.";
+Kinds: uring and epoll (by hand), miniss, tokio, monoio, compio, glommio, smol. If asked for, also
+tokio-readable, which holds no buffer while it waits.";
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -55,24 +57,11 @@ pub enum Command {
     Compare(Comparison),
 }
 
-/// Where a server runs, and what it does beside echoing.
-#[derive(Debug, Clone, Copy)]
-pub struct Placement {
-    /// The CPU, if it is to be pinned.
-    pub cpu: Option<usize>,
-    /// Steps of work for each message.
-    pub work_steps: u32,
-}
-
 /// What is compared, and how.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// Everybody's turn; the address is filled in for each.
-    pub load: Load,
-    /// For the servers that can.
-    pub idle_spin: Duration,
-    /// Steps of work for each message.
-    pub work_steps: u32,
+    /// What everybody does in a turn.
+    pub task: Task,
     /// How often everybody has a turn.
     pub rounds: usize,
     /// Who; the first is what the others are compared with.
@@ -174,7 +163,8 @@ impl Words {
 
     fn into_comparison(self) -> Comparison {
         let Self { load, settings, work_steps, rounds, servers } = self;
-        Comparison { load, idle_spin: settings.idle_spin, work_steps, rounds, servers }
+        let task = Task { load, idle_spin: settings.idle_spin, work_steps };
+        Comparison { task, rounds, servers }
     }
 }
 
@@ -213,6 +203,7 @@ fn millis(option: &str, text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::echo::servers::TOKIO_READABLE;
 
     fn parsed(line: &str) -> Result<Command, String> {
         parse(line.split_whitespace().map(String::from))
@@ -252,7 +243,8 @@ mod tests {
     #[test]
     fn every_option_is_in_the_help() {
         OPTIONS.iter().for_each(|option| assert!(HELP.contains(option), "{option}"));
-        SERVERS.iter().for_each(|server| assert!(HELP.contains(server.name), "{}", server.name));
+        let servers = SERVERS.iter().chain([&TOKIO_READABLE]);
+        servers.for_each(|server| assert!(HELP.contains(server.name), "{}", server.name));
     }
 
     #[test]

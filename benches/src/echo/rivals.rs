@@ -42,6 +42,54 @@ pub fn tokio(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
     })
 }
 
+/// tokio as its documents advise where memory counts: a connection has no buffer while it waits.
+///
+/// # Errors
+///
+/// What the runtime or the kernel says.
+pub fn tokio_readable(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Echoes what is there; `None` at the end, otherwise what the socket had no room for.
+    fn echo_now(stream: &TcpStream) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = [0; BUFFER_BYTES];
+        let len = match stream.try_read(&mut buffer) {
+            Ok(0) => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Some(Vec::new())),
+            read => read?,
+        };
+        work();
+        match stream.try_write(&buffer[..len]) {
+            Ok(written) => Ok(Some(buffer[written..len].into())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Ok(Some(buffer[..len].into()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn echo(mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        loop {
+            stream.readable().await?;
+            let Some(rest) = echo_now(&stream)? else { return Ok(()) };
+            if !rest.is_empty() {
+                stream.write_all(&rest).await?;
+            }
+        }
+    }
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(settings.address).await?;
+        ready(listener.local_addr()?);
+        loop {
+            tokio::spawn(echo(listener.accept().await?.0));
+        }
+    })
+}
+
 /// monoio on io_uring.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::{by_epoll, by_uring, ours, rivals};
+use crate::limits::pin;
 
 /// What a server is started with.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,33 @@ pub struct Server {
     pub serve: Serve,
 }
 
+/// Where a server runs, and what it does beside echoing.
+#[derive(Debug, Clone, Copy)]
+pub struct Placement {
+    /// The CPU, if it is to be pinned.
+    pub cpu: Option<usize>,
+    /// Steps of work for each message.
+    pub work_steps: u32,
+}
+
+impl Server {
+    /// Serves until the process ends; prints its address first.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about why it cannot.
+    pub fn run(self, settings: &Settings, placement: Placement) -> Result<(), String> {
+        set_work(placement.work_steps);
+        if let Some(cpu) = placement.cpu {
+            pin(cpu);
+        }
+        match (self.serve)(settings, &mut |address| println!("{address}")) {
+            Ok(never) => match never {},
+            Err(error) => Err(format!("{} cannot serve: {error}", self.name)),
+        }
+    }
+}
+
 /// All kinds; the first is what the others are compared with.
 pub const SERVERS: [Server; 8] = [
     Server { name: "uring", can_spin: true, serve: uring },
@@ -47,6 +75,10 @@ pub const SERVERS: [Server; 8] = [
     Server { name: "glommio", can_spin: true, serve: rivals::glommio },
     Server { name: "smol", can_spin: false, serve: rivals::smol },
 ];
+
+/// A kind that holds no buffer while it waits; as fast as the other of tokio, so not among all.
+pub const TOKIO_READABLE: Server =
+    Server { name: "tokio-readable", can_spin: false, serve: rivals::tokio_readable };
 
 /// Steps of work that every server adds to each message it receives.
 static WORK_STEPS: AtomicU32 = AtomicU32::new(0);
@@ -69,7 +101,7 @@ pub fn work() {
 
 /// The kind of this name.
 pub fn named(name: &str) -> Option<Server> {
-    SERVERS.into_iter().find(|server| server.name == name)
+    SERVERS.into_iter().chain([TOKIO_READABLE]).find(|server| server.name == name)
 }
 
 fn uring(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {

@@ -1,90 +1,73 @@
 //! Trials: a server in a process of its own on core 0, the client here on core 1; all in turn.
 
-use std::io::{self, BufRead, BufReader};
+#![forbid(unsafe_code)]
+
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use super::load::{Load, Report};
 use super::options::Comparison;
 use super::servers::Server;
+use crate::compare::running::Running;
 
-const SERVER_CPU: usize = 0;
+/// Where the server runs.
+const SERVER_CPUS: [usize; 1] = [0];
+/// Where the client runs.
 const CLIENT_CPU: usize = 1;
 
-/// A server that runs in a child process, which ends when this is dropped.
-struct Running {
-    child: Child,
-    address: SocketAddr,
+/// What a server is to do, and what is to be done to it.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// What the client does; the address is filled in for each server.
+    pub load: Load,
+    /// How long the server looks for work before it sleeps, if it can.
+    pub idle_spin: Duration,
+    /// Steps of work for each message.
+    pub work_steps: u32,
 }
 
-impl Running {
-    /// Starts this program again, as a server.
-    fn start(server: Server, comparison: &Comparison) -> io::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command
-            .args(["serve", server.name, "--cpu", &SERVER_CPU.to_string()])
-            .args(["--idle-spin-us", &comparison.idle_spin.as_micros().to_string()])
-            .args(["--work", &comparison.work_steps.to_string()])
-            .stdout(Stdio::piped());
-        // SAFETY: between fork and exec it makes one system call, which takes no pointers.
-        unsafe { command.pre_exec(end_with_parent) };
-        let mut child = command.spawn()?;
-        let output = child.stdout.take().expect("it was asked for");
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        let wrong = |_| io::Error::other(format!("the server said {line:?}, not its address"));
-        let address = line.trim().parse().map_err(wrong);
-        // The child must end in any case.
-        let mut running = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        running.address = address?;
-        Ok(running)
-    }
-
-    /// CPU time that the process has used, all threads together.
-    fn cpu(&self) -> Duration {
-        let mut clock = 0;
-        let process = self.child.id() as libc::pid_t;
-        // SAFETY: a writable clock id.
-        let error = unsafe { libc::clock_getcpuclockid(process, &mut clock) };
-        assert_eq!(error, 0, "a child that was not waited for has a clock");
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: a writable timespec.
-        unsafe { libc::clock_gettime(clock, &mut time) };
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-    }
+/// Starts this program again, as a server; says where it listens, too.
+///
+/// # Errors
+///
+/// A sentence about the server.
+pub fn start(server: Server, task: &Task) -> Result<(Running, SocketAddr), String> {
+    let wrong = |error: io::Error| format!("{}: {error}", server.name);
+    let mut command = Command::new(std::env::current_exe().map_err(wrong)?);
+    command
+        .args(["serve", server.name, "--cpu", &SERVER_CPUS[0].to_string()])
+        .args(["--idle-spin-us", &task.idle_spin.as_micros().to_string()])
+        .args(["--work", &task.work_steps.to_string()])
+        .stdout(Stdio::piped());
+    let mut running = Running::start(command, &SERVER_CPUS).map_err(wrong)?;
+    let line = running.first_line().map_err(wrong)?;
+    let address = line.parse();
+    let wrong = |_| format!("{} said {line:?}, not its address", server.name);
+    Ok((running, address.map_err(wrong)?))
 }
 
-/// A server must not outlive the comparison that started it, however that ends.
-fn end_with_parent() -> io::Result<()> {
-    // SAFETY: no pointers.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-    Ok(())
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself, which is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// One turn of one kind of server.
+/// One turn of one kind of server, and the server as it is then.
 ///
 /// # Errors
 ///
 /// A sentence about the server or the client.
-pub fn trial(server: Server, comparison: &Comparison) -> Result<Report, String> {
-    let wrong = |error: &dyn std::error::Error| format!("{}: {error}", server.name);
-    let running = Running::start(server, comparison).map_err(|error| wrong(&error))?;
-    let load = Load { address: running.address, cpu: Some(CLIENT_CPU), ..comparison.load };
+pub fn trial(
+    server: Server,
+    task: &Task,
+    strace: Option<&Path>,
+) -> Result<(Report, Running), String> {
+    let (mut running, address) = start(server, task)?;
+    running.trace(strace).map_err(|error| format!("strace of {}: {error}", server.name))?;
+    let load = Load { address, cpu: Some(CLIENT_CPU), ..task.load };
     let watch = || load.run_watching(&mut || running.cpu());
     // A thread of its own, so that nobody else is pinned.
     let report = thread::scope(|scope| scope.spawn(watch).join());
-    report.expect("the client does not panic").map_err(|error| wrong(&error))
+    let report = report.expect("the client does not panic");
+    Ok((report.map_err(|error| format!("{}: {error}", server.name))?, running))
 }
 
 /// Everybody in turn, `rounds` times; lines of a Markdown table. `told` hears of each turn.
@@ -99,7 +82,7 @@ pub fn compare(
     let mut reports = vec![Vec::new(); comparison.servers.len()];
     for _ in 0..comparison.rounds {
         for (server, reports) in comparison.servers.iter().zip(&mut reports) {
-            let report = trial(*server, comparison)?;
+            let (report, _) = trial(*server, &comparison.task, None)?;
             told(server.name, &report);
             reports.push(report);
         }

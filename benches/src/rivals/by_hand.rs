@@ -6,10 +6,12 @@
 
 use std::collections::VecDeque;
 use std::hint::black_box;
+use std::io::{self, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::compare::sample::{Meter, Sample};
+use crate::compare::work::calls::PAUSE;
 use crate::compare::work::memory::{FUTURE_BYTES, measured};
 use crate::limits::{self, pin};
 
@@ -69,8 +71,35 @@ pub fn calls_awake(count: usize) -> Sample {
     sampled(count, || limits::cache_line_ping_pong(count))
 }
 
-/// An eventfd each way, both sides sleeping.
+/// A pipe each way, both sides asleep before each call.
 pub fn calls_asleep(count: usize) -> Sample {
+    let (mut requested, mut request) = io::pipe().expect("there are descriptors");
+    let (mut replied, mut reply) = io::pipe().expect("there are descriptors");
+    let server = thread::spawn(move || {
+        pin(1);
+        let mut byte = [0];
+        // Until the caller has gone.
+        while requested.read_exact(&mut byte).is_ok() {
+            reply.write_all(&byte).expect("the caller waits");
+        }
+    });
+    pin(0);
+    let (meter, mut called, mut byte) = (Meter::start(), Duration::ZERO, [0]);
+    for _ in 0..count {
+        thread::sleep(PAUSE);
+        let start = Instant::now();
+        request.write_all(&byte).expect("the server is there");
+        replied.read_exact(&mut byte).expect("the server replies");
+        called += start.elapsed();
+    }
+    drop(request);
+    let sample = meter.stop(count);
+    server.join().expect("the server does not panic");
+    Sample { value: called.as_nanos() as f64 / count as f64, ..sample }
+}
+
+/// An eventfd each way, call after call.
+pub fn calls_again(count: usize) -> Sample {
     sampled(count, || limits::eventfd_ping_pong(count))
 }
 

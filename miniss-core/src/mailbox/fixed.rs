@@ -24,6 +24,7 @@ use core::ptr::{self, NonNull};
 
 use super::node::{Node, Parcel};
 use super::queue::Queue;
+use crate::prefetch::prefetch;
 use crate::prim::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering};
 
 /// A ring for `N` calls, in place. `N` is a power of two.
@@ -105,17 +106,6 @@ impl<const N: usize> FixedLane<N> {
 /// How many nodes ahead of the one that is taken the next ones are fetched: about what it takes to
 /// serve so many covers the way of a line between two cores.
 const AHEAD: usize = 4;
-
-#[inline]
-fn prefetch(node: *const Node) {
-    #[cfg(all(target_arch = "x86_64", target_feature = "sse", not(any(miri, loom))))]
-    // SAFETY: a hint, which may be given of any address.
-    unsafe {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(node.cast());
-    }
-    let _ = node;
-}
 
 // SAFETY: a parcel leaves its slot by `pop` alone, once, since that goes on to the next slot; the
 // publishing store releases what the popping load acquires. By *One at each end* the counts are

@@ -3,7 +3,9 @@
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ driver ─▶ kernel`, seen from above
 //!
 //! - [`decisions`]: what was weighed, what was chosen, and what would change our mind.
+//! - [`growth`]: from one task, timer, connection or shard to very many, in pictures.
 
 #![forbid(unsafe_code)]
 
 pub mod decisions;
+pub mod growth;

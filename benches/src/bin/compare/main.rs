@@ -7,17 +7,24 @@
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
+use miniss_benches::compare::allocator::Counting;
 use miniss_benches::compare::args::{self, Command, HELP, Settings};
 use miniss_benches::compare::machine::Machine;
 use miniss_benches::compare::outcome::Outcome;
-use miniss_benches::compare::{child, plot, report, rounds, rows, syscalls, table};
+use miniss_benches::compare::rows::Row;
+use miniss_benches::compare::{child, plot, report, rounds, rows, summary, syscalls, table};
+use miniss_benches::echo::options::{Command as Serving, parse as parse_serving};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
         Some((first, rest)) if first == child::SUBCOMMAND => child::main(rest),
+        Some((first, _)) if first == "serve" => serve(arguments),
         _ => run(arguments),
     };
     if let Err(why) = done {
@@ -27,10 +34,18 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// An echo server, for a subject that is its client.
+fn serve(arguments: Vec<String>) -> Result<(), String> {
+    match parse_serving(arguments)? {
+        Serving::Serve(server, settings, placement) => server.run(&settings, placement),
+        _ => Err("serve wants a kind of server".into()),
+    }
+}
+
 fn run(arguments: Vec<String>) -> Result<(), String> {
     let known = rows::all();
     match args::parse(arguments, &known)? {
-        Command::Help => print!("{HELP}\n{}", args::list(&known)),
+        Command::Help => print!("{HELP}{}", args::list(&known)),
         Command::List => print!("{}", args::list(&known)),
         Command::Compare(settings) => compare(&settings)?,
     }
@@ -44,26 +59,38 @@ fn compare(settings: &Settings) -> Result<(), String> {
     }
     fs::create_dir_all(&settings.out)
         .map_err(|error| format!("{}: {error}", settings.out.display()))?;
+    if settings.install {
+        install()?;
+    }
     let untraced = syscalls::missing();
-    let mut text = format!("{machine}\n\n{}", table::head());
-    print!("{text}");
+    let mut everybody = table::head();
+    print!("{machine}\n\n{everybody}");
     let mut outcomes = Vec::new();
-    for row in rows::all() {
-        if !settings.rows.is_empty() && !settings.rows.iter().any(|name| name == row.name) {
-            continue;
-        }
+    let is_wanted = |row: &Row| settings.rows.is_empty() || settings.rows.contains(&row.name);
+    for row in rows::all().into_iter().filter(is_wanted) {
         let outcome = rounds::run(row, settings.rounds, untraced.as_deref(), &mut progress);
         progress("");
         let lines = table::lines(&outcome);
         print!("{lines}");
-        text += &lines;
+        everybody += &lines;
         outcomes.push(outcome);
     }
-    let notes = notes(&outcomes);
-    print!("{notes}");
-    write(&settings.out, &machine, settings.rounds, &outcomes, &(text + &notes))
+    let summary = summary::text(&machine, settings.rounds, &outcomes);
+    print!("\n{summary}");
+    let text = format!("{summary}\nEverybody:\n\n{everybody}");
+    write(&settings.out, &machine, settings.rounds, &outcomes, &text)
         .map_err(|error| format!("{}: {error}", settings.out.display()))?;
     failures(&outcomes)
+}
+
+/// Installs what is missing beside Rust.
+fn install() -> Result<(), String> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/install");
+    let status = process::Command::new(script).status();
+    match status.map_err(|error| format!("{script}: {error}"))? {
+        status if status.success() => Ok(()),
+        _ => Err("Nothing was measured, for something could not be installed.".into()),
+    }
 }
 
 /// Shows on a terminal what runs; the next text takes its place.
@@ -73,11 +100,6 @@ fn progress(what: &str) {
         // A progress line that is late does no harm.
         _ = io::stderr().flush();
     }
-}
-
-fn notes(outcomes: &[Outcome]) -> String {
-    let note = outcomes.iter().find_map(|outcome| outcome.note.as_deref());
-    note.map_or_else(String::new, |note| format!("\nSystem calls are {note}.\n"))
 }
 
 fn write(

@@ -5,10 +5,9 @@
 use std::process::{ExitCode, exit};
 
 use miniss_benches::echo::load::{Load, LoadError, Report};
-use miniss_benches::echo::options::{Command, Comparison, HELP, Placement, parse};
-use miniss_benches::echo::servers::{Server, Settings, set_work};
+use miniss_benches::echo::options::{Command, Comparison, HELP, parse};
+use miniss_benches::echo::servers::Server;
 use miniss_benches::echo::trial::compare;
-use miniss_benches::limits::pin;
 
 fn main() -> ExitCode {
     let result = match parse(std::env::args().skip(1)) {
@@ -17,7 +16,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Ok(Command::Load(load)) => print(&load),
-        Ok(Command::Serve(server, settings, placement)) => serve(server, &settings, placement),
+        Ok(Command::Serve(server, settings, placement)) => server.run(&settings, placement),
         Ok(Command::Compare(comparison)) => print_comparison(&comparison),
         Err(text) => Err(text),
     };
@@ -52,19 +51,8 @@ fn summary(report: &Report) -> String {
     )
 }
 
-fn serve(server: Server, settings: &Settings, placement: Placement) -> Result<(), String> {
-    set_work(placement.work_steps);
-    if let Some(cpu) = placement.cpu {
-        pin(cpu);
-    }
-    match (server.serve)(settings, &mut |address| println!("{address}")) {
-        Ok(never) => match never {},
-        Err(error) => Err(format!("{} cannot serve: {error}", server.name)),
-    }
-}
-
 fn print_comparison(comparison: &Comparison) -> Result<(), String> {
-    let idle_spin = comparison.idle_spin;
+    let idle_spin = comparison.task.idle_spin;
     let can = |server: &Server| idle_spin.is_zero() || server.can_spin;
     if let Some(server) = comparison.servers.iter().find(|&server| !can(server)) {
         eprintln!("echo_load: {} cannot spin; --only leaves it out", server.name);

@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,27 +18,37 @@ pub struct Calls {
     pub count: usize,
     /// How many call at once; a single one is the main task.
     pub callers: usize,
-    /// How long an idle side looks for work before it sleeps.
+    /// How long an idle side looks for work before it sleeps, if it is told to.
     pub spin: Duration,
+    /// How long to sleep before each call, which does not count.
+    pub pause: Duration,
 }
 
 /// Long enough that nobody falls asleep between two calls.
 const SPIN: Duration = Duration::from_millis(2);
+/// Long enough that everybody is asleep, whatever was learnt from the calls before.
+pub const PAUSE: Duration = Duration::from_millis(1);
 
 impl Calls {
     /// One caller; who can spin does.
     pub fn awake(count: usize) -> Self {
-        Self { count, callers: 1, spin: SPIN }
+        Self { spin: SPIN, ..Self::untold(count) }
     }
 
-    /// One caller; both sides sleep while they wait.
+    /// One caller; nobody is told to spin.
+    pub fn untold(count: usize) -> Self {
+        Self { count, callers: 1, spin: Duration::ZERO, pause: Duration::ZERO }
+    }
+
+    /// One caller; both sides are asleep before each call.
     pub fn asleep(count: usize) -> Self {
-        Self { count, callers: 1, spin: Duration::ZERO }
+        Self { pause: PAUSE, ..Self::untold(count) }
     }
 
     /// 64 callers at once.
     pub fn of_64(count: usize, spin: bool) -> Self {
-        Self { count, callers: 64, spin: if spin { SPIN } else { Duration::ZERO } }
+        let spin = if spin { SPIN } else { Duration::ZERO };
+        Self { callers: 64, spin, ..Self::untold(count) }
     }
 }
 
@@ -53,6 +63,11 @@ where
         call().await;
     }
     let meter = Meter::start();
+    if !calls.pause.is_zero() {
+        let called = after_pauses::<R, _>(calls, call).await;
+        let value = called.as_nanos() as f64 / calls.count as f64;
+        return Sample { value, ..meter.stop(calls.count) };
+    }
     if calls.callers == 1 {
         caller(calls.count, call).await;
     } else {
@@ -69,6 +84,18 @@ async fn caller<F: Future>(count: usize, call: impl Fn() -> F) {
     for _ in 0..count {
         call().await;
     }
+}
+
+/// How long the calls take, without the pauses between them.
+async fn after_pauses<R: Rival, F: Future>(calls: Calls, call: impl Fn() -> F) -> Duration {
+    let mut called = Duration::ZERO;
+    for _ in 0..calls.count {
+        R::sleep(calls.pause).await;
+        let start = Instant::now();
+        call().await;
+        called += start.elapsed();
+    }
+    called
 }
 
 /// Over tokio's channels, which work on every runtime: a bounded `mpsc` for the requests, each with
@@ -103,7 +130,12 @@ pub fn awake<R: Rival>(count: usize) -> Sample {
     R::calls(Calls::awake(count))
 }
 
-/// One caller; both sides sleep while they wait.
+/// One caller; nobody is told to spin.
+pub fn untold<R: Rival>(count: usize) -> Sample {
+    R::calls(Calls::untold(count))
+}
+
+/// One caller; both sides are asleep before each call.
 pub fn asleep<R: Rival>(count: usize) -> Sample {
     R::calls(Calls::asleep(count))
 }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::compare::process::{rss_kib, use_small_pages};
+use crate::compare::process::{private_kib, use_small_pages};
 use crate::compare::sample::{Meter, Sample};
 use crate::rivals::{Place, Rival};
 
@@ -41,7 +41,7 @@ pub fn parked<R: Rival>(count: usize) -> Sample {
         // Everything that the tasks leave behind must still be there when memory is read.
         let meter = Meter::start();
         use_small_pages();
-        let before = rss_kib();
+        let before = private_kib();
         park::<R>(count).await;
         sample(&meter, before, count)
     })
@@ -65,7 +65,7 @@ async fn park<R: Rival>(count: usize) {
 pub fn measured<T>(count: usize, make: impl FnOnce() -> T) -> Sample {
     let meter = Meter::start();
     use_small_pages();
-    let before = rss_kib();
+    let before = private_kib();
     let made = make();
     let sample = sample(&meter, before, count);
     drop(black_box(made));
@@ -73,7 +73,7 @@ pub fn measured<T>(count: usize, make: impl FnOnce() -> T) -> Sample {
 }
 
 fn sample(meter: &Meter, before_kib: u64, count: usize) -> Sample {
-    let grown_bytes = rss_kib().saturating_sub(before_kib) as f64 * 1024.0;
+    let grown_bytes = private_kib().saturating_sub(before_kib) as f64 * 1024.0;
     let value = grown_bytes / count as f64 - FUTURE_BYTES as f64;
     Sample { value, ..meter.sample(count as f64) }
 }

@@ -4,12 +4,17 @@
 //!
 //! Each takes a size, warms up, measures and returns a [`Sample`](super::sample::Sample).
 //!
-//! - [`tasks`]: spawn, yield.
-//! - [`timers`]: sleep, sleepers, idle.
+//! - [`tasks`]: spawn, yield. [`timers`]: sleep, sleepers, idle.
 //! - [`calls`]: from one core to another and back.
-//! - [`memory`]: what a parked task takes.
+//! - [`memory`]: what a parked task takes. [`connections`]: what an idle connection takes.
+//! - [`echo`]: TCP echo. [`kv`]: the example `kv` and redis-server.
+//! - [`allocations`]: what operations allocate.
 
+pub mod allocations;
 pub mod calls;
+pub mod connections;
+pub mod echo;
+pub mod kv;
 pub mod memory;
 pub mod tasks;
 pub mod timers;
