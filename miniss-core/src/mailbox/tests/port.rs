@@ -18,6 +18,7 @@ use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
 use crate::executor::Local;
+use crate::kept::for_ever;
 use crate::mailbox::{Endpoint, FixedLane, FixedMesh, Mesh, Parcel, Queue};
 use crate::time::Instant;
 use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
@@ -226,7 +227,9 @@ impl Net for Fixed {
         // stack.
         unsafe { core::ptr::from_ref(&BLANK).copy_to_nonoverlapping(mesh.as_mut_ptr(), 1) };
         // SAFETY: written by the line above.
-        unsafe { mesh.assume_init_ref() }
+        let mesh = unsafe { mesh.assume_init_ref() };
+        for_ever(mesh);
+        mesh
     }
 
     fn open(&self, me: usize, local: Local<Bell>) -> Endpoint<Bell, Self::Lane> {

@@ -5,7 +5,6 @@ use core::alloc::Layout;
 use core::future::{Future, pending};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use std::boxed::Box;
 use std::vec::Vec;
 
 use proptest::collection::vec;
@@ -14,6 +13,7 @@ use proptest::prelude::*;
 use super::port::{Bell, Port, restless, turn_all};
 use super::*;
 use crate::error::{CallError, Gone};
+use crate::kept::for_ever;
 use crate::mailbox::memory::Memory;
 use crate::mailbox::node::{Node, Typed};
 use crate::mailbox::{Call, Endpoint, FixedLane, FixedMesh, Mesh};
@@ -24,7 +24,7 @@ type Pair = [(Executor<Port>, End); 2];
 
 /// Two cores on this thread, each with places for three calls of 64 bytes.
 fn pair() -> Pair {
-    let mesh: &'static FixedMesh<Bell, 2, 3, 64> = Box::leak(Box::default());
+    let mesh: &'static FixedMesh<Bell, 2, 3, 64> = for_ever(FixedMesh::new());
     [0, 1].map(|me| {
         let executor = restless();
         let end = mesh.open(me, executor.local()).unwrap();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
-use crate::kept::forget;
+use crate::kept::{for_ever, forget};
 use crate::sync::wait::waiting;
 use core::future::Future;
 use core::task::{Poll, Waker};
@@ -16,7 +16,7 @@ const NOTIFIED: Outcome = Poll::Ready(Ok(()));
 const CLOSED: Outcome = Poll::Ready(Err(Closed));
 
 fn leaked() -> &'static Condvar {
-    Box::leak(Box::default())
+    for_ever(Condvar::new())
 }
 
 fn poll_all<F: Future>(waits: &mut [Pin<Box<F>>]) -> Vec<bool> {

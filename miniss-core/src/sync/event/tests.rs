@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
-use crate::kept::forget;
+use crate::kept::{for_ever, forget};
 use crate::sync::wait::waiting;
 use core::task::Waker;
 use std::boxed::Box;
@@ -73,7 +73,7 @@ fn a_leaked_waiter_does_no_harm() {
 
 #[test]
 fn who_waits_again_inside_a_wake_belongs_to_the_next_set() {
-    let event: &Event = Box::leak(Box::default());
+    let event = for_ever(Event::new());
     let again = || {
         event.reset();
         forget(waiting(event.wait(), Waker::noop()));
