@@ -274,20 +274,23 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     }
 
     fn flush_to(&self, core: usize) {
-        self.refill(core);
-        if self.end.publish(core) == Receiver::Closed {
-            return self.give_up(core);
-        }
-        if self.outboxes()[core].is_empty() {
-            return;
-        }
-        if self.home.is_over.get() {
-            // The last words of a core do not wait for room.
-            return self.outboxes()[core].take().into_iter().for_each(|chain| self.bounce(chain));
-        }
-        self.stuck.set(self.stuck.get() | bit(core));
-        if self.end.wait_for_room(core) {
-            self.flush_to(core);
+        loop {
+            self.refill(core);
+            if self.end.publish(core) == Receiver::Closed {
+                return self.give_up(core);
+            }
+            let outbox = &self.outboxes()[core];
+            if outbox.is_empty() {
+                return;
+            }
+            if self.home.is_over.get() {
+                // The last words of a core do not wait for room.
+                return outbox.take().into_iter().for_each(|chain| self.bounce(chain));
+            }
+            self.stuck.set(self.stuck.get() | bit(core));
+            if !self.end.wait_for_room(core) {
+                return;
+            }
         }
     }
 

@@ -98,7 +98,7 @@ impl<const N: usize> FixedLane<N> {
     #[inline]
     fn prefetch(&self, count: usize) {
         if N > AHEAD {
-            prefetch(self.slot(count + AHEAD).load(Ordering::Relaxed));
+            prefetch(self.slot(count.wrapping_add(AHEAD)).load(Ordering::Relaxed));
         }
     }
 }

@@ -300,9 +300,10 @@ fn send_against_open_and_sleep_rings() {
 #[test]
 fn full_lane_sender_is_woken() {
     model(2, |net| {
-        let (sender, mut receiver) = (Side::opened(net, 0), Side::opened(net, 1));
+        let (sender, mut receiver) = (Side::new(net, 0), Side::opened(net, 1));
         let _open = sender.send(1, 1);
         let sending = thread::spawn(move || {
+            sender.open();
             let unsent = sender.end.push(1, held(0, 2)).err();
             let waits = unsent.is_some() && !sender.end.wait_for_room(1);
             (sender, unsent, waits)

@@ -40,6 +40,7 @@
 use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 use core::task::{RawWakerVTable, Waker};
 
@@ -252,7 +253,8 @@ impl<Q: Queue> End<'_, Q> {
     pub(super) fn wait_for_room(&self, to: usize) -> bool {
         let lane = self.lane_to(to);
         lane.sender_waits.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `look_for_senders`: it sees the flag, or we see the room.
+        // Pairs with the fence in `look_for_senders`: it sees the flag, and before it our task,
+        // however new that is; or we see the room, and do not wait.
         fence(ordering!(SeqCst, "mesh: a sender waits for room"));
         // SAFETY: *One end each*.
         unsafe { lane.queue.has_room() }
@@ -266,16 +268,23 @@ impl<Q: Queue> End<'_, Q> {
     }
 
     /// Takes what has come. If `take` unwinds, what had left its lane goes to `rescue`.
+    ///
+    /// To wake a sender rings a bell, which is foreign code and may unwind too: nothing that came
+    /// out of a lane is in our hands then.
     pub(super) fn receive(&self, mut take: impl FnMut(Held), mut rescue: impl FnMut(Held)) {
         self.receive_strays(&mut take, &mut rescue);
         for (from, lane) in self.lanes_here().iter().enumerate() {
             for _ in 0..RECEIVE_MAX {
                 let Some(held) = self.next_of(lane) else { break };
                 take(held);
+                if self.unchecked.get() >= lane.queue.capacity() {
+                    self.unchecked.set(0);
+                    self.look_for_senders(0..self.cores());
+                }
             }
             if self.is_closed() {
                 let chain = drain(lane);
-                self.look_for_sender(from);
+                let _then = LookForSender { end: self, from };
                 chain.into_iter().for_each(|chain| chain.for_each(&mut take, &mut rescue));
             }
         }
@@ -290,18 +299,18 @@ impl<Q: Queue> End<'_, Q> {
         // SAFETY: *One end each*: we are not closed.
         let parcel = unsafe { lane.queue.pop() }?;
         self.unchecked.set(self.unchecked.get() + 1);
-        if self.unchecked.get() >= lane.queue.capacity() {
-            self.unchecked.set(0);
-            (0..self.cores()).for_each(|from| self.look_for_sender(from));
-        }
         Some(parcel.into_held())
     }
 
-    /// Wakes a sender that waits for the room that was made.
+    /// Wakes those senders that wait for the room that was made.
     #[cold]
-    fn look_for_sender(&self, from: usize) {
+    fn look_for_senders(&self, senders: Range<usize>) {
         // Pairs with the fence in `wait_for_room`.
         fence(ordering!(SeqCst, "mesh: room was made"));
+        senders.for_each(|from| self.wake_if_it_waits(from));
+    }
+
+    fn wake_if_it_waits(&self, from: usize) {
         let waits = &self.lanes_here()[from].sender_waits;
         if !waits.load(Ordering::Relaxed) || !waits.swap(false, Ordering::Relaxed) {
             return;
@@ -363,6 +372,18 @@ impl<Q: Queue> End<'_, Q> {
             return None;
         }
         drain(self.lane_to(to))
+    }
+}
+
+/// Looks for a sender that waits at the end of a scope, also if that unwinds.
+struct LookForSender<'a, 'm, Q: Queue> {
+    end: &'a End<'m, Q>,
+    from: usize,
+}
+
+impl<Q: Queue> Drop for LookForSender<'_, '_, Q> {
+    fn drop(&mut self) {
+        self.end.look_for_senders(self.from..self.from + 1);
     }
 }
 

@@ -34,6 +34,7 @@ macro_rules! over_all_meshes {
     };
 }
 
+mod bells;
 mod calls;
 mod ends;
 mod panics;

@@ -93,20 +93,26 @@ impl ReadSide {
 }
 
 /// The orphaned receive of a connection ends with this guard, also if its buffer unwinds before
-/// what it brought is [kept](ReadSide::keep).
-pub(crate) struct OrphanEnd(pub(crate) Rc<Connection>);
+/// what it brought is kept.
+pub(crate) struct OrphanEnd(Option<Rc<Connection>>);
 
 impl OrphanEnd {
-    pub(crate) fn side(&self) -> &ReadSide {
-        &self.0.side
+    pub(crate) fn new(connection: &Rc<Connection>) -> Self {
+        Self(Some(connection.clone()))
+    }
+
+    /// What it brought is for the next reader.
+    pub(crate) fn keep(mut self, outcome: io::Result<Vec<u8>>) {
+        if let Some(connection) = self.0.take() {
+            connection.side.keep(outcome);
+        }
     }
 }
 
 impl Drop for OrphanEnd {
     fn drop(&mut self) {
-        let side = self.side();
-        if side.in_flight.get() {
-            side.keep(Ok(Vec::new()));
+        if let Some(connection) = self.0.take() {
+            connection.side.keep(Ok(Vec::new()));
         }
     }
 }

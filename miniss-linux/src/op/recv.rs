@@ -31,9 +31,9 @@ impl<B: IoBufMut> Operation for Recv<B> {
     }
 
     fn settle_orphan(self, completion: Completion) {
-        let ended = OrphanEnd(self.connection.clone());
+        let ended = OrphanEnd::new(&self.connection);
         let (result, buffer) = self.settle(completion);
-        ended.side().keep(result.map(|len| buffer.as_init()[..len].to_vec()));
+        ended.keep(result.map(|len| buffer.as_init()[..len].to_vec()));
     }
 }
 

@@ -41,9 +41,9 @@ impl<V: IoVecBufMut> Operation for RecvMsg<V> {
     }
 
     fn settle_orphan(self, completion: Completion) {
-        let ended = OrphanEnd(self.connection.clone());
+        let ended = OrphanEnd::new(&self.connection);
         let (result, buffers) = self.settle(completion);
-        ended.side().keep(result.map(|len| {
+        ended.keep(result.map(|len| {
             let mut bytes = Vec::with_capacity(len);
             buffers.for_each_init(|part| {
                 let rest = len - bytes.len();

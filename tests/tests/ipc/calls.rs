@@ -4,11 +4,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{CallError, ShardId, run_on, spawn, spawn_on, submit_to, yield_now};
@@ -65,26 +64,21 @@ fn a_ipc_2_an_error_or_a_panic_reaches_the_caller_and_the_shard_goes_on() {
 #[test]
 fn a_ipc_3_a_call_that_waits_holds_up_nobody() {
     with_both("A-IPC-3", 2, async || {
-        let start = Instant::now();
-        let slow = submit_to(1, async || {
-            sleep(Duration::from_millis(10)).await;
-            9
-        });
-        let done = Rc::new(Cell::new(false));
-        let flag = done.clone();
-        let slow = spawn(async move {
-            let value = slow.await;
-            flag.set(true);
-            value
-        });
-        let mut meanwhile = 0;
-        while !done.get() {
-            assert_eq!(submit_to(1, async || 1).await.unwrap(), 1);
-            meanwhile += 1;
+        thread_local! {
+            static LATER: Cell<u32> = const { Cell::new(0) };
         }
-        assert_eq!(slow.await.unwrap().unwrap(), 9);
-        assert!(start.elapsed() >= Duration::from_millis(10));
-        assert!(meanwhile > 3, "only {meanwhile} calls in 10 ms");
+        // It ends only when later calls have run.
+        let slow = submit_to(1, async || {
+            while LATER.get() < 4 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            LATER.take()
+        });
+        for before in 0..4 {
+            let later = submit_to(1, async || LATER.replace(LATER.get() + 1));
+            assert_eq!(later.await.unwrap(), before);
+        }
+        assert_eq!(slow.await.unwrap(), 4);
     });
 }
 

@@ -1,0 +1,89 @@
+//! A bell is foreign code: what a panic in it may not destroy.
+
+use core::cell::Cell;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::vec::Vec;
+
+use crate::kept::for_ever;
+use crate::mailbox::{Endpoint, FixedLane, Mesh};
+use crate::time::Instant;
+use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
+
+/// Panics when it is rung, once, if it is told to.
+struct Bell(AtomicBool);
+
+// SAFETY: nobody sleeps in earnest, so nobody has to be woken.
+unsafe impl Doorbell for Bell {
+    fn ring(&self) {
+        assert!(!self.0.swap(false, SeqCst), "the bell is broken");
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ZERO
+    }
+}
+
+/// A port whose sleep unwinds if it is told to, so that its core counts as asleep from then on.
+#[derive(Clone, Copy)]
+struct Port(&'static Cell<bool>);
+
+impl Reactor for Port {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        0
+    }
+
+    fn park(&mut self, _: Option<Instant>, idle: Idle<'_>) {
+        assert!(!(self.0.get() && idle.confirmed()), "the sleep is broken");
+    }
+}
+
+type Core = (&'static Anchor<Bell>, Executor<Port>);
+
+fn core(port: Port) -> Core {
+    let anchor = for_ever(Anchor::new(Bell(AtomicBool::new(false))));
+    (anchor, Executor::new(anchor, port).unwrap())
+}
+
+fn unwinds(executor: &mut Executor<Port>) -> bool {
+    catch_unwind(AssertUnwindSafe(|| executor.turn())).is_err()
+}
+
+fn turn_both(near: &mut Executor<Port>, far: &mut Executor<Port>) {
+    for _ in 0..8 {
+        near.turn();
+        far.turn();
+    }
+}
+
+#[test]
+fn a_bell_that_panics_while_room_is_reported_destroys_no_call() {
+    let port = Port(for_ever(Cell::new(false)));
+    let ((sleeper, mut near), (_, mut far)) = (core(port), core(port));
+    let mesh = Arc::new(Mesh::new(2, FixedLane::<1>::new));
+    let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
+    let _other = Endpoint::open(mesh, 1, far.local()).unwrap();
+    turn_both(&mut near, &mut far);
+    // One is in the lane; the others wait for room, and the core that made them falls asleep.
+    let mut calls: Vec<_> = (0..3).map(|n| end.run_on(1, move || Box::new(n))).collect();
+    near.turn();
+    port.0.set(true);
+    while !unwinds(&mut near) {}
+    port.0.set(false);
+    sleeper.bell().0.store(true, SeqCst);
+    let unwound = (0..8).filter(|_| unwinds(&mut far)).count();
+    assert_eq!(unwound, 1, "the bell has rung");
+    turn_both(&mut near, &mut far);
+    let cx = &mut Context::from_waker(Waker::noop());
+    for (number, call) in calls.iter_mut().enumerate() {
+        let Poll::Ready(Ok(answer)) = Pin::new(call).poll(cx) else { panic!("{number} is lost") };
+        assert_eq!(*answer, number);
+    }
+}
