@@ -208,6 +208,7 @@ impl Parser {
     }
 
     /// Reads the line at `position`: a sign and a number of at most `max`. Steps behind it.
+    #[inline(always)]
     fn length(
         &mut self,
         buffer: &[u8],
@@ -219,6 +220,18 @@ impl Parser {
             self.position = next;
             return if number <= max { Ok(Some(number)) } else { Err(line.bad_number()) };
         }
+        self.unusual_length(buffer, max, line)
+    }
+
+    /// Reads a line that is not whole, not short or not canonical.
+    #[cold]
+    fn unusual_length(
+        &mut self,
+        buffer: &[u8],
+        max: i64,
+        line: Line,
+    ) -> Result<Option<i64>, ProtocolError> {
+        let start = self.position + 1;
         let Some(end) = self.line_end(buffer, b'\r') else {
             let too_long = buffer.len().saturating_sub(self.position) > LINE_BYTES_MAX;
             return if too_long { Err(line.too_long()) } else { Ok(None) };
@@ -278,8 +291,13 @@ impl Line {
 
 /// The usual line, read in one pass: up to nine digits without a leading zero, and its end. Gives
 /// the number and what follows the line; anything else is left to the careful path.
+#[inline(always)]
 fn short_number(buffer: &[u8], start: usize) -> Option<(i64, usize)> {
     let line = buffer.get(start..)?;
+    // One digit is what most lines have: the length of a command's name, the number of arguments.
+    if let [digit @ b'0'..=b'9', b'\r', _, ..] = line {
+        return Some((i64::from(digit - b'0'), start + 3));
+    }
     let mut number = 0;
     for (index, byte) in line.iter().take(10).enumerate() {
         match byte {

@@ -110,7 +110,12 @@ pub fn set(out: &mut Vec<u8>, proto: Proto, len: usize) {
     head(out, if proto == Proto::Resp2 { b'*' } else { b'~' }, len);
 }
 
+#[inline]
 fn head(out: &mut Vec<u8>, kind: u8, len: usize) {
+    // Most strings are short: one reservation instead of three.
+    if len < 10 {
+        return out.extend_from_slice(&[kind, b'0' + len as u8, b'\r', b'\n']);
+    }
     out.push(kind);
     write_u64(out, len as u64);
     end(out);

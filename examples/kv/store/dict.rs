@@ -15,6 +15,8 @@
 
 use hashbrown::HashTable;
 
+use super::key::Key;
+
 /// Capacity below which a table never bothers to shrink.
 const SHRINK_FLOOR: usize = 64;
 
@@ -30,7 +32,7 @@ pub struct Dict<V> {
 pub struct Slot<V> {
     hash: u64,
     /// The entry's key.
-    pub key: Box<[u8]>,
+    pub key: Key,
     /// The entry's value.
     pub value: V,
 }
@@ -78,7 +80,7 @@ impl<V> Dict<V> {
     pub fn insert_new(&mut self, hash: u64, key: &[u8], value: V) -> usize {
         let position = self.slots.len();
         let stored = u32::try_from(position).expect("fewer than 2^32 entries in one table");
-        self.slots.push(Slot { hash, key: key.into(), value });
+        self.slots.push(Slot { hash, key: Key::new(key), value });
         let slots = &self.slots;
         self.index.insert_unique(hash, stored, |position| slots[*position as usize].hash);
         position

@@ -18,7 +18,7 @@
 #![forbid(unsafe_code)]
 
 use super::deadlines::Deadlines;
-use super::dict::Dict;
+use super::dict::{Dict, Slot};
 use super::hashing::{process_secret, table_hash};
 use super::value::Value;
 
@@ -263,6 +263,9 @@ impl Store {
         self.parts[place.part as usize].entries.value_mut(place.position as usize)
     }
 }
+
+// With its key in place an entry is as large as a cache line.
+const _: () = assert!(size_of::<Slot<Entry>>() == 64);
 
 // A cursor's part is a `u8` and runs over by reaching the end of the walk.
 const _: () = assert!(PARTS == u8::MAX as usize + 1);

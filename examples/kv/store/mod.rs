@@ -4,6 +4,7 @@
 //!
 //! * [`keyspace`]: the [`Store`] itself: keys to values, expiry lazy and active, `SCAN`'s walk
 //! * [`dict`]: a hash table whose entries lie in a dense row
+//! * [`key`]: the bytes of a key, in its entry if they are few
 //! * [`deadlines`]: which entry expires next
 //! * [`value`]: strings, lists, hashes and sets
 //! * [`set`]: a set of integers or of any bytes
@@ -13,6 +14,7 @@
 pub mod deadlines;
 pub mod dict;
 pub mod hashing;
+pub mod key;
 pub mod keyspace;
 pub mod set;
 pub mod value;
