@@ -110,6 +110,24 @@
 //! **What would change our mind.** Bulk transfers that pause all the time: then larger buffers or
 //! bundles (`RECVSEND_BUNDLE`, Linux 6.10) first, a higher bound second.
 //!
+//! # Receive buffers have 16 KiB
+//!
+//! **Question.** How large are the buffers that a shard receives into, and how many are there?
+//!
+//! **Choices.** 4 KiB, as most runtimes have; 16 KiB, fewer of them; 16 KiB, as many.
+//!
+//! **Pick.** As many: 512 of 16 KiB. Echo of messages of 16 KiB moves 2.3 GB/s with them and moved
+//! 0.42 with buffers of 4 KiB, for a sixth of the CPU time per byte; of longer ones it moves 1.7 to
+//! 1.9 ([`growth`](super::growth), curve `messages`). Short messages cost the same. Fewer would run
+//! out when many connections have something to say at once. Their memory is asked for in one piece
+//! that is not touched before bytes arrive, so with short messages a buffer takes a page.
+//!
+//! **Price.** 8 MiB of addresses for each shard that receives, and as much memory once long
+//! messages have filled every buffer.
+//!
+//! **What would change our mind.** Kernels that fill one buffer with several messages (`INC`, Linux
+//! 6.12) everywhere: then fewer and larger ones.
+//!
 //! # An idle connection is small, at the price of futures written out
 //!
 //! **Question.** What does a connection cost in user space while nothing happens on it?

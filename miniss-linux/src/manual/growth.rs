@@ -47,8 +47,9 @@
 //!   at about 7,000 tasks and the third at about 28,000. In the order of spawning the next tasks
 //!   are fetched ahead, and there is hardly a step.
 //! - At random among a million, a wake and a poll are one access to memory, sometimes two: the
-//!   task's header when it is woken, and its future when it is polled. By hand costs a third:
-//!   in a loop that short a processor looks far enough ahead to wait for several tasks at once.
+//!   task's header when it is woken, and its future when it is polled, which the wake fetches
+//!   ahead. By hand costs half: in a loop that short a processor looks far enough ahead to wait for
+//!   several tasks at once.
 //! - **To spawn one more costs the same** however many there are: its slot is one that was just
 //!   given back. To spawn a million that stay costs more for each than a hundred, because memory
 //!   that was never touched comes from the kernel page by page.
@@ -88,9 +89,9 @@
 //! - **One connection is dear**: for each request both sides fall asleep and are woken, by an
 //!   interrupt from the other core. From 4 connections on somebody is always ready.
 //! - **From there to 10,000 a request becomes about twice as dear, and by as much for the servers
-//!   by hand.** At 64 connections 97% of the server's time are the kernel's (`perf record -e
-//!   cpu-clock`). For each connection its two sockets take 11 KiB of the kernel's memory (`Slab` in
-//!   `/proc/meminfo`), which no cache holds from a few hundred on.
+//!   by hand.** At 64 connections 97% of the server's time are the kernel's
+//!   (`perf record -e cpu-clock`). For each connection its two sockets take 11 KiB of the kernel's
+//!   memory (`Slab` in `/proc/meminfo`), which no cache holds from a few hundred on.
 //! - **The runtime's own memory for a connection does not grow**: what the server took beyond what
 //!   it had after 600 earlier connections. An idle connection holds no receive buffer.
 //! - At 10,000 more operations may complete at once than the completion queue holds, and the
@@ -101,22 +102,19 @@
 //!
 //! More shards than cores is not how to run them, but it must not break. Each has 16 tasks that
 //! call other shards, one call after the other: all others in turn, or always the next one. A shard
-//! alone calls itself. Nobody spins. These points run without real-time priority, for threads that
-//! have it do not take turns.
+//! alone calls itself. These points run without real-time priority, for threads that have it do not
+//! take turns.
 //!
 #![doc = include_str!("growth/shards.svg")]
 //!
 #![doc = include_str!("growth/shards.md")]
 //!
-//! - **No collapse.** On two cores 64 shards that all call each other do about half of what 8 do,
-//!   and where each calls the next they do as much.
+//! - **No collapse.** On two cores 64 shards do no less than 8, whether all call each other or each
+//!   calls the next, and a call costs no more.
 //! - **A call to oneself** is a queue and a task. The step from one shard to two is that to another
-//!   core, and to sleep: 16 callers do not always keep both sides busy. With 2 to 64 shards there
-//!   is one write to an eventfd for every 15 to 20 calls (`strace -f -c`), for what a turn sends to
-//!   one shard goes as one, and a shard that is awake needs no bell.
-//! - Three quarters of the time are the kernel's, switching threads (`perf record -e cpu-clock`).
-//!   Where 64 shards call all, each call of a turn goes to another shard, and none go together:
-//!   sending on a lane and taking in take 11% there, where with 8 shards they take 2%.
+//!   core; two shards on two cores stay awake for each other's answers
+//!   ([`call_spin`](crate::Builder::call_spin)). The next step, from two shards to four, is that to
+//!   shards that share a core, and so to sleep and to the kernel, which switches threads.
 //! - **Start and end** take about 0.1 ms for each shard: a thread, a ring, its end. Memory is 80
 //!   KiB for each shard, and 1.6 KiB for each ordered pair, its lane. That is the one term that
 //!   grows with the square, and with 64 shards it is more than half.
@@ -130,12 +128,16 @@
 #![doc = include_str!("growth/calls.md")]
 //!
 //! - **Asleep, the cost of a batch is constant**: twice as many calls under way cost half as much
-//!   each, up to 256, where a call costs twice what it does awake. What is paid for is one wake of
-//!   each side: an interrupt and a switch.
-//! - **With [`idle_spin`](crate::Builder::idle_spin)** a single call costs a hundredth: cache
-//!   lines, and no kernel. Depth gains less, for there is less to share: the ways of the lines
-//!   between the cores, which a processor can have several of under way.
-//! - Whether a call is a task there (`submit_to`) or not (`run_on`) is lost in this.
+//!   each. What is paid for is one wake of each side: an interrupt and a switch. So it is with
+//!   [`call_spin`](crate::Builder::call_spin) of zero.
+//! - **As it comes, a shard looks for answers before it sleeps**, and one call costs less than a
+//!   hundredth: cache lines, and no kernel. With [`idle_spin`](crate::Builder::idle_spin), which
+//!   looks before every sleep, it is a little less still, for nobody asks the clock how long it
+//!   took.
+//! - Depth then gains less, for there is less to share: the ways of the lines between the cores,
+//!   which a processor can have several of under way. With 256 calls under way the lane, which has
+//!   room for 128, is full at times, and who made them waits to hear that there is room again.
+//! - Whether a call is a task there (`submit_to`) or not (`run_on`) costs some 15 ns.
 //!
 //! # Requests under way on a connection
 //!
@@ -147,7 +149,7 @@
 //!
 //! - As with calls, what is shared is the wake and the way through the kernel's network: 256
 //!   requests sent ahead cost hardly more CPU time than one alone. Ours stays beside the server by
-//!   hand, for both receive up to 64 such requests as one buffer of 4 KiB and send it back as one.
+//!   hand, for both receive up to 256 such requests in one buffer and send it back as one.
 //!
 //! # Message size
 //!
@@ -157,12 +159,12 @@
 //!
 #![doc = include_str!("growth/messages.md")]
 //!
-//! - **Up to 4 KiB, a receive buffer, it is the message that costs**: the rate in bytes grows with
+//! - **Up to 16 KiB, a receive buffer, it is the message that costs**: the rate in bytes grows with
 //!   its size.
-//! - **A longer one comes in pieces of 4 KiB, and each is echoed for itself.** These small segments
-//!   cost both sides more than the longer message saves; by hand, with buffers of the same size, it
-//!   is the same. With buffers of 64 KiB, one setting, a byte of messages from 16 KiB to 1 MiB
-//!   costs a fifth to a tenth. So whoever moves much at a time asks for
-//!   [larger buffers](crate::Builder::recv_buffers), or reads into one of his own.
+//! - **A longer one comes in pieces of 16 KiB, and each is echoed for itself.** That costs both
+//!   sides more than the longer message saves; by hand, with buffers of the same size, it is the
+//!   same. With buffers of 64 KiB, one setting, a byte of such messages costs about half. So
+//!   whoever moves much at a time asks for [larger buffers](crate::Builder::recv_buffers), or reads
+//!   into one of his own.
 
 #![forbid(unsafe_code)]
