@@ -86,7 +86,12 @@ pub fn parse(
     Ok(Command::Compare(settings))
 }
 
-fn rounds(value: Option<String>) -> Result<usize, String> {
+/// The value of `--rounds`.
+///
+/// # Errors
+///
+/// In a sentence, if it is no number from 1.
+pub fn rounds(value: Option<String>) -> Result<usize, String> {
     let value = value.ok_or("--rounds wants a number")?;
     let rounds = value.parse().ok().filter(|&rounds| rounds > 0);
     rounds.ok_or_else(|| format!("--rounds wants a number from 1, not `{value}`"))

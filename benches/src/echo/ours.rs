@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use miniss_linux::net::{TcpListener, TcpStream};
-use miniss_linux::{Pinning, Runtime, spawn};
+use miniss_linux::{Builder, Pinning, Runtime, spawn};
 
 use super::servers::{Ready, Settings, work};
 
@@ -17,9 +17,22 @@ use super::servers::{Ready, Settings, work};
 ///
 /// What the runtime or the kernel says.
 pub fn serve(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
-    let builder = Runtime::builder().shards(1).pinning(Pinning::None);
-    let runtime = builder.idle_spin(settings.idle_spin).build().map_err(io::Error::other)?;
-    runtime.block_on(accept_all(settings.address, ready))
+    serve_on(builder().idle_spin(settings.idle_spin), settings.address, ready)
+}
+
+/// What [`serve`] begins with.
+pub fn builder() -> Builder {
+    Runtime::builder().shards(1).pinning(Pinning::None)
+}
+
+/// As [`serve`], on a runtime of other settings.
+///
+/// # Errors
+///
+/// What the runtime or the kernel says.
+pub fn serve_on(builder: Builder, address: SocketAddr, ready: Ready<'_>) -> io::Result<Infallible> {
+    let runtime = builder.build().map_err(io::Error::other)?;
+    runtime.block_on(accept_all(address, ready))
 }
 
 async fn accept_all(address: SocketAddr, ready: Ready<'_>) -> io::Result<Infallible> {

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::curve::Curve;
+use crate::compare::args;
 
 /// What `--help` prints, before the curves.
 pub const HELP: &str = "\
@@ -73,7 +74,7 @@ pub fn parse(
         match argument.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
             "--list" => return Ok(Command::List),
-            "--rounds" => settings.rounds = rounds(arguments.next())?,
+            "--rounds" => settings.rounds = args::rounds(arguments.next())?,
             "--out" => settings.out = arguments.next().ok_or("--out wants a folder")?.into(),
             "--write-manual" => settings.write_manual = true,
             option if option.starts_with('-') => {
@@ -83,12 +84,6 @@ pub fn parse(
         }
     }
     Ok(Command::Measure(settings))
-}
-
-fn rounds(value: Option<String>) -> Result<usize, String> {
-    let value = value.ok_or("--rounds wants a number")?;
-    let rounds = value.parse().ok().filter(|&rounds| rounds > 0);
-    rounds.ok_or_else(|| format!("--rounds wants a number from 1, not `{value}`"))
 }
 
 fn curve(name: String, known: &[Curve]) -> Result<String, String> {

@@ -6,8 +6,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 
-use miniss_linux::net::{TcpListener, TcpStream};
-use miniss_linux::{Pinning, Runtime, spawn};
+use crate::echo::ours;
 
 /// Bytes of a buffer, and how many there are.
 const BUFFER_BYTES: u32 = 64 << 10;
@@ -19,25 +18,6 @@ const BUFFERS: u16 = 64;
 ///
 /// What the runtime or the kernel says.
 pub fn serve(address: SocketAddr, ready: fn(SocketAddr)) -> io::Result<Infallible> {
-    let builder = Runtime::builder().shards(1).pinning(Pinning::None);
-    let builder = builder.recv_buffers(BUFFERS, BUFFER_BYTES);
-    let runtime = builder.build().map_err(io::Error::other)?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(address).await?;
-        ready(listener.local_addr()?);
-        loop {
-            spawn(echo(listener.accept().await?.0)).detach();
-        }
-    })
-}
-
-async fn echo(stream: TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    loop {
-        let received = stream.recv().await?;
-        if received.is_empty() {
-            return Ok(());
-        }
-        stream.write_all(received).await.0?;
-    }
+    let builder = ours::builder().recv_buffers(BUFFERS, BUFFER_BYTES);
+    ours::serve_on(builder, address, &mut { ready })
 }
