@@ -10,8 +10,10 @@ use miniss_linux::{DoorbellKind, Runtime, run_on, spawn, submit_to, yield_now};
 const SPIN: Duration = Duration::from_millis(2);
 const NO_SPIN: Duration = Duration::ZERO;
 
+/// Who is not told to spin does not: these rows are about sleeping, or about spinning all the time.
 fn runtime(spin: Duration, doorbell: DoorbellKind) -> Runtime {
-    let builder = Runtime::builder().shards(2).idle_spin(spin).doorbell(doorbell);
+    let builder = Runtime::builder().shards(2).idle_spin(spin).call_spin(Duration::ZERO);
+    let builder = builder.doorbell(doorbell);
     builder.build().expect("the kernel gives us rings")
 }
 
