@@ -17,6 +17,7 @@ use crate::{apic, clock, cpu};
 #[derive(Debug)]
 pub struct Bell {
     core: u32,
+    announced: AtomicU32,
     halts: AtomicU32,
     rings: AtomicU32,
 }
@@ -24,7 +25,14 @@ pub struct Bell {
 impl Bell {
     /// The bell of the core whose interrupt controller has the number `core`.
     pub const fn new(core: u32) -> Self {
-        Self { core, halts: AtomicU32::new(0), rings: AtomicU32::new(0) }
+        let [announced, halts, rings] = [const { AtomicU32::new(0) }; 3];
+        Self { core, announced, halts, rings }
+    }
+
+    /// How often the core announced a halt. It then looks once more, and does not halt if work has
+    /// come meanwhile; who brought it may have seen the announcement and ring all the same.
+    pub fn announced(&self) -> u32 {
+        self.announced.load(Ordering::Relaxed)
     }
 
     /// How often the core halted.
@@ -83,6 +91,7 @@ impl Reactor for Port {
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
         apic::set_timer(deadline.map(|deadline| deadline - clock::now()));
         let is_idle = || {
+            self.bell.announced.fetch_add(1, Ordering::Relaxed);
             let is_idle = idle.confirmed();
             self.bell.halts.fetch_add(is_idle.into(), Ordering::Relaxed);
             is_idle
