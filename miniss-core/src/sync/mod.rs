@@ -6,6 +6,10 @@
 //! through the mailbox. A waiter is queued inside its own future and can be dropped at any moment:
 //! it leaves the queue, and what it had been granted meanwhile goes to the next in line.
 //!
+//! A guard borrows what it guards. With `alloc`, those named `Owned…` hold an `Rc` of it instead,
+//! so that a task can keep them: `acquire_owned`, `lock_owned`, `read_owned`, `write_owned`,
+//! `enter_owned`, and the same with `try_` before them.
+//!
 //! - [`Semaphore`]: counted units; [`Units`] is what a waiter holds.
 //! - [`Mutex`]: one value, one future at a time.
 //! - [`RwLock`]: one value, many readers or one writer.
@@ -55,11 +59,17 @@ pub use event::Event;
 #[cfg(feature = "alloc")]
 pub use gate::OwnedGatePass;
 pub use gate::{Gate, GatePass};
+#[cfg(feature = "alloc")]
+pub use mutex::OwnedMutexGuard;
 pub use mutex::{Mutex, MutexGuard};
+#[cfg(feature = "alloc")]
+pub use rwlock::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub use semaphore::{Closed, Semaphore, TryAcquireError};
 #[cfg(feature = "alloc")]
 pub use shared::{OwnedSharedFuture, OwnedSharedPromise};
 pub use shared::{Shared, SharedCell, SharedFuture, SharedPromise};
+#[cfg(feature = "alloc")]
+pub use units::OwnedUnits;
 pub use units::Units;
 pub use with_gate::WithGate;

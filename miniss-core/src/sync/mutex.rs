@@ -22,6 +22,9 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
 use super::{Closed, Semaphore, TryAcquireError, Units};
 
 /// A lock held across awaits, for futures of one core, first come first served.
@@ -90,10 +93,8 @@ impl<T: ?Sized> Mutex<T> {
     /// }
     /// ```
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        match self.unit.acquire(1).await {
-            Ok(unit) => MutexGuard { value: &self.value, _unit: unit },
-            Err(Closed) => unreachable!("\"One unit, one user\": never closed"),
-        }
+        let unit = never_closed(self.unit.acquire(1).await);
+        MutexGuard { value: &self.value, _unit: unit }
     }
 
     /// The lock, if it is free and nobody waits for it.
@@ -105,11 +106,60 @@ impl<T: ?Sized> Mutex<T> {
     /// assert!(mutex.try_lock().is_none());
     /// ```
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        match self.unit.try_acquire(1) {
-            Ok(unit) => Some(MutexGuard { value: &self.value, _unit: unit }),
-            Err(TryAcquireError::NoUnits) => None,
-            Err(TryAcquireError::Closed) => unreachable!("\"One unit, one user\": never closed"),
+        let unit = self.try_take_unit()?;
+        Some(MutexGuard { value: &self.value, _unit: unit })
+    }
+
+    /// As [`lock`](Self::lock), for a guard that owns a share in the lock, as a task needs it that
+    /// borrows nothing. The future owns such a share, too.
+    ///
+    /// Needs the `alloc` feature.
+    ///
+    /// # Panics
+    ///
+    /// When polled after it was ready.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe. A future that is dropped while queued, or after the lock was handed to it, lets the
+    /// next one have it. Only its place in the queue is lost.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// use std::rc::Rc;
+    /// use miniss_core::sync::Mutex;
+    ///
+    /// # let mut executor = executor();
+    /// let log = Rc::new(Mutex::new(Vec::new()));
+    /// let lock = log.lock_owned();
+    /// let task = executor.local().spawn(async move { lock.await.push("started") }).unwrap();
+    /// executor.block_on(task).unwrap();
+    /// assert_eq!(*log.try_lock().unwrap(), ["started"]);
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn lock_owned(self: &Rc<Self>) -> impl Future<Output = OwnedMutexGuard<T>> + use<T> {
+        let mutex = Rc::clone(self);
+        async move {
+            never_closed(mutex.unit.acquire(1).await).forget();
+            OwnedMutexGuard { mutex }
         }
+    }
+
+    /// As [`try_lock`](Self::try_lock), for a guard that owns a share in the lock.
+    ///
+    /// Needs the `alloc` feature.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::Mutex;
+    /// let mutex = Rc::new(Mutex::new(1));
+    /// let guard = mutex.try_lock_owned().unwrap();
+    /// assert!(mutex.try_lock_owned().is_none());
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn try_lock_owned(self: &Rc<Self>) -> Option<OwnedMutexGuard<T>> {
+        self.try_take_unit()?.forget();
+        Some(OwnedMutexGuard { mutex: Rc::clone(self) })
     }
 
     /// Runs `body` with the lock held and frees the lock however `body` ends: with a value, with an
@@ -161,6 +211,19 @@ impl<T: ?Sized> Mutex<T> {
     pub const fn waiters(&self) -> usize {
         self.unit.waiters()
     }
+
+    fn try_take_unit(&self) -> Option<Units<'_>> {
+        match self.unit.try_acquire(1) {
+            Err(TryAcquireError::NoUnits) => None,
+            Err(TryAcquireError::Closed) => never_closed(Err(Closed)),
+            Ok(unit) => Some(unit),
+        }
+    }
+}
+
+/// The unit that was acquired.
+fn never_closed<U>(acquired: Result<U, Closed>) -> U {
+    acquired.unwrap_or_else(|Closed| unreachable!("\"One unit, one user\": never closed"))
 }
 
 impl<T: Default> Default for Mutex<T> {
@@ -211,6 +274,76 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 }
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// The lock in hand, and a share in it; dropping it lets the next one have it. See
+/// [`Mutex::lock_owned`].
+///
+/// Needs the `alloc` feature.
+///
+/// ```
+/// # use std::rc::Rc;
+/// use miniss_core::sync::{Mutex, OwnedMutexGuard};
+///
+/// let mutex = Rc::new(Mutex::new(1));
+/// let mut guard: OwnedMutexGuard<u32> = mutex.try_lock_owned().unwrap();
+/// *guard += 1;
+/// drop(guard);
+/// assert_eq!(*mutex.try_lock().unwrap(), 2);
+/// ```
+#[cfg(feature = "alloc")]
+#[must_use = "a lock that is not kept is freed at once"]
+pub struct OwnedMutexGuard<T: ?Sized> {
+    /// This guard holds its unit.
+    mutex: Rc<Mutex<T>>,
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> OwnedMutexGuard<T> {
+    /// The lock that this one holds. An associated function, so that it hides no method of `T`.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::{Mutex, OwnedMutexGuard};
+    /// let mutex = Rc::new(Mutex::new(1));
+    /// let guard = mutex.try_lock_owned().unwrap();
+    /// assert!(Rc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
+    /// ```
+    pub const fn mutex(this: &Self) -> &Rc<Mutex<T>> {
+        &this.mutex
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> Drop for OwnedMutexGuard<T> {
+    fn drop(&mut self) {
+        self.mutex.unit.release(1);
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> Deref for OwnedMutexGuard<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: "One unit, one user": this guard is the only one, and it is borrowed shared.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> DerefMut for OwnedMutexGuard<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: "One unit, one user": this guard is the only one, and it is borrowed uniquely.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized + fmt::Debug> fmt::Debug for OwnedMutexGuard<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

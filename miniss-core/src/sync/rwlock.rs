@@ -11,12 +11,19 @@
 //! - **One unit, one reader.** The semaphore starts with `READERS_MAX` units, is never closed, and
 //!   gets none but those that it gave. A read guard holds one of them.
 //! - **All units, one writer.** A write guard holds all of them, so there is no other guard.
+//!
+//! Where there is a heap, `owned` has guards that own a share in the lock.
 
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 use super::{Closed, Semaphore, TryAcquireError, Units};
+
+#[cfg(feature = "alloc")]
+mod owned;
+#[cfg(feature = "alloc")]
+pub use owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 
 const READERS_MAX: usize = Semaphore::UNITS_MAX;
 

@@ -19,7 +19,12 @@ use core::cell::Cell;
 use core::error::Error;
 use core::fmt;
 
+#[cfg(feature = "alloc")]
+use alloc::rc::Rc;
+
 use super::acquire::{Acquire, Request};
+#[cfg(feature = "alloc")]
+use super::units::OwnedUnits;
 use super::units::Units;
 use crate::collections::WaitList;
 
@@ -178,6 +183,73 @@ impl Semaphore {
         } else {
             Err(TryAcquireError::NoUnits)
         }
+    }
+
+    /// As [`acquire`](Self::acquire), for units that own a share in the semaphore, as a task needs
+    /// them that borrows nothing. The future owns such a share, too.
+    ///
+    /// Needs the `alloc` feature.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`], as for [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    ///
+    /// When polled after it was ready.
+    ///
+    /// # Cancellation
+    ///
+    /// Safe. A waiter that is dropped leaves the queue; units it had been granted go to the next.
+    /// Only its place in the queue is lost.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// use std::rc::Rc;
+    /// use miniss_core::sync::Semaphore;
+    ///
+    /// # let mut executor = executor();
+    /// let requests = Rc::new(Semaphore::new(8));
+    /// let request = requests.acquire_owned(1);
+    /// let task = async move {
+    ///     let _one_of_eight = request.await;
+    ///     // Work, of which there is never more at a time.
+    /// };
+    /// executor.block_on(executor.local().spawn(task).unwrap()).unwrap();
+    /// assert_eq!(requests.available(), 8);
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn acquire_owned(
+        self: &Rc<Self>,
+        units: usize,
+    ) -> impl Future<Output = Result<OwnedUnits, Closed>> + use<> {
+        let semaphore = Rc::clone(self);
+        async move {
+            let granted = semaphore.acquire(units).await?.forget();
+            Ok(OwnedUnits::new(semaphore, granted))
+        }
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), for units that own a share in the semaphore.
+    ///
+    /// Needs the `alloc` feature.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_acquire`](Self::try_acquire).
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::{Semaphore, TryAcquireError};
+    /// let semaphore = Rc::new(Semaphore::new(2));
+    /// let both = semaphore.try_acquire_owned(2)?;
+    /// assert_eq!(semaphore.try_acquire_owned(1).unwrap_err(), TryAcquireError::NoUnits);
+    /// # Ok::<(), TryAcquireError>(())
+    /// ```
+    #[cfg(feature = "alloc")]
+    pub fn try_acquire_owned(self: &Rc<Self>, units: usize) -> Result<OwnedUnits, TryAcquireError> {
+        let granted = self.try_acquire(units)?.forget();
+        Ok(OwnedUnits::new(Rc::clone(self), granted))
     }
 
     /// Adds `units` units and wakes every waiter in front that can now have its own.

@@ -3,7 +3,10 @@
 //! `user future ─▶ [rwlock] ─▶ wait list`, beside its model.
 
 use super::*;
+#[cfg(feature = "alloc")]
+use crate::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::rc::Rc;
 
 struct Model {
     readers: usize,
@@ -71,52 +74,90 @@ impl Naive for Model {
     }
 }
 
+/// The lock in hand: guards that borrow it and those that own a share in it are one queue.
 enum Guard<'a> {
     Read(RwLockReadGuard<'a, u32>),
     Write(RwLockWriteGuard<'a, u32>),
+    #[cfg(feature = "alloc")]
+    OwnedRead(OwnedRwLockReadGuard<u32>),
+    #[cfg(feature = "alloc")]
+    OwnedWrite(OwnedRwLockWriteGuard<u32>),
 }
 
 impl Guard<'_> {
     const fn writes(&self) -> Writes {
-        matches!(self, Self::Write(_))
+        match self {
+            Self::Write(_) => true,
+            #[cfg(feature = "alloc")]
+            Self::OwnedWrite(_) => true,
+            _ => false,
+        }
+    }
+
+    fn downgrade(self) -> Self {
+        match self {
+            Self::Write(guard) => Self::Read(RwLockWriteGuard::downgrade(guard)),
+            #[cfg(feature = "alloc")]
+            Self::OwnedWrite(guard) => Self::OwnedRead(OwnedRwLockWriteGuard::downgrade(guard)),
+            reader => reader,
+        }
     }
 }
 
-async fn lock(lock: &RwLock<u32>, writes: Writes) -> Guard<'_> {
-    match writes {
-        true => Guard::Write(lock.write().await),
-        false => Guard::Read(lock.read().await),
+async fn lock(lock: &Rc<RwLock<u32>>, writes: Writes, owned: bool) -> Guard<'_> {
+    match (writes, owned) {
+        #[cfg(feature = "alloc")]
+        (true, true) => Guard::OwnedWrite(lock.write_owned().await),
+        #[cfg(feature = "alloc")]
+        (false, true) => Guard::OwnedRead(lock.read_owned().await),
+        (true, _) => Guard::Write(lock.write().await),
+        (false, _) => Guard::Read(lock.read().await),
     }
 }
 
-fn try_lock(lock: &RwLock<u32>, writes: Writes) -> Option<Guard<'_>> {
-    match writes {
-        true => lock.try_write().map(Guard::Write),
-        false => lock.try_read().map(Guard::Read),
+fn try_lock(lock: &Rc<RwLock<u32>>, writes: Writes, owned: bool) -> Option<Guard<'_>> {
+    match (writes, owned) {
+        #[cfg(feature = "alloc")]
+        (true, true) => lock.try_write_owned().map(Guard::OwnedWrite),
+        #[cfg(feature = "alloc")]
+        (false, true) => lock.try_read_owned().map(Guard::OwnedRead),
+        (true, _) => lock.try_write().map(Guard::Write),
+        (false, _) => lock.try_read().map(Guard::Read),
     }
 }
 
 /// What the value ought to be; those who write add one to it.
 fn touch(guard: &mut Guard<'_>, value: &mut u32) {
+    let writes = guard.writes();
+    *value += u32::from(writes);
     match guard {
-        Guard::Read(guard) => assert_eq!(**guard, *value),
-        Guard::Write(guard) => {
-            *value += 1;
-            **guard += 1;
-        }
+        Guard::Write(guard) => **guard += 1,
+        #[cfg(feature = "alloc")]
+        Guard::OwnedWrite(guard) => **guard += 1,
+        _ => {}
     }
+    let seen = match guard {
+        Guard::Read(guard) => **guard,
+        Guard::Write(guard) => **guard,
+        #[cfg(feature = "alloc")]
+        Guard::OwnedRead(guard) => **guard,
+        #[cfg(feature = "alloc")]
+        Guard::OwnedWrite(guard) => **guard,
+    };
+    assert_eq!(seen, *value);
 }
 
 proptest! {
     #[test]
     fn a_rwlock_is_a_count_a_flag_and_a_queue(steps in steps(6)) {
-        let (rwlock, mut value) = (RwLock::new(0), 0);
+        let (rwlock, mut value) = (Rc::new(RwLock::new(0)), 0);
         let mut pair = Pair::new(Model { readers: 0, writer: false, line: Line::new() });
         let mut held: Vec<Guard<'_>> = Vec::new();
         for step in steps {
             match step {
                 Step::Poll { slot, want } => {
-                    let polled = pair.poll(slot, want == 0, lock(&rwlock, want == 0));
+                    let lock = lock(&rwlock, want == 0, slot % 2 == 0);
+                    let polled = pair.poll(slot, want == 0, lock);
                     if let Some((writes, guard)) = polled {
                         prop_assert_eq!(guard.writes(), writes);
                         held.push(guard);
@@ -130,13 +171,12 @@ proptest! {
                     drop(guard);
                 }
                 Step::Act(3, _) if held.iter().any(Guard::writes) => {
-                    if let Some(Guard::Write(guard)) = held.pop() {
-                        pair.naive.downgrade();
-                        held.push(Guard::Read(RwLockWriteGuard::downgrade(guard)));
-                    }
+                    let writer = held.pop().expect("a writer is held alone");
+                    pair.naive.downgrade();
+                    held.push(writer.downgrade());
                 }
                 Step::Act(4, n) => {
-                    let guard = try_lock(&rwlock, n % 2 == 0);
+                    let guard = try_lock(&rwlock, n % 2 == 0, n % 4 < 2);
                     prop_assert_eq!(guard.is_some(), pair.naive.try_enter(n % 2 == 0));
                     held.extend(guard);
                 }

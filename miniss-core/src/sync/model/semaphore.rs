@@ -3,7 +3,10 @@
 //! `user future ─▶ [semaphore] ─▶ wait list`, beside its model.
 
 use super::*;
-use crate::sync::{Closed, Semaphore, Units};
+#[cfg(feature = "alloc")]
+use crate::sync::OwnedUnits;
+use crate::sync::{Closed, Semaphore, TryAcquireError, Units};
+use std::rc::Rc;
 
 struct Model {
     available: isize,
@@ -56,19 +59,57 @@ impl Naive for Model {
     }
 }
 
+/// Units in hand: those that borrow the semaphore and those that own a share in it are one queue.
+enum Held<'a> {
+    Borrowed(Units<'a>),
+    #[cfg(feature = "alloc")]
+    Owned(OwnedUnits),
+}
+
+impl Held<'_> {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Borrowed(units) => units.len(),
+            #[cfg(feature = "alloc")]
+            Self::Owned(units) => units.len(),
+        }
+    }
+}
+
+async fn acquire(semaphore: &Rc<Semaphore>, units: usize, owned: bool) -> Result<Held<'_>, Closed> {
+    match owned {
+        #[cfg(feature = "alloc")]
+        true => semaphore.acquire_owned(units).await.map(Held::Owned),
+        _ => semaphore.acquire(units).await.map(Held::Borrowed),
+    }
+}
+
+fn try_acquire(
+    semaphore: &Rc<Semaphore>,
+    units: usize,
+    owned: bool,
+) -> Result<Held<'_>, TryAcquireError> {
+    match owned {
+        #[cfg(feature = "alloc")]
+        true => semaphore.try_acquire_owned(units).map(Held::Owned),
+        _ => semaphore.try_acquire(units).map(Held::Borrowed),
+    }
+}
+
 proptest! {
     #[test]
     fn a_semaphore_is_a_number_and_a_queue(steps in steps(12)) {
-        let semaphore = Semaphore::new(3);
+        let semaphore = Rc::new(Semaphore::new(3));
         let naive = Model { available: 3, closed: false, line: Line::new() };
         let mut pair = Pair::new(naive);
         let mut held = Vec::new();
         for step in steps {
             match step {
                 Step::Poll { slot, want } => {
-                    let polled = pair.poll(slot, want, semaphore.acquire(want));
+                    let acquire = acquire(&semaphore, want, slot % 2 == 0);
+                    let polled = pair.poll(slot, want, acquire);
                     if let Some((expected, units)) = polled {
-                        prop_assert_eq!(units.as_ref().map(Units::len), expected.as_ref().copied());
+                        prop_assert_eq!(units.as_ref().map(Held::len), expected.as_ref().copied());
                         held.extend(units.ok());
                     }
                 }
@@ -88,7 +129,7 @@ proptest! {
                     semaphore.consume(n % 3);
                 }
                 Step::Act(10, n) => {
-                    let units = semaphore.try_acquire(n % 3).ok();
+                    let units = try_acquire(&semaphore, n % 3, n % 2 == 0).ok();
                     prop_assert_eq!(units.is_some(), pair.naive.try_take(n % 3));
                     held.extend(units);
                 }

@@ -122,3 +122,83 @@ fn an_unsized_value_and_a_borrowing_body_are_fine() {
     }));
     assert_eq!(sum, 6);
 }
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use super::*;
+    use crate::collections::test_waker::panicking;
+    use std::rc::Rc;
+
+    #[test]
+    fn owned_and_borrowing_guards_stand_in_one_queue() {
+        let mutex = Rc::new(Mutex::new(std::vec![0]));
+        let mut first = mutex.try_lock_owned().unwrap();
+        assert!(mutex.try_lock().is_none() && mutex.try_lock_owned().is_none());
+        let (counter, waker) = Counter::new();
+        let mut second = Box::pin(mutex.lock());
+        let mut third = Box::pin(mutex.lock_owned());
+        assert!(poll_with(second.as_mut(), &waker).is_pending());
+        assert!(poll_with(third.as_mut(), &waker).is_pending());
+        first.push(1);
+        drop(first);
+        assert_eq!(counter.wakes(), 1);
+        let Poll::Ready(guard) = poll_once(second.as_mut()) else { panic!("it was its turn") };
+        assert!(poll_with(third.as_mut(), &waker).is_pending());
+        drop(guard);
+        let Poll::Ready(guard) = poll_once(third.as_mut()) else { panic!("it was its turn") };
+        assert_eq!((counter.wakes(), &**guard), (2, [0, 1].as_slice()));
+    }
+
+    #[test]
+    fn an_owned_lock_dropped_in_the_queue_or_after_the_hand_over_is_passed_on() {
+        for handed_over in [false, true] {
+            let mutex = Rc::new(Mutex::new(0));
+            let guard = mutex.try_lock_owned().unwrap();
+            let mut gives_up = Box::pin(mutex.lock_owned());
+            let mut next = Box::pin(mutex.lock_owned());
+            assert!(poll_once(gives_up.as_mut()).is_pending());
+            assert!(poll_once(next.as_mut()).is_pending());
+            let guard = (!handed_over).then_some(guard);
+            drop(gives_up);
+            drop(guard);
+            assert!(poll_once(next.as_mut()).is_ready());
+        }
+    }
+
+    #[test]
+    fn the_last_share_in_a_lock_may_be_that_of_its_guard_or_of_a_future() {
+        let held = Rc::new(());
+        let mutex = Rc::new(Mutex::new(held.clone()));
+        let guard = mutex.try_lock_owned().unwrap();
+        let mut waits = Box::pin(mutex.lock_owned());
+        assert!(poll_once(waits.as_mut()).is_pending());
+        drop(mutex);
+        drop(guard);
+        let Poll::Ready(guard) = poll_once(waits.as_mut()) else { panic!("it was its turn") };
+        drop(waits);
+        assert_eq!(Rc::strong_count(&held), 2);
+        drop(guard);
+        assert_eq!(Rc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn a_wake_that_panics_as_an_owned_guard_goes_hands_the_lock_over() {
+        let mutex = Rc::new(Mutex::new(0));
+        let guard = mutex.try_lock_owned().unwrap();
+        let mut next = Box::pin(mutex.lock_owned());
+        assert!(poll_with(next.as_mut(), &panicking()).is_pending());
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(guard))).is_err());
+        assert!(poll_once(next.as_mut()).is_ready());
+        drop(next);
+        assert_eq!(Rc::strong_count(&mutex), 1, "a share was lost");
+    }
+
+    #[test]
+    fn a_leaked_owned_guard_keeps_the_lock_and_an_unsized_value_is_fine() {
+        let mutex: Rc<Mutex<[i32]>> = Rc::new(Mutex::new([1, 2, 3]));
+        now(mutex.lock_owned()).fill(2);
+        crate::kept::forget(now(mutex.lock_owned()));
+        assert!(mutex.try_lock().is_none());
+        assert!(poll_once(pin!(mutex.lock_owned())).is_pending());
+    }
+}

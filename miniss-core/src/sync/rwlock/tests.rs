@@ -133,3 +133,22 @@ fn unsized_values_and_borrowed_access_are_fine() {
     let writer = now(lock.write());
     assert_eq!(std::format!("{lock:?} {writer:?}"), "RwLock { value: <locked>, .. } [1, 1, 1]");
 }
+
+#[cfg(feature = "alloc")]
+#[test]
+fn an_owned_downgrade_whose_wake_panics_goes_on_as_a_reader_that_gives_way() {
+    use crate::collections::test_waker::panicking;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::rc::Rc;
+
+    let lock = Rc::new(RwLock::new(0));
+    let mut writer = now(lock.write_owned());
+    *writer = 3;
+    let mut read = waiting(lock.read_owned(), &panicking());
+    let downgraded = catch_unwind(AssertUnwindSafe(|| OwnedRwLockWriteGuard::downgrade(writer)));
+    assert!(downgraded.is_err());
+    assert_eq!(*ready(read.as_mut()), 3);
+    drop(read);
+    assert!(lock.try_write_owned().is_some(), "a unit was lost");
+    assert_eq!(Rc::strong_count(&lock), 1, "a share was lost");
+}

@@ -329,3 +329,59 @@ fn a_request_beyond_every_count_waits() {
     drop(queued(&semaphore, usize::MAX, Waker::noop()));
     assert_eq!(semaphore.available(), isize::MAX);
 }
+
+#[cfg(feature = "alloc")]
+mod owned {
+    use super::*;
+    use std::rc::Rc;
+
+    #[test]
+    fn owned_units_are_split_merged_and_forgotten_without_losing_one() {
+        let semaphore = Rc::new(Semaphore::new(10));
+        let mut units = semaphore.try_acquire_owned(6).unwrap();
+        let part = units.split(2).unwrap();
+        assert!(units.split(5).is_none());
+        units.merge(part);
+        assert_eq!((units.len(), semaphore.available()), (6, 4));
+        assert_eq!((units.forget(), semaphore.available()), (6, 4));
+        assert_eq!(Rc::strong_count(&semaphore), 1, "what is forgotten holds no share");
+        semaphore.release(6);
+    }
+
+    #[test]
+    #[should_panic(expected = "units of two semaphores")]
+    fn owned_units_of_two_semaphores_do_not_mix() {
+        let [a, b] = [(); 2].map(|()| Rc::new(Semaphore::new(1)));
+        a.try_acquire_owned(1).unwrap().merge(b.try_acquire_owned(1).unwrap());
+    }
+
+    #[test]
+    fn a_task_holds_units_of_a_semaphore_that_no_one_else_has_any_more() {
+        let semaphore = Rc::new(Semaphore::new(1));
+        let unit = semaphore.try_acquire_owned(1).unwrap();
+        let mut waits = Box::pin(semaphore.acquire_owned(1));
+        assert!(poll_once(waits.as_mut()).is_pending());
+        drop(semaphore);
+        drop(unit);
+        let Poll::Ready(Ok(unit)) = poll_once(waits.as_mut()) else { panic!("it was its turn") };
+        assert_eq!(unit.semaphore().available(), 0);
+    }
+
+    #[test]
+    fn a_close_fails_an_owned_wait_and_a_dropped_one_passes_its_units_on() {
+        let semaphore = Rc::new(Semaphore::new(0));
+        let mut granted = Box::pin(semaphore.acquire_owned(1));
+        let mut next = Box::pin(semaphore.acquire_owned(1));
+        let mut last = Box::pin(semaphore.acquire_owned(1));
+        for wait in [&mut granted, &mut next, &mut last] {
+            assert!(poll_once(wait.as_mut()).is_pending());
+        }
+        semaphore.release(1);
+        drop(granted);
+        let Poll::Ready(Ok(unit)) = poll_once(next.as_mut()) else { panic!("it was its turn") };
+        semaphore.close();
+        assert!(matches!(poll_once(last.as_mut()), Poll::Ready(Err(Closed))));
+        drop(unit);
+        assert_eq!(semaphore.try_acquire_owned(1).unwrap_err(), TryAcquireError::Closed);
+    }
+}
