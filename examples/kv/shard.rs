@@ -1,4 +1,4 @@
-//! What a shard owns: its keys, its counters, and the task that expires keys.
+//! What a shard owns: its keys, its counters, and the tasks that expire keys and free values.
 //!
 //! `socket ─▶ parser ─▶ route ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
 #![forbid(unsafe_code)]
@@ -24,26 +24,35 @@ thread_local! {
     static STORE: RefCell<Store> =
         RefCell::new(Store::new(ShardId::current().index(), shards()));
     static IS_EXPIRING: Cell<bool> = const { Cell::new(false) };
+    static IS_FREEING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Calls `f` with the keys of this shard. If that leaves keys with a deadline, a task looks after
-/// them until there are none.
+/// them until there are none; another one frees large values that were removed.
 pub fn with_store<T>(f: impl FnOnce(&mut Store) -> T) -> T {
     STORE.with_borrow_mut(|store| {
         let result = f(store);
         if store.deadlines() > 0 && !IS_EXPIRING.replace(true) {
             spawn(expire()).detach();
         }
+        if !store.garbage().is_empty() && !IS_FREEING.replace(true) {
+            spawn(free()).detach();
+        }
         result
     })
+}
+
+async fn free() {
+    while STORE.with_borrow_mut(|store| store.garbage().step()) {
+        yield_now().await;
+    }
+    IS_FREEING.set(false);
 }
 
 async fn expire() {
     while STORE.with_borrow(|store| store.deadlines() > 0) {
         sleep(EXPIRE_EVERY).await;
-        while STORE.with_borrow_mut(|store| store.expire_due(now_ms(), EXPIRE_AT_ONCE))
-            == EXPIRE_AT_ONCE
-        {
+        while with_store(|store| store.expire_due(now_ms(), EXPIRE_AT_ONCE)) == EXPIRE_AT_ONCE {
             yield_now().await;
         }
     }

@@ -34,7 +34,7 @@ fn add(call: &mut Call<'_>, step: i64) -> Done {
     let key = call.args.at(1);
     let sum = match call.store.locate(key, call.now_ms) {
         Ok(place) => {
-            let text = call.store.value(place).string()?;
+            let text = call.store.value(place).string_mut()?;
             let sum = parse_i64(text).ok_or(Fault::NOT_INTEGER)?.checked_add(step);
             let sum = sum.ok_or(Fault::Text("ERR increment or decrement would overflow"))?;
             text.clear();

@@ -61,7 +61,7 @@ fn expire_at(call: &mut Call<'_>, unit: Unit, base_ms: u64, name: &'static str) 
     if let Some(place) = place {
         match u64::try_from(deadline).ok().filter(|deadline_ms| *deadline_ms > call.now_ms) {
             Some(deadline_ms) => call.store.set_deadline(place, deadline_ms),
-            None => drop(call.store.remove(place)),
+            None => call.store.remove(place),
         }
     }
     reply::integer(call.out, i64::from(place.is_some()));

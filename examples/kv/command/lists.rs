@@ -7,7 +7,7 @@ use super::call::{Call, Done, Fault};
 use crate::resp::number::parse_i64;
 use crate::resp::reply;
 use crate::store::Value;
-use crate::store::value::List;
+use crate::store::value::{List, shrink};
 
 /// An end of a list.
 #[derive(Clone, Copy)]
@@ -71,6 +71,7 @@ fn pop(call: &mut Call<'_>, end: End, name: &'static str) -> Done {
         };
         reply::bulk(call.out, &element.unwrap_or_default());
     }
+    shrink(list);
     call.store.remove_if_empty(place);
     Ok(())
 }

@@ -78,15 +78,18 @@ pub fn append(call: &mut Call<'_>) -> Done {
     let (key, tail) = (call.args.at(1), call.args.at(2));
     let len = match call.store.locate(key, call.now_ms) {
         Ok(place) => {
-            let text = call.store.value(place).string()?;
-            if text.len() + tail.len() > BULK_BYTES_MAX {
+            let value = call.store.value(place);
+            if value.string()?.len() + tail.len() > BULK_BYTES_MAX {
                 return Err(Fault::TOO_LONG);
             }
+            let text = value.string_mut()?;
             text.extend_from_slice(tail);
-            text.len()
+            let len = text.len();
+            value.share_if_large();
+            len
         }
         Err(absent) => {
-            call.store.insert(absent, key, Value::String(tail.to_vec()));
+            call.store.insert(absent, key, Value::new_string(tail));
             tail.len()
         }
     };

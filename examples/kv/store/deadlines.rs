@@ -14,6 +14,9 @@
 /// The place of a position without a deadline.
 const NONE: u32 = u32::MAX;
 
+/// Capacity below which the rows never bother to shrink.
+const SHRINK_FLOOR: usize = 64;
+
 /// The deadlines of a row of entries, in milliseconds.
 #[derive(Debug, Default)]
 pub struct Deadlines {
@@ -66,6 +69,7 @@ impl Deadlines {
         if self.nodes.is_empty() {
             self.place = Vec::new();
         }
+        shrink(&mut self.nodes);
     }
 
     /// The entry at `position` was removed and the one at `last` moved there.
@@ -78,6 +82,7 @@ impl Deadlines {
             self.place[position] = index as u32;
         }
         self.place.truncate(last);
+        shrink(&mut self.place);
     }
 
     fn index_of(&self, position: usize) -> Option<usize> {
@@ -126,9 +131,27 @@ impl Deadlines {
     }
 }
 
+/// Gives memory back once seven eighths of it lie empty; half of the rest stays for growth.
+fn shrink<T>(row: &mut Vec<T>) {
+    if row.capacity() > SHRINK_FLOOR && row.len() < row.capacity() / 8 {
+        row.shrink_to(row.len() * 2);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_rows_shrink_as_deadlines_go() {
+        let mut deadlines = Deadlines::new();
+        (0..10_000).for_each(|position| deadlines.set(position, position as u64));
+        for last in (1..10_000).rev() {
+            deadlines.swap_removed(last / 2, last);
+        }
+        assert!(deadlines.nodes.capacity() <= 2 * SHRINK_FLOOR);
+        assert!(deadlines.place.capacity() <= 2 * SHRINK_FLOOR);
+    }
 
     fn check(deadlines: &Deadlines, model: &[Option<u64>]) {
         let expected = model.iter().flatten().min().copied();

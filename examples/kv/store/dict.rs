@@ -106,7 +106,14 @@ impl<V> Dict<V> {
         for at in self.index.iter_mut().filter(|at| **at as usize > position) {
             *at -= 1;
         }
-        self.slots.remove(position)
+        let slot = self.slots.remove(position);
+        self.shrink();
+        slot
+    }
+
+    /// The entries alone, which is what is left to free.
+    pub fn into_slots(self) -> Vec<Slot<V>> {
+        self.slots
     }
 
     fn unlink(&mut self, position: usize) {

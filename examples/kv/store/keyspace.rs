@@ -18,9 +18,12 @@
 #![forbid(unsafe_code)]
 
 use super::deadlines::Deadlines;
+use std::sync::Arc;
+
 use super::dict::{Dict, Slot};
+use super::garbage::Garbage;
 use super::hashing::{process_secret, table_hash};
-use super::value::Value;
+use super::value::{LARGE_BYTES_MIN, Value};
 
 /// Tables a store is spread over.
 const PARTS: usize = 256;
@@ -44,6 +47,7 @@ pub struct Store {
     expire_next: usize,
     /// Keys removed because their deadline passed.
     pub expired: u64,
+    garbage: Garbage,
 }
 
 #[derive(Debug)]
@@ -52,9 +56,10 @@ struct Part {
     deadlines: Deadlines,
 }
 
+/// What a key stands for.
 #[derive(Debug)]
-struct Entry {
-    value: Value,
+pub(super) struct Entry {
+    pub(super) value: Value,
     deadline_ms: u64,
 }
 
@@ -88,8 +93,9 @@ impl Store {
     pub fn new(shard: usize, shards: usize) -> Self {
         let part = |_| Part { entries: Dict::new(), deadlines: Deadlines::new() };
         let parts = (0..PARTS).map(part).collect();
+        let garbage = Garbage::new();
         let random = process_secret().wrapping_add(shard as u64);
-        Self { shard, shards, parts, deadlines: 0, random, expire_next: 0, expired: 0 }
+        Self { shard, shards, parts, deadlines: 0, random, expire_next: 0, expired: 0, garbage }
     }
 
     /// How many keys there are, those included whose deadline passed unnoticed.
@@ -128,9 +134,10 @@ impl Store {
     /// Makes `key`, looked up as `found`, the string `text`. A deadline it has stays.
     pub fn put_string(&mut self, found: Result<Place, Absent>, key: &[u8], text: &[u8]) -> Place {
         match found {
-            Err(absent) => self.insert(absent, key, Value::String(text.to_vec())),
+            Err(absent) => self.insert(absent, key, Value::new_string(text)),
             Ok(place) => {
-                overwrite(self.value(place), text);
+                let old = overwrite(self.value(place), text);
+                old.into_iter().for_each(|old| self.garbage.value(old));
                 place
             }
         }
@@ -141,21 +148,21 @@ impl Store {
         &mut self.entry(place).value
     }
 
-    /// Removes the key at `place` and gives its value.
-    pub fn remove(&mut self, place: Place) -> Value {
+    /// Removes the key at `place`. A large value is freed by and by.
+    pub fn remove(&mut self, place: Place) {
         let part = &mut self.parts[place.part as usize];
         let position = place.position as usize;
         let last = part.entries.len() - 1;
         part.deadlines.swap_removed(position, last);
         let entry = part.entries.swap_remove(position).value;
         self.deadlines -= usize::from(entry.deadline_ms != NEVER);
-        entry.value
+        self.garbage.value(entry.value);
     }
 
     /// Removes the key at `place` if its value is a collection without elements.
     pub fn remove_if_empty(&mut self, place: Place) {
         let empty = match self.value(place) {
-            Value::String(_) => false,
+            Value::String(_) | Value::Large(_) => false,
             Value::List(list) => list.is_empty(),
             Value::Hash(hash) => hash.is_empty(),
             Value::Set(set) => set.len() == 0,
@@ -216,10 +223,18 @@ impl Store {
         removed
     }
 
-    /// Removes every key.
+    /// Removes every key. Their memory is given back by and by.
     pub fn clear(&mut self) {
         let empty = Self::new(self.shard, self.shards);
-        *self = Self { random: self.random, expired: self.expired, ..empty };
+        for part in core::mem::replace(&mut self.parts, empty.parts) {
+            self.garbage.entries(part.entries.into_slots());
+        }
+        self.deadlines = 0;
+    }
+
+    /// What is to be freed by and by.
+    pub fn garbage(&mut self) -> &mut Garbage {
+        &mut self.garbage
     }
 
     /// Visits about `count` entries from `cursor` on and shows the live ones to `see`. Gives where
@@ -276,14 +291,21 @@ fn part_of(hash: u64) -> usize {
     (hash >> 40) as usize % PARTS
 }
 
-/// Makes `value` the string `text`, in the memory of the old one if that fits well.
-fn overwrite(value: &mut Value, text: &[u8]) {
-    match value {
-        Value::String(old) if old.capacity() <= text.len() + SPARE_BYTES_MAX => {
+/// Makes `value` the string `text`, in the memory of the old one if that fits well; else gives
+/// the old one.
+fn overwrite(value: &mut Value, text: &[u8]) -> Option<Value> {
+    let old = match value {
+        Value::String(old) if text.len() < LARGE_BYTES_MIN => Some(old),
+        Value::Large(old) if text.len() >= LARGE_BYTES_MIN => Arc::get_mut(old),
+        _ => None,
+    };
+    match old {
+        Some(old) if old.capacity() <= text.len() + SPARE_BYTES_MAX => {
             old.clear();
             old.extend_from_slice(text);
+            None
         }
-        other => *other = Value::String(text.to_vec()),
+        _ => Some(core::mem::replace(value, Value::new_string(text))),
     }
 }
 

@@ -6,6 +6,7 @@
 //! * [`dict`]: a hash table whose entries lie in a dense row
 //! * [`key`]: the bytes of a key, in its entry if they are few
 //! * [`deadlines`]: which entry expires next
+//! * [`garbage`]: large values that are given back a piece at a time
 //! * [`value`]: strings, lists, hashes and sets
 //! * [`set`]: a set of integers or of any bytes
 //! * [`hashing`]: the seeded hashes of keys, one for the table, one for the shard
@@ -13,6 +14,7 @@
 
 pub mod deadlines;
 pub mod dict;
+pub mod garbage;
 pub mod hashing;
 pub mod key;
 pub mod keyspace;

@@ -7,7 +7,7 @@
 //! the set into a table for good.
 #![forbid(unsafe_code)]
 
-use super::dict::Dict;
+use super::dict::{Dict, Slot};
 use super::hashing::table_hash;
 use crate::resp::number::{parse_i64, write_i64};
 
@@ -85,9 +85,22 @@ impl Set {
         }
     }
 
+    /// The members alone, which is what is left to free; a row of integers is freed.
+    pub fn into_slots(self) -> Vec<Slot<()>> {
+        match self {
+            Self::Ints(_) => Vec::new(),
+            Self::Table(table) => table.into_slots(),
+        }
+    }
+
     fn take(&mut self, at: usize, see: impl FnOnce(&[u8])) {
         match self {
-            Self::Ints(ints) => see(&spell(ints.remove(at))),
+            Self::Ints(ints) => {
+                see(&spell(ints.remove(at)));
+                if ints.len() < ints.capacity() / 8 {
+                    ints.shrink_to(ints.len() * 2);
+                }
+            }
             Self::Table(table) => see(&table.swap_remove(at).key),
         }
     }

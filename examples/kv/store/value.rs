@@ -5,14 +5,20 @@
 //! **No value is empty** except a string: a command that takes the last element removes the key.
 #![forbid(unsafe_code)]
 
-use super::dict::Dict;
+use super::dict::{Dict, Slot};
 use super::hashing::table_hash;
 use super::set::Set;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Fields up to which a hash keeps their order when one is removed, as Redis does for hashes of
 /// this size (`hash-max-listpack-entries`).
 const ORDERED_FIELDS_MAX: usize = 128;
+
+/// Bytes from which on a string is shared with the replies that show it: a copy costs more.
+pub const LARGE_BYTES_MIN: usize = 16 << 10;
+/// Elements of a list for which it never bothers to shrink.
+const SHRINK_FLOOR: usize = 64;
 
 /// The command is for another kind of value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +32,8 @@ pub type List = VecDeque<Box<[u8]>>;
 pub enum Value {
     /// Any bytes; a counter is its decimal text.
     String(Vec<u8>),
+    /// A long string. Replies that show it share it until they are sent.
+    Large(Arc<Vec<u8>>),
     /// A list, popped and pushed at both ends.
     List(Box<List>),
     /// Fields and their values.
@@ -37,6 +45,13 @@ pub enum Value {
 const _: () = assert!(size_of::<Value>() == 24);
 
 impl Value {
+    /// The string `text`.
+    pub fn new_string(text: &[u8]) -> Self {
+        let mut value = Self::String(text.to_vec());
+        value.share_if_large();
+        value
+    }
+
     /// An empty list.
     pub fn new_list() -> Self {
         Self::List(Box::default())
@@ -55,7 +70,7 @@ impl Value {
     /// The type's name, as `TYPE` gives it.
     pub fn type_name(&self) -> &'static str {
         match self {
-            Self::String(_) => "string",
+            Self::String(_) | Self::Large(_) => "string",
             Self::List(_) => "list",
             Self::Hash(_) => "hash",
             Self::Set(_) => "set",
@@ -63,8 +78,31 @@ impl Value {
     }
 
     /// The string.
-    pub fn string(&mut self) -> Result<&mut Vec<u8>, WrongType> {
-        if let Self::String(string) = self { Ok(string) } else { Err(WrongType) }
+    pub fn string(&self) -> Result<&[u8], WrongType> {
+        match self {
+            Self::String(string) => Ok(string),
+            Self::Large(string) => Ok(string),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// The string, to be changed: a copy of it if replies still share it. If it has grown, it is
+    /// to be [shared](Self::share_if_large).
+    pub fn string_mut(&mut self) -> Result<&mut Vec<u8>, WrongType> {
+        match self {
+            Self::String(string) => Ok(string),
+            Self::Large(string) => Ok(Arc::make_mut(string)),
+            _ => Err(WrongType),
+        }
+    }
+
+    /// Lets replies share the string if it is large.
+    pub fn share_if_large(&mut self) {
+        if let Self::String(string) = self
+            && string.len() >= LARGE_BYTES_MIN
+        {
+            *self = Self::Large(Arc::new(core::mem::take(string)));
+        }
     }
 
     /// The list.
@@ -126,8 +164,53 @@ impl Hash {
         true
     }
 
+    /// The fields alone, which is what is left to free.
+    pub fn into_slots(self) -> Vec<Slot<Box<[u8]>>> {
+        self.0.into_slots()
+    }
+
     /// The fields with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.slots().iter().map(|slot| (&*slot.key, &*slot.value))
+    }
+}
+
+/// Gives memory of `list` back once seven eighths of it lie empty, as [`Dict`] does.
+pub fn shrink(list: &mut List) {
+    if list.capacity() > SHRINK_FLOOR && list.len() < list.capacity() / 8 {
+        list.shrink_to(list.len() * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_gives_its_memory_back_as_it_is_emptied() {
+        let mut list: List = (0..100_000).map(|_| Box::from(&b"x"[..])).collect();
+        while list.len() > 1 {
+            list.pop_front();
+            shrink(&mut list);
+        }
+        assert!(list.capacity() <= 2 * SHRINK_FLOOR);
+    }
+
+    #[test]
+    fn an_ordered_hash_gives_its_memory_back_as_it_is_emptied() {
+        let mut hash = Hash(Dict::new());
+        (0..ORDERED_FIELDS_MAX).for_each(|n| assert!(hash.set(n.to_string().as_bytes(), b"x")));
+        (1..ORDERED_FIELDS_MAX).for_each(|n| assert!(hash.remove(n.to_string().as_bytes())));
+        assert!(hash.into_slots().capacity() <= SHRINK_FLOOR);
+    }
+
+    #[test]
+    fn a_large_string_is_shared_and_changed_by_a_copy_while_it_is() {
+        let mut value = Value::new_string(&[7; LARGE_BYTES_MIN]);
+        let Value::Large(shown) = &value else { panic!("not shared") };
+        let shown = shown.clone();
+        value.string_mut().unwrap().push(8);
+        assert_eq!((shown.len(), value.string().unwrap().len()), (16384, 16385));
+        assert!(matches!(Value::new_string(&[7; LARGE_BYTES_MIN - 1]), Value::String(_)));
     }
 }

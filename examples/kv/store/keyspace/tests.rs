@@ -124,5 +124,48 @@ fn a_short_string_does_not_keep_a_long_one_s_memory() {
     let absent = store.locate(b"a", 0);
     let place = store.put_string(absent, b"a", &[7; 100_000]);
     store.put_string(Ok(place), b"a", b"short");
-    assert!(store.value(place).string().unwrap().capacity() < 1000);
+    assert!(store.value(place).string_mut().unwrap().capacity() < 1000);
+}
+
+#[test]
+fn whatever_removes_a_large_value_leaves_it_to_be_freed_by_and_by() {
+    let large = vec![7; 4 << 20];
+    type Removal = fn(&mut Store, Place);
+    let removals: [(&str, Removal); 5] = [
+        ("removal", |store, place| store.remove(place)),
+        ("overwriting", |store, place| {
+            store.put_string(Ok(place), b"a", b"short");
+        }),
+        ("a look-up after the deadline", |store, place| {
+            store.set_deadline(place, 1);
+            assert!(store.locate(b"a", 1).is_err());
+        }),
+        ("expiry", |store, place| {
+            store.set_deadline(place, 1);
+            assert_eq!(store.expire_due(1, 10), 1);
+        }),
+        ("flushing", |store, _| store.clear()),
+    ];
+    for (name, removal) in removals {
+        let mut store = Store::new(0, 1);
+        let absent = store.locate(b"a", 0);
+        let place = store.put_string(absent, b"a", &large);
+        assert!(store.garbage().is_empty());
+        removal(&mut store, place);
+        assert!(!store.garbage().is_empty(), "{name}");
+        while store.garbage().step() {}
+    }
+}
+
+#[test]
+fn a_large_value_is_overwritten_in_place_unless_it_is_still_sent() {
+    let mut store = Store::new(0, 1);
+    let absent = store.locate(b"a", 0);
+    let place = store.put_string(absent, b"a", &[7; 100_000]);
+    store.put_string(Ok(place), b"a", &[8; 100_000]);
+    assert!(store.garbage().is_empty());
+    let Value::Large(sent) = store.value(place) else { panic!("not shared") };
+    let sent = sent.clone();
+    store.put_string(Ok(place), b"a", &[9; 100_000]);
+    assert_eq!((sent[0], store.value(place).string().unwrap()[0]), (8, 9));
 }
