@@ -7,13 +7,13 @@
 //! the other's, with the enter it makes anyway. Which one shards use among themselves is a setting;
 //! the manual's decisions chapter has the measurement.
 //!
-//! Invariant **Bells are for ever**: a bell lies in an anchor, and anchors are leaked
-//! (`take_anchor`).
+//! The kernel hands the number of a bell back with a message that failed. A number, since an
+//! address need not fit: on some processors its upper bits carry a tag.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use miniss_core::Doorbell;
 use miniss_core::time::Instant;
@@ -49,6 +49,8 @@ pub(crate) struct Bell {
     /// A descriptor of the shard's ring that is valid while the runtime is; -1: none.
     ring_fd: AtomicI32,
     by_message: AtomicBool,
+    /// Given when it first hangs.
+    name: OnceLock<BellName>,
 }
 
 /// What a bell is given when a shard starts.
@@ -64,12 +66,14 @@ impl Bell {
             eventfd: RwLock::new(None),
             ring_fd: AtomicI32::new(-1),
             by_message: AtomicBool::new(false),
+            name: OnceLock::new(),
         }
     }
 
     /// Hangs the bell: foreign threads can ring from now on. Returns the eventfd, which stays open
     /// until [`take_down`](Self::take_down).
-    pub(crate) fn hang(&self) -> io::Result<RawFd> {
+    pub(crate) fn hang(&'static self) -> io::Result<RawFd> {
+        self.name.get_or_init(|| BellName::of(self));
         let eventfd = make_eventfd()?;
         let fd = eventfd.as_raw_fd();
         *self.eventfd.write().expect("no panic under this lock") = Some(eventfd);
@@ -88,9 +92,9 @@ impl Bell {
         *self.eventfd.write().expect("no panic under this lock") = None;
     }
 
-    /// What a completion knows this bell by.
-    pub(crate) fn name(&self) -> BellName {
-        BellName(std::ptr::from_ref(self).expose_provenance())
+    /// What a completion knows this bell by, once it has hung.
+    pub(crate) fn name(&self) -> Option<BellName> {
+        self.name.get().copied()
     }
 
     fn ring_by_message(&self) -> bool {
@@ -98,8 +102,8 @@ impl Bell {
             return false;
         }
         let fd = self.ring_fd.load(Ordering::Acquire);
-        fd >= 0
-            && current::try_with(|shard| shard.driver.ring_other(fd, self.name())).unwrap_or(false)
+        let Some(name) = self.name().filter(|_| fd >= 0) else { return false };
+        current::try_with(|shard| shard.driver.ring_other(fd, name)).unwrap_or(false)
     }
 
     fn ring_by_eventfd(&self) {
@@ -112,27 +116,36 @@ impl Bell {
     }
 }
 
-/// A bell, as the kernel hands it back: its address.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BellName(usize);
+/// All bells that have ever hung, each at the place of its number. There are as many as there were
+/// ever shards at one time.
+static BELLS: RwLock<Vec<&'static Bell>> = RwLock::new(Vec::new());
+
+/// The number of a bell, as the kernel hands it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BellName(u32);
 
 impl BellName {
-    /// As many bits as an address in user space has; far fewer than an operation's id.
+    fn of(bell: &'static Bell) -> Self {
+        let mut bells = BELLS.write().unwrap_or_else(PoisonError::into_inner);
+        bells.push(bell);
+        Self(u32::try_from(bells.len() - 1).expect("shards are fewer"))
+    }
+
+    /// Far fewer bits than an operation's id has.
     pub(crate) fn to_bits(self) -> u64 {
-        self.0 as u64
+        u64::from(self.0)
     }
 
     /// The name that has these bits, which came from [`to_bits`](Self::to_bits).
     pub(crate) fn from_bits(bits: u64) -> Self {
-        Self(bits as usize)
+        Self(bits as u32)
     }
 
     /// Rings by eventfd, since the other way has failed.
     #[cold]
     pub(crate) fn ring(self) {
-        let bell = std::ptr::with_exposed_provenance::<Bell>(self.0);
-        // SAFETY: *Bells are for ever*: `name` made it from a bell.
-        unsafe { &*bell }.ring_by_eventfd();
+        let bells = BELLS.read().unwrap_or_else(PoisonError::into_inner);
+        bells[self.0 as usize].ring_by_eventfd();
     }
 }
 

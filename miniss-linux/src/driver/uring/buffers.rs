@@ -20,9 +20,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
 
+use super::sys::page_bytes;
+
 /// The one buffer group of a shard.
 pub(crate) const GROUP: u16 = 0;
-const PAGE: usize = 4096;
 /// What any allocation has. More would make the allocator write the zeroes itself, where untouched
 /// pages from the kernel are zero and take no memory.
 const MALLOC_ALIGN: usize = 16;
@@ -138,7 +139,7 @@ impl Drop for BufferPool {
 
 fn ring_layout(count: u16) -> Layout {
     let bytes = usize::from(count) * size_of::<BufRingEntry>();
-    Layout::from_size_align(bytes, PAGE).expect("a ring of buffers is small")
+    Layout::from_size_align(bytes, page_bytes()).expect("a ring of buffers is small")
 }
 
 fn area_layout(count: u16, buffer_bytes: u32) -> Layout {

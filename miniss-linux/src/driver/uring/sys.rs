@@ -47,6 +47,14 @@ struct RsrcUpdate {
     data: u64,
 }
 
+/// The bytes of a page of memory, which the kernel wants a ring of buffers aligned to: 4, 16 or 64
+/// KiB, as it was built.
+pub(super) fn page_bytes() -> usize {
+    // SAFETY: no pointers.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(bytes).expect("POSIX demands an answer")
+}
+
 /// How long to wait for a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {

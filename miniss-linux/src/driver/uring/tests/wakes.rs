@@ -58,7 +58,7 @@ fn a_message_ends_a_sleep() {
     let ringer = driver(8);
     let ring = sleeper.ring_fd_owned().unwrap();
     for _ in 0..50 {
-        assert!(ringer.ring_other(ring.as_raw_fd(), BELL.name()));
+        assert!(ringer.ring_other(ring.as_raw_fd(), BELL.name().unwrap()));
         ringer.submit();
         assert!(is_woken(&sleeper));
     }
@@ -71,7 +71,7 @@ fn a_message_that_fails_is_followed_by_the_eventfd() {
     let sleeper = driver_of(&BELL);
     let ringer = driver(8);
     let (no_ring, _peer) = UnixStream::pair().unwrap();
-    assert!(ringer.ring_other(no_ring.as_raw_fd(), BELL.name()));
+    assert!(ringer.ring_other(no_ring.as_raw_fd(), BELL.name().unwrap()));
     turn(&ringer);
     assert!(is_woken(&sleeper));
 }
