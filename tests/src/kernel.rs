@@ -1,7 +1,7 @@
 //! The kernel on a bad day: refusals, limits and signals, on demand.
 //!
-//! All but [`set_option`] change the whole process or thread for good, so use them in a process of
-//! its own, see [`alone`](crate::alone).
+//! All but [`set_option`] and [`shut_down`] change the whole process or thread for good, so use
+//! them in a process of its own, see [`alone`](crate::alone).
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -95,6 +95,16 @@ pub fn stop_interrupts() {
 pub fn die_of_broken_pipes() {
     // SAFETY: the default action.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Shuts a socket down in both directions, as somebody might who has a descriptor of it.
+///
+/// # Panics
+///
+/// If that is refused.
+pub fn shut_down(socket: &impl AsRawFd) {
+    // SAFETY: no pointers.
+    check(unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) });
 }
 
 /// Sets a socket option of the level `SOL_SOCKET`.

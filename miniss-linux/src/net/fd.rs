@@ -65,7 +65,7 @@ impl Fd {
     }
 
     /// Takes the descriptor out; `None` if that was done before.
-    fn take(&self) -> Option<OwnedFd> {
+    pub(super) fn take(&self) -> Option<OwnedFd> {
         let number = self.number.replace(CLOSED);
         // SAFETY: it was ours, and nobody finds it here any more.
         (number != CLOSED).then(|| unsafe { OwnedFd::from_raw_fd(number) })

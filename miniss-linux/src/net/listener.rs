@@ -2,9 +2,14 @@
 //!
 //! `kernel ─▶ [listener] ─▶ stream ─▶ user future`
 //!
-//! One multishot accept stays in flight; each of its completions is a connection. Running out of
-//! descriptors ends it, and asking again at once would spin: so accepting then rests for a while,
-//! the connections waiting in the backlog, and says so now and then.
+//! One accept stays in flight. With a large backlog it is a multishot accept, each of whose
+//! completions is a connection. Those wait here for their `accept`, and count as part of the
+//! backlog. With a small backlog it takes a single connection, since a multishot accept takes all
+//! that are there at once, which is more than were to wait.
+//!
+//! Running out of descriptors ends it, and asking again at once would spin: so accepting then rests
+//! for a while, the connections waiting in the backlog, and says so now and then. It rests also
+//! after an error of the socket itself, for a server that tries again whatever the error was.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +17,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{self, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -61,7 +66,9 @@ impl ListenOptions {
         Self::default()
     }
 
-    /// How many connections may wait to be accepted. The kernel caps it at `net.core.somaxconn`.
+    /// How many connections may wait to be accepted. The kernel caps it at `net.core.somaxconn`,
+    /// and lets one more wait than asked. From 512 on connections are accepted ahead, many at a
+    /// time, and in a burst up to twice as many may wait.
     ///
     /// ```
     /// let _ = miniss_linux::net::ListenOptions::new().backlog(64);
@@ -117,15 +124,19 @@ impl ListenOptions {
             socket.set_reuse_port(true)?;
         }
         socket.bind(&address.into())?;
-        socket.listen(self.backlog)?;
-        let driver = current::with(|shard| shard.driver.clone());
-        Ok(TcpListener {
-            fd: Rc::new(Fd::new(socket.into(), driver)),
-            accepting: Mutex::new(None),
-            dropped: Cell::new(0),
-        })
+        let ahead_max = if self.backlog < AHEAD_FROM { 0 } else { AHEAD_MAX };
+        // One more waits in the accept that is in flight, or so many that it has brought.
+        socket.listen(self.backlog - ahead_max.max(1).min(self.backlog))?;
+        Ok(TcpListener::from_fd(socket.into(), ahead_max))
     }
 }
+
+/// Connections that are accepted before someone asks for them. Beyond that they wait in the
+/// kernel's backlog, where they hold no descriptor and a peer that floods us is the kernel's to
+/// deal with.
+const AHEAD_MAX: i32 = 256;
+/// The least backlog of which so many may be a part.
+const AHEAD_FROM: i32 = 2 * AHEAD_MAX;
 
 /// A listening TCP socket, which belongs to the shard that made it.
 ///
@@ -134,11 +145,17 @@ pub struct TcpListener {
     fd: Rc<Fd>,
     /// The multishot accept. Whoever holds the lock takes the next connection.
     accepting: Mutex<Option<Op<Accept>>>,
+    /// As in [`Accept`].
+    ahead_max: u32,
     dropped: Cell<u64>,
+    /// Errors of the socket itself, one after the other.
+    failures: Cell<u32>,
 }
 
-/// How long accepting rests when there is no descriptor left.
+/// How long accepting rests when there is no descriptor left, and after an error of the socket
+/// itself, where it doubles with each error up to [`REST_MAX`].
 const REST: Duration = Duration::from_millis(50);
+const REST_MAX: Duration = Duration::from_secs(1);
 /// At most one complaint in this time.
 const COMPLAINT_EVERY: Duration = Duration::from_secs(5);
 
@@ -162,11 +179,97 @@ impl TcpListener {
         ListenOptions::new().bind(address).await
     }
 
+    /// Takes over a listener of the standard library's, on this shard. The kernel's backlog stays
+    /// as it is; up to 256 connections more are accepted ahead.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    ///
+    /// ```
+    /// # use miniss_linux::{Runtime, net::{TcpListener, TcpStream}};
+    /// # let runtime = Runtime::builder().shards(1).build().unwrap();
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// runtime.block_on(async {
+    ///     let listener = TcpListener::from_std(listener)?;
+    ///     let stream = TcpStream::connect(listener.local_addr()?).await?;
+    ///     let (_, peer) = listener.accept().await?;
+    ///     assert_eq!(stream.local_addr()?, peer);
+    /// #   Ok::<(), std::io::Error>(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
+        // The ring waits by itself; a non-blocking descriptor would make it answer EAGAIN instead.
+        listener.set_nonblocking(false)?;
+        Ok(Self::from_fd(listener.into(), AHEAD_MAX))
+    }
+
+    fn from_fd(fd: OwnedFd, ahead_max: i32) -> Self {
+        let driver = current::with(|shard| shard.driver.clone());
+        Self {
+            fd: Rc::new(Fd::new(fd, driver)),
+            accepting: Mutex::new(None),
+            ahead_max: ahead_max.unsigned_abs(),
+            dropped: Cell::new(0),
+            failures: Cell::new(0),
+        }
+    }
+
+    /// Gives the socket back as one of the standard library's, and the connections that were
+    /// accepted ahead. It waits until the kernel has given up the accept that is in flight; those
+    /// who connect meanwhile wait in the backlog.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it closes the socket and those connections.
+    ///
+    /// ```
+    /// # use miniss_linux::{Runtime, net::TcpListener};
+    /// # let runtime = Runtime::builder().shards(1).build().unwrap();
+    /// let (listener, accepted) = runtime.block_on(async {
+    ///     TcpListener::bind("127.0.0.1:0").await?.into_std().await
+    /// })?;
+    /// assert_ne!(listener.local_addr()?.port(), 0);
+    /// assert!(accepted.is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub async fn into_std(self) -> io::Result<(net::TcpListener, Vec<TcpStream>)> {
+        let mut accepted = Vec::new();
+        let mut accepting = self.accepting.into_inner();
+        if let Some(op) = &accepting {
+            op.cancel();
+        }
+        while let Some(op) = &mut accepting {
+            let fd = match poll_fn(|cx| op.poll_part(cx)).await {
+                Part::More(completion) => connection(completion),
+                Part::End(end) => {
+                    accepting = None;
+                    end.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
+                }
+            };
+            // An error is the cancel's, or of a connection that is gone.
+            accepted.extend(fd.map(|fd| TcpStream::from_fd(fd, self.fd.driver().clone())));
+        }
+        let fd =
+            Rc::into_inner(self.fd).expect("no accept is in flight, and nothing else shares it");
+        Ok((fd.take().expect("nothing closes a listener but this").into(), accepted))
+    }
+
     /// The next connection and its peer's address.
     ///
     /// Connections that end before they are accepted are passed over. When descriptors or memory
     /// run out, it waits until some are free; so an error here means that the socket itself is done
-    /// for.
+    /// for, for instance because it was [shut down](std::os::fd::AsFd) elsewhere. Calls after such
+    /// an error first rest, longer with each, up to a second.
     ///
     /// # Errors
     ///
@@ -179,9 +282,11 @@ impl TcpListener {
     /// See [`TcpStream`] for an example.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let mut accepting = self.accepting.lock().await;
+        self.rest_after_failures().await;
         loop {
             match self.next_connection(&mut accepting).await {
                 Ok(fd) => {
+                    self.failures.set(0);
                     let stream = TcpStream::from_fd(fd, self.fd.driver().clone());
                     match stream.peer_addr() {
                         Ok(peer) => return Ok((stream, peer)),
@@ -199,9 +304,19 @@ impl TcpListener {
                         complain(&error);
                         sleep(REST).await;
                     }
-                    _ => return Err(error),
+                    _ => {
+                        self.failures.set(self.failures.get().saturating_add(1));
+                        return Err(error);
+                    }
                 },
             }
+        }
+    }
+
+    async fn rest_after_failures(&self) {
+        let failures = self.failures.get();
+        if failures > 0 {
+            sleep((REST * (1 << failures.min(16))).min(REST_MAX)).await;
         }
     }
 
@@ -209,7 +324,7 @@ impl TcpListener {
     async fn next_connection(&self, accepting: &mut Option<Op<Accept>>) -> io::Result<OwnedFd> {
         loop {
             let part = poll_fn(|cx| {
-                let start = || self.fd.driver().start(Accept::new(self.fd.clone()));
+                let start = || self.fd.driver().start(Accept::new(self.fd.clone(), self.ahead_max));
                 accepting.get_or_insert_with(start).poll_part(cx)
             });
             match part.await {

@@ -1,9 +1,10 @@
-//! Accepts connections, one after the other, with a single request.
+//! Accepts connections: one with each request, or one after the other with a single request.
 //!
 //! `listener ─▶ [accept] ─▶ kernel ─▶ connection, connection, …`
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::ptr;
 use std::rc::Rc;
 
 use io_uring::{opcode, squeue};
@@ -13,20 +14,18 @@ use super::count;
 use crate::driver::Prepare;
 use crate::net::Fd;
 
-/// Connections that may wait for our `accept`. Beyond that they wait in the kernel's backlog, where
-/// they hold no descriptor and a peer that floods us is the kernel's to deal with.
-const WAITING_MAX: u32 = 256;
-
-/// A multishot accept on a listening socket.
+/// An accept on a listening socket.
 pub(crate) struct Accept {
     listener: Rc<Fd>,
+    /// How many connections may wait here to be taken; none: it accepts one, and ends.
+    ahead_max: u32,
     /// It was we who asked for the end.
     paused: bool,
 }
 
 impl Accept {
-    pub(crate) fn new(listener: Rc<Fd>) -> Self {
-        Self { listener, paused: false }
+    pub(crate) fn new(listener: Rc<Fd>, ahead_max: u32) -> Self {
+        Self { listener, ahead_max, paused: false }
     }
 }
 
@@ -46,7 +45,7 @@ impl Operation for Accept {
     }
 
     fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
-        let is_full = waiting >= WAITING_MAX;
+        let is_full = waiting >= self.ahead_max;
         self.paused |= is_full;
         is_full
     }
@@ -58,6 +57,11 @@ impl Operation for Accept {
 
 impl Prepare for Accept {
     fn prepare(&mut self) -> squeue::Entry {
-        opcode::AcceptMulti::new(self.listener.number()).flags(libc::SOCK_CLOEXEC).build()
+        let (fd, flags) = (self.listener.number(), libc::SOCK_CLOEXEC);
+        if self.ahead_max > 0 {
+            return opcode::AcceptMulti::new(fd).flags(flags).build();
+        }
+        // The address is asked of the connection.
+        opcode::Accept::new(fd, ptr::null_mut(), ptr::null_mut()).flags(flags).build()
     }
 }

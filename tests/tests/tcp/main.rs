@@ -3,4 +3,5 @@
 mod close;
 mod forms;
 mod limits;
+mod listener;
 mod pressure;

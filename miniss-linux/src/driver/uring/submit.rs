@@ -241,6 +241,13 @@ pub(crate) struct Op<O: Operation> {
 }
 
 impl<O: Operation> Op<O> {
+    /// Asks for its end; its outcome is still wanted.
+    pub(crate) fn cancel(&self) {
+        if let Some(key) = &self.key {
+            self.driver.ops.cancel(key);
+        }
+    }
+
     /// The next step of a multishot operation.
     pub(crate) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Part<O::Output>> {
         let key = self.key.as_ref().expect("an operation was polled after its end");

@@ -119,7 +119,8 @@ fn an_accept_that_nobody_collects_from_pauses() {
     let driver = driver(8);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let mut op = driver.start(Accept::new(Rc::new(Fd::new(listener.into(), driver.clone()))));
+    let fd = Rc::new(Fd::new(listener.into(), driver.clone()));
+    let mut op = driver.start(Accept::new(fd, 256));
     let peers: Vec<_> = (0..300)
         .map(|_| {
             driver.enter(Wait::No);
