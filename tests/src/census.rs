@@ -4,6 +4,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::deadline::SOON;
+
 /// What this process holds at a moment. Take it in a process of its own, see
 /// [`alone`](crate::alone).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +23,15 @@ impl Census {
         Self { descriptors: entries("/proc/self/fd") - 1, threads: entries("/proc/self/task") }
     }
 
-    /// Fails unless the process comes back to this within some seconds: threads that have been
-    /// joined leave the list a moment later.
+    /// Fails unless the process comes back to this [`SOON`]: threads that have been joined leave the
+    /// list a moment later.
     ///
     /// # Panics
     ///
     /// If it does not.
     #[track_caller]
     pub fn assert_back(self) {
-        let end = Instant::now() + Duration::from_secs(5);
+        let end = Instant::now() + SOON;
         while Self::take() != self && Instant::now() < end {
             thread::sleep(Duration::from_millis(2));
         }
@@ -84,6 +86,28 @@ pub fn process_cpu_time() -> Duration {
     let result = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
     assert_eq!(result, 0);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// How often something is watched that should come to rest.
+pub const WATCHES: usize = 20;
+
+/// Fails if this process uses `limit` or more of the CPU during each of some calls of `rest`. Not
+/// one only, since the first may see what is still being cleared up.
+///
+/// # Panics
+///
+/// If it does.
+pub async fn assert_rests(limit: Duration, rest: impl AsyncFn()) {
+    let mut used = Duration::ZERO;
+    for _ in 0..WATCHES {
+        let before = process_cpu_time();
+        rest().await;
+        used = process_cpu_time() - before;
+        if used < limit {
+            return;
+        }
+    }
+    panic!("it does not rest: {used:?} of the CPU in the last of {WATCHES} watches");
 }
 
 fn number_after(text: &str, name: &str) -> u64 {

@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-/// How long anything that should happen at once may take on a busy machine.
-pub const SOON: Duration = Duration::from_secs(120);
+use crate::alone;
+use crate::deadline::SOON;
 
 /// The example `name`, ready to be given arguments.
 ///
@@ -85,8 +85,12 @@ pub fn run(command: &mut Command) -> Output {
     // Both at once: a program whose pipe is full waits.
     let stdout = thread::spawn(|| read_all(stdout));
     let stderr = thread::spawn(|| read_all(stderr));
-    let status = crate::alone::finish(child, SOON);
+    let status = alone::finish(child, SOON);
     let [stdout, stderr] = [stdout, stderr].map(|pipe| pipe.join().expect("reading does not fail"));
+    let Some(status) = status else {
+        let said = [&stdout, &stderr].map(|bytes| String::from_utf8_lossy(bytes));
+        panic!("{command:?} is not done after {SOON:?}; it said: {said:?}");
+    };
     Output { status, stdout, stderr }
 }
 

@@ -2,7 +2,12 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The seeds that were printed, and by which thread.
+static SEEDS: Mutex<Vec<(ThreadId, u64)>> = Mutex::new(Vec::new());
 
 /// xorshift64*: small, and good enough to shake things.
 #[derive(Debug, Clone)]
@@ -16,6 +21,7 @@ impl Random {
         let set = std::env::var("MINISS_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = set.unwrap_or_else(fresh);
         println!("MINISS_SEED={seed}");
+        SEEDS.lock().unwrap_or_else(PoisonError::into_inner).push((thread::current().id(), seed));
         Self::from_seed(seed)
     }
 
@@ -41,6 +47,12 @@ impl Random {
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.number() as u8).collect()
     }
+}
+
+/// The seeds that `thread` has printed: for one that hangs, whose output is lost.
+pub fn seeds(thread: ThreadId) -> impl Iterator<Item = u64> {
+    let seeds = SEEDS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    seeds.into_iter().filter_map(move |(printer, seed)| (printer == thread).then_some(seed))
 }
 
 impl Default for Random {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use miniss_tests::program::SOON;
+use miniss_tests::deadline::SOON;
 
 /// A machine that runs. It is switched off when this is dropped.
 pub struct Machine {

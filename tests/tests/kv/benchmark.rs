@@ -1,7 +1,7 @@
 //! `redis-benchmark`, which speaks to the server as programs in the field do.
 
-use miniss_tests::deadline::deadline;
-use miniss_tests::program::{SOON, installed, run};
+use miniss_tests::deadline::{SOON, deadline};
+use miniss_tests::program::{installed, run};
 
 use crate::kv;
 

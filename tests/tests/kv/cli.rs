@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use miniss_tests::deadline::deadline;
-use miniss_tests::program::{SOON, installed, is_installed, run};
+use miniss_tests::deadline::{SOON, deadline};
+use miniss_tests::program::{installed, is_installed, run};
 
 use crate::kv;
 
