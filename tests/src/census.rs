@@ -23,8 +23,8 @@ impl Census {
         Self { descriptors: entries("/proc/self/fd") - 1, threads: entries("/proc/self/task") }
     }
 
-    /// Fails unless the process comes back to this [`SOON`]: threads that have been joined leave the
-    /// list a moment later.
+    /// Fails unless the process comes back to this [`SOON`]: threads that have been joined leave
+    /// the list a moment later.
     ///
     /// # Panics
     ///

@@ -1,4 +1,4 @@
-//! No test hangs for ever, and one that would says so before it is ended.
+//! No test hangs forever, and one that would says so before it is ended.
 //!
 //! The limits are for a machine ten times slower than ours that has other things to do as well:
 //! nothing but a hang is to meet them.

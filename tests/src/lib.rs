@@ -3,7 +3,7 @@
 //! - [`alone`]: a test body in a process of its own, for whatever concerns the whole process.
 //! - [`apart`]: packages that stand apart from the workspace, because they have no std.
 //! - [`census`]: descriptors, threads, memory, context switches.
-//! - [`deadline`]: no test hangs for ever.
+//! - [`deadline`]: no test hangs forever.
 //! - [`random`]: numbers from a seed that is printed.
 //! - [`sockets`]: pairs of connections, and peers that are no part of any runtime.
 //! - [`kernel`]: refusals and signals, on demand.

@@ -14,7 +14,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, Abortable, Either, FutureExt, select, try_join_all};
 use futures::lock::Mutex;
 use futures::stream::{self, FuturesOrdered, FuturesUnordered, StreamExt};
-use futures::{SinkExt, join, select, try_join};
+use futures::{SinkExt, join, select, select_biased, try_join};
 
 use miniss_linux::time::{Duration, Instant, sleep, sleep_until};
 use miniss_linux::{Runtime, ShardId, spawn, spawn_on, stats, submit_to, yield_now};
@@ -69,7 +69,8 @@ fn select_takes_the_first_sleep_that_ends_each_time() {
         let mut long = pin!(after(25, ()).fuse());
         let mut ticks = Vec::new();
         loop {
-            select! {
+            // In this order: after a stall both have ended.
+            select_biased! {
                 () = short => ticks.push("short"),
                 () = long => ticks.push("long"),
                 complete => break,
@@ -96,21 +97,38 @@ fn the_loser_of_a_select_goes_on_where_it_was() {
 fn a_thousand_sleeps_in_futures_unordered_end_by_deadline_and_are_polled_when_woken() {
     let _deadline = deadline("FuturesUnordered");
     on_one_shard(async {
-        let (start, polls) = (Instant::now(), Rc::new(Cell::new(0)));
-        let one = |index: u64| {
-            let polls = polls.clone();
-            let mut sleep = Box::pin(sleep_until(start + millis(1 + index % 10 * 5)));
-            std::future::poll_fn(move |cx| {
-                polls.set(polls.get() + 1);
-                sleep.as_mut().poll(cx).map(|()| index % 10)
-            })
-        };
-        let set: FuturesUnordered<_> = (0..1_000).map(one).collect();
-        let ended: Vec<u64> = set.collect().await;
-        assert_eq!(ended.len(), 1_000);
-        assert!(ended.is_sorted(), "those with a later deadline end later");
-        assert_eq!(polls.get(), 2_000, "each when it began and when its time had come");
+        let mut ended = None;
+        // A stall while they are armed makes some overdue, and those say nothing about the order.
+        while ended.is_none() {
+            ended = a_thousand_sleeps().await;
+        }
+        assert!(ended.unwrap().is_sorted(), "those with a later deadline end later");
     });
+}
+
+/// Tens of deadlines in the order in which they ended; `None` if one had passed before all were
+/// armed.
+async fn a_thousand_sleeps() -> Option<Vec<u64>> {
+    let first = Instant::now() + millis(20);
+    let (polls, armed) = (Cell::new(0), Cell::new(first));
+    let (polls, armed) = (&polls, &armed);
+    let one = |index: u64| {
+        let mut sleep = Box::pin(sleep_until(first + millis(index % 10 * 5)));
+        let mut is_armed = false;
+        std::future::poll_fn(move |cx| {
+            polls.set(polls.get() + 1);
+            let poll = sleep.as_mut().poll(cx).map(|()| index % 10);
+            if !std::mem::replace(&mut is_armed, true) {
+                armed.set(Instant::now());
+            }
+            poll
+        })
+    };
+    let set: FuturesUnordered<_> = (0..1_000).map(one).collect();
+    let ended: Vec<u64> = set.collect().await;
+    assert_eq!(ended.len(), 1_000);
+    assert_eq!(polls.get(), 2_000, "each when it began and when its time had come");
+    (armed.get() < first).then_some(ended)
 }
 
 #[test]

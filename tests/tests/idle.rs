@@ -9,12 +9,12 @@ use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
 use miniss_linux::{Builder, DoorbellKind, Runtime, driver_stats, run_on, spawn, submit_to};
 use miniss_tests::alone::alone;
-use miniss_tests::census::{context_switches, cpu_time, thread_id};
+use miniss_tests::census::{WATCHES, context_switches, cpu_time, thread_id};
 
 const WATCHED: Duration = Duration::from_secs(1);
 
-/// Gives each shard of a runtime something to wait for, and fails if its workers do anything at all
-/// for a second after that.
+/// Gives each shard of a runtime something to wait for, and fails if there comes no second in which
+/// its worker does nothing at all.
 fn assert_idle(builder: Builder, wait_for: impl AsyncFnOnce() + Clone + Send + 'static) {
     let runtime = builder.shards(2).build().unwrap();
     let workers = runtime.block_on(async {
@@ -23,11 +23,12 @@ fn assert_idle(builder: Builder, wait_for: impl AsyncFnOnce() + Clone + Send + '
         run_on(1, thread_id).await.unwrap()
     });
     // Shard 0 is this thread, which is in nobody's hands outside of `block_on`.
-    thread::sleep(Duration::from_millis(100));
-    let before = (context_switches(workers), cpu_time(workers));
-    thread::sleep(WATCHED);
-    let after = (context_switches(workers), cpu_time(workers));
-    assert_eq!(after, before, "context switches and CPU time of an idle shard");
+    let is_quiet = |_| {
+        let before = (context_switches(workers), cpu_time(workers));
+        thread::sleep(WATCHED);
+        (context_switches(workers), cpu_time(workers)) == before
+    };
+    assert!((0..WATCHES).any(is_quiet), "an idle shard went on and on");
     assert_eq!(runtime.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
 }
 

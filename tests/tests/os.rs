@@ -7,14 +7,14 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
 use miniss_linux::topology::{allowed_cpus, default_shards};
 use miniss_linux::{BuildError, Builder, Pinning, Runtime, ShardId, run_on, spawn, submit_to};
 use miniss_tests::alone::alone;
-use miniss_tests::census::{Census, process_cpu_time, resident_bytes};
+use miniss_tests::census::{Census, assert_rests, resident_bytes};
 use miniss_tests::deadline::deadline;
 use miniss_tests::kernel;
 
@@ -187,10 +187,8 @@ fn s6_more_shards_than_cpus_work_and_sleep() {
         });
         let expected: Vec<_> = (0..64).map(|shard| (shard + 1) % 64).collect();
         assert_eq!(shards, expected);
-        let before = process_cpu_time();
-        runtime.block_on(sleep(Duration::from_millis(500)));
-        let used = process_cpu_time() - before;
-        assert!(used < Duration::from_millis(100), "64 idle shards used {used:?} in 500 ms");
+        let rest = async || sleep(Duration::from_millis(500)).await;
+        runtime.block_on(assert_rests(Duration::from_millis(100), rest));
     });
 }
 
@@ -339,8 +337,6 @@ fn r20_too_few_descriptors_name_shard_and_remedy_and_leak_nothing() {
             refusals += 1;
         }
         assert!(refusals >= 8, "4 shards need two descriptors each, at the least");
-        let start = Instant::now();
         assert_eq!(Runtime::builder().shards(4).build().unwrap().run(async || 1), [1; 4]);
-        assert!(start.elapsed() < Duration::from_secs(10));
     });
 }

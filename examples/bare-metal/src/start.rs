@@ -20,8 +20,8 @@ global_asm!(include_str!("boot.s"), options(raw));
 
 /// Where the second core begins: a page below 1 MiB that the firmware does not use any more.
 const START_PAGE: u8 = 8;
-/// How long it may take to begin.
-const START_MAX: Duration = Duration::from_secs(1);
+/// How long it may take to begin, also in a machine that is emulated on a busy one.
+const START_MAX: Duration = Duration::from_secs(30);
 
 // SAFETY: the program defines the first, with this very signature; `boot.s` the others.
 unsafe extern "Rust" {

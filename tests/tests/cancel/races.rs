@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use miniss_linux::net::TcpStream;
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, yield_now};
-use miniss_tests::deadline::deadline;
+use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::random::Random;
 use miniss_tests::sockets::pair;
 
@@ -139,7 +139,7 @@ fn r6_a_read_dropped_after_its_bytes_came_hands_them_to_the_next() {
             // The bytes come, and nobody looks at the read any more.
             sleep(Duration::from_millis(20)).await;
             drop(first);
-            let next = timeout(Duration::from_secs(5), read(ours.clone())).await;
+            let next = timeout(SOON, read(ours.clone())).await;
             assert_eq!(next.expect(name), b"kept", "{name}");
         });
     }

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::{Arc, Barrier, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use miniss_linux::time::sleep;
 use miniss_linux::{CallError, ShardId, spawn, submit_to, yield_now};
@@ -99,10 +99,8 @@ fn foreign_calls_to_a_runtime_that_ends_or_has_ended_are_told_so() {
             }
             drop(runtime);
             callers.into_iter().for_each(|caller| caller.join().unwrap());
-            let start = Instant::now();
             let gone = handle.submit_to(1, async || ()).wait();
             assert!(matches!(gone, Err(CallError::ShardGone(shard)) if shard.index() == 1));
-            assert!(start.elapsed() < Duration::from_secs(1));
         }
     }
 }

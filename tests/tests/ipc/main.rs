@@ -10,10 +10,10 @@ mod wakes;
 use std::time::Duration;
 
 use miniss_linux::{DoorbellKind, Runtime};
-use miniss_tests::deadline::deadline;
+use miniss_tests::deadline::{SOON, deadline};
 
 const DOORBELLS: [DoorbellKind; 2] = [DoorbellKind::EventFd, DoorbellKind::MsgRing];
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = SOON;
 
 fn runtime(shards: usize, doorbell: DoorbellKind) -> Runtime {
     Runtime::builder().shards(shards).doorbell(doorbell).build().unwrap()

@@ -78,7 +78,6 @@ const TABLE: &[Row] = &[
     same("HLEN h", "(integer) 2"),
     same("HDEL h f g", "(integer) 2"),
     same("SET e value EX 100", "OK"),
-    same("TTL e", "(integer) 100"),
     same("PERSIST e", "(integer) 1"),
     same("TTL e", "(integer) -1"),
     same("TTL nothing", "(integer) -2"),

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use miniss_tests::deadline::deadline;
+use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::program::Server;
 use miniss_tests::resp::{Client, Reply, words};
 
@@ -71,7 +71,7 @@ fn a_huge_request_that_is_given_up_is_given_back() {
     client.send("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000000\r\n");
     (0..64).for_each(|_| client.send(vec![b'x'; MIB as usize]));
     drop(client);
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + SOON;
     while server.resident_bytes() > before + 16 * MIB && Instant::now() < end {
         thread::sleep(Duration::from_millis(10));
     }
@@ -92,19 +92,14 @@ fn send_until_stuck(stream: &mut TcpStream, request: &[u8]) {
     panic!("the server reads on and on from a client that does not read");
 }
 
-/// What others may have to wait, on a machine with little time for us.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Others are served, and none waits for long.
+/// Others are served, each [`SOON`], which is how long a client waits.
 #[track_caller]
 fn assert_others_are_served(server: &Server) {
     let mut others: Vec<Client> = (0..4).map(|_| client(server)).collect();
     for round in 0..20 {
         for other in &mut others {
-            let start = Instant::now();
             assert_eq!(other.ask(&format!("SET other {round}")), Reply::ok());
             assert_eq!(other.ask("GET other"), Reply::text(round.to_string()));
-            assert!(start.elapsed() < PATIENCE, "took {:?}", start.elapsed());
         }
     }
 }

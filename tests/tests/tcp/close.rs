@@ -11,11 +11,11 @@ use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, driver_stats, spawn, yield_now};
 use miniss_tests::alone::alone;
 use miniss_tests::census::Census;
-use miniss_tests::deadline::deadline;
+use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::kernel;
 use miniss_tests::sockets::{pair, reset_on_close};
 
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = SOON;
 
 #[test]
 fn r11_a_read_of_another_task_ends_promptly_when_the_stream_is_closed() {

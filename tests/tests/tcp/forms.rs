@@ -13,7 +13,7 @@ use std::time::Duration;
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, spawn};
-use miniss_tests::deadline::deadline;
+use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::random::Random;
 use miniss_tests::sockets::{both_ends, pair};
 
@@ -365,7 +365,7 @@ fn a_connect_to_nobody_is_refused() {
                 }
             }
         };
-        timeout(Duration::from_secs(10), nobody).await.expect("refused some day");
+        timeout(SOON, nobody).await.expect("refused some day");
         // Of several addresses, the first that answers.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let both = [address, listener.local_addr().unwrap()];

@@ -17,8 +17,8 @@ use core::task::{Context, Poll, Waker};
 use crate::time::Instant;
 use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
 
-/// A sleep that nothing ends in this time has missed a wake.
-const STUCK: Duration = Duration::from_secs(60);
+/// A sleep that nothing ends in this time has missed a wake, however slow the machine.
+const STUCK: Duration = Duration::from_secs(300);
 
 thread_local! {
     /// The bells of the executors on this thread.

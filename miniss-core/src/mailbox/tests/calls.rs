@@ -119,10 +119,9 @@ mod scenarios {
                 return;
             }
             for _ in 0..5 {
+                // If it sleeps on, both do, and the port takes that for a lost wake.
                 thread::sleep(Duration::from_millis(5));
-                let start = Instant::now();
                 assert_eq!(end.submit_to(1, async || 5).await, Ok(5));
-                assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
             }
         });
     }

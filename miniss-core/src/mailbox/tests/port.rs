@@ -23,8 +23,8 @@ use crate::mailbox::{Endpoint, FixedLane, FixedMesh, Mesh, Parcel, Queue};
 use crate::time::Instant;
 use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
 
-/// A sleep that nothing ends in this time has missed a wake.
-const STUCK: Duration = Duration::from_secs(30);
+/// A sleep that nothing ends in this time has missed a wake, however slow the machine.
+const STUCK: Duration = Duration::from_secs(300);
 
 /// An endpoint over lanes of some kind, and its executor.
 type Here = (Box<dyn Any>, Local<Bell>);

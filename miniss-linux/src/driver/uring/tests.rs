@@ -27,7 +27,7 @@ use crate::op::recv_pool::RecvPool;
 use crate::op::send::Send;
 
 /// Longer than any of this takes on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn config(ring_entries: u32) -> DriverConfig {
     DriverConfig {
