@@ -40,7 +40,7 @@ async fn accept_all(address: SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(echo(stream)).detach(),
-            Err(error) => eprintln!("echo: accepting failed: {error}"),
+            Err(error) => log::error!("accepting failed: {error}"),
         }
     }
 }

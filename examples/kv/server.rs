@@ -34,7 +34,7 @@ async fn accept_all(address: SocketAddr) {
                 Counters::here().closed();
             })
             .detach(),
-            Err(error) => eprintln!("kv: accepting failed: {error}"),
+            Err(error) => log::error!("accepting failed: {error}"),
         }
     }
 }

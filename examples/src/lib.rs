@@ -5,5 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod options;
+pub mod say;
 pub mod serve;
 pub mod settings;

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::process::exit;
 use std::str::FromStr;
 
+use crate::say::{complain, say};
+
 /// The options that a program was started with.
 ///
 /// ```
@@ -42,7 +44,7 @@ impl Options {
     pub fn from_command_line(help: &str) -> Self {
         let this = Self::new(std::env::args().skip(1));
         if this.arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
-            println!("{help}");
+            say(help);
             exit(0);
         }
         this
@@ -125,6 +127,6 @@ impl Options {
 
 /// Ends the program over a wrong command line.
 pub fn refuse(program: &str, error: &UsageError) -> ! {
-    eprintln!("{program}: {error}; see --help");
+    complain(format_args!("{program}: {error}; see --help"));
     exit(2)
 }

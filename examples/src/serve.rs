@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use miniss_linux::ShardId;
 use miniss_linux::net::{ListenOptions, TcpListener};
 
+use crate::say::{complain, say};
+
 /// Too many open files.
 const EMFILE: i32 = 24;
 
@@ -86,7 +88,8 @@ pub async fn listen(program: &str, address: SocketAddr) -> TcpListener {
             listener
         }
         Err(error) => {
-            eprintln!("{program}: {}", ListenError { address: address.to_string(), error });
+            let error = ListenError { address: address.to_string(), error };
+            complain(format_args!("{program}: {error}"));
             exit(1)
         }
     }
@@ -98,6 +101,6 @@ fn announce(program: &str, address: SocketAddr) {
     // Relaxed: the count is all that is told.
     if LISTENING.fetch_add(1, Relaxed) + 1 == shards {
         let plural = if shards == 1 { "" } else { "s" };
-        println!("{program}: listening on {address}, {shards} shard{plural}");
+        say(format_args!("{program}: listening on {address}, {shards} shard{plural}"));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use miniss_linux::{BuildError, Runtime};
 
 use crate::options::{Options, UsageError, refuse};
+use crate::say::{complain, log_to_stderr};
 
 /// What a server was told on the command line.
 ///
@@ -47,12 +48,14 @@ impl Settings {
     }
 
     /// This program's own; ends the program over a wrong command line, or if `help` was asked for.
+    /// From now on, what is logged goes to standard error.
     ///
     /// ```no_run
     /// # use examples::settings::Settings;
     /// let settings = Settings::from_command_line("echo", "echo: …", "127.0.0.1:7000", 1);
     /// ```
     pub fn from_command_line(program: &str, help: &str, address: &str, shards: usize) -> Self {
+        log_to_stderr();
         Self::new(Options::from_command_line(help), address, shards)
             .unwrap_or_else(|error| refuse(program, &error))
     }
@@ -80,7 +83,7 @@ pub fn exit_code(program: &str, result: Result<(), Box<dyn Error>>) -> ExitCode 
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{program}: {error}");
+            complain(format_args!("{program}: {error}"));
             ExitCode::FAILURE
         }
     }

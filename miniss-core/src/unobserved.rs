@@ -96,6 +96,20 @@ pub fn set_hook(hook: Hook) {
     HOOK.store(hook as *mut (), Ordering::Release);
 }
 
+/// Calls `hook` for each failure from now on, unless a hook is there already; says whether it does.
+/// For a layer above that has somewhere to report to, and leaves the choice to the program.
+///
+/// ```
+/// use miniss_core::unobserved;
+/// unobserved::set_hook(|_| {});
+/// assert!(!unobserved::set_default_hook(|failure| eprintln!("nobody saw {failure}")));
+/// ```
+pub fn set_default_hook(hook: Hook) -> bool {
+    let (none, hook) = (core::ptr::null_mut(), hook as *mut ());
+    // Release: as in `set_hook`. What is there already is not looked into.
+    HOOK.compare_exchange(none, hook, Ordering::Release, Ordering::Relaxed).is_ok()
+}
+
 /// Counts a failure and reports it to the hook: for a layer above that drops errors of its own.
 ///
 /// ```
@@ -110,7 +124,8 @@ pub fn report(source: Source, error: &'static str) {
     if hook.is_null() {
         return;
     }
-    // SAFETY: what is not null was stored by `set_hook`, from a function of this very type.
+    // SAFETY: what is not null was stored by `set_hook` or `set_default_hook`, from a function of
+    // this very type.
     let hook = unsafe { mem::transmute::<*mut (), Hook>(hook) };
     hook(&Unobserved { source, error });
 }

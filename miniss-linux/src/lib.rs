@@ -35,7 +35,8 @@
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
 //! - [`sync`], [`combine`]: for tasks of one shard.
 //! - [`topology`]: which CPUs there are.
-//! - [`manual`]: what was weighed and chosen, and why.
+//! - [`diagnostics`]: what the runtime says of itself, through the `log` facade.
+//! - [`manual`]: how a program runs; what was weighed and chosen, and why.
 
 #![warn(missing_docs)]
 
@@ -47,6 +48,7 @@ mod op;
 mod runtime;
 
 pub mod buf;
+pub mod diagnostics;
 pub mod net;
 pub mod time;
 pub mod topology;

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -148,7 +148,7 @@ pub struct Server {
     child: Child,
     address: SocketAddr,
     /// Held open: a server that says more must not fail over it.
-    _stdout: BufReader<ChildStdout>,
+    _stdout: Option<BufReader<ChildStdout>>,
 }
 
 impl Server {
@@ -175,7 +175,28 @@ impl Server {
         stdout.read_line(&mut line).expect("a pipe can be read");
         let address = line.split(['\n', ' ', ',']).find_map(|word| word.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
-        Self { child, address, _stdout: stdout }
+        Self { child, address, _stdout: Some(stdout) }
+    }
+
+    /// Starts the example that `command` is, with `shards` shards, when its words go elsewhere: on
+    /// a port that was free a moment ago. Waits until every shard listens.
+    ///
+    /// # Panics
+    ///
+    /// If it does not [`SOON`].
+    pub fn launch_unheard(command: &mut Command, shards: usize) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.expect("a port on the loopback");
+        command.args(["--addr", &address.to_string(), "--shards", &shards.to_string()]);
+        dies_with_us(command);
+        let child = command.spawn().expect("the example starts");
+        let server = Self { child, address, _stdout: None };
+        let end = Instant::now() + SOON;
+        while listeners(address.port()) < shards {
+            assert!(Instant::now() < end, "not all shards listen on {address}");
+            thread::sleep(Duration::from_millis(5));
+        }
+        server
     }
 
     /// Where it listens.
@@ -224,6 +245,21 @@ impl Server {
         fs::read_dir(path).expect("the server runs").count()
     }
 
+    /// Waits until it has the descriptor `number`, and thus all below it.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come to that [`SOON`].
+    #[track_caller]
+    pub fn assert_comes_to_descriptor(&self, number: u64) {
+        let path = format!("/proc/{}/fd/{number}", self.child.id());
+        let end = Instant::now() + SOON;
+        while fs::symlink_metadata(&path).is_err() {
+            assert!(Instant::now() < end, "the server never had descriptor {number}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until it has `count` descriptors open.
     ///
     /// # Panics
@@ -237,6 +273,17 @@ impl Server {
         }
         assert_eq!(self.descriptors(), count, "descriptors of the server");
     }
+}
+
+/// How many sockets listen on this port.
+fn listeners(port: u16) -> usize {
+    let table = fs::read_to_string("/proc/net/tcp").expect("this is Linux");
+    let ours = format!(":{port:04X}");
+    let is_ours = |line: &&str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields.len() > 3 && fields[1].ends_with(&ours) && fields[3] == "0A"
+    };
+    table.lines().filter(is_ours).count()
 }
 
 impl Drop for Server {

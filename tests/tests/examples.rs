@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 use std::{fs, thread};
 
 use miniss_tests::deadline::deadline;
@@ -107,6 +108,47 @@ fn with_few_descriptors_a_server_listens_everywhere_or_says_why_not() {
                 Some(_) => assert!(errors.contains("RLIMIT_NOFILE"), "{limit}: {errors:?}"),
             }
         }
+    }
+}
+
+/// A pipe that no one will ever read from.
+fn without_reader() -> Stdio {
+    let (_, writer) = std::io::pipe().expect("a pipe");
+    writer.into()
+}
+
+#[test]
+fn a_server_to_which_no_one_listens_survives_a_flood() {
+    let _deadline = deadline("a_server_to_which_no_one_listens_survives_a_flood");
+    for program in SERVERS {
+        let mut command = example(program);
+        let command = with_descriptors(&mut command, 30);
+        command.stdout(without_reader()).stderr(without_reader());
+        let server = Server::launch_unheard(command, 2);
+        // More than it has descriptors for; the rest waits.
+        let flood: Vec<_> = (0..60).map(|_| server.connect()).collect();
+        server.assert_comes_to_descriptor(29);
+        // It finds that out, says so to no one, and rests.
+        thread::sleep(Duration::from_millis(200));
+        drop(flood);
+        let mut client = server.connect();
+        client.write_all(b"PING\r\n").expect("the server takes bytes");
+        let mut answer = [0; 4];
+        client.read_exact(&mut answer).expect("the server answers");
+        assert!([*b"PING", *b"+PON"].contains(&answer), "{program}: {answer:?}");
+    }
+}
+
+#[test]
+fn what_no_one_reads_is_no_reason_to_fail() {
+    let _deadline = deadline("what_no_one_reads_is_no_reason_to_fail");
+    for program in SERVERS {
+        let status = |argument: &str| {
+            let mut command = example(program);
+            command.arg(argument).stdout(without_reader()).stderr(without_reader());
+            command.status().expect("the example starts").code()
+        };
+        assert_eq!((status("--help"), status("--colour")), (Some(0), Some(2)), "{program}");
     }
 }
 

@@ -8,7 +8,7 @@
 //! that are there at once, which is more than were to wait.
 //!
 //! Running out of descriptors ends it, and asking again at once would spin: so accepting then rests
-//! for a while, the connections waiting in the backlog, and says so now and then. It rests also
+//! for a while, the connections waiting in the backlog, and reports that. It rests also
 //! after an error of the socket itself, for a server that tries again whatever the error was.
 
 #![forbid(unsafe_code)]
@@ -20,7 +20,7 @@ use std::io;
 use std::net::{self, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use miniss_core::op::Part;
 use miniss_core::sync::Mutex;
@@ -28,6 +28,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::fd::Fd;
 use super::stream::{TcpStream, socket_address};
+use crate::diagnostics::{self, Event};
 use crate::driver::Op;
 use crate::op::accept::{Accept, connection};
 use crate::runtime::current;
@@ -156,8 +157,6 @@ pub struct TcpListener {
 /// itself, where it doubles with each error up to [`REST_MAX`].
 const REST: Duration = Duration::from_millis(50);
 const REST_MAX: Duration = Duration::from_secs(1);
-/// At most one complaint in this time.
-const COMPLAINT_EVERY: Duration = Duration::from_secs(5);
 
 impl TcpListener {
     /// Binds to `address` and listens, with the port for itself.
@@ -390,20 +389,16 @@ fn is_shortage(errno: i32) -> bool {
     matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
 }
 
-/// Says that accepting rests, but not each time.
+/// Reports that accepting rests.
 #[cold]
 fn complain(error: &io::Error) {
-    thread_local! {
-        static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
-    }
-    let now = Instant::now();
-    if LAST.get().is_none_or(|last| now - last >= COMPLAINT_EVERY) {
-        LAST.set(Some(now));
-        eprintln!(
-            "rust-miniss: accepting connections rests for {REST:?} at a time: {error}; close some, \
-             or raise RLIMIT_NOFILE (ulimit -n)"
-        );
-    }
+    diagnostics::report(
+        Event::AcceptRests,
+        format_args!(
+            "accepting connections rests for {REST:?} at a time: {error}; close some, or raise \
+             RLIMIT_NOFILE (ulimit -n)"
+        ),
+    );
 }
 
 impl fmt::Debug for TcpListener {

@@ -10,6 +10,7 @@ use miniss_core::Budget;
 
 use super::runtime::Runtime;
 use crate::cross::DoorbellKind;
+use crate::diagnostics::{self, Event};
 use crate::driver::DriverConfig;
 use crate::error::BuildError;
 use crate::topology;
@@ -25,7 +26,8 @@ use crate::topology;
 #[non_exhaustive]
 pub enum Pinning {
     /// One CPU for each shard, if there are several shards and enough CPUs; otherwise none. With
-    /// too few CPUs, or where the system refuses, they run unpinned and say so on standard error.
+    /// too few CPUs, or where the system refuses, they run unpinned, which is
+    /// [reported](crate::diagnostics).
     #[default]
     Auto,
     /// The kernel's scheduler decides.
@@ -200,7 +202,7 @@ impl Builder {
     }
 
     /// How long the end of the runtime may wait for shards and for the kernel. Default: 5 s. What
-    /// has not ended by then is reported on standard error and leaked.
+    /// has not ended by then is [reported](crate::diagnostics) and leaked.
     ///
     /// ```
     /// use std::time::Duration;
@@ -309,9 +311,12 @@ impl Builder {
             Pinning::Auto if shards == 1 => Ok(vec![None; shards]),
             Pinning::Auto if !enough => {
                 let cpus = allowed.len();
-                eprintln!(
-                    "rust-miniss: {shards} shards on {cpus} CPUs: they run unpinned \
-                     (Pinning::None says that this is meant)"
+                diagnostics::report(
+                    Event::Unpinned,
+                    format_args!(
+                        "{shards} shards on {cpus} CPUs: they run unpinned (Pinning::None says \
+                         that this is meant)"
+                    ),
                 );
                 Ok(vec![None; shards])
             }

@@ -16,6 +16,7 @@ use super::current;
 use super::guard::quietly;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use crate::cross::{Bell, BellPost};
+use crate::diagnostics::{self, Event};
 use crate::error::BuildError;
 use crate::topology;
 
@@ -182,7 +183,10 @@ fn pin(shard: ShardId, cpu: usize, strict: bool) -> Result<(), BuildError> {
             Err(BuildError::Start { shard, operation: "pinning it to its CPU", error })
         }
         Err(error) => {
-            eprintln!("rust-miniss: {shard} runs unpinned: CPU {cpu} was refused: {error}");
+            diagnostics::report(
+                Event::Unpinned,
+                format_args!("{shard} runs unpinned: CPU {cpu} was refused: {error}"),
+            );
             Ok(())
         }
     }

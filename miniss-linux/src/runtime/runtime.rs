@@ -19,6 +19,7 @@ use super::launch::{Ready, ThreadConfig, Worker, put_anchor, start_posted, take_
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::cross::{Handle, Inbound, Lane, submit_to};
+use crate::diagnostics::{self, Event};
 use crate::driver::UringReactor;
 use crate::error::{BuildError, CallError};
 use crate::topology::Pinned;
@@ -30,8 +31,8 @@ use crate::topology::Pinned;
 /// there is nothing to do. So a runtime stays on its thread; other threads use a [`Handle`].
 ///
 /// Dropping it ends all shards: tasks are dropped on their own shard, what the kernel has in hand
-/// is cancelled and waited for. What does not end within the shutdown timeout is reported on
-/// standard error and leaked.
+/// is cancelled and waited for. What does not end within the shutdown timeout is
+/// [reported](diagnostics) and leaked.
 ///
 /// A child made by `fork` has neither the threads nor the rings: let it `exec`, which closes all
 /// descriptors of the runtime, or `_exit`, and touch nothing of the runtime before.
@@ -212,6 +213,7 @@ impl Runtime {
     pub(super) fn launch(builder: &Builder, cpus: &[Option<usize>]) -> Result<Self, BuildError> {
         let shards = cpus.len();
         let shuffle = builder.shuffle_seed()?;
+        diagnostics::report_unobserved();
         let mesh = Arc::new(Mesh::new(shards, Lane::new));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
         let config = |index: usize| ShardConfig {
@@ -256,14 +258,20 @@ impl Runtime {
     fn report(&self, left: Option<LeftOver>, shard: ShardId) {
         let timeout = self.shutdown_timeout;
         match left {
-            None => eprintln!(
-                "rust-miniss: {shard} is still busy {timeout:?} after it was told to end; its \
-                 thread is left behind"
+            None => diagnostics::report(
+                Event::ShardLeft,
+                format_args!(
+                    "{shard} is still busy {timeout:?} after it was told to end; its thread is \
+                     left behind"
+                ),
             ),
             Some(LeftOver { ops: 0, .. }) => {}
-            Some(LeftOver { ops, .. }) => eprintln!(
-                "rust-miniss: {ops} operations of {shard} did not end within {timeout:?}; the \
-                 kernel may still use their memory, so it is leaked"
+            Some(LeftOver { ops, .. }) => diagnostics::report(
+                Event::OperationsLeaked,
+                format_args!(
+                    "{ops} operations of {shard} did not end within {timeout:?}; the kernel may \
+                     still use their memory, so it is leaked"
+                ),
             ),
         }
     }
@@ -294,7 +302,10 @@ impl Shard0 {
             Ok(pinned) => Some(pinned),
             Err(error) => {
                 if !self.pin_refusal_told.replace(true) {
-                    eprintln!("rust-miniss: shard 0 runs unpinned: {error}");
+                    diagnostics::report(
+                        Event::Unpinned,
+                        format_args!("shard 0 runs unpinned: {error}"),
+                    );
                 }
                 None
             }

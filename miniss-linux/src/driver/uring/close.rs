@@ -6,6 +6,7 @@
 //! So everything is cancelled and every terminal completion awaited; what will not end within the
 //! time allowed is leaked, memory and all, and reported.
 
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -29,7 +30,8 @@ impl Driver {
     /// many operations would not end; their memory is leaked.
     pub(crate) fn close(self: &Rc<Self>, deadline: Instant) -> usize {
         self.refuse();
-        self.drain(deadline);
+        // Nothing comes out of a ring that is broken: what is in flight stays so, and is leaked.
+        let _ = self.drain(deadline);
         let left = self.in_flight();
         let pool = self.take_pool();
         let ring = self.ring.borrow_mut().take();
@@ -44,28 +46,29 @@ impl Driver {
         left
     }
 
-    fn drain(&self, deadline: Instant) {
+    fn drain(&self, deadline: Instant) -> io::Result<()> {
         let mut wait = WAIT_MIN;
-        self.submit();
+        self.try_submit()?;
         while self.in_flight() > 0 {
             self.cancel_all();
-            self.take_posted();
+            self.take_posted()?;
             let now = now();
             if self.in_flight() == 0 || now >= deadline {
-                return;
+                break;
             }
-            self.enter(Wait::Nanos(wait.min(deadline - now).as_nanos() as u64));
+            self.try_enter(Wait::Nanos(wait.min(deadline - now).as_nanos() as u64))?;
             self.reap();
             wait = (wait * 2).min(WAIT_MAX);
         }
+        Ok(())
     }
 
     /// Takes what has ended, also what waits in the kernel to be posted: more than the queue holds.
-    fn take_posted(&self) {
+    fn take_posted(&self) -> io::Result<()> {
         loop {
-            self.submit();
+            self.try_submit()?;
             if self.reap() == 0 {
-                return;
+                return Ok(());
             }
         }
     }

@@ -2,16 +2,20 @@
 //!
 //! `task ─▶ run queue ─▶ executor ─▶ [driver: park] ─▶ kernel`
 
+use std::cell::RefMut;
+use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
 use miniss_core::time::Instant;
 use miniss_core::{Idle, Reactor};
 
+use super::ring::Ring;
 use super::spin::{CallSpin, IdleSpin};
 use super::submit::Driver;
 use super::sys::{Wait, now};
 use crate::cross::Bell;
+use crate::diagnostics::{self, Event};
 
 /// The reactor of a shard: the port between core and driver.
 pub(crate) struct UringReactor {
@@ -126,24 +130,36 @@ impl Driver {
     /// Hands over what has gathered, if anything has.
     #[inline]
     pub(crate) fn submit(&self) {
-        let mut ring = self.ring.borrow_mut();
-        let Some(ring) = &mut *ring else { return };
-        if self.ops.wants_cancel() {
-            self.push_cancels(ring);
-        }
-        if ring.wants_enter() {
-            report(ring.enter(Wait::No));
-        }
+        self.try_submit().unwrap_or_else(|error| is_broken(&error));
     }
 
     /// Enters the kernel and waits there.
     pub(super) fn enter(&self, wait: Wait) {
-        let mut ring = self.ring.borrow_mut();
-        let Some(ring) = &mut *ring else { return };
-        self.push_cancels(ring);
+        self.try_enter(wait).unwrap_or_else(|error| is_broken(&error));
+    }
+
+    /// As [`submit`](Self::submit), for those who cannot use a panic.
+    #[inline]
+    pub(super) fn try_submit(&self) -> io::Result<()> {
+        let Some(mut ring) = self.ring_mut() else { return Ok(()) };
+        if self.ops.wants_cancel() {
+            self.push_cancels(&mut ring);
+        }
+        if ring.wants_enter() { enter(ring, Wait::No) } else { Ok(()) }
+    }
+
+    /// As [`enter`](Self::enter), for those who cannot use a panic.
+    pub(super) fn try_enter(&self, wait: Wait) -> io::Result<()> {
+        let Some(mut ring) = self.ring_mut() else { return Ok(()) };
+        self.push_cancels(&mut ring);
         // A cancel that found no room must not wait for a completion that it is to bring about.
         let wait = if self.ops.wants_cancel() { Wait::No } else { wait };
-        report(ring.enter(wait));
+        enter(ring, wait)
+    }
+
+    #[inline]
+    fn ring_mut(&self) -> Option<RefMut<'_, Ring>> {
+        RefMut::filter_map(self.ring.borrow_mut(), Option::as_mut).ok()
     }
 
     /// Looks for work from `start` for so long, but not past the deadline. `true` if there is some.
@@ -170,10 +186,27 @@ impl Driver {
     }
 }
 
-/// What is not one of the errors that mean *later* means that the ring is broken: every operation
-/// on it would hang. Saying so is all that can be done.
-fn report(result: std::io::Result<()>) {
-    if let Err(error) = result {
-        panic!("io_uring_enter failed, so no operation of this shard can end any more: {error}");
+/// Enters the kernel, and reports what there is to report when nothing is borrowed any more: the
+/// program's logger may use the runtime.
+fn enter(mut ring: RefMut<'_, Ring>, wait: Wait) -> io::Result<()> {
+    let result = ring.enter(wait);
+    let overflowed = ring.take_overflowed();
+    drop(ring);
+    if overflowed {
+        diagnostics::report(
+            Event::QueueOverflowed,
+            format_args!(
+                "more operations completed at once than the completion queue has room for; \
+                 nothing is lost, but more `ring_entries` would be faster"
+            ),
+        );
     }
+    result
+}
+
+/// An error that is not one of those that mean *later*: every operation on the ring would hang. So
+/// the shard ends, and whoever waits for it learns of that.
+#[cold]
+fn is_broken(error: &io::Error) {
+    panic!("io_uring_enter failed, so no operation of this shard can end any more: {error}");
 }

@@ -32,12 +32,15 @@ pub(super) struct Ring {
     pub(super) enter_fd: EnterFd,
     pub(super) waiting: VecDeque<squeue::Entry>,
     pub(super) stats: RingStats,
+    /// An overflow was found and is to be reported.
+    overflowed: bool,
 }
 
 impl Ring {
     pub(super) fn new(ring: IoUring, features: &Features) -> Self {
         let enter_fd = EnterFd::new(ring.as_raw_fd(), features.no_iowait);
-        Self { ring, enter_fd, waiting: VecDeque::new(), stats: RingStats::default() }
+        let (waiting, stats) = (VecDeque::new(), RingStats::default());
+        Self { ring, enter_fd, waiting, stats, overflowed: false }
     }
 
     pub(super) fn fd(&self) -> RawFd {
@@ -135,16 +138,17 @@ impl Ring {
     }
 
     /// The kernel keeps what finds no room, and posts it when we enter: nothing is lost, but it is
-    /// slow. Said once for each ring.
+    /// slow.
     #[cold]
     fn note_overflow(&mut self) {
         self.stats.cq_overflows += 1;
-        if self.stats.cq_overflows == 1 {
-            eprintln!(
-                "rust-miniss: more operations completed at once than the completion queue has \
-                 room for; nothing is lost, but more `ring_entries` would be faster"
-            );
-        }
+        self.overflowed = true;
+    }
+
+    /// Whether there was an overflow since this was last asked. To be asked by whoever can report
+    /// it, while the ring is not borrowed.
+    pub(super) fn take_overflowed(&mut self) -> bool {
+        std::mem::take(&mut self.overflowed)
     }
 
     /// Moves completions into `batch`; the queue's places are free again at once.

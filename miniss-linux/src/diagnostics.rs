@@ -1,0 +1,195 @@
+//! What the runtime says of itself: through the [`log`] facade, rarely; and in counts, always.
+//!
+//! `shard, driver, socket ─▶ [diagnostics] ─▶ log ─▶ the program's logger`
+//!
+//! A program chooses where it goes by the logger that it installs. Without one nothing is said, and
+//! that costs nothing. The manual has [the table](crate::manual::running) of what there is to say.
+//!
+//! To report never fails, and never harms the one who reports: whatever the logger does, the shard
+//! goes on. A logger that panics has its panic caught. One that comes back here, because it uses
+//! the runtime, is not called again by itself. So that it may use the runtime, nothing of ours is
+//! borrowed while it runs. It runs on the shard, which stands still meanwhile: a logger that may
+//! block hands its lines to a thread of its own.
+
+#![forbid(unsafe_code)]
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use log::Level;
+use miniss_core::time::Instant;
+use miniss_core::unobserved;
+
+use crate::driver::uring::now;
+use crate::runtime::guard::quietly;
+
+/// What the runtime reports.
+///
+/// See [`count`] for an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Accepting connections rests for a moment, for want of descriptors or memory.
+    AcceptRests,
+    /// More operations completed at once than the completion queue has room for. None is lost.
+    QueueOverflowed,
+    /// Shards run unpinned: there are too few CPUs, or the system refused.
+    Unpinned,
+    /// A shard ended although it was not told to.
+    ShardDied,
+    /// A shard did not end in time with its runtime; its thread is left behind.
+    ShardLeft,
+    /// Operations of a shard did not end in time with their runtime; their memory is leaked.
+    OperationsLeaked,
+    /// A failure was dropped before anyone had looked at it: see [`unobserved`].
+    Unobserved,
+}
+
+const EVENTS: usize = Event::Unobserved as usize + 1;
+
+impl Event {
+    fn level(self) -> Level {
+        match self {
+            Self::AcceptRests | Self::QueueOverflowed | Self::Unpinned => Level::Warn,
+            Self::ShardDied | Self::ShardLeft | Self::OperationsLeaked => Level::Error,
+            Self::Unobserved => Level::Warn,
+        }
+    }
+
+    fn target(self) -> &'static str {
+        match self {
+            Self::AcceptRests => "miniss_linux::net",
+            Self::QueueOverflowed => "miniss_linux::driver",
+            Self::Unpinned | Self::ShardDied => "miniss_linux::runtime",
+            Self::ShardLeft | Self::OperationsLeaked => "miniss_linux::runtime",
+            Self::Unobserved => "miniss_linux::unobserved",
+        }
+    }
+}
+
+/// After a line about an event, no other about the same event for so long.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// What is known of one event, in the whole program.
+struct Tally {
+    count: AtomicU64,
+    /// Reports since the last line that became none.
+    left_out: AtomicU64,
+    quiet_until_ns: AtomicU64,
+}
+
+static TALLIES: [Tally; EVENTS] = [const { Tally::new() }; EVENTS];
+
+impl Tally {
+    const fn new() -> Self {
+        let [count, left_out, quiet_until_ns] = [const { AtomicU64::new(0) }; 3];
+        Self { count, left_out, quiet_until_ns }
+    }
+
+    /// Whether a report at `now` becomes a line; if so, how many before it did not. Relaxed: the
+    /// numbers are all that threads tell each other.
+    fn line_at(&self, now: Instant) -> Option<u64> {
+        let until = self.quiet_until_ns.load(Relaxed);
+        let next = (now + QUIET).as_nanos();
+        let is_due = now.as_nanos() >= until;
+        if !is_due || self.quiet_until_ns.compare_exchange(until, next, Relaxed, Relaxed).is_err() {
+            self.left_out.fetch_add(1, Relaxed);
+            return None;
+        }
+        Some(self.left_out.swap(0, Relaxed))
+    }
+}
+
+/// How often `event` was reported, in the whole program since it began, whether or not a line was
+/// made of it. It wraps.
+///
+/// ```
+/// use miniss_linux::{Future, Runtime, diagnostics::{Event, count}};
+/// let runtime = Runtime::builder().shards(1).build().unwrap();
+/// drop(Future::<u32, &str>::failed("no file"));
+/// assert!(count(Event::Unobserved) > 0);
+/// ```
+pub fn count(event: Event) -> u64 {
+    TALLIES[event as usize].count.load(Relaxed)
+}
+
+thread_local! {
+    /// This thread is in the logger on our behalf. Without a destructor, so that it is there while
+    /// a thread's other locals are torn down.
+    static IN_LOGGER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Counts `event`, and has the program's logger say `what` it is, unless that was said just now.
+#[cold]
+pub(crate) fn report(event: Event, what: fmt::Arguments<'_>) {
+    let tally = &TALLIES[event as usize];
+    tally.count.fetch_add(1, Relaxed);
+    if event.level() > log::max_level() {
+        return;
+    }
+    if IN_LOGGER.replace(true) {
+        tally.left_out.fetch_add(1, Relaxed);
+        return;
+    }
+    if let Some(left_out) = tally.line_at(now()) {
+        quietly(|| say(event, what, left_out));
+    }
+    IN_LOGGER.set(false);
+}
+
+fn say(event: Event, what: fmt::Arguments<'_>, left_out: u64) {
+    let (target, level) = (event.target(), event.level());
+    match left_out {
+        0 => log::log!(target: target, level, "{what}"),
+        _ => log::log!(target: target, level, "{what} ({left_out} more like this were left out)"),
+    }
+}
+
+/// Has failures that nobody saw reported here, unless the program has a hook of its own for them.
+pub(crate) fn report_unobserved() {
+    unobserved::set_default_hook(|failure| {
+        report(Event::Unobserved, format_args!("nobody saw {failure}"));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_then_silence_then_a_line_that_counts_what_was_left_out() {
+        let tally = Tally::new();
+        let start = Instant::from_nanos(1);
+        assert_eq!(tally.line_at(start), Some(0));
+        for early in [0, 1, QUIET.as_nanos() as u64 - 1] {
+            assert_eq!(tally.line_at(start + Duration::from_nanos(early)), None);
+        }
+        assert_eq!(tally.line_at(start + QUIET), Some(3));
+        assert_eq!(tally.line_at(start + QUIET), None);
+        assert_eq!(tally.line_at(start + 3 * QUIET), Some(1));
+        assert_eq!(tally.line_at(start + 4 * QUIET), Some(0));
+    }
+
+    #[test]
+    fn the_manual_has_a_line_for_each_event() {
+        let manual = include_str!("manual/running.rs");
+        use Event::*;
+        let all = [
+            AcceptRests,
+            QueueOverflowed,
+            Unpinned,
+            ShardDied,
+            ShardLeft,
+            OperationsLeaked,
+            Unobserved,
+        ];
+        assert_eq!(all.len(), EVENTS);
+        for event in all {
+            let level = event.level().as_str().to_lowercase();
+            let line = format!("| `{event:?}` | {level} | `{}` |", event.target());
+            assert!(manual.contains(&line), "{line} is not in the manual");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Running a program: what the runtime says, and where that goes.
+//!
+//! `main ─▶ runtime ─▶ shards ─▶ executor ─▶ driver`, seen from outside
+//!
+//! # What the runtime says
+//!
+//! It says what no error tells, through the [`log`] facade; the program decides where that goes by
+//! the logger that it installs. Without a logger nothing is said, at the cost of one load. Of each
+//! event there is one line, then at most one in five seconds, which says how many were left out;
+//! [`count`](crate::diagnostics::count) has all of them.
+//!
+//! | event | level | target | when |
+//! |---|---|---|---|
+//! | `AcceptRests` | warn | `miniss_linux::net` | descriptors or memory have run out; connections wait in the backlog |
+//! | `QueueOverflowed` | warn | `miniss_linux::driver` | more completions at once than the queue holds; none is lost |
+//! | `Unpinned` | warn | `miniss_linux::runtime` | too few CPUs for [`Pinning::Auto`](crate::Pinning), or pinning was refused |
+//! | `ShardDied` | error | `miniss_linux::runtime` | a shard ended although it was not told to |
+//! | `ShardLeft` | error | `miniss_linux::runtime` | at the end, a shard was busy beyond the shutdown timeout |
+//! | `OperationsLeaked` | error | `miniss_linux::runtime` | at the end, the kernel kept operations beyond the shutdown timeout |
+//! | `Unobserved` | warn | `miniss_linux::unobserved` | an error or a panic was dropped that nobody had looked at |
+//!
+//! A hook that the program sets by [`unobserved::set_hook`](crate::unobserved::set_hook) gets the
+//! failures that nobody saw in place of the logger.
+//!
+//! The logger runs on the shard that has something to say. It may use the runtime, and if it panics
+//! the shard goes on; but while it blocks, its shard stands still. One that writes to a pipe, where
+//! the reader may be gone or asleep, is safe like this: no failure is looked at, and a thread of
+//! its own does the waiting. (`eprintln!` is not: it panics when the reader is gone.)
+//!
+//! ```
+//! use std::io::Write;
+//! use std::sync::mpsc::{SyncSender, sync_channel};
+//!
+//! struct Stderr(SyncSender<String>);
+//!
+//! impl log::Log for Stderr {
+//!     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+//!         true
+//!     }
+//!     fn log(&self, record: &log::Record<'_>) {
+//!         // A line for which there is no room is left out.
+//!         let _ = self.0.try_send(format!("{}: {}\n", record.level(), record.args()));
+//!     }
+//!     fn flush(&self) {}
+//! }
+//!
+//! let (lines, written) = sync_channel::<String>(256);
+//! std::thread::spawn(move || {
+//!     written.iter().for_each(|line| _ = std::io::stderr().write_all(line.as_bytes()));
+//! });
+//! log::set_logger(Box::leak(Box::new(Stderr(lines))))?;
+//! log::set_max_level(log::LevelFilter::Warn);
+//! # Ok::<(), log::SetLoggerError>(())
+//! ```
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,155 @@
+//! What the runtime reports harms no one who reports, whatever the logger does. Scenario R2.
+
+#![forbid(unsafe_code)]
+
+use std::io::Write;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use miniss_linux::diagnostics::{Event, count};
+use miniss_linux::net::{TcpListener, TcpStream};
+use miniss_linux::time::sleep;
+use miniss_linux::{Future, Runtime, driver_stats, run_on, spawn, submit_to, unobserved};
+use miniss_tests::alone::alone;
+use miniss_tests::deadline::deadline;
+use miniss_tests::kernel;
+use miniss_tests::sockets::pair;
+
+/// Keeps what it is told, and then does what it was made for.
+struct Logger {
+    lines: Mutex<Vec<(Level, String, String)>>,
+    then: fn(),
+}
+
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        // Held to the end: a call of the logger by itself would wait for it forever.
+        let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        lines.push((record.level(), record.target().into(), record.args().to_string()));
+        (self.then)();
+    }
+
+    fn flush(&self) {}
+}
+
+fn install(then: fn()) -> &'static Logger {
+    let logger = Box::leak(Box::new(Logger { lines: Mutex::default(), then }));
+    log::set_logger(logger).expect("the only one of this process");
+    log::set_max_level(LevelFilter::Warn);
+    logger
+}
+
+impl Logger {
+    /// The lines of one target, and their level.
+    fn lines_of(&self, target: &str) -> Vec<(Level, String)> {
+        let lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let ours = lines.iter().filter(|(_, of, _)| of == target);
+        ours.map(|(level, _, text)| (*level, text.clone())).collect()
+    }
+}
+
+/// More completions at once than the queue of the current shard holds; all of them arrive.
+async fn overflow() {
+    let (reads, peers): (Vec<_>, Vec<_>) = (0..200)
+        .map(|_| {
+            let (ours, peer) = pair();
+            (spawn(async move { ours.read(vec![0; 8]).await.0 }), peer)
+        })
+        .unzip();
+    let before = driver_stats().cq_overflows;
+    sleep(Duration::from_millis(5)).await;
+    peers.iter().for_each(|mut peer| peer.write_all(b"x").unwrap());
+    for read in reads {
+        assert_eq!(read.await.unwrap().unwrap(), 1);
+    }
+    assert!(driver_stats().cq_overflows > before, "the queue was not full");
+}
+
+/// Shard 1 overflows twice, with a logger that does `then`; it lives, and said so once.
+fn overflows_harm_nothing(then: fn()) {
+    let logger = install(then);
+    let runtime = Runtime::builder().shards(2).ring_entries(4).build().unwrap();
+    for _ in 0..2 {
+        runtime.block_on(async { submit_to(1, overflow).await.unwrap() });
+    }
+    assert_eq!(runtime.block_on(async { run_on(1, || 5).await }).unwrap(), 5);
+    drop(runtime);
+    let lines = logger.lines_of("miniss_linux::driver");
+    let [(Level::Warn, line)] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.contains("ring_entries"), "{line}");
+    assert!(count(Event::QueueOverflowed) >= 2);
+}
+
+#[test]
+fn a_logger_that_panics_harms_no_shard() {
+    alone("a_logger_that_panics_harms_no_shard", || {
+        overflows_harm_nothing(|| panic!("no reader"));
+    });
+}
+
+#[test]
+fn a_logger_that_uses_the_runtime_harms_no_shard() {
+    alone("a_logger_that_uses_the_runtime_harms_no_shard", || {
+        overflows_harm_nothing(|| {
+            // It enters the kernel, has something to report itself, and leaves work behind.
+            let (ours, peer) = pair();
+            spawn(async move { ours.write_all("reported").await.0 }).detach();
+            drop(Future::<u32, &str>::failed("no file"));
+            drop(spawn(async move { peer }));
+        });
+    });
+}
+
+#[test]
+fn accepting_goes_on_after_a_shortage_that_could_not_be_reported() {
+    alone("accepting_goes_on_after_a_shortage_that_could_not_be_reported", || {
+        let _deadline = deadline("accepting after a shortage");
+        let logger = install(|| panic!("no reader"));
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let client = std::net::TcpStream::connect(address).unwrap();
+            kernel::limit_descriptors(3);
+            let accepting = spawn(async move { listener.accept().await.map(|(stream, _)| stream) });
+            while count(Event::AcceptRests) < 3 {
+                sleep(Duration::from_millis(5)).await;
+            }
+            kernel::limit_descriptors(1024);
+            let accepted: TcpStream = accepting.await.unwrap().unwrap();
+            assert_eq!(accepted.peer_addr().unwrap(), client.local_addr().unwrap());
+        });
+        let lines = logger.lines_of("miniss_linux::net");
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].1.contains("RLIMIT_NOFILE"), "{lines:?}");
+    });
+}
+
+#[test]
+fn failures_that_no_one_saw_are_logged_unless_the_program_has_a_hook() {
+    alone("failures_that_no_one_saw_are_logged_unless_the_program_has_a_hook", || {
+        let logger = install(|| {});
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        drop(Future::<u32, &str>::failed("no file"));
+        let expected = (Level::Warn, "nobody saw the failure of a promise: &str".to_owned());
+        assert_eq!(logger.lines_of("miniss_linux::unobserved"), [expected]);
+        unobserved::set_hook(|_| {});
+        drop(Runtime::builder().shards(1).build().unwrap());
+        drop(Future::<u32, &str>::failed("no file"));
+        assert_eq!(count(Event::Unobserved), 1, "the program's hook was replaced");
+        drop(runtime);
+    });
+}
+
+#[test]
+fn without_a_logger_events_are_counted() {
+    alone("without_a_logger_events_are_counted", || {
+        drop(Runtime::builder().shards(64).build().unwrap());
+        assert_eq!(count(Event::Unpinned), 1);
+    });
+}
