@@ -11,8 +11,8 @@
 //! taken. One reply may exceed the bound; that is as large as a value.
 #![forbid(unsafe_code)]
 
-use crate::command::Call;
 use crate::command::table::Run;
+use crate::command::{Call, Pace};
 use crate::resp::{Args, Proto, Span};
 use crate::store::Store;
 
@@ -38,6 +38,8 @@ pub struct Batch {
     ends: Vec<usize>,
     /// Replies that were taken.
     taken: usize,
+    /// How far a walk over all keys came that was left half done.
+    pace: Pace,
 }
 
 /// One request: its spans end here, the ones before it end where its own begin.
@@ -69,17 +71,22 @@ impl Batch {
         self.bytes.len() >= REQUEST_BYTES_MAX || self.replies.len() >= REPLY_BYTES_MAX
     }
 
-    /// Runs requests on `store`, which must be their shard's, until all ran or the replies exceed
-    /// `reply_bytes_max`. At least one runs if one is waiting.
+    /// Runs requests on `store`, which must be their shard's, until all ran, the replies exceed
+    /// `reply_bytes_max`, or it is time for others. At least one runs, or goes on, if one is
+    /// waiting.
     pub fn run(&mut self, store: &mut Store, now_ms: u64, reply_bytes_max: usize) {
+        self.pace.begin_turn();
         while let Some(request) = self.requests.get(self.ran) {
             let start = self.ran.checked_sub(1).map_or(0, |last| self.requests[last].spans_end);
             let args = Args::new(&self.bytes, &self.spans[start..request.spans_end]);
-            let (proto, out) = (request.proto, &mut self.replies);
-            Call { store, now_ms, proto, args, out }.finish(request.run);
+            let (proto, out, pace) = (request.proto, &mut self.replies, &mut self.pace);
+            Call { store, now_ms, proto, args, out, pace }.finish(request.run);
+            if self.pace.is_paused() {
+                break;
+            }
             self.ends.push(self.replies.len());
             self.ran += 1;
-            if self.replies.len() >= reply_bytes_max {
+            if self.replies.len() >= reply_bytes_max || self.pace.is_spent() {
                 break;
             }
         }

@@ -11,7 +11,7 @@ use std::io;
 use std::net::Shutdown;
 
 use miniss_linux::net::{PoolBuf, TcpStream};
-use miniss_linux::{ShardId, run_on};
+use miniss_linux::{ShardId, run_on, yield_now};
 
 use crate::batch::{Batch, REPLY_BYTES_MAX, recycle};
 use crate::resp::{Parsed, Parser};
@@ -71,6 +71,8 @@ impl Connection {
                 if stopped == Stopped::Short {
                     break;
                 }
+                yield_now().await;
+                self.round.begin_turn();
                 stopped = self.take_requests_from_input();
             }
         }
@@ -135,6 +137,10 @@ impl Connection {
     /// Has other shards answer what is theirs.
     async fn cross(&mut self) -> io::Result<()> {
         while self.round.is_waiting() {
+            if self.round.is_paused() {
+                // What runs on this shard runs at once: first the others have their turn.
+                yield_now().await;
+            }
             let mut calls = Vec::new();
             for shard in 0..shards() {
                 if let Some(batch) = self.round.take_batch(shard) {

@@ -145,10 +145,11 @@ mod tests {
 
     #[test]
     fn a_walk_goes_on_in_the_first_shard_that_is_not_at_its_end() {
-        let a = "*2\r\n$13\r\n1099511627776\r\n*1\r\n$1\r\na\r\n";
-        let b = "*2\r\n$13\r\n1099511627781\r\n*1\r\n$1\r\nb\r\n";
+        let cursor = cursor_of_shard(1).to_string();
+        let a = &format!("*2\r\n${}\r\n{cursor}\r\n*1\r\n$1\r\na\r\n", cursor.len());
+        let b = "*2\r\n$2\r\n77\r\n*1\r\n$1\r\nb\r\n";
         let c = "*2\r\n$1\r\n0\r\n*2\r\n$1\r\nc\r\n$1\r\nd\r\n";
-        let stopped = "*2\r\n$13\r\n1099511627781\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n";
+        let stopped = "*2\r\n$2\r\n77\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n";
         assert_eq!(merged(Merge::Walk, &[a, b, c], &[]), stopped);
         let ended = "*2\r\n$1\r\n0\r\n*3\r\n$1\r\na\r\n$1\r\nc\r\n$1\r\nd\r\n";
         assert_eq!(merged(Merge::Walk, &[a, c], &[]), ended);

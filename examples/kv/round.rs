@@ -20,7 +20,8 @@
 //!
 //! **Order of effects.** Requests for the same key reach the same shard by the same way in the
 //! order they were sent. A request about all keys follows the earlier ones in every batch, so it
-//! sees what the same connection did before.
+//! sees what the same connection did before. If it pauses, to give others a turn, the round is
+//! full until it is done: it does not see what the same connection does after.
 //!
 //! **Memory.** A round is full at a bound of requests, of request bytes and of reply bytes, and a
 //! batch runs only so far ahead ([`batch`](crate::batch)). So a client that asks and never reads
@@ -31,7 +32,7 @@ use crate::batch::{Batch, REPLY_BYTES_MAX, recycle};
 use crate::command::info::{self, Facts, Sections};
 use crate::command::scan;
 use crate::command::table::{Run, common_shard, cursor_shard};
-use crate::command::{Call, Command, Fault, Merge, Reach, Talk};
+use crate::command::{Call, Command, Fault, Merge, Pace, Reach, Talk};
 use crate::merge;
 use crate::resp::{Args, Proto, reply};
 use crate::session::Session;
@@ -70,6 +71,8 @@ pub struct Round {
     written: usize,
     /// For requests with several keys, the shard of each.
     owners: Vec<u16>,
+    /// What requests for this shard did since others had a turn.
+    pace: Pace,
 }
 
 /// A reply that is missing at an offset of `held`.
@@ -102,7 +105,8 @@ impl Round {
         assert!(home < shards && shards <= 1 << 16, "{shards} shards");
         let batches = (0..shards).map(|_| Batch::default()).collect();
         let (held, gaps, owners) = (Vec::new(), Vec::new(), Vec::new());
-        Self { home, batches, held, gaps, filled: 0, written: 0, owners }
+        let pace = Pace::new();
+        Self { home, batches, held, gaps, filled: 0, written: 0, owners, pace }
     }
 
     /// Handles one request: its reply goes to the output now, or comes by [`drain`](Self::drain).
@@ -134,7 +138,19 @@ impl Round {
         self.gaps.len() >= GAPS_MAX
             || out.len() >= REPLY_BYTES_MAX
             || self.held.len() >= REPLY_BYTES_MAX
+            || self.pace.is_spent()
+            || self.is_paused()
             || !self.gaps.is_empty() && self.batches.iter().any(Batch::is_full)
+    }
+
+    /// True if a request that runs on this shard paused to give others a turn.
+    pub fn is_paused(&self) -> bool {
+        self.batches[self.home].is_waiting()
+    }
+
+    /// Others had a turn since the round was full.
+    pub fn begin_turn(&mut self) {
+        self.pace.begin_turn();
     }
 
     /// True if replies are missing.
@@ -185,8 +201,10 @@ impl Round {
     fn one(&mut self, context: &mut Context<'_>, shard: usize, run: Run, args: &Args<'_>) {
         let proto = context.session.proto;
         if shard == self.home {
-            let (now_ms, out) = (context.now_ms, self.sink(context.out));
-            Call { store: context.store, now_ms, proto, args: *args, out }.finish(run);
+            let Context { store, now_ms, out, .. } = context;
+            let (store, now_ms, args, pace) = (&mut **store, *now_ms, *args, &mut self.pace);
+            let out = if self.gaps.is_empty() { &mut **out } else { &mut self.held };
+            Call { store, now_ms, proto, args, out, pace }.finish(run);
         } else {
             self.batches[shard].push(run, proto, args.from(0));
             self.expect(Source::One(shard as u16));
@@ -226,9 +244,6 @@ impl Round {
     /// A request about all keys.
     fn every(&mut self, context: &mut Context<'_>, run: Run, merge: Merge, args: &Args<'_>) {
         let proto = context.session.proto;
-        if self.shards() == 1 && merge != Merge::Info {
-            return self.one(context, self.home, run, args);
-        }
         for batch in &mut self.batches {
             batch.push(run, proto, args.from(0));
         }

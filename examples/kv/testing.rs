@@ -55,6 +55,9 @@ impl Server {
                     let facts = &Facts::default;
                     let mut context = Context { session, store, now_ms, facts, out: &mut out };
                     self.round.request(&mut context, &args);
+                    if self.round.is_full(&out) {
+                        self.settle(&mut out);
+                    }
                 }
                 Ok(Parsed::Nothing { used }) => from += used,
                 Ok(Parsed::Incomplete) => panic!("not whole: {:?}", bytes.escape_ascii()),
@@ -83,6 +86,7 @@ impl Server {
             }
             self.round.drain(&Facts::default, out);
         }
+        self.round.begin_turn();
     }
 
     fn cross(&mut self, shard: usize, mut batch: Batch) -> Batch {

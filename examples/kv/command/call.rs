@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 use super::info::Facts;
+use super::scan::KeysWalk;
+use crate::glob::{MIDDLE_MAX, PATTERN_BYTES_MAX, TooLong};
 use crate::resp::number::parse_i64;
 use crate::resp::{Args, Proto, reply};
 use crate::session::Session;
@@ -30,10 +32,13 @@ pub struct Call<'a> {
     pub args: Args<'a>,
     /// Where the reply goes.
     pub out: &'a mut Vec<u8>,
+    /// How much it may do before others are to have a turn.
+    pub pace: &'a mut Pace,
 }
 
 impl Call<'_> {
-    /// Runs `run` and leaves exactly one reply in the output.
+    /// Runs `run` and leaves exactly one reply in the output; or a part of one if it
+    /// [paused](Pace::is_paused), and is to be run again with what it has left.
     pub fn finish(mut self, run: fn(&mut Call<'_>) -> Done) {
         let start = self.out.len();
         if let Err(fault) = run(&mut self) {
@@ -50,6 +55,62 @@ impl Call<'_> {
     /// Argument `index` as an integer.
     pub fn integer(&self, index: usize) -> Result<i64, Fault> {
         parse_i64(self.args.at(index)).ok_or(Fault::NOT_INTEGER)
+    }
+}
+
+/// Steps, of about a nanosecond each, after which others have a turn.
+const STEPS_MAX: usize = 500_000;
+
+/// How much commands may do before others are to have a turn, and where one that paused goes on.
+///
+/// Only walks over all keys count their steps: everything else takes no longer than to receive the
+/// request or to send the reply.
+#[derive(Debug)]
+pub struct Pace {
+    steps_left: usize,
+    paused: Option<Box<KeysWalk>>,
+}
+
+impl Pace {
+    /// That of a turn.
+    pub const fn new() -> Self {
+        Self { steps_left: STEPS_MAX, paused: None }
+    }
+
+    /// Others had a turn.
+    pub fn begin_turn(&mut self) {
+        self.steps_left = STEPS_MAX;
+    }
+
+    /// `steps` were taken.
+    pub fn spend(&mut self, steps: usize) {
+        self.steps_left = self.steps_left.saturating_sub(steps);
+    }
+
+    /// True if others are to have a turn.
+    pub fn is_spent(&self) -> bool {
+        self.steps_left == 0
+    }
+
+    /// Leaves a walk half done.
+    pub fn pause(&mut self, walk: Box<KeysWalk>) {
+        self.paused = Some(walk);
+    }
+
+    /// True if a walk was left half done.
+    pub fn is_paused(&self) -> bool {
+        self.paused.is_some()
+    }
+
+    /// Takes up the walk that was left half done.
+    pub fn resume(&mut self) -> Option<Box<KeysWalk>> {
+        self.paused.take()
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -147,6 +208,16 @@ impl Fault {
                 reply::error(out, text.as_bytes());
             }
         }
+    }
+}
+
+impl From<TooLong> for Fault {
+    fn from(_: TooLong) -> Self {
+        let text = format!(
+            "ERR pattern is too long: it may have {PATTERN_BYTES_MAX} bytes, \
+             and {MIDDLE_MAX} of them between its first and its last star"
+        );
+        Self::Quoting(text.into_bytes())
     }
 }
 

@@ -23,7 +23,7 @@ pub mod sets;
 pub mod strings;
 pub mod table;
 
-pub use call::{Call, Fault, Talk};
+pub use call::{Call, Fault, Pace, Talk};
 pub use info::Facts;
 pub use table::{Command, Merge, Reach};
 

@@ -2,9 +2,14 @@
 //!
 //! `socket ─▶ parser ─▶ [route] ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
 //!
-//! A cursor is one number: the shard in its highest bits, then the part of that shard's store,
-//! then the position in the part. So the router sees from the cursor where to go, a walk passes
-//! from one shard to the next by counting up, and zero is both the start and the end.
+//! `KEYS` visits a row of the store at a time and pauses between two rows when it has done enough
+//! for one turn: the shard does other work, and the walk goes on when its batch comes by again.
+//! It names every key once that was there when it began and stays, and none that came later.
+//!
+//! A cursor is one number: the shard, the row of that shard's store, and the position in the row.
+//! The client gets it [veiled](veil): the shard is a part of the hash. Any number is a cursor, as
+//! in Redis; one that no walk gave begins somewhere. Zero is both the start and the end. A step
+//! visits as many keys as `COUNT` says, or fewer if they take long to look at.
 //!
 //! A walk begins on all shards at once. Where they all come to their end in one step, as with few
 //! keys, their answers make one, and the walk is done in one request as it would be in Redis.
@@ -12,27 +17,82 @@
 //! said is forgotten; a step changes nothing, so that is free.
 #![forbid(unsafe_code)]
 
-use super::call::{Call, Done, Fault};
-use crate::glob;
+use super::call::{Call, Done, Fault, Pace};
+use crate::glob::{Pattern, TooLong};
 use crate::resp::reply;
+use crate::store::hashing::{VEILED_BITS, unveil, veil};
+use crate::store::rows::ROWS;
 use crate::store::{Cursor, Value};
 
 /// Entries one `SCAN` visits unless told otherwise.
 const COUNT_DEFAULT: usize = 10;
+/// Steps that it takes to look at an entry, besides matching its key.
+const VISIT_STEPS: usize = 16;
 
 /// `KEYS pattern`
 pub fn keys(call: &mut Call<'_>) -> Done {
-    let pattern = call.args.at(1);
-    let (mut found, mut bulks) = (0, Vec::new());
-    call.store.walk(Cursor::default(), usize::MAX, call.now_ms, |key, _| {
-        if glob::matches(pattern, key) {
-            found += 1;
-            reply::bulk(&mut bulks, key);
-        }
-    });
-    reply::array(call.out, found);
-    call.out.extend_from_slice(&bulks);
+    let mut walk = match call.pace.resume() {
+        Some(walk) => walk,
+        None => Box::new(KeysWalk::begin(call)?),
+    };
+    while walk.row < ROWS && !call.pace.is_spent() {
+        walk.visit_row(call);
+    }
+    if walk.row < ROWS {
+        call.pace.pause(walk);
+        return Ok(());
+    }
+    let mut head = Vec::new();
+    reply::array(&mut head, walk.found);
+    call.out.splice(walk.reply_start..walk.reply_start, head);
     Ok(())
+}
+
+/// A `KEYS` on its way.
+#[derive(Debug)]
+pub struct KeysWalk {
+    pattern: Option<Pattern>,
+    /// What the store calls it.
+    id: u32,
+    /// The row to visit next.
+    row: usize,
+    /// Keys found so far.
+    found: usize,
+    /// Where the reply begins in the output. Its head is put there when all keys are known.
+    reply_start: usize,
+}
+
+impl KeysWalk {
+    fn begin(call: &mut Call<'_>) -> Result<Self, Fault> {
+        let pattern = read_pattern(call.args.at(1))?;
+        let (id, reply_start) = (call.store.begin_walk(), call.out.len());
+        Ok(Self { pattern, id, row: 0, found: 0, reply_start })
+    }
+
+    fn visit_row(&mut self, call: &mut Call<'_>) {
+        let (pace, out) = (&mut *call.pace, &mut *call.out);
+        call.store.visit_row(self.row as u8, self.id, call.now_ms, |key| {
+            if takes(self.pattern.as_ref(), key, pace) {
+                self.found += 1;
+                reply::bulk(out, key);
+            }
+        });
+        self.row += 1;
+    }
+}
+
+/// The pattern, or `None` for the single star: it alone matches the empty key, too.
+fn read_pattern(text: &[u8]) -> Result<Option<Pattern>, TooLong> {
+    if text == b"*" { Ok(None) } else { Pattern::new(text).map(Some) }
+}
+
+/// Whether `pattern` takes `key`, at the cost of some steps.
+fn takes(pattern: Option<&Pattern>, key: &[u8], pace: &mut Pace) -> bool {
+    pace.spend(VISIT_STEPS + pattern.map_or(0, |pattern| pattern.steps(key.len())));
+    let taken = pattern.is_none_or(|pattern| pattern.matches(key));
+    // What is taken is copied.
+    pace.spend(if taken { VISIT_STEPS + key.len() / 8 } else { 0 });
+    taken
 }
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
@@ -40,20 +100,20 @@ pub fn scan(call: &mut Call<'_>) -> Done {
     let cursor = parse_cursor(call.args.at(1)).ok_or(Fault::Text("ERR invalid cursor"))?;
     let filter = Filter::parse(call)?;
     let (mut found, mut bulks) = (0, Vec::new());
-    let mut next = 0;
-    // A cursor of a shard that does not exist ends the walk.
-    if shard_of_cursor(cursor) == call.store.shard {
-        let start = Cursor { part: (cursor >> 32) as u8, position: cursor as u32 };
-        let stop = call.store.walk(start, filter.count, call.now_ms, |key, value| {
-            if filter.takes(key, value) {
-                found += 1;
-                reply::bulk(&mut bulks, key);
-            }
-        });
-        next = next_cursor(stop, call.store.shard, call.store.shards);
-    }
+    let (mut visited, pace) = (0, &mut *call.pace);
+    let stop = call.store.walk(place_of_cursor(cursor), call.now_ms, |live| {
+        visited += 1;
+        pace.spend(VISIT_STEPS);
+        if let Some((key, value)) = live
+            && filter.takes(key, value, pace)
+        {
+            found += 1;
+            reply::bulk(&mut bulks, key);
+        }
+        visited < filter.count && !pace.is_spent()
+    });
     reply::array(call.out, 2);
-    reply::bulk_integer(call.out, next);
+    reply::bulk_integer(call.out, next_cursor(stop, call.store.shard, call.store.shards));
     reply::array(call.out, found);
     call.out.extend_from_slice(&bulks);
     Ok(())
@@ -61,6 +121,8 @@ pub fn scan(call: &mut Call<'_>) -> Done {
 
 /// A cursor as Redis reads it: an unsigned number, perhaps with a sign; nothing is zero.
 pub fn parse_cursor(text: &[u8]) -> Option<u64> {
+    // As in Redis, whose text this is a C string, a NUL ends it.
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
     let (digits, sign) = match text {
         [] => return Some(0),
         [b'-', digits @ ..] => (digits, u64::MAX),
@@ -69,22 +131,26 @@ pub fn parse_cursor(text: &[u8]) -> Option<u64> {
     };
     let all_digits = digits.iter().all(u8::is_ascii_digit);
     let number: u64 = str::from_utf8(digits).ok().filter(|_| all_digits)?.parse().ok()?;
-    Some(number.wrapping_mul(sign))
+    Some(number.wrapping_mul(sign) % (1 << VEILED_BITS))
 }
 
-/// The shard a cursor stands in.
-pub fn shard_of_cursor(cursor: u64) -> usize {
-    (cursor >> 40) as usize
+/// The shard a cursor stands in, among `shards`.
+pub fn shard_of_cursor(cursor: u64, shards: usize) -> usize {
+    (unveil(cursor) >> 32) as usize % shards
 }
 
 /// The cursor that begins `shard`.
 pub fn cursor_of_shard(shard: usize) -> u64 {
-    (shard as u64) << 40
+    veil((shard as u64) << 32)
+}
+
+fn place_of_cursor(cursor: u64) -> Cursor {
+    Cursor::from_number(unveil(cursor) as u32)
 }
 
 fn next_cursor(stop: Option<Cursor>, shard: usize, shards: usize) -> u64 {
     match stop {
-        Some(at) => cursor_of_shard(shard) | u64::from(at.part) << 32 | u64::from(at.position),
+        Some(at) => veil((shard as u64) << 32 | u64::from(at.number())),
         None if shard + 1 < shards => cursor_of_shard(shard + 1),
         None => 0,
     }
@@ -92,7 +158,7 @@ fn next_cursor(stop: Option<Cursor>, shard: usize, shards: usize) -> u64 {
 
 /// Which keys a `SCAN` shows, and how many it visits.
 struct Filter<'a> {
-    pattern: Option<&'a [u8]>,
+    pattern: Option<Pattern>,
     type_name: Option<&'a [u8]>,
     count: usize,
 }
@@ -108,7 +174,7 @@ impl<'a> Filter<'a> {
                 let count = call.integer(index + 1)?;
                 filter.count = usize::try_from(count).map_err(|_| Fault::SYNTAX)?;
             } else if args.is(index, "match") {
-                filter.pattern = Some(args.at(index + 1));
+                filter.pattern = read_pattern(args.at(index + 1))?;
             } else if args.is(index, "type") {
                 filter.type_name = Some(args.at(index + 1));
             } else {
@@ -118,9 +184,11 @@ impl<'a> Filter<'a> {
         if filter.count == 0 { Err(Fault::SYNTAX) } else { Ok(filter) }
     }
 
-    fn takes(&self, key: &[u8], value: &Value) -> bool {
+    fn takes(&self, key: &[u8], value: &Value, pace: &mut Pace) -> bool {
         let of_type = |name: &[u8]| name.eq_ignore_ascii_case(value.type_name().as_bytes());
-        self.type_name.is_none_or(of_type)
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, key))
+        self.type_name.is_none_or(of_type) && takes(self.pattern.as_ref(), key, pace)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 use super::call::{Done, Fault, Talk};
 use super::info::Facts;
 use super::table::{COMMANDS, Command, arity_fits};
-use crate::glob;
+use crate::glob::Pattern;
 use crate::resp::parser::{BULK_BYTES_MAX, REQUEST_BYTES_MAX};
 use crate::resp::{Proto, reply};
 
@@ -34,16 +34,18 @@ pub fn config(talk: &mut Talk<'_>) -> Done {
 
 fn config_get(talk: &mut Talk<'_>) -> Done {
     let settings = settings(&(talk.facts)());
-    let mut found = Vec::new();
-    for (name, value) in &settings {
-        let matches =
-            |pattern: &&[u8]| glob::matches(&pattern.to_ascii_lowercase(), name.as_bytes());
-        if let Some(pattern) = talk.args.from(2).find(matches) {
-            // A name that is spelled out comes back as it was spelled.
-            let exact = pattern.eq_ignore_ascii_case(name.as_bytes());
-            found.push((if exact { pattern } else { name.as_bytes() }, value));
+    let mut found: [Option<(&[u8], &str)>; SETTINGS] = [None; SETTINGS];
+    for pattern in talk.args.from(2) {
+        let read = Pattern::new(&pattern.to_ascii_lowercase())?;
+        for ((name, value), found) in settings.iter().zip(&mut found) {
+            if found.is_none() && read.matches(name.as_bytes()) {
+                // A name that is spelled out comes back as it was spelled.
+                let exact = pattern.eq_ignore_ascii_case(name.as_bytes());
+                *found = Some((if exact { pattern } else { name.as_bytes() }, value));
+            }
         }
     }
+    let found: Vec<_> = found.into_iter().flatten().collect();
     reply::map(talk.out, talk.session.proto, found.len());
     for (name, value) in found {
         reply::bulk(talk.out, name);
@@ -52,8 +54,11 @@ fn config_get(talk: &mut Talk<'_>) -> Done {
     Ok(())
 }
 
+/// How many settings clients ask for.
+const SETTINGS: usize = 9;
+
 /// The settings clients ask for, most of which cannot be otherwise here.
-fn settings(facts: &Facts) -> [(&'static str, String); 9] {
+fn settings(facts: &Facts) -> [(&'static str, String); SETTINGS] {
     let fixed = |text: &str| text.to_owned();
     [
         ("appendonly", fixed("no")),

@@ -107,10 +107,9 @@ pub fn arity_fits(arity: i32, len: usize) -> bool {
     if arity < 0 { len >= wanted } else { len == wanted }
 }
 
-/// The shard a `SCAN` runs on; one that does not exist is left to `home` to answer.
+/// The shard a `SCAN` runs on; what is no cursor is left to `home` to refuse.
 pub fn cursor_shard(args: &Args<'_>, home: usize, shards: usize) -> usize {
-    let shard = scan::parse_cursor(args.at(1)).map_or(home, scan::shard_of_cursor);
-    if shard < shards { shard } else { home }
+    scan::parse_cursor(args.at(1)).map_or(home, |cursor| scan::shard_of_cursor(cursor, shards))
 }
 
 /// The shard that every key of a request belongs to, if there is one such.

@@ -232,7 +232,10 @@ fn a_key_is_gone_when_its_time_comes() {
     assert_eq!(server.ask("set a 1 px 10"), OK);
     server.now_ms = START_MS + 9;
     assert_eq!(server.ask("pttl a"), ":1\r\n");
+    // It lives through the millisecond of its deadline.
     server.now_ms = START_MS + 10;
+    assert_eq!(server.ask("pttl a"), ":0\r\n");
+    server.now_ms = START_MS + 11;
     assert_eq!(server.ask("get a"), NIL);
     assert_eq!(server.ask("dbsize"), ":0\r\n");
 }

@@ -3,14 +3,10 @@
 //! `socket ─▶ parser ─▶ route ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
 //!
 //! Entries are kept in a `Vec`; the hash table beside it holds only their positions. Removal moves
-//! the last entry into the gap. Three things follow that a plain hash table does not give:
+//! the last entry into the gap. Two things follow that a plain hash table does not give:
 //!
 //! * A random entry is one index away (`SPOP`).
 //! * Entries come out in the order they came in as long as nothing was removed (`HGETALL`).
-//! * **A walk from the last position down to the first misses nothing that stays.** An entry is
-//!   only ever moved from the end to a lower position. One that the walk has not reached can
-//!   only move to a position it has not reached either; entries added meanwhile go to the end.
-//!   So a position is all the state a `SCAN` needs, however long it pauses.
 #![forbid(unsafe_code)]
 
 use hashbrown::HashTable;

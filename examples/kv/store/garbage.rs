@@ -14,10 +14,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::dict::Slot;
 use super::key::Key;
 use super::keyspace::Entry;
 use super::value::{List, Value};
+use super::{dict, rows};
 
 /// Elements that are freed in one step, and elements of a value that is light.
 const ELEMENTS_AT_ONCE: usize = 256;
@@ -39,9 +39,9 @@ pub struct Garbage {
 enum Waste {
     Bytes(Vec<u8>),
     Elements(List),
-    Fields(Vec<Slot<Box<[u8]>>>),
-    Members(Vec<Slot<()>>),
-    Entries(Vec<Slot<Entry>>),
+    Fields(Vec<dict::Slot<Box<[u8]>>>),
+    Members(Vec<dict::Slot<()>>),
+    Entries(Vec<rows::Slot<Entry>>),
 }
 
 impl Garbage {
@@ -70,7 +70,7 @@ impl Garbage {
     }
 
     /// Frees keys with their values.
-    pub(super) fn entries(&mut self, slots: Vec<Slot<Entry>>) {
+    pub(super) fn entries(&mut self, slots: Vec<rows::Slot<Entry>>) {
         self.push(Waste::Entries(slots));
     }
 
@@ -143,23 +143,23 @@ impl Waste {
                 }
                 false
             }
-            Self::Fields(slots) => take_slots(slots, |key, value| {
-                garbage.key(key);
-                garbage.boxed(value);
+            Self::Fields(slots) => take_slots(slots, |slot| {
+                garbage.key(slot.key);
+                garbage.boxed(slot.value);
             }),
-            Self::Members(slots) => take_slots(slots, |key, ()| garbage.key(key)),
-            Self::Entries(slots) => take_slots(slots, |key, entry| {
-                garbage.key(key);
-                garbage.value(entry.value);
+            Self::Members(slots) => take_slots(slots, |slot| garbage.key(slot.key)),
+            Self::Entries(slots) => take_slots(slots, |slot| {
+                garbage.key(slot.key);
+                garbage.value(slot.value.value);
             }),
         }
     }
 }
 
 /// Takes some entries from the end, then the room they lay in; true if that was the last.
-fn take_slots<V>(slots: &mut Vec<Slot<V>>, mut free: impl FnMut(Key, V)) -> bool {
+fn take_slots<S>(slots: &mut Vec<S>, free: impl FnMut(S)) -> bool {
     let kept = slots.len().saturating_sub(ELEMENTS_AT_ONCE);
-    slots.drain(kept..).for_each(|slot| free(slot.key, slot.value));
+    slots.drain(kept..).for_each(free);
     slots.is_empty() && shorten(slots)
 }
 

@@ -5,28 +5,23 @@
 //! The store never reads a clock: whoever calls says what time it is, in milliseconds since the
 //! epoch.
 //!
-//! **Parts.** Keys are spread over a fixed number of small tables instead of one large one. A
-//! table that grows copies everything it holds; of a million keys a part holds four thousand, so
-//! no request waits longer than it takes to move those.
-//!
 //! **Expiry** is lazy and active. A key found past its deadline is removed then and there, so no
-//! reply ever shows one; [`Store::expire_due`] removes those nobody asks for, a bounded number
+//! reply ever shows one; [`Store::expire_due`] removes those that no one asks for, a bounded number
 //! at a time.
 //!
-//! **Walk.** `SCAN` visits the parts in order and each part from its last entry to its first.
-//! [`Dict`] shows why this misses no key that stays; a [`Cursor`] is a part and a position.
+//! **Walks.** `SCAN` visits the rows in order and each from its last entry to its first; a
+//! [`Cursor`] is a row and a position. `KEYS` visits a row at a time. [`Rows`] shows why neither
+//! misses a key that stays, and what tells `KEYS` which keys came while it walked.
 #![forbid(unsafe_code)]
 
-use super::deadlines::Deadlines;
 use std::sync::Arc;
 
-use super::dict::{Dict, Slot};
+use super::deadlines::Deadlines;
 use super::garbage::Garbage;
-use super::hashing::{process_secret, table_hash};
+use super::hashing::{draw, table_hash};
+use super::rows::{POSITION_BITS, Place, ROWS, Rows, Slot};
 use super::value::{LARGE_BYTES_MIN, Value};
 
-/// Tables a store is spread over.
-const PARTS: usize = 256;
 /// Deadline of a key that never expires.
 const NEVER: u64 = u64::MAX;
 /// Capacity a string may keep beyond its length when it is overwritten by a shorter one.
@@ -39,21 +34,17 @@ pub struct Store {
     pub shard: usize,
     /// How many shards there are.
     pub shards: usize,
-    parts: Box<[Part]>,
+    rows: Rows<Entry>,
+    /// For each row, when its entries expire.
+    row_deadlines: Box<[Deadlines; ROWS]>,
     /// Keys with a deadline. Counted, because it is asked for with every round of requests.
     deadlines: usize,
     random: u64,
-    /// The part where the next active expiry goes on.
-    expire_next: usize,
+    /// The row where the next active expiry goes on.
+    expire_next: u8,
     /// Keys removed because their deadline passed.
     pub expired: u64,
     garbage: Garbage,
-}
-
-#[derive(Debug)]
-struct Part {
-    entries: Dict<Entry>,
-    deadlines: Deadlines,
 }
 
 /// What a key stands for.
@@ -63,44 +54,55 @@ pub(super) struct Entry {
     deadline_ms: u64,
 }
 
-/// Where a key was found. Good until the next key is added or removed.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    part: u32,
-    position: u32,
-}
-
 /// A key that is not there, and where it would go.
 #[derive(Clone, Copy, Debug)]
 pub struct Absent {
-    hash: u64,
+    hash: u32,
 }
 
-/// Where a walk over a store stands: below which position of which part.
+/// Where a walk over a store stands: below which position of which row.
 ///
-/// Position zero stands for the end of the part, because a part that is walked to its first
-/// entry is done with. So the zero cursor starts a walk, and after the last part there is none.
+/// Position zero stands for the end of the row, because a row that is walked to its first entry
+/// is done with. So the zero cursor starts a walk, and after the last row there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    /// The part.
-    pub part: u8,
+    /// The row.
+    pub row: u8,
     /// The position.
     pub position: u32,
+}
+
+impl Cursor {
+    /// The cursor of this number, of which there is one for each.
+    pub fn from_number(number: u32) -> Self {
+        Self { row: (number >> POSITION_BITS) as u8, position: number % (1 << POSITION_BITS) }
+    }
+
+    /// Its number.
+    pub fn number(self) -> u32 {
+        u32::from(self.row) << POSITION_BITS | self.position
+    }
 }
 
 impl Store {
     /// The store of `shard`, one of `shards`, without keys.
     pub fn new(shard: usize, shards: usize) -> Self {
-        let part = |_| Part { entries: Dict::new(), deadlines: Deadlines::new() };
-        let parts = (0..PARTS).map(part).collect();
-        let garbage = Garbage::new();
-        let random = process_secret().wrapping_add(shard as u64);
-        Self { shard, shards, parts, deadlines: 0, random, expire_next: 0, expired: 0, garbage }
+        Self {
+            shard,
+            shards,
+            rows: Rows::new(draw()),
+            row_deadlines: Box::new([const { Deadlines::new() }; ROWS]),
+            deadlines: 0,
+            random: draw(),
+            expire_next: 0,
+            expired: 0,
+            garbage: Garbage::new(),
+        }
     }
 
     /// How many keys there are, those included whose deadline passed unnoticed.
     pub fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.entries.len()).sum()
+        self.rows.len()
     }
 
     /// How many keys have a deadline.
@@ -110,12 +112,9 @@ impl Store {
 
     /// Finds `key`. One whose deadline passed is removed and counts as absent.
     pub fn locate(&mut self, key: &[u8], now_ms: u64) -> Result<Place, Absent> {
-        let hash = table_hash(key);
-        let part = part_of(hash);
-        let entries = &self.parts[part].entries;
-        let position = entries.find(hash, key).ok_or(Absent { hash })?;
-        let place = Place { part: part as u32, position: position as u32 };
-        if entries.slots()[position].value.deadline_ms <= now_ms {
+        let hash = table_hash(key) as u32;
+        let place = self.rows.find(hash, key).ok_or(Absent { hash })?;
+        if self.rows.slot(place).value.is_due(now_ms) {
             self.remove(place);
             self.expired += 1;
             return Err(Absent { hash });
@@ -125,10 +124,7 @@ impl Store {
 
     /// Adds `key`, which is absent, without a deadline.
     pub fn insert(&mut self, absent: Absent, key: &[u8], value: Value) -> Place {
-        let part = part_of(absent.hash);
-        let entry = Entry { value, deadline_ms: NEVER };
-        let position = self.parts[part].entries.insert_new(absent.hash, key, entry);
-        Place { part: part as u32, position: position as u32 }
+        self.rows.insert_new(absent.hash, key, Entry { value, deadline_ms: NEVER })
     }
 
     /// Makes `key`, looked up as `found`, the string `text`. A deadline it has stays.
@@ -145,16 +141,14 @@ impl Store {
 
     /// The value at `place`.
     pub fn value(&mut self, place: Place) -> &mut Value {
-        &mut self.entry(place).value
+        &mut self.rows.value_mut(place).value
     }
 
     /// Removes the key at `place`. A large value is freed by and by.
     pub fn remove(&mut self, place: Place) {
-        let part = &mut self.parts[place.part as usize];
-        let position = place.position as usize;
-        let last = part.entries.len() - 1;
-        part.deadlines.swap_removed(position, last);
-        let entry = part.entries.swap_remove(position).value;
+        let last = self.rows.row(place.row()).len() - 1;
+        self.deadlines_of(place.row()).swap_removed(place.position(), last);
+        let entry = self.rows.swap_remove(place).value;
         self.deadlines -= usize::from(entry.deadline_ms != NEVER);
         self.garbage.value(entry.value);
     }
@@ -174,24 +168,25 @@ impl Store {
 
     /// When the key at `place` expires, if ever.
     pub fn deadline_ms(&self, place: Place) -> Option<u64> {
-        let slots = self.parts[place.part as usize].entries.slots();
-        let deadline_ms = slots[place.position as usize].value.deadline_ms;
+        let deadline_ms = self.rows.slot(place).value.deadline_ms;
         (deadline_ms != NEVER).then_some(deadline_ms)
     }
 
     /// Lets the key at `place` expire at `deadline_ms`.
     pub fn set_deadline(&mut self, place: Place, deadline_ms: u64) {
-        let old_ms = core::mem::replace(&mut self.entry(place).deadline_ms, deadline_ms);
+        let entry = self.rows.value_mut(place);
+        let old_ms = core::mem::replace(&mut entry.deadline_ms, deadline_ms);
         self.deadlines += usize::from(old_ms == NEVER);
-        self.parts[place.part as usize].deadlines.set(place.position as usize, deadline_ms);
+        self.deadlines_of(place.row()).set(place.position(), deadline_ms);
     }
 
     /// Lets the key at `place` live; false if it had no deadline.
     pub fn clear_deadline(&mut self, place: Place) -> bool {
-        let had = core::mem::replace(&mut self.entry(place).deadline_ms, NEVER) != NEVER;
+        let entry = self.rows.value_mut(place);
+        let had = core::mem::replace(&mut entry.deadline_ms, NEVER) != NEVER;
         if had {
             self.deadlines -= 1;
-            self.parts[place.part as usize].deadlines.clear(place.position as usize);
+            self.deadlines_of(place.row()).clear(place.position());
         }
         had
     }
@@ -200,24 +195,24 @@ impl Store {
     /// `keys_max` means that none is left.
     pub fn expire_due(&mut self, now_ms: u64, keys_max: usize) -> usize {
         let mut removed = 0;
-        for _ in 0..PARTS {
-            removed += self.expire_part(self.expire_next, now_ms, keys_max - removed);
+        for _ in 0..ROWS {
+            removed += self.expire_row(self.expire_next, now_ms, keys_max - removed);
             if removed == keys_max {
                 break;
             }
-            self.expire_next = (self.expire_next + 1) % PARTS;
+            self.expire_next = self.expire_next.wrapping_add(1);
         }
         self.expired += removed as u64;
         removed
     }
 
-    fn expire_part(&mut self, part: usize, now_ms: u64, keys_max: usize) -> usize {
+    fn expire_row(&mut self, row: u8, now_ms: u64, keys_max: usize) -> usize {
         let mut removed = 0;
         while removed < keys_max
-            && let Some((deadline_ms, position)) = self.parts[part].deadlines.first()
-            && deadline_ms <= now_ms
+            && let Some((deadline_ms, position)) = self.deadlines_of(row).first()
+            && deadline_ms < now_ms
         {
-            self.remove(Place { part: part as u32, position: position as u32 });
+            self.remove(Place::new(row, position));
             removed += 1;
         }
         removed
@@ -225,10 +220,10 @@ impl Store {
 
     /// Removes every key. Their memory is given back by and by.
     pub fn clear(&mut self) {
-        let empty = Self::new(self.shard, self.shards);
-        for part in core::mem::replace(&mut self.parts, empty.parts) {
-            self.garbage.entries(part.entries.into_slots());
+        for row in self.rows.take() {
+            self.garbage.entries(row);
         }
+        self.row_deadlines.iter_mut().for_each(|row| *row = Deadlines::new());
         self.deadlines = 0;
     }
 
@@ -237,32 +232,39 @@ impl Store {
         &mut self.garbage
     }
 
-    /// Visits about `count` entries from `cursor` on and shows the live ones to `see`. Gives where
-    /// to go on, or `None` at the end.
+    /// Visits entries from `cursor` on for as long as `visit` says true. It is shown a key and its
+    /// value, or nothing in place of a key whose deadline passed. Gives where to go on, or `None`
+    /// at the end.
     pub fn walk(
         &self,
         mut cursor: Cursor,
-        mut count: usize,
         now_ms: u64,
-        mut see: impl FnMut(&[u8], &Value),
+        mut visit: impl FnMut(Option<(&[u8], &Value)>) -> bool,
     ) -> Option<Cursor> {
-        while count > 0 {
-            let slots = self.parts[cursor.part as usize].entries.slots();
+        loop {
+            let slots = self.rows.row(cursor.row);
             let below = if cursor.position == 0 { usize::MAX } else { cursor.position as usize };
             let below = below.min(slots.len());
-            let stop = below.saturating_sub(count);
-            for slot in slots[stop..below].iter().rev() {
-                if slot.value.deadline_ms > now_ms {
-                    see(&slot.key, &slot.value.value);
-                }
+            let enough = slots[..below].iter().rposition(|slot| !visit(slot.live(now_ms)));
+            cursor.position = enough.unwrap_or(0) as u32;
+            if cursor.position == 0 {
+                cursor.row = cursor.row.checked_add(1)?;
             }
-            count -= below - stop;
-            cursor.position = stop as u32;
-            if stop == 0 {
-                cursor.part = cursor.part.checked_add(1)?;
+            if enough.is_some() {
+                return Some(cursor);
             }
         }
-        Some(cursor)
+    }
+
+    /// Begins a walk over row after row, by [`visit_row`](Self::visit_row) with what this gives.
+    pub fn begin_walk(&mut self) -> u32 {
+        self.rows.begin_age()
+    }
+
+    /// Shows every live key of `row` that was there when the walk began, and still is, to `see`.
+    pub fn visit_row(&self, row: u8, walk: u32, now_ms: u64, mut see: impl FnMut(&[u8])) {
+        let slots = self.rows.row(row).iter().filter(|slot| slot.is_older(walk));
+        slots.filter_map(|slot| slot.live(now_ms)).for_each(|(key, _)| see(key));
     }
 
     /// A number to pick something with.
@@ -274,22 +276,27 @@ impl Store {
         mixed ^ (mixed >> 31)
     }
 
-    fn entry(&mut self, place: Place) -> &mut Entry {
-        self.parts[place.part as usize].entries.value_mut(place.position as usize)
+    fn deadlines_of(&mut self, row: u8) -> &mut Deadlines {
+        &mut self.row_deadlines[usize::from(row)]
+    }
+}
+
+impl Entry {
+    /// True if its deadline passed: a key lives through the millisecond of its deadline.
+    fn is_due(&self, now_ms: u64) -> bool {
+        self.deadline_ms < now_ms
+    }
+}
+
+impl Slot<Entry> {
+    /// Its key and its value, unless its deadline passed.
+    fn live(&self, now_ms: u64) -> Option<(&[u8], &Value)> {
+        (!self.value.is_due(now_ms)).then_some((&*self.key, &self.value.value))
     }
 }
 
 // With its key in place an entry is as large as a cache line.
 const _: () = assert!(size_of::<Slot<Entry>>() == 64);
-
-// A cursor's part is a `u8` and runs over by reaching the end of the walk.
-const _: () = assert!(PARTS == u8::MAX as usize + 1);
-
-/// The part a hash belongs to: by bits that the tables look at least, theirs being the lowest and
-/// the highest ones.
-fn part_of(hash: u64) -> usize {
-    (hash >> 40) as usize % PARTS
-}
 
 /// Makes `value` the string `text`, in the memory of the old one if that fits well; else gives
 /// the old one.

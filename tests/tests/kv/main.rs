@@ -8,6 +8,7 @@
 //! - [`protocol`]: requests in any pieces, broken requests, greetings and goodbyes
 //! - [`memory`]: clients that promise or ask for more than is good
 //! - [`values`]: large values, keys that expire, counters that many share
+//! - [`walks`]: `KEYS` and `SCAN` beside other clients
 //! - [`connections`]: clients that come, go, are killed, or are too many
 
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ mod memory;
 mod order;
 mod protocol;
 mod values;
+mod walks;
 
 use miniss_tests::program::Server;
 use miniss_tests::resp::Client;
