@@ -35,6 +35,9 @@ pub enum Event {
     AcceptRests,
     /// More operations completed at once than the completion queue has room for. None is lost.
     QueueOverflowed,
+    /// The user may lock too little memory: rings are smaller than asked for, or receives do
+    /// without provided buffers.
+    LockedMemoryShort,
     /// Shards run unpinned: there are too few CPUs, or the system refused.
     Unpinned,
     /// A shard ended although it was not told to.
@@ -52,16 +55,16 @@ const EVENTS: usize = Event::Unobserved as usize + 1;
 impl Event {
     fn level(self) -> Level {
         match self {
-            Self::AcceptRests | Self::QueueOverflowed | Self::Unpinned => Level::Warn,
+            Self::AcceptRests | Self::QueueOverflowed | Self::LockedMemoryShort => Level::Warn,
             Self::ShardDied | Self::ShardLeft | Self::OperationsLeaked => Level::Error,
-            Self::Unobserved => Level::Warn,
+            Self::Unpinned | Self::Unobserved => Level::Warn,
         }
     }
 
     fn target(self) -> &'static str {
         match self {
             Self::AcceptRests => "miniss_linux::net",
-            Self::QueueOverflowed => "miniss_linux::driver",
+            Self::QueueOverflowed | Self::LockedMemoryShort => "miniss_linux::driver",
             Self::Unpinned | Self::ShardDied => "miniss_linux::runtime",
             Self::ShardLeft | Self::OperationsLeaked => "miniss_linux::runtime",
             Self::Unobserved => "miniss_linux::unobserved",
@@ -179,6 +182,7 @@ mod tests {
         let all = [
             AcceptRests,
             QueueOverflowed,
+            LockedMemoryShort,
             Unpinned,
             ShardDied,
             ShardLeft,

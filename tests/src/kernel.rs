@@ -29,6 +29,27 @@ pub fn refuse(number: libc::c_long, errno: i32) {
     check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) });
 }
 
+/// Becomes a user of its own without privileges, who may lock `bytes` of memory.
+///
+/// # Panics
+///
+/// If that is refused, as it is where we have no privileges to give up and more is locked already.
+pub fn become_user_who_locks(bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: a valid limit, which the kernel copies.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) });
+    // SAFETY: no pointers.
+    if unsafe { libc::geteuid() } != 0 {
+        return;
+    }
+    // The kernel counts for each user, so no two processes are to be one.
+    let user = 100_000 + std::process::id();
+    // SAFETY: no pointers.
+    check(unsafe { libc::setgid(user) });
+    // SAFETY: no pointers.
+    check(unsafe { libc::setuid(user) });
+}
+
 /// Allows descriptors with numbers below `limit` only.
 ///
 /// # Panics

@@ -1,5 +1,5 @@
 //! Starting and ending: settings, shards, pinning, refusals, exit statuses. Scenarios A-OS, S6 to
-//! S8, S14, R16, R17, R20, T3, T20.
+//! S8, S14, R16, R17, R19, R20, T3, T20.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ use miniss_tests::alone::alone;
 use miniss_tests::census::{Census, assert_rests, resident_bytes};
 use miniss_tests::deadline::deadline;
 use miniss_tests::kernel;
+use miniss_tests::sockets::both_ends;
 
 fn exit_status(how: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_exit_status")).arg(how).output().expect("the program starts")
@@ -338,5 +339,51 @@ fn r20_too_few_descriptors_name_shard_and_remedy_and_leak_nothing() {
         }
         assert!(refusals >= 8, "4 shards need two descriptors each, at the least");
         assert_eq!(Runtime::builder().shards(4).build().unwrap().run(async || 1), [1; 4]);
+    });
+}
+
+/// One echo on every shard.
+fn echo_everywhere(runtime: &Runtime) -> Vec<std::io::Result<Vec<u8>>> {
+    runtime.run(|| async {
+        let (server, client) = both_ends().await?;
+        client.write_all("hello").await.0?;
+        let received = server.recv().await?;
+        Ok(received.to_vec())
+    })
+}
+
+fn echoes_for_a_user_who_locks(bytes: u64) {
+    kernel::become_user_who_locks(bytes);
+    // The kernel frees the rings of one runtime while the next is made.
+    for _ in 0..5 {
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        for received in echo_everywhere(&runtime) {
+            assert_eq!(received.unwrap(), b"hello");
+        }
+    }
+}
+
+#[test]
+fn r19_little_locked_memory_is_shared_among_the_shards() {
+    alone("r19_little_locked_memory_is_shared_among_the_shards", || {
+        echoes_for_a_user_who_locks(64 << 10);
+    });
+}
+
+#[test]
+fn r19_locked_memory_for_the_smallest_rings_alone_is_enough() {
+    alone("r19_locked_memory_for_the_smallest_rings_alone_is_enough", || {
+        echoes_for_a_user_who_locks(16 << 10);
+    });
+}
+
+#[test]
+fn r19_too_little_locked_memory_is_an_error_with_the_remedy() {
+    alone("r19_too_little_locked_memory_is_an_error_with_the_remedy", || {
+        kernel::become_user_who_locks(8 << 10);
+        let error = Runtime::builder().shards(2).build().unwrap_err();
+        assert!(error.to_string().contains("RLIMIT_MEMLOCK"), "{error}");
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        assert_eq!(echo_everywhere(&runtime).pop().unwrap().unwrap(), b"hello");
     });
 }

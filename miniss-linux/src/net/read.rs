@@ -205,12 +205,9 @@ impl TcpStream {
         if ahead == Ahead::No && self.connection.receiving.borrow().is_none() {
             return Poll::Ready(Next::Nothing);
         }
-        let driver = self.connection.fd.driver();
-        if !driver.features().multishot_recv {
-            return Poll::Ready(Next::Nothing);
-        }
-        match driver.pool() {
-            Ok(pool) => self.poll_pool(&pool, cx),
+        match self.connection.fd.driver().pool() {
+            Ok(Some(pool)) => self.poll_pool(&pool, cx),
+            Ok(None) => Poll::Ready(Next::Nothing),
             Err(error) => Poll::Ready(Next::Bytes(Err(error))),
         }
     }

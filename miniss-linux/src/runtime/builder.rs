@@ -122,6 +122,8 @@ impl Builder {
 
     /// Entries of each shard's submission queue, rounded up to a power of two; its completion queue
     /// has four times as many. Default: 256. A full queue costs a system call and nothing else.
+    /// There are fewer where the user may lock too little memory for those of all shards
+    /// (`RLIMIT_MEMLOCK`), which is reported.
     ///
     /// ```
     /// let runtime = miniss_linux::Runtime::builder().shards(1).ring_entries(8).build().unwrap();

@@ -213,6 +213,7 @@ impl Runtime {
     pub(super) fn launch(builder: &Builder, cpus: &[Option<usize>]) -> Result<Self, BuildError> {
         let shards = cpus.len();
         let shuffle = builder.shuffle_seed()?;
+        let driver = builder.driver.shared_among(shards);
         diagnostics::report_unobserved();
         let mesh = Arc::new(Mesh::new(shards, Lane::new));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
@@ -221,7 +222,7 @@ impl Runtime {
             anchor: take_anchor(),
             mesh: mesh.clone(),
             inbound: inbound[index].clone(),
-            driver: builder.driver,
+            driver,
             budget: builder.budget,
             shuffle,
             doorbell: builder.doorbell,

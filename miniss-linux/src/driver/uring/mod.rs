@@ -2,14 +2,16 @@
 //!
 //! `task ─▶ run queue ─▶ executor ─▶ [driver: ring] ─▶ op ─▶ kernel`
 //!
-//! In the order of the journey: [`setup`] makes a ring with what the kernel has, [`submit`] hands
-//! operations over, [`park`] enters the kernel once per turn, [`complete`] takes the results,
-//! [`close`] ends it. [`sys`] is the gate to the system calls that the `io-uring` crate does not
-//! make the way we need; [`ring`] owns the queues; [`buffers`] are the provided buffers.
+//! In the order of the journey: [`setup`] makes a ring with what the kernel has, no larger than
+//! [`memlock`] allows; [`submit`] hands operations over, [`park`] enters the kernel once per turn,
+//! [`complete`] takes the results, [`close`] ends it. [`sys`] is the gate to the system calls that
+//! the `io-uring` crate does not make the way we need; [`ring`] owns the queues; [`buffers`] are
+//! the provided buffers.
 
 pub(crate) mod buffers;
 mod close;
 mod complete;
+mod memlock;
 mod park;
 mod probe;
 mod ring;

@@ -10,14 +10,18 @@ use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use io_uring::{IoUring, opcode, squeue};
 use miniss_core::op::{Completion, OpId, OpKey, OpTable, Operation, Part};
+use miniss_core::time::Instant;
 
 use super::buffers::BufferPool;
+use super::memlock::report_short;
 use super::probe::{Features, probe};
 use super::ring::{Ring, RingStats};
 use super::setup::{DriverConfig, make_ring};
+use super::sys::now;
 use crate::cross::BellName;
 use crate::error::DriverUnavailable;
 
@@ -36,6 +40,9 @@ pub(super) mod tag {
     pub(in super::super) const MASK: u64 = !((1 << OpId::BITS) - 1);
 }
 
+/// How long the kernel is not asked again for provided buffers that it had no memory for.
+const POOL_RETRY_EVERY: Duration = Duration::from_secs(1);
+
 /// The io_uring driver of one shard.
 pub(crate) struct Driver {
     /// `None` once the driver is closed.
@@ -44,6 +51,8 @@ pub(crate) struct Driver {
     pub(super) features: Features,
     pub(super) config: DriverConfig,
     pool: RefCell<Option<Rc<BufferPool>>>,
+    /// There was no memory for the pool, and it is not to be asked for before this.
+    pool_refused_until: Cell<Instant>,
     /// New operations are refused.
     pub(super) closing: Cell<bool>,
     /// The eventfd that foreign threads ring, and whether the kernel watches it for us.
@@ -73,15 +82,11 @@ impl Driver {
             features,
             config,
             pool: RefCell::new(None),
+            pool_refused_until: Cell::new(Instant::ZERO),
             closing: Cell::new(false),
             bell,
             bell_is_armed: Cell::new(false),
         }))
-    }
-
-    /// What the kernel offers.
-    pub(crate) fn features(&self) -> Features {
-        self.features
     }
 
     /// A second descriptor of the ring, which outlives this driver.
@@ -102,11 +107,27 @@ impl Driver {
         self.ops.in_flight()
     }
 
-    /// The provided receive buffers, made when they are first wanted.
-    pub(crate) fn pool(self: &Rc<Self>) -> io::Result<Rc<BufferPool>> {
+    /// The provided receive buffers, made when they are first wanted. `None`: there are none, for
+    /// the kernel does not know how to use them, or has no memory for them just now; then each
+    /// receive is to bring memory of its own.
+    pub(crate) fn pool(self: &Rc<Self>) -> io::Result<Option<Rc<BufferPool>>> {
         if let Some(pool) = &*self.pool.borrow() {
-            return Ok(pool.clone());
+            return Ok(Some(pool.clone()));
         }
+        if !self.features.multishot_recv || now() < self.pool_refused_until.get() {
+            return Ok(None);
+        }
+        match self.make_pool() {
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {
+                self.pool_refused_until.set(now() + POOL_RETRY_EVERY);
+                report_short("receives do without provided buffers");
+                Ok(None)
+            }
+            pool => pool.map(Some),
+        }
+    }
+
+    fn make_pool(&self) -> io::Result<Rc<BufferPool>> {
         let ring = self.ring.borrow();
         let ring = ring.as_ref().ok_or_else(closed)?;
         let (count, bytes) = (self.config.recv_buffers, self.config.recv_buffer_bytes);

@@ -55,6 +55,15 @@ pub(super) fn page_bytes() -> usize {
     usize::try_from(bytes).expect("POSIX demands an answer")
 }
 
+/// How many bytes all processes of the user may lock together. `None`: any number.
+pub(super) fn memlock_limit() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: 0 };
+    // SAFETY: *Arguments outlive the call*: `limit` is a local.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &raw mut limit) };
+    debug_assert_eq!(result, 0, "the limit is always there");
+    (limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
 /// How long to wait for a completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {

@@ -62,7 +62,7 @@ fn no_cancel_is_lost_when_the_ring_is_full() {
 
 /// The next bytes of a multishot receive, or the number of the error that ended it.
 fn next(driver: &Rc<Driver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
-    let pool = driver.pool().unwrap();
+    let pool = driver.pool().unwrap().unwrap();
     match finish(driver, std::future::poll_fn(|cx| op.poll_part(cx))) {
         Part::More(completion) => Ok(received(&pool, completion).unwrap()),
         Part::End(ended) => {
@@ -75,7 +75,7 @@ fn next(driver: &Rc<Driver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
 #[test]
 fn buffers_go_round_whoever_held_them() {
     let driver = driver(8);
-    let pool = driver.pool().unwrap();
+    let pool = driver.pool().unwrap().unwrap();
     let (connection, mut peer) = socket(&driver);
     for round in 0..100_u8 {
         let mut op = driver.start(RecvPool::new(connection.clone(), pool.clone()));
@@ -105,7 +105,7 @@ fn a_pause_that_was_asked_for_is_remembered_when_the_reader_catches_up() {
 
     let driver = driver(8);
     let (connection, _peer) = socket(&driver);
-    let mut receive = RecvPool::new(connection, driver.pool().unwrap());
+    let mut receive = RecvPool::new(connection, driver.pool().unwrap().unwrap());
     let part = Completion { result: 1, flags: 0 };
     let full = (1..).find(|&waiting| receive.wants_cancel_after(part, waiting)).unwrap();
     // Some are read, and one more comes before the cancel takes effect.

@@ -13,7 +13,7 @@ fn echo(driver: &Rc<Driver>) {
     assert_eq!(&buffer[..result.unwrap()], b"plain");
     finish(driver, driver.start(send(&connection, buffer))).0.unwrap();
 
-    let pool = driver.pool().unwrap();
+    let pool = driver.pool().unwrap().unwrap();
     let mut receiving = driver.start(RecvPool::new(connection.clone(), pool.clone()));
     peer.write_all(b"pooled").unwrap();
     let part = finish(driver, std::future::poll_fn(|cx| receiving.poll_part(cx)));

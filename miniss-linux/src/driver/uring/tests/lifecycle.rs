@@ -46,7 +46,7 @@ fn a_driver_that_may_not_wait_still_gets_what_ends_at_once() {
 #[test]
 fn a_received_buffer_outlives_its_driver() {
     let driver = driver(8);
-    let pool = driver.pool().unwrap();
+    let pool = driver.pool().unwrap().unwrap();
     let (connection, mut peer) = socket(&driver);
     let mut op = driver.start(RecvPool::new(connection, pool.clone()));
     peer.write_all(b"still here").unwrap();
