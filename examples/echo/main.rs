@@ -1,46 +1,90 @@
 //! TCP echo on provided buffers: what a client sends comes back, without being copied.
 //!
-//! `cargo run --release --example echo -- --addr 127.0.0.1:7000 --shards 1 --idle-spin-us 0`
+//! `cargo run --release --example echo -- --addr 127.0.0.1:7000 --shards 1`
+//!
+//! All of it is this file, and all it needs is `miniss-linux`.
+
+#![forbid(unsafe_code)]
 
 use std::error::Error;
-use std::io;
+use std::future::pending;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use examples::serve::{claim, listen};
-use examples::settings::{Settings, exit_code};
-use miniss_linux::net::TcpStream;
-use miniss_linux::spawn;
+use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
+use miniss_linux::{Runtime, spawn};
 
 const HELP: &str = "\
 echo: a TCP server that sends back what it receives
 
   --addr ADDRESS       where to listen, IP:PORT     [127.0.0.1:7000]
   --shards N           how many shards accept       [1]
-  --idle-spin-us N     spin so many microseconds before sleeping  [0]
   --help               this text
 
-It runs until it is stopped.";
+It runs until it is stopped. Try: nc 127.0.0.1 7000";
 
 fn main() -> ExitCode {
-    let settings = Settings::from_command_line("echo", HELP, "127.0.0.1:7000", 1);
-    exit_code("echo", serve(&settings))
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&*error);
+            ExitCode::FAILURE
+        }
+    }
 }
 
-fn serve(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    let runtime = settings.runtime("echo")?;
-    let address = runtime.block_on(claim(&settings.address))?;
-    runtime.run(move || accept_all(address));
+fn run() -> Result<(), Box<dyn Error>> {
+    let (mut address, mut shards) = (String::from("127.0.0.1:7000"), 1);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        if ["--help", "-h"].contains(&&*name) {
+            say(HELP);
+            return Ok(());
+        }
+        let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
+        match &*name {
+            "--addr" => address = value()?,
+            "--shards" => shards = parse(&name, &value()?)?,
+            _ => return Err(format!("{name}: unknown option; see --help").into()),
+        }
+    }
+    serve(&address, shards)
+}
+
+fn parse(name: &str, value: &str) -> Result<usize, String> {
+    value.parse().map_err(|error| format!("{name} {value}: {error}"))
+}
+
+/// Serves until the process is stopped.
+fn serve(address: &str, shards: usize) -> Result<(), Box<dyn Error>> {
+    let runtime = Runtime::builder().shards(shards).build()?;
+    let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
+    // Every shard listens on the same port, which they could share with a stranger, too. So one
+    // asks for it alone first; that also makes a free port of 0.
+    let claim = async { TcpListener::bind(address).await?.local_addr() };
+    let address = runtime.block_on(claim).map_err(refused)?;
+    for outcome in runtime.run(move || start(address)) {
+        outcome.map_err(refused)?;
+    }
+    let plural = if shards == 1 { "" } else { "s" };
+    let (ip, port) = (address.ip(), address.port());
+    say(&format!("echo: listening on {address}, {shards} shard{plural}\nTry: nc {ip} {port}"));
+    runtime.block_on(pending())
+}
+
+/// One shard's part: listens, and from then on accepts.
+async fn start(address: SocketAddr) -> io::Result<()> {
+    let listener = ListenOptions::new().reuse_port(true).bind(address).await?;
+    spawn(accept_all(listener)).detach();
     Ok(())
 }
 
-/// One shard's part: accepts for ever.
-async fn accept_all(address: SocketAddr) {
-    let listener = listen("echo", address).await;
+async fn accept_all(listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(echo(stream)).detach(),
-            Err(error) => log::error!("accepting failed: {error}"),
+            Err(error) => complain(&error),
         }
     }
 }
@@ -56,4 +100,14 @@ async fn echo(stream: TcpStream) -> io::Result<()> {
         }
         stream.write_all(received).await.0?;
     }
+}
+
+/// Unlike `println!`, it does not panic when no one reads it.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// As [`say`], on standard error.
+fn complain(error: &dyn Error) {
+    let _ = writeln!(io::stderr(), "echo: {error}");
 }

@@ -1,14 +1,14 @@
 //! The README's ten lines, and a greeting from each shard.
 //!
 //! `cargo run --release --example hello`
+//!
+//! All of it is this file, and all it needs is `miniss-linux`.
 
-use examples::options::{Options, refuse};
+#![forbid(unsafe_code)]
+
 use miniss_linux::{Runtime, ShardId, submit_to};
 
 fn main() {
-    Options::from_command_line("hello: greets from every shard of a runtime. It takes no options.")
-        .finish()
-        .unwrap_or_else(|error| refuse("hello", &error));
     let runtime = Runtime::new();
     runtime.block_on(async {
         println!("Hello from rust-miniss!");

@@ -15,11 +15,15 @@ mod batch;
 mod command;
 mod connection;
 mod glob;
+mod listen;
 mod merge;
+mod options;
 mod resp;
 mod round;
+mod say;
 mod server;
 mod session;
+mod settings;
 mod shard;
 mod store;
 #[cfg(test)]
@@ -27,7 +31,7 @@ mod testing;
 
 use std::process::ExitCode;
 
-use examples::settings::{Settings, exit_code};
+use settings::{Settings, exit_code};
 
 const HELP: &str = "\
 kv: a server that speaks the Redis protocol (RESP2 and RESP3), in memory, on all cores
@@ -40,7 +44,5 @@ kv: a server that speaks the Redis protocol (RESP2 and RESP3), in memory, on all
 It runs until it is stopped. Try: redis-cli -p 7379";
 
 fn main() -> ExitCode {
-    // Zero shards: one for each CPU.
-    let settings = Settings::from_command_line("kv", HELP, "127.0.0.1:7379", 0);
-    exit_code("kv", server::run(&settings))
+    exit_code(server::run(&Settings::from_command_line(HELP)))
 }

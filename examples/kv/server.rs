@@ -6,16 +6,16 @@
 use std::error::Error;
 use std::net::SocketAddr;
 
-use examples::serve::{claim, listen};
-use examples::settings::Settings;
 use miniss_linux::spawn;
 
 use crate::connection::Connection;
+use crate::listen::{claim, listen};
+use crate::settings::Settings;
 use crate::shard::{self, Counters};
 
 /// Serves until the process is stopped.
 pub fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    let runtime = settings.runtime("kv")?;
+    let runtime = settings.runtime()?;
     let address = runtime.block_on(claim(&settings.address))?;
     shard::set_up(runtime.shards(), address.port());
     runtime.run(move || accept_all(address));
@@ -24,7 +24,7 @@ pub fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
 
 /// One shard's part.
 async fn accept_all(address: SocketAddr) {
-    let listener = listen("kv", address).await;
+    let listener = listen(address).await;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(async move {

@@ -1,10 +1,4 @@
-//! What the example programs share: options on the command line, and how they end.
-//!
-//! An example's options are few and all have a default, so they are parsed by hand.
-
+//! A package wants a library or a program. The library is the README; the programs are beside it.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-
-pub mod options;
-pub mod say;
-pub mod serve;
-pub mod settings;

@@ -147,6 +147,7 @@ pub fn with_descriptors(command: &mut Command, limit: u64) -> &mut Command {
 pub struct Server {
     child: Child,
     address: SocketAddr,
+    said: String,
     /// Held open: a server that says more must not fail over it.
     _stdout: Option<BufReader<ChildStdout>>,
 }
@@ -171,11 +172,14 @@ impl Server {
         dies_with_us(command);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the example starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("a pipe can be read");
-        let address = line.split(['\n', ' ', ',']).find_map(|word| word.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
-        Self { child, address, _stdout: Some(stdout) }
+        let mut said = String::new();
+        // Where it listens, and what to try.
+        for _ in 0..2 {
+            stdout.read_line(&mut said).expect("a pipe can be read");
+        }
+        let address = said.split(['\n', ' ', ',']).find_map(|word| word.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address in {said:?}"));
+        Self { child, address, said, _stdout: Some(stdout) }
     }
 
     /// Starts the example that `command` is, with `shards` shards, when its words go elsewhere: on
@@ -190,13 +194,18 @@ impl Server {
         command.args(["--addr", &address.to_string(), "--shards", &shards.to_string()]);
         dies_with_us(command);
         let child = command.spawn().expect("the example starts");
-        let server = Self { child, address, _stdout: None };
+        let server = Self { child, address, said: String::new(), _stdout: None };
         let end = Instant::now() + SOON;
         while listeners(address.port()) < shards {
             assert!(Instant::now() < end, "not all shards listen on {address}");
             thread::sleep(Duration::from_millis(5));
         }
         server
+    }
+
+    /// What it said when it had started.
+    pub fn said(&self) -> &str {
+        &self.said
     }
 
     /// Where it listens.

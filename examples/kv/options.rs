@@ -1,4 +1,7 @@
 //! Options on the command line: `--name value` or `--name=value`, and `--help`.
+//!
+//! They are few and all have a default, so they are parsed by hand.
+#![forbid(unsafe_code)]
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -8,15 +11,6 @@ use std::str::FromStr;
 use crate::say::{complain, say};
 
 /// The options that a program was started with.
-///
-/// ```
-/// use examples::options::Options;
-///
-/// let mut options = Options::new(["--shards", "2", "--addr=127.0.0.1:7000"]);
-/// assert_eq!(options.value("shards", 1).unwrap(), 2);
-/// assert_eq!(options.value("addr", String::new()).unwrap(), "127.0.0.1:7000");
-/// assert!(options.finish().is_ok());
-/// ```
 #[derive(Debug)]
 pub struct Options {
     arguments: Vec<String>,
@@ -55,12 +49,6 @@ impl Options {
     /// # Errors
     ///
     /// [`UsageError`] if it has no value, or one that is none of that kind.
-    ///
-    /// ```
-    /// # use examples::options::Options;
-    /// let error = Options::new(["--shards", "two"]).value("shards", 1).unwrap_err();
-    /// assert_eq!(error.to_string(), "--shards two: invalid digit found in string");
-    /// ```
     pub fn value<T: FromStr>(&mut self, name: &str, default: T) -> Result<T, UsageError>
     where
         T::Err: fmt::Display,
@@ -74,12 +62,6 @@ impl Options {
     /// # Errors
     ///
     /// [`UsageError`] as for [`value`](Self::value), or if it is 0.
-    ///
-    /// ```
-    /// # use examples::options::Options;
-    /// assert_eq!(Options::new(["--shards=4"]).positive("shards", 1), Ok(4));
-    /// assert!(Options::new(["--shards=0"]).positive("shards", 1).is_err());
-    /// ```
     pub fn positive(&mut self, name: &str, default: usize) -> Result<usize, UsageError> {
         match self.take(name)? {
             None => Ok(default),
@@ -112,11 +94,6 @@ impl Options {
     /// # Errors
     ///
     /// [`UsageError`] if something is left that the program does not know.
-    ///
-    /// ```
-    /// # use examples::options::Options;
-    /// assert!(Options::new(["--colour"]).finish().is_err());
-    /// ```
     pub fn finish(self) -> Result<(), UsageError> {
         match self.arguments.first() {
             None => Ok(()),
@@ -126,7 +103,33 @@ impl Options {
 }
 
 /// Ends the program over a wrong command line.
-pub fn refuse(program: &str, error: &UsageError) -> ! {
-    complain(format_args!("{program}: {error}; see --help"));
+pub fn refuse(error: &UsageError) -> ! {
+    complain(format_args!("kv: {error}; see --help"));
     exit(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_taken_by_name_in_either_form() {
+        let mut options = Options::new(["--shards", "2", "--addr=127.0.0.1:7000"]);
+        assert_eq!(options.value("shards", 1), Ok(2));
+        assert_eq!(options.value("addr", String::new()), Ok("127.0.0.1:7000".into()));
+        assert_eq!(options.positive("more", 7), Ok(7));
+        assert_eq!(options.finish(), Ok(()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let text = |error: UsageError| error.to_string();
+        let options = || Options::new(["--shards", "two"]);
+        let error = options().value("shards", 1).map_err(text);
+        assert_eq!(error, Err("--shards two: invalid digit found in string".into()));
+        assert_eq!(options().finish().map_err(text), Err("--shards: unknown option".into()));
+        assert!(Options::new(["--shards=0"]).positive("shards", 1).is_err());
+        let error = Options::new(["--shards"]).positive("shards", 1).map_err(text);
+        assert_eq!(error, Err("--shards needs a value".into()));
+    }
 }

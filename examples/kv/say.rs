@@ -1,5 +1,6 @@
 //! Words for the user that never fail. `println!` and `eprintln!` panic when their reader is gone,
 //! and wait when it sleeps; a server must go on either way.
+#![forbid(unsafe_code)]
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -9,19 +10,11 @@ use std::thread;
 use log::{LevelFilter, Log, Metadata, Record};
 
 /// A line on standard output, if it can be had.
-///
-/// ```
-/// examples::say::say("echo: listening");
-/// ```
 pub fn say(line: impl Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// A line on standard error, if it can be had.
-///
-/// ```
-/// examples::say::complain("echo: no descriptor left");
-/// ```
 pub fn complain(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -47,11 +40,6 @@ impl Log for StderrLog {
 
 /// Sends what is logged, warnings and errors, to standard error. A program that has a logger keeps
 /// it.
-///
-/// ```
-/// examples::say::log_to_stderr();
-/// log::warn!("this is seen");
-/// ```
 pub fn log_to_stderr() {
     let (sender, lines) = sync_channel(LINES_MAX);
     let logger = Box::leak(Box::new(StderrLog(sender)));

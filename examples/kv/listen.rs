@@ -1,5 +1,7 @@
-//! What the servers among the examples share: one address for all shards, and clear words when it
-//! cannot be had.
+//! One address for all shards, and clear words when it cannot be had.
+//!
+//! `[listen] ─▶ accept ─▶ socket`
+#![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io;
@@ -49,13 +51,6 @@ impl std::error::Error for ListenError {}
 /// # Errors
 ///
 /// [`ListenError`], to be shown to the user.
-///
-/// ```
-/// # use miniss_linux::Runtime;
-/// let runtime = Runtime::builder().shards(1).build().unwrap();
-/// let address = runtime.block_on(examples::serve::claim("127.0.0.1:0")).unwrap();
-/// assert_ne!(address.port(), 0);
-/// ```
 pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
     let fail = |error| ListenError { address: address.into(), error };
     let listener = TcpListener::bind(address).await.map_err(fail)?;
@@ -63,7 +58,7 @@ pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
 }
 
 /// This shard's listener on an address that was [claimed](claim). The last shard to have one tells
-/// the user where `program` listens: whoever has read that finds every shard listening.
+/// the user where the server listens: whoever has read that finds every shard listening.
 ///
 /// Ends the program if it cannot be had: the other shards would serve on, and the connections meant
 /// for this one would fail.
@@ -71,36 +66,30 @@ pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
 /// # Panics
 ///
 /// Outside of a runtime.
-///
-/// ```
-/// # use miniss_linux::Runtime;
-/// use examples::serve::{claim, listen};
-///
-/// let runtime = Runtime::builder().shards(2).build().unwrap();
-/// let address = runtime.block_on(claim("127.0.0.1:0")).unwrap();
-/// runtime.run(move || async move { drop(listen("example", address).await) });
-/// ```
-pub async fn listen(program: &str, address: SocketAddr) -> TcpListener {
+pub async fn listen(address: SocketAddr) -> TcpListener {
     let options = ListenOptions::new().reuse_port(true);
     match options.bind(address).await {
         Ok(listener) => {
-            announce(program, address);
+            announce(address);
             listener
         }
         Err(error) => {
             let error = ListenError { address: address.to_string(), error };
-            complain(format_args!("{program}: {error}"));
+            complain(format_args!("kv: {error}"));
             exit(1)
         }
     }
 }
 
-fn announce(program: &str, address: SocketAddr) {
+fn announce(address: SocketAddr) {
     static LISTENING: AtomicUsize = AtomicUsize::new(0);
     let shards = ShardId::all().count();
     // Relaxed: the count is all that is told.
     if LISTENING.fetch_add(1, Relaxed) + 1 == shards {
         let plural = if shards == 1 { "" } else { "s" };
-        say(format_args!("{program}: listening on {address}, {shards} shard{plural}"));
+        let (ip, port) = (address.ip(), address.port());
+        say(format_args!(
+            "kv: listening on {address}, {shards} shard{plural}\nTry: redis-cli -h {ip} -p {port}"
+        ));
     }
 }
