@@ -77,15 +77,53 @@ use std::io;
 
 /// The result of an operation, and the buffer it was done with.
 ///
-/// The buffer comes back whether the operation succeeded or failed.
+/// The buffer comes back whether the operation succeeded or failed. It is a pair, so `?` cannot be
+/// applied to it. Take the result out of it, or turn it into a result:
 ///
 /// ```
-/// use miniss_linux::buf::BufResult;
+/// use miniss_linux::buf::BufResultExt;
 ///
-/// let (result, buf): BufResult<usize, Vec<u8>> = (Ok(3), b"abc".to_vec());
-/// assert_eq!(result.unwrap(), buf.len());
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// stream.write_all("hello").await.0?; // the buffer is not wanted
+///
+/// let (result, buffer) = peer.read(vec![0; 64]).await; // it is, even after an error
+/// assert_eq!(buffer[..result?], *b"hello");
+///
+/// stream.write_all("again").await.0?;
+/// let (length, buffer) = peer.read(buffer).await.into_result()?; // only after a success
+/// assert_eq!(buffer[..length], *b"again");
+/// # Ok(()) });
+/// ```
+///
+/// Without that the compiler says that `?` needs a value that implements `Try`:
+///
+/// ```compile_fail,E0277
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// stream.write_all("hello").await?;
+/// # Ok(()) });
 /// ```
 pub type BufResult<T, B> = (io::Result<T>, B);
+
+/// Makes one result of a [`BufResult`].
+///
+/// See [`BufResult`] for an example.
+pub trait BufResultExt<T, B> {
+    /// The value and the buffer.
+    ///
+    /// # Errors
+    ///
+    /// That of the operation; the buffer is dropped.
+    ///
+    /// See [`BufResult`] for an example.
+    fn into_result(self) -> io::Result<(T, B)>;
+}
+
+impl<T, B> BufResultExt<T, B> for BufResult<T, B> {
+    fn into_result(self) -> io::Result<(T, B)> {
+        let (result, buffer) = self;
+        result.map(|value| (value, buffer))
+    }
+}
 
 /// The most bytes one operation transfers; a longer buffer leads to a short read or write.
 ///

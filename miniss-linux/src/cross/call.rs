@@ -60,7 +60,7 @@ impl<T> fmt::Debug for Call<T> {
 }
 
 /// Runs the async closure `work` as a task on `shard` and brings back its output. For a plain
-/// closure there is [`run_on`]; an async block becomes a closure by `async move ||` before it.
+/// closure there is [`run_on`].
 ///
 /// Calls from one shard to another start in the order in which they were made, and all calls of a
 /// turn cross together. The closure is dropped where it runs; what it returns is dropped here.
@@ -81,6 +81,20 @@ impl<T> fmt::Debug for Call<T> {
 /// let shard = runtime.block_on(async { submit_to(1, async || ShardId::current()).await });
 /// assert_eq!(shard.unwrap(), ShardId::new(1));
 /// ```
+///
+/// The work is a closure and not a future, since it is the closure that crosses: the future is made
+/// on the other shard, and need not be `Send`. An async block becomes one by `||` before it;
+/// without that, the compiler misses an `AsyncFnOnce()` closure:
+///
+/// ```compile_fail,E0277
+/// # use miniss_linux::submit_to;
+/// # async fn call() {
+/// submit_to(1, async move { 5 }).await; // write: submit_to(1, async move || 5)
+/// # }
+/// ```
+///
+/// What belongs to a shard (a socket, a task's handle, an `Rc`) cannot cross. Send what it is made
+/// of, and make it there; for a connection see [`TcpStream`](crate::net::TcpStream).
 #[track_caller]
 pub fn submit_to<F, T>(shard: impl Into<ShardId>, work: F) -> Call<T>
 where

@@ -46,11 +46,31 @@ use crate::topology::Pinned;
 /// });
 /// ```
 ///
-/// It cannot be sent to another thread:
+/// It cannot be sent to another thread, nor stand in a `static`:
 ///
 /// ```compile_fail,E0277
 /// let runtime = miniss_linux::Runtime::new();
 /// std::thread::spawn(move || runtime.block_on(async {}));
+/// ```
+///
+/// ```compile_fail,E0277
+/// use std::sync::LazyLock;
+/// static RUNTIME: LazyLock<miniss_linux::Runtime> = LazyLock::new(miniss_linux::Runtime::new);
+/// ```
+///
+/// Make it in `main`, and let a `static` have a [`Handle`], which any thread may use while the
+/// runtime is there:
+///
+/// ```
+/// use std::sync::OnceLock;
+/// use miniss_linux::{Handle, Runtime};
+///
+/// static SHARDS: OnceLock<Handle> = OnceLock::new();
+///
+/// let runtime = Runtime::builder().shards(2).build().unwrap();
+/// SHARDS.set(runtime.handle()).unwrap();
+/// let thread = std::thread::spawn(|| SHARDS.get().unwrap().submit_to(1, async || 5).wait());
+/// assert_eq!(thread.join().unwrap().unwrap(), 5);
 /// ```
 pub struct Runtime {
     /// `None` only while it is being dropped.
