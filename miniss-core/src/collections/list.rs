@@ -9,12 +9,13 @@
 //!
 //! # Invariants
 //!
-//! - **Linked means pinned.** A node's `queued` flag is set exactly while a list points to it. It
-//!   is set through a `Pin` only and cleared before the node is dropped, so every pointer in a
+//! - **Linked means pinned.** A node's `list` is set exactly while that list points to it. It is
+//!   set through a `Pin` only and cleared before the node is dropped, so every pointer in a
 //!   list leads to a live node at its final address. A waiter that is leaked stays linked, which
 //!   is sound: `Pin` promises that its memory is not used again.
-//! - **Own list.** A waiter links only into the list it borrows, and that list cannot be dropped
-//!   while the waiter can still be reached.
+//! - **Own list.** A waiter links only into the list it borrows, and leaves the list in which it
+//!   stands: that one, or one that has taken it over and lasts longer. Neither can be dropped while
+//!   the waiter can still be reached. (The `list` of a waiter that was leaked is not read again.)
 //! - **Whole before foreign code.** A waker's `clone`, `wake` and `drop` may call back into the
 //!   list. They run only when all links are complete and no reference into another node is held.
 //!   The payload is `Copy`, so it has no code of its own.
@@ -161,9 +162,58 @@ impl<T: Copy> WaitList<T> {
         Some(head.waker.take())
     }
 
+    /// Puts the waiters of other lists in the place of those that stand for them, front to back.
+    ///
+    /// `inside` is asked for the list that a payload stands for. That waiter leaves, all of the
+    /// list take its place, and the walk goes on with the first of them. So a tree of lists becomes
+    /// one list, each waiter touched once, however deep it is.
+    ///
+    /// # Safety
+    ///
+    /// This list outlives all waiters of the lists that `inside` gives. These are other lists than
+    /// this one, and `inside` runs no foreign code.
+    pub(crate) unsafe fn flatten<'a>(&self, inside: impl Fn(T) -> Option<&'a Self>)
+    where
+        T: 'a,
+    {
+        let mut next = self.head.get();
+        while let Some(link) = next {
+            let node = self.node(link);
+            next = match inside(node.payload.get()) {
+                None => node.next.get(),
+                Some(list) => self.put_in_place_of(node, list),
+            };
+        }
+    }
+
+    /// Moves all of `list` to where `node` stands, which leaves. What stands there now.
+    fn put_in_place_of(&self, node: &Node<T>, list: &Self) -> Link<T> {
+        let (prev, next) = (node.prev.get(), node.next.get());
+        self.unlink(node);
+        let (Some(first), Some(last)) = (list.head.take(), list.tail.take()) else { return next };
+        let mut moved = Some(first);
+        while let Some(link) = moved {
+            let node = self.node(link);
+            node.list.set(Some(NonNull::from(self)));
+            moved = node.next.get();
+        }
+        self.node(first).prev.set(prev);
+        self.node(last).next.set(next);
+        match prev {
+            Some(prev) => self.node(prev).next.set(Some(first)),
+            None => self.head.set(Some(first)),
+        }
+        match next {
+            Some(next) => self.node(next).prev.set(Some(last)),
+            None => self.tail.set(Some(last)),
+        }
+        self.len.set(self.len.get() + list.len.take());
+        Some(first)
+    }
+
     fn push_back(&self, node: Pin<&Node<T>>) {
         let link = Some(NonNull::from(node.get_ref()));
-        node.queued.set(true);
+        node.list.set(Some(NonNull::from(self)));
         node.prev.set(self.tail.get());
         match self.tail.replace(link) {
             Some(last) => self.node(last).next.set(link),
@@ -174,8 +224,8 @@ impl<T: Copy> WaitList<T> {
 
     /// Takes `node`, which is queued in this list, out of it.
     fn unlink(&self, node: &Node<T>) {
-        debug_assert!(node.queued.get());
-        node.queued.set(false);
+        debug_assert!(node.list.get().is_some());
+        node.list.set(None);
         let (prev, next) = (node.prev.take(), node.next.take());
         match prev {
             Some(prev) => self.node(prev).next.set(next),
@@ -239,10 +289,11 @@ impl<T: Copy, F: FnMut(T) -> Option<T>> Drop for Round<'_, T, F> {
 
 type Link<T> = Option<NonNull<Node<T>>>;
 
-struct Node<T> {
+struct Node<T: Copy> {
     prev: Cell<Link<T>>,
     next: Cell<Link<T>>,
-    queued: Cell<bool>,
+    /// The list that it stands in.
+    list: Cell<Option<NonNull<WaitList<T>>>>,
     waker: Cell<Option<Waker>>,
     payload: Cell<T>,
     _pinned: PhantomPinned,
@@ -283,7 +334,7 @@ impl<'l, T: Copy> Waiter<'l, T> {
         let node = Node {
             prev: Cell::new(None),
             next: Cell::new(None),
-            queued: Cell::new(false),
+            list: Cell::new(None),
             waker: Cell::new(None),
             payload: Cell::new(payload),
             _pinned: PhantomPinned,
@@ -346,7 +397,7 @@ impl<'l, T: Copy> Waiter<'l, T> {
     /// assert!(!Waiter::new(&list, ()).is_queued());
     /// ```
     pub const fn is_queued(&self) -> bool {
-        self.node.queued.get()
+        self.node.list.get().is_some()
     }
 
     /// What the waiter wants or, once it has been woken, what it got.
@@ -385,12 +436,10 @@ impl<'l, T: Copy> Waiter<'l, T> {
     /// assert!(!waiter.leave());
     /// ```
     pub fn leave(&self) -> bool {
-        let queued = self.is_queued();
-        if queued {
-            // "Own list": a queued waiter is queued in the list it borrows.
-            self.list.unlink(&self.node);
-        }
-        queued
+        let Some(list) = self.node.list.get() else { return false };
+        // SAFETY: "Own list": the list in which a waiter stands is there as long as the waiter.
+        unsafe { list.as_ref() }.unlink(&self.node);
+        true
     }
 }
 

@@ -129,6 +129,94 @@ fn a_leaked_waiter_outlives_a_move_of_its_list() {
     assert!(moved.wake_first(6) && moved.is_empty());
 }
 
+/// What a waiter in a tree of lists is: a leaf with a name, or a list, by its number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Twig {
+    Leaf(u32),
+    List(usize),
+}
+
+/// The names in a list, front to back.
+fn leaves(list: &WaitList<Twig>) -> Vec<u32> {
+    let mut names = Vec::new();
+    list.wake_while(|twig| {
+        if let Twig::Leaf(name) = twig {
+            names.push(name);
+        }
+        Some(twig)
+    });
+    names
+}
+
+/// Flattens `lists[0]`; how often it asked what is inside.
+fn flatten(lists: &[WaitList<Twig>]) -> usize {
+    let asked = core::cell::Cell::new(0);
+    let inside = |twig| {
+        asked.set(asked.get() + 1);
+        match twig {
+            Twig::Leaf(_) => None,
+            Twig::List(number) => Some(&lists[number]),
+        }
+    };
+    // SAFETY: the waiters of each test borrow all lists, and a list stands in one of less number.
+    unsafe { lists[0].flatten(inside) };
+    asked.get()
+}
+
+#[test]
+fn a_tree_of_lists_becomes_one_in_order_and_each_waiter_is_seen_once() {
+    use Twig::{Leaf, List};
+    let lists = [const { WaitList::new() }; 5];
+    let twigs = [
+        (0, List(1)),
+        (0, Leaf(3)),
+        (0, List(4)),
+        (1, Leaf(1)),
+        (1, List(2)),
+        (2, List(3)),
+        (2, Leaf(2)),
+        (4, Leaf(4)),
+    ];
+    let waiters = twigs.map(|(list, twig)| queued(&lists[list], twig));
+    assert_eq!(flatten(&lists), twigs.len());
+    assert_eq!((lists[0].len(), lists[1].len(), lists[4].len()), (4, 0, 0));
+    let queued: Vec<_> = waiters.iter().map(|waiter| waiter.is_queued()).collect();
+    assert_eq!(queued, twigs.map(|(_, twig)| matches!(twig, Leaf(_))));
+    assert_eq!(leaves(&lists[0]), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_waiter_leaves_the_list_that_took_its_own_over() {
+    use Twig::{Leaf, List};
+    for gone in 0..3 {
+        let lists = [const { WaitList::new() }; 2];
+        let _stands_for_it = queued(&lists[0], List(1));
+        let mut waiters: Vec<_> = (0..3).map(|name| queued(&lists[1], Leaf(name))).collect();
+        flatten(&lists);
+        drop(waiters.remove(gone as usize));
+        assert_eq!((lists[0].len(), lists[1].len()), (2, 0));
+        waiters[0].leave();
+        waiters[0].as_ref().enqueue();
+        assert_eq!((lists[0].len(), lists[1].len()), (1, 1), "it joins its own again");
+        let left: Vec<_> = (0..3).filter(|&name| name != gone).collect();
+        assert_eq!((leaves(&lists[0]), leaves(&lists[1])), (left[1..].into(), left[..1].into()));
+    }
+}
+
+#[test]
+fn an_empty_list_leaves_nothing_in_its_place() {
+    for (front, back) in [(false, false), (true, false), (false, true), (true, true)] {
+        let lists = [const { WaitList::new() }; 2];
+        let _front = front.then(|| queued(&lists[0], Twig::Leaf(1)));
+        let stands_for_it = queued(&lists[0], Twig::List(1));
+        let _back = back.then(|| queued(&lists[0], Twig::Leaf(2)));
+        flatten(&lists);
+        assert!(!stands_for_it.is_queued());
+        let names: Vec<_> = [front.then_some(1), back.then_some(2)].into_iter().flatten().collect();
+        assert_eq!(leaves(&lists[0]), names);
+    }
+}
+
 proptest! {
     /// Any sequence of joins, leaves and wakes agrees with a `VecDeque` of names.
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! # Invariants
 //!
-//! - **The child stays put.** Both fields are structurally pinned: nothing moves them out of their
+//! - **The child stays put.** `link` and `source` are structurally pinned: nothing moves them out of their
 //!   `ChildSource`, which is not `Unpin` and has no `Drop` of its own.
 //! - **Parents last longer.** A `ChildSource<'p>` borrows its parent for `'p`, and the source in it
 //!   is reached only by a reference that is shorter than `'p`.
@@ -37,15 +37,14 @@ use crate::collections::Waiter;
 pub struct ChildSource<'p, R = Aborted> {
     // Dropped first: "Linked means alive" (see `hook`).
     link: Waiter<'p, Entry<R>>,
+    parent: &'p AbortSource<R>,
     source: AbortSource<R>,
 }
 
 impl<'p, R> ChildSource<'p, R> {
     pub(super) fn new(parent: &'p AbortSource<R>) -> Self {
         let link = Waiter::new(parent.hooks(), Entry::Unlinked);
-        // SAFETY: "Parents last longer".
-        let source = unsafe { AbortSource::below(parent) };
-        Self { link, source }
+        Self { link, parent, source: AbortSource::new() }
     }
 
     /// The source itself, linked to its parent from the first call on.
@@ -62,10 +61,15 @@ impl<'p, R> ChildSource<'p, R> {
     /// ```
     pub fn source(self: Pin<&Self>) -> &AbortSource<R> {
         let child = self.get_ref();
-        if !child.source.is_aborted() {
-            child.link.set_payload(Entry::Child(NonNull::from(&child.source)));
-            // SAFETY: "The child stays put", and `self` was pinned.
-            unsafe { Pin::new_unchecked(&child.link) }.enqueue();
+        match child.parent.reason() {
+            _ if child.source.is_aborted() => {}
+            // SAFETY: "Parents last longer".
+            Some(reason) => unsafe { child.source.inherit(reason) },
+            None => {
+                child.link.set_payload(Entry::Child(NonNull::from(&child.source)));
+                // SAFETY: "The child stays put", and `self` was pinned.
+                unsafe { Pin::new_unchecked(&child.link) }.enqueue();
+            }
         }
         &child.source
     }

@@ -3,9 +3,10 @@
 //! `abort ─▶ [hook] ─▶ waker or closure`
 //!
 //! What is to be done is foreign code, and may drop any hook or child source of the tree that is
-//! being aborted, its own among them. Therefore an abort takes one action at a time: it walks from
-//! the root to the first hook, moves the action out of it, and looks at neither when it runs that.
-//! Then it starts from the root again.
+//! being aborted, its own among them. Therefore an abort takes one action at a time: it moves the
+//! action out of the first hook in its list, and looks at neither when it runs that. Then it looks
+//! for the first again. Of children nothing is left in the list by then: what waited for them
+//! stands there itself.
 //!
 //! # Invariants
 //!

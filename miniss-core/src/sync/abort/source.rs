@@ -6,9 +6,14 @@
 //!
 //! - **Aborted is for good.** A reason that is there stays, its own or a parent's. Nothing is
 //!   linked from then on, so the round that runs the actions comes to an end.
-//! - **Parents last longer.** The parent of a source outlives every reference to it: see `child`.
+//! - **Parents last longer.** The parent of a source, and so its parent's parent, outlives every
+//!   reference to it: see `child`.
+//! - **The tree is told at once.** An abort gives its reason to all sources below it that have
+//!   none, and takes the lists of these over into its own, before any foreign code runs. So a
+//!   source that has a reason looks no further, and one that is linked has a parent without one.
+//!   Both walks go along a list, whatever the depth of the tree, and see each entry once.
 
-use core::cell::OnceCell;
+use core::cell::{Cell, OnceCell};
 use core::error::Error;
 use core::fmt;
 use core::future::Future;
@@ -73,7 +78,8 @@ impl Error for Aborted {}
 /// ```
 pub struct AbortSource<R = Aborted> {
     reason: OnceCell<R>,
-    parent: Option<NonNull<AbortSource<R>>>,
+    /// The reason of a parent.
+    inherited: Cell<Option<NonNull<R>>>,
     hooks: WaitList<Entry<R>>,
 }
 
@@ -85,17 +91,16 @@ impl<R> AbortSource<R> {
     /// assert!(!AbortSource::<Aborted>::new().is_aborted());
     /// ```
     pub const fn new() -> Self {
-        Self { reason: OnceCell::new(), parent: None, hooks: WaitList::new() }
+        Self { reason: OnceCell::new(), inherited: Cell::new(None), hooks: WaitList::new() }
     }
 
-    /// A source that is also aborted with `parent`.
+    /// Takes the reason of a parent for its own.
     ///
     /// # Safety
     ///
-    /// "Parents last longer": it must not be used, other than dropped, once `parent` is gone.
-    pub(super) unsafe fn below(parent: &Self) -> Self {
-        let parent = Some(NonNull::from(parent));
-        Self { reason: OnceCell::new(), parent, hooks: WaitList::new() }
+    /// "Parents last longer": `reason` is that of a parent, near or far.
+    pub(super) unsafe fn inherit(&self, reason: &R) {
+        self.inherited.set(Some(NonNull::from(reason)));
     }
 
     pub(super) const fn hooks(&self) -> &WaitList<Entry<R>> {
@@ -126,6 +131,7 @@ impl<R> AbortSource<R> {
             return false;
         }
         if let Some(reason) = self.reason.get() {
+            self.take_over_children(reason);
             let mut round = Round { source: self, reason, over: false };
             round.run();
         }
@@ -143,9 +149,9 @@ impl<R> AbortSource<R> {
     /// assert_eq!(source.reason(), Some(&7));
     /// ```
     pub fn reason(&self) -> Option<&R> {
-        // SAFETY: "Parents last longer".
-        let from_parent = || self.parent.and_then(|parent| unsafe { parent.as_ref() }.reason());
-        self.reason.get().or_else(from_parent)
+        // SAFETY: "Parents last longer", and their reason stays where it is.
+        let inherited = || self.inherited.get().map(|reason| unsafe { reason.as_ref() });
+        self.reason.get().or_else(inherited)
     }
 
     /// Whether there is a reason to stop.
@@ -287,20 +293,29 @@ impl<R> AbortSource<R> {
         self.hooks.len()
     }
 
-    /// Takes the first action out of the list of this source or, where a child comes first, of the
-    /// child's. Runs no foreign code. Recurses as deep as children have children.
+    /// "The tree is told at once": gives `reason` to all below that have none, and puts what waits
+    /// for theirs in the place of each.
+    fn take_over_children(&self, reason: &R) {
+        let inside = |entry| {
+            let Entry::Child(child) = entry else { return None };
+            // SAFETY: "Linked means alive" (see `hook`), and no foreign code runs here.
+            let child: &Self = unsafe { child.as_ref() };
+            // One that has a reason has a round of its own, or had one.
+            (!child.is_aborted()).then(|| {
+                // SAFETY: "Parents last longer": it is below this source.
+                unsafe { child.inherit(reason) };
+                &child.hooks
+            })
+        };
+        // SAFETY: "Parents last longer": the hooks of sources below borrow these, so this list
+        // outlives them. No source is below itself.
+        unsafe { self.hooks.flatten(inside) };
+    }
+
+    /// Takes the first action out of the list. Runs no foreign code.
     fn take_first(&self) -> Option<Action<R>> {
         loop {
             let entry = self.hooks.front()?;
-            if let Entry::Child(child) = entry {
-                // SAFETY: "Linked means alive" (see `hook`), and the reference is not kept.
-                let child = unsafe { child.as_ref() };
-                // One that has a reason of its own has a round of its own.
-                let is_ours = child.reason.get().is_none();
-                if let Some(first) = is_ours.then(|| child.take_first()).flatten() {
-                    return Some(first);
-                }
-            }
             self.hooks.wake_first(Entry::Unlinked);
             if let Entry::Action(action) = entry {
                 return Some(action);

@@ -282,3 +282,83 @@ fn a_panic_in_a_callback_or_a_wake_strands_nobody() {
     assert!(catch_unwind(AssertUnwindSafe(|| source.abort('a'))).is_err());
     assert_eq!((notes.take(), poll_once(aborted)), (std::vec![(1, 'a')], Poll::Ready('a')));
 }
+
+/// A chain of sources, each the child of the one before it, that is dropped from its end. It lasts
+/// as long as this, so hooks in it must go before.
+struct Chain {
+    children: Vec<Pin<Box<ChildSource<'static, char>>>>,
+    root: Box<AbortSource<char>>,
+}
+
+impl Chain {
+    fn new(depth: usize) -> Self {
+        let mut chain = Self { children: Vec::new(), root: Box::new(AbortSource::new()) };
+        for level in 0..depth {
+            let child = Box::pin(chain.source(level).child());
+            chain.children.push(child);
+        }
+        chain
+    }
+
+    /// The source of a level; the root is level 0.
+    fn source(&self, level: usize) -> &'static AbortSource<char> {
+        let source: *const AbortSource<char> = match level.checked_sub(1) {
+            None => &raw const *self.root,
+            Some(index) => self.children[index].as_ref().source(),
+        };
+        // SAFETY: all are boxed, and each goes after those that borrow it.
+        unsafe { &*source }
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        while self.children.pop().is_some() {}
+    }
+}
+
+/// Runs `test` where a function that calls itself for every level of a deep tree has no room to.
+fn on_a_small_stack(test: fn()) {
+    let thread = std::thread::Builder::new().stack_size(128 * 1024);
+    thread.spawn(test).unwrap().join().unwrap();
+}
+
+const DEEP: usize = 20_000;
+
+#[test]
+fn a_deep_tree_is_built_asked_aborted_and_dropped_on_a_small_stack() {
+    on_a_small_stack(|| {
+        let notes = Notes::default();
+        let chain = Chain::new(DEEP);
+        let leaf = chain.source(DEEP);
+        assert!(!leaf.is_aborted());
+        let hooks: Vec<_> = (0..=DEEP as u32)
+            .map(|level| register(chain.source(level as usize), notes.note(level)))
+            .collect();
+        assert!(chain.root.abort('a'));
+        // Each level has its child before its hook, so the last one comes first.
+        let expected: Vec<_> = (0..=DEEP as u32).rev().map(|level| (level, 'a')).collect();
+        assert!(notes.take() == expected, "all, in the order of the tree");
+        assert_eq!((leaf.reason(), now(leaf.aborted())), (Some(&'a'), 'a'));
+        assert!((0..=DEEP).all(|level| chain.source(level).waiters() == 0));
+        drop(hooks);
+    });
+}
+
+#[test]
+fn a_deep_tree_aborted_from_its_end_up_gives_each_its_own_reason() {
+    on_a_small_stack(|| {
+        let chain = Chain::new(DEEP);
+        let woken = Notes::default();
+        let hooks: Vec<_> = (0..=DEEP as u32)
+            .map(|level| register(chain.source(level as usize), woken.note(level)))
+            .collect();
+        let reason = |level: usize| char::from(b'a' + (level % 26) as u8);
+        for level in (0..=DEEP).rev() {
+            assert!(chain.source(level).abort(reason(level)));
+        }
+        assert!((0..=DEEP).all(|level| chain.source(level).reason() == Some(&reason(level))));
+        assert_eq!(woken.take().len(), DEEP + 1);
+        drop(hooks);
+    });
+}
