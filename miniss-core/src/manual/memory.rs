@@ -114,10 +114,10 @@
 //!
 //! On the heap a table allocates its first 32 slots when it is first used, and a chunk twice as
 //! large as the last one whenever all are taken; it touches a slot when it is first needed. An
-//! operation that is too large for a slot takes a block of 384 bytes, which the table keeps for the
-//! next one; what is larger still is boxed. [`FixedOps`](crate::op::FixedOps) has all of it in a
-//! `static`: as many slots and parts as it says, and no blocks. There, large buffers are lent to
-//! the operation.
+//! operation that is too large for a slot takes a block of 384 bytes, of which the table keeps up
+//! to 256 for the next ones; what is larger still is boxed. [`FixedOps`](crate::op::FixedOps) has
+//! all of it in a `static`: as many slots and parts as it says, and no blocks. There, large buffers
+//! are lent to the operation.
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {

@@ -2,9 +2,9 @@
 //!
 //! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 //!
-//! A table keeps the blocks that it has allocated, so that in the steady state large operations
-//! allocate no more than small ones. What is too large even for a block has a box of its own. Where
-//! there is no heap, no table takes either.
+//! A table keeps some of the blocks that it has allocated, so that in the steady state large
+//! operations allocate no more than small ones. What is too large even for a block has a box of its
+//! own. Where there is no heap, no table takes either.
 //!
 //! # Invariants
 //!
@@ -22,6 +22,9 @@ mod heap {
     /// Room for a message header with eight pieces, and for the buffers that they are pieces of.
     const BLOCK_BYTES: usize = 384;
 
+    /// So many free blocks are kept, which is 96 KiB; what comes back beyond goes to the heap.
+    const KEPT_MAX: usize = 256;
+
     /// Free, and then it may name another; or used, and then it is an operation.
     #[repr(C, align(16))]
     union Block {
@@ -36,11 +39,12 @@ mod heap {
     /// The free blocks of a table.
     pub(in super::super) struct Blocks {
         free: Cell<Option<NonNull<Block>>>,
+        kept: Cell<usize>,
     }
 
     impl Blocks {
         pub(in super::super) const fn new() -> Self {
-            Self { free: Cell::new(None) }
+            Self { free: Cell::new(None), kept: Cell::new(0) }
         }
 
         /// Moves `op` to a place of its own; gives it back if there is no memory.
@@ -65,11 +69,25 @@ mod heap {
             }
             // SAFETY: it lies there, and nobody will look again.
             let op = unsafe { place.read() };
-            let block = place.cast::<Block>();
             // SAFETY: *Blocks are free or used*: the operation has just left it.
+            unsafe { self.put_block(place.cast()) };
+            op
+        }
+
+        /// Keeps a block for the next operation, or gives it back to the heap.
+        ///
+        /// # Safety
+        /// `take_block` gave it, and nothing is in it any more.
+        unsafe fn put_block(&self, block: *mut Block) {
+            let kept = self.kept.get();
+            if kept == KEPT_MAX {
+                // SAFETY: `take_block` allocated it, and it is in no list.
+                return unsafe { dealloc(block.cast(), Layout::new::<Block>()) };
+            }
+            self.kept.set(kept + 1);
+            // SAFETY: a block of ours that holds nothing.
             unsafe { block.write(Block { next: self.free.get() }) };
             self.free.set(NonNull::new(block));
-            op
         }
 
         /// A block that holds nothing; null if there is no memory.
@@ -78,6 +96,7 @@ mod heap {
                 // SAFETY: a block is not empty.
                 return unsafe { alloc(Layout::new::<Block>()) }.cast();
             };
+            self.kept.set(self.kept.get() - 1);
             // SAFETY: *Blocks are free or used*: it is in the list, so it names the next.
             self.free.set(unsafe { block.as_ref().next });
             block.as_ptr()

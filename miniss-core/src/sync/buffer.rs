@@ -114,7 +114,7 @@ impl<T> HeapBuffer<T> {
         Self { items: VecDeque::with_capacity(capacity), capacity }
     }
 
-    /// Room that grows as it is needed.
+    /// Room that grows as it is needed, and shrinks when most of it is not.
     pub(super) fn growing() -> Self {
         Self { items: VecDeque::new(), capacity: super::Semaphore::UNITS_MAX }
     }
@@ -141,10 +141,34 @@ impl<T> sealed::Store for HeapBuffer<T> {
     }
 
     fn pop(&mut self) -> Option<T> {
-        self.items.pop_front()
+        let first = self.items.pop_front();
+        self.shrink();
+        first
     }
 
     fn peek(&self, index: usize) -> Option<&T> {
         self.items.get(index)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T> HeapBuffer<T> {
+    /// Room for so many values is kept, once it is there: 4 KiB, or four large values.
+    const KEPT: usize = match size_of::<T>() {
+        0..=1024 => 4096 / (size_of::<T>() + (size_of::<T>() == 0) as usize),
+        _ => 4,
+    };
+
+    /// Gives half of the room back when three quarters of it are free. A bounded buffer has all its
+    /// room from the start, and keeps it.
+    ///
+    /// From then on half of those that are left must go before it shrinks again, and as many must
+    /// come before it grows, so a value pays for a constant number of moves.
+    fn shrink(&mut self) {
+        let room = self.items.capacity();
+        let may_shrink = room > Self::KEPT && room < self.capacity;
+        if may_shrink && self.items.len() <= room / 4 {
+            self.items.shrink_to((room / 2).max(Self::KEPT));
+        }
     }
 }

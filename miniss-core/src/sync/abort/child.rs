@@ -4,8 +4,8 @@
 //!
 //! # Invariants
 //!
-//! - **The child stays put.** `link` and `source` are structurally pinned: nothing moves them out of their
-//!   `ChildSource`, which is not `Unpin` and has no `Drop` of its own.
+//! - **The child stays put.** `link` and `source` are structurally pinned: nothing moves them out
+//!   of their `ChildSource`, which is not `Unpin` and has no `Drop` of its own.
 //! - **Parents last longer.** A `ChildSource<'p>` borrows its parent for `'p`, and the source in it
 //!   is reached only by a reference that is shorter than `'p`.
 
