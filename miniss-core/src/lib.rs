@@ -56,6 +56,7 @@ mod promise;
 mod task;
 mod waker;
 
+pub mod coop;
 pub mod unobserved;
 
 mod run_queue;

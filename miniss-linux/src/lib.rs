@@ -65,7 +65,7 @@ pub use metrics::{DriverStats, driver_stats};
 pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::BrokenPromise;
 pub use miniss_core::{
-    AbortHandle, Budget, Future, Promise, PromiseCell, Stats, combine, sync, unobserved,
+    AbortHandle, Budget, Future, Promise, PromiseCell, Stats, combine, coop, sync, unobserved,
 };
 pub use runtime::{
     Builder, CurrentShard, JoinHandle, Pinning, Runtime, ShardId, maybe_yield, spawn, spawn_on,

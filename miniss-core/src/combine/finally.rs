@@ -18,6 +18,7 @@ use core::task::{Context, Waker};
 
 use super::chain::{Chain, convert, on_first_poll};
 use super::spawn::Spawn;
+use crate::coop::unconstrained;
 
 pub(super) fn finally<T, E, N>(
     first: impl Future<Output = Result<T, E>>,
@@ -76,7 +77,9 @@ impl<N: Future, C: FnOnce() -> N> Drop for Armed<N, C> {
     /// Nobody is there who could wait: the cleanup goes as far as its first wait.
     fn drop(&mut self) {
         if let Some(cleanup) = self.cleanup.take() {
-            let _cut_short = pin!(cleanup()).poll(&mut Context::from_waker(Waker::noop()));
+            // It is polled this once: no leaf of it may give way.
+            let _cut_short =
+                pin!(unconstrained(cleanup())).poll(&mut Context::from_waker(Waker::noop()));
         }
     }
 }

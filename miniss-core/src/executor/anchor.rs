@@ -19,16 +19,23 @@ use core::fmt;
 use core::ptr::{self, NonNull};
 
 use super::home::Home;
+use crate::coop::TaskBudget;
 use crate::doorbell::Doorbell;
 use crate::error::AnchorInUse;
 use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence, ordering, planted};
 use crate::run_queue::inbox::Inbox;
 use crate::task::header::Header;
 use crate::task::slots::Returned;
+use crate::waker::wake_on;
+
+/// Wakes the task in a slot of the anchor that has this function.
+pub(crate) type WakeFn = unsafe fn(NonNull<Header>);
 
 /// What all anchors have in common, whatever their bell.
 #[repr(C, align(128))]
 pub(crate) struct Base {
+    /// Wakes a task of this anchor, whatever its bell.
+    wake: WakeFn,
     inbox: Inbox,
     asleep: AtomicBool,
     in_use: AtomicBool,
@@ -48,8 +55,9 @@ unsafe impl Send for Base {}
 
 impl Base {
     const_fn! {
-        const fn new() -> Self {
+        const fn new(wake: WakeFn) -> Self {
             Self {
+                wake,
                 inbox: Inbox::new(),
                 asleep: AtomicBool::new(false),
                 in_use: AtomicBool::new(false),
@@ -67,6 +75,19 @@ impl Base {
     #[inline]
     pub(crate) unsafe fn home(&self) -> &Home {
         &self.home.0
+    }
+
+    /// The budget of the task that is polled, for the futures at its leaves. It is atomic, hence no
+    /// matter of *Home only*.
+    #[inline]
+    pub(crate) fn task_budget(&self) -> &TaskBudget {
+        &self.home.0.task_budget
+    }
+
+    /// How its tasks are woken.
+    #[inline]
+    pub(crate) fn wake(&self) -> WakeFn {
+        self.wake
     }
 
     /// Which executor uses the anchor, or will use it next.
@@ -160,7 +181,7 @@ impl<B: Doorbell> Anchor<B> {
         ///
         /// See [`Anchor`] for an example.
         pub const fn new(bell: B) -> Self {
-            Self { base: Base::new(), bell }
+            Self { base: Base::new(wake_on::<B>), bell }
         }
     }
 

@@ -13,6 +13,7 @@ use super::anchor::Base;
 use super::pace::Pace;
 use super::stats::Counters;
 use super::watch::Watches;
+use crate::coop::TaskBudget;
 use crate::prefetch::prefetch;
 use crate::run_queue::fifo::Fifo;
 use crate::task::header::Header;
@@ -34,6 +35,8 @@ pub(crate) struct Home {
     pub(crate) counters: Counters,
     /// For tasks that ask whether to give way.
     pub(crate) pace: Pace,
+    /// For the leaves of the task that is polled.
+    pub(crate) task_budget: TaskBudget,
     /// Tasks may be spawned: an executor is there, and not ending.
     pub(crate) is_open: Cell<bool>,
 }
@@ -49,6 +52,7 @@ impl Home {
                 watches: Watches::new(),
                 counters: Counters::new(),
                 pace: Pace::new(),
+                task_budget: TaskBudget::new(),
                 is_open: Cell::new(false),
             }
         }

@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 use super::anchor::Anchor;
 use super::home::Home;
 use super::stats::Stats;
+use crate::coop::TaskBudget;
 use crate::doorbell::Doorbell;
 use crate::error::SpawnError;
 use crate::time::Instant;
@@ -114,6 +115,14 @@ impl<B: Doorbell> Local<B> {
     #[inline]
     pub fn now(&self) -> Instant {
         self.anchor.bell().now()
+    }
+
+    /// The budget of the task that the executor polls at the moment, for a port that tells leaves
+    /// where it stands.
+    ///
+    /// See [`coop::set_current`](crate::coop::set_current) for an example.
+    pub fn task_budget(&self) -> &'static TaskBudget {
+        self.anchor.base().task_budget()
     }
 
     /// What the executor has done so far; zeros once it is gone.

@@ -23,10 +23,10 @@ use crate::JoinHandle;
 use crate::doorbell::Doorbell;
 use crate::error::Cancelled;
 use crate::task::cell::class_of;
-use crate::task::header::{Header, raw_waker};
+use crate::task::header::Header;
 use crate::task::slots::MAIN_CLASS;
 use crate::time::Instant;
-use crate::waker::WakerVtable;
+use crate::waker::raw_waker;
 
 /// Counts its rings. Relaxed, so that it adds no ordering of its own.
 struct Bell(AtomicUsize);
@@ -80,8 +80,8 @@ impl Tenant {
         let slot = self.home().slots.take(MAIN_CLASS)?;
         // SAFETY: free, large enough, and the models' futures own what they use.
         let handle = unsafe { self.local.start(self.home(), slot, future) };
-        // SAFETY: a header and the vtable that goes with it.
-        let waker = unsafe { Waker::from_raw(raw_waker(slot, WakerVtable::<Bell>::TABLE)) };
+        // SAFETY: *Our table, our header*.
+        let waker = unsafe { Waker::from_raw(raw_waker(slot)) };
         Some((handle, waker))
     }
 

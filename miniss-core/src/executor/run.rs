@@ -10,9 +10,10 @@ use core::ptr::NonNull;
 use core::task::{Poll, Waker};
 
 use super::home::Home;
-use crate::task::header::{Header, raw_waker};
+use crate::task::header::Header;
 use crate::task::state::{Hold, Start};
 use crate::unobserved::{self, Source};
+use crate::waker::raw_waker;
 
 /// Does what is to be done with a task that was taken from the run queue.
 #[inline]
@@ -30,9 +31,9 @@ pub(crate) fn run_task(home: &Home, slot: NonNull<Header>) {
 #[inline]
 fn poll_task(home: &Home, slot: NonNull<Header>, header: &Header) {
     let vtable = header.vtable();
-    // SAFETY: a header and the vtable that goes with it. A waker owns nothing, so a borrowed one
-    // need not be dropped.
-    let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(slot, vtable.waker)) });
+    // SAFETY: *Our table, our header*. A waker owns nothing, so a borrowed one need not be dropped.
+    let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(slot)) });
+    home.task_budget.start();
     let unwinding = Unwinding { home, slot };
     // SAFETY: *Stage follows state*: `start_poll` found the future, and `RUNNING` keeps others
     // out.
@@ -90,6 +91,7 @@ struct Unwinding<'a> {
 
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
+        self.home.task_budget.lift();
         // SAFETY: *Headers are for ever*.
         let header = unsafe { self.slot.as_ref() };
         if header.state.has_future() {

@@ -214,7 +214,7 @@ impl<B: Doorbell> Local<B> {
         let future = async move { alloc::boxed::Box::new(future.await) };
         let future = alloc::boxed::Box::pin(future);
         // SAFETY: a box of a future and a box of its output fit the smallest class.
-        unsafe { place_with_boxed_output::<_, _, B>(slot, future) };
+        unsafe { place_with_boxed_output(slot, future) };
         // SAFETY: just placed; the vtable unboxes the output as it is read.
         Ok(unsafe { self.enqueue(home, slot) })
     }
@@ -255,7 +255,7 @@ impl<B: Doorbell> Local<B> {
         future: F,
     ) -> JoinHandle<F::Output> {
         // SAFETY: the caller's promise; *Home only* by `home`.
-        unsafe { place::<F, B>(slot, future) };
+        unsafe { place(slot, future) };
         // SAFETY: just placed, with this output.
         unsafe { self.enqueue(home, slot) }
     }
@@ -275,7 +275,7 @@ impl<B: Doorbell> Local<B> {
     /// The caller holds the slot, which is free and fits a task of type `F`.
     pub(crate) unsafe fn refuse<F: Future>(&self, slot: NonNull<Header>) -> JoinHandle<F::Output> {
         // SAFETY: the caller's promise.
-        unsafe { place_nothing::<F, B>(slot) };
+        unsafe { place_nothing::<F>(slot) };
         // SAFETY: it was spawned on this thread; having no output, it has none of another type.
         unsafe { JoinHandle::new(slot, self.epoch()) }
     }

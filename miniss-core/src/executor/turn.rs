@@ -192,6 +192,7 @@ impl<R: Reactor> Executor<R> {
             None => self.poll_ready(Fifo::pop),
             Some(shuffle) => self.poll_ready(|queue| shuffle.pop(queue)),
         }
+        self.home().task_budget.lift();
     }
 
     #[inline]

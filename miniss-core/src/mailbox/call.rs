@@ -8,10 +8,11 @@ use core::marker::PhantomData;
 use core::mem;
 use core::pin::Pin;
 use core::ptr::NonNull;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 
 use super::home::HomeRef;
 use super::node::{Held, Node, Outcome, take_output};
+use crate::coop::Leaf;
 use crate::error::CallError;
 
 /// A call to another core: awaits its output.
@@ -38,6 +39,7 @@ use crate::error::CallError;
 pub struct Call<T> {
     state: State,
     home: HomeRef,
+    leaf: Leaf,
     output: PhantomData<T>,
 }
 
@@ -57,12 +59,16 @@ impl<T> Call<T> {
     /// # Safety
     /// The node is one of a call whose output is a `T`, made by `home`, and has no other handle.
     pub(super) unsafe fn new(node: NonNull<Node>, home: HomeRef) -> Self {
-        Self { state: State::Made(node), home, output: PhantomData }
+        Self::at(State::Made(node), home)
     }
 
     /// A call that could not be made.
     pub(super) fn failed(reason: CallError, home: HomeRef) -> Self {
-        Self { state: State::Failed(reason), home, output: PhantomData }
+        Self::at(State::Failed(reason), home)
+    }
+
+    fn at(state: State, home: HomeRef) -> Self {
+        Self { state, home, leaf: Leaf::new(), output: PhantomData }
     }
 
     /// Lets go of the node, be it here or away.
@@ -107,6 +113,7 @@ impl<T> Future for Call<T> {
         let node = match self.state {
             State::Made(node) => node,
             State::Failed(reason) => {
+                ready!(self.leaf.poll_proceed(cx));
                 self.state = State::Over;
                 return Poll::Ready(Err(reason));
             }
@@ -115,6 +122,7 @@ impl<T> Future for Call<T> {
         let corner = Corner(node);
         let failure = match corner.node().outcome.get() {
             Outcome::Away if self.home.is_over.get() => {
+                ready!(self.leaf.poll_proceed(cx));
                 self.abandon();
                 return Poll::Ready(Err(CallError::Gone));
             }
@@ -128,6 +136,7 @@ impl<T> Future for Call<T> {
             Outcome::Done => CallError::Gone,
             Outcome::Failed(reason) => reason,
         };
+        ready!(self.leaf.poll_proceed(cx));
         self.state = State::Over;
         let held = Held(node);
         let output = take_output::<T>(&held).ok_or(failure);

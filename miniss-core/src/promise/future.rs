@@ -13,9 +13,10 @@ use core::any::type_name;
 use core::fmt;
 use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::waiter::Waiter;
+use crate::coop::Leaf;
 use crate::error::BrokenPromise;
 use crate::unobserved::{self, Source};
 
@@ -64,8 +65,8 @@ pub struct Future<T, E = BrokenPromise> {
 }
 
 enum Stage<T, E> {
-    Waiting(Waiter<T, E>),
-    Resolved(Resolved<T, E>),
+    Waiting(Waiter<T, E>, Leaf),
+    Resolved(Resolved<T, E>, Leaf),
     Taken,
 }
 
@@ -121,7 +122,7 @@ impl<T, E> Future<T, E> {
     /// assert!(future.is_ready());
     /// ```
     pub fn resolved(result: Result<T, E>) -> Self {
-        Self { stage: Stage::Resolved(Resolved(Some(result))) }
+        Self { stage: Stage::Resolved(Resolved(Some(result)), Leaf::new()) }
     }
 
     /// A future that has failed from the start. Allocates nothing.
@@ -145,14 +146,14 @@ impl<T, E> Future<T, E> {
     /// ```
     pub fn is_ready(&self) -> bool {
         match &self.stage {
-            Stage::Waiting(waiter) => waiter.is_done(),
-            Stage::Resolved(_) => true,
+            Stage::Waiting(waiter, _) => waiter.is_done(),
+            Stage::Resolved(..) => true,
             Stage::Taken => false,
         }
     }
 
     pub(super) fn waiting(waiter: Waiter<T, E>) -> Self {
-        Self { stage: Stage::Waiting(waiter) }
+        Self { stage: Stage::Waiting(waiter, Leaf::new()) }
     }
 }
 
@@ -202,8 +203,10 @@ impl<T, E: From<BrokenPromise>> Future<T, E> {
     /// Gives the result, which must be there.
     fn take(&mut self) -> Result<T, E> {
         match mem::replace(&mut self.stage, Stage::Taken) {
-            Stage::Waiting(waiter) => waiter.finish().unwrap_or_else(|| Err(BrokenPromise.into())),
-            Stage::Resolved(mut result) => result.0.take().expect("it is taken once"),
+            Stage::Waiting(waiter, _) => {
+                waiter.finish().unwrap_or_else(|| Err(BrokenPromise.into()))
+            }
+            Stage::Resolved(mut result, _) => result.0.take().expect("it is taken once"),
             Stage::Taken => panic!("a `Future` was polled after it had given its result"),
         }
     }
@@ -216,10 +219,11 @@ impl<T, E: From<BrokenPromise>> core::future::Future for Future<T, E> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let Stage::Waiting(waiter) = &mut this.stage
-            && waiter.poll_done(cx.waker()).is_pending()
-        {
-            return Poll::Pending;
+        if let Stage::Waiting(waiter, _) = &mut this.stage {
+            ready!(waiter.poll_done(cx.waker()));
+        }
+        if let Stage::Waiting(_, leaf) | Stage::Resolved(_, leaf) = &this.stage {
+            ready!(leaf.poll_proceed(cx));
         }
         Poll::Ready(this.take())
     }

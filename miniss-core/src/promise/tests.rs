@@ -309,8 +309,8 @@ fn sizes() {
     let table = [
         ("Promise<u64>", size_of::<Promise<u64>>(), word),
         ("Future<()>", size_of::<Future<()>>(), 2 * word),
-        ("Future<u64>", size_of::<Future<u64>>(), 16),
-        ("Future<[u64; 4]>", size_of::<Future<[u64; 4]>>(), 40),
+        ("Future<u64>", size_of::<Future<u64>>(), 24),
+        ("Future<[u64; 4]>", size_of::<Future<[u64; 4]>>(), 48),
         ("PromiseCell<u64>", size_of::<PromiseCell<u64>>(), 16 + 2 * word + 8),
     ];
     for (name, size, expected) in table {

@@ -11,11 +11,12 @@
 
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 use super::semaphore::{Closed, Semaphore, TryAcquireError};
 use super::units::Units;
 use crate::collections::Waiter;
+use crate::coop::Leaf;
 
 /// The future of [`Semaphore::acquire`].
 ///
@@ -40,11 +41,13 @@ use crate::collections::Waiter;
 pub struct Acquire<'a> {
     semaphore: &'a Semaphore,
     waiter: Waiter<'a, Request>,
+    leaf: Leaf,
 }
 
 impl<'a> Acquire<'a> {
     pub(super) const fn new(semaphore: &'a Semaphore, units: usize) -> Self {
-        Self { semaphore, waiter: Waiter::new(&semaphore.queue, Request::New(units)) }
+        let waiter = Waiter::new(&semaphore.queue, Request::New(units));
+        Self { semaphore, waiter, leaf: Leaf::new() }
     }
 
     fn start(self: Pin<&Self>, units: usize) {
@@ -60,9 +63,9 @@ impl<'a> Acquire<'a> {
         }
     }
 
-    fn deliver(&self, outcome: Result<usize, Closed>) -> Poll<Result<Units<'a>, Closed>> {
+    fn deliver(&self, outcome: Result<usize, Closed>) -> Result<Units<'a>, Closed> {
         self.waiter.set_payload(Request::Delivered);
-        Poll::Ready(outcome.map(|units| Units::new(self.semaphore, units)))
+        outcome.map(|units| Units::new(self.semaphore, units))
     }
 }
 
@@ -75,12 +78,14 @@ impl<'a> Future for Acquire<'a> {
             this.start(units);
         }
         this.waiter.register(cx.waker());
-        match this.waiter.payload() {
-            Request::New(_) | Request::Queued(_) => Poll::Pending,
-            Request::Granted(units) => this.deliver(Ok(units)),
-            Request::Closed => this.deliver(Err(Closed)),
+        let outcome = match this.waiter.payload() {
+            Request::New(_) | Request::Queued(_) => return Poll::Pending,
+            Request::Granted(units) => Ok(units),
+            Request::Closed => Err(Closed),
             Request::Delivered => panic!("polled after it was ready"),
-        }
+        };
+        ready!(this.leaf.poll_proceed(cx));
+        Poll::Ready(this.deliver(outcome))
     }
 }
 

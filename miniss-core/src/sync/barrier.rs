@@ -17,6 +17,7 @@ use core::pin::pin;
 
 use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
+use crate::coop::consume_budget;
 
 /// Lets futures of one core wait until a given number of them have arrived, again and again.
 ///
@@ -87,6 +88,9 @@ impl Barrier {
     /// assert_eq!(barrier.arrived(), 0);
     /// ```
     pub async fn wait(&self) -> BarrierWaitResult {
+        if self.arrived.get() + 1 >= self.parties {
+            consume_budget().await;
+        }
         let arrival = Arrival::new(self);
         let leader = self.arrived.get() >= self.parties;
         if leader {

@@ -25,6 +25,7 @@ use core::pin::{Pin, pin};
 use super::Closed;
 use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
+use crate::coop::consume_budget;
 
 /// A condition variable for futures of one core, first come first served.
 ///
@@ -91,6 +92,9 @@ impl Condvar {
     /// assert_eq!(executor().block_on(condvar.wait()), Ok(()));
     /// ```
     pub async fn wait(&self) -> Result<(), Closed> {
+        if self.is_closed() || self.remembered.get() {
+            consume_budget().await;
+        }
         if self.is_closed() {
             return Err(Closed);
         }
@@ -134,6 +138,7 @@ impl Condvar {
     /// assert_eq!(executor().block_on(condvar.wait_until(|| false)), Err(Closed));
     /// ```
     pub async fn wait_until(&self, mut condition: impl FnMut() -> bool) -> Result<(), Closed> {
+        consume_budget().await;
         let mut waited = Ok(());
         while !condition() {
             waited?;

@@ -16,6 +16,7 @@ use core::pin::pin;
 
 use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
+use crate::coop::consume_budget;
 
 /// A flag that is set and reset by hand, and that any number of futures of one core wait for.
 ///
@@ -129,10 +130,11 @@ impl Event {
     /// assert!(waiting.poll(&mut cx).is_ready());
     /// ```
     pub async fn wait(&self) {
-        if !self.is_set() {
-            let waiter = pin!(Waiter::new(&self.queue, self.round.get()));
-            woken(waiter.as_ref()).await;
+        if self.is_set() {
+            return consume_budget().await;
         }
+        let waiter = pin!(Waiter::new(&self.queue, self.round.get()));
+        woken(waiter.as_ref()).await;
     }
 }
 

@@ -38,7 +38,7 @@ mod gate;
 #[cfg(all(test, not(loom)))]
 mod model;
 mod mutex;
-mod on_drop;
+pub(crate) mod on_drop;
 mod rwlock;
 mod semaphore;
 mod shared;

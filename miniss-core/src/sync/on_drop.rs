@@ -6,7 +6,7 @@
 
 /// Calls a closure as it is dropped. Of several in one block the last one made comes first, and one
 /// that panics does not keep the others from their turn.
-pub(super) struct OnDrop<F: FnMut()>(pub(super) F);
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Drop for OnDrop<F> {
     fn drop(&mut self) {

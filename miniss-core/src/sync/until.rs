@@ -1,4 +1,4 @@
-//! Waiting for an answer that whoever changes the state may bring about, for any number at once.
+//! Waiting for a state that whoever changes it may bring about, for any number at once.
 //!
 //! `user future ─▶ [until] ─▶ wait list ─▶ run queue`
 
@@ -6,30 +6,35 @@
 
 use core::future::poll_fn;
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Poll, ready};
 
 use crate::collections::{WaitList, Waiter};
+use crate::coop::Leaf;
 
-/// Waits in `list` until `answer` gives one. It is asked at each poll, and waits meanwhile under
+/// Waits in `list` until `condition` holds. It is asked at each poll, and waits meanwhile under
 /// `payload`.
 ///
 /// Being woken grants nothing: it only means that it is worth asking again. So a wait that is
 /// dropped has nothing to hand on.
-pub(super) async fn until<T: Copy, A>(
+pub(super) async fn until<T: Copy>(
     list: &WaitList<T>,
     payload: T,
-    mut answer: impl FnMut() -> Option<A>,
-) -> A {
+    mut condition: impl FnMut() -> bool,
+) {
     let waiter = pin!(Waiter::new(list, payload));
     let waiter = waiter.as_ref();
+    let leaf = Leaf::new();
     poll_fn(|cx| {
-        if let Some(answer) = answer() {
-            return Poll::Ready(answer);
+        if !condition() {
+            waiter.enqueue();
+            waiter.register(cx.waker());
+            // Asked again: to clone a waker is foreign code, which may have brought it about.
+            if !condition() {
+                return Poll::Pending;
+            }
         }
-        waiter.enqueue();
-        waiter.register(cx.waker());
-        // Asked again: to clone a waker is foreign code, which may have brought the answer.
-        answer().map_or(Poll::Pending, Poll::Ready)
+        ready!(leaf.poll_proceed(cx));
+        Poll::Ready(())
     })
     .await
 }

@@ -18,6 +18,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use super::{Closed, Gate, GatePass};
+use crate::coop::Leaf;
 
 /// The future of [`Gate::with`].
 ///
@@ -44,19 +45,21 @@ pub struct WithGate<'a, F> {
     /// `None` once it was ready. "The work goes first": the order of the fields matters.
     future: Option<F>,
     pass: Option<GatePass<'a>>,
+    /// For the answer that needs no work.
+    leaf: Leaf,
 }
 
 impl<'a, F> WithGate<'a, F> {
     pub(super) fn new(gate: &'a Gate, future: F) -> Self {
-        Self { future: Some(future), pass: gate.enter().ok() }
+        Self { future: Some(future), pass: gate.enter().ok(), leaf: Leaf::new() }
     }
 
-    fn project(self: Pin<&mut Self>) -> (Pin<&mut Option<F>>, &mut Option<GatePass<'a>>) {
-        // SAFETY: "The work stays put": `future` is pinned again at once, and a pass has no need
-        // to be.
+    fn project(self: Pin<&mut Self>) -> (Pin<&mut Option<F>>, &mut Option<GatePass<'a>>, &Leaf) {
+        // SAFETY: "The work stays put": `future` is pinned again at once, and the others have no
+        // need to be.
         unsafe {
             let this = self.get_unchecked_mut();
-            (Pin::new_unchecked(&mut this.future), &mut this.pass)
+            (Pin::new_unchecked(&mut this.future), &mut this.pass, &this.leaf)
         }
     }
 }
@@ -65,11 +68,14 @@ impl<F: Future> Future for WithGate<'_, F> {
     type Output = Result<F::Output, Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (mut future, pass) = self.project();
+        let (mut future, pass, leaf) = self.project();
         let work = future.as_mut().as_pin_mut().expect("polled after it was ready");
         let outcome = match pass {
             Some(_) => Ok(ready!(work.poll(cx))),
-            None => Err(Closed),
+            None => {
+                ready!(leaf.poll_proceed(cx));
+                Err(Closed)
+            }
         };
         future.set(None);
         *pass = None;

@@ -14,8 +14,6 @@ use core::task::{Context, Poll, Waker};
 
 use super::header::{Header, TaskVtable};
 use super::slots::class_for;
-use crate::doorbell::Doorbell;
-use crate::waker::WakerVtable;
 
 /// The future until it completes, then its output; `state` says which.
 #[repr(C)]
@@ -31,27 +29,26 @@ pub(crate) struct TaskCell<F: Future> {
     stage: Stage<F>,
 }
 
-/// The vtable of tasks of type `F` on executors whose doorbell is a `B`.
-struct Vtable<F, B>(PhantomData<(F, B)>);
+/// The vtable of tasks of type `F`.
+struct Vtable<F>(PhantomData<F>);
 
-impl<F: Future, B: Doorbell> Vtable<F, B> {
+impl<F: Future> Vtable<F> {
     const TABLE: TaskVtable = TaskVtable {
         poll: poll::<F>,
         drop_future: drop_future::<F>,
         read_output: read_output::<F>,
         drop_output: drop_output::<F>,
-        waker: WakerVtable::<B>::TABLE,
     };
 }
 
 /// As [`Vtable`], but the output in the stage is a box and is read out of it.
 #[cfg(feature = "alloc")]
-struct BoxedVtable<F, T, B>(PhantomData<(F, T, B)>);
+struct BoxedVtable<F, T>(PhantomData<(F, T)>);
 
 #[cfg(feature = "alloc")]
-impl<F: Future<Output = alloc::boxed::Box<T>>, T, B: Doorbell> BoxedVtable<F, T, B> {
+impl<F: Future<Output = alloc::boxed::Box<T>>, T> BoxedVtable<F, T> {
     const TABLE: TaskVtable =
-        TaskVtable { read_output: read_boxed_output::<F, T>, ..Vtable::<F, B>::TABLE };
+        TaskVtable { read_output: read_boxed_output::<F, T>, ..Vtable::<F>::TABLE };
 }
 
 /// The size class of a task of type `F`; `None`: it must be boxed.
@@ -65,9 +62,9 @@ pub(crate) const fn class_of<F: Future>() -> Option<u8> {
 /// Home only. The slot is free, large and aligned enough for a `TaskCell<F>`, and whatever `F`
 /// borrows outlives the task.
 #[inline]
-pub(crate) unsafe fn place<F: Future, B: Doorbell>(slot: NonNull<Header>, future: F) {
+pub(crate) unsafe fn place<F: Future>(slot: NonNull<Header>, future: F) {
     // SAFETY: the caller's promise.
-    unsafe { place_as(slot, future, &Vtable::<F, B>::TABLE) };
+    unsafe { place_as(slot, future, &Vtable::<F>::TABLE) };
 }
 
 /// As [`place`], for a future whose output is too large for a slot: the handle reads a `T`.
@@ -75,13 +72,12 @@ pub(crate) unsafe fn place<F: Future, B: Doorbell>(slot: NonNull<Header>, future
 /// # Safety
 /// As for [`place`].
 #[cfg(feature = "alloc")]
-pub(crate) unsafe fn place_with_boxed_output<F, T, B>(slot: NonNull<Header>, future: F)
+pub(crate) unsafe fn place_with_boxed_output<F, T>(slot: NonNull<Header>, future: F)
 where
     F: Future<Output = alloc::boxed::Box<T>>,
-    B: Doorbell,
 {
     // SAFETY: the caller's promise.
-    unsafe { place_as(slot, future, &BoxedVtable::<F, T, B>::TABLE) };
+    unsafe { place_as(slot, future, &BoxedVtable::<F, T>::TABLE) };
 }
 
 /// # Safety
@@ -102,10 +98,10 @@ unsafe fn place_as<F: Future>(slot: NonNull<Header>, future: F, vtable: &'static
 ///
 /// # Safety
 /// As for [`place`].
-pub(crate) unsafe fn place_nothing<F: Future, B: Doorbell>(slot: NonNull<Header>) {
+pub(crate) unsafe fn place_nothing<F: Future>(slot: NonNull<Header>) {
     // SAFETY: *Headers are for ever*.
     let header = unsafe { slot.as_ref() };
-    header.vtable.set(Some(&Vtable::<F, B>::TABLE));
+    header.vtable.set(Some(&Vtable::<F>::TABLE));
     header.state.end_before_it_began();
 }
 

@@ -6,7 +6,7 @@
 
 use core::cell::{Cell, UnsafeCell};
 use core::ptr::{self, NonNull};
-use core::task::{Poll, RawWaker, RawWakerVTable, Waker};
+use core::task::{Poll, Waker};
 
 use super::state::State;
 use crate::executor::anchor::Base;
@@ -23,8 +23,6 @@ pub(crate) struct TaskVtable {
     pub(crate) read_output: unsafe fn(NonNull<Header>, *mut ()),
     /// Drops the output in place.
     pub(crate) drop_output: unsafe fn(NonNull<Header>),
-    /// How this task is woken.
-    pub(crate) waker: &'static RawWakerVTable,
 }
 
 /// One line beside each future.
@@ -106,10 +104,4 @@ impl Header {
         // outlives this statement.
         unsafe { (*self.joiner.get()).take() }
     }
-}
-
-/// The waker of the task at `header`. Making, cloning and dropping it costs nothing.
-#[inline]
-pub(crate) fn raw_waker(header: NonNull<Header>, vtable: &'static RawWakerVTable) -> RawWaker {
-    RawWaker::new(header.as_ptr().cast_const().cast(), vtable)
 }

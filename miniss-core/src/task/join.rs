@@ -8,16 +8,18 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr::NonNull;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 
-use super::header::{Header, raw_waker};
+use super::header::Header;
 use super::slots::MAIN_CLASS;
 use super::state::Hold;
+use crate::coop::Leaf;
 use crate::error::Cancelled;
 use crate::executor::anchor::Base;
 use crate::executor::local::StaysOnItsCore;
 use crate::prim::{Ordering, planted};
 use crate::unobserved::{self, Source};
+use crate::waker::raw_waker;
 
 /// The outcome of a spawned task, to be awaited on the core that spawned it.
 ///
@@ -48,6 +50,7 @@ pub struct JoinHandle<T> {
     /// `None` once the result has been given and the slot let go of.
     slot: Option<NonNull<Header>>,
     epoch: u32,
+    leaf: Leaf,
     /// Owns a `T` that may not leave the core.
     marker: PhantomData<(T, StaysOnItsCore)>,
 }
@@ -59,7 +62,7 @@ impl<T> JoinHandle<T> {
     /// The slot was just spawned by the executor incarnation `epoch` of its anchor, on this
     /// thread, with a task whose output is a `T`; there is no other handle.
     pub(crate) unsafe fn new(slot: NonNull<Header>, epoch: u32) -> Self {
-        Self { slot: Some(slot), epoch, marker: PhantomData }
+        Self { slot: Some(slot), epoch, leaf: Leaf::new(), marker: PhantomData }
     }
 
     /// Calls `act` with the slot, while this handle holds it.
@@ -129,9 +132,8 @@ impl<T> JoinHandle<T> {
                 // SAFETY: *Headers are for ever*.
                 let header = unsafe { slot.as_ref() };
                 header.state.mark_abort_handle();
-                let raw = raw_waker(slot, header.vtable().waker);
-                // SAFETY: a header and the vtable that goes with it.
-                let waker = unsafe { Waker::from_raw(raw) };
+                // SAFETY: *Our table, our header*.
+                let waker = unsafe { Waker::from_raw(raw_waker(slot)) };
                 (waker, header.generation.load(Ordering::Relaxed))
             }),
         }
@@ -191,6 +193,7 @@ impl<T> Future for JoinHandle<T> {
         if !header.state.is_done() {
             return Poll::Pending;
         }
+        ready!(self.leaf.poll_proceed(cx));
         let result = self.take_result(slot, header);
         self.let_go();
         Poll::Ready(result)

@@ -15,6 +15,7 @@ use core::time::Duration;
 
 use super::sleep::Sleep;
 use super::timers::Timers;
+use crate::coop::consume_budget;
 use crate::time::Instant;
 
 /// What an [`Interval`] does about ticks that were due before the one before them was taken.
@@ -176,7 +177,9 @@ impl<K: Timers> Interval<K> {
     pub async fn tick(&mut self) -> Instant {
         let due = self.next;
         let is_due = self.begun && due < Instant::MAX && due <= self.timers.now();
-        if !is_due {
+        if is_due {
+            consume_budget().await;
+        } else {
             self.begun = true;
             Sleep::until(self.timers.clone(), due).await;
         }

@@ -9,6 +9,7 @@
 //! | `wheel` | `Wheel::arm` | whom to ask when the node leaves; kept after it has left |
 //! | `place` | the wheel | which ring holds it, or `IDLE`, or `FIRED` |
 //! | `waker` | the future; taken by the wheel | whom to wake |
+//! | `leaf` | the future | its part in the budget of the task |
 //!
 //! **Pinned Invariant.** A node is linked only by [`Wheel::arm`], which takes it pinned, and its
 //! `Drop` unlinks it. So while it is linked it neither moves nor dies.
@@ -22,6 +23,7 @@ use core::ptr;
 use core::task::Waker;
 
 use super::wheel::Wheel;
+use crate::coop::Leaf;
 
 /// `place` of a node that is not linked and has not fired since it was last armed.
 const IDLE: u16 = u16::MAX;
@@ -36,6 +38,8 @@ pub(crate) struct TimerNode {
     wheel: Cell<Option<&'static Wheel>>,
     place: Cell<u16>,
     waker: Cell<Option<Waker>>,
+    /// Of the future, here because there is room.
+    pub(super) leaf: Leaf,
     _pinned: PhantomPinned,
 }
 
@@ -48,6 +52,7 @@ impl TimerNode {
             wheel: Cell::new(None),
             place: Cell::new(IDLE),
             waker: Cell::new(None),
+            leaf: Leaf::new(),
             _pinned: PhantomPinned,
         }
     }

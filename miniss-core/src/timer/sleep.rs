@@ -9,7 +9,7 @@
 use core::cell::Cell;
 use core::fmt;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
 use super::node::TimerNode;
@@ -154,22 +154,33 @@ impl<K: Timers> Sleep<K> {
         );
         wheel.arm(self.node(), self.deadline());
     }
+
+    /// Takes it out of the wheel for good, and lets go of the waker.
+    pub(super) fn disarm(&self) {
+        self.node.cancel();
+        drop(self.node.take_waker());
+    }
+
+    /// As its `poll`, whatever is left of the task's budget.
+    pub(super) fn poll_elapsed(self: Pin<&Self>, cx: &Context<'_>) -> Poll<()> {
+        if self.is_elapsed() {
+            return Poll::Ready(());
+        }
+        self.node.register(cx.waker());
+        if self.node.is_idle() {
+            self.arm();
+        }
+        // Asked again, for to clone a waker is foreign code, which may have advanced the wheel.
+        if self.is_elapsed() { Poll::Ready(()) } else { Poll::Pending }
+    }
 }
 
 impl<K: Timers> Future for Sleep<K> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.as_ref();
-        if sleep.is_elapsed() {
-            return Poll::Ready(());
-        }
-        sleep.node.register(cx.waker());
-        if sleep.node.is_idle() {
-            sleep.arm();
-        }
-        // Asked again, for to clone a waker is foreign code, which may have advanced the wheel.
-        if sleep.is_elapsed() { Poll::Ready(()) } else { Poll::Pending }
+        ready!(self.as_ref().poll_elapsed(cx));
+        self.node.leaf.poll_proceed(cx)
     }
 }
 

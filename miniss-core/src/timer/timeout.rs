@@ -3,11 +3,11 @@
 //! `user future ─▶ [timeout] ─▶ inner future, sleep ─▶ node ─▶ wheel`
 //!
 //! **Pin Invariant.** `future` and `sleep` are pinned whenever the `Timeout` is: it has no `Drop`,
-//! is `Unpin` only if both are, and nothing moves them out of it.
+//! is `Unpin` only if both are, and nothing moves them out of it. The future is dropped in place.
 
 use core::fmt;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
 use super::sleep::Sleep;
@@ -24,12 +24,13 @@ use crate::time::Instant;
 /// # Cancellation
 ///
 /// Dropping it drops the inner future, which cancels that as its own documentation says, and
-/// disarms the timer. Timing out by itself drops nothing: the inner future dies with the
-/// `Timeout`, thus at the end of `timeout.await`.
+/// disarms the timer. So does its end, whichever of the two it is: once the `Timeout` has given its
+/// output, there is neither inner future nor timer, though it may be kept.
 ///
 /// # Panics
 ///
-/// To poll it panics if the inner future does, or if the executor has ended.
+/// To poll it panics if the inner future does, if the executor has ended, or if it was ready
+/// already.
 ///
 /// ```
 /// # use core::{pin::pin, task::{Context, Poll, Waker}};
@@ -50,7 +51,8 @@ use crate::time::Instant;
 /// ```
 #[must_use = "a future does nothing unless polled"]
 pub struct Timeout<F, K: Timers> {
-    future: F,
+    /// `None` once it was ready.
+    future: Option<F>,
     sleep: Sleep<K>,
 }
 
@@ -67,7 +69,7 @@ impl<F: Future, K: Timers> Timeout<F, K> {
     /// assert_eq!(timeout.deadline(), Instant::from_nanos(7));
     /// ```
     pub const fn until(timers: K, deadline: Instant, future: F) -> Self {
-        Self { future, sleep: Sleep::until(timers, deadline) }
+        Self { future: Some(future), sleep: Sleep::until(timers, deadline) }
     }
 
     /// Gives `future` the time `duration`, counted from this call. A sum beyond the clock's range,
@@ -83,7 +85,7 @@ impl<F: Future, K: Timers> Timeout<F, K> {
     /// assert_eq!(polled, Poll::Ready(Ok(1)));
     /// ```
     pub fn new(timers: K, duration: Duration, future: F) -> Self {
-        Self { future, sleep: Sleep::new(timers, duration) }
+        Self { future: Some(future), sleep: Sleep::new(timers, duration) }
     }
 
     /// The time at which it gives up; [`Instant::MAX`] is never.
@@ -107,14 +109,22 @@ impl<F: Future, K: Timers> Future for Timeout<F, K> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: Pin Invariant: both are pinned again at once.
-        let (future, sleep) = unsafe {
+        let (mut future, sleep) = unsafe {
             let this = self.get_unchecked_mut();
-            (Pin::new_unchecked(&mut this.future), Pin::new_unchecked(&mut this.sleep))
+            (Pin::new_unchecked(&mut this.future), Pin::new_unchecked(&this.sleep))
         };
-        if let Poll::Ready(output) = future.poll(cx) {
-            return Poll::Ready(Ok(output));
-        }
-        sleep.poll(cx).map(|()| Err(TimedOut))
+        let inner = future.as_mut().as_pin_mut().expect("polled after it was ready");
+        let outcome = match inner.poll(cx) {
+            Poll::Ready(output) => Ok(output),
+            // Also if the inner future has used up the budget: it is what the timer is for.
+            Poll::Pending => {
+                ready!(sleep.poll_elapsed(cx));
+                Err(TimedOut)
+            }
+        };
+        sleep.disarm();
+        future.set(None);
+        Poll::Ready(outcome)
     }
 }
 

@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use miniss_core::Budget;
+use miniss_core::{Budget, coop};
 
+use super::current;
 use super::runtime::Runtime;
 use crate::cross::DoorbellKind;
 use crate::diagnostics::{self, Event};
@@ -257,6 +258,7 @@ impl Builder {
     pub fn build(self) -> Result<Runtime, BuildError> {
         let shards = self.shard_count()?;
         let cpus = self.cpus(shards)?;
+        coop::set_current(current::task_budget);
         Runtime::launch(&self, &cpus)
     }
 

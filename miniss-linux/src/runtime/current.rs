@@ -10,6 +10,8 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
 
+use miniss_core::coop::TaskBudget;
+
 use super::shard::Shard;
 use crate::cross::Bell;
 
@@ -37,6 +39,11 @@ pub(crate) fn try_with<T>(f: impl FnOnce(&Shard) -> T) -> Option<T> {
     let shard = CURRENT.with(|current| current.shard.get());
     // SAFETY: *Entered means alive*.
     unsafe { shard.as_ref() }.map(f)
+}
+
+/// The budget of the task that this thread polls, if it is in a shard.
+pub(crate) fn task_budget() -> Option<&'static TaskBudget> {
+    try_with(|shard| shard.local.task_budget())
 }
 
 /// Calls `f` with the shard this thread is in.

@@ -11,6 +11,7 @@ over_all_meshes! {
     calls_of_a_turn_are_served_and_answered_in_one_poll
     a_full_lane_to_one_core_does_not_hold_up_calls_to_another
     outputs_that_nobody_awaits_are_dropped_at_home
+    calls_of_a_core_to_itself_give_way_to_its_tasks
 }
 
 over_heap_meshes! {
@@ -21,7 +22,7 @@ over_heap_meshes! {
 
 mod scenarios {
     use std::boxed::Box;
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::{Duration, Instant};
@@ -51,6 +52,22 @@ mod scenarios {
             for core in 0..4 {
                 assert_eq!(end.run_on(core, || here::<N>().me()).await, Ok(core));
             }
+        });
+    }
+
+    pub(super) fn calls_of_a_core_to_itself_give_way_to_its_tasks<N: Net>() {
+        thread_local! {
+            static HAD_ITS_TURN: Cell<bool> = const { Cell::new(false) };
+        }
+        on_cores::<N>(1, async |end| {
+            let waiting = end.submit_to(0, async || HAD_ITS_TURN.set(true));
+            let mut calls = 0;
+            while !HAD_ITS_TURN.get() {
+                end.run_on(0, || ()).await.unwrap();
+                calls += 1;
+                assert!(calls < 1_000, "the task behind this one never has its turn");
+            }
+            waiting.await.unwrap();
         });
     }
 

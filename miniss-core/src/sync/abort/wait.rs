@@ -16,6 +16,7 @@ use core::task::{Context, Poll, Waker, ready};
 
 use super::hook::{Act, Hook};
 use super::source::{AbortSource, Aborted};
+use crate::coop::Leaf;
 
 /// The future of [`AbortSource::aborted`]. Once ready it stays ready.
 ///
@@ -33,11 +34,12 @@ use super::source::{AbortSource, Aborted};
 pub struct WaitAborted<'s, R = Aborted> {
     source: &'s AbortSource<R>,
     hook: Hook<'s, R, Wakes>,
+    leaf: Leaf,
 }
 
 impl<'s, R> WaitAborted<'s, R> {
     pub(super) const fn new(source: &'s AbortSource<R>) -> Self {
-        Self { source, hook: Hook::new(source, None) }
+        Self { source, hook: Hook::new(source, None), leaf: Leaf::new() }
     }
 
     /// Keeps `waker` in the hook. Cloning it is foreign code, which may abort, or poll again.
@@ -65,7 +67,9 @@ impl<R: Clone> Future for WaitAborted<'_, R> {
             this.register(cx.waker());
         }
         // Asked after the waker was cloned, which is foreign code.
-        this.source.reason().map_or(Poll::Pending, |reason| Poll::Ready(reason.clone()))
+        let Some(reason) = this.source.reason() else { return Poll::Pending };
+        ready!(this.leaf.poll_proceed(cx));
+        Poll::Ready(reason.clone())
     }
 }
 

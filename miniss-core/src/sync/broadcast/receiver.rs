@@ -134,13 +134,12 @@ where
     /// ```
     pub async fn recv(&mut self) -> Result<B::Item, RecvError> {
         let Self { ring, wanted } = self;
-        until(ring.wait_list(), *wanted, || match ring.take(wanted) {
-            Ok(value) => Some(Ok(value)),
-            Err(TryRecvError::Lagged(missed)) => Some(Err(RecvError::Lagged(missed))),
-            Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
-            Err(TryRecvError::Empty) => None,
+        until(ring.wait_list(), *wanted, || ring.next() != *wanted || ring.is_ended()).await;
+        ring.take(wanted).map_err(|error| match error {
+            TryRecvError::Lagged(missed) => RecvError::Lagged(missed),
+            TryRecvError::Closed => RecvError::Closed,
+            TryRecvError::Empty => unreachable!("something was sent, or nothing ever will be"),
         })
-        .await
     }
 
     /// Gives the next value if it is there.

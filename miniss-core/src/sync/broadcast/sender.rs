@@ -122,7 +122,7 @@ where
     /// assert!(closed.poll(&mut cx).is_ready());
     /// ```
     pub async fn closed(&self) {
-        until(self.ring.closing(), (), || self.is_closed().then_some(())).await;
+        until(self.ring.closing(), (), || self.is_closed()).await;
     }
 }
 

@@ -15,7 +15,7 @@
 
 use core::cell::RefCell;
 use core::fmt;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 
 #[cfg(feature = "alloc")]
 use alloc::rc::Rc;
@@ -23,6 +23,7 @@ use alloc::rc::Rc;
 use super::error::{SendError, TryRecvError};
 use super::{Receiver, Sender};
 use crate::collections::WaitList;
+use crate::coop::Leaf;
 use crate::sync::buffer::{Buffer, FixedBuffer};
 use crate::sync::ends::{self, Counts, Ends};
 use crate::sync::on_drop::OnDrop;
@@ -109,6 +110,8 @@ pub struct Queue<B: Buffer> {
     receiver: WakerCell,
     closing: WaitList<()>,
     ends: Counts,
+    /// The receiver's.
+    leaf: Leaf,
     items: RefCell<B>,
 }
 
@@ -126,6 +129,7 @@ impl<T, const N: usize> Queue<FixedBuffer<T, N>> {
             receiver: WakerCell::new(),
             closing: WaitList::new(),
             ends: Counts::pair(),
+            leaf: Leaf::new(),
             items: RefCell::new(FixedBuffer::new()),
         }
     }
@@ -176,6 +180,7 @@ impl<B: Buffer> Queue<B> {
             receiver: WakerCell::new(),
             closing: WaitList::new(),
             ends: Counts::pair(),
+            leaf: Leaf::new(),
             items: RefCell::new(buffer),
         }
     }
@@ -256,20 +261,20 @@ impl<B: Buffer> Queue<B> {
     }
 
     pub(super) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<B::Item>> {
-        if let Poll::Ready(outcome) = self.poll_now() {
-            return Poll::Ready(outcome);
+        if !self.has_outcome() {
+            self.receiver.register(cx.waker());
+            // Asked again: to clone a waker is foreign code, which may have sent.
+            if !self.has_outcome() {
+                return Poll::Pending;
+            }
         }
-        self.receiver.register(cx.waker());
-        // Asked again: to clone a waker is foreign code, which may have sent.
-        self.poll_now()
+        ready!(self.leaf.poll_proceed(cx));
+        Poll::Ready(self.take().ok())
     }
 
-    fn poll_now(&self) -> Poll<Option<B::Item>> {
-        match self.take() {
-            Ok(value) => Poll::Ready(Some(value)),
-            Err(TryRecvError::Closed) => Poll::Ready(None),
-            Err(TryRecvError::Empty) => Poll::Pending,
-        }
+    /// Whether there is a value, or never will be.
+    fn has_outcome(&self) -> bool {
+        !self.is_empty() || self.is_closed()
     }
 
     /// Lets nothing more in; what is queued stays. All who wait are told, also if a waker panics.

@@ -211,7 +211,7 @@ where
     /// assert!(closed.poll(&mut cx).is_ready());
     /// ```
     pub async fn closed(&self) {
-        until(self.queue.closing(), (), || self.queue.is_closed().then_some(())).await;
+        until(self.queue.closing(), (), || self.queue.is_closed()).await;
     }
 
     /// Ends the channel for both sides at once: what is queued is dropped, the receiver gets

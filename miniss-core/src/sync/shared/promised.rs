@@ -210,7 +210,8 @@ impl<T: Clone, P: Deref<Target = SharedCell<T>>> SharedFuture<P> {
     /// assert_eq!(executor().block_on(future.wait()), Err(BrokenPromise));
     /// ```
     pub async fn wait(&self) -> Result<T, BrokenPromise> {
-        until(&self.cell.waiters, (), || self.cell.outcome.get().cloned()).await
+        until(&self.cell.waiters, (), || self.cell.outcome.get().is_some()).await;
+        self.cell.outcome.get().expect("\"An outcome is for good\"").clone()
     }
 }
 

@@ -12,6 +12,7 @@ use core::ops::Deref;
 use alloc::rc::Rc;
 
 use super::Watch;
+use crate::coop::consume_budget;
 use crate::sync::Closed;
 use crate::sync::ends::{Ends, ReceiveEnd};
 
@@ -109,6 +110,7 @@ impl<T, P: Deref<Target = Watch<T>>> Receiver<P> {
     where
         T: 'a,
     {
+        consume_budget().await;
         while !condition(&self.borrow_and_update()) {
             self.changed().await?;
         }

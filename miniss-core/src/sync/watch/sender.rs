@@ -204,7 +204,7 @@ impl<T, P: Deref<Target = Watch<T>>> Sender<P> {
     /// assert!(closed.poll(&mut cx).is_ready());
     /// ```
     pub async fn closed(&self) {
-        until(self.watch.closing(), (), || self.is_closed().then_some(())).await;
+        until(self.watch.closing(), (), || self.is_closed()).await;
     }
 }
 

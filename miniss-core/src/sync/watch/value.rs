@@ -185,11 +185,8 @@ impl<T> Watch<T> {
 
     /// Waits for a version that is not `seen`.
     pub(super) async fn newer(&self, seen: u64) -> Result<u64, Closed> {
-        until(&self.waiters, seen, || match self.version() {
-            version if version != seen => Some(Ok(version)),
-            _ => self.is_ended().then_some(Err(Closed)),
-        })
-        .await
+        until(&self.waiters, seen, || self.version() != seen || self.is_ended()).await;
+        if self.version() != seen { Ok(self.version()) } else { Err(Closed) }
     }
 }
 

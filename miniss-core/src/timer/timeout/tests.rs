@@ -5,7 +5,8 @@
 use std::future::{pending, poll_fn, ready};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Waker;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
 
 use super::*;
 use crate::timer::probe::{Log, leaked_clock, poll};
@@ -69,4 +70,33 @@ fn dropping_it_drops_the_inner_future_and_the_timer() {
     assert_eq!((clock.armed(), Rc::strong_count(&held)), (1, 2));
     drop(timeout);
     assert_eq!((clock.armed(), Rc::strong_count(&held)), (0, 1));
+}
+
+#[test]
+fn at_its_end_it_has_dropped_the_inner_future_and_the_timer_though_it_is_kept() {
+    struct Quiet;
+    impl Wake for Quiet {
+        fn wake(self: Arc<Self>) {}
+    }
+    for is_timely in [true, false] {
+        let (clock, held, task) = (leaked_clock(), Rc::new(()), Arc::new(Quiet));
+        let waker = Waker::from(task.clone());
+        let inner = {
+            let (held, mut polls) = (held.clone(), 0);
+            poll_fn(move |_| {
+                let _held = &held;
+                polls += 1;
+                if is_timely && polls == 2 { Poll::Ready(5) } else { Poll::Pending }
+            })
+        };
+        let mut timeout = pin!(Timeout::new(clock, MS, inner));
+        assert!(poll(timeout.as_mut(), &waker).is_pending());
+        assert_eq!((clock.armed(), Rc::strong_count(&held)), (1, 2));
+        clock.advance(if is_timely { Duration::ZERO } else { MS });
+        let outcome = if is_timely { Ok(5) } else { Err(TimedOut) };
+        assert_eq!(poll(timeout.as_mut(), &waker), Poll::Ready(outcome));
+        assert_eq!((clock.armed(), Rc::strong_count(&held)), (0, 1), "{outcome:?}");
+        drop(waker);
+        assert_eq!(Arc::strong_count(&task), 1, "it keeps no waker");
+    }
 }

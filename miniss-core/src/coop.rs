@@ -1,0 +1,304 @@
+//! Giving way inside of one poll: what a task may do before others have their turn.
+//!
+//! `user future ─▶ leaf ─▶ [coop] ─▶ run queue ─▶ executor`
+//!
+//! A future that is ready lets the code around it go on. So a loop around futures that are always
+//! ready never comes back to the executor: one that receives from a closed channel, say. Nothing
+//! else on the core would run, not even the timer that is to end the loop. Hence each poll of a
+//! task has a budget of [`UNITS`]. Each *leaf*, a future that waits for something itself, spends a
+//! unit as it gives its result. If there is none left, it wakes its task and is pending: the task
+//! goes on after the reactor had its turn, with a new budget.
+//!
+//! # How a leaf finds the budget
+//!
+//! By its waker. That of a task is known by the address of its table, and leads to the executor,
+//! where the budget of the poll under way stands. Other wakers tell nothing: those that a
+//! `FuturesUnordered` makes for its parts, say. For these the port may know which executor this
+//! core runs ([`set_current`]). If it does not, or there is none, nothing is limited.
+//!
+//! # Why no leaf starves
+//!
+//! In `select(busy, stop)` the busy part may use up each budget before `stop` has its turn. So a
+//! leaf remembers that it was refused: in each later poll it is let through once without a unit. A
+//! poll thus gives no more results than it has units and leaves.
+
+use core::fmt;
+use core::future::{Future, poll_fn};
+use core::mem;
+use core::pin::Pin;
+use core::ptr;
+use core::task::{Context, Poll, Waker};
+
+use crate::prim::statics::{AtomicI32, AtomicPtr, AtomicU32, Ordering::*};
+use crate::sync::on_drop::OnDrop;
+use crate::waker;
+
+/// How many results leaves may give in one poll of a task.
+pub const UNITS: u32 = 128;
+
+/// More units than a program uses: no task is polled, or one that is [`unconstrained`].
+const UNCONSTRAINED: i32 = i32::MAX;
+/// No unit is left, and the poll is counted in `polls_spent`.
+const COUNTED: i32 = -1;
+/// In what a leaf remembers: it was let through.
+const PASSED: u32 = 1;
+
+/// The budget of the task that an executor polls at the moment.
+///
+/// Its own core writes to it with plain stores. Another core comes here only with a waker that
+/// strayed there; then a count may be wrong by a few, but nothing depends on it.
+///
+/// See [`set_current`] for an example.
+pub struct TaskBudget {
+    /// Units; not above zero if all are spent.
+    left: AtomicI32,
+    /// Grows by two with each poll that asks for more than there is. It wraps, past zero.
+    polls_spent: AtomicU32,
+}
+
+impl TaskBudget {
+    pub(crate) const fn new() -> Self {
+        Self { left: AtomicI32::new(UNCONSTRAINED), polls_spent: AtomicU32::new(0) }
+    }
+
+    /// The poll of a task begins.
+    #[inline]
+    pub(crate) fn start(&self) {
+        self.left.store(UNITS as i32, Relaxed);
+    }
+
+    /// No task is polled any more.
+    #[inline]
+    pub(crate) fn lift(&self) {
+        self.left.store(UNCONSTRAINED, Relaxed);
+    }
+
+    /// Takes a unit, if there is one.
+    #[inline]
+    fn spend(&self) -> bool {
+        let left = self.left.load(Relaxed);
+        if left > 0 {
+            self.left.store(left - 1, Relaxed);
+        }
+        left > 0
+    }
+
+    /// The number of the poll under way, whose budget is spent: even, and never zero.
+    fn spent_poll(&self) -> u32 {
+        let number = self.polls_spent.load(Relaxed);
+        if self.left.load(Relaxed) == COUNTED {
+            return number;
+        }
+        let number = number.checked_add(2).unwrap_or(2);
+        self.left.store(COUNTED, Relaxed);
+        self.polls_spent.store(number, Relaxed);
+        number
+    }
+}
+
+impl fmt::Debug for TaskBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskBudget").field("left", &self.left.load(Relaxed)).finish_non_exhaustive()
+    }
+}
+
+/// Tells the budget of the executor that runs on the calling core or thread, if one does.
+pub type Current = fn() -> Option<&'static TaskBudget>;
+
+/// A [`Current`], or null.
+static CURRENT: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+/// Sets how leaves find their budget if their waker is not that of a task. It holds for the whole
+/// program; there is none to begin with.
+///
+/// For a port: miniss-linux has set it.
+///
+/// ```
+/// use miniss_core::coop::{self, TaskBudget};
+/// use std::cell::Cell;
+///
+/// thread_local! {
+///     static BUDGET: Cell<Option<&'static TaskBudget>> = const { Cell::new(None) };
+/// }
+/// coop::set_current(|| BUDGET.get());
+///
+/// # let executor = miniss_core::doctest::executor();
+/// // on each thread that runs an executor:
+/// BUDGET.set(Some(executor.local().task_budget()));
+/// ```
+pub fn set_current(current: Current) {
+    // Release: pairs with `current`, which may run on another core.
+    CURRENT.store(current as *mut (), Release);
+}
+
+/// The budget of the executor on this core, as the port tells it.
+fn current() -> Option<&'static TaskBudget> {
+    let current = CURRENT.load(Acquire);
+    if current.is_null() {
+        return None;
+    }
+    // SAFETY: what is not null was stored by `set_current`, from a function of this very type.
+    let current = unsafe { mem::transmute::<*mut (), Current>(current) };
+    current()
+}
+
+/// The budget that `waker` leads to, or the port.
+fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
+    waker::budget_of(waker).or_else(current)
+}
+
+/// What a leaf keeps to take part: four bytes in each future that waits for something itself.
+///
+/// All leaves of this crate have one. A port, or a future of your own that may be ready at each
+/// poll, asks it right before it takes its result:
+///
+/// ```
+/// use core::{future::poll_fn, task::{Poll, ready}};
+/// use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+/// use miniss_core::coop::Leaf;
+///
+/// async fn pop(queue: &RefCell<VecDeque<u32>>) -> u32 {
+///     let leaf = Leaf::new();
+///     poll_fn(|cx| {
+///         if queue.borrow().is_empty() {
+///             // …: keep the waker for whoever pushes
+///             return Poll::Pending;
+///         }
+///         ready!(leaf.poll_proceed(cx));
+///         Poll::Ready(queue.borrow_mut().pop_front().expect("it is not empty"))
+///     })
+///     .await
+/// }
+/// # let queue = Rc::new(RefCell::new((0..1_000).collect()));
+/// # let mut executor = miniss_core::doctest::executor();
+/// executor.block_on(async {
+///     for number in 0..1_000 {
+///         assert_eq!(pop(&queue).await, number);
+///     }
+/// });
+/// assert_eq!(executor.local().stats().polls, 8, "it gave way seven times");
+/// ```
+#[derive(Debug, Default)]
+pub struct Leaf {
+    /// The number of the last poll with a spent budget in which it asked, with the bit [`PASSED`]
+    /// if it was let through; zero: there was none.
+    asked_in: AtomicU32,
+}
+
+impl Leaf {
+    /// A leaf that was not refused yet.
+    ///
+    /// See [`Leaf`] for an example.
+    pub const fn new() -> Self {
+        Self { asked_in: AtomicU32::new(0) }
+    }
+
+    /// Takes a unit of the task's budget. If none is left, it has woken the task and is pending:
+    /// the caller leaves everything as it is and is pending, too.
+    ///
+    /// See [`Leaf`] for an example.
+    #[inline]
+    pub fn poll_proceed(&self, cx: &Context<'_>) -> Poll<()> {
+        match waker::budget_of(cx.waker()) {
+            Some(budget) if budget.spend() => Poll::Ready(()),
+            found => self.poll_slowly(found, cx),
+        }
+    }
+
+    /// No unit was found, but the port may know of one.
+    #[cold]
+    fn poll_slowly(&self, found: Option<&'static TaskBudget>, cx: &Context<'_>) -> Poll<()> {
+        let Some(budget) = found.or_else(current) else { return Poll::Ready(()) };
+        let is_ours = found.is_some();
+        if !is_ours && budget.spend() || self.may_pass(budget.spent_poll(), is_ours) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether it asked in an earlier poll and not in this one. With a waker that is not ours, also
+    /// if it was refused the last time it asked: in a loop of its own, as `block_on` of `futures`
+    /// inside of a task, there is no later poll.
+    fn may_pass(&self, poll: u32, is_ours: bool) -> bool {
+        let asked_in = self.asked_in.load(Relaxed);
+        let passes = match asked_in & !PASSED {
+            0 => false,
+            former if former == poll => !is_ours && asked_in == poll,
+            _ => true,
+        };
+        self.asked_in.store(if passes { poll | PASSED } else { poll }, Relaxed);
+        passes
+    }
+}
+
+/// Spends a unit of the task's budget, giving way if there is none: for work that is ready without
+/// a leaf.
+///
+/// # Cancellation
+///
+/// Safe: there is nothing to lose.
+///
+/// ```
+/// # let mut executor = miniss_core::doctest::executor();
+/// executor.block_on(async {
+///     for _ in 0..1_000 {
+///         miniss_core::coop::consume_budget().await;
+///     }
+/// });
+/// assert_eq!(executor.local().stats().polls, 8, "it gave way seven times");
+/// ```
+pub async fn consume_budget() {
+    let leaf = Leaf::new();
+    poll_fn(|cx| leaf.poll_proceed(cx)).await;
+}
+
+/// Lets `future` do as much in one poll as it likes: its leaves do not give way.
+///
+/// # Cancellation
+///
+/// As safe as `future`.
+///
+/// ```
+/// use miniss_core::coop::{consume_budget, unconstrained};
+/// # let mut executor = miniss_core::doctest::executor();
+/// executor.block_on(unconstrained(async {
+///     for _ in 0..1_000 {
+///         consume_budget().await;
+///     }
+/// }));
+/// assert_eq!(executor.local().stats().polls, 1);
+/// ```
+pub const fn unconstrained<F>(future: F) -> Unconstrained<F> {
+    Unconstrained { future }
+}
+
+/// The future of [`unconstrained`].
+///
+/// # Cancellation
+///
+/// As safe as the future inside.
+///
+/// See [`unconstrained`] for an example.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Unconstrained<F> {
+    future: F,
+}
+
+impl<F: Future> Future for Unconstrained<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let budget = budget_of(cx.waker());
+        let left = budget.map_or(UNCONSTRAINED, |budget| budget.left.load(Relaxed));
+        let set = |left| budget.into_iter().for_each(|budget| budget.left.store(left, Relaxed));
+        set(UNCONSTRAINED);
+        let _put_back = OnDrop(|| set(left));
+        // SAFETY: `future` is structurally pinned: it is polled and dropped in place.
+        unsafe { self.map_unchecked_mut(|this| &mut this.future) }.poll(cx)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;
