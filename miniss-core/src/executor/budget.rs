@@ -2,6 +2,7 @@
 //!
 //! `task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
+use core::cell::Cell;
 use core::mem;
 use core::time::Duration;
 
@@ -20,10 +21,11 @@ use crate::time::Instant;
 pub struct Budget {
     /// Polls in a turn; at least one is always made.
     pub polls_max: u32,
-    /// Time in a turn, counted from the first look at the clock. It is looked at between polls,
-    /// once in every 32, so that short turns never read it. A single long poll is not interrupted,
-    /// but it may ask whether to give way ([`maybe_yield`](crate::combine::maybe_yield)). Zero: no
-    /// limit.
+    /// Time in a turn. The clock is looked at between polls: once in 32 while they are quick, and
+    /// more often once they take long, down to each poll. So a turn ends within a quarter of this
+    /// time, or one poll, after it is over; only the first 32 polls that take longer than those
+    /// before them go unnoticed. A single long poll is not interrupted, but it may ask whether to
+    /// give way ([`maybe_yield`](crate::combine::maybe_yield)). Zero: no limit.
     pub time_max: Duration,
 }
 
@@ -34,8 +36,59 @@ impl Default for Budget {
     }
 }
 
-/// Polls between two looks at the clock.
-const CLOCK_EVERY: u32 = 32;
+/// Polls between two looks at the clock while all are quick.
+const STRIDE_MAX: u32 = 32;
+
+/// How often the clock is looked at: a stride is a number of polls that takes a quarter of the time
+/// of a turn at most. It goes on from one turn to the next, so that short turns need no look of
+/// their own.
+#[derive(Debug)]
+pub(crate) struct Stride {
+    polls_max: Cell<u32>,
+    /// The last look, and how many polls the executor had made by then.
+    looked_at: Cell<Instant>,
+    looked_after: Cell<u64>,
+}
+
+impl Stride {
+    /// Of an executor that begins: it knows nothing of its tasks, so it looks often.
+    pub(crate) const fn new() -> Self {
+        let (looked_at, looked_after) = (Cell::new(Instant::ZERO), Cell::new(0));
+        Self { polls_max: Cell::new(1), looked_at, looked_after }
+    }
+
+    /// A new stride begins; the time before `now` was not the tasks'. `polls` is how many the
+    /// executor has made.
+    pub(crate) fn restart(&self, polls: u64, now: Instant) {
+        self.looked_at.set(now);
+        self.looked_after.set(polls);
+    }
+
+    /// Ends a stride: the next one is shorter if this one took long, and longer if it was short.
+    pub(crate) fn look(&self, polls: u64, now: Instant, time_max: Duration) {
+        let made = polls - self.looked_after.get();
+        let took_ns = (now - self.looked_at.get()).as_nanos() as u64;
+        let quarter_ns = u64::try_from(time_max.as_nanos()).unwrap_or(u64::MAX) / 4;
+        self.restart(polls, now);
+        if made > 0 && took_ns > quarter_ns {
+            let fit = made.saturating_mul(quarter_ns) / took_ns;
+            self.polls_max.set(fit.clamp(1, STRIDE_MAX.into()) as u32);
+        } else if made > 0 && took_ns < quarter_ns / 2 {
+            self.polls_max.set(STRIDE_MAX.min(2 * self.polls_max.get()));
+        }
+    }
+
+    /// How many polls are left of it.
+    fn polls_left(&self, polls: u64) -> u32 {
+        let made = polls - self.looked_after.get();
+        u64::from(self.polls_max.get()).saturating_sub(made) as u32
+    }
+
+    /// Whether polls are so slow that the time of a turn counts from its beginning.
+    fn is_short(&self) -> bool {
+        self.polls_max.get() < STRIDE_MAX
+    }
+}
 
 /// What is left of a turn's budget.
 #[derive(Debug)]
@@ -54,19 +107,35 @@ impl Budget {
 }
 
 impl Spending {
-    /// How many polls may be made before this is asked again; none if the turn is over.
+    /// How many polls may be made before this is asked again; none if the turn is over. `polls` is
+    /// how many the executor has made.
     #[inline]
-    pub(crate) fn pay(&mut self, now: impl FnOnce() -> Instant) -> u32 {
-        let polls = self.polls_left.min(CLOCK_EVERY);
-        let goes_on = mem::take(&mut self.is_first) || polls > 0 && self.has_time(now());
-        self.polls_left -= polls;
-        if goes_on { polls } else { 0 }
+    pub(crate) fn pay(
+        &mut self,
+        stride: &Stride,
+        polls: u64,
+        now: impl FnOnce() -> Instant,
+    ) -> u32 {
+        let is_first = mem::take(&mut self.is_first);
+        let is_due = stride.polls_left(polls) == 0 || is_first && stride.is_short();
+        if is_due && self.polls_left > 0 && !self.has_time(stride, polls, now) && !is_first {
+            return 0;
+        }
+        let paid = stride.polls_left(polls).min(self.polls_left);
+        self.polls_left -= paid;
+        paid
     }
 
+    /// Looks at the clock, if there is a limit.
     #[cold]
-    fn has_time(&mut self, now: Instant) -> bool {
-        let end = *self.end.get_or_insert(now + self.time_max);
-        now < end || self.time_max.is_zero()
+    fn has_time(&mut self, stride: &Stride, polls: u64, now: impl FnOnce() -> Instant) -> bool {
+        if self.time_max.is_zero() {
+            stride.restart(polls, Instant::ZERO);
+            return true;
+        }
+        let now = now();
+        stride.look(polls, now, self.time_max);
+        now < *self.end.get_or_insert(now + self.time_max)
     }
 }
 
@@ -74,37 +143,128 @@ impl Spending {
 mod tests {
     use super::*;
 
-    fn no_clock() -> Instant {
-        unreachable!("no look at the clock is due")
+    const TIME_MAX_NS: u64 = 500_000;
+
+    /// An executor's turns, whose clock goes on with each poll and counts the looks at it.
+    struct Turns {
+        budget: Budget,
+        stride: Stride,
+        polls: u64,
+        now_ns: Cell<u64>,
+        looks: Cell<u64>,
     }
 
-    #[test]
-    fn polls_end_a_turn_without_a_look_at_the_clock() {
-        for polls_max in [0, 1, 31, 32] {
-            let mut spending = Budget { polls_max, time_max: Duration::ZERO }.start();
-            assert_eq!(spending.pay(no_clock), polls_max.max(1));
-            assert_eq!(spending.pay(no_clock), 0);
-        }
-    }
-
-    #[test]
-    fn a_turn_of_quick_polls_has_as_many_as_it_may() {
-        let mut spending = Budget { polls_max: 100, ..Budget::default() }.start();
-        let paid = [(); 5].map(|()| spending.pay(|| Instant::ZERO));
-        assert_eq!(paid, [32, 32, 32, 4, 0]);
-    }
-
-    #[test]
-    fn time_ends_a_turn_of_slow_polls() {
-        let budget = Budget { polls_max: 10_000, time_max: Duration::from_micros(500) };
-        let mut spending = budget.start();
-        let mut polls = 0;
-        loop {
-            match spending.pay(|| Instant::from_nanos(polls * 100_000)) {
-                0 => break,
-                more => polls += u64::from(more),
+    impl Turns {
+        fn new(polls_max: u32) -> Self {
+            let time_max = Duration::from_nanos(TIME_MAX_NS);
+            Self {
+                budget: Budget { polls_max, time_max },
+                stride: Stride::new(),
+                polls: 0,
+                now_ns: Cell::new(1),
+                looks: Cell::new(0),
             }
         }
-        assert!((33..=99).contains(&polls), "{polls} polls of 100 us each");
+
+        /// One turn with `ready` polls of `poll_ns` each at most; how long it took.
+        fn turn(&mut self, ready: u64, poll_ns: u64) -> u64 {
+            let (start_ns, end) = (self.now_ns.get(), self.polls + ready);
+            let mut spending = self.budget.start();
+            while self.polls < end {
+                let now = || {
+                    self.looks.set(self.looks.get() + 1);
+                    Instant::from_nanos(self.now_ns.get())
+                };
+                let polls = u64::from(spending.pay(&self.stride, self.polls, now));
+                if polls == 0 {
+                    break;
+                }
+                let polls = polls.min(end - self.polls);
+                self.polls += polls;
+                self.now_ns.set(self.now_ns.get() + polls * poll_ns);
+            }
+            self.now_ns.get() - start_ns
+        }
+
+        /// Turns that are quick, until the executor knows it.
+        fn settle(&mut self) {
+            for _ in 0..10 {
+                self.turn(10, 100);
+            }
+            self.looks.set(0);
+        }
+    }
+
+    #[test]
+    fn a_turn_has_as_many_quick_polls_as_it_may_and_one_at_least() {
+        for polls_max in [0, 1, 31, 32, 100, 1_000] {
+            let mut turns = Turns::new(polls_max);
+            turns.turn(10_000, 1);
+            assert_eq!(turns.polls, u64::from(polls_max.max(1)));
+        }
+    }
+
+    #[test]
+    fn quick_polls_cost_a_look_in_32_however_short_the_turns_are() {
+        for ready in [1, 5, 32, 100, 256] {
+            let mut turns = Turns::new(256);
+            turns.settle();
+            let before = turns.polls;
+            for _ in 0..1_000 {
+                turns.turn(ready, 100);
+            }
+            let looks = turns.looks.get();
+            assert!(looks <= (turns.polls - before) / 32 + 1, "{looks} looks");
+        }
+    }
+
+    #[test]
+    fn time_ends_a_turn_of_slow_polls_from_the_first_turn_on() {
+        for poll_ns in [16_000, 100_000, TIME_MAX_NS, 10 * TIME_MAX_NS] {
+            for ready in [1, 3, 30, 32, 33, 1_000] {
+                let mut turns = Turns::new(10_000);
+                for _ in 0..100 {
+                    let took_ns = turns.turn(ready, poll_ns);
+                    assert!(took_ns <= 2 * TIME_MAX_NS + poll_ns, "{ready} polls: {took_ns} ns");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn polls_that_become_slow_are_noticed_within_a_stride_and_so_are_quick_ones() {
+        for ready in [5, 30, 100] {
+            let mut turns = Turns::new(10_000);
+            for _ in 0..10 {
+                turns.settle();
+                let slow = turns.polls;
+                while turns.looks.get() == 0 {
+                    turns.turn(ready, TIME_MAX_NS);
+                }
+                assert!(turns.polls - slow <= 32 + 1);
+                for _ in 0..100 {
+                    assert!(turns.turn(ready, TIME_MAX_NS) <= 2 * TIME_MAX_NS);
+                }
+            }
+            turns.settle();
+            turns.turn(20, 100);
+            assert!(turns.looks.get() <= 1, "quick again");
+        }
+    }
+
+    #[test]
+    fn without_a_limit_the_clock_is_not_looked_at() {
+        let mut turns = Turns::new(10_000);
+        turns.budget.time_max = Duration::ZERO;
+        turns.turn(1_000, 10 * TIME_MAX_NS);
+        assert_eq!((turns.polls, turns.looks.get()), (1_000, 0));
+    }
+
+    #[test]
+    fn the_longest_time_is_no_limit_either() {
+        let mut turns = Turns::new(u32::MAX);
+        turns.budget.time_max = Duration::MAX;
+        turns.turn(100_000, 1_000_000_000);
+        assert_eq!(turns.polls, 100_000);
     }
 }

@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::anchor::Anchor;
-use super::budget::Budget;
+use super::budget::{Budget, Stride};
 use super::home::Home;
 use super::local::{Local, StaysOnItsCore};
 use super::park::Idle;
@@ -37,6 +37,7 @@ pub struct Executor<R: Reactor> {
     local: Local<R::Bell>,
     reactor: R,
     budget: Budget,
+    stride: Stride,
     /// The order in which ready tasks are polled, if it is not first come, first served.
     shuffle: Option<Shuffle>,
     /// The tasks belong to the thread that made the executor.
@@ -63,9 +64,9 @@ impl<R: Reactor> Executor<R> {
         // SAFETY: the executor never leaves the thread we are on.
         let local = unsafe { Local::new(anchor, epoch) };
         let _tenancy = Tenancy(anchor);
-        let (budget, shuffle) = (Budget::default(), None);
+        let (budget, stride, shuffle) = (Budget::default(), Stride::new(), None);
         let _stays = StaysOnItsCore::new();
-        let mut executor = Self { local, reactor, budget, shuffle, _stays, _tenancy };
+        let mut executor = Self { local, reactor, budget, stride, shuffle, _stays, _tenancy };
         executor.set_budget(budget);
         Ok(executor)
     }
@@ -201,7 +202,8 @@ impl<R: Reactor> Executor<R> {
         home.counters.turns.add(1);
         let mut spending = self.budget.start();
         while !home.queue.is_empty() {
-            let polls = spending.pay(|| self.local.now());
+            let made = home.counters.polls.value();
+            let polls = spending.pay(&self.stride, made, || self.local.now());
             if polls == 0 {
                 return;
             }
@@ -231,7 +233,9 @@ impl<R: Reactor> Executor<R> {
     #[inline]
     fn take_in(&self, home: &Home) {
         if !home.wheel.is_empty() {
-            home.counters.timers_fired.add(home.wheel.advance(self.local.now()) as u64);
+            let now = self.local.now();
+            self.stride.look(home.counters.polls.value(), now, self.budget.time_max);
+            home.counters.timers_fired.add(home.wheel.advance(now) as u64);
         }
         home.queue.append(&home.behind);
         // After the timers: over a port that does not know home, their wakes come this way.
@@ -241,12 +245,16 @@ impl<R: Reactor> Executor<R> {
     /// Sleeps until there is something to do.
     fn park(&mut self, home: &Home) {
         let start = self.local.now();
+        let polls = home.counters.polls.value();
+        self.stride.look(polls, start, self.budget.time_max);
         home.counters.busy_until(start);
         home.counters.parks.add(1);
         let base = self.anchor().base();
         self.reactor.park(home.wheel.next_deadline(), Idle::new(base, home));
         base.awake();
-        home.counters.idle_until(start, self.local.now());
+        let end = self.local.now();
+        self.stride.restart(polls, end);
+        home.counters.idle_until(start, end);
     }
 
     fn anchor(&self) -> &'static Anchor<R::Bell> {
