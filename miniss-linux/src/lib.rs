@@ -33,7 +33,7 @@
 //! - [`time`]: sleep, timeout, interval.
 //! - [`net`]: TCP sockets.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
-//! - [`sync`], [`combine`]: for tasks of one shard.
+//! - [`sync`], [`combine`]: for tasks of one shard. [`coop`]: how much one poll of a task may do.
 //! - [`topology`]: which CPUs there are.
 //! - [`diagnostics`]: what the runtime says of itself, through the `log` facade.
 //! - [`manual`]: how a program runs; what was weighed and chosen, and why.
