@@ -203,8 +203,8 @@
 //!
 //! # How does a waker work here?
 //!
-//! A [`Waker`](core::task::Waker) is two words: the address of a task's header, and the one table of
-//! four functions that all of them have (`TABLE`, `waker.rs`).
+//! A [`Waker`](core::task::Waker) is two words: the address of a task's header, and that of the one
+//! table of four functions that all of them have (`TABLE`, `waker.rs`).
 //!
 //! - **Clone and drop do nothing.** A waker owns nothing and counts nothing. That is sound since
 //!   the header's memory is never given back: chunks, slabs and the anchor are for ever.
