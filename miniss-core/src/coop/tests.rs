@@ -229,7 +229,8 @@ fn what_waits_spends_nothing() {
     executor.block_on(async {
         let waits: std::vec::Vec<_> = (0..4 * UNITS).map(|_| Box::pin(event.wait())).collect();
         let mut all = pin!(when_all(waits));
-        poll_fn(|cx| Poll::Ready(assert!(all.as_mut().poll(cx).is_pending()))).await;
+        let waits = poll_fn(|cx| Poll::Ready(all.as_mut().poll(cx).is_pending())).await;
+        assert!(waits);
         assert_eq!(event.waiters(), 4 * UNITS as usize, "all of them wait after one poll");
         event.set();
         all.await;
