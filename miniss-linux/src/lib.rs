@@ -48,8 +48,10 @@ mod op;
 mod runtime;
 
 pub mod buf;
+pub mod combine;
 pub mod diagnostics;
 pub mod net;
+pub mod sync;
 pub mod time;
 pub mod topology;
 
@@ -64,9 +66,7 @@ pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats};
 pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::BrokenPromise;
-pub use miniss_core::{
-    AbortHandle, Budget, Future, Promise, PromiseCell, Stats, combine, coop, sync, unobserved,
-};
+pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, coop, unobserved};
 pub use runtime::{
     Builder, CurrentShard, JoinHandle, Pinning, Runtime, ShardId, maybe_yield, spawn, spawn_on,
     stats,
