@@ -1,11 +1,14 @@
 //! Nothing is allocated in the steady state: not for a task, a wake from here or from afar, a
-//! timer, a call to another shard, nor for what is received and sent.
+//! timer, a call to another shard, nor for what is received and sent. And what waits for a message
+//! has no memory for it yet.
 //!
 //! A test of its own, because it counts every allocation of the process's threads.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
+use std::io::{Read, Write};
+use std::net::{self, Shutdown};
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,27 +16,32 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use miniss_linux::net::{TcpListener, TcpStream};
+use miniss_linux::net::{PoolBuf, TcpListener, TcpStream};
 use miniss_linux::sync::Event;
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Runtime, run_on, spawn, submit_to, yield_now};
+use miniss_linux::{Runtime, driver_stats, run_on, spawn, submit_to, yield_now};
+use miniss_tests::sockets::pair;
 
 /// Counts what the calling thread allocates.
 struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// What it has not given back. It may have given back what others allocated.
+    static LIVE_BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
 // SAFETY: passes everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        LIVE_BYTES.set(LIVE_BYTES.get() + layout.size() as isize);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE_BYTES.set(LIVE_BYTES.get() - layout.size() as isize);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(memory, layout) }
     }
@@ -42,6 +50,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// Longer than any of this takes on the slowest machine.
+const LONG: Duration = Duration::from_secs(60);
 const WARM_UP: usize = 200;
 const ROUNDS: usize = 1_000;
 
@@ -243,6 +253,138 @@ async fn allocations_of_requests(client: &TcpStream) -> u64 {
         let (result, back) = client.read(buffer.take()).await;
         assert_eq!(&back[..result.unwrap()], REQUEST.as_bytes());
         buffer.set(back);
+    })
+    .await
+}
+
+const BUFFERS: usize = 64;
+const BUFFER_BYTES: usize = 4096;
+
+fn runtime_with_few_buffers() -> Runtime {
+    let builder = Runtime::builder().shards(1);
+    builder.recv_buffers(BUFFERS as u16, BUFFER_BYTES as u32).build().unwrap()
+}
+
+/// A stream that has received from its peer, and its peer.
+async fn receiver() -> (TcpStream, net::TcpStream) {
+    let (stream, mut peer) = pair();
+    peer.write_all(b"hello").unwrap();
+    assert_eq!(stream.recv().await.unwrap()[..], *b"hello");
+    (stream, peer)
+}
+
+/// Messages that were received and are held, each with its connection.
+async fn hold_buffers(count: usize) -> Vec<(PoolBuf, TcpStream, net::TcpStream)> {
+    let mut held = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (stream, mut peer) = pair();
+        peer.write_all(b"held").unwrap();
+        held.push((stream.recv().await.unwrap(), stream, peer));
+    }
+    held
+}
+
+/// Sends until no more is taken.
+async fn send_all_that_fits(peer: &mut net::TcpStream) {
+    peer.set_nonblocking(true).unwrap();
+    for _ in 0..10 {
+        while peer.write(&[7; 1 << 20]).is_ok() {}
+        sleep(Duration::from_millis(1)).await;
+    }
+    peer.set_nonblocking(false).unwrap();
+}
+
+/// What each of many connections takes that waits in a `recv`, and that all of them are served.
+async fn bytes_per_idle_connection() -> isize {
+    const CONNECTIONS: usize = 100;
+    let before = LIVE_BYTES.get();
+    let mut idle = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        let (stream, peer) = pair();
+        idle.push((spawn(async move { stream.recv().await.unwrap().to_vec() }), peer));
+    }
+    sleep(Duration::from_millis(20)).await;
+    let taken = LIVE_BYTES.get() - before;
+    for (task, mut peer) in idle {
+        peer.write_all(b"at last").unwrap();
+        assert_eq!(timeout(LONG, task).await.expect("it is served").unwrap(), b"at last");
+    }
+    taken / CONNECTIONS as isize
+}
+
+#[test]
+fn a_connection_that_waits_takes_little_whether_or_not_a_buffer_is_free() {
+    runtime_with_few_buffers().block_on(async {
+        // Tables and slabs grow.
+        bytes_per_idle_connection().await;
+        assert!(bytes_per_idle_connection().await <= 512);
+        let _held = hold_buffers(BUFFERS).await;
+        bytes_per_idle_connection().await;
+        assert!(bytes_per_idle_connection().await <= 512);
+    });
+}
+
+#[test]
+fn streams_that_no_one_reads_leave_buffers_to_those_that_are_read() {
+    runtime_with_few_buffers().block_on(async {
+        let mut unread = Vec::new();
+        // Each could take eight.
+        for _ in 0..BUFFERS / 4 {
+            let (stream, mut peer) = receiver().await;
+            for _ in 0..12 {
+                peer.write_all(&[7; BUFFER_BYTES]).unwrap();
+                sleep(Duration::from_millis(1)).await;
+            }
+            unread.push((stream, peer));
+        }
+        let (client, server) = connection().await;
+        let counted = allocations_of_receiving(&client, &server).await;
+        assert_eq!(counted, 0, "a message was not received into a buffer of the pool");
+        // What they hold, and what waits behind it, is still theirs.
+        for (stream, peer) in unread {
+            peer.shutdown(Shutdown::Write).unwrap();
+            let (result, received) = stream.read_exact(vec![0; 12 * BUFFER_BYTES]).await;
+            result.unwrap();
+            assert!(received.iter().all(|&byte| byte == 7));
+            assert!(stream.recv().await.unwrap().is_empty());
+        }
+    });
+}
+
+#[test]
+fn a_read_half_that_was_dropped_gives_its_buffers_back_and_takes_no_more() {
+    runtime_with_few_buffers().block_on(async {
+        let mut writers = Vec::new();
+        for _ in 0..BUFFERS {
+            let (stream, mut peer) = receiver().await;
+            send_all_that_fits(&mut peer).await;
+            let (reader, writer) = stream.into_split();
+            // A read is given up, too.
+            let read = reader.read(vec![0; BUFFER_BYTES]);
+            drop(timeout(Duration::ZERO, read).await);
+            drop(reader);
+            send_all_that_fits(&mut peer).await;
+            writers.push((writer, peer));
+        }
+        while driver_stats().in_flight > 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        let held = hold_buffers(BUFFERS / 2).await;
+        let (client, server) = connection().await;
+        assert_eq!(allocations_of_receiving(&client, &server).await, 0);
+        drop(held);
+        for (writer, mut peer) in writers {
+            writer.write_all("still here").await.0.unwrap();
+            peer.read_exact(&mut [0; 10]).unwrap();
+        }
+    });
+}
+
+/// What is allocated for messages that are received by `recv`, one after the other.
+async fn allocations_of_receiving(client: &TcpStream, server: &TcpStream) -> u64 {
+    allocations(async || {
+        client.write_all(REQUEST).await.0.unwrap();
+        assert_eq!(server.recv().await.unwrap()[..], *REQUEST.as_bytes());
     })
     .await
 }

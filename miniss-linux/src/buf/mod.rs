@@ -164,6 +164,14 @@ pub(crate) fn copy_into<B: IoBufMut>(buffer: &mut B, bytes: &[u8]) -> usize {
     len
 }
 
+/// Whether there is room for a byte in any of them.
+pub(crate) fn has_room<V: IoVecBufMut>(buffers: &mut V) -> bool {
+    let mut has_room = false;
+    // SAFETY: nothing is stored.
+    unsafe { buffers.for_each_uninit(|room| has_room |= !room.is_empty()) };
+    has_room
+}
+
 /// As [`copy_into`], one buffer after the other.
 pub(crate) fn copy_into_all<V: IoVecBufMut>(buffers: &mut V, bytes: &[u8]) -> usize {
     let mut done = 0;

@@ -4,4 +4,6 @@
 
 pub(crate) mod uring;
 
-pub(crate) use uring::{Driver, DriverConfig, Op, Prepare, UringReactor};
+pub(crate) use uring::{
+    Driver, DriverConfig, InFlight, Op, Prepare, UringReactor, cancel_entry, poll_first,
+};

@@ -7,15 +7,19 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use miniss_core::op::{OpId, Operation};
 use miniss_core::sync::{Acquire, Closed, Semaphore, Units};
 
-use super::fd::Fd;
+use super::fd::{self, Fd};
 use super::read_side::ReadSide;
-use crate::driver::{Driver, Op};
+use crate::driver::{Driver, InFlight, Op};
+use crate::op::cancel::Cancel;
 use crate::op::recv_pool::RecvPool;
 
 /// The shared part of a connection.
@@ -28,6 +32,10 @@ pub(crate) struct Connection {
     /// Whoever holds its one unit writes: with two sends in flight, the kernel may let the later
     /// one go first when there is room again.
     writing: Semaphore,
+    /// The send in flight, its future awaited or dropped.
+    sending: InFlight,
+    /// Bytes that went out of writes whose futures were dropped, since somebody last asked.
+    cancelled_bytes: Cell<usize>,
 }
 
 impl Connection {
@@ -37,11 +45,13 @@ impl Connection {
             side: ReadSide::default(),
             receiving: RefCell::new(None),
             writing: Semaphore::new(1),
+            sending: InFlight::default(),
+            cancelled_bytes: Cell::new(0),
         })
     }
 
     /// The right to write, if nobody has it or waits for it.
-    pub(super) fn try_turn_to_write(&self) -> Option<WriteTurn<'_>> {
+    pub(super) fn try_turn_to_write(self: &Rc<Self>) -> Option<WriteTurn> {
         self.writing.try_acquire(1).ok().map(|unit| self.turn(Ok(unit)))
     }
 
@@ -51,22 +61,95 @@ impl Connection {
     }
 
     /// The right to write, in a future of any size.
-    pub(super) async fn turn_to_write(&self) -> WriteTurn<'_> {
+    pub(super) async fn turn_to_write(self: &Rc<Self>) -> WriteTurn {
         self.turn(self.wait_to_write().await)
     }
 
     /// What a wait has come to.
-    pub(super) fn turn(&self, unit: Result<Units<'_>, Closed>) -> WriteTurn<'_> {
+    pub(super) fn turn(self: &Rc<Self>, unit: Result<Units<'_>, Closed>) -> WriteTurn {
         unit.expect("the right to write is never closed").forget();
-        WriteTurn(&self.writing)
+        WriteTurn(self.clone())
+    }
+
+    /// The send that has just been started is what is in flight.
+    pub(super) fn set_sending<O: Operation>(&self, send: &Op<O>) {
+        self.sending.set(send.id());
+    }
+
+    /// What went out of dropped writes, from now on zero.
+    pub(super) fn take_cancelled_bytes(&self) -> usize {
+        self.cancelled_bytes.take()
+    }
+
+    /// Cancels what is in flight on it, then closes it, whoever else shares it.
+    ///
+    /// What is in flight is named by its id. By descriptor, the kernel would also cancel what
+    /// others do who share the socket by a descriptor of their own.
+    pub(crate) async fn close(&self) -> io::Result<()> {
+        let Some(fd) = self.fd.take() else { return Ok(()) };
+        let fd = Rc::new(fd);
+        let cancel = |id| self.fd.driver().start(Cancel { fd: fd.clone(), id });
+        // Both are on their way before we wait, and go it to the end if we are dropped.
+        let (reading, sending) = (cancel(self.reading()), cancel(self.sending.get()));
+        self.discard_if_no_one_reads();
+        reading.await;
+        sending.await;
+        fd::close(Rc::into_inner(fd).expect("the cancels have ended"))
+    }
+
+    /// Gives back what was received and is not going to be read.
+    pub(super) fn discard(&self) {
+        drop((self.receiving.take(), self.side.take_kept()));
+    }
+
+    /// There will be no further read.
+    pub(super) fn stop_reading(&self) {
+        self.side.stop();
+        self.discard();
+    }
+
+    fn discard_if_no_one_reads(&self) {
+        if !self.side.is_read() {
+            self.discard();
+        }
+    }
+
+    /// The receive in flight, of either kind: there is never more than one.
+    fn reading(&self) -> Option<OpId> {
+        let ahead = self.receiving.borrow().as_ref().and_then(Op::id);
+        ahead.or_else(|| self.side.in_flight())
     }
 }
 
-/// The right to write: the unit of the semaphore, in one word.
-pub(super) struct WriteTurn<'a>(&'a Semaphore);
+/// The right to write. An operation that writes owns it, and has it until the terminal completion:
+/// so a write that was given up holds back later ones for as long as the kernel may go on with it.
+pub(crate) struct WriteTurn(Rc<Connection>);
 
-impl Drop for WriteTurn<'_> {
+impl WriteTurn {
+    /// One that does not wait until the others have ended.
+    #[cfg(test)]
+    pub(crate) fn beside_others(connection: &Rc<Connection>) -> Self {
+        Self(connection.clone())
+    }
+
+    /// The write was given up, and so much of it went out.
+    pub(crate) fn cancelled_after(&self, bytes: usize) {
+        let before = self.0.cancelled_bytes.get();
+        self.0.cancelled_bytes.set(before.saturating_add(bytes));
+    }
+}
+
+impl Deref for WriteTurn {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for WriteTurn {
     fn drop(&mut self) {
-        self.0.release(1);
+        self.0.sending.set(None);
+        self.0.writing.release(1);
     }
 }

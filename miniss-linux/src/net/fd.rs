@@ -4,9 +4,9 @@
 //!
 //! Invariant **Open while used**: each operation holds a share, and an entry in the ring names the
 //! number only while its operation holds one. So the number is not given to another file under an
-//! entry's feet. The one exception is an explicit close: it leaves a number that no file ever has,
-//! so that no further entry names the old one; then cancels what is in flight, behind all entries
-//! that do name it; and only then closes.
+//! entry's feet. The one exception is an explicit close (`Connection::close`): it leaves a number
+//! that no file ever has, so that no further entry names the old one; then cancels what is in
+//! flight, behind all entries that do name it; and only then closes.
 
 use std::cell::Cell;
 use std::io;
@@ -20,7 +20,6 @@ use io_uring::types;
 use socket2::Socket;
 
 use crate::driver::Driver;
-use crate::op::cancel::CancelAll;
 
 /// What a closed descriptor's number becomes.
 const CLOSED: RawFd = -1;
@@ -49,19 +48,28 @@ impl Fd {
 
     /// The socket, for calls that do not wait.
     pub(crate) fn socket(&self) -> io::Result<SocketRef<'_>> {
-        let number = self.number.get();
-        if number == CLOSED {
-            return Err(io::Error::from_raw_os_error(libc::EBADF));
-        }
+        self.check_open()?;
         // SAFETY: *Open while used*: we are borrowed, and the reference never closes the number.
-        let socket = unsafe { Socket::from_raw_fd(number) };
+        let socket = unsafe { Socket::from_raw_fd(self.number.get()) };
         Ok(SocketRef { socket: ManuallyDrop::new(socket), _open: PhantomData })
     }
 
-    /// Cancels what is in flight on it, then closes it, whoever else shares it.
-    pub(crate) async fn close(&self) -> io::Result<()> {
-        let Some(fd) = self.take() else { return Ok(()) };
-        close(self.driver.start(CancelAll { fd }).await)
+    /// For what begins: `EBADF` if it has been closed.
+    pub(crate) fn check_open(&self) -> io::Result<()> {
+        self.open_or(libc::EBADF)
+    }
+
+    /// For what goes on: `ECANCELED` if it has been closed meanwhile.
+    pub(crate) fn check_still_open(&self) -> io::Result<()> {
+        self.open_or(libc::ECANCELED)
+    }
+
+    fn open_or(&self, errno: i32) -> io::Result<()> {
+        if self.is_closed() { Err(io::Error::from_raw_os_error(errno)) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.number.get() == CLOSED
     }
 
     /// Takes the descriptor out; `None` if that was done before.
@@ -79,7 +87,7 @@ impl Drop for Fd {
 }
 
 /// Closes a descriptor and says how that went, which dropping it does not.
-fn close(fd: OwnedFd) -> io::Result<()> {
+pub(super) fn close(fd: OwnedFd) -> io::Result<()> {
     // SAFETY: it was owned, and nobody has it any more.
     if unsafe { libc::close(fd.into_raw_fd()) } == 0 {
         Ok(())

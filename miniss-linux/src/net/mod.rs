@@ -22,10 +22,12 @@ mod tests;
 mod write;
 mod writing;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, WriteTurn};
 pub(crate) use fd::Fd;
 pub use listener::{ListenOptions, TcpListener};
 pub(crate) use read_side::OrphanEnd;
+#[cfg(test)]
+pub(crate) use read_side::Reading;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::TcpStream;
 

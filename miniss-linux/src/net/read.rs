@@ -4,7 +4,8 @@
 //!
 //! Bytes come three ways: into a reader's own buffer; into buffers of the pool, received ahead of
 //! the reader; and, where an earlier read was given up or the pool was empty, through memory of
-//! their own. What was received first is read first, whichever ways are mixed.
+//! their own. What was received first is read first, whichever ways are mixed. Where a read waits
+//! for bytes, it has no memory for them yet, unless the buffer is the reader's own.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use miniss_core::op::Part;
 
+use super::read_side::Reading;
 use super::stream::TcpStream;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut};
 use crate::driver::Prepare;
@@ -48,10 +50,13 @@ impl TcpStream {
     #[expect(clippy::manual_async_fn, reason = "an async fn would keep the buffer twice")]
     pub fn read<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
         async move {
-            let _reading = match self.connection.side.begin() {
+            let _reading = match Reading::begin(&self.connection) {
                 Ok(reading) => reading,
                 Err(error) => return (Err(error), buffer),
             };
+            if buffer.bytes_total() == 0 {
+                return (Ok(0), buffer);
+            }
             match self.next(Ahead::No).await {
                 Next::Bytes(received) => self.hand_over(received, buffer),
                 Next::Nothing => self.receive_into(buffer).await,
@@ -96,6 +101,11 @@ impl TcpStream {
                 Ok(len) => done += len,
                 Err(error) => return (Err(error), buffer),
             }
+            if done < total
+                && let Err(error) = self.connection.fd.check_still_open()
+            {
+                return (Err(error), buffer);
+            }
         }
         (Ok(()), buffer)
     }
@@ -124,10 +134,13 @@ impl TcpStream {
         mut buffers: V,
     ) -> impl Future<Output = BufResult<usize, V>> {
         async move {
-            let _reading = match self.connection.side.begin() {
+            let _reading = match Reading::begin(&self.connection) {
                 Ok(reading) => reading,
                 Err(error) => return (Err(error), buffers),
             };
+            if !crate::buf::has_room(&mut buffers) {
+                return (Ok(0), buffers);
+            }
             match self.next(Ahead::No).await {
                 Next::Bytes(Ok(mut bytes)) => {
                     let len = crate::buf::copy_into_all(&mut buffers, &bytes);
@@ -145,8 +158,12 @@ impl TcpStream {
     /// no more.
     ///
     /// While it waits, the connection holds no buffer. From the first `recv` on, the kernel
-    /// receives ahead into the pool, up to 8 buffers for a stream; mixing with [`read`](Self::read)
-    /// works, at the cost of a copy there.
+    /// receives ahead into the pool, also while no one reads. Once 8 buffers of a stream wait
+    /// unread, its receive pauses until they have been read, and the data stays with the kernel; if
+    /// no one is reading the stream and less than half of the pool is free, it pauses at the first.
+    /// If there is no free buffer when there is data, the message gets memory of its own.
+    ///
+    /// Mixing with [`read`](Self::read) works, at the cost of a copy there.
     ///
     /// # Errors
     ///
@@ -158,7 +175,7 @@ impl TcpStream {
     ///
     /// See [`PoolBuf`] for an example.
     pub async fn recv(&self) -> io::Result<PoolBuf> {
-        let _reading = self.connection.side.begin()?;
+        let _reading = Reading::begin(&self.connection)?;
         match self.next(Ahead::Yes).await {
             Next::Bytes(bytes) => bytes,
             // A box, so that those who never need it do not have to have room for it.
@@ -166,9 +183,10 @@ impl TcpStream {
         }
     }
 
-    /// All buffers of the shard are held, and data is here. Waiting for a buffer would let a few
-    /// readers that hold on to theirs stop everybody else, so this message gets memory of its own.
-    /// Before Linux 6.0 every message does.
+    /// All buffers of the shard are held, and data is here: the receive that found none had waited
+    /// for data before it looked. Waiting for a buffer would let a few readers that hold on to
+    /// theirs stop everybody else, so this message gets memory of its own. Before Linux 6.0 every
+    /// message does.
     async fn recv_to_heap(&self) -> io::Result<PoolBuf> {
         let buffer = Vec::with_capacity(self.connection.fd.driver().recv_buffer_bytes());
         let (result, buffer) = self.receive_into(buffer).await;
@@ -181,8 +199,8 @@ impl TcpStream {
 
     /// A receive that may be dropped: whoever reads next waits for its end.
     fn receive<O: Prepare>(&self, recv: O) -> impl Future<Output = O::Output> {
-        self.connection.side.start_receive();
         let op = self.start(recv);
+        self.connection.side.start_receive(op.id());
         async move {
             let output = op.await;
             self.connection.side.end_receive();
@@ -203,12 +221,20 @@ impl TcpStream {
         // With a multishot receive in flight, bytes may wait in the pool already, and a receive
         // beside that one would overtake it.
         if ahead == Ahead::No && self.connection.receiving.borrow().is_none() {
-            return Poll::Ready(Next::Nothing);
+            return Poll::Ready(self.nothing_yet());
         }
         match self.connection.fd.driver().pool() {
             Ok(Some(pool)) => self.poll_pool(&pool, cx),
-            Ok(None) => Poll::Ready(Next::Nothing),
+            Ok(None) => Poll::Ready(self.nothing_yet()),
             Err(error) => Poll::Ready(Next::Bytes(Err(error))),
+        }
+    }
+
+    /// The reader may receive by itself, unless the stream was closed while it waited.
+    fn nothing_yet(&self) -> Next {
+        match self.connection.fd.check_still_open() {
+            Ok(()) => Next::Nothing,
+            Err(error) => Next::Bytes(Err(error)),
         }
     }
 
@@ -216,6 +242,11 @@ impl TcpStream {
         let mut receiving = self.connection.receiving.borrow_mut();
         let start = || self.start(RecvPool::new(self.connection.clone(), pool.clone()));
         loop {
+            if receiving.is_none()
+                && let Err(error) = self.connection.fd.check_still_open()
+            {
+                return Poll::Ready(Next::Bytes(Err(error)));
+            }
             match ready!(receiving.get_or_insert_with(start).poll_part(cx)) {
                 Part::More(completion) => {
                     let bytes = received(pool, completion).ok_or_else(no_buffer_named);
@@ -253,10 +284,7 @@ fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
     }
     match -ended.completion.result {
         0 => Some(Next::Bytes(Ok(PoolBuf::empty()))),
-        libc::ENOBUFS => {
-            pool.count_exhaustion();
-            Some(Next::Nothing)
-        }
+        libc::ENOBUFS => Some(Next::Nothing),
         libc::ECANCELED if ended.paused => None,
         errno => Some(Next::Bytes(Err(io::Error::from_raw_os_error(errno)))),
     }

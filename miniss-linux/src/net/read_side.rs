@@ -13,58 +13,86 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use miniss_core::op::OpId;
+
 use super::connection::Connection;
+use crate::driver::InFlight;
 use crate::driver::uring::buffers::PoolBuf;
 
 /// The reading half's state, shared by a stream and the receives in flight on it.
 #[derive(Default)]
 pub(crate) struct ReadSide {
-    /// Somebody is reading.
-    busy: Cell<bool>,
-    /// A receive into a reader's buffer is in flight, its future awaited or dropped.
-    in_flight: Cell<bool>,
+    reader: Cell<Reader>,
+    /// The receive into a reader's buffer, its future awaited or dropped.
+    in_flight: InFlight,
     waiter: Cell<Option<Waker>>,
     /// What an orphan brought, or what did not fit the last reader's buffer.
     kept: Cell<Option<io::Result<PoolBuf>>>,
 }
 
+/// Who reads.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Reader {
+    #[default]
+    NotNow,
+    Reading,
+    /// Whoever could have read was dropped.
+    Gone,
+}
+
 impl ReadSide {
-    /// Begins a read; the guard ends it.
-    pub(crate) fn begin(&self) -> io::Result<Reading<'_>> {
-        if self.busy.replace(true) {
+    fn begin(&self) -> io::Result<()> {
+        if self.is_read() {
             return Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
                 "another read of this stream is in progress; one task reads at a time",
             ));
         }
-        Ok(Reading { side: self })
+        self.reader.set(Reader::Reading);
+        Ok(())
+    }
+
+    /// Whether a read is in progress.
+    pub(crate) fn is_read(&self) -> bool {
+        self.reader.get() == Reader::Reading
+    }
+
+    /// There will be no further read.
+    pub(super) fn stop(&self) {
+        self.reader.set(Reader::Gone);
     }
 
     /// Waits for a receive whose future was dropped to end.
     #[inline]
     pub(crate) fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.in_flight.get() {
+        if self.in_flight.get().is_none() {
             return Poll::Ready(());
         }
         self.waiter.set(Some(cx.waker().clone()));
         Poll::Pending
     }
 
-    /// A receive into a reader's buffer begins. It ends in one of two ways, whatever becomes of its
-    /// future meanwhile: with [`end_receive`](Self::end_receive) or with [`keep`](Self::keep).
-    pub(crate) fn start_receive(&self) {
-        self.in_flight.set(true);
+    /// A receive into a reader's buffer has begun. It ends in one of two ways, whatever becomes of
+    /// its future meanwhile: with [`end_receive`](Self::end_receive) or with [`keep`](Self::keep).
+    pub(crate) fn start_receive(&self, id: Option<OpId>) {
+        self.in_flight.set(id);
     }
 
     /// The receive has ended, and its reader has the outcome.
     pub(crate) fn end_receive(&self) {
-        self.in_flight.set(false);
+        self.in_flight.set(None);
+    }
+
+    /// The receive that has not ended.
+    pub(super) fn in_flight(&self) -> Option<OpId> {
+        self.in_flight.get()
     }
 
     /// The orphaned receive has ended: `outcome` is for the next reader.
     pub(crate) fn keep(&self, outcome: io::Result<Vec<u8>>) {
-        self.in_flight.set(false);
+        self.in_flight.set(None);
         let kept = match outcome {
+            _ if self.reader.get() == Reader::Gone => None,
             // The end of the stream comes again; the cancel was ours.
             Ok(bytes) if bytes.is_empty() => None,
             Err(error) if error.raw_os_error() == Some(libc::ECANCELED) => None,
@@ -118,12 +146,22 @@ impl Drop for OrphanEnd {
 }
 
 /// The right to read.
-pub(crate) struct Reading<'a> {
-    side: &'a ReadSide,
+pub(crate) struct Reading<'a>(&'a Connection);
+
+impl<'a> Reading<'a> {
+    /// Begins a read, unless the connection was closed or is being read.
+    pub(crate) fn begin(connection: &'a Connection) -> io::Result<Self> {
+        connection.fd.check_open()?;
+        connection.side.begin()?;
+        Ok(Self(connection))
+    }
 }
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        self.side.busy.set(false);
+        self.0.side.reader.set(Reader::NotNow);
+        if self.0.fd.is_closed() {
+            self.0.discard();
+        }
     }
 }

@@ -15,16 +15,19 @@ use crate::driver::uring::buffers::PoolBuf;
 
 pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     let stream = Rc::new(stream);
-    let reader = OwnedReadHalf { stream: stream.clone() };
+    let reader = OwnedReadHalf { stream: stream.clone(), stops: true };
     (reader, OwnedWriteHalf { stream, shuts_down: true })
 }
 
-/// The reading half of a [`TcpStream`].
+/// The reading half of a [`TcpStream`]. Dropping it ends receiving: what was received ahead is
+/// dropped with it, and what the peer sends from then on stays with the kernel.
 ///
 /// See [`TcpStream::into_split`] for an example.
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Rc<TcpStream>,
+    /// Whether dropping it is the end.
+    stops: bool,
 }
 
 impl OwnedReadHalf {
@@ -145,12 +148,23 @@ impl OwnedReadHalf {
     /// stream.write_all("in one piece").await.0?;
     /// # Ok(()) });
     /// ```
-    pub fn reunite(self, writer: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+    pub fn reunite(mut self, writer: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
         if !Rc::ptr_eq(&self.stream, &writer.stream) {
             return Err(ReuniteError(self, writer));
         }
         writer.forget();
-        Ok(Rc::into_inner(self.stream).expect("two halves hold a stream, and one is gone"))
+        self.stops = false;
+        let stream = self.stream.clone();
+        drop(self);
+        Ok(Rc::into_inner(stream).expect("two halves hold a stream, and both are gone"))
+    }
+}
+
+impl Drop for OwnedReadHalf {
+    fn drop(&mut self) {
+        if self.stops {
+            self.stream.connection.stop_reading();
+        }
     }
 }
 
@@ -226,6 +240,23 @@ impl OwnedWriteHalf {
     /// ```
     pub async fn write_vectored_all<V: IoVecBuf>(&self, buffers: V) -> BufResult<(), V> {
         self.stream.write_vectored_all(buffers).await
+    }
+
+    /// As [`TcpStream::cancelled_write_bytes`].
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (_reader, writer) = stream.into_split();
+    /// drop(writer.write_all("not even begun"));
+    /// assert_eq!(writer.cancelled_write_bytes().await, 0);
+    /// # Ok(()) });
+    /// ```
+    pub async fn cancelled_write_bytes(&self) -> usize {
+        self.stream.cancelled_write_bytes().await
     }
 
     /// Ends the sending direction; the peer reads the end of the stream.

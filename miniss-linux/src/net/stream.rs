@@ -16,7 +16,6 @@ use super::connection::Connection;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use crate::driver::{Driver, Op, Prepare};
 use crate::op::connect::Connect;
-use crate::op::shutdown;
 use crate::runtime::current;
 
 /// A TCP connection, which belongs to the shard that made it.
@@ -49,7 +48,7 @@ use crate::runtime::current;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct TcpStream {
-    pub(super) connection: Rc<Connection>,
+    pub(crate) connection: Rc<Connection>,
 }
 
 impl TcpStream {
@@ -125,7 +124,8 @@ impl TcpStream {
         self.connection.fd.driver().start(op)
     }
 
-    /// Ends one direction or both: after the sending one, the peer reads the end of the stream.
+    /// Ends one direction or both, now: after the sending one, the peer reads the end of the
+    /// stream, and a write that is still in progress ends with `BrokenPipe`.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Dropping it may come too late to stop it.
+    /// It does not wait.
     ///
     /// ```
     /// # miniss_linux::doctest::connected(async |stream, peer| {
@@ -142,11 +142,18 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.start(shutdown::Shutdown { connection: self.connection.clone(), how }).await
+        let socket = self.connection.fd.socket()?;
+        // What was begun before goes first.
+        self.connection.fd.driver().submit();
+        socket.shutdown(how)
     }
 
-    /// Closes the connection now, whoever shares it: what is in flight on it, by other tasks too,
-    /// ends with `ECANCELED`, and what they do afterwards with `EBADF`.
+    /// Closes the connection now, whoever shares it: what is in progress on it, by other tasks too,
+    /// ends with `ECANCELED`, and what they do afterwards with `EBADF`. Bytes that were received
+    /// and not read are dropped.
+    ///
+    /// Who shares the socket by another descriptor (`try_clone` of the standard library) does not
+    /// notice; then the peer does not, either.
     ///
     /// # Errors
     ///
@@ -163,7 +170,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn close(&self) -> io::Result<()> {
-        self.connection.fd.close().await
+        self.connection.close().await
     }
 
     /// Ends the sending direction without waiting for it.
@@ -247,8 +254,7 @@ impl TcpStream {
 impl Drop for TcpStream {
     /// The receive in flight is cancelled, and so lets go of its share.
     fn drop(&mut self) {
-        let receiving = self.connection.receiving.take();
-        drop((receiving, self.connection.side.take_kept()));
+        self.connection.stop_reading();
     }
 }
 

@@ -4,11 +4,15 @@
 
 mod accepted;
 mod cancelled;
+mod closed;
+mod cut_off;
+mod empty;
 mod sizes;
 mod written;
 
 use std::future::Future;
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -19,6 +23,8 @@ use crate::{Builder, Runtime, spawn};
 
 /// Longer than any of this takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// For a write to have begun.
+const A_FEW: Duration = Duration::from_millis(2);
 /// For the other side, and the kernel, to have done its part.
 const A_WHILE: Duration = Duration::from_millis(20);
 
@@ -28,10 +34,15 @@ fn builder() -> Builder {
 
 /// A stream of ours and its peer.
 fn pair() -> (TcpStream, std::net::TcpStream) {
+    let (ours, peer) = blocking_pair();
+    (TcpStream::from_std(ours).unwrap(), peer)
+}
+
+/// The two ends of a connection.
+fn blocking_pair() -> (std::net::TcpStream, std::net::TcpStream) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (ours, _) = listener.accept().unwrap();
-    (TcpStream::from_std(ours).unwrap(), peer)
+    (listener.accept().unwrap().0, peer)
 }
 
 /// Polls once, with a waker that does nothing; it must not be ready.

@@ -9,14 +9,16 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
+use super::connection::WriteTurn;
 use super::stream::TcpStream;
 use super::writing::Writing;
 use crate::buf::{BufResult, IoBuf, IoVecBuf};
+use crate::driver::Op;
 use crate::op::sendmsg::SendMsg;
 
 impl TcpStream {
     /// Writes from `buffer`, and gives it back with the number of bytes written, which may be fewer
-    /// than there are.
+    /// than there are. An empty buffer is written at once.
     ///
     /// # Errors
     ///
@@ -25,7 +27,8 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Dropping it cancels the write; how much was written is not known then.
+    /// Dropping it cancels the write. No later one begins before the kernel has let go of it;
+    /// [`cancelled_write_bytes`](Self::cancelled_write_bytes) then says how much of it went out.
     ///
     /// ```
     /// # miniss_linux::doctest::connected(async |stream, peer| {
@@ -45,7 +48,7 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Dropping it cancels the write; how much was written is not known then.
+    /// As for [`write`](Self::write).
     ///
     /// See [`TcpStream`] for an example.
     pub fn write_all<B: IoBuf>(&self, buffer: B) -> impl Future<Output = BufResult<(), B>> {
@@ -73,8 +76,14 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn write_vectored<V: IoVecBuf>(&self, buffers: V) -> BufResult<usize, V> {
-        let _turn = self.connection.turn_to_write().await;
-        self.start(SendMsg::new(self.connection.clone(), buffers, 0)).await
+        match self.begin_vectored(total(&buffers)).await {
+            Ok(Some(turn)) => {
+                let (result, _turn, buffers) = self.send_vectored(turn, buffers, 0).await;
+                (result, buffers)
+            }
+            Ok(None) => (Ok(0), buffers),
+            Err(error) => (Err(error), buffers),
+        }
     }
 
     /// Writes all of several buffers.
@@ -85,7 +94,7 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Dropping it cancels the write; how much was written is not known then.
+    /// As for [`write`](Self::write).
     ///
     /// ```
     /// # miniss_linux::doctest::connected(async |stream, peer| {
@@ -95,19 +104,90 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn write_vectored_all<V: IoVecBuf>(&self, mut buffers: V) -> BufResult<(), V> {
-        let _turn = self.connection.turn_to_write().await;
-        let (mut done, mut total) = (0, 0);
-        buffers.for_each_init(|part| total += part.len());
-        while done < total {
+        let (mut done, total) = (0, total(&buffers));
+        let mut turn = match self.begin_vectored(total).await {
+            Ok(Some(turn)) => turn,
+            Ok(None) => return (Ok(()), buffers),
+            Err(error) => return (Err(error), buffers),
+        };
+        loop {
             let result;
-            (result, buffers) =
-                self.start(SendMsg::new(self.connection.clone(), buffers, done)).await;
-            match result {
+            (result, turn, buffers) = self.send_vectored(turn, buffers, done).await;
+            done += match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffers),
-                Ok(len) => done += len,
+                Ok(len) => len,
                 Err(error) => return (Err(error), buffers),
+            };
+            if done >= total {
+                return (Ok(()), buffers);
+            }
+            if let Err(error) = self.connection.fd.check_still_open() {
+                return (Err(error), buffers);
             }
         }
-        (Ok(()), buffers)
     }
+
+    /// The turn of a vectored write; `None` if there is nothing to write.
+    async fn begin_vectored(&self, total: usize) -> io::Result<Option<WriteTurn>> {
+        self.connection.fd.check_open()?;
+        if total == 0 {
+            return Ok(None);
+        }
+        let turn = self.connection.turn_to_write().await;
+        self.connection.fd.check_still_open()?;
+        Ok(Some(turn))
+    }
+
+    fn send_vectored<V: IoVecBuf>(
+        &self,
+        turn: WriteTurn,
+        buffers: V,
+        done: usize,
+    ) -> Op<SendMsg<V>> {
+        let op = self.start(SendMsg::new(turn, buffers, done));
+        self.connection.set_sending(&op);
+        op
+    }
+
+    /// How many bytes of writes that were given up went out all the same, since this was last
+    /// asked.
+    ///
+    /// A write whose future is dropped before it has ended is cancelled, and by then the kernel may
+    /// have taken some of it. Writes that follow begin only behind what went out, but the peer has
+    /// a message that was cut off. So after a write that was given up, a protocol of messages asks
+    /// here: 0 means that the peer has seen nothing of it; as many as there were, that it has seen
+    /// all; and at anything between there is nothing left but to close the connection.
+    ///
+    /// It waits its turn as a write does, and so for the end of those that were given up.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel safe: what was not told is told next time.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// use std::time::Duration;
+    /// use miniss_linux::time::timeout;
+    ///
+    /// let message = vec![0; 64 << 20]; // more than fits on the way to a peer that does not read
+    /// let len = message.len();
+    /// let written = timeout(Duration::from_millis(1), stream.write_all(message)).await;
+    /// assert!(written.is_err());
+    /// let went_out = stream.cancelled_write_bytes().await;
+    /// if went_out != 0 && went_out != len {
+    ///     stream.close().await?;
+    /// }
+    /// # Ok(()) });
+    /// ```
+    pub async fn cancelled_write_bytes(&self) -> usize {
+        let _turn = self.connection.turn_to_write().await;
+        self.connection.take_cancelled_bytes()
+    }
+}
+
+/// The bytes of several buffers together.
+fn total<V: IoVecBuf>(buffers: &V) -> usize {
+    let mut total = 0;
+    buffers.for_each_init(|piece| total += piece.len());
+    total
 }

@@ -2,6 +2,9 @@
 //!
 //! `user future ─▶ stream ─▶ [writing] ─▶ op ─▶ kernel`
 //!
+//! The turn lies in the send, not here. So a write that is dropped in the middle keeps it until the
+//! kernel has let go of the send, and nothing of it can go out behind a later write.
+//!
 //! Written out as a state machine, since it is part of the task of every connection: an `async fn`
 //! would keep the buffer beside the operation that has it, and room for a wait that hardly ever
 //! comes.
@@ -34,10 +37,7 @@ enum Stage<'a, B: IoBuf> {
     New(B),
     /// Somebody else writes. Only who has to wait takes memory for it.
     Waiting(B, Pin<Box<Acquire<'a>>>),
-    Sending {
-        op: Op<Send<B>>,
-        _turn: WriteTurn<'a>,
-    },
+    Sending(Op<Send<B>>),
     Ended,
 }
 
@@ -49,47 +49,67 @@ impl<'a, B: IoBuf> Writing<'a, B> {
         Self { connection, whole, stage: Stage::New(buffer) }
     }
 
-    fn start(&self, buffer: B, done: usize) -> Op<Send<B>> {
+    fn send(&mut self, turn: WriteTurn, buffer: B, done: usize) {
         // The kernel goes on by itself, as far as it can.
         let flags = if self.whole { libc::MSG_WAITALL } else { 0 };
-        let send = Send { connection: self.connection.clone(), buffer, done, flags };
-        self.connection.fd.driver().start(send)
+        let op = self.connection.fd.driver().start(Send { turn, buffer, done, flags });
+        self.connection.set_sending(&op);
+        self.stage = Stage::Sending(op);
     }
 
-    /// Takes the turn if it is free, else a place in the queue.
-    fn begin(&mut self) {
-        if let Stage::New(buffer) = mem::replace(&mut self.stage, Stage::Ended) {
-            self.stage = match self.connection.try_turn_to_write() {
-                Some(_turn) => Stage::Sending { op: self.start(buffer, 0), _turn },
-                None => Stage::Waiting(buffer, Box::pin(self.connection.wait_to_write())),
-            };
+    /// Takes the turn if it is free, else a place in the queue, unless there is nothing to write.
+    fn begin(&mut self) -> Option<BufResult<usize, B>> {
+        let Stage::New(buffer) = mem::replace(&mut self.stage, Stage::Ended) else { return None };
+        if let Err(error) = self.connection.fd.check_open() {
+            return Some((Err(error), buffer));
         }
+        match self.connection.try_turn_to_write() {
+            Some(turn) => self.send(turn, buffer, 0),
+            None => return self.wait(buffer),
+        }
+        None
+    }
+
+    #[cold]
+    fn wait(&mut self, buffer: B) -> Option<BufResult<usize, B>> {
+        if buffer.as_init().is_empty() {
+            return Some((Ok(0), buffer));
+        }
+        self.stage = Stage::Waiting(buffer, Box::pin(self.connection.wait_to_write()));
+        None
     }
 
     /// It is our turn.
-    fn begin_late(&mut self, turn: WriteTurn<'a>) {
-        if let Stage::Waiting(buffer, _) = mem::replace(&mut self.stage, Stage::Ended) {
-            self.stage = Stage::Sending { op: self.start(buffer, 0), _turn: turn };
+    #[cold]
+    fn begin_late(&mut self, turn: WriteTurn) -> Option<BufResult<usize, B>> {
+        let Stage::Waiting(buffer, _) = mem::replace(&mut self.stage, Stage::Ended) else {
+            return None;
+        };
+        if let Err(error) = self.connection.fd.check_still_open() {
+            return Some((Err(error), buffer));
         }
+        self.send(turn, buffer, 0);
+        None
     }
 
     /// Goes on behind a send that left something, or ends.
     fn after(&mut self, result: io::Result<usize>, send: Send<B>) -> Option<BufResult<usize, B>> {
-        let total = send.buffer.as_init().len();
-        let end = match result {
-            Ok(0) if self.whole && send.done < total => Err(io::ErrorKind::WriteZero.into()),
-            Ok(len) if self.whole && send.done + len < total => {
-                let rest = self.start(send.buffer, send.done + len);
-                if let Stage::Sending { op, .. } = &mut self.stage {
-                    *op = rest;
+        let Send { turn, buffer, done, .. } = send;
+        let left = buffer.as_init().len().saturating_sub(done);
+        match result {
+            Ok(len) if self.whole && len < left => {
+                let may_go_on = match len {
+                    0 => Err(io::ErrorKind::WriteZero.into()),
+                    _ => self.connection.fd.check_still_open(),
+                };
+                if let Err(error) = may_go_on {
+                    return Some((Err(error), buffer));
                 }
-                return None;
+                self.send(turn, buffer, done + len);
+                None
             }
-            Ok(len) => Ok(send.done + len),
-            Err(error) => Err(error),
-        };
-        self.stage = Stage::Ended;
-        Some((end, send.buffer))
+            result => Some((result.map(|len| done + len), buffer)),
+        }
     }
 }
 
@@ -99,20 +119,22 @@ impl<B: IoBuf> Future for Writing<'_, B> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            match &mut self.stage {
+            let end = match &mut self.stage {
                 Stage::New(_) => self.begin(),
                 Stage::Waiting(_, acquire) => {
                     let unit = ready!(acquire.as_mut().poll(cx));
                     let turn = self.connection.turn(unit);
-                    self.begin_late(turn);
+                    self.begin_late(turn)
                 }
-                Stage::Sending { op, .. } => {
+                Stage::Sending(op) => {
                     let (result, send) = ready!(Pin::new(op).poll(cx));
-                    if let Some(end) = self.after(result, send) {
-                        return Poll::Ready(end);
-                    }
+                    self.after(result, send)
                 }
                 Stage::Ended => panic!("a write was polled after it had ended"),
+            };
+            if let Some(end) = end {
+                self.stage = Stage::Ended;
+                return Poll::Ready(end);
             }
         }
     }

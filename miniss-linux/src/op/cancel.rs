@@ -1,34 +1,35 @@
-//! Cancels all operations on a descriptor.
+//! Cancels an operation, so that its descriptor can be closed.
 //!
 //! `close ─▶ [cancel] ─▶ kernel`
 
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
-use io_uring::{opcode, squeue, types};
-use miniss_core::op::{Completion, Operation};
+use io_uring::{opcode, squeue};
+use miniss_core::op::{Completion, OpId, Operation};
 
-use crate::driver::Prepare;
+use crate::driver::{Prepare, cancel_entry};
 
-/// A cancel of whatever is in flight on a descriptor, which it owns meanwhile: the number stays
-/// taken until the kernel has seen every entry that names it.
-pub(crate) struct CancelAll {
-    pub(crate) fd: OwnedFd,
+/// A cancel of what is in flight on a descriptor, if anything is. It shares the descriptor: the
+/// number stays taken until the kernel has seen this entry, and so every earlier one that names it.
+pub(crate) struct Cancel {
+    pub(crate) fd: Rc<OwnedFd>,
+    pub(crate) id: Option<OpId>,
 }
 
-impl Operation for CancelAll {
-    /// The descriptor, on which nothing is in flight now, whatever there was.
-    type Output = OwnedFd;
+impl Operation for Cancel {
+    /// The operation is not in flight now, whether it was or not.
+    type Output = ();
 
-    fn settle(self, _: Completion) -> OwnedFd {
-        self.fd
+    fn settle(self, _: Completion) {
+        drop(self.fd);
     }
 }
 
-impl Prepare for CancelAll {
+impl Prepare for Cancel {
     fn prepare(&mut self) -> squeue::Entry {
-        let which = types::CancelBuilder::fd(types::Fd(self.fd.as_raw_fd())).all();
-        opcode::AsyncCancel2::new(which).build()
+        self.id.map_or_else(|| opcode::Nop::new().build(), cancel_entry)
     }
 }

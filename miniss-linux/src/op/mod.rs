@@ -15,7 +15,6 @@ pub(crate) mod recv_pool;
 pub(crate) mod recvmsg;
 pub(crate) mod send;
 pub(crate) mod sendmsg;
-pub(crate) mod shutdown;
 
 use std::io;
 

@@ -9,14 +9,18 @@ use std::rc::Rc;
 use io_uring::{cqueue, opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
-use crate::driver::Prepare;
 use crate::driver::uring::buffers::{BufferPool, GROUP, PoolBuf};
+use crate::driver::{Prepare, poll_first};
 use crate::net::Connection;
 
-/// Buffers that may wait unread on one stream. Beyond that the receive is cancelled until they have
-/// been read, so that one slow reader cannot hold all buffers of a shard; the kernel then keeps the
-/// data, and TCP tells the sender to wait.
+/// Buffers that may wait unread on one stream. With so many, the receive is cancelled until they
+/// have been read, so that one slow reader cannot hold all buffers of a shard; the kernel then
+/// keeps the data, and TCP tells the sender to wait. Before it hears of that, the kernel may fill
+/// more: up to 32, if so much has come at once.
 const UNREAD_MAX: u32 = 8;
+/// The same for a stream that no one is reading, while less than half of the shard's buffers are
+/// free: many of them together cannot hold all buffers either.
+const UNREAD_MAX_IF_SHORT: u32 = 1;
 
 /// A multishot receive.
 pub(crate) struct RecvPool {
@@ -36,6 +40,12 @@ impl RecvPool {
     pub(crate) fn new(connection: Rc<Connection>, pool: Rc<BufferPool>) -> Self {
         Self { connection, pool, paused: false }
     }
+
+    fn unread_max(&self) -> u32 {
+        let is_read = self.connection.side.is_read();
+        let is_short = || self.connection.fd.driver().is_short_of_buffers();
+        if !is_read && is_short() { UNREAD_MAX_IF_SHORT } else { UNREAD_MAX }
+    }
 }
 
 /// The bytes that a completion brings, if it brings any.
@@ -52,7 +62,7 @@ impl Operation for RecvPool {
     }
 
     fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
-        let is_full = waiting >= UNREAD_MAX;
+        let is_full = waiting >= self.unread_max();
         // The cancel stays asked for, however much has been read by the time it takes effect.
         self.paused |= is_full;
         is_full
@@ -69,6 +79,7 @@ impl Operation for RecvPool {
 
 impl Prepare for RecvPool {
     fn prepare(&mut self) -> squeue::Entry {
-        opcode::RecvMulti::new(self.connection.fd.number(), GROUP).build()
+        // It waits for data before it takes a buffer: so it finds none only when data is here.
+        poll_first(opcode::RecvMulti::new(self.connection.fd.number(), GROUP).build())
     }
 }

@@ -5,7 +5,6 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::rc::Rc;
 
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
@@ -13,11 +12,11 @@ use miniss_core::op::{Completion, Operation};
 use super::count;
 use crate::buf::{IoBuf, op_len};
 use crate::driver::Prepare;
-use crate::net::Connection;
+use crate::net::WriteTurn;
 
 /// A send of what is left of a buffer. A peer that is gone is an error, never a signal.
 pub(crate) struct Send<B> {
-    pub(crate) connection: Rc<Connection>,
+    pub(crate) turn: WriteTurn,
     pub(crate) buffer: B,
     /// Bytes at the front that have been sent before.
     pub(crate) done: usize,
@@ -32,12 +31,16 @@ impl<B: IoBuf> Operation for Send<B> {
     fn settle(self, completion: Completion) -> Self::Output {
         (count(completion), self)
     }
+
+    fn settle_orphan(self, completion: Completion) {
+        self.turn.cancelled_after(self.done + count(completion).unwrap_or(0));
+    }
 }
 
 impl<B: IoBuf> Prepare for Send<B> {
     fn prepare(&mut self) -> squeue::Entry {
         let bytes = &self.buffer.as_init()[self.done..];
-        opcode::Send::new(self.connection.fd.number(), bytes.as_ptr(), op_len(bytes.len()))
+        opcode::Send::new(self.turn.fd.number(), bytes.as_ptr(), op_len(bytes.len()))
             .flags(libc::MSG_NOSIGNAL | self.flags)
             .build()
     }

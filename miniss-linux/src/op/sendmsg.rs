@@ -2,29 +2,29 @@
 //!
 //! `user future ─▶ [sendmsg] ─▶ kernel`
 
-use std::rc::Rc;
+use std::io;
 
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::count;
-use crate::buf::{BufResult, IoVecBuf, IoVecs};
+use crate::buf::{IoVecBuf, IoVecs};
 use crate::driver::Prepare;
-use crate::net::Connection;
+use crate::net::WriteTurn;
 
-/// A gathering send.
+/// A gathering send of what is left of the buffers.
 pub(crate) struct SendMsg<V> {
-    connection: Rc<Connection>,
+    turn: WriteTurn,
     buffers: V,
     iovecs: IoVecs,
     header: libc::msghdr,
     /// Bytes at the front that have been sent before.
-    skip: usize,
+    done: usize,
 }
 
 impl<V: IoVecBuf> SendMsg<V> {
-    pub(crate) fn new(connection: Rc<Connection>, buffers: V, skip: usize) -> Self {
-        Self { connection, buffers, iovecs: IoVecs::new(), header: empty_header(), skip }
+    pub(crate) fn new(turn: WriteTurn, buffers: V, done: usize) -> Self {
+        Self { turn, buffers, iovecs: IoVecs::new(), header: empty_header(), done }
     }
 }
 
@@ -35,21 +35,26 @@ pub(super) fn empty_header() -> libc::msghdr {
 }
 
 impl<V: IoVecBuf> Operation for SendMsg<V> {
-    type Output = BufResult<usize, V>;
+    /// The turn and the buffers come back, so that the write can go on.
+    type Output = (io::Result<usize>, WriteTurn, V);
 
     fn settle(self, completion: Completion) -> Self::Output {
-        (count(completion), self.buffers)
+        (count(completion), self.turn, self.buffers)
+    }
+
+    fn settle_orphan(self, completion: Completion) {
+        self.turn.cancelled_after(self.done + count(completion).unwrap_or(0));
     }
 }
 
 impl<V: IoVecBuf> Prepare for SendMsg<V> {
     fn prepare(&mut self) -> squeue::Entry {
         self.iovecs.gather(&self.buffers);
-        self.iovecs.advance(self.skip);
+        self.iovecs.advance(self.done);
         let iovecs = self.iovecs.as_slice();
         self.header.msg_iov = iovecs.as_ptr().cast_mut();
         self.header.msg_iovlen = iovecs.len();
-        opcode::SendMsg::new(self.connection.fd.number(), &raw const self.header)
+        opcode::SendMsg::new(self.turn.fd.number(), &raw const self.header)
             .flags(libc::MSG_NOSIGNAL as u32)
             .build()
     }

@@ -4,7 +4,10 @@
 //!
 //! An idle connection holds no buffer. One area is cut into equal buffers; a ring shared with the
 //! kernel says which are free. A buffer is always in exactly one of three hands (**One hand**): the
-//! kernel's (it stands in the ring), a completion's that nobody has read yet, or a [`PoolBuf`]'s.
+//! kernel's (it stands in the ring), a completion's that no one has read yet, or a [`PoolBuf`]'s.
+//!
+//! Streams that no one reads hold few of them: `op::recv_pool` has the bounds. All of them held
+//! costs speed, not memory of those who wait: a receive looks for its buffer when it has data.
 //!
 //! The area lives as long as anybody has a hand on it, so a `PoolBuf` may outlive the runtime.
 
@@ -37,8 +40,6 @@ pub(crate) struct BufferPool {
     buffer_bytes: u32,
     tail: Cell<u16>,
     registered: Cell<bool>,
-    /// How often a receiver found none.
-    exhausted: Cell<u64>,
 }
 
 impl BufferPool {
@@ -55,7 +56,6 @@ impl BufferPool {
             buffer_bytes,
             tail: Cell::new(0),
             registered: Cell::new(false),
-            exhausted: Cell::new(0),
         });
         let address = pool.ring.as_ptr().expose_provenance() as u64;
         // SAFETY: the ring's memory lives until after `unregister`, or for ever if that is not
@@ -81,9 +81,9 @@ impl BufferPool {
         PoolBuf { home: Home::Pool(self.clone(), id), start: 0, len: len as u32 }
     }
 
-    /// Notes that a receiver found no buffer.
-    pub(crate) fn count_exhaustion(&self) {
-        self.exhausted.set(self.exhausted.get() + 1);
+    /// Whether fewer than half of the buffers are free, if completions have brought so many.
+    pub(super) fn is_short(&self, taken: u16) -> bool {
+        self.tail.get().wrapping_sub(taken) < self.count / 2
     }
 
     fn address(&self, id: u16) -> *mut u8 {

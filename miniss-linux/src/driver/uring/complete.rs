@@ -45,6 +45,9 @@ impl Driver {
         let more = cqueue::more(entry.flags());
         match data & tag::MASK {
             tag::OP => {
+                if cqueue::buffer_select(entry.flags()).is_some() {
+                    self.buffers_taken.set(self.buffers_taken.get().wrapping_add(1));
+                }
                 let completion = Completion { result: entry.result(), flags: entry.flags() };
                 self.ops.complete(OpId::from_bits(data), completion, more);
             }

@@ -24,5 +24,5 @@ mod tests;
 
 pub(crate) use park::UringReactor;
 pub(crate) use setup::DriverConfig;
-pub(crate) use submit::{Driver, Op, Prepare};
-pub(crate) use sys::now;
+pub(crate) use submit::{Driver, InFlight, Op, Prepare, cancel_entry};
+pub(crate) use sys::{now, poll_first};

@@ -152,8 +152,6 @@ impl Driver {
     pub(super) fn try_enter(&self, wait: Wait) -> io::Result<()> {
         let Some(mut ring) = self.ring_mut() else { return Ok(()) };
         self.push_cancels(&mut ring);
-        // A cancel that found no room must not wait for a completion that it is to bring about.
-        let wait = if self.ops.wants_cancel() { Wait::No } else { wait };
         enter(ring, wait)
     }
 

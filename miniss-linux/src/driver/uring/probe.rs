@@ -41,8 +41,8 @@ pub(super) fn probe(ring: &IoUring) -> Result<Features, DriverUnavailable> {
         (Send::CODE, "SEND"),
         (SendMsg::CODE, "SENDMSG"),
         (Shutdown::CODE, "SHUTDOWN"),
-        // Not used: it came with multishot accept, provided buffer rings and cancel by descriptor
-        // (5.19), which cannot be asked for.
+        // Not used: it came with multishot accept and provided buffer rings (5.19), which cannot be
+        // asked for.
         (Socket::CODE, "SOCKET (before Linux 5.19)"),
     ];
     for (code, name) in needed {

@@ -72,11 +72,6 @@ impl Ring {
         self.waiting.push_back(entry);
     }
 
-    /// Whether an entry would go straight into the queue.
-    pub(super) fn has_room(&mut self) -> bool {
-        self.waiting.is_empty() && !self.ring.submission().is_full()
-    }
-
     /// Submits to make room. An error here is one of those that mean *later*.
     #[cold]
     fn make_room(&mut self) {

@@ -53,6 +53,8 @@ pub(crate) struct Driver {
     pool: RefCell<Option<Rc<BufferPool>>>,
     /// There was no memory for the pool, and it is not to be asked for before this.
     pool_refused_until: Cell<Instant>,
+    /// Buffers that completions have brought, of all that the pool ever gave; it wraps.
+    pub(super) buffers_taken: Cell<u16>,
     /// New operations are refused.
     pub(super) closing: Cell<bool>,
     /// The eventfd that foreign threads ring, and whether the kernel watches it for us.
@@ -83,6 +85,7 @@ impl Driver {
             config,
             pool: RefCell::new(None),
             pool_refused_until: Cell::new(Instant::ZERO),
+            buffers_taken: Cell::new(0),
             closing: Cell::new(false),
             bell,
             bell_is_armed: Cell::new(false),
@@ -134,6 +137,12 @@ impl Driver {
         let pool = BufferPool::new(&ring.submitter(), count, bytes)?;
         *self.pool.borrow_mut() = Some(pool.clone());
         Ok(pool)
+    }
+
+    /// Whether receive buffers are running short: fewer than half are free.
+    pub(crate) fn is_short_of_buffers(&self) -> bool {
+        let pool = self.pool.borrow();
+        pool.as_ref().is_some_and(|pool| pool.is_short(self.buffers_taken.get()))
     }
 
     pub(super) fn take_pool(&self) -> Option<Rc<BufferPool>> {
@@ -191,19 +200,22 @@ impl Driver {
         true
     }
 
-    /// Queues the cancels that are wanted, as far as there is room. One that finds none stays on
-    /// the list of the table: *A cancel is never lost*.
+    /// Queues the cancels that are wanted. They need no room of their own: the ring makes some, or
+    /// keeps them until there is.
     pub(super) fn push_cancels(&self, ring: &mut Ring) {
-        while self.ops.wants_cancel() && ring.has_room() {
-            let Some(id) = self.ops.next_cancel() else { return };
-            let entry = opcode::AsyncCancel::new(tag::OP | id.to_bits()).build();
-            let entry = entry.user_data(tag::IGNORE);
+        while let Some(id) = self.ops.next_cancel() {
+            let entry = cancel_entry(id).user_data(tag::IGNORE);
             let skip = self.features.cqe_skip;
             let entry = if skip { entry.flags(squeue::Flags::SKIP_SUCCESS) } else { entry };
             // SAFETY: the entry points at nothing.
             unsafe { ring.push(entry) };
         }
     }
+}
+
+/// Asks the kernel to cancel one operation.
+pub(crate) fn cancel_entry(id: OpId) -> squeue::Entry {
+    opcode::AsyncCancel::new(tag::OP | id.to_bits()).build()
 }
 
 /// An operation that the kernel has not heard of. It ends here if the driver refuses it, or if a
@@ -253,6 +265,29 @@ pub(crate) trait Prepare: Operation {
     fn prepare(&mut self) -> squeue::Entry;
 }
 
+/// The name of an operation in flight, or of none, in one word.
+pub(crate) struct InFlight(Cell<u64>);
+
+impl InFlight {
+    /// No id has these bits.
+    const NONE: u64 = u64::MAX;
+
+    pub(crate) fn set(&self, id: Option<OpId>) {
+        self.0.set(id.map_or(Self::NONE, OpId::to_bits));
+    }
+
+    pub(crate) fn get(&self) -> Option<OpId> {
+        let bits = self.0.get();
+        (bits != Self::NONE).then(|| OpId::from_bits(bits))
+    }
+}
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self(Cell::new(Self::NONE))
+    }
+}
+
 /// An operation in flight. Dropping it orphans the operation and has it cancelled.
 #[must_use = "dropping an operation cancels it"]
 pub(crate) struct Op<O: Operation> {
@@ -267,6 +302,11 @@ impl<O: Operation> Op<O> {
         if let Some(key) = &self.key {
             self.driver.ops.cancel(key);
         }
+    }
+
+    /// Its name; `None` once the result has been given.
+    pub(crate) fn id(&self) -> Option<OpId> {
+        self.key.as_ref().map(OpKey::id)
     }
 
     /// The next step of a multishot operation.

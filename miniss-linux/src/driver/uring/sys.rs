@@ -12,6 +12,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use io_uring::squeue;
 use miniss_core::time::Instant;
 
 /// `io_uring_enter` flags.
@@ -19,6 +20,8 @@ pub(super) const ENTER_GETEVENTS: u32 = 1 << 0;
 const ENTER_EXT_ARG: u32 = 1 << 3;
 const ENTER_REGISTERED_RING: u32 = 1 << 4;
 const ENTER_NO_IOWAIT: u32 = 1 << 7;
+/// `ioprio` of a receive.
+const RECVSEND_POLL_FIRST: u16 = 1 << 0;
 const REGISTER_RING_FDS: u32 = 20;
 const UNREGISTER_RING_FDS: u32 = 21;
 
@@ -155,6 +158,16 @@ fn register(ring: RawFd, what: u32, update: &mut RsrcUpdate) -> io::Result<()> {
     // SAFETY: *Arguments outlive the call*: `update` is the caller's local.
     let result = unsafe { libc::syscall(libc::SYS_io_uring_register, ring, what, update, 1_u32) };
     if result == 1 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has a receive wait until there is data, and only then look for its buffer. The `io-uring` crate
+/// has no way to ask that of a multishot receive.
+pub(crate) fn poll_first(mut entry: squeue::Entry) -> squeue::Entry {
+    const { assert!(size_of::<squeue::Entry>() == 64, "`struct io_uring_sqe`, and nothing else") };
+    // SAFETY: the entry is the kernel's struct of plain numbers; `ioprio`, 16 bits, is at byte 2.
+    let ioprio = unsafe { &mut *(&raw mut entry).cast::<u16>().add(1) };
+    *ioprio |= RECVSEND_POLL_FIRST;
+    entry
 }
 
 /// The time on `CLOCK_MONOTONIC`.

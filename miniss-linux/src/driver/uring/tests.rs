@@ -21,7 +21,8 @@ use std::time::Duration;
 use super::setup::{DriverConfig, make_ring};
 use super::submit::{Driver, Op};
 use super::sys::{Wait, now};
-use crate::net::{Connection, Fd};
+use crate::buf::IoBuf;
+use crate::net::{Connection, Fd, WriteTurn};
 use crate::op::recv::Recv;
 use crate::op::recv_pool::RecvPool;
 use crate::op::send::Send;
@@ -105,14 +106,15 @@ fn recv(connection: &Rc<Connection>, bytes: usize) -> Recv<Vec<u8>> {
     Recv { connection: connection.clone(), buffer: vec![0; bytes] }
 }
 
-fn send(connection: &Rc<Connection>, bytes: impl Into<Vec<u8>>) -> Send<Vec<u8>> {
-    Send { connection: connection.clone(), buffer: bytes.into(), done: 0, flags: 0 }
+/// A send that waits for no other.
+fn send<B: IoBuf>(connection: &Rc<Connection>, buffer: B) -> Send<B> {
+    Send { turn: WriteTurn::beside_others(connection), buffer, done: 0, flags: 0 }
 }
 
 /// A buffer that panics when it is asked for its bytes.
 struct Refusing;
 
-impl crate::buf::IoBuf for Refusing {
+impl IoBuf for Refusing {
     fn as_init(&self) -> &[u8] {
         panic!("no bytes for you")
     }
