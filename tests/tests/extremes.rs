@@ -13,7 +13,9 @@ use std::thread;
 use std::time::Duration;
 
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Budget, DoorbellKind, Runtime, run_on, spawn, stats, submit_to, yield_now};
+use miniss_linux::{
+    Budget, DoorbellKind, Runtime, ShardId, run_on, spawn, stats, submit_to, yield_now,
+};
 use miniss_tests::alone::alone;
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::sockets::both_ends;
@@ -67,6 +69,42 @@ fn s10_a_shard_that_stalls_is_left_behind_by_the_end_and_the_others_are_unharmed
             assert_eq!(next.run(async || submit_to(1, async || 8).await.unwrap()), [8; 3]);
         }
     });
+}
+
+#[test]
+fn times_without_end_end_no_runtime_early_and_harm_nothing() {
+    /// Tells where it is dropped.
+    struct Place(mpsc::Sender<Option<ShardId>>);
+    impl Drop for Place {
+        fn drop(&mut self) {
+            self.0.send(ShardId::try_current()).unwrap();
+        }
+    }
+    let _deadline = deadline("times without end");
+    let nanos_max = Duration::from_nanos(u64::MAX);
+    let longer = nanos_max + Duration::from_nanos(1);
+    for time in [Duration::MAX, longer, nanos_max, nanos_max / 2, Duration::from_secs(1 << 62)] {
+        let (tell, places) = mpsc::channel();
+        let builder = Runtime::builder().shards(2).shutdown_timeout(time).idle_spin(time);
+        let runtime = builder.call_spin(time).build().unwrap();
+        runtime.run(async move || {
+            for other in 0..2 {
+                (0..100).for_each(|_| drop(run_on(other, || 5)));
+                assert_eq!(submit_to(other, async || 5).await.unwrap(), 5);
+            }
+            let place = Place(tell);
+            spawn(async move {
+                sleep(time).await;
+                drop(place);
+            })
+            .detach();
+            yield_now().await;
+        });
+        drop(runtime);
+        let mut places: Vec<_> = places.iter().collect();
+        places.sort();
+        assert_eq!(places, [Some(ShardId::new(0)), Some(ShardId::new(1))], "{time:?}");
+    }
 }
 
 #[test]

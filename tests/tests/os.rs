@@ -61,7 +61,7 @@ fn a_os_3_wrong_settings_are_typed_errors_before_anything_starts() {
     alone("a_os_3_wrong_settings_are_typed_errors_before_anything_starts", || {
         let before = Census::take();
         let new = || Runtime::builder().shards(2);
-        let wrong: [(Builder, &str); 13] = [
+        let wrong: [(Builder, &str); 14] = [
             (new().shards(0), "0 shards"),
             (new().shards(1025), "1025 shards"),
             (new().shards(usize::MAX), "shards"),
@@ -75,6 +75,7 @@ fn a_os_3_wrong_settings_are_typed_errors_before_anything_starts() {
             (new().pinning(Pinning::Cpus(vec![0])), "1 CPUs were named"),
             (new().pinning(Pinning::Cpus(vec![0, 9999])), "CPU 9999"),
             (new().thread_name("a\0b"), "name"),
+            (new().stack_bytes(usize::MAX), "stacks of"),
         ];
         for (builder, names) in wrong {
             let error = builder.build().expect_err(names);

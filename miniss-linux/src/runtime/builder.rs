@@ -45,6 +45,8 @@ const SHARDS_MAX: usize = 1024;
 const RING_ENTRIES_MAX: u32 = 32_768;
 /// A provided-buffer ring has no more places.
 const RECV_BUFFERS_MAX: u16 = 32_768;
+/// A thread's stack is part of its address space, which has 2^47 bytes.
+const STACK_BYTES_MAX: usize = 1 << 40;
 const RECV_BUFFER_BYTES_MAX: u32 = 1 << 20;
 /// One shard's buffers are one allocation; beyond this it is a mistake in the configuration.
 const RECV_BYTES_MAX: u64 = 1 << 30;
@@ -140,7 +142,7 @@ impl Builder {
     ///
     /// See [`Builder`] for an example.
     pub fn idle_spin(mut self, spin: Duration) -> Self {
-        self.driver.idle_spin_ns = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX / 2);
+        self.driver.idle_spin_ns = nanos(spin);
         self
     }
 
@@ -158,7 +160,7 @@ impl Builder {
     /// builder.call_spin(Duration::ZERO).build().unwrap().block_on(async {});
     /// ```
     pub fn call_spin(mut self, max: Duration) -> Self {
-        self.driver.call_spin_ns = u64::try_from(max.as_nanos()).unwrap_or(u64::MAX / 8);
+        self.driver.call_spin_ns = nanos(max);
         self
     }
 
@@ -204,8 +206,9 @@ impl Builder {
         self
     }
 
-    /// How long the end of the runtime may wait for shards and for the kernel. Default: 5 s. What
-    /// has not ended by then is [reported](crate::diagnostics) and leaked.
+    /// How long the end of the runtime may wait for shards and for the kernel. Default: 5 s;
+    /// [`Duration::MAX`]: as long as it takes. What has not ended by then is
+    /// [reported](crate::diagnostics) and leaked.
     ///
     /// ```
     /// use std::time::Duration;
@@ -269,6 +272,9 @@ impl Builder {
         }
         if self.thread_name.contains('\0') {
             return invalid(format!("a zero byte in the thread name {:?}", self.thread_name));
+        }
+        if let Some(bytes) = self.stack_bytes.filter(|&bytes| bytes > STACK_BYTES_MAX) {
+            return invalid(format!("stacks of {bytes} bytes; up to {STACK_BYTES_MAX} work"));
         }
         let driver = &self.driver;
         if driver.ring_entries == 0 || driver.ring_entries > RING_ENTRIES_MAX {
@@ -357,6 +363,11 @@ impl Builder {
     pub(super) fn pinning_is_strict(&self) -> bool {
         matches!(self.pinning, Pinning::Required | Pinning::Cpus(_))
     }
+}
+
+/// So many nanoseconds; more than fit are as good as no end.
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn invalid<T>(what: String) -> Result<T, BuildError> {

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use miniss_core::{Anchor, Future, Promise};
 
@@ -94,10 +94,11 @@ impl Worker {
         }
     }
 
-    /// Waits until the shard has ended, or `deadline`. `None`: it has not; then its thread goes on
-    /// alone.
-    pub(super) fn wait_ended(&mut self, deadline: Instant) -> Option<LeftOver> {
-        let timeout = deadline.saturating_duration_since(Instant::now());
+    /// Waits until the shard has ended, or `deadline`, if there is one. `None`: it has not; then its
+    /// thread goes on alone.
+    pub(super) fn wait_ended(&mut self, deadline: Option<Instant>) -> Option<LeftOver> {
+        let until = |end: Instant| end.saturating_duration_since(Instant::now());
+        let timeout = deadline.map_or(Duration::MAX, until);
         let left = match self.ended.recv_timeout(timeout) {
             Ok(left) => left,
             // It panicked while it ended: then it left everything where it was.

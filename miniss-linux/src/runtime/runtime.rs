@@ -347,7 +347,9 @@ const REPORT_GRACE: Duration = Duration::from_millis(200);
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        let deadline = Instant::now() + self.shutdown_timeout;
+        // `None`: as long as it takes.
+        let patience = self.shutdown_timeout.saturating_add(REPORT_GRACE);
+        let deadline = Instant::now().checked_add(patience);
         for worker in &mut self.workers {
             worker.tell_to_stop();
         }
@@ -359,7 +361,7 @@ impl Drop for Runtime {
         }
         let mut all_ended = true;
         for mut worker in std::mem::take(&mut self.workers) {
-            let left = worker.wait_ended(deadline + REPORT_GRACE);
+            let left = worker.wait_ended(deadline);
             all_ended &= left.is_some();
             self.report(left, worker.id);
         }

@@ -106,7 +106,7 @@ impl UringReactor {
         }
         if spins.call_ns > 0 {
             let took = nanos_since(start);
-            let in_time = found && idle.has_calls() && took <= 2 * spins.call_ns;
+            let in_time = found && idle.has_calls() && took <= spins.call_ns.saturating_mul(2);
             if in_time { self.call_spin.hit(took) } else { self.call_spin.miss() }
         }
         found

@@ -89,7 +89,7 @@ impl CallSpin {
 
     /// Something came after `ns`.
     pub(super) fn hit(&mut self, ns: u64) {
-        self.window_ns = self.bounded((MARGIN * ns).max(self.window_ns / 2));
+        self.window_ns = self.bounded(MARGIN.saturating_mul(ns).max(self.window_ns / 2));
         self.misses = 0;
     }
 
