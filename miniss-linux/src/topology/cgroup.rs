@@ -19,10 +19,15 @@
 //!            root         mount point           type        super options
 //! ```
 //!
-//! So the group `/docker/3f2a/job` has the folder `/sys/fs/cgroup/cpu/job`. A container often
-//! sees paths of the host that are not below any mount it has; then the mount itself is the best
-//! guess, and in a container it is right. What cannot be read counts as no quota: a wrong guess
-//! costs some threads too many, not the start.
+//! So the group `/docker/3f2a/job` has the folder `/sys/fs/cgroup/cpu/job`. There may be several
+//! mounts of a hierarchy, each of another part of it, and a limit may show in one of them alone: so
+//! all that have our group or one above it are looked through. Seen from a namespace of control
+//! groups, `/..` is the group above the namespace's own, whose name is not told; a mount of it has
+//! our limits in its topmost folder.
+//!
+//! A container often sees paths of the host that are not below any mount it has; then the mounts
+//! themselves are the best guess, and in a container it is right. What cannot be read counts as no
+//! quota: a wrong guess costs some threads too many, not the start.
 //!
 //! Everything but [`cpu_quota`] is a function of these texts, and tested as such.
 #![forbid(unsafe_code)]
@@ -35,8 +40,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// The CPU quota of the control groups this process is in, in CPUs, rounded up.
 ///
-/// `None` when there is no quota, or none that can be read. Versions 1 and 2 are both asked,
-/// and the smallest quota found wins.
+/// `None` when there is no quota, or none that can be read. Versions 1 and 2 are both asked, in
+/// all their mounts and for all groups that we are in, and the smallest quota found wins.
 ///
 /// ```
 /// if let Some(cpus) = miniss_linux::topology::cpu_quota() {
@@ -57,8 +62,11 @@ fn smallest_quota(
 ) -> Option<NonZeroUsize> {
     let mounts: Vec<Mount> = lines(mountinfo).filter_map(Mount::parse).collect();
     let groups = lines(cgroup).filter_map(Group::parse);
-    let folders = groups.filter_map(|group| group.folders(&mounts));
-    folders.filter_map(|(version, folders)| version.smallest_quota(&folders, &read)).min()
+    let quotas = groups.flat_map(|group| {
+        let folders = group.folders(&mounts).into_iter();
+        folders.filter_map(|folder| group.version.quota_of(&folder, &read)).collect::<Vec<_>>()
+    });
+    quotas.min()
 }
 
 fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -72,14 +80,6 @@ enum Version {
 }
 
 impl Version {
-    fn smallest_quota(
-        self,
-        folders: &[PathBuf],
-        read: impl Fn(&Path) -> Option<String>,
-    ) -> Option<NonZeroUsize> {
-        folders.iter().filter_map(|folder| self.quota_of(folder, &read)).min()
-    }
-
     fn quota_of(
         self,
         folder: &Path,
@@ -127,14 +127,12 @@ impl Group {
         Some(Self { version, path: OsString::from_vec(path.to_vec()).into() })
     }
 
-    /// The folders of this group and of those above it, as far up as they are mounted.
-    fn folders(&self, mounts: &[Mount]) -> Option<(Version, Vec<PathBuf>)> {
-        let mut ours = mounts.iter().filter(|mount| mount.version == self.version);
-        let found = ours.clone().find_map(|mount| Some((mount, mount.below(&self.path)?)));
-        let (mount, below) = found.or_else(|| Some((ours.next()?, Path::new(""))))?;
-        // `ancestors` of "a/b" are "a/b", "a" and "".
-        let folders = below.ancestors().map(|part| mount.point.join(part)).collect();
-        Some((self.version, folders))
+    /// The folders of this group and of those above it, wherever they are mounted.
+    fn folders(&self, mounts: &[Mount]) -> Vec<PathBuf> {
+        let ours = || mounts.iter().filter(|mount| mount.version == self.version);
+        let shown = |mount: &Mount| Some(mount.folders_down_to(mount.below(&self.path)?));
+        let folders: Vec<_> = ours().filter_map(shown).flatten().collect();
+        if folders.is_empty() { ours().map(|mount| mount.point.clone()).collect() } else { folders }
     }
 }
 
@@ -162,13 +160,33 @@ impl Mount {
         Some(Self { version, root, point })
     }
 
-    /// The group `path` relative to what is mounted here, if it is below that.
+    /// The group `path` relative to what is mounted here, if it is that or below it; as much of the
+    /// way as can be told.
     fn below<'a>(&self, path: &'a Path) -> Option<&'a Path> {
-        let below = path.strip_prefix(&self.root).ok()?;
-        // A group outside our cgroup namespace is shown as "/../..", which leads nowhere.
-        let inside = below.components().all(|part| matches!(part, Component::Normal(_)));
-        inside.then_some(below)
+        let is_above_all = |path: &Path| {
+            path.components().all(|part| matches!(part, Component::RootDir | Component::ParentDir))
+        };
+        match path.strip_prefix(&self.root) {
+            // Our group is outside of our namespace, and beside what is mounted here.
+            Ok(below) if below.components().any(|part| part == Component::ParentDir) => None,
+            Ok(below) => Some(below),
+            Err(_) if is_above_all(&self.root) && ups(&self.root) > ups(path) => {
+                Some(Path::new(""))
+            }
+            Err(_) => None,
+        }
     }
+
+    /// The folders of what is mounted here and of all groups on the way `below`.
+    fn folders_down_to(&self, below: &Path) -> Vec<PathBuf> {
+        // `ancestors` of "a/b" are "a/b", "a" and "".
+        below.ancestors().map(|part| self.point.join(part)).collect()
+    }
+}
+
+/// How far above our namespace's own group a path leads.
+fn ups(path: &Path) -> usize {
+    path.components().filter(|part| *part == Component::ParentDir).count()
 }
 
 /// Whether a list such as `rw,cpu,cpuacct` has the controller `cpu`.

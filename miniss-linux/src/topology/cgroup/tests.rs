@@ -103,6 +103,67 @@ fn the_mount_that_has_our_group_is_preferred() {
 }
 
 #[test]
+fn a_limit_that_shows_in_one_mount_of_several_counts() {
+    let group = "0::/pod/box/job\n";
+    let mounts = "\
+32 31 0:29 /pod/box /first rw - cgroup2 cgroup2 rw
+33 31 0:29 / /second rw - cgroup2 cgroup2 rw
+34 31 0:29 /other /third rw - cgroup2 cgroup2 rw
+";
+    let files = [
+        ("/first/job/cpu.max", "400000 100000"),
+        ("/second/pod/cpu.max", "300000 100000"),
+        ("/second/cpu.max", "200000 100000"),
+        ("/third/cpu.max", "100000 100000"),
+    ];
+    // Those above the first mount's own group show in the second alone.
+    assert_eq!(quota(group, mounts, &files), Some(2));
+    assert_eq!(quota(group, mounts, &files[..2]), Some(3));
+    assert_eq!(quota(group, mounts, &files[..1]), Some(4));
+    assert_eq!(quota(group, mounts, &files[3..]), None);
+}
+
+#[test]
+fn version_1_may_be_mounted_twice_as_well() {
+    let mounts = "\
+32 31 0:29 /box /inner rw - cgroup cgroup rw,cpu,cpuacct
+33 31 0:29 / /outer rw - cgroup cgroup rw,cpu,cpuacct
+";
+    let files = [
+        ("/inner/cpu.cfs_quota_us", "-1\n"),
+        ("/inner/cpu.cfs_period_us", "100000\n"),
+        ("/outer/cpu.cfs_quota_us", "250000\n"),
+        ("/outer/cpu.cfs_period_us", "100000\n"),
+    ];
+    assert_eq!(quota("2:cpu,cpuacct:/box\n", mounts, &files), Some(3));
+}
+
+#[test]
+fn a_mount_from_above_the_namespace_shows_the_limits_above_it() {
+    let files = [("/host/cpu.max", "300000 100000"), ("/host/other/cpu.max", "100000 100000")];
+    for (group, root) in [("/", "/.."), ("/", "/../.."), ("/job", "/.."), ("/../us", "/../..")] {
+        let mounts = format!("32 31 0:29 {root} /host rw - cgroup2 cgroup2 rw\n");
+        assert_eq!(quota(&format!("0::{group}\n"), &mounts, &files), Some(3), "{group} {root}");
+    }
+    // Groups beside ours are no business of ours.
+    let mounts = "\
+32 31 0:29 /../other /host rw - cgroup2 cgroup2 rw
+33 31 0:29 / /ours rw - cgroup2 cgroup2 rw
+";
+    assert_eq!(quota("0::/\n", mounts, &files), None);
+}
+
+#[test]
+fn of_several_guesses_the_smallest_counts() {
+    let mounts = "\
+32 31 0:29 /a /first rw - cgroup2 cgroup2 rw
+33 31 0:29 /b /second rw - cgroup2 cgroup2 rw
+";
+    let files = [("/first/cpu.max", "300000 100000"), ("/second/cpu.max", "200000 100000")];
+    assert_eq!(quota("0::/somewhere/else\n", mounts, &files), Some(2));
+}
+
+#[test]
 fn a_path_outside_the_namespace_never_leaves_the_mount() {
     let files = [
         ("/sys/fs/cgroup/cpu.max", "200000 100000"),
