@@ -5,10 +5,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +28,7 @@ fn one_shard() -> Runtime {
     Runtime::builder().shards(1).build().unwrap()
 }
 
-fn poll_once<F: Future>(future: Pin<&mut F>) -> bool {
+fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> bool {
     future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
@@ -141,24 +143,159 @@ fn t6_sockets_of_a_runtime_that_has_ended_say_so_and_close() {
 }
 
 #[test]
-fn a_stream_used_from_another_runtime_of_the_thread_loses_nothing() {
-    let _deadline = deadline("borrowed stream");
+fn a_stream_used_in_another_runtime_of_the_thread_says_so_and_loses_nothing() {
+    let _deadline =
+        deadline("a_stream_used_in_another_runtime_of_the_thread_says_so_and_loses_nothing");
     let (first, second) = (one_shard(), one_shard());
     let (ours, mut peer) = first.block_on(async { pair() });
     let ours = Rc::new(ours);
-    let stream = ours.clone();
-    let read = second.spawn(async move { stream.recv().await.unwrap().to_vec() });
-    second.block_on(yield_now());
-    peer.write_all(b"for the other").unwrap();
-    // Only its own runtime works for it.
-    let stream = ours.clone();
-    first.block_on(async move {
-        sleep(Duration::from_millis(10)).await;
-        drop(stream);
+    peer.write_all(b"for the first").unwrap();
+    type Use = fn(Rc<TcpStream>) -> Pin<Box<dyn Future<Output = ()>>>;
+    let uses: [Use; 7] = [
+        |stream| Box::pin(async move { drop(stream.recv().await) }),
+        |stream| Box::pin(async move { drop(stream.read(vec![0; 8]).await) }),
+        |stream| Box::pin(async move { drop(stream.read_exact(vec![0; 8]).await) }),
+        |stream| Box::pin(async move { drop(stream.read_vectored([vec![0; 8]]).await) }),
+        |stream| Box::pin(async move { drop(stream.write_all("lost").await) }),
+        |stream| Box::pin(async move { drop(stream.write_vectored_all(["lost"]).await) }),
+        |stream| Box::pin(async move { drop(stream.close().await) }),
+    ];
+    for (number, use_it) in uses.into_iter().enumerate() {
+        // In a task of the other runtime, and where no runtime runs.
+        let error = second.block_on(second.spawn(use_it(ours.clone()))).unwrap_err();
+        assert!(error.to_string().contains("Runtime::block_on"), "{number}: {error}");
+        let outside = || poll_once(use_it(ours.clone()).as_mut());
+        assert!(catch_unwind(AssertUnwindSafe(outside)).is_err(), "{number}");
+    }
+    first.block_on(async {
+        assert_eq!(ours.recv().await.unwrap()[..], *b"for the first");
+        ours.write_all("and back").await.0.unwrap();
     });
-    assert_eq!(second.block_on(timeout(LONG, read)).unwrap().unwrap(), b"for the other");
-    drop(second);
-    drop(first);
+    drop((second, ours));
+    let mut back = Vec::new();
+    peer.read_to_end(&mut back).unwrap();
+    assert_eq!(back, b"and back");
+}
+
+#[test]
+fn what_was_begun_in_one_runtime_is_not_awaited_in_another() {
+    let _deadline = deadline("what_was_begun_in_one_runtime_is_not_awaited_in_another");
+    let (first, second) = (one_shard(), one_shard());
+    let (stream, mut peer) = first.block_on(async { pair() });
+    let (other, _other_peer) = first.block_on(async { pair() });
+    let listener = first.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let refused = |mut future: Pin<Box<dyn Future<Output = ()> + '_>>| {
+        assert!(!first.block_on(async { poll_once(future.as_mut()) }));
+        let elsewhere = AssertUnwindSafe(|| second.block_on(future.as_mut()));
+        assert!(catch_unwind(elsewhere).is_err());
+    };
+    refused(Box::pin(async { drop(stream.read(vec![0; 8]).await) }));
+    refused(Box::pin(async { drop(other.recv().await) }));
+    refused(Box::pin(async { drop(other.write_all(vec![0; 64 << 20]).await) }));
+    refused(Box::pin(async { drop(listener.accept().await) }));
+    // A read that was given up is waited for by the next, which may not be elsewhere either.
+    drop(Box::pin(stream.read(vec![0; 8])));
+    peer.write_all(b"here").unwrap();
+    assert_eq!(first.block_on(stream.recv()).unwrap()[..], *b"here");
+}
+
+#[test]
+fn a_sleep_goes_with_whoever_awaits_it() {
+    let _deadline = deadline("a_sleep_goes_with_whoever_awaits_it");
+    let (first, second) = (one_shard(), one_shard());
+    let mut nap = Box::pin(sleep(Duration::from_millis(20)));
+    assert!(!first.block_on(async { poll_once(nap.as_mut()) }));
+    second.block_on(async {
+        assert!(!poll_once(nap.as_mut()));
+        assert_eq!(stats().timers_armed, 1);
+        nap.as_mut().await;
+    });
+    let mut never = Box::pin(timeout(LONG, pending::<()>()));
+    assert!(!first.block_on(async { poll_once(never.as_mut()) }));
+    assert_eq!(first.block_on(async { stats().timers_armed }), 1);
+    let outside = AssertUnwindSafe(|| {
+        let waker = Waker::from(Arc::new(Unheard));
+        never.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+    });
+    assert!(catch_unwind(outside).is_err());
+}
+
+struct Unheard;
+
+impl Wake for Unheard {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn sockets_dropped_where_no_runtime_runs_close_at_once() {
+    alone("sockets_dropped_where_no_runtime_runs_close_at_once", || {
+        let _deadline = deadline("sockets_dropped_where_no_runtime_runs_close_at_once");
+        let (first, second) = (one_shard(), one_shard());
+        first.block_on(async { drop(pair().0.recv()) });
+        let before = Census::take();
+        let waiting = || {
+            first.block_on(async {
+                let (received, peer) = pair();
+                let _ = timeout(Duration::from_millis(1), received.recv()).await;
+                let (read, other) = pair();
+                let _ = timeout(Duration::from_millis(1), read.read(vec![0; 8])).await;
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let _ = timeout(Duration::from_millis(1), listener.accept()).await;
+                (received, read, listener, [peer, other])
+            })
+        };
+        let assert_closed = |mut peers: [std::net::TcpStream; 2]| {
+            for peer in &mut peers {
+                peer.set_read_timeout(Some(LONG)).unwrap();
+                assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+            }
+        };
+        // Between two calls of `block_on`; in another runtime; when their own has ended.
+        let (received, read, listener, peers) = waiting();
+        let address = listener.local_addr().unwrap();
+        drop((received, read, listener));
+        assert_closed(peers);
+        assert!(std::net::TcpStream::connect(address).is_err());
+        assert_eq!(Census::take(), before);
+        let (received, read, listener, peers) = waiting();
+        second.block_on(async move { drop((received, read, listener)) });
+        assert_closed(peers);
+        assert_eq!(Census::take(), before);
+
+        // Operations in flight, dropped outside.
+        let (stream, peer) = first.block_on(async { pair() });
+        let stream = Rc::new(stream);
+        let reader = stream.clone();
+        let mut reading = Box::pin(async move { reader.read(vec![0; 8]).await.0 });
+        let writer = stream.clone();
+        let mut writing = Box::pin(async move { writer.write_all(vec![0; 64 << 20]).await.0 });
+        first.block_on(async {
+            assert!(!poll_once(reading.as_mut()));
+            assert!(!poll_once(writing.as_mut()));
+        });
+        drop((reading, writing, stream));
+        assert_eq!(Census::take().descriptors, before.descriptors + 1);
+        drop(peer);
+
+        // A panic out of `block_on` drops them at its very end.
+        let mut peer = None;
+        let panics = AssertUnwindSafe(|| {
+            first.block_on(async {
+                let (stream, other) = pair();
+                peer = Some(other);
+                let _ = timeout(Duration::from_millis(1), stream.recv()).await;
+                panic!("as planned");
+            })
+        });
+        assert!(catch_unwind(panics).is_err());
+        drop(peer);
+        assert_eq!(Census::take(), before);
+
+        let (received, read, listener, peers) = waiting();
+        drop(first);
+        drop((received, read, listener));
+        assert_closed(peers);
+    });
 }
 
 #[test]

@@ -75,16 +75,18 @@ impl TimerNode {
         self.place.set(IDLE);
     }
 
-    /// Keeps a clone of `waker`, unless one that wakes the same task is there already.
+    /// Keeps a clone of `waker`, unless one that wakes the same task is there already. Whether one
+    /// of another task was there.
     ///
     /// To clone and to drop a waker is foreign code: no cell is in use while it runs.
-    pub(crate) fn register(&self, waker: &Waker) {
+    pub(crate) fn register(&self, waker: &Waker) -> bool {
         let old = self.waker.take();
         if old.as_ref().is_some_and(|old| old.will_wake(waker)) {
             self.waker.set(old);
-        } else {
-            self.waker.set(Some(waker.clone()));
+            return false;
         }
+        self.waker.set(Some(waker.clone()));
+        old.is_some()
     }
 
     /// Whether a waker is there: somebody was told to wait, and has not been woken since.

@@ -20,7 +20,8 @@ use crate::time::Instant;
 ///
 /// Never early, and as late as the executor's turn is long. It is not armed before it is first
 /// polled, and takes at least one turn, also if the deadline has passed by then. At
-/// [`Instant::MAX`] it waits for ever. Once ready it stays ready.
+/// [`Instant::MAX`] it waits for ever. Once ready it stays ready. It waits with the executor of the
+/// task that polls it, whichever that is.
 ///
 /// It allocates nothing: what the timer wheel links is part of the future, which therefore must
 /// be pinned.
@@ -166,8 +167,9 @@ impl<K: Timers> Sleep<K> {
         if self.is_elapsed() {
             return Poll::Ready(());
         }
-        self.node.register(cx.waker());
-        if self.node.is_idle() {
+        let is_taken_over = self.node.register(cx.waker());
+        // Another task may be one of another executor, which turns another wheel.
+        if self.node.is_idle() || (is_taken_over && !self.is_elapsed()) {
             self.arm();
         }
         // Asked again, for to clone a waker is foreign code, which may have advanced the wheel.

@@ -57,6 +57,7 @@ impl Connection {
 
     /// Waits for the right to write.
     pub(super) fn wait_to_write(&self) -> Acquire<'_> {
+        self.fd.driver().assert_here();
         self.writing.acquire(1)
     }
 
@@ -86,6 +87,8 @@ impl Connection {
     /// What is in flight is named by its id. By descriptor, the kernel would also cancel what
     /// others do who share the socket by a descriptor of their own.
     pub(crate) async fn close(&self) -> io::Result<()> {
+        // Before the number is taken from entries that are not handed over yet.
+        self.fd.driver().assert_here();
         let Some(fd) = self.fd.take() else { return Ok(()) };
         let fd = Rc::new(fd);
         let cancel = |id| self.fd.driver().start(Cancel { fd: fd.clone(), id });

@@ -280,6 +280,7 @@ impl TcpListener {
     ///
     /// See [`TcpStream`] for an example.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.fd.driver().assert_here();
         let mut accepting = self.accepting.lock().await;
         self.rest_after_failures().await;
         loop {

@@ -2,7 +2,11 @@
 //!
 //! `user future ─▶ [socket] ─▶ driver ─▶ op ─▶ kernel`
 //!
-//! Sockets belong to the shard that made them. Operations own their buffers while the kernel works
+//! Sockets belong to the shard that made them. What waits on one panics where that shard does not
+//! run, in another runtime on the thread or in none: it would wait forever. A socket may be dropped
+//! anywhere on its thread, and closes at once.
+//!
+//! Operations own their buffers while the kernel works
 //! on them and give them back: `let (result, buffer) = stream.read(buffer).await`. For receiving
 //! there is a second form, [`TcpStream::recv`], that takes a buffer from a pool only when there is
 //! data.

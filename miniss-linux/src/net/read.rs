@@ -214,7 +214,10 @@ impl TcpStream {
 
     /// What comes next in the order of the bytes: first what was kept, then what is in the pool.
     fn poll_next(&self, ahead: Ahead, cx: &mut Context<'_>) -> Poll<Next> {
-        ready!(self.connection.side.poll_drained(cx));
+        if self.connection.side.poll_drained(cx).is_pending() {
+            self.connection.fd.driver().assert_here();
+            return Poll::Pending;
+        }
         if let Some(kept) = self.connection.side.take_kept() {
             return Poll::Ready(Next::Bytes(kept));
         }

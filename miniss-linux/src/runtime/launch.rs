@@ -94,7 +94,7 @@ impl Worker {
         }
     }
 
-    /// Waits until the shard has ended, or `deadline`, if there is one. `None`: it has not; then its
+    /// Waits until the shard has ended, or `deadline` if there is one. `None`: it has not; then its
     /// thread goes on alone.
     pub(super) fn wait_ended(&mut self, deadline: Option<Instant>) -> Option<LeftOver> {
         let until = |end: Instant| end.saturating_duration_since(Instant::now());

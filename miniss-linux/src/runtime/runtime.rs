@@ -20,7 +20,7 @@ use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::cross::{Handle, Inbound, Lane, submit_to};
 use crate::diagnostics::{self, Event};
-use crate::driver::UringReactor;
+use crate::driver::{Driver, UringReactor};
 use crate::error::{BuildError, CallError};
 use crate::topology::Pinned;
 
@@ -174,10 +174,8 @@ impl Runtime {
         let shard_0 = self.shard_0.as_ref().expect("there until dropped");
         let _pinned = shard_0.pin();
         let _entered = current::enter(&shard_0.shard);
-        let output = shard_0.executor.borrow_mut().block_on(future);
-        // Whom the last turn woke on another shard must not wait for our next one.
-        shard_0.shard.driver.submit();
-        output
+        let _last = LastTurn(&shard_0.shard.driver);
+        shard_0.executor.borrow_mut().block_on(future)
     }
 
     /// Runs `main` on every shard at the same time, and gives the outputs in the order of the
@@ -331,6 +329,16 @@ impl Shard0 {
                 None
             }
         }
+    }
+}
+
+/// The part of a turn that no next one will do, also if `block_on` is left by a panic: those whom
+/// the last turn woke on other shards must not wait until we are back, nor sockets that it dropped.
+struct LastTurn<'a>(&'a Driver);
+
+impl Drop for LastTurn<'_> {
+    fn drop(&mut self) {
+        self.0.settle();
     }
 }
 

@@ -167,7 +167,7 @@ impl Shard {
         eventfd: i32,
     ) -> Result<(Self, Executor<UringReactor>), BuildError> {
         let shard = config.id;
-        let driver = Driver::new(config.driver, eventfd)
+        let driver = Driver::new(config.driver, config.anchor.bell(), eventfd)
             .map_err(|error| BuildError::Driver { shard, error })?;
         let reactor = UringReactor::new(driver.clone());
         let mut executor =

@@ -27,14 +27,27 @@ impl Driver {
                 None => return settled,
             };
             let count = taken.len();
+            self.is_reaping.set(true);
             let mut completions = taken.iter();
             // A waker or a destructor that panics must not lose the completions behind it.
             while completions.len() > 0 {
                 quietly(|| completions.by_ref().for_each(|completion| self.dispatch(completion)));
             }
+            self.is_reaping.set(false);
             settled += count;
             if count < BATCH {
                 return settled;
+            }
+        }
+    }
+
+    /// Hands over what has gathered and settles what that brings about, now and outside of any
+    /// turn. What does not end at once is left to the next turn.
+    pub(crate) fn settle(&self) {
+        // What is being settled already goes first: a stream's bytes keep their order.
+        while !self.is_reaping.get() && self.try_submit().is_ok() {
+            if self.reap() == 0 {
+                return;
             }
         }
     }

@@ -22,8 +22,9 @@ use super::probe::{Features, probe};
 use super::ring::{Ring, RingStats};
 use super::setup::{DriverConfig, make_ring};
 use super::sys::now;
-use crate::cross::BellName;
+use crate::cross::{Bell, BellName};
 use crate::error::DriverUnavailable;
+use crate::runtime::current;
 
 /// The four topmost bits of `user_data`: what a completion is about.
 pub(super) mod tag {
@@ -60,19 +61,28 @@ pub(crate) struct Driver {
     /// The eventfd that foreign threads ring, and whether the kernel watches it for us.
     pub(super) bell: RawFd,
     pub(super) bell_is_armed: Cell<bool>,
+    /// The bell of the shard that drives it; `None` where a test does.
+    home: Option<&'static Bell>,
+    /// Completions are being settled.
+    pub(super) is_reaping: Cell<bool>,
 }
 
 impl Driver {
-    /// A driver for the calling thread, which must be the one that uses it. `bell` is the eventfd
-    /// that ends its sleep.
-    pub(crate) fn new(config: DriverConfig, bell: RawFd) -> Result<Rc<Self>, DriverUnavailable> {
-        Self::over(make_ring(&config)?, config, bell)
+    /// A driver for the calling thread, which must be the one that uses it, in the shard whose bell
+    /// is `home`. `bell` is the eventfd that ends its sleep.
+    pub(crate) fn new(
+        config: DriverConfig,
+        home: &'static Bell,
+        bell: RawFd,
+    ) -> Result<Rc<Self>, DriverUnavailable> {
+        Self::over(make_ring(&config)?, config, Some(home), bell)
     }
 
     /// A driver over a ring of the calling thread.
     pub(super) fn over(
         ring: IoUring,
         config: DriverConfig,
+        home: Option<&'static Bell>,
         bell: RawFd,
     ) -> Result<Rc<Self>, DriverUnavailable> {
         let features = probe(&ring)?;
@@ -89,7 +99,25 @@ impl Driver {
             closing: Cell::new(false),
             bell,
             bell_is_armed: Cell::new(false),
+            home,
+            is_reaping: Cell::new(false),
         }))
+    }
+
+    /// Whether this thread is in the shard that drives it.
+    #[inline]
+    fn is_here(&self) -> bool {
+        self.home.is_none_or(current::is_home)
+    }
+
+    /// # Panics
+    /// If this thread is not in the shard that drives it: whoever waits here would wait until that
+    /// runs again, which is never if he waits in its place. Once it has ended it refuses instead.
+    #[inline]
+    pub(crate) fn assert_here(&self) {
+        if !self.is_here() && !self.closing.get() {
+            is_elsewhere();
+        }
     }
 
     /// A second descriptor of the ring, which outlives this driver.
@@ -155,7 +183,11 @@ impl Driver {
     }
 
     /// Starts an operation. It is handed to the kernel with the next enter of this turn.
+    ///
+    /// # Panics
+    /// As [`assert_here`](Self::assert_here).
     pub(crate) fn start<O: Prepare>(self: &Rc<Self>, op: O) -> Op<O> {
+        self.assert_here();
         let key = self.ops.insert(op);
         let id = key.id();
         let op = Op { driver: self.clone(), key: Some(key) };
@@ -216,6 +248,14 @@ impl Driver {
 /// Asks the kernel to cancel one operation.
 pub(crate) fn cancel_entry(id: OpId) -> squeue::Entry {
     opcode::AsyncCancel::new(tag::OP | id.to_bits()).build()
+}
+
+#[cold]
+fn is_elsewhere() -> ! {
+    panic!(
+        "a socket was used where its runtime does not run: await it inside `Runtime::block_on` of \
+         the runtime that it was made in, or make it in this one (`TcpStream::from_std`)"
+    );
 }
 
 /// An operation that the kernel has not heard of. It ends here if the driver refuses it, or if a
@@ -313,8 +353,10 @@ impl<O: Operation> Op<O> {
     pub(crate) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Part<O::Output>> {
         let key = self.key.as_ref().expect("an operation was polled after its end");
         let part = self.driver.ops.poll_part(key, cx);
-        if let Poll::Ready(Part::End(_)) = part {
-            self.key = None;
+        match part {
+            Poll::Ready(Part::End(_)) => self.key = None,
+            Poll::Ready(Part::More(_)) => {}
+            Poll::Pending => self.driver.assert_here(),
         }
         part
     }
@@ -334,8 +376,9 @@ impl<O: Operation> Future for Op<O> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let key = self.key.as_ref().expect("an operation was polled after its end");
         let result = self.driver.ops.poll(key, cx);
-        if result.is_ready() {
-            self.key = None;
+        match result {
+            Poll::Ready(_) => self.key = None,
+            Poll::Pending => self.driver.assert_here(),
         }
         result
     }
@@ -345,6 +388,11 @@ impl<O: Operation> Drop for Op<O> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.driver.ops.orphan(key);
+            // Where no turn follows that would hand over the cancel: what the operation holds is
+            // given back all the same.
+            if !self.driver.is_here() {
+                self.driver.settle();
+            }
         }
     }
 }

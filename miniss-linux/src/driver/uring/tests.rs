@@ -59,7 +59,7 @@ impl Drop for Closing {
 
 fn driver_with_bell(ring_entries: u32, bell: RawFd) -> Closing {
     let config = config(ring_entries);
-    Closing(Driver::over(make_ring(&config).unwrap(), config, bell).unwrap())
+    Closing(Driver::over(make_ring(&config).unwrap(), config, None, bell).unwrap())
 }
 
 /// A driver without a bell.

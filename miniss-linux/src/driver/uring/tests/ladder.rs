@@ -31,7 +31,7 @@ fn every_rung_makes_a_ring_that_carries_the_same_echo() {
     for rung in LADDER {
         let config = config(8);
         let ring = build(rung, config.ring_entries).unwrap_or_else(|e| panic!("{rung:?}: {e}"));
-        let driver = Driver::over(ring, config, -1).unwrap();
+        let driver = Driver::over(ring, config, None, -1).unwrap();
         echo(&driver);
         assert_eq!(driver.close(now() + PATIENCE), 0, "{rung:?}");
     }
