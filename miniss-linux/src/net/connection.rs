@@ -50,8 +50,11 @@ impl Connection {
         })
     }
 
-    /// The right to write, if nobody has it or waits for it.
+    /// The right to write, if nobody has it or waits for it, and the connection is open.
     pub(super) fn try_turn_to_write(self: &Rc<Self>) -> Option<WriteTurn> {
+        if self.fd.is_closed() {
+            return None;
+        }
         self.writing.try_acquire(1).ok().map(|unit| self.turn(Ok(unit)))
     }
 
@@ -109,6 +112,14 @@ impl Connection {
     pub(super) fn stop_reading(&self) {
         self.side.stop();
         self.discard();
+    }
+
+    /// Who reads a closed connection is told so; what a read left that the close found in progress
+    /// goes back then.
+    #[cold]
+    pub(super) fn nothing_more(&self) -> io::Error {
+        self.discard_if_no_one_reads();
+        fd::closed()
     }
 
     fn discard_if_no_one_reads(&self) {

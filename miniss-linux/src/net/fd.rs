@@ -56,16 +56,15 @@ impl Fd {
 
     /// For what begins: `EBADF` if it has been closed.
     pub(crate) fn check_open(&self) -> io::Result<()> {
-        self.open_or(libc::EBADF)
+        if self.is_closed() { Err(closed()) } else { Ok(()) }
     }
 
     /// For what goes on: `ECANCELED` if it has been closed meanwhile.
     pub(crate) fn check_still_open(&self) -> io::Result<()> {
-        self.open_or(libc::ECANCELED)
-    }
-
-    fn open_or(&self, errno: i32) -> io::Result<()> {
-        if self.is_closed() { Err(io::Error::from_raw_os_error(errno)) } else { Ok(()) }
+        match self.is_closed() {
+            true => Err(io::Error::from_raw_os_error(libc::ECANCELED)),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -84,6 +83,11 @@ impl Drop for Fd {
     fn drop(&mut self) {
         drop(self.take());
     }
+}
+
+/// The error of what begins when it has been closed.
+pub(super) fn closed() -> io::Error {
+    io::Error::from_raw_os_error(libc::EBADF)
 }
 
 /// Closes a descriptor and says how that went, which dropping it does not.

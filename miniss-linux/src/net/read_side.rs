@@ -151,17 +151,17 @@ pub(crate) struct Reading<'a>(&'a Connection);
 impl<'a> Reading<'a> {
     /// Begins a read, unless the connection was closed or is being read.
     pub(crate) fn begin(connection: &'a Connection) -> io::Result<Self> {
-        connection.fd.check_open()?;
+        if connection.fd.is_closed() {
+            return Err(connection.nothing_more());
+        }
         connection.side.begin()?;
         Ok(Self(connection))
     }
 }
 
 impl Drop for Reading<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.side.reader.set(Reader::NotNow);
-        if self.0.fd.is_closed() {
-            self.0.discard();
-        }
     }
 }

@@ -57,12 +57,9 @@ impl<'a, B: IoBuf> Writing<'a, B> {
         self.stage = Stage::Sending(op);
     }
 
-    /// Takes the turn if it is free, else a place in the queue, unless there is nothing to write.
+    /// Takes the turn if it is free.
     fn begin(&mut self) -> Option<BufResult<usize, B>> {
         let Stage::New(buffer) = mem::replace(&mut self.stage, Stage::Ended) else { return None };
-        if let Err(error) = self.connection.fd.check_open() {
-            return Some((Err(error), buffer));
-        }
         match self.connection.try_turn_to_write() {
             Some(turn) => self.send(turn, buffer, 0),
             None => return self.wait(buffer),
@@ -70,8 +67,12 @@ impl<'a, B: IoBuf> Writing<'a, B> {
         None
     }
 
+    /// Takes a place in the queue, unless the stream was closed or there is nothing to write.
     #[cold]
     fn wait(&mut self, buffer: B) -> Option<BufResult<usize, B>> {
+        if let Err(error) = self.connection.fd.check_open() {
+            return Some((Err(error), buffer));
+        }
         if buffer.as_init().is_empty() {
             return Some((Ok(0), buffer));
         }
@@ -94,22 +95,27 @@ impl<'a, B: IoBuf> Writing<'a, B> {
 
     /// Goes on behind a send that left something, or ends.
     fn after(&mut self, result: io::Result<usize>, send: Send<B>) -> Option<BufResult<usize, B>> {
-        let Send { turn, buffer, done, .. } = send;
-        let left = buffer.as_init().len().saturating_sub(done);
-        match result {
-            Ok(len) if self.whole && len < left => {
-                let may_go_on = match len {
-                    0 => Err(io::ErrorKind::WriteZero.into()),
-                    _ => self.connection.fd.check_still_open(),
-                };
-                if let Err(error) = may_go_on {
-                    return Some((Err(error), buffer));
-                }
-                self.send(turn, buffer, done + len);
-                None
+        let result = match result {
+            Ok(len) if self.whole && send.done + len < send.buffer.as_init().len() => {
+                return self.send_rest(len, send);
             }
-            result => Some((result.map(|len| done + len), buffer)),
+            result => result.map(|len| send.done + len),
+        };
+        Some((result, send.buffer))
+    }
+
+    #[cold]
+    fn send_rest(&mut self, len: usize, sent: Send<B>) -> Option<BufResult<usize, B>> {
+        let Send { turn, buffer, done, .. } = sent;
+        let may_go_on = match len {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            _ => self.connection.fd.check_still_open(),
+        };
+        if let Err(error) = may_go_on {
+            return Some((Err(error), buffer));
         }
+        self.send(turn, buffer, done + len);
+        None
     }
 }
 

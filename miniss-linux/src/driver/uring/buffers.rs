@@ -254,6 +254,7 @@ impl DerefMut for PoolBuf {
 }
 
 impl Drop for PoolBuf {
+    #[inline]
     fn drop(&mut self) {
         if let Home::Pool(pool, id) = &self.home {
             pool.take_back(*id);

@@ -1,12 +1,13 @@
 //! A close ends what is in progress on the stream, and nothing else.
 
 use super::*;
+use crate::runtime::current;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 
 /// More than fits on the way to a peer that does not read.
-const TOO_MUCH: usize = 32 << 20;
+const TOO_MUCH: usize = 16 << 20;
 
 type InProgress = fn(Rc<TcpStream>) -> Pin<Box<dyn Future<Output = io::Result<()>>>>;
 
@@ -117,5 +118,31 @@ fn a_close_waits_for_no_one_who_was_given_up() {
         }
         let went_out = stream.cancelled_write_bytes().await;
         assert_eq!(all.join().unwrap(), went_out, "as it was told, and then the end");
+    });
+}
+
+#[test]
+fn a_close_gives_back_what_was_received_and_not_read() {
+    let runtime = builder().recv_buffers(4, 8).build().unwrap();
+    runtime.block_on(async {
+        let driver = current::with(|shard| shard.driver.clone());
+        for reading in [false, true] {
+            let (stream, mut peer) = pair();
+            let mut first = Box::pin(stream.recv());
+            poll_once(first.as_mut());
+            peer.write_all(&[1; 32]).unwrap();
+            sleep(A_WHILE).await;
+            assert!(driver.is_short_of_buffers());
+            if !reading {
+                first = Box::pin(stream.recv());
+            }
+            patiently(stream.close()).await.unwrap();
+            // Who was reading has the bytes that were there before the close.
+            let first = patiently(first).await;
+            assert_eq!(first.is_ok(), reading);
+            drop(first);
+            assert!(patiently(stream.recv()).await.is_err());
+            assert!(!driver.is_short_of_buffers());
+        }
     });
 }

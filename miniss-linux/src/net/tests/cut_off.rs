@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::thread::JoinHandle;
 
 /// More than fits on the way to a peer that does not read.
-const TOO_MUCH: usize = 32 << 20;
+const TOO_MUCH: usize = 16 << 20;
 const LATER: usize = 1 << 20;
 /// A ring that is soon full.
 const ENTRIES: u32 = 8;
@@ -54,7 +54,7 @@ fn count_before_all_else(all: &[u8]) -> usize {
 fn nothing_of_a_write_that_was_given_up_goes_out_behind_a_later_one() {
     let runtime = builder().ring_entries(ENTRIES).build().unwrap();
     for write in WRITES {
-        for _ in 0..10 {
+        for _ in 0..5 {
             runtime.block_on(async {
                 let (stream, peer) = pair();
                 let all = collect(peer);
