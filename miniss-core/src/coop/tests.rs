@@ -131,6 +131,21 @@ fn an_abort_a_promise_and_a_shared_future_give_way() {
 }
 
 #[test]
+fn work_that_is_made_a_leaf_gives_way() {
+    gives_way(async |_| cooperative(async {}).await);
+    let (mut executor, event) = (executor(), Event::new());
+    executor.block_on(async {
+        let waits = || Box::pin(cooperative(event.wait()));
+        let mut all = pin!(when_all((0..4 * UNITS).map(|_| waits()).collect::<std::vec::Vec<_>>()));
+        let waits = poll_fn(|cx| Poll::Ready(all.as_mut().poll(cx).is_pending())).await;
+        assert!(waits);
+        assert_eq!(event.waiters(), 4 * UNITS as usize, "what waits spends nothing");
+        event.set();
+        all.await;
+    });
+}
+
+#[test]
 fn timers_and_tasks_that_have_ended_give_way() {
     let mut executor = executor();
     let local = executor.local();

@@ -45,6 +45,8 @@ const STRIDE_MAX: u32 = 32;
 #[derive(Debug)]
 pub(crate) struct Stride {
     polls_max: Cell<u32>,
+    /// What it may take: a quarter of the time of a turn.
+    quarter_ns: Cell<u64>,
     /// The last look, and how many polls the executor had made by then.
     looked_at: Cell<Instant>,
     looked_after: Cell<u64>,
@@ -54,7 +56,13 @@ impl Stride {
     /// Of an executor that begins: it knows nothing of its tasks, so it looks often.
     pub(crate) const fn new() -> Self {
         let (looked_at, looked_after) = (Cell::new(Instant::ZERO), Cell::new(0));
-        Self { polls_max: Cell::new(1), looked_at, looked_after }
+        Self { polls_max: Cell::new(1), quarter_ns: Cell::new(0), looked_at, looked_after }
+    }
+
+    /// Sets the time of a turn; zero: no limit.
+    pub(crate) fn set_time_max(&self, time_max: Duration) {
+        let time_max_ns = u64::try_from(time_max.as_nanos()).unwrap_or(u64::MAX);
+        self.quarter_ns.set(if time_max_ns == 0 { u64::MAX } else { time_max_ns / 4 });
     }
 
     /// A new stride begins; the time before `now` was not the tasks'. `polls` is how many the
@@ -65,15 +73,23 @@ impl Stride {
     }
 
     /// Ends a stride: the next one is shorter if this one took long, and longer if it was short.
-    pub(crate) fn look(&self, polls: u64, now: Instant, time_max: Duration) {
+    #[inline]
+    pub(crate) fn look(&self, polls: u64, now: Instant) {
         let made = polls - self.looked_after.get();
-        let took_ns = (now - self.looked_at.get()).as_nanos() as u64;
-        let quarter_ns = u64::try_from(time_max.as_nanos()).unwrap_or(u64::MAX) / 4;
+        let took_ns = now.as_nanos().saturating_sub(self.looked_at.get().as_nanos());
         self.restart(polls, now);
-        if made > 0 && took_ns > quarter_ns {
+        if made > 0 && (self.is_short() || took_ns > self.quarter_ns.get()) {
+            self.adapt(made, took_ns);
+        }
+    }
+
+    #[cold]
+    fn adapt(&self, made: u64, took_ns: u64) {
+        let quarter_ns = self.quarter_ns.get();
+        if took_ns > quarter_ns {
             let fit = made.saturating_mul(quarter_ns) / took_ns;
             self.polls_max.set(fit.clamp(1, STRIDE_MAX.into()) as u32);
-        } else if made > 0 && took_ns < quarter_ns / 2 {
+        } else if took_ns < quarter_ns / 2 {
             self.polls_max.set(STRIDE_MAX.min(2 * self.polls_max.get()));
         }
     }
@@ -134,7 +150,7 @@ impl Spending {
             return true;
         }
         let now = now();
-        stride.look(polls, now, self.time_max);
+        stride.look(polls, now);
         now < *self.end.get_or_insert(now + self.time_max)
     }
 }
@@ -157,13 +173,15 @@ mod tests {
     impl Turns {
         fn new(polls_max: u32) -> Self {
             let time_max = Duration::from_nanos(TIME_MAX_NS);
-            Self {
+            let turns = Self {
                 budget: Budget { polls_max, time_max },
                 stride: Stride::new(),
                 polls: 0,
                 now_ns: Cell::new(1),
                 looks: Cell::new(0),
-            }
+            };
+            turns.stride.set_time_max(time_max);
+            turns
         }
 
         /// One turn with `ready` polls of `poll_ns` each at most; how long it took.
@@ -264,6 +282,7 @@ mod tests {
     fn the_longest_time_is_no_limit_either() {
         let mut turns = Turns::new(u32::MAX);
         turns.budget.time_max = Duration::MAX;
+        turns.stride.set_time_max(Duration::MAX);
         turns.turn(100_000, 1_000_000_000);
         assert_eq!(turns.polls, 100_000);
     }

@@ -80,6 +80,7 @@ impl<R: Reactor> Executor<R> {
     /// ```
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
+        self.stride.set_time_max(budget.time_max);
         self.home().pace.set_time_max(budget.time_max);
     }
 
@@ -234,7 +235,7 @@ impl<R: Reactor> Executor<R> {
     fn take_in(&self, home: &Home) {
         if !home.wheel.is_empty() {
             let now = self.local.now();
-            self.stride.look(home.counters.polls.value(), now, self.budget.time_max);
+            self.stride.look(home.counters.polls.value(), now);
             home.counters.timers_fired.add(home.wheel.advance(now) as u64);
         }
         home.queue.append(&home.behind);
@@ -246,7 +247,7 @@ impl<R: Reactor> Executor<R> {
     fn park(&mut self, home: &Home) {
         let start = self.local.now();
         let polls = home.counters.polls.value();
-        self.stride.look(polls, start, self.budget.time_max);
+        self.stride.look(polls, start);
         home.counters.busy_until(start);
         home.counters.parks.add(1);
         let base = self.anchor().base();

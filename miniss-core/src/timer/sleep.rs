@@ -163,6 +163,7 @@ impl<K: Timers> Sleep<K> {
     }
 
     /// As its `poll`, whatever is left of the task's budget.
+    #[inline]
     pub(super) fn poll_elapsed(self: Pin<&Self>, cx: &Context<'_>) -> Poll<()> {
         if self.is_elapsed() {
             return Poll::Ready(());
@@ -180,6 +181,7 @@ impl<K: Timers> Sleep<K> {
 impl<K: Timers> Future for Sleep<K> {
     type Output = ();
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.as_ref().poll_elapsed(cx));
         self.node.leaf.poll_proceed(cx)
