@@ -9,14 +9,17 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use futures::channel::{mpsc, oneshot};
 use futures::future::{AbortHandle, Abortable, Either, FutureExt, select, try_join_all};
 use futures::lock::Mutex;
 use futures::stream::{self, FuturesOrdered, FuturesUnordered, StreamExt};
+use futures::task::noop_waker_ref;
 use futures::{SinkExt, join, select, select_biased, try_join};
 
-use miniss_linux::time::{Duration, Instant, sleep, sleep_until};
+use miniss_linux::sync::channel;
+use miniss_linux::time::{Duration, Instant, sleep, sleep_until, timeout};
 use miniss_linux::{Runtime, ShardId, spawn, spawn_on, stats, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 
@@ -272,13 +275,66 @@ fn a_mutex_of_the_crate_is_handed_on_between_shards() {
     assert_eq!(total, 2_000);
 }
 
+/// Never waits: it receives from a channel that is closed. In the end it gives up, for a test that
+/// fails.
+async fn busy() {
+    let (_, mut receiver) = channel::unbounded::<u32>();
+    for _ in 0..100_000_000 {
+        assert_eq!(receiver.recv().await, None);
+    }
+}
+
+#[test]
+fn a_loop_that_never_waits_leaves_those_beside_it_their_turn() {
+    let _deadline = deadline("busy loops");
+    on_one_shard(async {
+        let mut loops = pin!(busy());
+        let mut nap = pin!(sleep(millis(1)));
+        let beside = select(loops.as_mut(), nap.as_mut()).await;
+        assert!(matches!(beside, Either::Right(_)), "select");
+        let beside = select(loops.as_mut(), spawn(yield_now())).await;
+        assert!(matches!(beside, Either::Right(_)), "the end of a task");
+        select_biased! {
+            () = busy().fuse() => panic!("select_biased!"),
+            () = sleep(millis(1)).fuse() => {}
+        }
+        let mut both = pin!(async { join!(busy(), after(1, ())) });
+        assert!(timeout(millis(5), both.as_mut()).await.is_err(), "join!");
+        let mut set: FuturesUnordered<_> = (0..3).map(|_| busy().boxed_local()).collect();
+        set.push(after(1, ()).boxed_local());
+        assert_eq!(timeout(millis(60_000), set.next()).await, Ok(Some(())), "a set");
+        assert_eq!(set.len(), 3, "the one that has waited is out first");
+        assert!(timeout(millis(5), set.next()).await.is_err(), "a set of nothing but these");
+    });
+}
+
+#[test]
+fn an_executor_inside_of_a_task_comes_to_its_end() {
+    let _deadline = deadline("block_on inside of a task");
+    on_one_shard(async {
+        let (sender, mut receiver) = channel::unbounded();
+        for number in 0..10_000 {
+            sender.send(number).await.unwrap();
+        }
+        let sum = Cell::new(0);
+        let mut work = pin!(async {
+            for _ in 0..10_000 {
+                sum.set(sum.get() + receiver.recv().await.unwrap());
+            }
+        });
+        // It polls whatever the answer, as one that is not ours does when it was woken.
+        let mut cx = Context::from_waker(noop_waker_ref());
+        let polls = (0..30_000).take_while(|_| work.as_mut().poll(&mut cx).is_pending()).count();
+        assert!(polls < 30_000);
+        assert_eq!(sum.get(), 49_995_000);
+    });
+}
+
 /// The same on an executor of the core alone, over a clock that stands still until it is moved.
 mod by_hand {
     use super::*;
-    use futures::task::noop_waker_ref;
     use miniss_core::doctest::executor;
     use miniss_core::timer::{ManualClock, Sleep};
-    use std::task::{Context, Poll};
 
     fn clock() -> &'static ManualClock {
         Box::leak(Box::new(ManualClock::new()))

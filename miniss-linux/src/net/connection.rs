@@ -13,6 +13,7 @@ use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use miniss_core::coop::consume_budget;
 use miniss_core::op::{OpId, Operation};
 use miniss_core::sync::{Acquire, Closed, Semaphore, Units};
 
@@ -92,7 +93,10 @@ impl Connection {
     pub(crate) async fn close(&self) -> io::Result<()> {
         // Before the number is taken from entries that are not handed over yet.
         self.fd.driver().assert_here();
-        let Some(fd) = self.fd.take() else { return Ok(()) };
+        let Some(fd) = self.fd.take() else {
+            consume_budget().await;
+            return Ok(());
+        };
         let fd = Rc::new(fd);
         let cancel = |id| self.fd.driver().start(Cancel { fd: fd.clone(), id });
         // Both are on their way before we wait, and go it to the end if we are dropped.

@@ -22,6 +22,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
+use miniss_core::coop::consume_budget;
 use miniss_core::op::Part;
 use miniss_core::sync::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -105,6 +106,7 @@ impl ListenOptions {
     ///
     /// See [`ListenOptions`] for an example.
     pub async fn bind(&self, address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+        consume_budget().await;
         let mut last = None;
         for address in address.to_socket_addrs()? {
             match self.bind_to(address) {

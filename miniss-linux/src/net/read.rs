@@ -14,6 +14,7 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use miniss_core::coop::cooperative;
 use miniss_core::op::Part;
 
 use super::read_side::Reading;
@@ -49,7 +50,7 @@ impl TcpStream {
     /// ```
     #[expect(clippy::manual_async_fn, reason = "an async fn would keep the buffer twice")]
     pub fn read<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
-        async move {
+        cooperative(async move {
             let _reading = match Reading::begin(&self.connection) {
                 Ok(reading) => reading,
                 Err(error) => return (Err(error), buffer),
@@ -61,7 +62,7 @@ impl TcpStream {
                 Next::Bytes(received) => self.hand_over(received, buffer),
                 Next::Nothing => self.receive_into(buffer).await,
             }
-        }
+        })
     }
 
     /// Copies received bytes into the reader's buffer; what does not fit waits.
@@ -133,7 +134,7 @@ impl TcpStream {
         &self,
         mut buffers: V,
     ) -> impl Future<Output = BufResult<usize, V>> {
-        async move {
+        cooperative(async move {
             let _reading = match Reading::begin(&self.connection) {
                 Ok(reading) => reading,
                 Err(error) => return (Err(error), buffers),
@@ -151,7 +152,7 @@ impl TcpStream {
                 Next::Bytes(Err(error)) => (Err(error), buffers),
                 Next::Nothing => self.receive(RecvMsg::new(self.connection.clone(), buffers)).await,
             }
-        }
+        })
     }
 
     /// The next bytes, in a buffer of the shard's pool; an empty one means that the peer will send
@@ -174,13 +175,15 @@ impl TcpStream {
     /// Cancel safe: what arrives is for the next read.
     ///
     /// See [`PoolBuf`] for an example.
-    pub async fn recv(&self) -> io::Result<PoolBuf> {
-        let _reading = Reading::begin(&self.connection)?;
-        match self.next(Ahead::Yes).await {
-            Next::Bytes(bytes) => bytes,
-            // A box, so that those who never need it do not have to have room for it.
-            Next::Nothing => Box::pin(self.recv_to_heap()).await,
-        }
+    pub fn recv(&self) -> impl Future<Output = io::Result<PoolBuf>> {
+        cooperative(async {
+            let _reading = Reading::begin(&self.connection)?;
+            match self.next(Ahead::Yes).await {
+                Next::Bytes(bytes) => bytes,
+                // A box, so that those who never need it do not have to have room for it.
+                Next::Nothing => Box::pin(self.recv_to_heap()).await,
+            }
+        })
     }
 
     /// All buffers of the shard are held, and data is here: the receive that found none had waited

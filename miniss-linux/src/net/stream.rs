@@ -10,6 +10,7 @@ use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
+use miniss_core::coop::consume_budget;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::connection::Connection;
@@ -71,6 +72,7 @@ impl TcpStream {
     ///
     /// See [`TcpStream`] for an example.
     pub async fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
+        consume_budget().await;
         let mut last = None;
         for address in address.to_socket_addrs()? {
             match Self::connect_to(address).await {
@@ -142,6 +144,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub async fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        consume_budget().await;
         let socket = self.connection.fd.socket()?;
         // What was begun before goes first.
         self.connection.fd.driver().submit();

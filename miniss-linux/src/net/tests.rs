@@ -7,6 +7,7 @@ mod cancelled;
 mod closed;
 mod cut_off;
 mod empty;
+mod fair;
 mod sizes;
 mod written;
 

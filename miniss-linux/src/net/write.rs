@@ -9,6 +9,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Poll, ready};
 
+use miniss_core::coop::consume_budget;
+
 use super::connection::WriteTurn;
 use super::stream::TcpStream;
 use super::writing::Writing;
@@ -129,6 +131,7 @@ impl TcpStream {
 
     /// The turn of a vectored write; `None` if there is nothing to write.
     async fn begin_vectored(&self, total: usize) -> io::Result<Option<WriteTurn>> {
+        consume_budget().await;
         self.connection.fd.check_open()?;
         if total == 0 {
             return Ok(None);

@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use miniss_core::coop::Leaf;
 use miniss_core::sync::Acquire;
 
 use super::connection::{Connection, WriteTurn};
@@ -30,6 +31,7 @@ pub(super) struct Writing<'a, B: IoBuf> {
     connection: &'a Rc<Connection>,
     /// Goes on until everything is written.
     whole: bool,
+    leaf: Leaf,
     stage: Stage<'a, B>,
 }
 
@@ -46,7 +48,7 @@ impl<B: IoBuf> Unpin for Writing<'_, B> {}
 
 impl<'a, B: IoBuf> Writing<'a, B> {
     pub(super) fn new(connection: &'a Rc<Connection>, buffer: B, whole: bool) -> Self {
-        Self { connection, whole, stage: Stage::New(buffer) }
+        Self { connection, whole, leaf: Leaf::new(), stage: Stage::New(buffer) }
     }
 
     fn send(&mut self, turn: WriteTurn, buffer: B, done: usize) {
@@ -126,7 +128,10 @@ impl<B: IoBuf> Future for Writing<'_, B> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let end = match &mut self.stage {
-                Stage::New(_) => self.begin(),
+                Stage::New(_) => {
+                    ready!(self.leaf.poll_proceed(cx));
+                    self.begin()
+                }
                 Stage::Waiting(_, acquire) => {
                     let unit = ready!(acquire.as_mut().poll(cx));
                     let turn = self.connection.turn(unit);
