@@ -48,7 +48,6 @@ impl TcpStream {
     /// assert_eq!(buffer, b"hello");
     /// # Ok(()) });
     /// ```
-    #[expect(clippy::manual_async_fn, reason = "an async fn would keep the buffer twice")]
     pub fn read<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
         cooperative(async move {
             let _reading = match Reading::begin(&self.connection) {
@@ -129,7 +128,6 @@ impl TcpStream {
     /// assert_eq!((&head[..], &body[..]), (&b"head"[..], &b"body"[..]));
     /// # Ok(()) });
     /// ```
-    #[expect(clippy::manual_async_fn, reason = "an async fn would keep the buffers twice")]
     pub fn read_vectored<V: IoVecBufMut>(
         &self,
         mut buffers: V,
