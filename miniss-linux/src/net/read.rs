@@ -22,6 +22,7 @@ use super::stream::TcpStream;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut};
 use crate::driver::Prepare;
 use crate::driver::uring::buffers::{BufferPool, PoolBuf};
+use crate::op::readable::Readable;
 use crate::op::recv::Recv;
 use crate::op::recv_pool::{Ended, RecvPool, received};
 use crate::op::recvmsg::RecvMsg;
@@ -59,7 +60,7 @@ impl TcpStream {
             }
             match self.next(Ahead::No).await {
                 Next::Bytes(received) => self.hand_over(received, buffer),
-                Next::Nothing => self.receive_into(buffer).await,
+                Next::Nothing | Next::NoBuffer => self.receive_into(buffer).await,
             }
         })
     }
@@ -148,7 +149,9 @@ impl TcpStream {
                     (Ok(len), buffers)
                 }
                 Next::Bytes(Err(error)) => (Err(error), buffers),
-                Next::Nothing => self.receive(RecvMsg::new(self.connection.clone(), buffers)).await,
+                Next::Nothing | Next::NoBuffer => {
+                    self.receive(RecvMsg::new(self.connection.clone(), buffers)).await
+                }
             }
         })
     }
@@ -178,16 +181,22 @@ impl TcpStream {
             let _reading = Reading::begin(&self.connection)?;
             match self.next(Ahead::Yes).await {
                 Next::Bytes(bytes) => bytes,
-                // A box, so that those who never need it do not have to have room for it.
-                Next::Nothing => Box::pin(self.recv_to_heap()).await,
+                // Boxes, so that those who never need them do not have to have room for them.
+                Next::NoBuffer => Box::pin(self.recv_to_heap()).await,
+                Next::Nothing => Box::pin(self.recv_without_pool()).await,
             }
         })
     }
 
-    /// All buffers of the shard are held, and data is here: the receive that found none had waited
-    /// for data before it looked. Waiting for a buffer would let a few readers that hold on to
-    /// theirs stop everybody else, so this message gets memory of its own. Before Linux 6.0 every
-    /// message does.
+    /// There is no pool: before Linux 6.0, or where memory for it was refused.
+    async fn recv_without_pool(&self) -> io::Result<PoolBuf> {
+        self.receive(Readable { connection: self.connection.clone() }).await?;
+        self.connection.fd.check_still_open()?;
+        self.recv_to_heap().await
+    }
+
+    /// Data is here, and all buffers of the shard are held. Waiting for one would let a few readers
+    /// that hold on to theirs stop everybody else, so this message gets memory of its own.
     async fn recv_to_heap(&self) -> io::Result<PoolBuf> {
         let buffer = Vec::with_capacity(self.connection.fd.driver().recv_buffer_bytes());
         let (result, buffer) = self.receive_into(buffer).await;
@@ -279,6 +288,9 @@ enum Next {
     Bytes(io::Result<PoolBuf>),
     /// No bytes wait, nor is anybody receiving: the reader may, into memory of its own.
     Nothing,
+    /// As before, but bytes wait in the kernel: a receive into the pool had waited for data before
+    /// it looked for a buffer, and found none.
+    NoBuffer,
 }
 
 /// `None`: it is to be started anew.
@@ -288,7 +300,7 @@ fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
     }
     match -ended.completion.result {
         0 => Some(Next::Bytes(Ok(PoolBuf::empty()))),
-        libc::ENOBUFS => Some(Next::Nothing),
+        libc::ENOBUFS => Some(Next::NoBuffer),
         libc::ECANCELED if ended.paused => None,
         errno => Some(Next::Bytes(Err(io::Error::from_raw_os_error(errno)))),
     }

@@ -10,6 +10,7 @@
 pub(crate) mod accept;
 pub(crate) mod cancel;
 pub(crate) mod connect;
+pub(crate) mod readable;
 pub(crate) mod recv;
 pub(crate) mod recv_pool;
 pub(crate) mod recvmsg;

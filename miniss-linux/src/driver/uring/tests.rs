@@ -13,7 +13,7 @@ use std::io::{Read, Write};
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use super::setup::{DriverConfig, make_ring};
 use super::submit::{Driver, Op};
 use super::sys::{Wait, now};
 use crate::buf::IoBuf;
-use crate::net::{Connection, Fd, WriteTurn};
+use crate::net::{Connection, Fd, TcpStream, WriteTurn};
 use crate::op::recv::Recv;
 use crate::op::recv_pool::RecvPool;
 use crate::op::send::Send;
@@ -100,6 +100,17 @@ fn finish<F: Future>(driver: &Driver, future: F) -> F::Output {
 fn socket(driver: &Rc<Driver>) -> (Rc<Connection>, UnixStream) {
     let (ours, peer) = UnixStream::pair().unwrap();
     (Connection::new(OwnedFd::from(ours), driver.clone()), peer)
+}
+
+/// A stream of the driver's, and its other end.
+fn stream(driver: &Rc<Driver>) -> (TcpStream, UnixStream) {
+    let (ours, peer) = UnixStream::pair().unwrap();
+    (TcpStream::from_fd(OwnedFd::from(ours), driver.clone()), peer)
+}
+
+/// Polls once; it must not be ready.
+fn poll_once<F: Future>(future: Pin<&mut F>) {
+    assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
 fn recv(connection: &Rc<Connection>, bytes: usize) -> Recv<Vec<u8>> {

@@ -154,3 +154,31 @@ fn an_accept_that_nobody_collects_from_pauses() {
     assert!(end.is_none(), "a pause is no error");
     assert!((256..300).contains(&accepted), "{accepted} of {}", peers.len());
 }
+
+#[test]
+fn without_a_pool_a_receive_has_no_memory_before_there_is_data() {
+    let mut driver = driver(8);
+    Rc::get_mut(&mut driver.0).unwrap().features.multishot_recv = false;
+    let (stream, mut peer) = stream(&driver);
+    for round in 0..10 {
+        let mut receiving = pin!(stream.recv());
+        poll_once(receiving.as_mut());
+        turn(&driver);
+        peer.write_all(&[round; 5]).unwrap();
+        turn(&driver);
+        let mut waiting = [MaybeUninit::uninit(); 16];
+        let peeked = stream.connection.fd.socket().unwrap().peek(&mut waiting);
+        assert_eq!(peeked.unwrap(), 5, "the kernel had a buffer to fill");
+        // One that is given up after it has heard of them leaves them, too.
+        if round % 2 == 0 {
+            receiving.set(stream.recv());
+        }
+        assert_eq!(finish(&driver, receiving).unwrap()[..], [round; 5]);
+    }
+    let mut receiving = pin!(stream.recv());
+    poll_once(receiving.as_mut());
+    turn(&driver);
+    finish(&driver, stream.close()).unwrap();
+    let error = finish(&driver, receiving).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::ECANCELED));
+}

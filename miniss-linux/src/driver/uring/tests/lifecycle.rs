@@ -1,9 +1,7 @@
 //! Panics, refusals and the end: nothing stays in flight, nothing is freed early.
 
 use super::*;
-use crate::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Wake;
 
@@ -80,17 +78,6 @@ fn a_waker_that_panics_loses_no_completion_behind_it() {
         assert_eq!(finish(&driver, op).0.unwrap(), 1);
     }
     peer.read_exact(&mut [0; 31]).unwrap();
-}
-
-/// A stream of the driver's, and its other end.
-fn stream(driver: &Rc<Driver>) -> (TcpStream, UnixStream) {
-    let (ours, peer) = UnixStream::pair().unwrap();
-    (TcpStream::from_fd(OwnedFd::from(ours), driver.clone()), peer)
-}
-
-/// Polls once; it must not be ready.
-fn poll_once<F: Future>(future: Pin<&mut F>) {
-    assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
 #[test]

@@ -1,0 +1,38 @@
+//! Waits until there is something to receive.
+//!
+//! `user future ─▶ [readable] ─▶ kernel`
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::rc::Rc;
+
+use io_uring::{opcode, squeue};
+use miniss_core::op::{Completion, Operation};
+
+use super::count;
+use crate::driver::Prepare;
+use crate::net::{Connection, OrphanEnd};
+
+/// A wait for bytes, the end of the stream or an error. It takes nothing, and needs no buffer.
+pub(crate) struct Readable {
+    pub(crate) connection: Rc<Connection>,
+}
+
+impl Operation for Readable {
+    type Output = io::Result<()>;
+
+    fn settle(self, completion: Completion) -> Self::Output {
+        count(completion).map(drop)
+    }
+
+    fn settle_orphan(self, _: Completion) {
+        drop(OrphanEnd::new(&self.connection));
+    }
+}
+
+impl Prepare for Readable {
+    fn prepare(&mut self) -> squeue::Entry {
+        opcode::PollAdd::new(self.connection.fd.number(), libc::POLLIN as u32).build()
+    }
+}
