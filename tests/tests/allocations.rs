@@ -20,6 +20,8 @@ use miniss_linux::net::{PoolBuf, TcpListener, TcpStream};
 use miniss_linux::sync::Event;
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, driver_stats, run_on, spawn, submit_to, yield_now};
+use miniss_tests::alone::alone;
+use miniss_tests::kernel;
 use miniss_tests::sockets::pair;
 
 /// Counts what the calling thread allocates.
@@ -321,6 +323,20 @@ fn a_connection_that_waits_takes_little_whether_or_not_a_buffer_is_free() {
         let _held = hold_buffers(BUFFERS).await;
         bytes_per_idle_connection().await;
         assert!(bytes_per_idle_connection().await <= 512);
+    });
+}
+
+#[test]
+fn a_connection_that_waits_takes_little_where_too_little_memory_may_be_locked_for_buffers() {
+    const TEST: &str =
+        "a_connection_that_waits_takes_little_where_too_little_memory_may_be_locked_for_buffers";
+    alone(TEST, || {
+        // Room for the smallest ring, and for nothing else.
+        kernel::become_user_who_locks(8 << 10);
+        runtime(1).block_on(async {
+            bytes_per_idle_connection().await;
+            assert!(bytes_per_idle_connection().await <= 1024);
+        });
     });
 }
 

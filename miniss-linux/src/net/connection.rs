@@ -17,7 +17,7 @@ use miniss_core::coop::consume_budget;
 use miniss_core::op::{OpId, Operation};
 use miniss_core::sync::{Acquire, Closed, Semaphore, Units};
 
-use super::fd::{self, Fd};
+use super::fd::{Fd, closed};
 use super::read_side::ReadSide;
 use crate::driver::{Driver, InFlight, Op};
 use crate::op::cancel::Cancel;
@@ -90,21 +90,21 @@ impl Connection {
     ///
     /// What is in flight is named by its id. By descriptor, the kernel would also cancel what
     /// others do who share the socket by a descriptor of their own.
-    pub(crate) async fn close(&self) -> io::Result<()> {
+    pub(crate) async fn close(self: &Rc<Self>) -> io::Result<()> {
         // Before the number is taken from entries that are not handed over yet.
         self.fd.driver().assert_here();
-        let Some(fd) = self.fd.take() else {
+        if !self.fd.start_close() {
             consume_budget().await;
             return Ok(());
-        };
-        let fd = Rc::new(fd);
-        let cancel = |id| self.fd.driver().start(Cancel { fd: fd.clone(), id });
+        }
+        let closing = Rc::new(Closing(self.clone()));
+        let cancel = |id| self.fd.driver().start(Cancel { closing: closing.clone(), id });
         // Both are on their way before we wait, and go it to the end if we are dropped.
         let (reading, sending) = (cancel(self.reading()), cancel(self.sending.get()));
         self.discard_if_no_one_reads();
         reading.await;
         sending.await;
-        fd::close(Rc::into_inner(fd).expect("the cancels have ended"))
+        self.fd.finish_close()
     }
 
     /// Gives back what was received and is not going to be read.
@@ -123,7 +123,7 @@ impl Connection {
     #[cold]
     pub(super) fn nothing_more(&self) -> io::Error {
         self.discard_if_no_one_reads();
-        fd::closed()
+        closed()
     }
 
     fn discard_if_no_one_reads(&self) {
@@ -136,6 +136,17 @@ impl Connection {
     fn reading(&self) -> Option<OpId> {
         let ahead = self.receiving.borrow().as_ref().and_then(Op::id);
         ahead.or_else(|| self.side.in_flight())
+    }
+}
+
+/// A close of a connection. The cancels that it waits for share it, and the last one to end closes
+/// the descriptor if nobody waits any more.
+pub(crate) struct Closing(Rc<Connection>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        // There is nobody left to give an error to.
+        let _ = self.0.fd.finish_close();
     }
 }
 

@@ -4,36 +4,56 @@
 //!
 //! Invariant **Open while used**: each operation holds a share, and an entry in the ring names the
 //! number only while its operation holds one. So the number is not given to another file under an
-//! entry's feet. The one exception is an explicit close (`Connection::close`): it leaves a number
-//! that no file ever has, so that no further entry names the old one; then cancels what is in
-//! flight, behind all entries that do name it; and only then closes.
+//! entry's feet. The one exception is an explicit close (`Connection::close`): from its start on
+//! [`Fd::number`] is one that no file ever has, so that no further entry names the old one; then it
+//! cancels what is in flight, behind all entries that do name it; and only then it closes.
+//!
+//! Invariant **Lent stays open**: once the number was lent as a [`BorrowedFd`], it stays open until
+//! its owner is gone, and with it every loan. A close then puts another file in the place of the
+//! socket, one that answers everything with `EBADF`.
 
 use std::cell::Cell;
+use std::fs::OpenOptions;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
+use std::net::Shutdown;
 use std::ops::Deref;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use io_uring::types;
 use socket2::Socket;
 
 use crate::driver::Driver;
 
-/// What a closed descriptor's number becomes.
-const CLOSED: RawFd = -1;
+/// No file has this number.
+const NONE: RawFd = -1;
 
 /// An open socket, and the driver of the shard that it belongs to. Its owner and the operations on
 /// it share it: what they hold has one of these inside.
 pub(crate) struct Fd {
-    number: Cell<RawFd>,
+    /// [`NONE`] once nothing is behind it any more.
+    raw: Cell<RawFd>,
+    stage: Cell<Stage>,
+    is_lent: Cell<bool>,
     driver: Rc<Driver>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// What is in flight is being cancelled.
+    Closing,
+    Closed,
 }
 
 impl Fd {
     pub(crate) fn new(fd: OwnedFd, driver: Rc<Driver>) -> Self {
-        Self { number: Cell::new(fd.into_raw_fd()), driver }
+        let (raw, stage) = (Cell::new(fd.into_raw_fd()), Cell::new(Stage::Open));
+        Self { raw, stage, is_lent: Cell::new(false), driver }
     }
 
     /// The driver of the shard that the socket belongs to.
@@ -43,15 +63,36 @@ impl Fd {
 
     /// The number, for an entry of the ring.
     pub(crate) fn number(&self) -> types::Fd {
-        types::Fd(self.number.get())
+        types::Fd(if self.is_closed() { NONE } else { self.raw.get() })
     }
 
     /// The socket, for calls that do not wait.
     pub(crate) fn socket(&self) -> io::Result<SocketRef<'_>> {
         self.check_open()?;
         // SAFETY: *Open while used*: we are borrowed, and the reference never closes the number.
-        let socket = unsafe { Socket::from_raw_fd(self.number.get()) };
-        Ok(SocketRef { socket: ManuallyDrop::new(socket), _open: PhantomData })
+        Ok(unsafe { self.socket_ref() })
+    }
+
+    /// # Safety
+    /// There is a file behind the number as long as the reference is used.
+    unsafe fn socket_ref(&self) -> SocketRef<'_> {
+        // SAFETY: the caller's promise.
+        let socket = unsafe { Socket::from_raw_fd(self.raw.get()) };
+        SocketRef { socket: ManuallyDrop::new(socket), _open: PhantomData }
+    }
+
+    /// Lends the number.
+    ///
+    /// # Panics
+    ///
+    /// If it is closed, and there is no descriptor left for a file to stand in its place.
+    pub(super) fn lend(&self) -> BorrowedFd<'_> {
+        if self.is_closed() {
+            return dead_file().expect("a descriptor to stand for a closed socket").as_fd();
+        }
+        self.is_lent.set(true);
+        // SAFETY: *Lent stays open*, and we are borrowed by our owner.
+        unsafe { BorrowedFd::borrow_raw(self.raw.get()) }
     }
 
     /// For what begins: `EBADF` if it has been closed.
@@ -68,14 +109,54 @@ impl Fd {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.number.get() == CLOSED
+        self.stage.get() != Stage::Open
+    }
+
+    /// Nothing new may name the number; `false` if that was so before.
+    pub(super) fn start_close(&self) -> bool {
+        let is_first = !self.is_closed();
+        if is_first {
+            self.stage.set(Stage::Closing);
+        }
+        is_first
+    }
+
+    /// No entry names the number any more: closes it, if that was not done before.
+    pub(super) fn finish_close(&self) -> io::Result<()> {
+        if self.stage.replace(Stage::Closed) != Stage::Closing {
+            return Ok(());
+        }
+        if self.is_lent.get() {
+            self.bury();
+            return Ok(());
+        }
+        self.take().map_or(Ok(()), close)
+    }
+
+    /// Puts the dead file in the place of the socket. If there is none, the peer sees the end all
+    /// the same, and the socket is closed when its owner goes.
+    fn bury(&self) {
+        let raw = self.raw.get();
+        let is_buried = dead_file().is_ok_and(|dead| {
+            // SAFETY: no pointers. The socket's number is ours, and stays open: *Lent stays open*.
+            unsafe { libc::dup3(dead.as_raw_fd(), raw, libc::O_CLOEXEC) == raw }
+        });
+        if !is_buried {
+            // SAFETY: *Lent stays open*.
+            let _ = unsafe { self.socket_ref() }.shutdown(Shutdown::Both);
+        }
     }
 
     /// Takes the descriptor out; `None` if that was done before.
-    pub(super) fn take(&self) -> Option<OwnedFd> {
-        let number = self.number.replace(CLOSED);
+    fn take(&self) -> Option<OwnedFd> {
+        let raw = self.raw.replace(NONE);
         // SAFETY: it was ours, and nobody finds it here any more.
-        (number != CLOSED).then(|| unsafe { OwnedFd::from_raw_fd(number) })
+        (raw != NONE).then(|| unsafe { OwnedFd::from_raw_fd(raw) })
+    }
+
+    /// The descriptor of a socket that was not closed.
+    pub(super) fn into_owned(self) -> Option<OwnedFd> {
+        self.take()
     }
 }
 
@@ -90,8 +171,54 @@ pub(super) fn closed() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)
 }
 
+/// Whether an operation of a socket failed because it was in progress when the socket was
+/// [closed](super::TcpStream::close) (`ECANCELED`).
+///
+/// ```
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// use miniss_linux::{net::is_cancelled, spawn};
+/// use std::rc::Rc;
+///
+/// let stream = Rc::new(stream);
+/// let reader = spawn({
+///     let stream = stream.clone();
+///     async move { stream.recv().await }
+/// });
+/// miniss_linux::yield_now().await; // it begins to wait
+/// stream.close().await?;
+/// assert!(is_cancelled(&reader.await.unwrap().unwrap_err()));
+/// # Ok(()) });
+/// ```
+pub fn is_cancelled(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ECANCELED)
+}
+
+/// Whether an operation of a socket failed because the socket had been
+/// [closed](super::TcpStream::close) before it began (`EBADF`).
+///
+/// ```
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// stream.close().await?;
+/// let error = stream.write_all("too late").await.0.unwrap_err();
+/// assert!(miniss_linux::net::is_closed(&error));
+/// # Ok(()) });
+/// ```
+pub fn is_closed(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EBADF)
+}
+
+/// A file that cannot be used for anything: every call on it but closing it answers `EBADF`.
+fn dead_file() -> io::Result<&'static OwnedFd> {
+    static DEAD: OnceLock<OwnedFd> = OnceLock::new();
+    if let Some(dead) = DEAD.get() {
+        return Ok(dead);
+    }
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open("/")?;
+    Ok(DEAD.get_or_init(|| file.into()))
+}
+
 /// Closes a descriptor and says how that went, which dropping it does not.
-pub(super) fn close(fd: OwnedFd) -> io::Result<()> {
+fn close(fd: OwnedFd) -> io::Result<()> {
     // SAFETY: it was owned, and nobody has it any more.
     if unsafe { libc::close(fd.into_raw_fd()) } == 0 {
         Ok(())

@@ -18,7 +18,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{self, SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -262,7 +262,7 @@ impl TcpListener {
         }
         let fd =
             Rc::into_inner(self.fd).expect("no accept is in flight, and nothing else shares it");
-        Ok((fd.take().expect("nothing closes a listener but this").into(), accepted))
+        Ok((fd.into_owned().expect("a listener is not closed before this").into(), accepted))
     }
 
     /// The next connection and its peer's address.
@@ -402,6 +402,24 @@ fn complain(error: &io::Error) {
              RLIMIT_NOFILE (ulimit -n)"
         ),
     );
+}
+
+/// For options that have no method here: pass it to `socket2::SockRef::from`, for instance. Leave
+/// the socket blocking, since the ring waits by itself.
+///
+/// ```
+/// # use miniss_linux::{Runtime, net::TcpListener};
+/// # Runtime::builder().shards(1).build().unwrap().block_on(async {
+/// use std::os::fd::AsFd;
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// let copy = std::net::TcpListener::from(listener.as_fd().try_clone_to_owned()?);
+/// assert_eq!(copy.local_addr()?, listener.local_addr()?);
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
+impl AsFd for TcpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.lend()
+    }
 }
 
 impl fmt::Debug for TcpListener {

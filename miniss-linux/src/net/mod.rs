@@ -6,10 +6,19 @@
 //! run, in another runtime on the thread or in none: it would wait forever. A socket may be dropped
 //! anywhere on its thread, and closes at once.
 //!
-//! Operations own their buffers while the kernel works
-//! on them and give them back: `let (result, buffer) = stream.read(buffer).await`. For receiving
-//! there is a second form, [`TcpStream::recv`], that takes a buffer from a pool only when there is
-//! data.
+//! Operations own their buffers while the kernel works on them and give them back, beside the
+//! result:
+//!
+//! ```
+//! # miniss_linux::doctest::connected(async |stream, peer| {
+//! stream.write_all("ping").await.0?; // the buffer is not wanted back
+//! let (result, buffer) = peer.read(vec![0; 64]).await; // this one is
+//! assert_eq!(buffer[..result?], *b"ping");
+//! # Ok(()) });
+//! ```
+//!
+//! More on that pair: [`BufResult`](crate::buf::BufResult). For receiving there is a second form,
+//! [`TcpStream::recv`], that takes a buffer from a pool only when there is data.
 //!
 //! There is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel could
 //! then write to after the borrow has ended. Adapters for code that needs them are yet to come.
@@ -26,8 +35,9 @@ mod tests;
 mod write;
 mod writing;
 
-pub(crate) use connection::{Connection, WriteTurn};
+pub(crate) use connection::{Closing, Connection, WriteTurn};
 pub(crate) use fd::Fd;
+pub use fd::{is_cancelled, is_closed};
 pub use listener::{ListenOptions, TcpListener};
 pub(crate) use read_side::OrphanEnd;
 #[cfg(test)]

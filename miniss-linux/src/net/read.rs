@@ -81,6 +81,49 @@ impl TcpStream {
         (Ok(len), buffer)
     }
 
+    /// Reads into `buffer` without taking: the next read gives the same bytes again. Otherwise like
+    /// [`read`](Self::read); it waits until there is something to see.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel safe but for the buffer, which is lost.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # peer.write_all("GET /").await.0?;
+    /// let (result, start) = stream.peek([0; 3]).await;
+    /// assert_eq!(&start[..result?], b"GET");
+    /// assert_eq!(stream.recv().await?[..], *b"GET /");
+    /// # Ok(()) });
+    /// ```
+    pub fn peek<B: IoBufMut>(&self, mut buffer: B) -> impl Future<Output = BufResult<usize, B>> {
+        cooperative(async move {
+            let _reading = match Reading::begin(&self.connection) {
+                Ok(reading) => reading,
+                Err(error) => return (Err(error), buffer),
+            };
+            if buffer.bytes_total() == 0 {
+                return (Ok(0), buffer);
+            }
+            match self.next(Ahead::No).await {
+                Next::Bytes(Ok(bytes)) => {
+                    let len = crate::buf::copy_into(&mut buffer, &bytes);
+                    self.connection.side.put_back(bytes);
+                    (Ok(len), buffer)
+                }
+                Next::Bytes(Err(error)) => (Err(error), buffer),
+                Next::Nothing => {
+                    let connection = self.connection.clone();
+                    self.receive(Recv { connection, buffer, peeks: true }).await
+                }
+            }
+        })
+    }
+
     /// Reads until `buffer` is full.
     ///
     /// # Errors
@@ -204,7 +247,7 @@ impl TcpStream {
     }
 
     fn receive_into<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
-        self.receive(Recv { connection: self.connection.clone(), buffer })
+        self.receive(Recv { connection: self.connection.clone(), buffer, peeks: false })
     }
 
     /// A receive that may be dropped: whoever reads next waits for its end.

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 
 use super::stream::TcpStream;
@@ -98,6 +99,28 @@ impl OwnedReadHalf {
         self.stream.read_vectored(buffers).await
     }
 
+    /// As [`TcpStream::peek`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (reader, _writer) = stream.into_split();
+    /// # peer.write_all("GET /").await.0?;
+    /// let (result, start) = reader.peek([0; 3]).await;
+    /// assert_eq!(&start[..result?], b"GET");
+    /// # Ok(()) });
+    /// ```
+    pub async fn peek<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
+        self.stream.peek(buffer).await
+    }
+
     /// As [`TcpStream::recv`].
     ///
     /// # Errors
@@ -165,6 +188,13 @@ impl Drop for OwnedReadHalf {
         if self.stops {
             self.stream.connection.stop_reading();
         }
+    }
+}
+
+impl AsFd for OwnedReadHalf {
+    /// As that of [`TcpStream`].
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 
@@ -294,6 +324,13 @@ impl OwnedWriteHalf {
     /// ```
     pub fn forget(mut self) {
         self.shuts_down = false;
+    }
+}
+
+impl AsFd for OwnedWriteHalf {
+    /// As that of [`TcpStream`].
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

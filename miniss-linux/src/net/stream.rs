@@ -7,11 +7,12 @@
 use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::time::Duration;
 
 use miniss_core::coop::consume_budget;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::connection::Connection;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
@@ -237,6 +238,50 @@ impl TcpStream {
         self.connection.fd.socket()?.tcp_nodelay()
     }
 
+    /// After how long a silence the kernel asks the peer whether it is still there
+    /// (`SO_KEEPALIVE`); `None`: it does not ask. Without it, a connection whose peer has lost its
+    /// power or its network stays open for ever while nothing is sent.
+    ///
+    /// It asks three times, a third of `idle` apart. If there is no answer, the connection ends
+    /// with `TimedOut`, at twice `idle`. The kernel counts whole seconds, of which `idle` has one
+    /// at least and 32,767 at most. For other numbers set the options yourself, by
+    /// [`as_fd`](Self::as_fd) and the crate `socket2`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// use std::time::Duration;
+    /// stream.set_keepalive(Some(Duration::from_secs(300)))?;
+    /// assert_eq!(stream.keepalive()?, Some(Duration::from_secs(300)));
+    /// # Ok(()) });
+    /// ```
+    pub fn set_keepalive(&self, idle: Option<Duration>) -> io::Result<()> {
+        let socket = self.connection.fd.socket()?;
+        let Some(idle) = idle else { return socket.set_keepalive(false) };
+        let seconds = whole_seconds(idle).clamp(1, KEEPALIVE_SECONDS_MAX);
+        let every = Duration::from_secs((seconds / KEEPALIVE_PROBES).max(1));
+        let keepalive = TcpKeepalive::new()
+            .with_time(Duration::from_secs(seconds))
+            .with_interval(every)
+            .with_retries(KEEPALIVE_PROBES as u32);
+        socket.set_tcp_keepalive(&keepalive)
+    }
+
+    /// After how long a silence the kernel asks the peer; `None`: it does not.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// See [`set_keepalive`](Self::set_keepalive) for an example.
+    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
+        let socket = self.connection.fd.socket()?;
+        if socket.keepalive()? { socket.tcp_keepalive_time().map(Some) } else { Ok(None) }
+    }
+
     /// Splits it into a half that reads and a half that writes, for tasks of their own on this
     /// shard.
     ///
@@ -259,6 +304,39 @@ impl Drop for TcpStream {
     fn drop(&mut self) {
         self.connection.stop_reading();
     }
+}
+
+/// For options that have no method here: pass it to `socket2::SockRef::from`, for instance.
+///
+/// Leave the socket blocking, since the ring waits by itself, and read and write through the stream
+/// alone: it may have received ahead. The descriptor stays open as long as the stream; after a
+/// [`close`](TcpStream::close) every call on it answers `EBADF`.
+///
+/// ```
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// use std::os::fd::AsFd;
+/// let copy = std::net::TcpStream::from(stream.as_fd().try_clone_to_owned()?);
+/// copy.set_ttl(9)?;
+/// assert_eq!(copy.peer_addr()?, stream.peer_addr()?);
+/// # Ok(()) });
+/// ```
+impl AsFd for TcpStream {
+    /// # Panics
+    ///
+    /// If the stream was closed and the process has no descriptor left.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.connection.fd.lend()
+    }
+}
+
+/// As many times the kernel asks a silent peer.
+const KEEPALIVE_PROBES: u64 = 3;
+/// The kernel's `MAX_TCP_KEEPIDLE`, which is that of the interval, too.
+const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
+
+/// Rounded up: the kernel counts no parts of a second.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }
 
 /// The address as the standard library has it.

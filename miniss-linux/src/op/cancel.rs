@@ -4,18 +4,18 @@
 
 #![forbid(unsafe_code)]
 
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, OpId, Operation};
 
 use crate::driver::{Prepare, cancel_entry};
+use crate::net::Closing;
 
-/// A cancel of what is in flight on a descriptor, if anything is. It shares the descriptor: the
-/// number stays taken until the kernel has seen this entry, and so every earlier one that names it.
+/// A cancel of what is in flight on a descriptor, if anything is. It shares the close: the number
+/// stays taken until the kernel has seen this entry, and so every earlier one that names it.
 pub(crate) struct Cancel {
-    pub(crate) fd: Rc<OwnedFd>,
+    pub(crate) closing: Rc<Closing>,
     pub(crate) id: Option<OpId>,
 }
 
@@ -24,7 +24,7 @@ impl Operation for Cancel {
     type Output = ();
 
     fn settle(self, _: Completion) {
-        drop(self.fd);
+        drop(self.closing);
     }
 }
 

@@ -16,6 +16,8 @@ use crate::net::{Connection, OrphanEnd};
 pub(crate) struct Recv<B> {
     pub(crate) connection: Rc<Connection>,
     pub(crate) buffer: B,
+    /// Whether the bytes stay where they are, for the next read.
+    pub(crate) peeks: bool,
 }
 
 impl<B: IoBufMut> Operation for Recv<B> {
@@ -32,6 +34,9 @@ impl<B: IoBufMut> Operation for Recv<B> {
 
     fn settle_orphan(self, completion: Completion) {
         let ended = OrphanEnd::new(&self.connection);
+        if self.peeks {
+            return ended.keep(Ok(Vec::new()));
+        }
         let (result, buffer) = self.settle(completion);
         ended.keep(result.map(|len| buffer.as_init()[..len].to_vec()));
     }
@@ -42,6 +47,7 @@ impl<B: IoBufMut> Prepare for Recv<B> {
         let fd = self.connection.fd.number();
         // SAFETY: *Initialised stays initialised*: only the kernel writes there, and only bytes.
         let memory = unsafe { self.buffer.as_uninit() };
-        opcode::Recv::new(fd, memory.as_mut_ptr().cast(), op_len(memory.len())).build()
+        let flags = if self.peeks { libc::MSG_PEEK } else { 0 };
+        opcode::Recv::new(fd, memory.as_mut_ptr().cast(), op_len(memory.len())).flags(flags).build()
     }
 }

@@ -5,3 +5,4 @@ mod forms;
 mod limits;
 mod listener;
 mod pressure;
+mod socket;

@@ -114,7 +114,7 @@ fn poll_once<F: Future>(future: Pin<&mut F>) {
 }
 
 fn recv(connection: &Rc<Connection>, bytes: usize) -> Recv<Vec<u8>> {
-    Recv { connection: connection.clone(), buffer: vec![0; bytes] }
+    Recv { connection: connection.clone(), buffer: vec![0; bytes], peeks: false }
 }
 
 /// A send that waits for no other.
