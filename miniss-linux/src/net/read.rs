@@ -116,7 +116,7 @@ impl TcpStream {
                     (Ok(len), buffer)
                 }
                 Next::Bytes(Err(error)) => (Err(error), buffer),
-                Next::Nothing => {
+                Next::Nothing | Next::NoBuffer => {
                     let connection = self.connection.clone();
                     self.receive(Recv { connection, buffer, peeks: true }).await
                 }
