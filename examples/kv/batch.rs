@@ -4,26 +4,31 @@
 //!
 //! All requests of one connection for one shard travel together: their bytes in one buffer, their
 //! replies in another. The batch goes over with its requests, runs there, and comes home with its
-//! replies; then its memory serves the next one. Nothing in it points outside.
+//! replies; then its memory serves the next one. Nothing in it points outside but to what is
+//! shared: a request that goes to every shard, a long string in a reply.
 //!
-//! **Replies are bounded.** A small pipeline can ask for any amount of bytes. A run stops once it
-//! wrote [`REPLY_BYTES_MAX`], and the batch is sent again for the rest after those replies were
-//! taken. One reply may exceed the bound; that is as large as a value.
+//! **Replies are bounded.** A run stops once it wrote [`REPLY_BYTES_MAX`], and the batch is sent
+//! again for the rest after those replies were taken. But it stops only behind a *large* request,
+//! one whose reply may have any size: what was handed over before it has room to run whether the
+//! client reads or not. See [`round`](crate::round) for what may follow a large request.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
+use crate::budget::Budget;
 use crate::command::table::Run;
 use crate::command::{Call, Pace};
-use crate::resp::{Args, Proto, Span};
+use crate::resp::{Args, Output, Part, Proto, Span};
 use crate::store::Store;
 
-/// Bytes of replies after which a run stops.
+/// Bytes of replies after which a run stops, and after which no more is handled.
 pub const REPLY_BYTES_MAX: usize = 256 << 10;
 /// Bytes of requests in a batch that should go out before more is added.
 pub const REQUEST_BYTES_MAX: usize = 1 << 20;
 /// Bytes of an empty batch's buffers that are kept for the next use.
-const BYTES_KEPT: usize = 64 << 10;
+const BYTES_KEPT: usize = 2 << 10;
 /// Requests and arguments of an empty batch whose room is kept for the next use.
-const ENTRIES_KEPT: usize = 4096;
+const ENTRIES_KEPT: usize = 64;
 
 /// Requests for one shard, in order, and the replies to the first of them.
 #[derive(Debug, Default)]
@@ -33,7 +38,9 @@ pub struct Batch {
     requests: Vec<Request>,
     /// Requests that ran.
     ran: usize,
-    replies: Vec<u8>,
+    /// Requests up to the first large one, that one included; zero without one.
+    large_end: usize,
+    replies: Output,
     /// Where each reply in `replies` ends.
     ends: Vec<usize>,
     /// Replies that were taken.
@@ -43,22 +50,64 @@ pub struct Batch {
 }
 
 /// One request: its spans end here, the ones before it end where its own begin.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Request {
     run: Run,
     proto: Proto,
-    spans_end: usize,
+    spans_end: u32,
+    /// Its arguments, if every shard has the same.
+    whole: Option<Arc<Whole>>,
+}
+
+/// The arguments of a request that goes to every shard.
+#[derive(Debug)]
+pub struct Whole {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+impl Whole {
+    /// A copy of `args`.
+    pub fn new(args: &Args<'_>) -> Self {
+        let (mut bytes, mut spans) = (Vec::new(), Vec::with_capacity(args.len()));
+        copy(&mut bytes, &mut spans, args.from(0));
+        Self { bytes, spans }
+    }
 }
 
 impl Batch {
     /// Copies a request in: `run` with `args`, for a client that speaks `proto`.
     pub fn push<'a>(&mut self, run: Run, proto: Proto, args: impl Iterator<Item = &'a [u8]>) {
-        for arg in args {
-            let start = self.bytes.len();
-            self.bytes.extend_from_slice(arg);
-            self.spans.push(Span::new(start, self.bytes.len()));
+        copy(&mut self.bytes, &mut self.spans, args);
+        self.add(run, proto, None);
+    }
+
+    /// Adds a request that goes to every shard.
+    pub fn push_whole(&mut self, run: Run, proto: Proto, whole: &Arc<Whole>) {
+        self.add(run, proto, Some(whole.clone()));
+    }
+
+    fn add(&mut self, run: Run, proto: Proto, whole: Option<Arc<Whole>>) {
+        // Fits: a request is smaller than 4 GiB, and a batch takes no more once it is full.
+        let spans_end = self.spans.len() as u32;
+        self.requests.push(Request { run, proto, spans_end, whole });
+    }
+
+    /// Says that the last request's reply may have any size: behind it a run may stop.
+    pub fn mark_large(&mut self) {
+        if self.large_end == 0 {
+            self.large_end = self.requests.len();
         }
-        self.requests.push(Request { run, proto, spans_end: self.spans.len() });
+    }
+
+    /// Charges replies to `budget`.
+    pub fn charge_to(&mut self, budget: Option<Arc<Budget>>) {
+        self.replies.charge_to(budget);
+    }
+
+    /// True if there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
     }
 
     /// True if there are requests that have not run: the batch should be sent.
@@ -68,17 +117,32 @@ impl Batch {
 
     /// True if it should be sent before more is added.
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= REQUEST_BYTES_MAX || self.replies.len() >= REPLY_BYTES_MAX
+        self.bytes.len() >= REQUEST_BYTES_MAX
     }
 
-    /// Runs requests on `store`, which must be their shard's, until all ran, the replies exceed
-    /// `reply_bytes_max`, or it is time for others. At least one runs, or goes on, if one is
-    /// waiting.
+    /// Memory it owns, in bytes.
+    pub fn capacity_bytes(&self) -> usize {
+        self.bytes.capacity()
+            + self.replies.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.requests.capacity() * size_of::<Request>()
+            + self.ends.capacity() * size_of::<usize>()
+    }
+
+    /// Runs requests on `store`, which must be their shard's, until all ran, it is time for others,
+    /// or, behind a large one, the replies exceed `reply_bytes_max`. At least one runs, or goes on,
+    /// if one is waiting.
     pub fn run(&mut self, store: &mut Store, now_ms: u64, reply_bytes_max: usize) {
         self.pace.begin_turn();
         while let Some(request) = self.requests.get(self.ran) {
             let start = self.ran.checked_sub(1).map_or(0, |last| self.requests[last].spans_end);
-            let args = Args::new(&self.bytes, &self.spans[start..request.spans_end]);
+            let args = match &request.whole {
+                Some(whole) => Args::new(&whole.bytes, &whole.spans),
+                None => {
+                    let range = start as usize..request.spans_end as usize;
+                    Args::new(&self.bytes, &self.spans[range])
+                }
+            };
             let (proto, out, pace) = (request.proto, &mut self.replies, &mut self.pace);
             Call { store, now_ms, proto, args, out, pace }.finish(request.run);
             if self.pace.is_paused() {
@@ -86,17 +150,31 @@ impl Batch {
             }
             self.ends.push(self.replies.len());
             self.ran += 1;
-            if self.replies.len() >= reply_bytes_max || self.pace.is_spent() {
+            let may_stop = self.large_end != 0 && self.ran >= self.large_end;
+            let is_full = self.replies.bytes_to_send() >= reply_bytes_max;
+            if self.pace.is_spent() || may_stop && is_full {
                 break;
             }
         }
     }
 
     /// The oldest reply that was not taken.
-    pub fn reply(&self) -> Option<&[u8]> {
+    pub fn reply(&self) -> Option<Part<'_>> {
         let end = *self.ends.get(self.taken)?;
         let start = self.taken.checked_sub(1).map_or(0, |last| self.ends[last]);
-        Some(&self.replies[start..end])
+        Some(self.replies.part(start..end))
+    }
+
+    /// Moves the oldest reply that was not taken to `out`; false if there is none.
+    pub fn take_reply(&mut self, out: &mut Output) -> bool {
+        let Some(reply) = self.reply() else { return false };
+        if out.is_empty() && self.ends.len() == 1 {
+            out.take_over(&mut self.replies);
+        } else {
+            out.append(reply);
+        }
+        self.advance();
+        true
     }
 
     /// Takes that reply away. The last one frees the room of all.
@@ -107,13 +185,22 @@ impl Batch {
         }
         self.taken = 0;
         recycle(&mut self.ends, ENTRIES_KEPT);
-        recycle(&mut self.replies, BYTES_KEPT);
+        self.replies.recycle(BYTES_KEPT);
         if !self.is_waiting() {
-            self.ran = 0;
+            (self.ran, self.large_end) = (0, 0);
+            self.replies.charge_to(None);
             recycle(&mut self.requests, ENTRIES_KEPT);
             recycle(&mut self.spans, ENTRIES_KEPT);
             recycle(&mut self.bytes, BYTES_KEPT);
         }
+    }
+}
+
+fn copy<'a>(bytes: &mut Vec<u8>, spans: &mut Vec<Span>, args: impl Iterator<Item = &'a [u8]>) {
+    for arg in args {
+        let start = bytes.len();
+        bytes.extend_from_slice(arg);
+        spans.push(Span::new(start, bytes.len()));
     }
 }
 
@@ -138,7 +225,7 @@ mod tests {
     fn take_all(batch: &mut Batch) -> Vec<String> {
         let mut all = Vec::new();
         while let Some(reply) = batch.reply() {
-            all.push(String::from_utf8(reply.to_vec()).unwrap());
+            all.push(String::from_utf8(reply.bytes().to_vec()).unwrap());
             batch.advance();
         }
         all
@@ -164,6 +251,7 @@ mod tests {
         let (mut batch, mut store) = (Batch::default(), Store::new(0, 1));
         push(&mut batch, "set a 0123456789");
         (0..10).for_each(|_| push(&mut batch, "get a"));
+        batch.large_end = 2;
         let mut seen = 0;
         while batch.is_waiting() {
             batch.run(&mut store, 0, 30);
@@ -171,5 +259,36 @@ mod tests {
             seen += take_all(&mut batch).len();
         }
         assert_eq!(seen, 11);
+    }
+
+    #[test]
+    fn a_run_stops_only_behind_a_large_request() {
+        let (mut batch, mut store) = (Batch::default(), Store::new(0, 1));
+        push(&mut batch, "set a 0123456789");
+        (0..10).for_each(|_| push(&mut batch, "get a"));
+        batch.run(&mut store, 0, 30);
+        assert!(!batch.is_waiting());
+        take_all(&mut batch);
+        (0..5).for_each(|_| push(&mut batch, "get a"));
+        push(&mut batch, "hgetall h");
+        batch.mark_large();
+        (0..5).for_each(|_| push(&mut batch, "get a"));
+        batch.run(&mut store, 0, 30);
+        assert_eq!(take_all(&mut batch).len(), 6);
+        assert!(batch.is_waiting());
+    }
+
+    #[test]
+    fn an_empty_batch_keeps_little_of_what_it_held() {
+        let (mut batch, mut store) = (Batch::default(), Store::new(0, 1));
+        let value = "x".repeat(10_000);
+        for number in 0..2000 {
+            push(&mut batch, &format!("set {number} {value}"));
+            push(&mut batch, &format!("get {number}"));
+        }
+        batch.run(&mut store, 0, usize::MAX);
+        assert!(batch.capacity_bytes() > 30 << 20);
+        take_all(&mut batch);
+        assert!(batch.capacity_bytes() < 8 << 10, "{}", batch.capacity_bytes());
     }
 }

@@ -4,23 +4,39 @@
 //!
 //! Requests are parsed where they were received, and a received buffer is let go of before anything
 //! is waited for. While replies are being written nothing more is read. So a client that asks and
-//! never reads costs no more than one round's replies.
+//! never reads costs the replies of one round, each of which may be as large as a value; what they
+//! take is charged to the connection's [budget](crate::budget), and after some time without
+//! progress the connection is ended ([`limits`](crate::limits)).
 #![forbid(unsafe_code)]
 
+use std::future::Future;
 use std::io;
 use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
 
+use miniss_linux::buf::IoVecBuf;
 use miniss_linux::net::{PoolBuf, TcpStream};
+use miniss_linux::time::timeout;
 use miniss_linux::{ShardId, run_on, yield_now};
 
 use crate::batch::{Batch, REPLY_BYTES_MAX, recycle};
-use crate::resp::{Parsed, Parser};
-use crate::round::{Context, Round};
+use crate::budget::{Budget, Charge};
+use crate::command::Fault;
+use crate::limits::Limits;
+use crate::resp::output::{Piece, Pieces};
+use crate::resp::{Output, Parsed, Parser};
+use crate::round::{Context, Round, Taken};
 use crate::session::Session;
-use crate::shard::{Counters, facts, next_connection, now_ms, shards, with_store};
+use crate::shard::{Counters, facts, limits, next_connection, now_ms, shard_budget, shards};
+use crate::shard::{with_garbage, with_store};
 
 /// Bytes of empty buffers that a connection keeps.
-const BYTES_KEPT: usize = 16 << 10;
+const BYTES_KEPT: usize = 1 << 10;
+/// Bytes that are written at once when there are many or shared ones.
+const CHUNK_BYTES_MAX: usize = 256 << 10;
+/// Pieces of memory that are written at once.
+const CHUNK_PIECES_MAX: usize = 64;
 
 /// A client's connection.
 pub struct Connection {
@@ -31,7 +47,10 @@ pub struct Connection {
     /// Bytes that were received and are not parsed yet.
     input: Vec<u8>,
     /// Replies that are not written yet.
-    out: Vec<u8>,
+    out: Output,
+    limits: &'static Limits,
+    /// What `input` and the session hold.
+    charge: Charge,
 }
 
 /// Why parsing stopped.
@@ -41,26 +60,32 @@ enum Stopped {
     Short,
     /// There is, but what was asked so far is to be answered first.
     Full,
+    /// There is, but too many others are crossing to other shards.
+    Crowded,
 }
 
 impl Connection {
     /// The connection on a stream that was just accepted.
     pub fn new(stream: TcpStream) -> Self {
+        let limits = limits();
+        let budget = Some(Arc::new(Budget::new(limits.connection_bytes, Some(shard_budget()))));
         Self {
             stream,
             session: Session::new(next_connection()),
-            parser: Parser::new(),
-            round: Round::new(ShardId::current().index(), shards()),
+            parser: Parser::new(limits.request_bytes_max()),
+            round: Round::new(ShardId::current().index(), shards(), budget.clone()),
             input: Vec::new(),
-            out: Vec::new(),
+            out: Output::new(budget.clone()),
+            limits,
+            charge: Charge::new(budget),
         }
     }
 
-    /// Serves the client until it goes, asks to quit, or breaks the protocol.
+    /// Serves the client until it goes, asks to quit, breaks the protocol, or breaks a limit.
     pub async fn serve(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
         while !self.session.closing {
-            let received = self.stream.recv().await?;
+            let received = within(self.limits.timeout, self.stream.recv()).await??;
             if received.is_empty() {
                 return Ok(());
             }
@@ -68,13 +93,16 @@ impl Connection {
             loop {
                 self.cross().await?;
                 self.write().await?;
-                if stopped == Stopped::Short {
-                    break;
+                match stopped {
+                    Stopped::Short => break,
+                    Stopped::Full => {}
+                    Stopped::Crowded => self.round.wait_for_permit().await,
                 }
                 yield_now().await;
                 self.round.begin_turn();
                 stopped = self.take_requests_from_input();
             }
+            self.settle().await?;
         }
         self.stream.shutdown(Shutdown::Write).await
     }
@@ -96,8 +124,9 @@ impl Connection {
         let (used, stopped) = self.take_requests(&input);
         if used == input.len() {
             recycle(&mut input, BYTES_KEPT);
-        } else {
+        } else if used > 0 {
             input.drain(..used);
+            input.shrink_to(BYTES_KEPT);
         }
         self.input = input;
         stopped
@@ -114,10 +143,13 @@ impl Connection {
                 }
                 match self.parser.parse(&bytes[used..]) {
                     Ok(Parsed::Request { args, used: length }) => {
-                        (used, requests) = (used + length, requests + 1);
                         let (session, out) = (&mut self.session, &mut self.out);
                         let mut context = Context { session, store, now_ms, facts: &facts, out };
-                        self.round.request(&mut context, &args);
+                        if self.round.request(&mut context, &args) == Taken::Later {
+                            let full = self.round.is_waiting();
+                            return if full { Stopped::Full } else { Stopped::Crowded };
+                        }
+                        (used, requests) = (used + length, requests + 1);
                     }
                     Ok(Parsed::Nothing { used: length }) => used += length,
                     Ok(Parsed::Incomplete) => return Stopped::Short,
@@ -151,10 +183,13 @@ impl Connection {
                 let batch = call.await.map_err(io::Error::other)?;
                 self.round.put_batch(shard, batch);
             }
+            self.round.release_permit();
             if !self.round.drain(&facts, &mut self.out) {
                 self.write().await?;
+                self.round.wait_for_permit().await;
             }
         }
+        self.round.release_permit();
         Ok(())
     }
 
@@ -163,11 +198,94 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
-        let (result, mut out) = self.stream.write_all(std::mem::take(&mut self.out)).await;
-        recycle(&mut out, BYTES_KEPT);
-        self.out = out;
-        result
+        if self.out.bytes_to_send() > CHUNK_BYTES_MAX {
+            Box::pin(self.write_in_chunks()).await?;
+        } else if let Some(bytes) = self.out.take_bytes() {
+            let patience = self.limits.patience(bytes.len());
+            let (result, bytes) = within(patience, self.stream.write_all(bytes)).await?;
+            self.out.put_bytes(bytes);
+            result?;
+        } else {
+            Box::pin(self.write_in_chunks()).await?;
+        }
+        self.out.recycle(BYTES_KEPT);
+        Ok(())
     }
+
+    /// Writes many bytes, or some that are shared, a chunk at a time: a client that reads slowly
+    /// makes progress, and what is written need not be held any longer.
+    async fn write_in_chunks(&mut self) -> io::Result<()> {
+        let mut left = self.out.bytes_to_send();
+        self.limits.check_unread(left)?;
+        let (mut pieces, mut rest) = (self.out.take_pieces(), None);
+        while let Some(chunk) = next_chunk(&mut pieces, &mut rest) {
+            let patience = self.limits.patience(left);
+            left -= chunk.0.iter().map(|piece| piece.range.len()).sum::<usize>();
+            let (result, chunk) = within(patience, self.stream.write_vectored_all(chunk)).await?;
+            result?;
+            free(chunk);
+        }
+        Ok(())
+    }
+
+    /// Charges what stays while the client is waited for, and ends the connection if it is too
+    /// much.
+    async fn settle(&mut self) -> io::Result<()> {
+        self.parser.shrink();
+        let held = self.input.len() + self.session.name.len();
+        self.charge.lower(held);
+        if !self.charge.cover(held) {
+            Fault::NO_MEMORY.write(&mut self.out);
+            self.session.closing = true;
+            self.write().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Awaits `future`, but no longer than `patience` if there is a bound.
+async fn within<T>(patience: Option<Duration>, future: impl Future<Output = T>) -> io::Result<T> {
+    match patience {
+        None => Ok(future.await),
+        // On the heap: the task of a connection without limits is to stay small.
+        Some(patience) => {
+            let end = |_| io::Error::from(io::ErrorKind::TimedOut);
+            Box::pin(timeout(patience, future)).await.map_err(end)
+        }
+    }
+}
+
+/// Some pieces of memory that are written together.
+struct Chunk(Vec<Piece>);
+
+impl IoVecBuf for Chunk {
+    fn for_each_init<'a>(&'a self, visit: impl FnMut(&'a [u8])) {
+        self.0.iter().map(|piece| &piece.string[piece.range.clone()]).for_each(visit);
+    }
+}
+
+/// The next pieces to be written; `rest` is what is left of the last one.
+fn next_chunk(pieces: &mut Pieces, rest: &mut Option<Piece>) -> Option<Chunk> {
+    let (mut chunk, mut room) = (Vec::new(), CHUNK_BYTES_MAX);
+    while room > 0
+        && chunk.len() < CHUNK_PIECES_MAX
+        && let Some(mut piece) = rest.take().or_else(|| pieces.next())
+    {
+        let end = piece.range.start + piece.range.len().min(room);
+        if end < piece.range.end {
+            *rest = Some(Piece { string: piece.string.clone(), range: end..piece.range.end });
+        }
+        piece.range.end = end;
+        room -= piece.range.len();
+        chunk.push(piece);
+    }
+    (!chunk.is_empty()).then_some(Chunk(chunk))
+}
+
+/// Lets go of what was written. What nothing else holds any more is freed a piece at a time.
+fn free(chunk: Chunk) {
+    let strings = chunk.0.into_iter().filter_map(|piece| Arc::into_inner(piece.string));
+    strings.for_each(|string| with_garbage(|garbage| garbage.bytes(string)));
 }
 
 /// Runs another shard's requests on this one's keys.

@@ -11,23 +11,29 @@ use crate::command::Merge;
 use crate::command::info::Figures;
 use crate::command::scan::cursor_of_shard;
 use crate::resp::number::parse_i64;
-use crate::resp::reply;
+use crate::resp::{Output, Part, reply};
 
 /// Merges the replies `parts`, one for each shard and empty for those that were not asked.
 /// `owners` names the shard of each key where their order matters.
-pub fn merge(how: Merge, parts: &[&[u8]], owners: &[u16], out: &mut Vec<u8>) {
-    if let Some(error) = parts.iter().find(|part| part.first() == Some(&b'-')) {
-        out.extend_from_slice(error);
+pub fn merge(how: Merge, parts: &[Part<'_>], owners: &[u16], out: &mut Output) {
+    if let Some(error) = parts.iter().find(|part| part.bytes().first() == Some(&b'-')) {
+        out.append(*error);
         return;
     }
+    let bytes = bytes_of(parts);
     match how {
-        Merge::Sum => reply::integer(out, parts.iter().map(|part| integer(part)).sum()),
+        Merge::Sum => reply::integer(out, bytes.iter().map(|part| integer(part)).sum()),
         Merge::AllOk => reply::ok(out),
-        Merge::Join => join(parts, out),
+        Merge::Join => join(&bytes, out),
         Merge::InOrder => in_order(parts, owners, out),
-        Merge::Walk => walk(parts, out),
+        Merge::Walk => walk(&bytes, out),
         Merge::Info => {}
     }
+}
+
+/// The bytes of parts that share nothing.
+pub fn bytes_of<'a>(parts: &[Part<'a>]) -> Vec<&'a [u8]> {
+    parts.iter().map(Part::bytes).collect()
 }
 
 /// The figures of all shards, added up.
@@ -50,14 +56,14 @@ fn integer(part: &[u8]) -> i64 {
 }
 
 /// Arrays one after the other, as one array.
-fn join(parts: &[&[u8]], out: &mut Vec<u8>) {
+fn join(parts: &[&[u8]], out: &mut Output) {
     let arrays = || parts.iter().filter(|part| !part.is_empty()).map(|part| line(part));
     reply::array(out, arrays().map(|(len, _)| len as usize).sum());
-    arrays().for_each(|(_, elements)| out.extend_from_slice(elements));
+    arrays().for_each(|(_, elements)| out.append(Part::plain(elements)));
 }
 
 /// The first steps of a walk on every shard: their keys, up to the first that has more to show.
-fn walk(parts: &[&[u8]], out: &mut Vec<u8>) {
+fn walk(parts: &[&[u8]], out: &mut Output) {
     let mut cursor: &[u8] = b"$1\r\n0\r\n";
     let mut arrays = Vec::new();
     for (shard, part) in parts.iter().enumerate() {
@@ -71,21 +77,31 @@ fn walk(parts: &[&[u8]], out: &mut Vec<u8>) {
         }
     }
     reply::array(out, 2);
-    out.extend_from_slice(cursor);
+    out.append(Part::plain(cursor));
     join(&arrays, out);
 }
 
 /// An element for each of `owners`, each time the next one of that shard's array.
-fn in_order(parts: &[&[u8]], owners: &[u16], out: &mut Vec<u8>) {
-    let heads = parts.iter().map(|part| if part.is_empty() { *part } else { line(part).1 });
-    let mut elements: Vec<&[u8]> = heads.collect();
+fn in_order(parts: &[Part<'_>], owners: &[u16], out: &mut Output) {
+    let mut elements: Vec<Part<'_>> = parts.iter().map(|part| behind_head(*part)).collect();
     reply::array(out, owners.len());
     for owner in owners {
         let from = &mut elements[usize::from(*owner)];
-        let (element, rest) = from.split_at(string_len(from));
-        out.extend_from_slice(element);
+        let (element, rest) = from.split_at(element_len(from));
+        out.append(element);
         *from = rest;
     }
+}
+
+/// What follows the length of an array.
+fn behind_head(part: Part<'_>) -> Part<'_> {
+    part.split_at(part.bytes().len() - line(part.bytes()).1.len()).1
+}
+
+/// How many bytes the string or null at the front takes, without those that it shares.
+fn element_len(part: &Part<'_>) -> usize {
+    let head = part.bytes().len() - line(part.bytes()).1.len();
+    if part.is_shared_at(head) { head + 2 } else { string_len(part.bytes()) }
 }
 
 /// Splits off a line and gives the number in it, zero if there is none.
@@ -110,10 +126,10 @@ mod tests {
     use super::*;
 
     fn merged(how: Merge, parts: &[&str], owners: &[u16]) -> String {
-        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
-        let mut out = Vec::new();
+        let parts: Vec<Part<'_>> = parts.iter().map(|it| Part::plain(it.as_bytes())).collect();
+        let mut out = Output::default();
         merge(how, &parts, owners, &mut out);
-        String::from_utf8(out).unwrap()
+        String::from_utf8(out.bytes_mut().clone()).unwrap()
     }
 
     #[test]
@@ -141,6 +157,24 @@ mod tests {
         let parts = ["*2\r\n$1\r\na\r\n$-1\r\n", "", "*3\r\n_\r\n$0\r\n\r\n$4\r\n$9\r\n\r\n"];
         let ordered = "*5\r\n_\r\n$1\r\na\r\n$0\r\n\r\n$-1\r\n$4\r\n$9\r\n\r\n";
         assert_eq!(merged(Merge::InOrder, &parts, &[2, 0, 2, 0, 2]), ordered);
+    }
+
+    #[test]
+    fn long_values_that_are_shared_come_in_order_with_the_others() {
+        let shared = |text: &[u8]| std::sync::Arc::new(text.to_vec());
+        let (mut one, mut other) = (Output::default(), Output::default());
+        reply::array(&mut one, 3);
+        reply::shared(&mut one, &shared(b"long"));
+        reply::bulk(&mut one, b"short");
+        reply::shared(&mut one, &shared(b"longer"));
+        reply::array(&mut other, 1);
+        reply::shared(&mut other, &shared(b"other"));
+        let parts = [one.part(0..one.len()), other.part(0..other.len())];
+        let mut out = Output::default();
+        merge(Merge::InOrder, &parts, &[0, 1, 0, 0], &mut out);
+        let bytes = out.take_pieces().flat_map(|piece| piece.string[piece.range].to_vec());
+        let expected = "*4\r\n$4\r\nlong\r\n$5\r\nother\r\n$5\r\nshort\r\n$6\r\nlonger\r\n";
+        assert_eq!(String::from_utf8(bytes.collect()).unwrap(), expected);
     }
 
     #[test]

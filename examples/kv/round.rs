@@ -18,31 +18,59 @@
 //! *gap*: an offset in `held` and where the reply will come from. Each batch answers in order, so
 //! a gap need not say which of a shard's replies it is: it is the next one.
 //!
-//! **Order of effects.** Requests for the same key reach the same shard by the same way in the
-//! order they were sent. A request about all keys follows the earlier ones in every batch, so it
-//! sees what the same connection did before. If it pauses, to give others a turn, the round is
-//! full until it is done: it does not see what the same connection does after.
+//! **Order of effects.** No request runs before every earlier one of its connection has been
+//! handed to its shard with room to run, whether or not the client reads its replies. So a shard
+//! that looks at one key after another never sees a later write without an earlier one that had to
+//! wait. Three rules see to it:
 //!
-//! **Memory.** A round is full at a bound of requests, of request bytes and of reply bytes, and a
-//! batch runs only so far ahead ([`batch`](crate::batch)). So a client that asks and never reads
-//! costs a bounded amount, as long as its connection drains before it parses on.
+//! * Nothing is waited for between the first request of a round and the hand-over of its batches.
+//!   What runs here meanwhile is seen by none before that: the shard does nothing else.
+//! * A round that crosses first gets one of a number of [permits](PERMITS), so few that a lane
+//!   between two shards never fills: what is handed over is there at once.
+//! * Before a *large* request, whose reply may have any size, a batch runs to its end, whatever is
+//!   unread. Behind one it may stop until the client has read. So after a large request for
+//!   another shard the round takes only requests for the same one; and a large one for several
+//!   shards is alone.
+//!
+//! A request about all keys that pauses, to give others a turn, is large and so alone.
+//!
+//! **Memory.** A round is full at a bound of requests, of request bytes and of reply bytes. What
+//! it needs while replies are missing it takes from a stock of its shard and gives back, so that
+//! an idle connection has none of it. What replies take is [charged](crate::budget).
 #![forbid(unsafe_code)]
 
-use crate::batch::{Batch, REPLY_BYTES_MAX, recycle};
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use miniss_linux::sync::Semaphore;
+
+use crate::batch::{Batch, REPLY_BYTES_MAX, Whole, recycle};
+use crate::budget::Budget;
+use crate::command::call::end_reply;
 use crate::command::info::{self, Facts, Sections};
-use crate::command::scan;
 use crate::command::table::{Run, common_shard, cursor_shard};
-use crate::command::{Call, Command, Fault, Merge, Pace, Reach, Talk};
+use crate::command::{Call, Command, Fault, Merge, Pace, Reach, Talk, modes, scan};
 use crate::merge;
-use crate::resp::{Args, Proto, reply};
+use crate::resp::{Args, Output, Part, Proto, reply};
 use crate::session::Session;
 use crate::store::Store;
 use crate::store::hashing::shard_of;
 
-/// Replies a round waits for at most before it should be drained.
-const GAPS_MAX: usize = 4096;
+/// Replies of other shards that a round waits for at most: each up to a long string, they are
+/// [`REPLY_BYTES_MAX`] a few times over.
+const REPLIES_MAX: usize = 256;
+/// Rounds of one shard that cross at the same time: half of what a lane between two shards holds,
+/// the other half being for answers.
+const PERMITS: usize = 64;
 /// Bytes of an empty round's buffer that are kept.
-const BYTES_KEPT: usize = 64 << 10;
+const BYTES_KEPT: usize = 2 << 10;
+/// Entries of its rows that are kept.
+const ENTRIES_KEPT: usize = 64;
+/// Bytes of a request for every shard from which on it is shared instead of copied.
+const WHOLE_BYTES_MIN: usize = 1 << 10;
+/// Bytes that the rounds in stock on one shard may have.
+const STOCK_BYTES_MAX: usize = 128 << 10;
 
 /// What a request needs from the place it arrived at.
 pub struct Context<'a> {
@@ -55,15 +83,38 @@ pub struct Context<'a> {
     /// What the server can tell about itself.
     pub facts: &'a dyn Fn() -> Facts,
     /// The connection's output.
-    pub out: &'a mut Vec<u8>,
+    pub out: &'a mut Output,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Taken {
+    /// It is handled.
+    Yes,
+    /// It must wait until what came before it is answered. It is to be parsed again.
+    Later,
 }
 
 /// Requests that are being answered.
 #[derive(Debug)]
 pub struct Round {
     home: usize,
+    shards: usize,
+    budget: Option<Arc<Budget>>,
+    /// Where requests for other shards are, if there are any.
+    crossing: Option<Box<Crossing>>,
+    /// True if what crosses may be handed over.
+    has_permit: bool,
+    /// What requests for this shard did since others had a turn.
+    pace: Pace,
+}
+
+/// Requests of a round that cross to other shards.
+#[derive(Debug)]
+struct Crossing {
     batches: Box<[Batch]>,
-    held: Vec<u8>,
+    held: Output,
     gaps: Vec<Gap>,
     /// Gaps that were filled.
     filled: usize,
@@ -71,8 +122,22 @@ pub struct Round {
     written: usize,
     /// For requests with several keys, the shard of each.
     owners: Vec<u16>,
-    /// What requests for this shard did since others had a turn.
-    pace: Pace,
+    /// How many replies are missing, those to each key of a request counted.
+    replies: usize,
+    /// Where further requests may go.
+    open: Open,
+    /// True if some batch is.
+    is_batch_full: bool,
+    /// What replies are charged to.
+    budget: Option<Arc<Budget>>,
+}
+
+/// Where further requests of a round may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    All,
+    Only(usize),
+    Nowhere,
 }
 
 /// A reply that is missing at an offset of `held`.
@@ -95,57 +160,73 @@ enum Source {
     Info(Sections, Proto),
 }
 
+thread_local! {
+    /// What a round needs to cross; a shard is a thread.
+    static PERMITS_LEFT: Rc<Semaphore> = Rc::new(Semaphore::new(PERMITS));
+    /// Empty ones, to be used again.
+    #[expect(clippy::vec_box, reason = "they move between rounds and the stock as they are")]
+    static STOCK: RefCell<Vec<Box<Crossing>>> = const { RefCell::new(Vec::new()) };
+    static STOCK_BYTES: Cell<usize> = const { Cell::new(0) };
+}
+
 impl Round {
-    /// A round for connections of shard `home`, one of `shards`.
+    /// A round for connections of shard `home`, one of `shards`. Replies are charged to `budget`.
     ///
     /// # Panics
     ///
     /// If there are more than 65 536 shards.
-    pub fn new(home: usize, shards: usize) -> Self {
+    pub fn new(home: usize, shards: usize, budget: Option<Arc<Budget>>) -> Self {
         assert!(home < shards && shards <= 1 << 16, "{shards} shards");
-        let batches = (0..shards).map(|_| Batch::default()).collect();
-        let (held, gaps, owners) = (Vec::new(), Vec::new(), Vec::new());
-        let pace = Pace::new();
-        Self { home, batches, held, gaps, filled: 0, written: 0, owners, pace }
+        Self { home, shards, budget, crossing: None, has_permit: false, pace: Pace::new() }
     }
 
     /// Handles one request: its reply goes to the output now, or comes by [`drain`](Self::drain).
-    pub fn request(&mut self, context: &mut Context<'_>, args: &Args<'_>) {
+    #[inline]
+    pub fn request(&mut self, context: &mut Context<'_>, args: &Args<'_>) -> Taken {
+        if context.session.mode.is_some()
+            && modes::answer(context.session, args, self.sink(context.out))
+        {
+            return Taken::Yes;
+        }
         let command = match Command::resolve(args) {
             Ok(command) => command,
-            Err(fault) => return self.refuse(&fault, context.out),
+            Err(fault) => return self.refuse(context, args, fault),
         };
         match command.reach {
-            Reach::Key(run) => self.one(context, shard_of(args.at(1), self.shards()), run, args),
+            Reach::Key(run) => {
+                let shard = shard_of(args.at(1), self.shards);
+                self.one(context, shard, run, command.is_large(args), args)
+            }
             Reach::Keys(step, run, merge) => self.keys(context, step, run, merge, args),
             Reach::Every(run, merge) => self.every(context, run, merge, args),
             Reach::Cursor(run) => self.cursor(context, run, args),
             Reach::Connection(run) => {
                 let (session, facts) = (&mut *context.session, context.facts);
                 Talk { session, facts, args: *args, out: self.sink(context.out) }.finish(run);
+                Taken::Yes
             }
         }
     }
 
     /// Where a reply that is known now belongs: behind all replies before it.
-    pub fn sink<'a>(&'a mut self, out: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
-        if self.gaps.is_empty() { out } else { &mut self.held }
+    #[inline]
+    pub fn sink<'a>(&'a mut self, out: &'a mut Output) -> &'a mut Output {
+        self.crossing.as_mut().map_or(out, |crossing| &mut crossing.held)
     }
 
     /// True if the batches should go out before more requests are handled. `out` is what is to be
     /// written already.
-    pub fn is_full(&self, out: &[u8]) -> bool {
-        self.gaps.len() >= GAPS_MAX
-            || out.len() >= REPLY_BYTES_MAX
-            || self.held.len() >= REPLY_BYTES_MAX
+    #[inline]
+    pub fn is_full(&self, out: &Output) -> bool {
+        out.bytes_to_send() >= REPLY_BYTES_MAX
             || self.pace.is_spent()
-            || self.is_paused()
-            || !self.gaps.is_empty() && self.batches.iter().any(Batch::is_full)
+            || self.crossing.as_ref().is_some_and(|crossing| crossing.is_full())
     }
 
     /// True if a request that runs on this shard paused to give others a turn.
     pub fn is_paused(&self) -> bool {
-        self.batches[self.home].is_waiting()
+        let home = self.crossing.as_ref().map(|crossing| &crossing.batches[self.home]);
+        home.is_some_and(Batch::is_waiting)
     }
 
     /// Others had a turn since the round was full.
@@ -154,61 +235,110 @@ impl Round {
     }
 
     /// True if replies are missing.
+    #[inline]
     pub fn is_waiting(&self) -> bool {
-        !self.gaps.is_empty()
+        self.crossing.is_some()
     }
 
     /// The batch for `shard`, if it has requests to run there. It must come back by
     /// [`put_batch`](Self::put_batch) before the round goes on.
     pub fn take_batch(&mut self, shard: usize) -> Option<Batch> {
-        let batch = &mut self.batches[shard];
+        let batch = &mut self.crossing.as_mut()?.batches[shard];
         batch.is_waiting().then(|| core::mem::take(batch))
     }
 
     /// Gives back the batch for `shard` after it ran.
     pub fn put_batch(&mut self, shard: usize, batch: Batch) {
-        self.batches[shard] = batch;
+        if let Some(crossing) = &mut self.crossing {
+            crossing.batches[shard] = batch;
+        }
     }
 
     /// Appends the replies that are complete, in order. True if that was all; if not, some batch
-    /// has more to run.
-    pub fn drain(&mut self, facts: &dyn Fn() -> Facts, out: &mut Vec<u8>) -> bool {
-        while let Some(gap) = self.gaps.get(self.filled).copied() {
-            out.extend_from_slice(&self.held[self.written..gap.offset]);
-            self.written = gap.offset;
-            if !self.fill(gap.source, facts, out) {
-                return false;
-            }
-            self.filled += 1;
+    /// has more to run, and the client must read first.
+    pub fn drain(&mut self, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
+        let Some(crossing) = &mut self.crossing else { return true };
+        let complete = crossing.drain(facts, out);
+        if complete {
+            self.crossing.take().into_iter().for_each(Crossing::put_in_stock);
         }
-        out.extend_from_slice(&self.held[self.written..]);
-        (self.filled, self.written) = (0, 0);
-        self.gaps.clear();
-        self.owners.clear();
-        recycle(&mut self.held, BYTES_KEPT);
-        true
+        complete
     }
 
-    fn shards(&self) -> usize {
-        self.batches.len()
+    /// Waits until the round may hand over requests, however many others do.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it gives up the place in the queue.
+    pub async fn wait_for_permit(&mut self) {
+        if self.shards > 1 && !self.has_permit {
+            let permits = PERMITS_LEFT.with(Rc::clone);
+            // It is never closed.
+            let permit = permits.acquire(1).await;
+            self.has_permit = permit.is_ok_and(|permit| permit.forget() == 1);
+        }
     }
 
-    fn refuse(&mut self, fault: &Fault, out: &mut Vec<u8>) {
-        fault.write(self.sink(out));
+    /// What was handed over came back: others may cross.
+    #[inline]
+    pub fn release_permit(&mut self) {
+        if core::mem::take(&mut self.has_permit) {
+            PERMITS_LEFT.with(|permits| permits.release(1));
+        }
+    }
+
+    /// The requests for other shards, if the round may hand over any.
+    fn crossing(&mut self) -> Option<&mut Crossing> {
+        if !self.has_permit {
+            self.has_permit = PERMITS_LEFT
+                .with(|permits| permits.try_acquire(1).is_ok_and(|permit| permit.forget() == 1));
+        }
+        if !self.has_permit {
+            return None;
+        }
+        if self.crossing.is_none() {
+            self.crossing = Some(Crossing::from_stock(self.shards, self.budget.as_ref()));
+        }
+        self.crossing.as_deref_mut()
+    }
+
+    #[cold]
+    fn refuse(&mut self, context: &mut Context<'_>, args: &Args<'_>, fault: Fault) -> Taken {
+        modes::unknown(context.session, args, fault, self.sink(context.out));
+        Taken::Yes
     }
 
     /// A request for one shard.
-    fn one(&mut self, context: &mut Context<'_>, shard: usize, run: Run, args: &Args<'_>) {
+    #[inline]
+    fn one(
+        &mut self,
+        context: &mut Context<'_>,
+        shard: usize,
+        run: Run,
+        is_large: bool,
+        args: &Args<'_>,
+    ) -> Taken {
+        if self.crossing.as_ref().is_some_and(|crossing| !crossing.is_open_to(shard)) {
+            return Taken::Later;
+        }
         let proto = context.session.proto;
         if shard == self.home {
             let Context { store, now_ms, out, .. } = context;
             let (store, now_ms, args, pace) = (&mut **store, *now_ms, *args, &mut self.pace);
-            let out = if self.gaps.is_empty() { &mut **out } else { &mut self.held };
+            let held = self.crossing.as_mut().map(|crossing| &mut crossing.held);
+            let out = held.unwrap_or(out);
             Call { store, now_ms, proto, args, out, pace }.finish(run);
-        } else {
-            self.batches[shard].push(run, proto, args.from(0));
-            self.expect(Source::One(shard as u16));
+            return Taken::Yes;
         }
+        let Some(crossing) = self.crossing() else { return Taken::Later };
+        let batch = crossing.batch(shard);
+        batch.push(run, proto, args.from(0));
+        if is_large {
+            batch.mark_large();
+            crossing.open = Open::Only(shard);
+        }
+        crossing.expect(Source::One(shard as u16), 1);
+        Taken::Yes
     }
 
     /// A request with several keys: each shard gets its own as a request of the same name.
@@ -219,79 +349,208 @@ impl Round {
         run: Run,
         merge: Merge,
         args: &Args<'_>,
-    ) {
-        if let Some(shard) = common_shard(args, step, self.shards()) {
-            return self.one(context, shard, run, args);
+    ) -> Taken {
+        let shards = self.shards;
+        let keys = (args.len() - 1) / step;
+        let is_large = merge == Merge::InOrder && keys > REPLIES_MAX;
+        if let Some(shard) = common_shard(args, step, shards) {
+            return self.one(context, shard, run, is_large, args);
         }
-        let (start, shards) = (self.owners.len(), self.shards());
+        let Some(crossing) = self.several(is_large) else { return Taken::Later };
+        let start = crossing.owners.len();
         let owners = args.from(1).step_by(step).map(|key| shard_of(key, shards) as u16);
-        self.owners.extend(owners);
+        crossing.owners.extend(owners);
+        let owners = core::mem::take(&mut crossing.owners);
         for shard in 0..shards {
-            let owners = &self.owners[start..];
-            if !owners.contains(&(shard as u16)) {
-                continue;
+            let own = |index: &usize| usize::from(owners[start + (index - 1) / step]) == shard;
+            if owners[start..].contains(&(shard as u16)) {
+                let words = (1..args.len()).filter(own).map(|index| args.at(index));
+                let words = core::iter::once(args.at(0)).chain(words);
+                crossing.batch(shard).push(run, context.session.proto, words);
             }
-            let own = |index: &usize| usize::from(owners[(index - 1) / step]) == shard;
-            let indices = (1..args.len()).filter(own);
-            let words = indices.map(|index| args.at(index));
-            let words = core::iter::once(args.at(0)).chain(words);
-            self.batches[shard].push(run, context.session.proto, words);
         }
+        let replies = if merge == Merge::InOrder { keys } else { 1 };
+        crossing.expect(Source::Owners(merge, start, owners.len()), replies);
+        crossing.owners = owners;
         self.run_home(context);
-        self.expect(Source::Owners(merge, start, self.owners.len()));
+        Taken::Yes
     }
 
     /// A request about all keys.
-    fn every(&mut self, context: &mut Context<'_>, run: Run, merge: Merge, args: &Args<'_>) {
+    fn every(
+        &mut self,
+        context: &mut Context<'_>,
+        run: Run,
+        merge: Merge,
+        args: &Args<'_>,
+    ) -> Taken {
         let proto = context.session.proto;
-        for batch in &mut self.batches {
-            batch.push(run, proto, args.from(0));
-        }
-        self.run_home(context);
-        self.expect(match merge {
+        let Some(crossing) = self.several(merge == Merge::Join) else { return Taken::Later };
+        crossing.push_to_all(run, proto, args);
+        let source = match merge {
             Merge::Info => Source::Info(Sections::parse(args), proto),
             merge => Source::Every(merge),
-        });
+        };
+        crossing.expect(source, 1);
+        self.run_home(context);
+        Taken::Yes
     }
 
     /// A step of a walk: the first goes to every shard, each later one to the cursor's.
-    fn cursor(&mut self, context: &mut Context<'_>, run: Run, args: &Args<'_>) {
-        if self.shards() == 1 || scan::parse_cursor(args.at(1)) != Some(0) {
-            let shard = cursor_shard(args, self.home, self.shards());
-            return self.one(context, shard, run, args);
+    fn cursor(&mut self, context: &mut Context<'_>, run: Run, args: &Args<'_>) -> Taken {
+        if self.shards == 1 || scan::parse_cursor(args.at(1)) != Some(0) {
+            let shard = cursor_shard(args, self.home, self.shards);
+            return self.one(context, shard, run, true, args);
         }
-        for (shard, batch) in self.batches.iter_mut().enumerate() {
-            let start = scan::cursor_of_shard(shard).to_string();
-            let words = [args.at(0), start.as_bytes()].into_iter().chain(args.from(2));
-            batch.push(run, context.session.proto, words);
-        }
+        let Some(crossing) = self.several(true) else { return Taken::Later };
+        crossing.push_to_all(run, context.session.proto, args);
+        crossing.expect(Source::Every(Merge::Walk), 1);
         self.run_home(context);
-        self.expect(Source::Every(Merge::Walk));
+        Taken::Yes
+    }
+
+    /// Where a request for several shards goes, if it may now. A large one is alone.
+    fn several(&mut self, is_large: bool) -> Option<&mut Crossing> {
+        let is_open = |crossing: &Crossing| !is_large && crossing.open == Open::All;
+        if !self.crossing.as_deref().is_none_or(is_open) {
+            return None;
+        }
+        let crossing = self.crossing()?;
+        if is_large {
+            crossing.open = Open::Nowhere;
+        }
+        Some(crossing)
     }
 
     /// Runs this shard's part at once: it must not fall behind requests that run here later.
     fn run_home(&mut self, context: &mut Context<'_>) {
-        self.batches[self.home].run(context.store, context.now_ms, usize::MAX);
+        if let Some(crossing) = &mut self.crossing {
+            crossing.batches[self.home].run(context.store, context.now_ms, usize::MAX);
+        }
+    }
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        self.release_permit();
+    }
+}
+
+impl Crossing {
+    fn new(shards: usize) -> Self {
+        Self {
+            batches: (0..shards).map(|_| Batch::default()).collect(),
+            held: Output::default(),
+            gaps: Vec::new(),
+            filled: 0,
+            written: 0,
+            owners: Vec::new(),
+            replies: 0,
+            open: Open::All,
+            is_batch_full: false,
+            budget: None,
+        }
     }
 
-    fn expect(&mut self, source: Source) {
+    fn from_stock(shards: usize, budget: Option<&Arc<Budget>>) -> Box<Self> {
+        let stocked = STOCK.with_borrow_mut(Vec::pop);
+        if let Some(crossing) = &stocked {
+            STOCK_BYTES.set(STOCK_BYTES.get() - crossing.capacity_bytes());
+        }
+        // Another server, as tests have them, may have had other shards.
+        let stocked = stocked.filter(|crossing| crossing.batches.len() == shards);
+        let mut crossing = stocked.unwrap_or_else(|| Box::new(Self::new(shards)));
+        crossing.held.charge_to(budget.cloned());
+        crossing.budget = budget.cloned();
+        crossing
+    }
+
+    /// Keeps it for another round of the shard, unless enough is kept.
+    fn put_in_stock(mut self: Box<Self>) {
+        self.held.recycle(BYTES_KEPT);
+        self.held.charge_to(None);
+        self.budget = None;
+        (self.filled, self.written, self.replies) = (0, 0, 0);
+        (self.open, self.is_batch_full) = (Open::All, false);
+        recycle(&mut self.gaps, ENTRIES_KEPT);
+        recycle(&mut self.owners, ENTRIES_KEPT);
+        let bytes = STOCK_BYTES.get() + self.capacity_bytes();
+        if bytes <= STOCK_BYTES_MAX {
+            STOCK_BYTES.set(bytes);
+            STOCK.with_borrow_mut(|stock| stock.push(self));
+        }
+    }
+
+    fn capacity_bytes(&self) -> usize {
+        let batches = self.batches.iter().map(|it| size_of::<Batch>() + it.capacity_bytes());
+        batches.sum::<usize>()
+            + self.held.capacity()
+            + self.gaps.capacity() * size_of::<Gap>()
+            + self.owners.capacity() * size_of::<u16>()
+    }
+
+    fn is_open_to(&self, shard: usize) -> bool {
+        match self.open {
+            Open::All => true,
+            Open::Only(only) => only == shard,
+            Open::Nowhere => false,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.replies >= REPLIES_MAX
+            || self.is_batch_full
+            || self.held.bytes_to_send() >= REPLY_BYTES_MAX
+    }
+
+    /// The batch for `shard`, for a request more.
+    fn batch(&mut self, shard: usize) -> &mut Batch {
+        let batch = &mut self.batches[shard];
+        if batch.is_empty() {
+            batch.charge_to(self.budget.clone());
+        }
+        self.is_batch_full |= batch.is_full();
+        batch
+    }
+
+    fn push_to_all(&mut self, run: Run, proto: Proto, args: &Args<'_>) {
+        if args.from(0).map(<[u8]>::len).sum::<usize>() < WHOLE_BYTES_MIN {
+            (0..self.batches.len()).for_each(|it| self.batch(it).push(run, proto, args.from(0)));
+            return;
+        }
+        let whole = Arc::new(Whole::new(args));
+        (0..self.batches.len()).for_each(|it| self.batch(it).push_whole(run, proto, &whole));
+    }
+
+    fn expect(&mut self, source: Source, replies: usize) {
         self.gaps.push(Gap { offset: self.held.len(), source });
+        self.replies += replies;
+    }
+
+    fn drain(&mut self, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
+        while let Some(gap) = self.gaps.get(self.filled).copied() {
+            out.append(self.held.part(self.written..gap.offset));
+            self.written = gap.offset;
+            if !self.fill(gap.source, facts, out) {
+                return false;
+            }
+            self.filled += 1;
+        }
+        out.append(self.held.part(self.written..self.held.len()));
+        true
     }
 
     /// Appends the reply of `source` if all of it is there.
-    fn fill(&mut self, source: Source, facts: &dyn Fn() -> Facts, out: &mut Vec<u8>) -> bool {
+    fn fill(&mut self, source: Source, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
         if let Source::One(shard) = source {
-            let batch = &mut self.batches[usize::from(shard)];
-            let Some(reply) = batch.reply() else { return false };
-            out.extend_from_slice(reply);
-            batch.advance();
-            return true;
+            return self.batches[usize::from(shard)].take_reply(out);
         }
         let Some(parts) = self.parts(source) else { return false };
+        let start = out.mark();
         match source {
             Source::Info(sections, proto) => {
-                let text = info::text(&facts(), merge::figures(&parts), sections);
-                reply::text(out, proto, &text);
+                let figures = merge::figures(&merge::bytes_of(&parts));
+                reply::text(out, proto, &info::text(&facts(), figures, sections));
             }
             Source::Owners(how, start, end) => {
                 merge::merge(how, &parts, &self.owners[start..end], out);
@@ -299,6 +558,7 @@ impl Round {
             Source::Every(how) => merge::merge(how, &parts, &[], out),
             Source::One(_) => {}
         }
+        end_reply(out, start, Ok(()));
         let asked: Vec<bool> = parts.iter().map(|part| !part.is_empty()).collect();
         let batches = self.batches.iter_mut().zip(asked).filter(|(_, asked)| *asked);
         batches.for_each(|(batch, _)| batch.advance());
@@ -306,14 +566,18 @@ impl Round {
     }
 
     /// What each shard replied, empty for those not asked; `None` if one that was has not yet.
-    fn parts(&self, source: Source) -> Option<Vec<&[u8]>> {
+    fn parts(&self, source: Source) -> Option<Vec<Part<'_>>> {
         let owners = match source {
             Source::Owners(_, start, end) => Some(&self.owners[start..end]),
             _ => None,
         };
         let asked = |shard: usize| owners.is_none_or(|owners| owners.contains(&(shard as u16)));
         let batches = self.batches.iter().enumerate();
-        batches.map(|(shard, it)| if asked(shard) { it.reply() } else { Some(&[][..]) }).collect()
+        let parts = batches.map(|(shard, batch)| match asked(shard) {
+            true => batch.reply(),
+            false => Some(Part::default()),
+        });
+        parts.collect()
     }
 }
 

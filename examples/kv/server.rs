@@ -14,10 +14,10 @@ use crate::settings::Settings;
 use crate::shard::{self, Counters};
 
 /// Serves until the process is stopped.
-pub fn run(settings: &Settings) -> Result<(), Box<dyn Error>> {
+pub fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let runtime = settings.runtime()?;
     let address = runtime.block_on(claim(&settings.address))?;
-    shard::set_up(runtime.shards(), address.port());
+    shard::set_up(runtime.shards(), address.port(), settings.limits);
     runtime.run(move || accept_all(address));
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! `[socket] ─▶ parser ─▶ route ─▶ batch ─▶ store ─▶ reply ─▶ [socket]`
 #![forbid(unsafe_code)]
 
+use crate::command::modes::Mode;
 use crate::resp::Proto;
 
 /// One connection's state.
@@ -14,6 +15,8 @@ pub struct Session {
     pub proto: Proto,
     /// The name it gave itself; empty without one.
     pub name: Vec<u8>,
+    /// What a command that was refused would have begun: all that follows is refused, too.
+    pub mode: Option<Mode>,
     /// True once it asked to quit: send what is there and close.
     pub closing: bool,
 }
@@ -21,6 +24,6 @@ pub struct Session {
 impl Session {
     /// The state of a new connection.
     pub fn new(id: u64) -> Self {
-        Self { id, proto: Proto::Resp2, name: Vec::new(), closing: false }
+        Self { id, proto: Proto::Resp2, name: Vec::new(), mode: None, closing: false }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use miniss_linux::{BuildError, Runtime};
 
+use crate::limits::Limits;
 use crate::options::{Options, UsageError, refuse};
 use crate::say::{complain, log_to_stderr};
 
@@ -19,6 +20,8 @@ pub struct Settings {
     pub shards: usize,
     /// How long to spin before sleeping.
     pub idle_spin: Duration,
+    /// What a client may take.
+    pub limits: Limits,
 }
 
 impl Settings {
@@ -32,6 +35,7 @@ impl Settings {
             address: options.value("addr", "127.0.0.1:7379".into())?,
             shards: options.positive("shards", 0)?,
             idle_spin: Duration::from_micros(options.value("idle-spin-us", 0)?),
+            limits: Limits::from_options(&mut options)?,
         };
         options.finish().map(|()| this)
     }

@@ -4,15 +4,18 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use miniss_linux::time::sleep;
 use miniss_linux::{ShardId, spawn, yield_now};
 
+use crate::budget::Budget;
 use crate::command::Facts;
+use crate::limits::Limits;
 use crate::store::Store;
+use crate::store::garbage::Garbage;
 
 /// Time between two looks for keys whose time has come.
 const EXPIRE_EVERY: Duration = Duration::from_millis(100);
@@ -59,6 +62,11 @@ async fn expire() {
     IS_EXPIRING.set(false);
 }
 
+/// Calls `f` with what is to be freed on this shard.
+pub fn with_garbage(f: impl FnOnce(&mut Garbage)) {
+    with_store(|store| f(store.garbage()));
+}
+
 /// The time, in milliseconds since the epoch.
 pub fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -69,6 +77,9 @@ pub fn now_ms() -> u64 {
 struct Server {
     port: u16,
     start: Instant,
+    limits: Limits,
+    /// What the connections of each shard may hold together.
+    budgets: Box<[Arc<Budget>]>,
     counters: Box<[Counters]>,
     connections: AtomicU64,
 }
@@ -76,10 +87,13 @@ struct Server {
 static SERVER: OnceLock<Server> = OnceLock::new();
 
 /// To be called once, before the first connection.
-pub fn set_up(shards: usize, port: u16) {
+pub fn set_up(shards: usize, port: u16, limits: Limits) {
     let counters = (0..shards).map(|_| Counters::default()).collect();
     let connections = AtomicU64::new(0);
-    SERVER.get_or_init(|| Server { port, start: Instant::now(), counters, connections });
+    let budget = |_| Arc::new(Budget::new(limits.shard_bytes, None));
+    let budgets = (0..shards).map(budget).collect();
+    let start = Instant::now();
+    SERVER.get_or_init(|| Server { port, start, limits, budgets, counters, connections });
 }
 
 fn server() -> &'static Server {
@@ -89,6 +103,16 @@ fn server() -> &'static Server {
 /// How many shards there are.
 pub fn shards() -> usize {
     server().counters.len()
+}
+
+/// The limits for connections.
+pub fn limits() -> &'static Limits {
+    &server().limits
+}
+
+/// What the connections of this shard may hold together.
+pub fn shard_budget() -> Arc<Budget> {
+    server().budgets[ShardId::current().index()].clone()
 }
 
 /// A number that no other connection has.
@@ -123,6 +147,18 @@ impl Counters {
     /// Requests were handled.
     pub fn handled(&self, requests: u64) {
         self.commands.store(self.commands.load(Relaxed) + requests, Relaxed);
+    }
+}
+
+/// Logs a warning, unless there was one within the last minute: clients can cause many.
+pub fn warn_seldom(text: &str) {
+    const SILENCE_MS: u64 = 60_000;
+    static LAST_MS: AtomicU64 = AtomicU64::new(0);
+    let now_ms = now_ms();
+    let is_time = |last_ms: u64| (now_ms.abs_diff(last_ms) >= SILENCE_MS).then_some(now_ms);
+    // Relaxed: nothing else is told by it.
+    if LAST_MS.fetch_update(Relaxed, Relaxed, is_time).is_ok() {
+        log::warn!("{text}");
     }
 }
 

@@ -5,8 +5,8 @@
 
 use crate::batch::Batch;
 use crate::command::Facts;
-use crate::resp::{Parsed, Parser};
-use crate::round::{Context, Round};
+use crate::resp::{Output, Parsed, Parser};
+use crate::round::{Context, Round, Taken};
 use crate::session::Session;
 use crate::store::Store;
 
@@ -38,23 +38,25 @@ impl Server {
             now_ms: START_MS,
             reply_bytes_max: usize::MAX,
             crossings: 0,
-            parser: Parser::new(),
-            round: Round::new(shards - 1, shards),
+            parser: Parser::new(usize::MAX),
+            round: Round::new(shards - 1, shards, None),
         }
     }
 
     /// Sends `bytes`, which are whole requests, and gives all replies.
     pub fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let (mut from, mut out) = (0, Vec::new());
+        let (mut from, mut out) = (0, Output::default());
         while !self.session.closing && from < bytes.len() {
             match self.parser.parse(&bytes[from..]) {
                 Ok(Parsed::Request { args, used }) => {
-                    from += used;
                     let (now_ms, home) = (self.now_ms, self.stores.len() - 1);
                     let (session, store) = (&mut self.session, &mut self.stores[home]);
                     let facts = &Facts::default;
                     let mut context = Context { session, store, now_ms, facts, out: &mut out };
-                    self.round.request(&mut context, &args);
+                    match self.round.request(&mut context, &args) {
+                        Taken::Yes => from += used,
+                        Taken::Later => self.settle(&mut out),
+                    }
                     if self.round.is_full(&out) {
                         self.settle(&mut out);
                     }
@@ -68,7 +70,7 @@ impl Server {
             }
         }
         self.settle(&mut out);
-        out
+        out.take_pieces().flat_map(|piece| piece.string[piece.range].to_vec()).collect()
     }
 
     /// Sends one line and gives the reply as text.
@@ -77,7 +79,7 @@ impl Server {
         String::from_utf8(reply).unwrap()
     }
 
-    fn settle(&mut self, out: &mut Vec<u8>) {
+    fn settle(&mut self, out: &mut Output) {
         while self.round.is_waiting() {
             for shard in 0..self.stores.len() {
                 let Some(batch) = self.round.take_batch(shard) else { continue };
@@ -86,6 +88,7 @@ impl Server {
             }
             self.round.drain(&Facts::default, out);
         }
+        self.round.release_permit();
         self.round.begin_turn();
     }
 

@@ -10,7 +10,8 @@ use super::info::Facts;
 use super::scan::KeysWalk;
 use crate::glob::{MIDDLE_MAX, PATTERN_BYTES_MAX, TooLong};
 use crate::resp::number::parse_i64;
-use crate::resp::{Args, Proto, reply};
+use crate::resp::output::Mark;
+use crate::resp::{Args, Output, Proto, reply};
 use crate::session::Session;
 use crate::store::{Place, Store, WrongType};
 
@@ -31,7 +32,7 @@ pub struct Call<'a> {
     /// The request.
     pub args: Args<'a>,
     /// Where the reply goes.
-    pub out: &'a mut Vec<u8>,
+    pub out: &'a mut Output,
     /// How much it may do before others are to have a turn.
     pub pace: &'a mut Pace,
 }
@@ -40,11 +41,9 @@ impl Call<'_> {
     /// Runs `run` and leaves exactly one reply in the output; or a part of one if it
     /// [paused](Pace::is_paused), and is to be run again with what it has left.
     pub fn finish(mut self, run: fn(&mut Call<'_>) -> Done) {
-        let start = self.out.len();
-        if let Err(fault) = run(&mut self) {
-            self.out.truncate(start);
-            fault.write(self.out);
-        }
+        let start = self.out.mark();
+        let done = run(&mut self);
+        end_reply(self.out, start, done);
     }
 
     /// Finds the request's first key.
@@ -123,18 +122,30 @@ pub struct Talk<'a> {
     /// The request.
     pub args: Args<'a>,
     /// Where the reply goes.
-    pub out: &'a mut Vec<u8>,
+    pub out: &'a mut Output,
 }
 
 impl Talk<'_> {
     /// Runs `run` and leaves exactly one reply in the output.
     pub fn finish(mut self, run: fn(&mut Talk<'_>) -> Done) {
-        let start = self.out.len();
-        if let Err(fault) = run(&mut self) {
-            self.out.truncate(start);
-            fault.write(self.out);
-        }
+        let start = self.out.mark();
+        let done = run(&mut self);
+        end_reply(self.out, start, done);
     }
+}
+
+/// Ends the reply that began at `start`: it stays, or an error takes its place.
+#[inline]
+pub fn end_reply(out: &mut Output, start: Mark, done: Done) {
+    if out.is_over() || done.is_err() {
+        refuse_reply(out, start, &done.err().unwrap_or(Fault::NO_MEMORY));
+    }
+}
+
+#[cold]
+fn refuse_reply(out: &mut Output, start: Mark, fault: &Fault) {
+    out.truncate(start);
+    fault.write(out);
 }
 
 /// Why a command failed.
@@ -164,6 +175,12 @@ impl Fault {
     /// A string would grow beyond 512 MiB.
     pub const TOO_LONG: Self =
         Self::Text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+
+    /// The reply would take more memory than its connection may hold.
+    pub const NO_MEMORY: Self = Self::Text(
+        "OOM reply exceeds the memory left to this connection (--connection-mib) or its shard \
+         (--shard-mib)",
+    );
 
     /// There is no such command.
     pub fn unknown_command(args: &Args<'_>) -> Self {
@@ -195,7 +212,7 @@ impl Fault {
     }
 
     /// Appends the error reply.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    pub fn write(&self, out: &mut Output) {
         match self {
             Self::Text(text) => reply::error(out, text.as_bytes()),
             Self::Quoting(text) => reply::error(out, text),

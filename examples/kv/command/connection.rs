@@ -5,9 +5,11 @@
 
 use super::call::{Done, Fault, Talk};
 use super::info::REDIS_VERSION;
+use super::modes::Mode;
 use super::server::{Subcommand, dispatch};
 use crate::resp::number::parse_i64;
-use crate::resp::{Args, Proto, reply};
+use crate::resp::{Args, Output, Proto, reply};
+use crate::session::Session;
 
 /// `PING [message]`
 pub fn ping(talk: &mut Talk<'_>) -> Done {
@@ -32,22 +34,51 @@ pub fn quit(talk: &mut Talk<'_>) -> Done {
     Ok(())
 }
 
-/// `SELECT index`: there is one database.
+/// `SELECT index`: there is one database. Whoever wants another does not get further with it.
 pub fn select(talk: &mut Talk<'_>) -> Done {
-    match parse_i64(talk.args.at(1)).ok_or(Fault::NOT_INTEGER)? {
-        0 => reply::ok(talk.out),
-        _ => return Err(Fault::Text("ERR DB index is out of range")),
+    let index = parse_i64(talk.args.at(1)).ok_or(Fault::NOT_INTEGER)?;
+    talk.session.mode = (index != 0).then_some(Mode::Database);
+    if index != 0 {
+        return Err(Fault::Text("ERR DB index is out of range"));
     }
+    reply::ok(talk.out);
     Ok(())
+}
+
+/// `RESET`: the connection is as it was at its beginning.
+pub fn reset(talk: &mut Talk<'_>) -> Done {
+    *talk.session = Session::new(talk.session.id);
+    reply::simple(talk.out, "RESET");
+    Ok(())
+}
+
+/// `AUTH [user] password`: there is one user, and no password.
+pub fn auth(talk: &mut Talk<'_>) -> Done {
+    match talk.args.len() {
+        2 => Err(Fault::Text(
+            "ERR AUTH <password> called without any password configured for the default user. \
+             Are you sure your configuration is correct?",
+        )),
+        3 => {
+            check_user(talk.args.at(1))?;
+            reply::ok(talk.out);
+            Ok(())
+        }
+        _ => Err(Fault::SYNTAX),
+    }
+}
+
+fn check_user(user: &[u8]) -> Done {
+    match user {
+        b"default" => Ok(()),
+        _ => Err(Fault::Text("WRONGPASS invalid username-password pair or user is disabled.")),
+    }
 }
 
 /// `HELLO [version [AUTH user password] [SETNAME name]]`
 pub fn hello(talk: &mut Talk<'_>) -> Done {
     let greeting = Greeting::parse(&talk.args)?;
-    if greeting.user.is_some_and(|user| user != b"default") {
-        let text = "WRONGPASS invalid username-password pair or user is disabled.";
-        return Err(Fault::Text(text));
-    }
+    greeting.user.map_or(Ok(()), check_user)?;
     if let Some(name) = greeting.name {
         set_name(talk, name)?;
     }
@@ -67,7 +98,7 @@ pub fn hello(talk: &mut Talk<'_>) -> Done {
     Ok(())
 }
 
-fn write_pair(out: &mut Vec<u8>, key: &str, value: &str) {
+fn write_pair(out: &mut Output, key: &str, value: &str) {
     reply::bulk(out, key.as_bytes());
     reply::bulk(out, value.as_bytes());
 }
@@ -113,11 +144,12 @@ fn protocol(text: &[u8]) -> Result<Proto, Fault> {
     }
 }
 
-/// `CLIENT ID | GETNAME | SETNAME name | SETINFO attribute value`
+/// `CLIENT ID | GETNAME | REPLY ON | SETNAME name | SETINFO attribute value`
 pub fn client(talk: &mut Talk<'_>) -> Done {
     const SUBCOMMANDS: &[Subcommand] = &[
         ("client|getname", 2, client_getname),
         ("client|id", 2, client_id),
+        ("client|reply", 3, client_reply),
         ("client|setinfo", 4, client_setinfo),
         ("client|setname", 3, client_setname),
     ];
@@ -135,6 +167,19 @@ fn client_getname(talk: &mut Talk<'_>) -> Done {
         name => reply::bulk(talk.out, name),
     }
     Ok(())
+}
+
+/// Replies are always on. Whoever wants none would take them for replies to something else.
+fn client_reply(talk: &mut Talk<'_>) -> Done {
+    if talk.args.is(2, "on") {
+        reply::ok(talk.out);
+        return Ok(());
+    }
+    if !talk.args.is(2, "off") && !talk.args.is(2, "skip") {
+        return Err(Fault::SYNTAX);
+    }
+    talk.session.closing = true;
+    Err(Fault::Text("ERR replies cannot be left out; the connection is closed"))
 }
 
 fn client_setname(talk: &mut Talk<'_>) -> Done {

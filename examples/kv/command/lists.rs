@@ -3,11 +3,13 @@
 //! `socket ─▶ parser ─▶ route ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::call::{Call, Done, Fault};
 use crate::resp::number::parse_i64;
-use crate::resp::reply;
+use crate::resp::reply::{self, FRAME_BYTES_MAX};
 use crate::store::Value;
-use crate::store::value::{List, shrink};
+use crate::store::value::{LARGE_BYTES_MIN, List, shrink};
 
 /// An end of a list.
 #[derive(Clone, Copy)]
@@ -61,6 +63,11 @@ fn pop(call: &mut Call<'_>, end: End, name: &'static str) -> Done {
     };
     let list = call.store.value(place).list()?;
     let taken = count.unwrap_or(1).min(list.len());
+    let from = if matches!(end, End::Left) { 0 } else { list.len() - taken };
+    // What cannot be shown is not taken.
+    if !call.out.has_room(strings_bytes_max(list.range(from..from + taken))) {
+        return Err(Fault::NO_MEMORY);
+    }
     if count.is_some() {
         reply::array(call.out, taken);
     }
@@ -69,7 +76,12 @@ fn pop(call: &mut Call<'_>, end: End, name: &'static str) -> Done {
             End::Left => list.pop_front(),
             End::Right => list.pop_back(),
         };
-        reply::bulk(call.out, &element.unwrap_or_default());
+        let element = element.unwrap_or_default();
+        if element.len() < LARGE_BYTES_MIN {
+            reply::bulk(call.out, &element);
+        } else {
+            reply::shared(call.out, &Arc::new(element.into_vec()));
+        }
     }
     shrink(list);
     call.store.remove_if_empty(place);
@@ -102,9 +114,17 @@ pub fn lrange(call: &mut Call<'_>) -> Done {
     let end = (from_start(stop).saturating_add(1).max(0) as usize).min(list.len());
     reply::array(call.out, end.saturating_sub(start));
     if start < end {
+        if !call.out.has_room(strings_bytes_max(list.range(start..end))) {
+            return Err(Fault::NO_MEMORY);
+        }
         list.range(start..end).for_each(|element| reply::bulk(call.out, element));
     }
     Ok(())
+}
+
+/// Bytes of a reply that shows `strings`, at most.
+fn strings_bytes_max<'a>(strings: impl Iterator<Item = &'a Box<[u8]>>) -> usize {
+    strings.map(|string| string.len() + FRAME_BYTES_MAX).sum::<usize>() + FRAME_BYTES_MAX
 }
 
 /// A number of elements: not negative.

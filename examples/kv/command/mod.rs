@@ -6,7 +6,8 @@
 //! * [`call`]: what a command's function gets, and how it fails
 //! * on one shard: [`strings`], [`counters`], [`expiry`], [`keys`], [`scan`], [`lists`],
 //!   [`hashes`], [`sets`]
-//! * about the connection: [`connection`]; about the server: [`server`], [`info`]
+//! * about the connection: [`connection`], and what is refused with all that follows, [`modes`];
+//!   about the server: [`server`], [`info`]
 #![forbid(unsafe_code)]
 
 pub mod call;
@@ -17,6 +18,7 @@ pub mod hashes;
 pub mod info;
 pub mod keys;
 pub mod lists;
+pub mod modes;
 pub mod scan;
 pub mod server;
 pub mod sets;

@@ -19,7 +19,8 @@
 
 use super::call::{Call, Done, Fault, Pace};
 use crate::glob::{Pattern, TooLong};
-use crate::resp::reply;
+use crate::resp::output::Mark;
+use crate::resp::{Output, reply};
 use crate::store::hashing::{VEILED_BITS, unveil, veil};
 use crate::store::rows::ROWS;
 use crate::store::{Cursor, Value};
@@ -35,16 +36,20 @@ pub fn keys(call: &mut Call<'_>) -> Done {
         Some(walk) => walk,
         None => Box::new(KeysWalk::begin(call)?),
     };
-    while walk.row < ROWS && !call.pace.is_spent() {
+    while walk.row < ROWS && !call.pace.is_spent() && !call.out.is_over() {
         walk.visit_row(call);
+    }
+    if call.out.is_over() {
+        call.out.truncate(walk.reply_start);
+        return Err(Fault::NO_MEMORY);
     }
     if walk.row < ROWS {
         call.pace.pause(walk);
         return Ok(());
     }
-    let mut head = Vec::new();
+    let mut head = Output::default();
     reply::array(&mut head, walk.found);
-    call.out.splice(walk.reply_start..walk.reply_start, head);
+    call.out.insert(walk.reply_start, head.bytes_mut());
     Ok(())
 }
 
@@ -59,13 +64,13 @@ pub struct KeysWalk {
     /// Keys found so far.
     found: usize,
     /// Where the reply begins in the output. Its head is put there when all keys are known.
-    reply_start: usize,
+    reply_start: Mark,
 }
 
 impl KeysWalk {
     fn begin(call: &mut Call<'_>) -> Result<Self, Fault> {
         let pattern = read_pattern(call.args.at(1))?;
-        let (id, reply_start) = (call.store.begin_walk(), call.out.len());
+        let (id, reply_start) = (call.store.begin_walk(), call.out.mark());
         Ok(Self { pattern, id, row: 0, found: 0, reply_start })
     }
 
@@ -99,8 +104,8 @@ fn takes(pattern: Option<&Pattern>, key: &[u8], pace: &mut Pace) -> bool {
 pub fn scan(call: &mut Call<'_>) -> Done {
     let cursor = parse_cursor(call.args.at(1)).ok_or(Fault::Text("ERR invalid cursor"))?;
     let filter = Filter::parse(call)?;
-    let (mut found, mut bulks) = (0, Vec::new());
-    let (mut visited, pace) = (0, &mut *call.pace);
+    let (mut found, start) = (0, call.out.mark());
+    let (mut visited, pace, out) = (0, &mut *call.pace, &mut *call.out);
     let stop = call.store.walk(place_of_cursor(cursor), call.now_ms, |live| {
         visited += 1;
         pace.spend(VISIT_STEPS);
@@ -108,14 +113,15 @@ pub fn scan(call: &mut Call<'_>) -> Done {
             && filter.takes(key, value, pace)
         {
             found += 1;
-            reply::bulk(&mut bulks, key);
+            reply::bulk(out, key);
         }
         visited < filter.count && !pace.is_spent()
     });
-    reply::array(call.out, 2);
-    reply::bulk_integer(call.out, next_cursor(stop, call.store.shard, call.store.shards));
-    reply::array(call.out, found);
-    call.out.extend_from_slice(&bulks);
+    let mut head = Output::default();
+    reply::array(&mut head, 2);
+    reply::bulk_integer(&mut head, next_cursor(stop, call.store.shard, call.store.shards));
+    reply::array(&mut head, found);
+    call.out.insert(start, head.bytes_mut());
     Ok(())
 }
 

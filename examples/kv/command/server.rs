@@ -8,7 +8,7 @@ use super::info::Facts;
 use super::table::{COMMANDS, Command, arity_fits};
 use crate::glob::Pattern;
 use crate::resp::parser::{BULK_BYTES_MAX, REQUEST_BYTES_MAX};
-use crate::resp::{Proto, reply};
+use crate::resp::{Output, Proto, reply};
 
 /// A subcommand: its full name, its arity with both names counted, and what it does.
 pub type Subcommand = (&'static str, i32, fn(&mut Talk<'_>) -> Done);
@@ -116,7 +116,7 @@ fn command_info(talk: &mut Talk<'_>) -> Done {
 }
 
 /// Ten fields; the last four, categories, tips, key patterns and subcommands, stay empty.
-fn write_info(out: &mut Vec<u8>, proto: Proto, command: &Command) {
+fn write_info(out: &mut Output, proto: Proto, command: &Command) {
     reply::array(out, 10);
     reply::bulk(out, command.name.as_bytes());
     reply::integer(out, i64::from(command.arity));

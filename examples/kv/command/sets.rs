@@ -5,7 +5,7 @@
 
 use super::call::{Call, Done, Fault};
 use super::lists::positive;
-use crate::resp::reply;
+use crate::resp::reply::{self, FRAME_BYTES_MAX};
 use crate::store::Value;
 
 /// `SADD key member ...`: replies how many members are new.
@@ -75,12 +75,18 @@ pub fn spop(call: &mut Call<'_>) -> Done {
     if taken == len {
         // All of them: in the order of the set, as `SMEMBERS` would give them.
         call.store.value(place).set()?.for_each(|member| reply::bulk(call.out, member));
+        if call.out.is_over() {
+            return Err(Fault::NO_MEMORY);
+        }
         call.store.remove(place);
         return Ok(());
     }
+    if !call.out.has_room(taken * FRAME_BYTES_MAX) {
+        return Err(Fault::NO_MEMORY);
+    }
     for _ in 0..taken {
         let random = call.store.random();
-        call.store.value(place).set()?.pop(random, |member| reply::bulk(call.out, member));
+        call.store.value(place).set()?.pop(random, |member| reply::bulk_taken(call.out, member));
     }
     Ok(())
 }

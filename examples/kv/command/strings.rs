@@ -6,7 +6,7 @@
 use super::call::{Call, Done, Fault};
 use super::expiry::{Unit, deadline_after};
 use crate::resp::parser::BULK_BYTES_MAX;
-use crate::resp::{Args, reply};
+use crate::resp::{Args, Output, reply};
 use crate::store::{Absent, Place, Value};
 
 /// `GET key`
@@ -103,8 +103,8 @@ pub fn mget(call: &mut Call<'_>) -> Done {
     for key in call.args.from(1) {
         let place = call.store.locate(key, call.now_ms).ok();
         // A key of another type has no string: unlike `GET`, that is not an error here.
-        match place.and_then(|place| call.store.value(place).string().ok()) {
-            Some(text) => reply::bulk(call.out, text),
+        match place.map(|place| &*call.store.value(place)).filter(|it| it.string().is_ok()) {
+            Some(value) => write_value(call.out, value)?,
             None => reply::null(call.out, call.proto),
         }
     }
@@ -223,10 +223,24 @@ impl SetOptions {
 /// Writes the string at `found`, or a null if there is none.
 fn write_string(call: &mut Call<'_>, found: Option<Place>) -> Done {
     match found {
-        Some(place) => reply::bulk(call.out, call.store.value(place).string()?),
+        Some(place) => write_value(call.out, call.store.value(place))?,
         None => reply::null(call.out, call.proto),
     }
     Ok(())
+}
+
+/// Writes the string that `value` is; a long one is shared.
+///
+/// # Errors
+///
+/// It is no string, or there is no room for it.
+fn write_value(out: &mut Output, value: &Value) -> Done {
+    match value {
+        Value::Large(string) => reply::shared(out, string),
+        other => reply::bulk(out, other.string()?),
+    }
+    // Known before the value is changed: what is not shown is not taken either.
+    if out.is_over() { Err(Fault::NO_MEMORY) } else { Ok(()) }
 }
 
 /// Makes the request's key the string at argument `index`, without a deadline.

@@ -29,6 +29,8 @@ pub struct Command {
     pub group: &'static str,
     /// What it concerns.
     pub reach: Reach,
+    /// How many arguments it has at least when its reply may have any size.
+    large_from: usize,
 }
 
 /// What a command concerns, and so where it runs.
@@ -91,6 +93,12 @@ impl Command {
         None
     }
 
+    /// True if the reply to a request with `args` may have any size. That of other commands is
+    /// small, a string, or one for each argument.
+    pub fn is_large(&self, args: &Args<'_>) -> bool {
+        args.len() >= self.large_from
+    }
+
     /// The first key's argument, the last one's (negative: from the end), and the step between.
     pub fn key_positions(&self) -> (i64, i64, i64) {
         match self.reach {
@@ -119,6 +127,10 @@ pub fn common_shard(args: &Args<'_>, step: usize, shards: usize) -> Option<usize
     owners.all(|owner| owner == first).then_some(first)
 }
 
+/// Commands about one key that show many elements of it, and with how many arguments they do.
+const LARGE: [(&str, usize); 6] =
+    [("hgetall", 2), ("lpop", 3), ("lrange", 4), ("rpop", 3), ("smembers", 2), ("spop", 3)];
+
 const WRITE: &str = "write denyoom";
 const WRITE_FAST: &str = "write denyoom fast";
 const FREE: &str = "write";
@@ -135,8 +147,9 @@ pub static COMMANDS: [Command; COUNT] = LIST;
 
 const COUNT: usize = LIST.len();
 #[rustfmt::skip]
-const LIST: [Command; 55] = [
+const LIST: [Command; 57] = [
     row("append", 3, WRITE_FAST, "string", Key(strings::append)),
+    row("auth", -2, GREET, "connection", Connection(connection::auth)),
     row("client", -2, "", "connection", Connection(connection::client)),
     row("command", -1, "loading stale", "server", Connection(server::command)),
     row("config", -2, "", "server", Connection(server::config)),
@@ -175,6 +188,7 @@ const LIST: [Command; 55] = [
     row("psetex", 4, WRITE, "string", Key(strings::psetex)),
     row("pttl", 2, READ_FAST, "generic", Key(expiry::pttl)),
     row("quit", -1, GREET, "connection", Connection(connection::quit)),
+    row("reset", 1, GREET, "connection", Connection(connection::reset)),
     row("rpop", -2, FREE_FAST, "list", Key(lists::rpop)),
     row("rpush", -3, WRITE_FAST, "list", Key(lists::rpush)),
     row("sadd", -3, WRITE_FAST, "set", Key(sets::sadd)),
@@ -193,6 +207,25 @@ const LIST: [Command; 55] = [
     row("unlink", -2, FREE_FAST, "generic", Keys(1, keys::del, Merge::Sum)),
 ];
 
+const fn large_from(name: &str) -> usize {
+    let mut index = 0;
+    while index < LARGE.len() {
+        if is_same(name.as_bytes(), LARGE[index].0.as_bytes()) {
+            return LARGE[index].1;
+        }
+        index += 1;
+    }
+    usize::MAX
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut index = 0;
+    while index < one.len() && index < other.len() && one[index] == other[index] {
+        index += 1;
+    }
+    index == one.len() && index == other.len()
+}
+
 const fn row(
     name: &'static str,
     arity: i32,
@@ -200,7 +233,7 @@ const fn row(
     group: &'static str,
     reach: Reach,
 ) -> Command {
-    Command { name, arity, flags, group, reach }
+    Command { name, arity, flags, group, reach, large_from: large_from(name) }
 }
 
 /// Slots of the name index: a power of two, several times the number of commands.

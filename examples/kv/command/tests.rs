@@ -190,6 +190,7 @@ fn the_connection_and_the_server() {
         ("echo hi", "$2\r\nhi\r\n"),
         ("select 0", OK),
         ("select 99", "-ERR DB index is out of range\r\n"),
+        ("select 0", OK),
         ("client id", ":7\r\n"),
         ("client getname", NIL),
         ("client setname me", OK),

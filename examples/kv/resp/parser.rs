@@ -16,20 +16,21 @@
 #![forbid(unsafe_code)]
 
 use super::number::parse_i64;
-use super::{Args, Span, inline, reply};
+use super::{Args, Output, Span, inline, reply};
 
 /// Arguments in one request: a million are refused. Redis draws the line at 1024 * 1024 in some
 /// versions and higher in others; no client comes near.
 pub const ARGS_MAX: usize = 999_999;
 /// Bytes in one argument: `proto-max-bulk-len` of Redis.
 pub const BULK_BYTES_MAX: usize = 512 << 20;
-/// Bytes in one request, all told: `client-query-buffer-limit` of Redis.
+/// Bytes in one request, all told, unless its connection may hold less:
+/// `client-query-buffer-limit` of Redis.
 pub const REQUEST_BYTES_MAX: usize = 1 << 30;
 /// Bytes in one line: an inline request or a length (`PROTO_INLINE_MAX_SIZE` of Redis).
 pub const LINE_BYTES_MAX: usize = 64 << 10;
 
 /// Spans kept between requests; a request with more gives the room back.
-const SPANS_KEPT: usize = 1024;
+const SPANS_KEPT: usize = 32;
 
 /// What the bytes received so far amount to.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ pub enum ProtocolError {
 
 impl ProtocolError {
     /// Appends the error reply in the words of Redis.
-    pub fn write(self, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut Output) {
         let text = match self {
             Self::ArgsCount => "invalid multibulk length",
             Self::BulkLength => "invalid bulk length",
@@ -94,7 +95,7 @@ impl ProtocolError {
 }
 
 /// The state of one connection's parsing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Parser {
     /// Arguments found, as ranges from the request's first byte (or of `unquoted`).
     spans: Vec<Span>,
@@ -108,6 +109,8 @@ pub struct Parser {
     args_left: usize,
     /// The length of the argument at `position`, once its line is read.
     bulk: Option<usize>,
+    /// Bytes that a request may have.
+    request_bytes_max: usize,
 }
 
 /// How far one step came.
@@ -119,9 +122,24 @@ enum Step {
 }
 
 impl Parser {
-    /// A parser at the start of a request.
-    pub fn new() -> Self {
-        Self::default()
+    /// A parser at the start of a request, which may have `request_bytes_max` bytes.
+    pub fn new(request_bytes_max: usize) -> Self {
+        Self {
+            spans: Vec::new(),
+            unquoted: Vec::new(),
+            position: 0,
+            scanned: 0,
+            args_left: 0,
+            bulk: None,
+            request_bytes_max: request_bytes_max.min(REQUEST_BYTES_MAX),
+        }
+    }
+
+    /// Gives back what the last request needed, unless one is on its way.
+    pub fn shrink(&mut self) {
+        if self.args_left == 0 {
+            self.begin();
+        }
     }
 
     /// Reads the request at the front of `buffer`.
@@ -129,6 +147,7 @@ impl Parser {
     /// # Errors
     ///
     /// The bytes break the protocol. The parser is of no use after that.
+    #[inline]
     pub fn parse<'a>(&'a mut self, buffer: &'a [u8]) -> Result<Parsed<'a>, ProtocolError> {
         let step = self.step(buffer)?;
         if matches!(step, Step::Short) {
@@ -143,6 +162,7 @@ impl Parser {
         })
     }
 
+    #[inline]
     fn step(&mut self, buffer: &[u8]) -> Result<Step, ProtocolError> {
         if self.args_left == 0 {
             self.begin();
@@ -201,7 +221,7 @@ impl Parser {
             return Ok(None);
         };
         let len = usize::try_from(len).map_err(|_| ProtocolError::BulkLength)?;
-        if self.position + len > REQUEST_BYTES_MAX {
+        if self.position + len > self.request_bytes_max {
             return Err(ProtocolError::RequestBytes);
         }
         Ok(Some(len))

@@ -2,10 +2,14 @@
 //!
 //! `socket ─▶ parser ─▶ route ─▶ batch ─▶ store ─▶ [reply] ─▶ socket`
 //!
+//! A string is left out where its output has no room for it ([`output`](super::output)).
 //! Where the two protocols differ the function takes [`Proto`]: nulls, maps, sets and text.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::number::{write_i64, write_u64};
+use super::output::Output;
 
 /// The protocol version a connection speaks; `HELLO` changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,58 +20,84 @@ pub enum Proto {
     Resp3,
 }
 
+/// Bytes around a string at most: sign, length and two line ends.
+pub const FRAME_BYTES_MAX: usize = 32;
+
 /// `+OK`
-pub fn ok(out: &mut Vec<u8>) {
+pub fn ok(out: &mut Output) {
     simple(out, "OK");
 }
 
 /// A status line. `text` has no line ends.
-pub fn simple(out: &mut Vec<u8>, text: &str) {
+pub fn simple(out: &mut Output, text: &str) {
+    let out = out.bytes_mut();
     out.push(b'+');
     out.extend_from_slice(text.as_bytes());
     end(out);
 }
 
 /// An error line, code included. Line ends in `text` become spaces: it may quote the client.
-pub fn error(out: &mut Vec<u8>, text: &[u8]) {
+pub fn error(out: &mut Output, text: &[u8]) {
+    let out = out.bytes_mut();
     out.push(b'-');
     out.extend(text.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }));
     end(out);
 }
 
 /// An integer.
-pub fn integer(out: &mut Vec<u8>, number: i64) {
+pub fn integer(out: &mut Output, number: i64) {
+    let out = out.bytes_mut();
     out.push(b':');
     write_i64(out, number);
     end(out);
 }
 
 /// A number of things, as an integer.
-pub fn count(out: &mut Vec<u8>, number: usize) {
-    head(out, b':', number);
+pub fn count(out: &mut Output, number: usize) {
+    head(out.bytes_mut(), b':', number);
 }
 
 /// A string of any bytes.
-pub fn bulk(out: &mut Vec<u8>, bytes: &[u8]) {
-    // Sign, length and two line ends at most: one reservation instead of four.
-    out.reserve(bytes.len() + 32);
+pub fn bulk(out: &mut Output, bytes: &[u8]) {
+    if !out.has_room(bytes.len() + FRAME_BYTES_MAX) {
+        return;
+    }
+    let out = out.bytes_mut();
+    // One reservation instead of four.
+    out.reserve(bytes.len() + FRAME_BYTES_MAX);
     head(out, b'$', bytes.len());
     out.extend_from_slice(bytes);
     end(out);
 }
 
+/// A string that is shown even if there is no room for it: it was taken from its place.
+pub fn bulk_taken(out: &mut Output, bytes: &[u8]) {
+    out.force_room(bytes.len() + FRAME_BYTES_MAX);
+    bulk(out, bytes);
+}
+
+/// A long string, without a copy.
+pub fn shared(out: &mut Output, string: &Arc<Vec<u8>>) {
+    if out.has_room(FRAME_BYTES_MAX) {
+        head(out.bytes_mut(), b'$', string.len());
+        out.share(string);
+        end(out.bytes_mut());
+    }
+}
+
 /// An integer as a string, as `LRANGE` and `SMEMBERS` give numbers.
-pub fn bulk_integer(out: &mut Vec<u8>, number: u64) {
+pub fn bulk_integer(out: &mut Output, number: u64) {
     let mut text = Vec::with_capacity(20);
     write_u64(&mut text, number);
     bulk(out, &text);
 }
 
 /// Text for people: verbatim in RESP3, a plain string in RESP2.
-pub fn text(out: &mut Vec<u8>, proto: Proto, text: &str) {
+pub fn text(out: &mut Output, proto: Proto, text: &str) {
     match proto {
         Proto::Resp2 => bulk(out, text.as_bytes()),
         Proto::Resp3 => {
+            let out = out.bytes_mut();
             head(out, b'=', text.len() + 4);
             out.extend_from_slice(b"txt:");
             out.extend_from_slice(text.as_bytes());
@@ -77,37 +107,39 @@ pub fn text(out: &mut Vec<u8>, proto: Proto, text: &str) {
 }
 
 /// The absence of a string.
-pub fn null(out: &mut Vec<u8>, proto: Proto) {
-    out.extend_from_slice(match proto {
+pub fn null(out: &mut Output, proto: Proto) {
+    out.bytes_mut().extend_from_slice(match proto {
         Proto::Resp2 => b"$-1\r\n",
         Proto::Resp3 => b"_\r\n",
     });
 }
 
 /// The absence of an array.
-pub fn null_array(out: &mut Vec<u8>, proto: Proto) {
-    out.extend_from_slice(match proto {
+pub fn null_array(out: &mut Output, proto: Proto) {
+    out.bytes_mut().extend_from_slice(match proto {
         Proto::Resp2 => b"*-1\r\n",
         Proto::Resp3 => b"_\r\n",
     });
 }
 
 /// The head of an array; `len` replies follow.
-pub fn array(out: &mut Vec<u8>, len: usize) {
-    head(out, b'*', len);
+pub fn array(out: &mut Output, len: usize) {
+    if out.has_room(FRAME_BYTES_MAX) {
+        head(out.bytes_mut(), b'*', len);
+    }
 }
 
 /// The head of a map; `len` pairs of replies follow.
-pub fn map(out: &mut Vec<u8>, proto: Proto, len: usize) {
+pub fn map(out: &mut Output, proto: Proto, len: usize) {
     match proto {
-        Proto::Resp2 => head(out, b'*', len * 2),
-        Proto::Resp3 => head(out, b'%', len),
+        Proto::Resp2 => head(out.bytes_mut(), b'*', len * 2),
+        Proto::Resp3 => head(out.bytes_mut(), b'%', len),
     }
 }
 
 /// The head of a set; `len` replies follow.
-pub fn set(out: &mut Vec<u8>, proto: Proto, len: usize) {
-    head(out, if proto == Proto::Resp2 { b'*' } else { b'~' }, len);
+pub fn set(out: &mut Output, proto: Proto, len: usize) {
+    head(out.bytes_mut(), if proto == Proto::Resp2 { b'*' } else { b'~' }, len);
 }
 
 #[inline]
@@ -129,10 +161,10 @@ fn end(out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
+    fn written(write: impl FnOnce(&mut Output)) -> String {
+        let mut out = Output::default();
         write(&mut out);
-        String::from_utf8(out).unwrap()
+        String::from_utf8(out.bytes_mut().clone()).unwrap()
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! Pipelines over several shards: order, batching, and bounds.
+use super::*;
+use crate::resp::{Parsed, Parser};
 use crate::testing::Server;
 
 /// A pipeline that asks for everything, and whose replies tell their place.
@@ -37,7 +39,9 @@ fn replies_stay_in_order_when_batches_stop_half_way() {
 #[test]
 fn a_pipeline_crosses_to_each_shard_once() {
     let mut server = Server::new(4);
-    server.send(pipeline().as_bytes());
+    let lines: Vec<String> =
+        pipeline().split_inclusive('\n').take(100).map(str::to_owned).collect();
+    server.send(lines.concat().as_bytes());
     assert_eq!(server.crossings, 3);
 }
 
@@ -70,4 +74,102 @@ fn nothing_is_answered_after_quit() {
     let mut server = Server::new(3);
     assert_eq!(server.ask("get a\r\nquit\r\nget a"), "$-1\r\n+OK\r\n");
     assert!(server.session.closing);
+}
+
+/// A round of shard 0 among `shards`, and what its requests need.
+struct Home {
+    round: Round,
+    session: Session,
+    store: Store,
+    out: Output,
+}
+
+impl Home {
+    fn new(shards: usize) -> Self {
+        let (session, store) = (Session::new(1), Store::new(0, shards));
+        Self { round: Round::new(0, shards, None), session, store, out: Output::default() }
+    }
+
+    fn request(&mut self, line: &str) -> Taken {
+        let mut parser = Parser::new(usize::MAX);
+        let bytes = format!("{line}\r\n");
+        let Ok(Parsed::Request { args, .. }) = parser.parse(bytes.as_bytes()) else {
+            panic!("no request: {line}")
+        };
+        let Self { round, session, store, out } = self;
+        let facts = &Facts::default;
+        round.request(&mut Context { session, store, now_ms: 0, facts, out }, &args)
+    }
+}
+
+/// A key of `shard`.
+fn key_of(shard: usize, shards: usize) -> String {
+    let keys = (0..).map(|number| format!("key:{number}"));
+    keys.into_iter().find(|key| shard_of(key.as_bytes(), shards) == shard).unwrap()
+}
+
+#[test]
+fn behind_a_large_request_only_its_own_shard_takes_more() {
+    let [home, near, far] = [0, 1, 2].map(|shard| key_of(shard, 3));
+    let mut at = Home::new(3);
+    assert_eq!(at.request(&format!("set {far} x")), Taken::Yes);
+    assert_eq!(at.request(&format!("hgetall {near}")), Taken::Yes);
+    assert_eq!(at.request(&format!("set {near} x")), Taken::Yes);
+    assert_eq!(at.request("ping"), Taken::Yes);
+    for later in ["set HOME x", "get FAR", "mset HOME x FAR y", "flushall", "keys *", "scan 0"] {
+        let later = later.replace("HOME", &home).replace("FAR", &far);
+        assert_eq!(at.request(&later), Taken::Later, "{later}");
+    }
+    assert_eq!(at.store.len(), 0, "nothing of what waits has run");
+}
+
+#[test]
+fn a_large_request_for_several_shards_is_alone() {
+    let [home, near] = [0, 1].map(|shard| key_of(shard, 2));
+    let many = format!(" {home} {near}").repeat(REPLIES_MAX);
+    for large in [format!("mget{many}"), "keys *".into(), "scan 0".into()] {
+        let mut at = Home::new(2);
+        assert_eq!(at.request(&format!("get {near}")), Taken::Yes);
+        assert_eq!(at.request(&large), Taken::Later, "{large:.20} behind another");
+        let mut at = Home::new(2);
+        assert_eq!(at.request(&large), Taken::Yes);
+        for later in [format!("get {home}"), format!("get {near}"), "dbsize".into()] {
+            assert_eq!(at.request(&later), Taken::Later, "{later} behind {large:.20}");
+        }
+    }
+}
+
+#[test]
+fn a_round_without_a_permit_waits_with_all_that_follows() {
+    let [home, near] = [0, 1].map(|shard| key_of(shard, 2));
+    let remote = format!("set {near} x");
+    let mut crossing: Vec<Home> = (0..PERMITS).map(|_| Home::new(2)).collect();
+    crossing.iter_mut().for_each(|at| assert_eq!(at.request(&remote), Taken::Yes));
+    let mut at = Home::new(2);
+    assert_eq!(at.request(&format!("set {home} x")), Taken::Yes);
+    assert_eq!(at.request(&remote), Taken::Later);
+    assert!(!at.round.is_waiting());
+    drop(crossing.pop());
+    assert_eq!(at.request(&remote), Taken::Yes);
+}
+
+#[test]
+fn what_a_round_needs_goes_back_to_the_stock_and_the_stock_is_bounded() {
+    let requests: Vec<u8> = pipeline().into_bytes();
+    let mut servers: Vec<Server> = (0..20).map(|_| Server::new(8)).collect();
+    servers.iter_mut().for_each(|server| drop(server.send(&requests)));
+    let bytes: usize =
+        STOCK.with_borrow(|stock| stock.iter().map(|crossing| crossing.capacity_bytes()).sum());
+    assert_eq!(bytes, STOCK_BYTES.get());
+    assert!(bytes > 0 && bytes <= STOCK_BYTES_MAX, "{bytes}");
+}
+
+#[test]
+fn a_long_request_for_all_shards_is_there_once() {
+    let mut at = Home::new(8);
+    let long = "x".repeat(100_000);
+    assert_eq!(at.request(&format!("info {long}")), Taken::Yes);
+    let batches = (1..8).filter_map(|shard| at.round.take_batch(shard));
+    let bytes: usize = batches.map(|batch| batch.capacity_bytes()).sum();
+    assert!(bytes < 50_000, "{bytes} bytes in the batches");
 }

@@ -7,6 +7,9 @@
 //! - [`order`]: long pipelines over all shards, against a model
 //! - [`protocol`]: requests in any pieces, broken requests, greetings and goodbyes
 //! - [`memory`]: clients that promise or ask for more than is good
+//! - [`limits`]: budgets of memory, and time
+//! - [`effects`]: what others see of a pipeline, and in which order
+//! - [`modes`]: commands that are refused together with what follows
 //! - [`values`]: large values, keys that expire, counters that many share
 //! - [`walks`]: `KEYS` and `SCAN` beside other clients
 //! - [`connections`]: clients that come, go, are killed, or are too many
@@ -16,7 +19,10 @@
 mod benchmark;
 mod cli;
 mod connections;
+mod effects;
+mod limits;
 mod memory;
+mod modes;
 mod order;
 mod protocol;
 mod values;

@@ -12,11 +12,11 @@ use miniss_tests::resp::{Client, Reply, words};
 
 use crate::{client, kv};
 
-const MIB: u64 = 1 << 20;
+pub const MIB: u64 = 1 << 20;
 
 /// Fails if the server has grown by more than `bytes` since it had `before`.
 #[track_caller]
-fn assert_grown_at_most(server: &Server, before: u64, bytes: u64) {
+pub fn assert_grown_at_most(server: &Server, before: u64, bytes: u64) {
     let now = server.resident_bytes();
     assert!(now <= before + bytes, "from {} to {} MiB", before / MIB, now / MIB);
 }

@@ -46,7 +46,7 @@ fn keys_in_turns(
         turns += 1;
         between(store);
     }
-    (strings(batch.reply().unwrap()), turns)
+    (strings(batch.reply().unwrap().bytes()), turns)
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn request(words: &[&str], used: usize) -> Seen {
 
 #[test]
 fn whole_requests() {
-    let mut parser = Parser::new();
+    let mut parser = Parser::new(REQUEST_BYTES_MAX);
     let pipeline = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\nping\r\n\r\n*0\r\n*-1\r\n*1\r\n$0\r\n\r\n";
     let mut rest = &pipeline[..];
     let mut take = |expected: Seen, used: usize| {
@@ -49,7 +49,7 @@ fn a_request_in_pieces_of_any_size_is_the_same_request() {
     let whole = request(&["SET", "key", "hello\r\nworld"], bytes.len());
     for first in 0..bytes.len() {
         for second in first..bytes.len() {
-            let mut parser = Parser::new();
+            let mut parser = Parser::new(REQUEST_BYTES_MAX);
             assert_eq!(see(&mut parser, &bytes[..first]), Seen::Incomplete);
             assert_eq!(see(&mut parser, &bytes[..second]), Seen::Incomplete);
             assert_eq!(see(&mut parser, bytes), whole);
@@ -61,7 +61,7 @@ fn a_request_in_pieces_of_any_size_is_the_same_request() {
 fn an_inline_request_in_pieces_is_the_same_request() {
     let bytes = b"set a \"b c\"\r\n";
     for cut in 0..bytes.len() {
-        let mut parser = Parser::new();
+        let mut parser = Parser::new(REQUEST_BYTES_MAX);
         assert_eq!(see(&mut parser, &bytes[..cut]), Seen::Incomplete);
         assert_eq!(see(&mut parser, bytes), request(&["set", "a", "b c"], 13));
     }
@@ -89,31 +89,31 @@ fn the_protocol_s_errors() {
         ("get 'a\r\n".to_owned(), Quotes),
     ];
     for (bytes, error) in cases {
-        let seen = see(&mut Parser::new(), bytes.as_bytes());
+        let seen = see(&mut Parser::new(REQUEST_BYTES_MAX), bytes.as_bytes());
         assert_eq!(seen, Seen::Broken(error), "{}", &bytes[..bytes.len().min(40)]);
     }
 }
 
 #[test]
 fn errors_in_the_words_of_redis() {
-    let mut out = Vec::new();
+    let mut out = Output::default();
     ProtocolError::ExpectedBulk(b':').write(&mut out);
     ProtocolError::BulkLength.write(&mut out);
     let expected = "-ERR Protocol error: expected '$', got ':'\r\n\
                     -ERR Protocol error: invalid bulk length\r\n";
-    assert_eq!(out, expected.as_bytes());
+    assert_eq!(out.bytes_mut(), expected.as_bytes());
 }
 
 #[test]
 fn what_is_announced_is_not_reserved() {
-    let mut parser = Parser::new();
+    let mut parser = Parser::new(REQUEST_BYTES_MAX);
     assert_eq!(see(&mut parser, b"*999999\r\n$536870912\r\n"), Seen::Incomplete);
     assert!(parser.spans.capacity() <= SPANS_KEPT);
 }
 
 #[test]
 fn a_request_larger_than_all_is_refused_before_it_arrives() {
-    let mut parser = Parser::new();
+    let mut parser = Parser::new(REQUEST_BYTES_MAX);
     parser.args_left = 1;
     parser.position = REQUEST_BYTES_MAX - 10;
     parser.bulk = None;
