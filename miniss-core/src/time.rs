@@ -3,13 +3,13 @@
 //! `reactor ─▶ [now] ─▶ timers ─▶ park`
 
 use core::fmt;
-use core::ops::{Add, AddAssign, Sub};
+use core::ops::{Add, AddAssign, Sub, SubAssign};
 use core::time::Duration;
 
 /// A point on a monotonic clock, in nanoseconds since an origin that the port chooses.
 ///
 /// Arithmetic saturates: [`Instant::MAX`] stands for *never*, and a subtraction that would go
-/// below the origin stops there.
+/// below the origin stops there. The methods whose names begin with `checked` say so instead.
 ///
 /// ```
 /// use core::time::Duration;
@@ -17,7 +17,9 @@ use core::time::Duration;
 ///
 /// let start = Instant::from_nanos(5);
 /// assert_eq!((start + Duration::from_nanos(2)).as_nanos(), 7);
+/// assert_eq!((start - Duration::from_nanos(2)).as_nanos(), 3);
 /// assert_eq!(start + Duration::MAX, Instant::MAX);
+/// assert_eq!(start - Duration::MAX, Instant::ZERO);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
@@ -60,6 +62,49 @@ impl Instant {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// The time from `earlier` to `self`; `None` if `earlier` is in fact later.
+    ///
+    /// ```
+    /// use miniss_core::time::Instant;
+    /// let (a, b) = (Instant::from_nanos(3), Instant::from_nanos(10));
+    /// assert_eq!(b.checked_duration_since(a), Some(b - a));
+    /// assert_eq!(a.checked_duration_since(b), None);
+    /// ```
+    pub const fn checked_duration_since(self, earlier: Self) -> Option<Duration> {
+        match self.0.checked_sub(earlier.0) {
+            Some(nanos) => Some(Duration::from_nanos(nanos)),
+            None => None,
+        }
+    }
+
+    /// `self + duration`; `None` where that lies beyond the clock's range.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::time::Instant;
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(Instant::ZERO.checked_add(second), Some(Instant::ZERO + second));
+    /// assert_eq!(Instant::ZERO.checked_add(Duration::MAX), None);
+    /// ```
+    pub fn checked_add(self, duration: Duration) -> Option<Self> {
+        let nanos = u64::try_from(duration.as_nanos()).ok()?;
+        self.0.checked_add(nanos).map(Self)
+    }
+
+    /// `self - duration`; `None` where that lies before the origin.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use miniss_core::time::Instant;
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!((Instant::ZERO + second).checked_sub(second), Some(Instant::ZERO));
+    /// assert_eq!(Instant::ZERO.checked_sub(second), None);
+    /// ```
+    pub fn checked_sub(self, duration: Duration) -> Option<Self> {
+        let nanos = u64::try_from(duration.as_nanos()).ok()?;
+        self.0.checked_sub(nanos).map(Self)
+    }
+
     /// `self + duration`, or [`Instant::MAX`] where that lies beyond the clock's range
     /// (584 years).
     ///
@@ -86,6 +131,19 @@ impl Add<Duration> for Instant {
 impl AddAssign<Duration> for Instant {
     fn add_assign(&mut self, duration: Duration) {
         *self = self.saturating_add(duration);
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Self;
+    fn sub(self, duration: Duration) -> Self {
+        self.checked_sub(duration).unwrap_or(Self::ZERO)
+    }
+}
+
+impl SubAssign<Duration> for Instant {
+    fn sub_assign(&mut self, duration: Duration) {
+        *self = *self - duration;
     }
 }
 

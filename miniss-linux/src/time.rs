@@ -3,12 +3,13 @@
 //! `user future ─▶ [timer] ─▶ executor ─▶ driver ─▶ kernel`
 //!
 //! Timers live in a wheel in user space; only the earliest deadline is handed to the kernel, with
-//! the call that sleeps. A timer is never early. A sleep of [`Duration::MAX`] never ends; one of
-//! zero ends after one turn.
+//! the call that sleeps. A timer is never early. A sleep of [`Duration::MAX`], or until
+//! [`Instant::MAX`], never ends; one of zero ends after one turn.
 
 use std::fmt;
 use std::future::Future;
-use std::ops::{Add, AddAssign, Sub};
+use std::ops::{Add, AddAssign, Sub, SubAssign};
+use std::sync::OnceLock;
 
 pub use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct ShardTimers(());
 
 // SAFETY: passes on the answer of the current shard's `Local`, asked anew each time.
 unsafe impl Timers for ShardTimers {
+    type Instant = Instant;
+
     #[inline]
     fn now(&self) -> miniss_core::time::Instant {
         now()
@@ -60,18 +63,34 @@ pub type Timeout<F> = miniss_core::timer::Timeout<F, ShardTimers>;
 /// See [`interval`] for an example.
 pub type Interval = miniss_core::timer::Interval<ShardTimers>;
 
-/// A point in time on `CLOCK_MONOTONIC`. Arithmetic saturates.
+/// A point in time on `CLOCK_MONOTONIC`, in nanoseconds. Arithmetic saturates, at the origin of the
+/// clock and at [`MAX`](Self::MAX); the methods whose names begin with `checked` say so instead.
+///
+/// [`std::time::Instant`] is of the same clock, and converts both ways. The two are compared once
+/// in a program, which is exact to some ten nanoseconds; from then on a point that is converted
+/// there and back is the same.
 ///
 /// ```
 /// use miniss_linux::time::{Duration, Instant};
 /// let start = Instant::now();
 /// assert!(start + Duration::from_secs(1) > start);
 /// assert!(start.elapsed() < Duration::from_secs(60));
+///
+/// let theirs = std::time::Instant::from(start);
+/// assert_eq!(Instant::from(theirs + Duration::from_secs(1)), start + Duration::from_secs(1));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(miniss_core::time::Instant);
 
 impl Instant {
+    /// A deadline that never comes.
+    ///
+    /// ```
+    /// use miniss_linux::time::{Duration, Instant};
+    /// assert_eq!(Instant::now() + Duration::MAX, Instant::MAX);
+    /// ```
+    pub const MAX: Self = Self(miniss_core::time::Instant::MAX);
+
     /// The time now.
     ///
     /// See [`Instant`] for an example.
@@ -97,6 +116,41 @@ impl Instant {
     pub fn duration_since(&self, earlier: Self) -> Duration {
         self.0 - earlier.0
     }
+
+    /// The time since `earlier`; `None` if that is in fact later.
+    ///
+    /// ```
+    /// use miniss_linux::time::{Duration, Instant};
+    /// let start = Instant::now();
+    /// let end = start + Duration::from_secs(2);
+    /// assert_eq!(end.checked_duration_since(start), Some(Duration::from_secs(2)));
+    /// assert_eq!(start.checked_duration_since(end), None);
+    /// ```
+    pub fn checked_duration_since(&self, earlier: Self) -> Option<Duration> {
+        self.0.checked_duration_since(earlier.0)
+    }
+
+    /// So much later; `None` where that lies beyond the clock's range (584 years).
+    ///
+    /// ```
+    /// use miniss_linux::time::{Duration, Instant};
+    /// assert!(Instant::now().checked_add(Duration::from_secs(2)).is_some());
+    /// assert!(Instant::now().checked_add(Duration::MAX).is_none());
+    /// ```
+    pub fn checked_add(&self, duration: Duration) -> Option<Self> {
+        self.0.checked_add(duration).map(Self)
+    }
+
+    /// So much earlier; `None` where that lies before the clock's origin.
+    ///
+    /// ```
+    /// use miniss_linux::time::{Duration, Instant};
+    /// assert!(Instant::now().checked_sub(Duration::from_nanos(2)).is_some());
+    /// assert!(Instant::now().checked_sub(Duration::MAX).is_none());
+    /// ```
+    pub fn checked_sub(&self, duration: Duration) -> Option<Self> {
+        self.0.checked_sub(duration).map(Self)
+    }
 }
 
 impl Add<Duration> for Instant {
@@ -112,6 +166,19 @@ impl AddAssign<Duration> for Instant {
     }
 }
 
+impl Sub<Duration> for Instant {
+    type Output = Self;
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0 - duration)
+    }
+}
+
+impl SubAssign<Duration> for Instant {
+    fn sub_assign(&mut self, duration: Duration) {
+        self.0 -= duration;
+    }
+}
+
 impl Sub for Instant {
     type Output = Duration;
     fn sub(self, earlier: Self) -> Duration {
@@ -119,10 +186,52 @@ impl Sub for Instant {
     }
 }
 
+impl From<miniss_core::time::Instant> for Instant {
+    fn from(point: miniss_core::time::Instant) -> Self {
+        Self(point)
+    }
+}
+
+impl From<Instant> for miniss_core::time::Instant {
+    fn from(point: Instant) -> Self {
+        point.0
+    }
+}
+
+/// A point outside of this clock's range becomes its origin or [`Instant::MAX`].
+impl From<std::time::Instant> for Instant {
+    fn from(point: std::time::Instant) -> Self {
+        let (ours, theirs) = same_point();
+        ours + point.saturating_duration_since(theirs) - theirs.saturating_duration_since(point)
+    }
+}
+
+/// [`Instant::MAX`] becomes a point 584 years after the clock's origin.
+impl From<Instant> for std::time::Instant {
+    fn from(point: Instant) -> Self {
+        let (ours, theirs) = same_point();
+        theirs + point.duration_since(ours) - ours.duration_since(point)
+    }
+}
+
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// One point as both types have it: the middle of the two looks that were closest to a third one.
+fn same_point() -> (Instant, std::time::Instant) {
+    static SAME: OnceLock<(Instant, std::time::Instant)> = OnceLock::new();
+    let look = |_| {
+        let (before, theirs, after) = (Instant::now(), std::time::Instant::now(), Instant::now());
+        (after - before, before + (after - before) / 2, theirs)
+    };
+    *SAME.get_or_init(|| {
+        let closest = (0..16).map(look).min_by_key(|(apart, ..)| *apart);
+        let (_, ours, theirs) = closest.expect("there are sixteen");
+        (ours, theirs)
+    })
 }
 
 /// Ends after `duration`, never before.
@@ -165,7 +274,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// assert!(Instant::now() >= deadline);
 /// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep::until(ShardTimers(()), deadline.0)
+    Sleep::until(ShardTimers(()), deadline)
 }
 
 /// The output of `future`, or [`TimedOut`] if it takes longer than `duration`.
@@ -189,6 +298,28 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     Timeout::new(ShardTimers(()), duration, future)
 }
 
+/// The output of `future`, or [`TimedOut`] if it is not there at `deadline`.
+///
+/// # Panics
+///
+/// When polled outside of a runtime.
+///
+/// # Cancellation
+///
+/// As for [`timeout`].
+///
+/// ```
+/// use miniss_linux::{Runtime, time::{Duration, Instant, timeout_at}};
+/// let runtime = Runtime::builder().shards(1).build().unwrap();
+/// let deadline = Instant::now() + Duration::from_millis(1);
+/// let never = std::future::pending::<()>();
+/// assert!(runtime.block_on(timeout_at(deadline, never)).is_err());
+/// assert_eq!(runtime.block_on(timeout_at(Instant::MAX, async { 5 })), Ok(5));
+/// ```
+pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
+    Timeout::until(ShardTimers(()), deadline, future)
+}
+
 /// Ticks every `period`; the first tick is at once.
 ///
 /// # Panics
@@ -207,4 +338,25 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
     Interval::new(ShardTimers(()), period)
+}
+
+/// Ticks at `start`, and from there every `period`.
+///
+/// # Panics
+///
+/// As for [`interval`].
+///
+/// ```
+/// use miniss_linux::{Runtime, time::{Duration, Instant, interval_at}};
+/// let runtime = Runtime::builder().shards(1).build().unwrap();
+/// runtime.block_on(async {
+///     let start = Instant::now() + Duration::from_millis(2);
+///     let mut ticks = interval_at(start, Duration::from_millis(1));
+///     assert_eq!(ticks.tick().await, start);
+///     assert_eq!(ticks.tick().await, start + Duration::from_millis(1));
+/// });
+/// ```
+#[track_caller]
+pub fn interval_at(start: Instant, period: Duration) -> Interval {
+    Interval::starting_at(ShardTimers(()), start, period)
 }

@@ -13,7 +13,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use miniss_linux::net::TcpStream;
-use miniss_linux::time::{Duration, Instant, MissedTick, interval, sleep, sleep_until, timeout};
+use miniss_linux::time::{
+    Duration, Instant, MissedTick, interval, interval_at, sleep, sleep_until, timeout, timeout_at,
+};
 use miniss_linux::{Runtime, spawn, stats, submit_to, yield_now};
 use miniss_tests::census::own_cpu_time;
 use miniss_tests::deadline::{SOON, deadline};
@@ -118,6 +120,66 @@ fn t17_the_longest_durations_never_end_and_never_panic() {
         }
         assert_eq!(stats().timers_armed, 0);
     });
+}
+
+#[test]
+fn timers_take_and_give_the_instant_that_is_shown_here() {
+    let _deadline = deadline("one Instant");
+    on_one_shard(async {
+        let start = Instant::now();
+        let mut nap = pin!(sleep(Duration::MAX));
+        assert_eq!(nap.deadline(), Instant::MAX);
+        let soon = start + millis(2);
+        nap.as_mut().reset(soon);
+        assert_eq!(nap.deadline(), soon);
+        nap.await;
+        assert!(Instant::now() >= soon);
+
+        let mut ticks = interval_at(start, millis(1));
+        assert_eq!(ticks.next_tick(), start);
+        for n in 0..3 {
+            assert_eq!(ticks.tick().await, start + millis(n), "ticks that are past come, too");
+        }
+        assert_eq!(timeout_at(start, ready(5)).await, Ok(5));
+        assert!(timeout_at(start, pending::<()>()).await.is_err(), "it is past");
+        let timeout_then = timeout_at(soon, pending::<()>());
+        assert_eq!(timeout_then.deadline(), soon);
+        let never = sleep_until(Instant::MAX);
+        assert!(timeout_at(Instant::now() + millis(2), never).await.is_err());
+        let mut never = interval_at(Instant::MAX, Duration::from_nanos(1));
+        assert!(timeout(millis(2), never.tick()).await.is_err());
+    });
+}
+
+#[test]
+fn instants_of_the_standard_library_convert_there_and_back() {
+    let point = Instant::now();
+    let theirs = std::time::Instant::from(point);
+    let year = Duration::from_secs(365 * 24 * 3600);
+    for (ours, theirs) in [(point + year, theirs + year), (point - millis(1), theirs - millis(1))] {
+        assert_eq!((Instant::from(theirs), std::time::Instant::from(ours)), (ours, theirs));
+    }
+    assert_eq!(Instant::from(std::time::Instant::from(Instant::MAX)), Instant::MAX);
+    assert_eq!(Instant::from(theirs + 1_000 * year), Instant::MAX, "beyond the clock's range");
+    assert_eq!(Instant::from(theirs - 1_000 * year), Instant::now() - Duration::MAX);
+    // Of one clock: what was read first is not later, but for the time of a look.
+    let between = Instant::from(std::time::Instant::now());
+    assert!(between + millis(1) > point && between < Instant::now() + millis(1));
+}
+
+#[test]
+fn arithmetic_stops_at_both_ends_of_the_clock() {
+    let now = Instant::now();
+    assert_eq!(now + Duration::MAX, Instant::MAX);
+    assert_eq!(now.checked_add(Duration::MAX), None);
+    assert_eq!(now.checked_sub(Duration::MAX), None);
+    assert_eq!(Instant::MAX - Duration::MAX, now - Duration::MAX);
+    assert_eq!(now.duration_since(now + millis(1)), Duration::ZERO);
+    assert_eq!(now.checked_duration_since(now + millis(1)), None);
+    let mut point = now;
+    point += millis(2);
+    point -= millis(1);
+    assert_eq!(point.checked_sub(millis(1)), now.checked_add(Duration::ZERO));
 }
 
 #[test]

@@ -147,6 +147,8 @@ impl<B> fmt::Debug for Local<B> {
 // SAFETY: *One tenant*: `home` is there only while our executor lives, a `Local` never leaves its
 // thread, and an executor clears its wheel before it goes.
 unsafe impl<B: Doorbell> Timers for Local<B> {
+    type Instant = Instant;
+
     #[inline]
     fn now(&self) -> Instant {
         Local::now(self)

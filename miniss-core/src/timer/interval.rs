@@ -45,7 +45,7 @@ impl MissedTick {
             Self::Skip => {
                 let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
                 let late = now().as_nanos().saturating_sub(due.as_nanos());
-                let step = (late / period + 1).saturating_mul(period);
+                let step = (late / period).saturating_add(1).saturating_mul(period);
                 due + Duration::from_nanos(step)
             }
         }
@@ -103,7 +103,7 @@ impl<K: Timers> Interval<K> {
     #[track_caller]
     pub fn new(timers: K, period: Duration) -> Self {
         let start = timers.now();
-        Self::starting_at(timers, start, period)
+        Self::at(timers, start, period)
     }
 
     /// Ticks at `start` and then every `period`.
@@ -123,7 +123,12 @@ impl<K: Timers> Interval<K> {
     /// assert_eq!(beat.next_tick(), start);
     /// ```
     #[track_caller]
-    pub const fn starting_at(timers: K, start: Instant, period: Duration) -> Self {
+    pub fn starting_at(timers: K, start: K::Instant, period: Duration) -> Self {
+        Self::at(timers, start.into(), period)
+    }
+
+    #[track_caller]
+    const fn at(timers: K, start: Instant, period: Duration) -> Self {
         assert!(!period.is_zero(), "the period of an interval must not be zero");
         Self { timers, next: start, begun: false, period, missed: MissedTick::Burst }
     }
@@ -162,7 +167,7 @@ impl<K: Timers> Interval<K> {
     /// # use miniss_core::{time::Instant, timer::ManualClock};
     /// use miniss_core::timer::{Interval, Timers};
     ///
-    /// async fn second_tick(beat: &mut Interval<impl Timers>) -> Instant {
+    /// async fn second_tick(beat: &mut Interval<impl Timers<Instant = Instant>>) -> Instant {
     ///     beat.tick().await;
     ///     beat.tick().await
     /// }
@@ -174,18 +179,18 @@ impl<K: Timers> Interval<K> {
     /// #     clock.advance(Duration::from_secs(1));
     /// # }
     /// ```
-    pub async fn tick(&mut self) -> Instant {
+    pub async fn tick(&mut self) -> K::Instant {
         let due = self.next;
         let is_due = self.begun && due < Instant::MAX && due <= self.timers.now();
         if is_due {
             consume_budget().await;
         } else {
             self.begun = true;
-            Sleep::until(self.timers.clone(), due).await;
+            Sleep::at(self.timers.clone(), due).await;
         }
         self.begun = false;
         self.next = self.missed.next(due, || self.timers.now(), self.period);
-        due
+        due.into()
     }
 
     /// Starts anew: the next tick comes one period from now.
@@ -217,8 +222,8 @@ impl<K: Timers> Interval<K> {
     /// let beat = Interval::new(clock, Duration::from_secs(1));
     /// assert_eq!(beat.next_tick(), Instant::ZERO, "the first one is due at once");
     /// ```
-    pub const fn next_tick(&self) -> Instant {
-        self.next
+    pub fn next_tick(&self) -> K::Instant {
+        self.next.into()
     }
 
     /// The time from one tick to the next.

@@ -124,6 +124,8 @@ impl fmt::Debug for ManualClock {
 // SAFETY: `ManualClock` is not `Sync`, so the one thread that has the reference keeps it; `stop`
 // takes out all timers and `None` is the answer from then on.
 unsafe impl Timers for &'static ManualClock {
+    type Instant = Instant;
+
     fn now(&self) -> Instant {
         self.now.get()
     }

@@ -71,7 +71,11 @@ impl<K: Timers> Sleep<K> {
     /// let sleep = Sleep::until(clock, Instant::from_nanos(7));
     /// assert_eq!(sleep.deadline(), Instant::from_nanos(7));
     /// ```
-    pub const fn until(timers: K, deadline: Instant) -> Self {
+    pub fn until(timers: K, deadline: K::Instant) -> Self {
+        Self::at(timers, deadline.into())
+    }
+
+    pub(super) const fn at(timers: K, deadline: Instant) -> Self {
         Self { deadline: Cell::new(deadline), timers, node: TimerNode::new() }
     }
 
@@ -88,7 +92,7 @@ impl<K: Timers> Sleep<K> {
     /// ```
     pub fn new(timers: K, duration: Duration) -> Self {
         let deadline = timers.now() + duration;
-        Self::until(timers, deadline)
+        Self::at(timers, deadline)
     }
 
     /// The time it waits for; [`Instant::MAX`] is never.
@@ -102,8 +106,8 @@ impl<K: Timers> Sleep<K> {
     /// let sleep = Sleep::new(clock, Duration::from_nanos(3));
     /// assert_eq!(sleep.deadline(), Instant::from_nanos(3));
     /// ```
-    pub fn deadline(&self) -> Instant {
-        self.deadline.get()
+    pub fn deadline(&self) -> K::Instant {
+        self.deadline.get().into()
     }
 
     /// Whether it is ready: the executor has seen the deadline pass since it was armed.
@@ -134,9 +138,9 @@ impl<K: Timers> Sleep<K> {
     /// sleep.as_mut().reset(Instant::from_nanos(9));
     /// assert_eq!(clock.next_deadline(), Some(Instant::from_nanos(9)));
     /// ```
-    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
+    pub fn reset(self: Pin<&mut Self>, deadline: K::Instant) {
         let sleep = self.as_ref();
-        sleep.deadline.set(deadline);
+        sleep.deadline.set(deadline.into());
         sleep.node.cancel();
         if sleep.node.is_awaited() {
             sleep.arm();
@@ -153,7 +157,7 @@ impl<K: Timers> Sleep<K> {
         let wheel = self.timers.wheel().expect(
             "a timer needs its executor: it was polled outside of one, or the executor has ended",
         );
-        wheel.arm(self.node(), self.deadline());
+        wheel.arm(self.node(), self.deadline.get());
     }
 
     /// Takes it out of the wheel for good, and lets go of the waker.

@@ -13,13 +13,12 @@ use core::time::Duration;
 use super::sleep::Sleep;
 use super::timers::Timers;
 use crate::error::TimedOut;
-use crate::time::Instant;
 
 /// A future that gives another one until a deadline: `Ok` with its output, or [`TimedOut`].
 ///
 /// The inner future is polled first, so a result that is there counts, however late. A future
 /// that is ready at once costs no timer. The timer is a [`Sleep`]: never early, takes at least one
-/// turn, and at [`Instant::MAX`] never comes.
+/// turn, and at [`Instant::MAX`](crate::time::Instant::MAX) never comes.
 ///
 /// # Cancellation
 ///
@@ -68,7 +67,7 @@ impl<F: Future, K: Timers> Timeout<F, K> {
     /// let timeout = Timeout::until(clock, Instant::from_nanos(7), ready(1));
     /// assert_eq!(timeout.deadline(), Instant::from_nanos(7));
     /// ```
-    pub const fn until(timers: K, deadline: Instant, future: F) -> Self {
+    pub fn until(timers: K, deadline: K::Instant, future: F) -> Self {
         Self { future: Some(future), sleep: Sleep::until(timers, deadline) }
     }
 
@@ -88,7 +87,7 @@ impl<F: Future, K: Timers> Timeout<F, K> {
         Self { future: Some(future), sleep: Sleep::new(timers, duration) }
     }
 
-    /// The time at which it gives up; [`Instant::MAX`] is never.
+    /// The time at which it gives up; [`Instant::MAX`](crate::time::Instant::MAX) is never.
     ///
     /// ```
     /// use core::{future::ready, time::Duration};
@@ -99,7 +98,7 @@ impl<F: Future, K: Timers> Timeout<F, K> {
     /// let timeout = Timeout::new(clock, Duration::MAX, ready(()));
     /// assert_eq!(timeout.deadline(), Instant::MAX);
     /// ```
-    pub fn deadline(&self) -> Instant {
+    pub fn deadline(&self) -> K::Instant {
         self.sleep.deadline()
     }
 }

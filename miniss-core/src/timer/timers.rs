@@ -2,6 +2,8 @@
 //!
 //! `user future ─▶ [timers] ─▶ executor ─▶ park(deadline)`
 
+use core::fmt;
+
 use super::wheel::Wheel;
 use crate::time::Instant;
 
@@ -27,6 +29,8 @@ use crate::time::Instant;
 ///
 /// // SAFETY: passes on the answer of `ManualClock`.
 /// unsafe impl Timers for Ahead {
+///     type Instant = Instant;
+///
 ///     fn now(&self) -> Instant {
 ///         self.0.now() + core::time::Duration::from_secs(3600)
 ///     }
@@ -36,6 +40,10 @@ use crate::time::Instant;
 /// }
 /// ```
 pub unsafe trait Timers: Clone + Unpin {
+    /// A point in time as the futures take it and give it: the core's [`Instant`], or a port's own
+    /// that stands for one.
+    type Instant: Copy + fmt::Debug + From<Instant> + Into<Instant>;
+
     /// The present time on the executor's clock.
     ///
     /// See [`Timers`] for an example.

@@ -101,3 +101,22 @@ fn the_longest_period_ticks_once() {
 fn a_period_of_zero_is_the_callers_error() {
     let _ = Interval::new(leaked_clock(), Duration::ZERO);
 }
+
+#[test]
+fn at_the_end_of_the_clock_the_next_tick_is_never() {
+    for missed in [MissedTick::Burst, MissedTick::Delay, MissedTick::Skip] {
+        let clock = leaked_clock();
+        clock.advance(Duration::MAX);
+        for period in [Duration::from_nanos(1), Duration::MAX] {
+            let start = Instant::ZERO;
+            let mut interval = Interval::starting_at(clock, start, period).with_missed_tick(missed);
+            tick(clock, &mut interval);
+            let next = if (missed, period) == (MissedTick::Burst, Duration::from_nanos(1)) {
+                start + period
+            } else {
+                Instant::MAX
+            };
+            assert_eq!(interval.next_tick(), next, "{missed:?}, {period:?}");
+        }
+    }
+}
