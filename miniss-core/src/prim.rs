@@ -1,4 +1,5 @@
-//! The one gate to shared memory: atomics, fences and cells that more than one core may touch.
+//! The one gate to shared memory: atomics, fences, cells and counts that more than one core may
+//! touch.
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor` all stand on this; nothing else
 //! names `core::sync::atomic` or `loom`.
@@ -26,6 +27,9 @@ mod real {
     pub(crate) use core::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
     };
+
+    #[cfg(feature = "alloc")]
+    pub(crate) use alloc::sync::Arc;
 
     /// A cell whose accesses are bracketed by closures, so that loom can watch them.
     #[derive(Debug)]
@@ -58,7 +62,10 @@ pub(crate) use real::*;
 pub(crate) use {
     loom::{
         cell::UnsafeCell,
-        sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering},
+        },
     },
     planted::{fence, planted},
 };

@@ -2,8 +2,9 @@
 //!
 //! `[for each] ─▶ user futures ─▶ task`
 //!
-//! The futures share one task and its waker, so a wake polls every one that is not done. That is
-//! the cheapest way up to some hundreds at a time; beyond that, spawn a task for each.
+//! On the heap each of the futures has a waker of its own, and a wake polls the one that was woken
+//! (see `woken`). In a fixed number of seats they share the waker of their task, and a wake polls
+//! every one that is not done.
 
 #![forbid(unsafe_code)]
 
@@ -15,17 +16,20 @@ use core::task::{Context, Poll};
 use alloc::{boxed::Box, vec::Vec};
 
 use super::seats::{each, row};
+#[cfg(feature = "alloc")]
+use super::woken::Woken;
 
-/// So many futures may end in one poll before no more are begun in it, and the others on this core
-/// have a turn. Those that run already are polled all the same.
-const ENDED_PER_POLL_MAX: usize = 128;
+/// So many futures are begun in one poll before the others on this core have a turn. Those that run
+/// already and were woken are polled all the same.
+const BEGUN_PER_POLL_MAX: usize = 128;
 
 /// Starts `f(item)` for all `items` at once and waits for all of them, even after one has failed.
 ///
 /// Nothing happens before the first poll. Then futures start in the order of the items, each
-/// running until it waits before the next one is made. They are kept in boxes, as many as run at
-/// once; see [`max_concurrent_for_each`] for a bound, and [`max_concurrent_for_each_fixed`] to do
-/// without a heap.
+/// running until it waits before the next one is made, and from then on each is polled when it was
+/// woken itself. After 128 the others on this core have a turn. They are kept in boxes, as many as
+/// run at once; see [`max_concurrent_for_each`] for a bound, and [`max_concurrent_for_each_fixed`]
+/// to do without a heap.
 ///
 /// Needs the `alloc` feature.
 ///
@@ -73,8 +77,9 @@ where
 /// Runs `f(item)` for all `items`, at most `max` at a time, and waits for all of them.
 ///
 /// It starts them in the order of the items, the next one as soon as one has ended, and goes on
-/// so after a failure. `items` is asked for an item when there is a place for it. If very many
-/// end without waiting, it gives the others on this core a turn now and then.
+/// so after a failure. `items` is asked for an item when there is a place for it. A future is
+/// polled when it was woken itself. If very many are, or end without waiting, it gives the others
+/// on this core a turn now and then.
 ///
 /// Needs the `alloc` feature.
 ///
@@ -122,14 +127,14 @@ where
 {
     assert!(max > 0, "nothing would ever be done at most zero at a time");
     async move {
-        let mut seats = pin!(Boxed { max, seats: Vec::new() });
+        let mut seats = pin!(Boxed::new(max));
         let mut work = Work::new(items.into_iter(), f);
         poll_fn(|cx| work.poll(seats.as_mut(), cx)).await
     }
 }
 
 /// As `max_concurrent_for_each` with at most `MAX` at a time, without a heap: the future has room
-/// for them.
+/// for them. Whenever one of them is woken, all that run are polled, so this is for a few.
 ///
 /// A `MAX` of zero does not compile.
 ///
@@ -181,7 +186,8 @@ struct Work<I, F, E> {
     items: Option<I>,
     f: F,
     error: Option<E>,
-    may_end: usize,
+    /// How many may be begun in this poll.
+    may_begin: usize,
 }
 
 impl<I, F, N, E> Work<I, F, E>
@@ -191,7 +197,7 @@ where
     N: Future<Output = Result<(), E>>,
 {
     const fn new(items: I, f: F) -> Self {
-        Self { items: Some(items), f, error: None, may_end: ENDED_PER_POLL_MAX }
+        Self { items: Some(items), f, error: None, may_begin: BEGUN_PER_POLL_MAX }
     }
 
     fn poll<S: Seats<N>>(
@@ -199,9 +205,9 @@ where
         seats: Pin<&mut S>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), E>> {
-        self.may_end = ENDED_PER_POLL_MAX;
+        self.may_begin = BEGUN_PER_POLL_MAX;
         let busy = seats.serve(self, cx);
-        if self.may_end == 0 {
+        if self.may_begin == 0 && self.items.is_some() {
             cx.waker().wake_by_ref();
         } else if !busy {
             return Poll::Ready(self.error.take().map_or(Ok(()), Err));
@@ -215,16 +221,16 @@ where
             let running = seat.as_mut().as_pin_mut().expect("just filled");
             let Poll::Ready(outcome) = running.poll(cx) else { return true };
             seat.set(None);
-            self.may_end = self.may_end.saturating_sub(1);
             self.error = self.error.take().or(outcome.err());
         }
         false
     }
 
-    /// Starts the next item's future in `seat` if that is free and more may end in this poll;
+    /// Starts the next item's future in `seat` if that is free and more may begin in this poll;
     /// whether one is there now.
     fn fill(&mut self, mut seat: Pin<&mut Option<N>>) -> bool {
-        if seat.is_none() && self.may_end > 0 {
+        if seat.is_none() && self.may_begin > 0 {
+            self.may_begin -= 1;
             let next = self.next().map(&mut self.f);
             seat.set(next);
         }
@@ -241,8 +247,8 @@ where
 
     /// Whether more could be started in this poll.
     #[cfg(feature = "alloc")]
-    fn goes_on(&self) -> bool {
-        self.items.is_some() && self.may_end > 0
+    const fn goes_on(&self) -> bool {
+        self.items.is_some() && self.may_begin > 0
     }
 }
 
@@ -271,11 +277,56 @@ impl<N, const MAX: usize> Seats<N> for [Option<N>; MAX] {
     }
 }
 
-/// Seats that are made when they are wanted, and used again.
+/// Seats that are made when they are wanted, and used again until no item is left.
 #[cfg(feature = "alloc")]
 struct Boxed<N> {
     max: usize,
-    seats: Vec<Pin<Box<Option<N>>>>,
+    seats: Vec<Option<Pin<Box<Option<N>>>>>,
+    /// Seats that are free while there may be items.
+    free: Vec<usize>,
+    running: usize,
+    woken: Woken,
+}
+
+#[cfg(feature = "alloc")]
+impl<N> Boxed<N> {
+    fn new(max: usize) -> Self {
+        Self { max, seats: Vec::new(), free: Vec::new(), running: 0, woken: Woken::new(0) }
+    }
+
+    /// A seat in which nobody sits, if one may be had.
+    fn free_seat(&mut self) -> Option<usize> {
+        self.free.pop().or_else(|| {
+            let seat = self.seats.len();
+            (seat < self.max).then(|| {
+                self.seats.push(Some(Box::pin(None)));
+                self.woken.add(seat);
+                seat
+            })
+        })
+    }
+
+    /// Lets the future in a seat run, or else that of the next item.
+    fn serve<I, F, E>(&mut self, seat: usize, work: &mut Work<I, F, E>)
+    where
+        I: Iterator,
+        F: FnMut(I::Item) -> N,
+        N: Future<Output = Result<(), E>>,
+    {
+        let Some(place) = &mut self.seats[seat] else { return };
+        self.running -= usize::from(place.is_some());
+        if self.woken.poll(seat, |cx| work.serve(place.as_mut(), cx)) {
+            self.running += 1;
+        } else if work.items.is_some() {
+            self.free.push(seat);
+        } else {
+            self.seats[seat] = None;
+        }
+    }
+
+    fn is_running(&self, seat: usize) -> bool {
+        self.seats[seat].as_ref().is_some_and(|place| place.is_some())
+    }
 }
 
 #[cfg(feature = "alloc")]
@@ -290,18 +341,19 @@ impl<N> Seats<N> for Boxed<N> {
         F: FnMut(I::Item) -> N,
         N: Future<Output = Result<(), E>>,
     {
-        let mut busy = false;
-        for seat in &mut self.seats {
-            busy |= work.serve(seat.as_mut(), cx);
-        }
-        while self.seats.len() < self.max && work.goes_on() {
-            let mut seat = Box::pin(None);
-            if work.serve(seat.as_mut(), cx) {
-                self.seats.push(seat);
-                busy = true;
+        self.woken.begin(cx.waker());
+        while let Some(seat) = self.woken.next() {
+            if self.is_running(seat) {
+                Self::serve(&mut self, seat, work);
             }
         }
-        busy
+        while work.goes_on()
+            && let Some(seat) = self.free_seat()
+        {
+            Self::serve(&mut self, seat, work);
+        }
+        self.woken.end(cx.waker());
+        self.running > 0
     }
 }
 

@@ -23,6 +23,11 @@ pub enum MaybeDone<F: Future> {
 impl<F: Future + Unpin> Unpin for MaybeDone<F> {}
 
 impl<F: Future> MaybeDone<F> {
+    /// Whether it is not done yet.
+    pub(super) const fn is_running(&self) -> bool {
+        matches!(self, Self::Running(_))
+    }
+
     /// Polls the future unless it is done; whether it is.
     pub(super) fn poll_done(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         // SAFETY: "Seats are pinned": the future is not moved, only polled in its place.

@@ -4,7 +4,8 @@
 //!
 //! `async`, `await` and `?` are how new code reads best. These are the words of Seastar for code
 //! that comes from there, and the few things that the language has no word for. None allocates,
-//! except to hold a `Vec` of futures or a number of them that is not known beforehand. What the
+//! except to hold a `Vec` of futures or a number of them that is not known beforehand, and where
+//! more than eight futures have a waker each. What the
 //! `futures` crate has (`join!`, `select!`, streams, `FuturesUnordered`) works on top of this crate
 //! and is not here again.
 //!
@@ -40,9 +41,12 @@ mod or_else;
 mod seats;
 mod spawn;
 mod then;
+mod wakes;
 mod when_all;
 mod when_all_succeed;
 mod when_any;
+#[cfg(feature = "alloc")]
+mod woken;
 mod yield_now;
 
 pub use do_with::do_with;

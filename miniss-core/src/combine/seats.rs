@@ -17,6 +17,12 @@ pub(super) fn each<T>(row: Pin<&mut [T]>) -> impl Iterator<Item = Pin<&mut T>> {
     row.iter_mut().map(|seat| unsafe { Pin::new_unchecked(seat) })
 }
 
+/// One seat of a row.
+pub(super) fn nth<T>(row: Pin<&mut [T]>, index: usize) -> Pin<&mut T> {
+    // SAFETY: "A row is pinned whole": an element is reached, and nothing is moved.
+    unsafe { row.map_unchecked_mut(|row| &mut row[index]) }
+}
+
 /// An array of seats as a row.
 pub(super) fn row<T, const N: usize>(seats: Pin<&mut [T; N]>) -> Pin<&mut [T]> {
     // SAFETY: "A row is pinned whole": an array and the slice of it are the same place.

@@ -2,30 +2,38 @@
 //!
 //! `[when_all] ─▶ user futures ─▶ task`
 //!
-//! The futures share one task and its waker, so a wake polls every one that is not done. That is
-//! the cheapest way for a handful. For hundreds that finish one by one, spawn a task for each.
+//! Up to eight futures share the waker of their task, so a wake polls every one that is not done:
+//! the cheapest way for a handful. Where there are more, and a heap, each has a waker of its own,
+//! and a wake polls the one that was woken (see `woken`).
 //!
 //! # Invariants
 //!
 //! - **Seats stay put.** A tuple or an array of seats lies in the pinned [`WhenAll`], a `Vec` of
-//!   them in a pinned box; seats are polled there and never moved. `WhenAll` has no `Drop` and is
-//!   `Unpin` only where all its seats are.
+//!   them in a pinned box; seats are polled there and never moved. Neither `WhenAll` nor [`Row`]
+//!   has a `Drop`, and they are `Unpin` only where all their seats are.
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
 use core::array;
 use core::future::Future;
+use core::ops::ControlFlow::{Break, Continue};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::maybe_done::MaybeDone;
-use super::seats::{each, row};
+use super::seats::{each, nth, row};
+use super::wakes::Wakes;
 
 /// Runs all `futures` at once and gives all their outputs, in the order of the input.
 ///
 /// `futures` is a tuple of two to eight, an array or, with `alloc`, a `Vec`. It never fails by
 /// itself: outputs are handed out as they are, errors among them, and one that fails stops none of
 /// the others.
+///
+/// With `alloc`, each of more than eight futures in an array or a `Vec` is polled only when it was
+/// woken itself, and at most 128 of them before others on this core have a turn; their wakers take
+/// a few words of the heap. A tuple, up to eight futures, and an array without `alloc` are polled
+/// whenever one of them is woken.
 ///
 /// # Panics
 ///
@@ -105,30 +113,62 @@ mod sealed {
     pub trait Sealed {}
 }
 
-fn poll_each<F: Future>(seats: Pin<&mut [MaybeDone<F>]>, cx: &mut Context<'_>) -> bool {
-    let mut done = true;
-    for seat in each(seats) {
-        done &= seat.poll_done(cx);
+/// A row of seats, and whom those who sit there wake.
+pub struct Row<S> {
+    /// Structurally pinned.
+    seats: S,
+    running: usize,
+    wakes: Wakes,
+}
+
+impl<S> Row<S> {
+    const fn new(seats: S, running: usize) -> Self {
+        Self { seats, running, wakes: Wakes::new() }
     }
-    done
+
+    fn project(self: Pin<&mut Self>) -> (Pin<&mut S>, &mut usize, &mut Wakes) {
+        // SAFETY: "Seats stay put": `seats` is structurally pinned, and nothing else is.
+        unsafe {
+            let Self { seats, running, wakes } = self.get_unchecked_mut();
+            (Pin::new_unchecked(seats), running, wakes)
+        }
+    }
+}
+
+/// Polls those futures of a row that may go on; whether none of them is left.
+fn poll_row<F: Future>(
+    mut seats: Pin<&mut [MaybeDone<F>]>,
+    running: &mut usize,
+    wakes: &mut Wakes,
+    cx: &mut Context<'_>,
+) -> bool {
+    let _left = wakes.poll(seats.len(), cx, |part, cx| {
+        let seat = nth(seats.as_mut(), part);
+        if seat.is_running() && seat.poll_done(cx) {
+            *running -= 1;
+        }
+        if *running == 0 { Break(()) } else { Continue(()) }
+    });
+    *running == 0
 }
 
 impl<F: Future, const N: usize> sealed::Sealed for [F; N] {}
 
 impl<F: Future, const N: usize> Outcomes for [F; N] {
     type Output = [F::Output; N];
-    type Seats = [MaybeDone<F>; N];
+    type Seats = Row<[MaybeDone<F>; N]>;
 
     fn seat(self) -> Self::Seats {
-        self.map(MaybeDone::Running)
+        Row::new(self.map(MaybeDone::Running), N)
     }
 
     fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
-        poll_each(row(seats), cx)
+        let (seats, running, wakes) = seats.project();
+        poll_row(row(seats), running, wakes, cx)
     }
 
     fn take(seats: Pin<&mut Self::Seats>) -> Self::Output {
-        let mut seats = each(row(seats));
+        let mut seats = each(row(seats.project().0));
         array::from_fn(|_| seats.next().expect("as many seats as outputs").take())
     }
 }
@@ -139,18 +179,20 @@ impl<F: Future> sealed::Sealed for Vec<F> {}
 #[cfg(feature = "alloc")]
 impl<F: Future> Outcomes for Vec<F> {
     type Output = Vec<F::Output>;
-    type Seats = Pin<Box<[MaybeDone<F>]>>;
+    type Seats = Row<Pin<Box<[MaybeDone<F>]>>>;
 
     fn seat(self) -> Self::Seats {
-        Box::into_pin(self.into_iter().map(MaybeDone::Running).collect())
+        let running = self.len();
+        Row::new(Box::into_pin(self.into_iter().map(MaybeDone::Running).collect()), running)
     }
 
     fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
-        poll_each(seats.as_deref_mut(), cx)
+        let (seats, running, wakes) = seats.project();
+        poll_row(seats.as_deref_mut(), running, wakes, cx)
     }
 
     fn take(seats: Pin<&mut Self::Seats>) -> Self::Output {
-        each(seats.as_deref_mut()).map(MaybeDone::take).collect()
+        each(seats.project().0.as_deref_mut()).map(MaybeDone::take).collect()
     }
 }
 

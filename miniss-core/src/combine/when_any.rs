@@ -10,8 +10,11 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 use core::future::Future;
+use core::ops::ControlFlow::{Break, Continue};
 use core::pin::Pin;
 use core::task::{Context, Poll};
+
+use super::wakes::Wakes;
 
 /// Runs all `futures` at once until one of them is ready, and gives its output together with the
 /// others, which may be awaited further.
@@ -24,6 +27,13 @@ use core::task::{Context, Poll};
 ///
 /// They are polled in the order of the input until one is ready, so of several that are ready it
 /// is the first in that order, and those behind it are not polled.
+///
+/// With `alloc`, each of more than eight futures in an array or a `Vec` is polled only when it was
+/// woken itself, and at most 128 of them before others on this core have a turn; their wakers take
+/// a few words of the heap. A tuple, up to eight futures, and an array without `alloc` are polled
+/// whenever one of them is woken. In any case the first poll of each call polls them all: to take
+/// very many one after the other as they become ready, use the `FuturesUnordered` of the `futures`
+/// crate.
 ///
 /// # Panics
 ///
@@ -57,7 +67,7 @@ use core::task::{Context, Poll};
 #[track_caller]
 pub fn when_any<F: Race>(futures: F) -> WhenAny<F> {
     futures.check();
-    WhenAny { futures: Some(futures) }
+    WhenAny { futures: Some(futures), wakes: Wakes::new() }
 }
 
 /// One of the futures that were given to [`when_any`] as a tuple.
@@ -105,6 +115,7 @@ impl<F: Future> Raced<F> {
 #[must_use = "futures do nothing unless polled"]
 pub struct WhenAny<F> {
     futures: Option<F>,
+    wakes: Wakes,
 }
 
 // What it is made for is `Unpin`.
@@ -114,9 +125,9 @@ impl<F: Race> Future for WhenAny<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let slot = &mut self.get_mut().futures;
+        let Self { futures: slot, wakes } = self.get_mut();
         let futures = slot.as_mut().expect("polled after it was ready");
-        let Some(winner) = futures.poll_first(cx) else {
+        let Some(winner) = futures.poll_first(wakes, cx) else {
             return Poll::Pending;
         };
         let futures = slot.take().expect("they were polled a line ago");
@@ -147,7 +158,7 @@ pub trait Race: sealed::Sealed {
     fn check(&self) {}
     /// Polls one future after the other until one is ready.
     #[doc(hidden)]
-    fn poll_first(&mut self, cx: &mut Context<'_>) -> Option<Self::Winner>;
+    fn poll_first(&mut self, wakes: &mut Wakes, cx: &mut Context<'_>) -> Option<Self::Winner>;
     #[doc(hidden)]
     fn finish(self, winner: Self::Winner) -> Self::Output;
 }
@@ -158,12 +169,15 @@ mod sealed {
 
 fn poll_row<F: Future + Unpin>(
     futures: &mut [F],
+    wakes: &mut Wakes,
     cx: &mut Context<'_>,
 ) -> Option<(usize, F::Output)> {
-    futures.iter_mut().enumerate().find_map(|(index, future)| match Pin::new(future).poll(cx) {
-        Poll::Ready(output) => Some((index, output)),
-        Poll::Pending => None,
-    })
+    let first =
+        wakes.poll(futures.len(), cx, |part, cx| match Pin::new(&mut futures[part]).poll(cx) {
+            Poll::Ready(output) => Break((part, output)),
+            Poll::Pending => Continue(()),
+        });
+    first.break_value()
 }
 
 impl<F: Future + Unpin, const N: usize> sealed::Sealed for [F; N] {}
@@ -176,8 +190,8 @@ impl<F: Future + Unpin, const N: usize> Race for [F; N] {
         assert!(N > 0, "none of no futures is ever ready");
     }
 
-    fn poll_first(&mut self, cx: &mut Context<'_>) -> Option<Self::Winner> {
-        poll_row(self, cx)
+    fn poll_first(&mut self, wakes: &mut Wakes, cx: &mut Context<'_>) -> Option<Self::Winner> {
+        poll_row(self, wakes, cx)
     }
 
     fn finish(self, (index, output): Self::Winner) -> Self::Output {
@@ -199,8 +213,8 @@ impl<F: Future + Unpin> Race for Vec<F> {
         assert!(!self.is_empty(), "none of no futures is ever ready");
     }
 
-    fn poll_first(&mut self, cx: &mut Context<'_>) -> Option<Self::Winner> {
-        poll_row(self, cx)
+    fn poll_first(&mut self, wakes: &mut Wakes, cx: &mut Context<'_>) -> Option<Self::Winner> {
+        poll_row(self, wakes, cx)
     }
 
     fn finish(mut self, (index, output): Self::Winner) -> Self::Output {
@@ -223,7 +237,7 @@ macro_rules! tuple {
             /// `Some` at one place.
             type Winner = ($(Option<$future::Output>,)+);
 
-            fn poll_first(&mut self, cx: &mut Context<'_>) -> Option<Self::Winner> {
+            fn poll_first(&mut self, _: &mut Wakes, cx: &mut Context<'_>) -> Option<Self::Winner> {
                 $(
                     if let Poll::Ready(output) = Pin::new(&mut self.$index).poll(cx) {
                         let mut winner = Self::Winner::default();

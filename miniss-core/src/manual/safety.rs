@@ -134,8 +134,10 @@
 //!   move. Upheld by `Waiter::enqueue`, which takes it pinned, and by its `Drop`. Shown by
 //!   `leaving_from_front_middle_and_back_keeps_the_rest_in_order` and the oracle
 //!   `behaves_like_a_plain_queue`.
-//! - **Own list.** `collections/list.rs`. A waiter links only into the list it borrows. Upheld by
-//!   the compiler: it has no other. Shown by `a_leaked_waiter_outlives_a_move_of_its_list`.
+//! - **Own list.** `collections/list.rs`. A waiter links only into the list it borrows, and leaves
+//!   the one in which it stands. Upheld by the compiler, and by whoever takes a list over: the
+//!   aborts alone. Shown by `a_leaked_waiter_outlives_a_move_of_its_list` and
+//!   `a_waiter_leaves_the_list_that_took_its_own_over`.
 //! - **Whole before foreign code.** `collections/list.rs`. A waker's code runs only when all links
 //!   are complete. Upheld by `pop_front_if`, which unlinks and gives the waker back. Shown by
 //!   `a_wake_may_drop_its_neighbours_and_join_again`,
@@ -271,17 +273,21 @@
 //!   `a_callback_may_abort_again_and_wait` and `a_panic_in_a_callback_or_a_wake_strands_nobody`.
 //! - **The hook stays put.** `sync/abort/hook.rs`. Both its fields are structurally pinned. Upheld
 //!   by that file. Shown by `what_is_leaked_is_still_served`.
-//! - **The child stays put.** `sync/abort/child.rs`. Both its fields are structurally pinned.
+//! - **The child stays put.** `sync/abort/child.rs`. `link` and `source` are structurally pinned.
 //!   Upheld by that file. Shown by `a_child_that_is_dropped_unregisters`.
 //! - **Parents last longer.** `sync/abort/child.rs`, `sync/abort/source.rs`. A parent outlives
 //!   every reference to its child's source. Upheld by the compiler: the child borrows it. Shown by
 //!   `a_child_is_aborted_with_its_parent_or_alone`.
+//! - **The tree is told at once.** `sync/abort/source.rs`. An abort gives its reason to all sources
+//!   below and takes their lists over before foreign code runs. Upheld by `take_over_children`.
+//!   Shown by `a_deep_tree_is_built_asked_aborted_and_dropped_on_a_small_stack`.
 //! - **Aborted is for good.** `sync/abort/source.rs`. A reason stays, and nothing is linked from
 //!   then on. No unsafe code stands on it. Shown by `the_first_reason_counts`.
 //!
 //! # Combinators
 //!
-//! All four say that a future is polled and dropped where it is.
+//! The first four say that a future is polled and dropped where it is, the others that the wakers
+//! of many parts may be used anywhere and at any time.
 //!
 //! - **Stages are pinned.** `combine/chain.rs`. Upheld by `Pin::set`, by which alone a stage
 //!   changes. Shown by `the_first_future_is_gone_before_the_second_is_made`.
@@ -291,6 +297,17 @@
 //!   `futures_that_must_not_move_stay_put`.
 //! - **A row is pinned whole.** `combine/seats.rs`. Upheld by that file, which only walks over it.
 //!   Shown by the same test.
+//! - **Blocks last as long as their owner.** `combine/woken/mod.rs`. Whatever the list of woken
+//!   parts leads to is there. Upheld by `Woken`, which keeps its blocks and only adds to them.
+//!   Shown by `parts_are_told_in_the_order_of_their_numbers_and_those_left_over_come_first`.
+//! - **Bits are a place in the list.** `combine/woken/list.rs`. A block that has bits stands in the
+//!   list once. Upheld by read-modify-writes of its bits. Shown by the model
+//!   `loom_a_part_woken_again_while_it_is_polled_is_polled_again`.
+//! - **A waker is a share.** `combine/woken/list.rs`. A part's waker keeps its block. Upheld by the
+//!   four functions of its table. Shown by the model
+//!   `loom_a_waker_may_outlive_its_whole_and_wakes_nothing`.
+//! - **The place is a share.** `combine/woken/whole.rs`. Whoever swaps the waker of the whole out
+//!   owns it. Upheld by that file. Shown by the same model.
 //!
 //! # Without an invariant
 //!

@@ -144,7 +144,7 @@ on_both!(very_many_that_are_ready_at_once_give_the_others_a_turn, 4, |run: Run<'
         turns += 1;
         assert_eq!(counter.wakes(), turns, "it must be woken to go on");
     }
-    assert_eq!(turns, 1_000 / ENDED_PER_POLL_MAX);
+    assert_eq!(turns, 1_000 / BEGUN_PER_POLL_MAX);
 });
 
 on_both!(very_many_that_end_at_once_do_not_keep_another_from_its_poll, 2, |run: Run<'static>| {
