@@ -182,9 +182,7 @@ pub struct Panic {
 impl Panic {
     pub(crate) fn new(payload: Payload) -> Self {
         let payload = payload.into_inner();
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let message = text.unwrap_or("(a payload that is no text)").to_owned();
+        let message = text_of(&*payload).to_owned();
         Self { message, payload: Mutex::new(payload) }
     }
 
@@ -206,6 +204,13 @@ impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Panic").field(&self.message).finish()
     }
+}
+
+/// What a panic said.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("(a payload that is no text)")
 }
 
 /// Why a task has no output.

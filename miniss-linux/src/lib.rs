@@ -68,6 +68,6 @@ pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::BrokenPromise;
 pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, coop, unobserved};
 pub use runtime::{
-    Builder, CurrentShard, JoinHandle, Pinning, Runtime, ShardId, maybe_yield, spawn, spawn_on,
-    stats,
+    Builder, CurrentShard, JoinHandle, Pinning, Runtime, ShardError, ShardId, maybe_yield, spawn,
+    spawn_on, stats,
 };

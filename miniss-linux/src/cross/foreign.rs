@@ -36,7 +36,7 @@ pub(crate) struct Inbound {
 
 impl Inbound {
     /// Sends work; drops it if the shard has ended.
-    fn send(&self, work: Work) {
+    pub(crate) fn send(&self, work: Work) {
         self.queue.push(work);
         // Pairs with the fences in `serve` and `close`: either they see the work, or we see them.
         fence(Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Running a program: what the runtime says, and where that goes.
+//! Running a program: what it says, and how it ends.
 //!
 //! `main ─▶ runtime ─▶ shards ─▶ executor ─▶ driver`, seen from outside
 //!
@@ -53,5 +53,21 @@
 //! log::set_max_level(log::LevelFilter::Warn);
 //! # Ok::<(), log::SetLoggerError>(())
 //! ```
+//!
+//! # When a shard dies
+//!
+//! A panic in a task reaches its handle and nothing else. A shard ends before its time if its ring
+//! breaks (the kernel refuses to be entered), or if a panic comes out of code that no task runs: a
+//! waker of the program's own making. Its tasks are dropped on it, its sockets closed; what the
+//! kernel has in hand is waited for, or leaked if the ring is broken. Then
+//!
+//! - every call to it, under way or later, gives [`ShardGone`](crate::CallError::ShardGone);
+//! - `ShardDied` is reported;
+//! - [`Runtime::try_run`](crate::Runtime::try_run) tells the other shards to end and returns a
+//!   [`ShardError`](crate::ShardError) with the shard and the cause;
+//!   [`Runtime::run`](crate::Runtime::run) panics with the same text;
+//! - [`Runtime::block_on`](crate::Runtime::block_on) goes on for the shutdown timeout, and then
+//!   panics with that text, unless the program has asked for the
+//!   [`failure`](crate::Runtime::failure) by then.
 
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! The one thread-local: which shard this thread is in.
+//! The thread-local that says which shard this thread is in.
 //!
 //! `user future ─▶ [current shard] ─▶ executor`
 //!

@@ -4,7 +4,9 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 use miniss_core::{Anchor, Future, Promise};
 
 use super::current;
-use super::guard::quietly;
+use super::failure::ShardError;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use crate::cross::{Bell, BellPost};
 use crate::diagnostics::{self, Event};
@@ -53,7 +55,7 @@ pub(super) struct Worker {
     pub(super) id: ShardId,
     pub(super) anchor: &'static Anchor<Bell>,
     thread: Option<thread::JoinHandle<()>>,
-    stop: Option<Promise<()>>,
+    stop: Cell<Option<Promise<()>>>,
     ready: Receiver<Result<Ready, BuildError>>,
     ended: Receiver<LeftOver>,
 }
@@ -75,7 +77,7 @@ impl Worker {
             put_anchor(anchor);
             BuildError::Start { shard: id, operation, error }
         })?;
-        Ok(Self { id, anchor, thread: Some(handle), stop: Some(stop), ready, ended })
+        Ok(Self { id, anchor, thread: Some(handle), stop: Cell::new(Some(stop)), ready, ended })
     }
 
     /// Waits until the shard is up.
@@ -87,7 +89,7 @@ impl Worker {
     }
 
     /// Tells the shard to end; does not wait.
-    pub(super) fn tell_to_stop(&mut self) {
+    pub(super) fn tell_to_stop(&self) {
         if let Some(stop) = self.stop.take() {
             // A shard that has ended by itself does not hear it.
             let _ = stop.complete(());
@@ -121,6 +123,7 @@ fn run_shard(
     tell_ready: Sender<Result<Ready, BuildError>>,
     tell_ended: Sender<LeftOver>,
 ) {
+    let failure = config.failure.clone();
     let (shard, mut executor) = match prepare(config, thread) {
         Ok((shard, executor, ready)) => {
             // Nobody listens if the runtime was given up meanwhile; then it also tells us to stop.
@@ -130,11 +133,14 @@ fn run_shard(
         Err(error) => return drop(tell_ready.send(Err(error))),
     };
     let entered = current::enter(&shard);
-    // It ends with a word or, if the runtime is gone without one, with a broken promise. Tasks keep
-    // their panics to themselves; one that comes from elsewhere, such as a waker of the user's own
-    // making, is the end of the shard, but in order, so that whoever waits for it learns of that.
-    quietly(|| _ = executor.block_on(stopped));
+    // It ends with a word or, if the runtime is gone without one, with a broken promise. A panic
+    // that comes out of it is the end of the shard, but in order.
+    let ended = catch_unwind(AssertUnwindSafe(|| _ = executor.block_on(stopped)));
     drop(entered);
+    if let Err(payload) = ended {
+        // Before those who wait for it hear that it is gone, and ask why.
+        failure.note(ShardError::new(shard.id, payload));
+    }
     let left = shard.shut_down(executor);
     let _ = tell_ended.send(left);
 }

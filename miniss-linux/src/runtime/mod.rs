@@ -5,11 +5,13 @@
 //! In the order of a life: [`builder`] checks the settings, [`launch`] starts the shards, [`shard`]
 //! is what each of them is, [`current`] finds it from inside, [`spawn`](mod@spawn) starts tasks on
 //! it, [`current_shard`] lends it to combinators, [`guard`] catches the panics of its tasks,
+//! [`failure`] tells of a shard that died,
 //! [`runtime`](mod@runtime) holds it all and ends it.
 
 pub(crate) mod builder;
 pub(crate) mod current;
 pub(crate) mod current_shard;
+pub(crate) mod failure;
 pub(crate) mod guard;
 pub(crate) mod launch;
 #[allow(clippy::module_inception, reason = "the type that the folder is about")]
@@ -19,6 +21,7 @@ pub(crate) mod spawn;
 
 pub use builder::{Builder, Pinning};
 pub use current_shard::{CurrentShard, maybe_yield};
+pub use failure::ShardError;
 pub use runtime::Runtime;
 pub use shard::ShardId;
 pub use spawn::{JoinHandle, spawn, spawn_on, stats};

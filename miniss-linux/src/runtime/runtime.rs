@@ -6,8 +6,11 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use miniss_core::Executor;
@@ -15,13 +18,14 @@ use miniss_core::mailbox::Mesh;
 
 use super::builder::Builder;
 use super::current;
+use super::failure::{Failure, ShardError};
 use super::launch::{Ready, ThreadConfig, Worker, put_anchor, start_posted, take_anchor};
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::cross::{Handle, Inbound, Lane, submit_to};
 use crate::diagnostics::{self, Event};
 use crate::driver::{Driver, UringReactor};
-use crate::error::{BuildError, CallError};
+use crate::error::{BuildError, CallError, Panic};
 use crate::topology::Pinned;
 
 /// Some shards, each a thread with an executor and a ring of its own.
@@ -77,6 +81,7 @@ pub struct Runtime {
     shard_0: Option<Shard0>,
     workers: Vec<Worker>,
     inbound: Arc<[Arc<Inbound>]>,
+    failure: Arc<Failure>,
     shutdown_timeout: Duration,
     /// Dropped last: see [`Ready`].
     rings: Vec<Ready>,
@@ -152,6 +157,11 @@ impl Runtime {
     /// If called from inside a runtime: a shard cannot wait for itself. A panic in `future` goes on
     /// from here.
     ///
+    /// If a shard has died, which whoever calls it is told by
+    /// [`ShardGone`](CallError::ShardGone), and the program has not asked for the
+    /// [`failure`](Self::failure) within the [shutdown timeout](Builder::shutdown_timeout): then it
+    /// would go on half dead. The text names the shard and the cause.
+    ///
     /// ```
     /// use std::time::Duration;
     /// use miniss_linux::{Runtime, time::sleep};
@@ -166,11 +176,7 @@ impl Runtime {
     /// ```
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        assert!(
-            ShardId::try_current().is_none(),
-            "block_on was called inside of a runtime, which would stop this shard; await the \
-             future, or `spawn` it"
-        );
+        assert_outside();
         let shard_0 = self.shard_0.as_ref().expect("there until dropped");
         let _pinned = shard_0.pin();
         let _entered = current::enter(&shard_0.shard);
@@ -184,7 +190,8 @@ impl Runtime {
     /// # Panics
     ///
     /// As for [`block_on`](Self::block_on). A panic in any of them goes on from here when all are
-    /// done.
+    /// done. If a shard dies, at once, with a text that names it and the cause;
+    /// [`try_run`](Self::try_run) returns that as an error.
     ///
     /// ```
     /// use miniss_linux::{Runtime, ShardId};
@@ -199,16 +206,68 @@ impl Runtime {
         F: AsyncFnOnce() -> T + Clone + Send + 'static,
         T: Send + 'static,
     {
-        let outcomes = self.block_on(async {
-            let start = |shard| submit_to(shard, main.clone());
-            let calls: Vec<_> = ShardId::all().map(start).collect();
-            let mut outcomes = Vec::with_capacity(calls.len());
-            for call in calls {
-                outcomes.push(call.await);
-            }
-            outcomes
+        self.try_run(main).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`run`](Self::run), with the death of a shard as an error. What runs on the other shards
+    /// is of no use without it: they are told to end, in order, and will not run anything again.
+    ///
+    /// # Errors
+    ///
+    /// [`ShardError`] if a shard has died.
+    ///
+    /// # Panics
+    ///
+    /// If called from inside a runtime. A panic in any of them goes on from here when all are done.
+    ///
+    /// ```
+    /// use std::{io, process::ExitCode};
+    /// use miniss_linux::Runtime;
+    ///
+    /// fn main() -> ExitCode {
+    ///     let runtime = Runtime::builder().shards(2).build().unwrap();
+    ///     match runtime.try_run(|| async { /* serve */ }) {
+    ///         Ok(_) => ExitCode::SUCCESS,
+    ///         Err(error) => {
+    ///             eprintln!("{error}"); // shard 1 died: …
+    ///             ExitCode::FAILURE
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn try_run<F, T>(&self, main: F) -> Result<Vec<T>, ShardError>
+    where
+        F: AsyncFnOnce() -> T + Clone + Send + 'static,
+        T: Send + 'static,
+    {
+        assert_outside();
+        let mains: Vec<_> = (0..self.shards()).map(|_| main.clone()).collect();
+        let all = AssertUnwindSafe(|| self.block_on(run_all(mains, &self.failure)));
+        let outcomes = catch_unwind(all).unwrap_or_else(|payload| {
+            self.failure.note(ShardError::new(ShardId::new(0), payload));
+            Err(self.failure.look().expect("just noted"))
         });
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(resume)).collect()
+        let outcomes = outcomes.inspect_err(|_| self.tell_to_stop())?;
+        let resume = |panic: Panic| resume_unwind(panic.into_payload());
+        Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(resume)).collect())
+    }
+
+    /// The first shard that died, if one has: its ring broke, or a panic came out of code that no
+    /// task ran, such as a waker. Who asks is taken to act on it: then
+    /// [`block_on`](Self::block_on) goes on without that shard.
+    ///
+    /// ```
+    /// let runtime = miniss_linux::Runtime::builder().shards(2).build().unwrap();
+    /// assert_eq!(runtime.failure(), None);
+    /// ```
+    pub fn failure(&self) -> Option<ShardError> {
+        self.failure.look()
+    }
+
+    /// Tells all shards but ours to end; does not wait.
+    fn tell_to_stop(&self) {
+        self.workers.iter().for_each(Worker::tell_to_stop);
     }
 
     /// Starts `future` as a task on shard 0; it runs while somebody is in
@@ -235,6 +294,7 @@ impl Runtime {
         diagnostics::report_unobserved();
         let mesh = Arc::new(Mesh::new(shards, Lane::new));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
+        let failure = Arc::new(Failure::new(inbound[0].clone(), builder.shutdown_timeout));
         let config = |index: usize| ShardConfig {
             id: ShardId::new(index),
             anchor: take_anchor(),
@@ -245,6 +305,7 @@ impl Runtime {
             shuffle,
             doorbell: builder.doorbell,
             shutdown_timeout: builder.shutdown_timeout,
+            failure: failure.clone(),
         };
         let first = config(0);
         let anchor = first.anchor;
@@ -254,6 +315,7 @@ impl Runtime {
             shard_0: Some(shard_0),
             workers: Vec::new(),
             inbound: inbound.clone(),
+            failure: failure.clone(),
             shutdown_timeout: builder.shutdown_timeout,
             rings: vec![ready],
         };
@@ -342,12 +404,42 @@ impl Drop for LastTurn<'_> {
     }
 }
 
-/// Carries on a panic of another shard.
-fn resume<T>(error: CallError) -> T {
-    match error {
-        CallError::Panicked(panic) => std::panic::resume_unwind(panic.into_payload()),
-        gone @ CallError::ShardGone(_) => panic!("{gone}"),
+#[track_caller]
+fn assert_outside() {
+    assert!(
+        ShardId::try_current().is_none(),
+        "block_on was called inside of a runtime, which would stop this shard; await the future, \
+         or `spawn` it"
+    );
+}
+
+/// Runs each of `mains` on its shard, to the end of all or to the death of any.
+async fn run_all<F, T>(
+    mains: Vec<F>,
+    failure: &Failure,
+) -> Result<Vec<Result<T, Panic>>, ShardError>
+where
+    F: AsyncFnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    if let Some(error) = failure.look() {
+        return Err(error);
     }
+    let start = |(shard, main)| submit_to(ShardId::new(shard), main);
+    let calls: Vec<_> = mains.into_iter().enumerate().map(start).collect();
+    let mut outcomes = Vec::with_capacity(calls.len());
+    for mut call in calls {
+        let outcome = poll_fn(|cx| match Pin::new(&mut call).poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+            Poll::Pending => failure.poll(cx).map(Err),
+        });
+        outcomes.push(match outcome.await? {
+            Ok(output) => Ok(output),
+            Err(CallError::Panicked(panic)) => Err(panic),
+            Err(CallError::ShardGone(shard)) => return Err(failure.of(shard)),
+        });
+    }
+    Ok(outcomes)
 }
 
 /// A shard that used up its time to the end is given so much more to say so.
@@ -358,9 +450,7 @@ impl Drop for Runtime {
         // `None`: as long as it takes.
         let patience = self.shutdown_timeout.saturating_add(REPORT_GRACE);
         let deadline = Instant::now().checked_add(patience);
-        for worker in &mut self.workers {
-            worker.tell_to_stop();
-        }
+        self.tell_to_stop();
         if let Some(Shard0 { shard, executor, .. }) = self.shard_0.take() {
             let anchor = shard.local.anchor();
             let left = shard.shut_down(executor.into_inner());

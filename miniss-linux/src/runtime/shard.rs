@@ -13,6 +13,8 @@ use miniss_core::mailbox::{Endpoint, Mesh};
 use miniss_core::{Anchor, Budget, Executor, Local};
 
 use super::current;
+use super::failure::Failure;
+use super::guard::quietly;
 use crate::cross::{Bell, BellPost, DoorbellKind, Inbound, Lane};
 use crate::driver::uring::now;
 use crate::driver::{Driver, DriverConfig, UringReactor};
@@ -128,6 +130,7 @@ pub(crate) struct ShardConfig {
     pub(crate) shuffle: u64,
     pub(crate) doorbell: DoorbellKind,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) failure: Arc<Failure>,
 }
 
 /// What is to be found from inside the shard.
@@ -202,11 +205,12 @@ impl Shard {
         let deadline = now() + self.shutdown_timeout;
         let entered = current::enter(&self);
         self.inbound.close();
-        self.endpoint.close();
+        // Code of the user's may panic in any of these; the end goes on.
+        quietly(|| self.endpoint.close());
         self.driver.refuse();
-        drop(executor);
+        quietly(|| drop(executor));
         entered.without_executor();
-        self.endpoint.flush();
+        quietly(|| self.endpoint.flush());
         let ops = self.driver.close(deadline);
         drop(entered);
         self.local.anchor().bell().take_down();

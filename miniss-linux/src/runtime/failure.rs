@@ -1,0 +1,147 @@
+//! The death of a shard, and who is told.
+//!
+//! `shard ─▶ [failure] ─▶ run, block_on ─▶ main`
+//!
+//! A task keeps its panics to itself. What ends a shard comes from elsewhere: a ring that the
+//! kernel no longer takes, or a panic in a waker of the user's own making. Its tasks, its sockets
+//! and all it kept are gone then, and a program that goes on without them is half dead. So whoever
+//! calls the shard is told, as is [`Runtime::try_run`](super::Runtime::try_run); and if the program
+//! has not looked within the shutdown timeout, [`block_on`](super::Runtime::block_on) panics.
+
+#![forbid(unsafe_code)]
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::current;
+use super::guard::quietly;
+use super::shard::ShardId;
+use crate::cross::Inbound;
+use crate::diagnostics::{self, Event};
+use crate::error::text_of;
+use crate::time::sleep;
+
+/// A shard died: it ended although it was not told to.
+///
+/// See [`Runtime::try_run`](crate::Runtime::try_run) for an example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardError {
+    shard: ShardId,
+    cause: String,
+}
+
+impl ShardError {
+    /// Of a shard that was left by a panic.
+    pub(crate) fn new(shard: ShardId, payload: Box<dyn Any + Send>) -> Self {
+        let cause = text_of(&*payload).to_owned();
+        quietly(|| drop(payload));
+        Self { shard, cause }
+    }
+
+    /// Which shard.
+    ///
+    /// ```
+    /// # use miniss_linux::{ShardError, ShardId};
+    /// fn is_main(error: &ShardError) -> bool {
+    ///     error.shard() == ShardId::new(0)
+    /// }
+    /// ```
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+}
+
+impl fmt::Display for ShardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} died: {}", self.shard, self.cause)
+    }
+}
+
+impl std::error::Error for ShardError {}
+
+/// The first shard of a runtime that died. All its shards share this.
+pub(crate) struct Failure {
+    state: Mutex<State>,
+    /// How `block_on` is reached.
+    shard_0: Arc<Inbound>,
+    grace: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    first: Option<ShardError>,
+    /// Whether the program knows.
+    is_seen: bool,
+    /// Whoever waits for a death.
+    waiter: Option<Waker>,
+}
+
+impl Failure {
+    /// None yet, in a runtime with this shard 0. The program is given `grace` to look.
+    pub(crate) fn new(shard_0: Arc<Inbound>, grace: Duration) -> Self {
+        Self { state: Mutex::default(), shard_0, grace }
+    }
+
+    /// A shard dies.
+    pub(crate) fn note(self: &Arc<Self>, error: ShardError) {
+        diagnostics::report(Event::ShardDied, format_args!("{error}"));
+        let waiter = {
+            let mut state = self.lock();
+            state.first.get_or_insert(error);
+            state.waiter.take()
+        };
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
+        let this = self.clone();
+        self.shard_0.send(Box::new(move || this.end_block_on()));
+    }
+
+    /// The death that was noted, which is seen from now on.
+    pub(crate) fn look(&self) -> Option<ShardError> {
+        let mut state = self.lock();
+        state.is_seen |= state.first.is_some();
+        state.first.clone()
+    }
+
+    /// Why `shard` is gone, or another that died before it.
+    pub(crate) fn of(&self, shard: ShardId) -> ShardError {
+        self.look().unwrap_or_else(|| ShardError { shard, cause: "its thread has ended".into() })
+    }
+
+    /// Waits for a death. One task at a time.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<ShardError> {
+        if let Some(error) = self.look() {
+            return Poll::Ready(error);
+        }
+        self.lock().waiter = Some(cx.waker().clone());
+        // It may have been noted between the two.
+        self.look().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// On shard 0: has `block_on` panic, unless the program looks in time. The task is not guarded,
+    /// so its panic leaves the executor.
+    fn end_block_on(self: Arc<Self>) {
+        let end = async move {
+            sleep(self.grace).await;
+            if !self.is_seen()
+                && let Some(error) = self.look()
+            {
+                panic!("{error}");
+            }
+        };
+        current::with(|shard| drop(shard.local.spawn(end)));
+    }
+
+    fn is_seen(&self) -> bool {
+        self.lock().is_seen
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code of others runs under the lock, so nothing is half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
