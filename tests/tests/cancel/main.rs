@@ -4,6 +4,7 @@
 mod ends;
 mod given_up;
 mod races;
+mod torn;
 
 use std::future::Future;
 use std::time::Duration;
