@@ -48,6 +48,7 @@ extern crate std;
 
 mod prefetch;
 mod prim;
+mod unwinding;
 
 pub mod error;
 pub mod time;

@@ -19,6 +19,7 @@ use super::memory::{Heap, Memory};
 use super::pool::NONE;
 use super::room::Room;
 use super::slot::{Completion, Layout, Operation, Slot, Stage};
+use crate::unwinding::to_the_end;
 
 /// The operations in flight of one driver. It belongs to one core.
 ///
@@ -500,26 +501,20 @@ impl<M: Memory> OpTable<M> {
         }
     }
 
-    /// Completions that nobody collected lose their owner one by one.
+    /// Completions that nobody collected lose their owner one by one, each of them even if the end
+    /// of another unwinds.
     fn drain_parts(&self, slot: &Slot) {
-        while let Some(completion) = self.room.pop_part(slot) {
-            orphan_part(slot, completion);
-        }
+        to_the_end(|| self.room.pop_part(slot).map(|part| orphan_part(slot, part)).is_some());
     }
 
     fn settle_orphan(&self, index: u32, slot: &Slot, completion: Completion) {
         slot.assert_nobody_inside();
         // A completion that the destructor itself reports is a stale one.
         slot.stage.set(Stage::Done);
-        // The slot is released only afterwards, and even if the destructor unwinds.
+        // Then the payload goes and, last of all, the slot is released; even if something unwinds.
         let _release = Release { table: self, index, slot };
+        let _settle = SettleOrphan { table: self, slot, completion };
         self.drain_parts(slot);
-        // From here on the payload is gone, and whoever looks for it finds no vtable.
-        let inside = Inside::new(slot);
-        let settle = inside.vtable().settle_orphan;
-        // SAFETY: *Owned while in flight*: this is the terminal completion, nobody has a key, and
-        // *Nobody else inside*: the vtable was there, and is hidden now.
-        unsafe { settle(slot.payload.get(), completion, &self.room.blocks) };
     }
 
     /// Takes the payload out and releases the slot.
@@ -533,8 +528,7 @@ impl<M: Memory> OpTable<M> {
     }
 
     fn release(&self, index: u32, slot: &Slot) {
-        // None are left unless `orphan_part` unwound: the next operation must not see them.
-        while self.room.pop_part(slot).is_some() {}
+        debug_assert_eq!(slot.parts.len(), 0, "the next operation must not see them");
         slot.stage.set(Stage::Free);
         slot.vtable.set(None);
         slot.generation.set((slot.generation.get() + 1) & ((1 << GENERATION_BITS) - 1));
@@ -617,6 +611,24 @@ struct Release<'a, M: Memory> {
 impl<M: Memory> Drop for Release<'_, M> {
     fn drop(&mut self) {
         self.table.release(self.index, self.slot);
+    }
+}
+
+/// Drops the payload of an orphan that has ended, at the end of a scope.
+struct SettleOrphan<'a, M: Memory> {
+    table: &'a OpTable<M>,
+    slot: &'a Slot,
+    completion: Completion,
+}
+
+impl<M: Memory> Drop for SettleOrphan<'_, M> {
+    fn drop(&mut self) {
+        // From here on the payload is gone, and whoever looks for it finds no vtable.
+        let inside = Inside::new(self.slot);
+        let settle = inside.vtable().settle_orphan;
+        // SAFETY: *Owned while in flight*: this is the terminal completion, nobody has a key, and
+        // *Nobody else inside*: the vtable was there, and is hidden now.
+        unsafe { settle(self.slot.payload.get(), self.completion, &self.table.room.blocks) };
     }
 }
 

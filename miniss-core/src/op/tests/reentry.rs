@@ -9,6 +9,7 @@ on_both_memories! {
     with_op_refuses_to_lend_the_same_operation_twice,
     a_panic_in_settle_orphan_leaves_the_table_usable,
     a_panic_in_orphan_part_leaves_no_part_to_the_next_operation,
+    a_panic_in_orphan_part_keeps_neither_the_other_parts_nor_the_payload,
     a_waker_may_collect_the_outcome_at_once,
     a_completion_in_the_middle_of_a_poll_is_not_overlooked,
     an_operation_put_in_the_place_of_one_that_is_polled_is_left_alone,
@@ -194,6 +195,43 @@ fn a_panic_in_orphan_part_leaves_no_part_to_the_next_operation<M: Port>() {
     scene.table.complete(key.id(), done(0), false);
     assert!(poll(&scene.table, &key).is_ready());
     scene.end(2);
+}
+
+/// Counts the parts that it is told of, and panics at one.
+struct Told {
+    parts: Rc<Cell<i32>>,
+    panics_at: i32,
+    _payload: Rc<()>,
+}
+
+impl Operation for Told {
+    type Output = ();
+
+    fn settle(self, _: Completion) {}
+
+    fn orphan_part(&mut self, part: Completion) {
+        self.parts.set(self.parts.get() + 1);
+        assert_ne!(part.result, self.panics_at, "as planned");
+    }
+}
+
+fn a_panic_in_orphan_part_keeps_neither_the_other_parts_nor_the_payload<M: Port>() {
+    for (panics_at, has_ended) in [(0, true), (1, true), (2, true), (0, false), (1, false)] {
+        let (table, parts, payload) = (M::table(), Rc::<Cell<i32>>::default(), Rc::new(()));
+        let told = Told { parts: parts.clone(), panics_at, _payload: payload.clone() };
+        let key = table.insert(told);
+        let id = key.id();
+        (0..3).for_each(|part| table.complete(id, done(part), true));
+        if has_ended {
+            table.complete(id, done(0), false);
+        }
+        assert!(panics(|| table.orphan(key)));
+        assert_eq!(parts.get(), 3, "each part may be a descriptor that is to be closed");
+        if !has_ended {
+            table.complete(id, done(0), false);
+        }
+        assert_eq!((table.in_flight(), Rc::strong_count(&payload)), (0, 1));
+    }
 }
 
 /// A waker that calls back when it is cloned, woken or dropped.
