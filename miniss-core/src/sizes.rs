@@ -49,7 +49,7 @@ fn nothing_has_grown_or_shrunk_unnoticed() {
         Interval<Local<Bell>> = 48,
         OpKey<OpId> = 8,
         Call<u32> = 32,
-        FixedMesh<Bell, 2, 16, 64> = 7936,
+        FixedMesh<Bell, 2, 16, 64> = 8192,
         sync::Semaphore = 40,
         sync::Acquire<'_> = 80,
         sync::Mutex<u32> = 48,

@@ -18,7 +18,7 @@ use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::coop::TaskBudget;
 use crate::doorbell::Doorbell;
-use crate::executor::anchor::Anchor;
+use crate::executor::anchor::{Anchor, Base};
 use crate::task::header::Header;
 
 /// The functions of the wakers of all tasks. What depends on the kind of bell stands in the anchor.
@@ -30,16 +30,21 @@ pub(crate) fn raw_waker(header: NonNull<Header>) -> RawWaker {
     RawWaker::new(header.as_ptr().cast_const().cast(), &TABLE)
 }
 
-/// The budget of the executor whose task `waker` wakes; `None` if it is not that of a task.
+/// The anchor of the executor whose task `waker` wakes; `None` if it is not that of a task.
 #[inline]
-pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
+pub(crate) fn anchor_of(waker: &Waker) -> Option<NonNull<Base>> {
     if !ptr::eq(waker.vtable(), &TABLE) {
         return None;
     }
     // SAFETY: *Our table, our header*, and *Headers are for ever*.
-    let anchor = unsafe { &*waker.data().cast::<Header>() }.anchor;
+    Some(unsafe { &*waker.data().cast::<Header>() }.anchor)
+}
+
+/// The budget of the executor whose task `waker` wakes; `None` if it is not that of a task.
+#[inline]
+pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
     // SAFETY: anchors are `'static`.
-    Some(unsafe { anchor.as_ref() }.task_budget())
+    anchor_of(waker).map(|anchor| unsafe { anchor.as_ref() }.task_budget())
 }
 
 /// # Safety

@@ -9,7 +9,8 @@ use core::time::Duration;
 use crate::time::Instant;
 
 /// How much tasks may do before the reactor is asked again. Whichever limit is reached first ends
-/// the turn; the tasks that remain keep their place.
+/// the turn; the tasks that remain keep their place. What other [cores](crate::mailbox) send is
+/// taken in by a task, one poll of which has as much again.
 ///
 /// ```
 /// use core::time::Duration;
@@ -116,6 +117,9 @@ pub(crate) struct Spending {
 }
 
 impl Budget {
+    /// What ends nothing.
+    pub(crate) const UNLIMITED: Self = Self { polls_max: u32::MAX, time_max: Duration::ZERO };
+
     pub(crate) fn start(&self) -> Spending {
         let polls_left = self.polls_max.max(1);
         Spending { polls_left, time_max: self.time_max, is_first: true, end: None }
@@ -152,6 +156,65 @@ impl Spending {
         let now = now();
         stride.look(polls, now);
         now < *self.end.get_or_insert(now + self.time_max)
+    }
+}
+
+/// How much a poll may do that serves others: as much as a turn has polls, and for as long. The
+/// clock is looked at as often as for polls.
+pub(crate) struct Allowance<'a, N: FnMut() -> Instant> {
+    budget: Budget,
+    stride: &'a Stride,
+    done: u32,
+    /// Of the stride that was paid for last.
+    left: u32,
+    end: Option<Instant>,
+    now: N,
+}
+
+impl<'a, N: FnMut() -> Instant> Allowance<'a, N> {
+    /// With a stride that goes on from one poll to the next.
+    pub(crate) fn new(budget: Budget, stride: &'a Stride, now: N) -> Self {
+        stride.restart(0, Instant::ZERO);
+        Self { budget, stride, done: 0, left: 0, end: None, now }
+    }
+
+    /// Whether one thing more may be done.
+    #[inline]
+    pub(crate) fn is_left(&mut self) -> bool {
+        self.left > 0 || self.pay()
+    }
+
+    /// It is done.
+    #[inline]
+    pub(crate) fn spend(&mut self) {
+        self.left -= 1;
+        self.done += 1;
+    }
+
+    fn pay(&mut self) -> bool {
+        let polls_left = self.budget.polls_max.max(1).saturating_sub(self.done);
+        let time_max = self.budget.time_max;
+        self.left = if time_max.is_zero() {
+            polls_left
+        } else if self.has_time(time_max) {
+            self.stride.polls_left(self.done.into()).min(polls_left)
+        } else {
+            0
+        };
+        self.left > 0
+    }
+
+    fn has_time(&mut self, time_max: Duration) -> bool {
+        if self.done == 0 && !self.stride.is_short() {
+            return true;
+        }
+        let now = (self.now)();
+        self.stride.set_time_max(time_max);
+        match self.end {
+            None => self.stride.restart(self.done.into(), now),
+            Some(_) => self.stride.look(self.done.into(), now),
+        }
+        now < *self.end.get_or_insert(now + time_max)
     }
 }
 

@@ -10,6 +10,7 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use super::anchor::Base;
+use super::budget::Budget;
 use super::pace::Pace;
 use super::stats::Counters;
 use super::watch::Watches;
@@ -37,6 +38,8 @@ pub(crate) struct Home {
     pub(crate) pace: Pace,
     /// For the leaves of the task that is polled.
     pub(crate) task_budget: TaskBudget,
+    /// With the time in `pace`, the budget of a turn.
+    pub(crate) polls_max: Cell<u32>,
     /// Tasks may be spawned: an executor is there, and not ending.
     pub(crate) is_open: Cell<bool>,
 }
@@ -53,6 +56,7 @@ impl Home {
                 counters: Counters::new(),
                 pace: Pace::new(),
                 task_budget: TaskBudget::new(),
+                polls_max: Cell::new(0),
                 is_open: Cell::new(false),
             }
         }
@@ -65,6 +69,11 @@ impl Home {
         self.counters.reset(now);
         self.pace.start_anew();
         self.is_open.set(true);
+    }
+
+    /// How much may be done in a turn.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget { polls_max: self.polls_max.get(), time_max: self.pace.time_max() }
     }
 
     /// Queues the task in `slot` unless it is queued or done. Reads and writes one cache line of

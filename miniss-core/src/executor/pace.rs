@@ -38,6 +38,10 @@ impl Pace {
         self.asked_in.set(0);
     }
 
+    pub(crate) fn time_max(&self) -> Duration {
+        self.time_max.get()
+    }
+
     pub(crate) fn set_time_max(&self, time_max: Duration) {
         self.time_max.set(time_max);
     }

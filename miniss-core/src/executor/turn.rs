@@ -81,6 +81,7 @@ impl<R: Reactor> Executor<R> {
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
         self.stride.set_time_max(budget.time_max);
+        self.home().polls_max.set(budget.polls_max);
         self.home().pace.set_time_max(budget.time_max);
     }
 
@@ -120,7 +121,9 @@ impl<R: Reactor> Executor<R> {
     /// Runs `future` and every other task until it is done.
     ///
     /// The future is an ordinary task: it is polled when it is woken, in its turn. Tasks that are
-    /// not done by then stay, and go on with the next `block_on` or [`turn`](Self::turn).
+    /// not done by then stay, and go on with the next `block_on` or [`turn`](Self::turn). Calls to
+    /// other cores that were made meanwhile are on their way when this returns or unwinds, as far
+    /// as there is room in the lanes.
     ///
     /// # Panics
     ///
@@ -132,6 +135,7 @@ impl<R: Reactor> Executor<R> {
     /// assert_eq!(executor().block_on(async { name.len() }), 8);
     /// ```
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
+        let _leaving = Leaving(self.home());
         let mut output = None;
         let main = Main { future: pin!(future), output: &mut output };
         let slot = self.main_slot();
@@ -166,7 +170,8 @@ impl<R: Reactor> Executor<R> {
     }
 
     /// Once round the loop: polls what is ready, within the budget, then asks the reactor, which
-    /// sleeps if nothing is ready. Returns whether a task is ready now.
+    /// sleeps if nothing is ready. Returns whether a task is ready now. Calls to other cores that
+    /// were made before are on their way then, as far as there is room in the lanes.
     ///
     /// # Panics
     ///
@@ -182,6 +187,7 @@ impl<R: Reactor> Executor<R> {
     /// ```
     #[inline]
     pub fn turn(&mut self) -> bool {
+        let _leaving = Leaving(self.home());
         self.run_ready();
         self.gather();
         !self.home().is_idle()
@@ -311,5 +317,15 @@ impl<B: Doorbell> Drop for EndMain<B> {
             let home = self.local.home().expect("the executor is borrowed, so it lives");
             self.handle.end_now(home);
         }
+    }
+}
+
+/// Whoever leaves the loop, by a panic too, sends first what was made for other cores.
+struct Leaving(&'static Home);
+
+impl Drop for Leaving {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.watches.send();
     }
 }

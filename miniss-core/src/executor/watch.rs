@@ -5,10 +5,14 @@
 //! A wake from afar costs several read-modify-writes on lines that both cores fight for. What is
 //! looked at anyway, once a turn and before each sleep, need not wake while the core is awake.
 //!
+//! The other way round, what tasks have made for other cores is sent by a task of its own, in its
+//! turn. Whoever leaves the loop before that turn has come sends it first.
+//!
 //! # Invariant
 //!
 //! - **Listed is there.** Whoever lists a watch takes it off the list before it goes, and what it
-//!   looks at is there as long. List and watches are touched at home only.
+//!   looks at is there as long. List and watches are touched at home only. None is taken off while
+//!   something is sent: those who list them are tasks, and end in a turn or with the executor.
 
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
@@ -20,6 +24,8 @@ use crate::task::header::Header;
 pub(crate) struct Watch {
     /// Whether there is something at `place`. It neither unwinds nor calls foreign code.
     look: unsafe fn(NonNull<()>) -> bool,
+    /// Sends what was made at `place` for other cores.
+    send: unsafe fn(NonNull<()>),
     place: Cell<NonNull<()>>,
     task: Cell<NonNull<Header>>,
     /// How much is to come back.
@@ -32,9 +38,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// A watch that is not listed yet.
-    pub(crate) const fn new(look: unsafe fn(NonNull<()>) -> bool) -> Self {
+    pub(crate) const fn new(
+        look: unsafe fn(NonNull<()>) -> bool,
+        send: unsafe fn(NonNull<()>),
+    ) -> Self {
         Self {
             look,
+            send,
             place: Cell::new(NonNull::dangling()),
             task: Cell::new(NonNull::dangling()),
             awaited: Cell::new(0),
@@ -79,7 +89,7 @@ impl Watches {
     /// Lists a watch, or changes what it says if it is listed already.
     ///
     /// # Safety
-    /// *Listed is there*: the caller sees to it. `look` may be called with `place`.
+    /// *Listed is there*: the caller sees to it. `look` and `send` may be called with `place`.
     pub(crate) unsafe fn list(&self, watch: &Watch, place: NonNull<()>, task: NonNull<Header>) {
         watch.place.set(place);
         watch.task.set(task);
@@ -113,6 +123,13 @@ impl Watches {
         self.iter().fold(false, |expects, watch| {
             watch.has_answered.replace(false) | (watch.awaited.get() > 0) | expects
         })
+    }
+
+    /// Sends what was made for other cores: the loop is left.
+    #[inline]
+    pub(crate) fn send(&self) {
+        // SAFETY: *Listed is there*.
+        self.iter().for_each(|watch| unsafe { (watch.send)(watch.place.get()) });
     }
 
     /// Queues the tasks that have something to look after.

@@ -127,6 +127,7 @@ impl<T> Future for Call<T> {
                 return Poll::Ready(Err(CallError::Gone));
             }
             Outcome::Away => {
+                self.home.note_waiter(node, cx.waker());
                 corner.register(cx.waker());
                 // Wakers are foreign code, which may have ended the call.
                 let is_away = corner.node().outcome.get() == Outcome::Away;

@@ -7,23 +7,25 @@
 //! - **Mesh outlives.** Lanes, ports and outboxes are there as long as the exchange: they are
 //!   `'static`, or kept beside it and dropped after it.
 //!
-//! User code runs in here in the middle of things (work, destructors, wakers). So nothing stays
-//! borrowed meanwhile, and whoever goes through a chain says what is to become of the rest if one
-//! of its calls unwinds.
+//! User code runs in here in the middle of things: work, destructors, wakers, bells. So nothing
+//! stays borrowed meanwhile, and what is still to be done stands in a queue or a bit of the
+//! exchange, not in a frame that may unwind: the rest is done by the task, which is woken for it or
+//! has a successor. Only where there is no task any more it is done on the way out.
 
 use core::cell::{Cell, RefCell};
-use core::ops::Range;
+use core::mem;
 use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::home::Home;
 use super::mesh::{End, Receiver};
-use super::node::{Cargo, Chain, Held, Outbox, Outcome};
+use super::node::{Cargo, Held, Outbox, Outcome};
 use super::queue::Queue;
 use crate::TaskSlab;
 use crate::doorbell::Doorbell;
 use crate::error::CallError;
 use crate::executor::Local;
+use crate::executor::budget::{Allowance, Budget, Stride};
 use crate::executor::watch::Watch;
 use crate::task::header::Header;
 
@@ -53,8 +55,12 @@ pub(super) struct Exchange<B: Doorbell, Q: Queue + 'static> {
     /// A bit for each core whose lane was full. It must not count as `dirty`: a full lane to
     /// one core would keep calls to another from waking the task.
     stuck: Cell<usize>,
-    /// What was received but not served, because work before it unwound.
+    /// What has left its lane and is still to be served.
     backlog: Outbox,
+    /// What could not be delivered and is still to be turned back.
+    returned: Outbox,
+    /// How often to look at the clock as the backlog and the lanes are worked off.
+    stride: Stride,
     /// The waker of the task that sends and serves.
     task: RefCell<Option<Waker>>,
     /// The task is taking in: it will send what gathers meanwhile, or its successor will.
@@ -81,12 +87,14 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
             home,
             local,
             end,
-            watch: Watch::new(Self::look),
+            watch: Watch::new(Self::look, Self::send),
             outboxes,
             dirty: Cell::new(0),
             gathered: Cell::new(0),
             stuck: Cell::new(0),
             backlog: Outbox::new(),
+            returned: Outbox::new(),
+            stride: Stride::new(),
             task: RefCell::new(None),
             is_taking_in: Cell::new(false),
             is_closed: Cell::new(false),
@@ -111,6 +119,11 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.local
     }
 
+    /// How much the task may take in at once.
+    pub(super) fn budget(&self) -> Budget {
+        self.local.home().map_or(Budget::UNLIMITED, |home| home.budget())
+    }
+
     pub(super) fn me(&self) -> usize {
         self.end.me()
     }
@@ -119,7 +132,21 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.end.cores()
     }
 
-    /// The task begins: from now on it can be woken.
+    /// There is a task: from now on the executor looks at the lanes for it, and sees to it that
+    /// what is made here is sent.
+    pub(super) fn start_watch(&self, task: NonNull<Header>) {
+        if self.cores() == 1 {
+            return;
+        }
+        let home = self.local.home().expect("the task was spawned there");
+        let place = NonNull::from(self).cast();
+        // SAFETY: *Listed is there*: whoever ends the task for good takes it off the list, and the
+        // task keeps the exchange.
+        unsafe { home.watches.list(&self.watch, place, task) };
+    }
+
+    /// The task begins: from now on it can be woken. It looks after all that its predecessor may
+    /// have left undone.
     pub(super) fn open(&self, waker: &Waker) {
         let base = self.local.anchor().base();
         // SAFETY: *Wakers are for ever*: it is that of a task, which the only caller is, on this
@@ -128,15 +155,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.task.replace(Some(waker.clone()));
         self.is_taking_in.set(false);
         self.dirty.set(usize::MAX);
-        if self.cores() == 1 {
-            return;
-        }
-        let home = self.local.home().expect("one of its tasks runs");
-        let task = NonNull::new(waker.data().cast_mut()).expect("the address of a header");
-        let place = NonNull::from(self).cast();
-        // SAFETY: *Listed is there*: whoever ends the task for good takes it off the list, and the
-        // task keeps the exchange.
-        unsafe { home.watches.list(&self.watch, place, task.cast::<Header>()) };
+        self.end.look_everywhere();
     }
 
     /// There is no task any more: nobody looks at the lanes.
@@ -153,6 +172,18 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     unsafe fn look(place: NonNull<()>) -> bool {
         // SAFETY: the caller's promise.
         unsafe { place.cast::<Self>().as_ref() }.has_mail()
+    }
+
+    /// The loop is left.
+    ///
+    /// # Safety
+    /// The place is an exchange of this type.
+    unsafe fn send(place: NonNull<()>) {
+        // SAFETY: the caller's promise.
+        let exchange = unsafe { place.cast::<Self>().as_ref() };
+        if exchange.dirty.get() != 0 {
+            exchange.send_gathered();
+        }
     }
 
     /// The task ends; `false` if it has ended before.
@@ -188,12 +219,17 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         self.end.has_news() || !self.backlog.is_empty()
     }
 
-    /// Gives what has come to `take`, what was left the last time first.
-    pub(super) fn receive(&self, mut take: impl FnMut(Held)) {
-        if let Some(chain) = self.backlog.take() {
-            chain.for_each(&mut take, |held| self.backlog.push(held));
+    /// Gives what has come to `take`, what was left the last time first, as far as the budget goes:
+    /// the rest stays where it is, and the executor wakes the task for it in the next turn.
+    pub(super) fn receive(&self, budget: Budget, take: impl Fn(Held)) {
+        self.end.collect(|held| self.backlog.push(held));
+        let mut allowance = Allowance::new(budget, &self.stride, || self.local.now());
+        while allowance.is_left() {
+            let Some(held) = self.backlog.pop() else { break };
+            allowance.spend();
+            take(held);
         }
-        self.end.receive(take, |held| self.backlog.push(held));
+        self.end.receive(&mut allowance, take);
     }
 
     /// The task begins or ends to take in. If it unwinds meanwhile, its successor ends it.
@@ -242,8 +278,10 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         let former = self.dirty.get();
         self.dirty.set(former | bit(core));
         self.gathered.set(self.gathered.get() + 1);
-        if self.home.is_over.get() || self.gathered.get() >= GATHER_MAX {
+        if self.home.is_over.get() {
             self.flush();
+        } else if self.gathered.get() >= GATHER_MAX {
+            self.send_gathered();
         } else if former == 0 && !self.is_taking_in.get() {
             self.wake_task();
         }
@@ -264,32 +302,76 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         }
     }
 
-    /// Sends what has gathered to each core.
+    /// Sends what has gathered to each core, and turns back what cannot be delivered.
     pub(super) fn flush(&self) {
         self.gathered.set(0);
         let dirty = self.dirty.take() | self.stuck.take();
         if dirty != 0 {
-            Flush::new(self, dirty).go_on();
+            Flush::new(self, dirty).finish(|core| self.flush_to(core));
         }
     }
 
+    /// Sends what has gathered. To turn something back runs destructors, and is left to the task.
+    #[cold]
+    fn send_gathered(&self) {
+        self.gathered.set(0);
+        Flush::new(self, self.dirty.take()).finish(|core| {
+            if self.send_to(core) == Receiver::Closed {
+                self.put_off(bit(core));
+            }
+        });
+    }
+
+    /// Leaves something to the task.
+    fn put_off(&self, dirty: usize) {
+        self.dirty.set(self.dirty.get() | dirty);
+        self.wake_task();
+    }
+
+    #[inline]
     fn flush_to(&self, core: usize) {
+        let is_sent = self.outboxes()[core].is_empty()
+            && self.end.publish(core) == Receiver::Open
+            && !self.home.is_over.get();
+        if !is_sent {
+            self.send_or_turn_back(core);
+        }
+    }
+
+    #[cold]
+    fn send_or_turn_back(&self, core: usize) {
+        if self.send_to(core) == Receiver::Closed {
+            // What has not been received is ours again.
+            self.end
+                .take_back(core)
+                .into_iter()
+                .flatten()
+                .for_each(|held| self.returned.push(held));
+        } else if !self.home.is_over.get() {
+            return;
+        }
+        // The last words of a core do not wait for room.
+        self.outboxes()[core]
+            .take()
+            .into_iter()
+            .flatten()
+            .for_each(|held| self.returned.push(held));
+        while let Some(held) = self.returned.pop() {
+            self.turn_back(held);
+        }
+    }
+
+    /// Sends what waits for a core, as far as there is room.
+    fn send_to(&self, core: usize) -> Receiver {
         loop {
             self.refill(core);
-            if self.end.publish(core) == Receiver::Closed {
-                return self.give_up(core);
+            let waits = !self.outboxes()[core].is_empty();
+            if waits {
+                self.stuck.set(self.stuck.get() | bit(core));
             }
-            let outbox = &self.outboxes()[core];
-            if outbox.is_empty() {
-                return;
-            }
-            if self.home.is_over.get() {
-                // The last words of a core do not wait for room.
-                return outbox.take().into_iter().for_each(|chain| self.bounce(chain));
-            }
-            self.stuck.set(self.stuck.get() | bit(core));
-            if !self.end.wait_for_room(core) {
-                return;
+            let receiver = self.end.publish(core);
+            if !waits || receiver == Receiver::Closed || !self.end.wait_for_room(core) {
+                return receiver;
             }
         }
     }
@@ -302,19 +384,6 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
                 return outbox.put_back(held);
             }
         }
-    }
-
-    /// Takes back what has not been received by a core that has closed.
-    #[cold]
-    fn give_up(&self, core: usize) {
-        let unsent = Outboxed { exchange: self, core };
-        self.end.take_back(core).into_iter().for_each(|chain| self.bounce(chain));
-        drop(unsent);
-    }
-
-    /// Deals with what could not be delivered.
-    fn bounce(&self, chain: Chain) {
-        chain.for_each(|held| self.turn_back(held), |held| self.turn_back(held));
     }
 
     /// Ends a call without an output, or leaves a reply for another core beside the lanes.
@@ -331,57 +400,46 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Drop for Exchange<B, Q> {
-    /// Other cores' nodes must not go down with us, even if the last flush was cut short.
-    fn drop(&mut self) {
-        self.end_watch();
-        self.home.is_over.set(true);
-        let mut flush = Flush::new(self, usize::MAX);
-        let backlog = self.backlog.take();
-        backlog.into_iter().for_each(|chain| self.bounce(chain));
-        flush.go_on();
-    }
-}
-
-/// Sends to one core after the other; if that unwinds, to the others on the way out: nobody else
-/// would know that there is something for them.
+/// Does something for one core after the other. If that unwinds, the rest is the task's; without a
+/// task it is done on the way out, for no one else would know that there is something.
 struct Flush<'a, B: Doorbell, Q: Queue + 'static> {
     exchange: &'a Exchange<B, Q>,
     /// As in [`Exchange::dirty`].
     dirty: usize,
-    cores: Range<usize>,
+    /// The core that is served now; those before it have been.
+    core: usize,
 }
 
 impl<'a, B: Doorbell, Q: Queue + 'static> Flush<'a, B, Q> {
     fn new(exchange: &'a Exchange<B, Q>, dirty: usize) -> Self {
-        Self { exchange, dirty, cores: 0..exchange.cores() }
+        Self { exchange, dirty, core: 0 }
     }
 
-    fn go_on(&mut self) {
-        for core in self.cores.by_ref() {
-            if self.dirty & bit(core) != 0 {
-                self.exchange.flush_to(core);
+    #[inline]
+    fn finish(mut self, act: impl Fn(usize)) {
+        self.go_on(act);
+        mem::forget(self);
+    }
+
+    #[inline]
+    fn go_on(&mut self, act: impl Fn(usize)) {
+        while self.core < self.exchange.cores() {
+            if self.dirty & bit(self.core) != 0 {
+                act(self.core);
             }
+            self.core += 1;
         }
     }
 }
 
 impl<B: Doorbell, Q: Queue + 'static> Drop for Flush<'_, B, Q> {
     fn drop(&mut self) {
-        self.go_on();
-    }
-}
-
-/// Turns back all that waits in an outbox, also if something unwinds before.
-struct Outboxed<'a, B: Doorbell, Q: Queue + 'static> {
-    exchange: &'a Exchange<B, Q>,
-    core: usize,
-}
-
-impl<B: Doorbell, Q: Queue + 'static> Drop for Outboxed<'_, B, Q> {
-    fn drop(&mut self) {
-        let unsent = self.exchange.outboxes()[self.core].take();
-        unsent.into_iter().for_each(|chain| self.exchange.bounce(chain));
+        if self.exchange.home.is_over.get() {
+            let exchange = self.exchange;
+            self.go_on(|core| exchange.flush_to(core));
+        } else {
+            self.exchange.put_off(self.dirty);
+        }
     }
 }
 

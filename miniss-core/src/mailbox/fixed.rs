@@ -26,6 +26,7 @@ use super::node::{Node, Parcel};
 use super::queue::Queue;
 use crate::prefetch::prefetch;
 use crate::prim::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering};
+use crate::unwinding::to_the_end;
 
 /// A ring for `N` calls, in place. `N` is a power of two.
 ///
@@ -220,9 +221,7 @@ impl<const N: usize> Drop for FixedLane<N> {
         // SAFETY: *One at each end*: nobody else has it any more.
         unsafe { self.publish() };
         // SAFETY: as above.
-        while let Some(parcel) = unsafe { self.pop() } {
-            drop(parcel);
-        }
+        to_the_end(|| unsafe { self.pop() }.map(drop).is_some());
     }
 }
 

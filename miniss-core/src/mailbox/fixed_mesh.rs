@@ -105,7 +105,9 @@ struct Seat<
     mail: MailSlab,
 }
 
-/// Where a call lives: whole lines, as many as a node and its body need.
+/// Where a call lives: whole lines, as many as a node and its body need. A body that is aligned to
+/// more than a node stands further behind, but then its size is a multiple of that: as many lines
+/// do.
 #[repr(C, align(64))]
 struct Place<const BYTES: usize> {
     node: MaybeUninit<Node>,
@@ -196,7 +198,7 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
             unsafe { memory.add(NonNull::from(place).cast()) };
         }
         // SAFETY: it becomes the beginning of the exchange that we write below.
-        let home = unsafe { Home::new(memory, Self::end) };
+        let home = unsafe { Home::new(memory, local.anchor(), Self::end) };
         let outboxes = NonNull::from(&self.outboxes[..]);
         let mail = Some(&self.mail);
         // SAFETY: *Mesh outlives*: all is `'static`.

@@ -21,6 +21,7 @@ use super::shared::Shared;
 use crate::doorbell::Doorbell;
 use crate::error::SpawnError;
 use crate::executor::Local;
+use crate::unwinding::to_the_end;
 
 /// The lanes between a number of cores, whose executors have bells of type `B`.
 ///
@@ -119,7 +120,7 @@ impl<B: Doorbell, Q: Queue + 'static> Seat<B, Q> {
         let end = unsafe { &*Arc::as_ptr(&mesh) }.lanes().claim(me);
         let outboxes = Outboxes::new(end.cores());
         // SAFETY: it becomes the beginning of a seat.
-        let home = unsafe { Home::new(Memory::heap(), Self::end) };
+        let home = unsafe { Home::new(Memory::heap(), local.anchor(), Self::end) };
         // SAFETY: *Mesh outlives*, and so do the outboxes: the seat keeps both.
         let exchange = unsafe { Exchange::new(home, local, end, outboxes.0, None) };
         let seat = Box::new(Self { exchange, _outboxes: outboxes, _mesh: mesh });
@@ -155,7 +156,8 @@ impl Drop for Outboxes {
 impl<B, Q> Drop for Mesh<B, Q> {
     /// Nobody waits any more: whoever waits for a call keeps the mesh.
     fn drop(&mut self) {
-        self.ports.iter().for_each(Port::drop_strays);
+        let mut ports = self.ports.iter();
+        to_the_end(|| ports.next().map(|port| drop(port.take_strays())).is_some());
     }
 }
 

@@ -12,13 +12,20 @@
 //!   the last one goes, the exchange ends, once.
 //! - **Comes first.** A home is the beginning of its exchange, and the pointer in a [`HomeRef`] may
 //!   be used for all of the exchange.
+//! - **Listed calls live.** A node in the list of strangers is that of a call which is not over: it
+//!   is taken out before its memory is used again. The links are of the caller's corner.
 
 use core::cell::Cell;
 use core::ops::Deref;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
+use core::task::Waker;
 
 use super::memory::Memory;
-use super::node::Held;
+use super::node::{Held, Node};
+use crate::doorbell::Doorbell;
+use crate::executor::anchor::{Anchor, Base};
+use crate::unwinding::to_the_end;
+use crate::waker::anchor_of;
 
 /// The part of an exchange that does not depend on its types.
 pub(super) struct Home {
@@ -27,6 +34,10 @@ pub(super) struct Home {
     /// once.
     pub(super) is_over: Cell<bool>,
     pub(super) memory: Memory,
+    /// That of the executor, with which its tasks end: they need not be told that it does.
+    anchor: NonNull<Base>,
+    /// The first of the calls that somebody else waits for: they hang together by their nodes.
+    strangers: Cell<*mut Node>,
     /// Ends the exchange that this is the beginning of.
     end: unsafe fn(NonNull<Home>),
 }
@@ -36,18 +47,100 @@ impl Home {
     ///
     /// # Safety
     /// `end` may be called with a pointer to the exchange that this becomes the beginning of.
-    pub(super) unsafe fn new(memory: Memory, end: unsafe fn(NonNull<Self>)) -> Self {
-        Self { handles: Cell::new(1), is_over: Cell::new(false), memory, end }
+    pub(super) unsafe fn new<B: Doorbell>(
+        memory: Memory,
+        anchor: &'static Anchor<B>,
+        end: unsafe fn(NonNull<Self>),
+    ) -> Self {
+        Self {
+            handles: Cell::new(1),
+            is_over: Cell::new(false),
+            memory,
+            anchor: anchor.base_ptr(),
+            strangers: Cell::new(ptr::null_mut()),
+            end,
+        }
     }
 
     /// Takes back the node of a call that is over, and drops what is left in it. The memory comes
     /// back even if that unwinds.
     #[inline]
     pub(super) fn recycle(&self, held: Held) {
+        if held.node().is_listed.get() {
+            self.unlist(held.node());
+        }
         let recycled = Recycled { home: self, held };
         let _waker = recycled.held.node().waker.take();
         recycled.held.drop_cargo();
     }
+
+    /// A call is awaited with this waker, which may be that of a stranger: a task of another
+    /// executor, or whatever else does not end with ours.
+    #[inline]
+    pub(super) fn note_waiter(&self, node: NonNull<Node>, waker: &Waker) {
+        if anchor_of(waker) != Some(self.anchor) {
+            self.list(node);
+        }
+    }
+
+    #[cold]
+    fn list(&self, node: NonNull<Node>) {
+        // SAFETY: *Home again*: the caller is the handle of this call.
+        let corner = unsafe { corner(node) };
+        if corner.is_listed.replace(true) {
+            return;
+        }
+        let after = self.strangers.replace(node.as_ptr());
+        corner.before.set(ptr::null_mut());
+        corner.after.set(after);
+        if let Some(after) = NonNull::new(after) {
+            // SAFETY: *Listed calls live*.
+            unsafe { self::corner(after) }.before.set(node.as_ptr());
+        }
+    }
+
+    #[cold]
+    fn unlist(&self, corner: &Node) {
+        corner.is_listed.set(false);
+        let (before, after) = (corner.before.get(), corner.after.get());
+        match NonNull::new(before) {
+            // SAFETY: *Listed calls live*.
+            Some(before) => unsafe { self::corner(before) }.after.set(after),
+            None => self.strangers.set(after),
+        }
+        if let Some(after) = NonNull::new(after) {
+            // SAFETY: *Listed calls live*.
+            unsafe { self::corner(after) }.before.set(before);
+        }
+    }
+
+    /// Wakes a stranger that waits for a call; `false` if there is none.
+    fn wake_stranger(&self) -> bool {
+        let Some(node) = NonNull::new(self.strangers.get()) else { return false };
+        // SAFETY: *Listed calls live*; not used behind the wake, which may end the call.
+        let corner = unsafe { corner(node) };
+        self.unlist(corner);
+        corner.waker.take().into_iter().for_each(Waker::wake);
+        true
+    }
+}
+
+/// At the end of a scope, wakes all strangers: no call comes back any more.
+pub(super) struct StrangersWoken<'a>(pub(super) &'a Home);
+
+impl Drop for StrangersWoken<'_> {
+    fn drop(&mut self) {
+        to_the_end(|| self.0.wake_stranger());
+    }
+}
+
+/// The node of a call that may be away: only cells of *The caller's corner* are to be used.
+///
+/// # Safety
+/// The call is not over.
+unsafe fn corner<'a>(node: NonNull<Node>) -> &'a Node {
+    // SAFETY: *Home again*: a call that is not over has its node.
+    unsafe { node.as_ref() }
 }
 
 /// Takes back a node's memory at the end of a scope.

@@ -19,13 +19,11 @@ use super::node::{CallVtable, Cargo, Chain, Held, Parcel, Typed};
 use super::queue::Queue;
 use crate::Anchor;
 use crate::doorbell::Doorbell;
+use crate::executor::budget::{Allowance, Budget, Stride};
 use crate::executor::home::Home;
 use crate::executor::park::Idle;
 use crate::executor::watch::Watch;
 use crate::time::Instant;
-
-/// Lanes for one parcel, unless a model wants more.
-type Lane = FixedLane<1>;
 
 /// Rung by wakes, heard by the polls that they lead to.
 struct Bell(AtomicBool);
@@ -62,17 +60,18 @@ fn waker(core: &Core) -> Waker {
     unsafe { Waker::new(core::ptr::from_ref(bell(core)).cast(), &VTABLE) }
 }
 
-/// Some cores and the mesh between them.
-struct Net {
-    mesh: Mesh<Bell, Lane>,
+/// Some cores and the mesh between them, whose lanes hold `N` parcels each.
+struct Net<const N: usize> {
+    mesh: Mesh<Bell, FixedLane<N>>,
     cores: Vec<Core>,
 }
 
 /// Runs `body` with a net that lives until all its threads are joined.
-fn model(cores: usize, body: impl Fn(&'static Net) + Send + Sync + 'static) {
+fn model<const N: usize>(cores: usize, body: impl Fn(&'static Net<N>) + Send + Sync + 'static) {
     ::loom::model(move || {
         let core = |_| Anchor::new(Bell(AtomicBool::new(false)));
-        let net = Net { mesh: Mesh::new(cores, Lane::new), cores: (0..cores).map(core).collect() };
+        let mesh = Mesh::new(cores, FixedLane::new);
+        let net = Net { mesh, cores: (0..cores).map(core).collect() };
         let net = Box::into_raw(Box::new(net));
         // SAFETY: freed below, when the body has joined its threads and dropped its ends.
         body(unsafe { &*net });
@@ -118,27 +117,25 @@ fn unload(held: Held, numbers: &mut Vec<u32>) {
 }
 
 fn unload_all(chain: Option<Chain>, numbers: &mut Vec<u32>) {
-    if let Some(chain) = chain {
-        chain.for_each(|held| unload(held, numbers), Held::destroy);
-    }
+    chain.into_iter().flatten().for_each(|held| unload(held, numbers));
 }
 
 /// One core's end, as its task and its executor use it.
-struct Side {
+struct Side<const N: usize> {
     core: &'static Core,
-    end: Box<End<'static, Lane>>,
+    end: Box<End<'static, FixedLane<N>>>,
     watch: Box<Watch>,
     received: Vec<u32>,
 }
 
-impl Side {
-    fn new(net: &'static Net, me: usize) -> Self {
+impl<const N: usize> Side<N> {
+    fn new(net: &'static Net<N>, me: usize) -> Self {
         let end = Box::new(net.mesh.lanes().claim(me));
-        let watch = Box::new(Watch::new(look));
+        let watch = Box::new(Watch::new(look::<N>, send_nothing));
         Self { core: &net.cores[me], end, watch, received: Vec::new() }
     }
 
-    fn opened(net: &'static Net, me: usize) -> Self {
+    fn opened(net: &'static Net<N>, me: usize) -> Self {
         let side = Self::new(net, me);
         side.open();
         side
@@ -165,8 +162,20 @@ impl Side {
     }
 
     fn receive(&mut self) {
+        self.receive_within(Budget::UNLIMITED);
+    }
+
+    /// Takes one parcel, as the task does when its budget is spent with that.
+    fn receive_one(&mut self) {
+        self.receive_within(Budget { polls_max: 1, ..Budget::UNLIMITED });
+    }
+
+    fn receive_within(&mut self, budget: Budget) {
         let received = &mut self.received;
-        self.end.receive(|held| unload(held, received), Held::destroy);
+        self.end.collect(|held| unload(held, received));
+        let stride = Stride::new();
+        let mut allowance = Allowance::new(budget, &stride, || Instant::ZERO);
+        self.end.receive(&mut allowance, |held| unload(held, received));
     }
 
     /// Falls asleep, unless there is something.
@@ -194,9 +203,48 @@ impl Side {
         assert!(pushed.is_ok(), "there is room");
         self.end.publish(to)
     }
+
+    /// Sends one more than there may be room for, and waits for that if need be.
+    fn send_or_wait(self, to: usize, number: u32) -> Sent<N> {
+        let mut sent =
+            Sent { number, to, returned: Vec::new(), unsent: None, waits: false, side: self };
+        sent.unsent = sent.side.end.push(to, held(sent.side.end.me() as u32, number)).err();
+        if sent.side.end.publish(to) == Receiver::Closed {
+            unload_all(sent.side.end.take_back(to), &mut sent.returned);
+        } else if sent.unsent.is_some() {
+            sent.waits = !sent.side.end.wait_for_room(to);
+        }
+        sent
+    }
 }
 
-impl Drop for Side {
+/// What has become of a parcel that may have found no room.
+struct Sent<const N: usize> {
+    side: Side<N>,
+    number: u32,
+    to: usize,
+    unsent: Option<Held>,
+    waits: bool,
+    /// What has not been received by a core that has closed.
+    returned: Vec<u32>,
+}
+
+impl<const N: usize> Sent<N> {
+    /// Sends what is left, now that the receiver is done. Gives what has come back.
+    fn settle(mut self) -> Vec<u32> {
+        assert!(!self.waits || self.side.was_rung(), "a sender waits in vain");
+        if let Some(held) = self.unsent.take() {
+            let pushed = self.side.end.push(self.to, held);
+            assert!(pushed.is_ok(), "there is room now for {}", self.number);
+        }
+        if self.side.end.publish(self.to) == Receiver::Closed {
+            unload_all(self.side.end.take_back(self.to), &mut self.returned);
+        }
+        core::mem::take(&mut self.returned)
+    }
+}
+
+impl<const N: usize> Drop for Side<N> {
     fn drop(&mut self) {
         self.home().watches.unlist(&self.watch);
     }
@@ -204,14 +252,18 @@ impl Drop for Side {
 
 /// # Safety
 /// The place is the end of a side.
-unsafe fn look(place: NonNull<()>) -> bool {
+unsafe fn look<const N: usize>(place: NonNull<()>) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { place.cast::<End<'static, Lane>>().as_ref() }.has_news()
+    unsafe { place.cast::<End<'static, FixedLane<N>>>().as_ref() }.has_news()
 }
+
+/// # Safety
+/// None: it looks at nothing. A side sends when the model says so.
+unsafe fn send_nothing(_: NonNull<()>) {}
 
 #[test]
 fn send_against_receive_hands_over_what_is_sent() {
-    model(2, |net| {
+    model::<1>(2, |net| {
         let (sender, mut receiver) = (Side::opened(net, 0), Side::opened(net, 1));
         let sending = thread::spawn(move || {
             let _open = sender.send(1, 1);
@@ -254,7 +306,7 @@ fn a_batch_is_seen_whole() {
 
 #[test]
 fn send_against_sleep_rings() {
-    model(2, |net| {
+    model::<1>(2, |net| {
         let (sender, receiver) = (Side::opened(net, 0), Side::opened(net, 1));
         let sending = thread::spawn(move || {
             let _open = sender.send(1, 7);
@@ -267,7 +319,7 @@ fn send_against_sleep_rings() {
 
 #[test]
 fn send_of_two_cores_against_sleep_rings() {
-    model(3, |net| {
+    model::<1>(3, |net| {
         let receiver = Side::opened(net, 2);
         let sending = [0, 1].map(|me| {
             let sender = Side::new(net, me);
@@ -285,7 +337,7 @@ fn send_of_two_cores_against_sleep_rings() {
 
 #[test]
 fn send_against_open_and_sleep_rings() {
-    model(2, |net| {
+    model::<1>(2, |net| {
         let (sender, receiver) = (Side::new(net, 0), Side::new(net, 1));
         let sending = thread::spawn(move || {
             let _open = sender.send(1, 7);
@@ -299,28 +351,75 @@ fn send_against_open_and_sleep_rings() {
 
 #[test]
 fn full_lane_sender_is_woken() {
-    model(2, |net| {
+    model::<1>(2, |net| {
         let (sender, mut receiver) = (Side::new(net, 0), Side::opened(net, 1));
         let _open = sender.send(1, 1);
         let sending = thread::spawn(move || {
             sender.open();
-            let unsent = sender.end.push(1, held(0, 2)).err();
-            let waits = unsent.is_some() && !sender.end.wait_for_room(1);
-            (sender, unsent, waits)
+            sender.send_or_wait(1, 2)
         });
         receiver.poll();
-        let (sender, unsent, waits) = sending.join().unwrap();
-        assert!(!waits || sender.was_rung(), "a sender waits in vain");
-        let unsent = unsent.map_or(Ok(()), |held| sender.end.push(1, held));
-        assert!(unsent.is_ok(), "there is room now");
-        let _open = sender.end.publish(1);
+        assert!(sending.join().unwrap().settle().is_empty());
         assert_eq!(receiver.settle(false), [1, 2], "a parcel was overlooked");
     });
 }
 
 #[test]
+fn full_lane_sender_is_woken_by_a_receiver_that_takes_one_at_a_time() {
+    model::<2>(2, |net| {
+        let (sender, mut receiver) = (Side::opened(net, 0), Side::opened(net, 1));
+        let _open = sender.send(1, 1);
+        receiver.receive();
+        // It has taken one since its last look when the lane fills up.
+        let _open = (sender.send(1, 2), sender.send(1, 3));
+        let sending = thread::spawn(move || sender.send_or_wait(1, 4));
+        thread::yield_now();
+        receiver.receive_one();
+        receiver.receive_one();
+        assert!(sending.join().unwrap().settle().is_empty());
+        assert_eq!(receiver.settle(false), [1, 2, 3, 4], "a parcel was overlooked");
+    });
+}
+
+#[test]
+fn full_lane_senders_of_two_cores_are_woken() {
+    model::<2>(3, |net| {
+        let mut receiver = Side::opened(net, 2);
+        let sending = [0, 1].map(|me| {
+            let sender = Side::opened(net, me);
+            let _open = (sender.send(2, 10), sender.send(2, 11));
+            thread::spawn(move || sender.send_or_wait(2, 12))
+        });
+        thread::yield_now();
+        // One of one lane and the rest, so that no look falls on the last of a lane by chance.
+        receiver.receive_one();
+        receiver.receive();
+        for sending in sending {
+            assert!(sending.join().unwrap().settle().is_empty());
+        }
+        assert_eq!(receiver.settle(false), [10, 10, 11, 11, 12, 12], "a parcel was overlooked");
+    });
+}
+
+#[test]
+fn full_lane_sender_is_woken_by_a_receiver_that_closes() {
+    model::<2>(2, |net| {
+        let (sender, mut receiver) = (Side::opened(net, 0), Side::opened(net, 1));
+        let _open = (sender.send(1, 1), sender.send(1, 2));
+        let sending = thread::spawn(move || sender.send_or_wait(1, 3));
+        receiver.end.close();
+        receiver.receive();
+        // The receiver is gone: what waits must have been told, or nobody tells it.
+        let mut all = sending.join().unwrap().settle();
+        all.append(&mut receiver.received);
+        all.sort();
+        assert_eq!(all, [1, 2, 3], "a parcel was overlooked");
+    });
+}
+
+#[test]
 fn send_against_close_returns_or_delivers() {
-    model(2, |net| {
+    model::<1>(2, |net| {
         let (sender, mut receiver) = (Side::opened(net, 0), Side::opened(net, 1));
         let _open = sender.send(1, 6);
         let sending = thread::spawn(move || {
@@ -345,7 +444,7 @@ fn send_against_close_returns_or_delivers() {
 
 #[test]
 fn leave_stray_against_sleep_loses_no_reply() {
-    model(3, |net| {
+    model::<1>(3, |net| {
         let receiver = Side::opened(net, 2);
         let leaving = [0, 1].map(|me| {
             let side = Side::new(net, me);
@@ -361,7 +460,7 @@ fn leave_stray_against_sleep_loses_no_reply() {
 
 #[test]
 fn leave_stray_against_receive_loses_no_reply() {
-    model(3, |net| {
+    model::<1>(3, |net| {
         let mut receiver = Side::opened(net, 2);
         let leaving = [0, 1].map(|me| {
             let side = Side::new(net, me);
@@ -400,6 +499,21 @@ crate::prim::bugs! {
         says "a sender waits in vain";
     without_the_receiver_s_fence_it_overlooks_a_sender_that_waits:
         full_lane_sender_is_woken with "mesh: room was made" as AcqRel
+        says "a sender waits in vain";
+    without_a_look_for_so_many_parcels_a_sender_waits_on:
+        full_lane_sender_is_woken_by_a_receiver_that_takes_one_at_a_time
+        without "mesh: a look for so many parcels"
+        says "a sender waits in vain";
+    without_a_count_that_lasts_a_sender_waits_on:
+        full_lane_sender_is_woken_by_a_receiver_that_takes_one_at_a_time
+        without "mesh: what was taken counts until the next look"
+        says "a sender waits in vain";
+    without_a_look_at_all_lanes_a_sender_waits_on:
+        full_lane_senders_of_two_cores_are_woken without "mesh: a look for so many parcels"
+        says "a sender waits in vain";
+    without_a_look_behind_the_drain_a_sender_waits_on:
+        full_lane_sender_is_woken_by_a_receiver_that_closes
+        without "mesh: a look behind the drain"
         says "a sender waits in vain";
     without_release_a_lane_is_taken_over_too_early:
         send_against_close_returns_or_delivers with "mesh: close" as Relaxed

@@ -13,6 +13,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
+use super::home::StrangersWoken;
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::doorbell::Doorbell;
@@ -29,11 +30,13 @@ impl<B: Doorbell, Q: Queue + 'static> Mail<B, Q> {
     pub(super) fn spawn(exchange: Shared<B, Q>) -> Result<(), SpawnError> {
         let local = exchange.local();
         let mail = || Self { exchange: exchange.clone(), is_open: false };
-        match exchange.mail_slab().map(|slab| local.spawn_in(slab, mail())) {
+        let handle = match exchange.mail_slab().map(|slab| local.spawn_in(slab, mail())) {
             // Former ones that were woken as they ran keep their slots until the queue comes by.
-            None | Some(Err(SpawnError::NoRoom)) => local.spawn(mail())?.detach(),
-            Some(spawned) => spawned?.detach(),
-        }
+            None | Some(Err(SpawnError::NoRoom)) => local.spawn(mail())?,
+            Some(spawned) => spawned?,
+        };
+        handle.with_slot(|slot| exchange.start_watch(slot));
+        handle.detach();
         Ok(())
     }
 }
@@ -61,6 +64,7 @@ impl<B: Doorbell, Q: Queue + 'static> Drop for Mail<B, Q> {
         match Self::spawn(self.exchange.clone()) {
             Ok(()) => self.exchange.give_up_end(),
             Err(_) => {
+                let _at_last = StrangersWoken(self.exchange.home());
                 self.exchange.end_watch();
                 self.exchange.close();
             }

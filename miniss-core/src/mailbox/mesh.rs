@@ -20,7 +20,9 @@
 //! A sender that finds its lane full says so, passes a full fence and tries again. The receiver
 //! looks for such senders, behind a full fence, once for as many parcels as a lane holds. A sender
 //! that waits has filled the lane since the receiver took some parcel; among the ones that are in
-//! it now there is one after which the receiver looks.
+//! it now there is one after which the receiver looks. If what was taken unwinds before that look,
+//! or a bell that is rung in it does, the task that comes next begins with one
+//! ([`End::look_everywhere`]).
 //!
 //! # Two receivers, at the end
 //!
@@ -47,9 +49,11 @@ use core::task::{RawWakerVTable, Waker};
 use super::node::{Chain, Held, Node, Outbox, Parcel};
 use super::queue::Queue;
 use crate::executor::anchor::Base;
+use crate::executor::budget::Allowance;
 use crate::prim::{
     AtomicBool, AtomicPtr, AtomicUsize, Ordering, const_fn, fence, ordering, planted,
 };
+use crate::time::Instant;
 
 /// Parcels that are taken from one lane before the others have their turn.
 const RECEIVE_MAX: usize = 256;
@@ -105,11 +109,13 @@ impl Port {
         }
     }
 
-    /// Drops what was left here, now that nobody waits for it.
-    #[cfg(feature = "alloc")]
-    pub(super) fn drop_strays(&self) {
-        let strays = self.strays.swap(ptr::null_mut(), Ordering::Relaxed);
-        drop(NonNull::new(strays).map(Chain::new));
+    /// Takes what was left here, the latest first.
+    pub(super) fn take_strays(&self) -> Option<Chain> {
+        if self.strays.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        let acquire = ordering!(Acquire, "mesh: take the strays");
+        NonNull::new(self.strays.swap(ptr::null_mut(), acquire)).map(Chain::new)
     }
 
     fn task(&self) -> *mut () {
@@ -161,7 +167,8 @@ impl<'mesh, Q: Queue> Lanes<'mesh, Q> {
         let Some(port) = self.ports.get(me) else { panic!("the mesh has no core {me}") };
         let taken = port.is_claimed.swap(true, Ordering::Relaxed);
         assert!(!taken, "the end of core {me} was opened before; clone its Endpoint");
-        End { lanes: self, me, unchecked: Cell::new(0), not_shared: PhantomData }
+        let (unchecked, first) = (Cell::new(0), Cell::new(0));
+        End { lanes: self, me, unchecked, first, not_shared: PhantomData }
     }
 }
 
@@ -171,6 +178,8 @@ pub(super) struct End<'mesh, Q> {
     me: usize,
     /// Parcels taken since the last look for senders that wait.
     unchecked: Cell<usize>,
+    /// The lane to us with which to begin.
+    first: Cell<usize>,
     not_shared: PhantomData<Cell<()>>,
 }
 
@@ -267,27 +276,55 @@ impl<Q: Queue> End<'_, Q> {
             || self.lanes_here().iter().any(|lane| !lane.queue.is_empty())
     }
 
-    /// Takes what has come. If `take` unwinds, what had left its lane goes to `rescue`.
+    /// Gives `keep` what does not stay where it is until it is served: the strays and, once we are
+    /// closed, all that is in the lanes.
     ///
-    /// To wake a sender rings a bell, which is foreign code and may unwind too: nothing that came
-    /// out of a lane is in our hands then.
-    pub(super) fn receive(&self, mut take: impl FnMut(Held), mut rescue: impl FnMut(Held)) {
-        self.receive_strays(&mut take, &mut rescue);
+    /// `keep` does not unwind. To wake a sender rings a bell, which is foreign code and may.
+    pub(super) fn collect(&self, mut keep: impl FnMut(Held)) {
+        self.port(self.me).take_strays().into_iter().flatten().for_each(&mut keep);
+        if !self.is_closed() {
+            return;
+        }
         for (from, lane) in self.lanes_here().iter().enumerate() {
-            for _ in 0..RECEIVE_MAX {
-                let Some(held) = self.next_of(lane) else { break };
-                take(held);
-                if self.unchecked.get() >= lane.queue.capacity() {
-                    self.unchecked.set(0);
-                    self.look_for_senders(0..self.cores());
-                }
-            }
-            if self.is_closed() {
-                let chain = drain(lane);
-                let _then = LookForSender { end: self, from };
-                chain.into_iter().for_each(|chain| chain.for_each(&mut take, &mut rescue));
+            drain(lane).into_iter().flatten().for_each(&mut keep);
+            if !planted("mesh: a look behind the drain") {
+                self.look_for_senders(from..from + 1);
             }
         }
+    }
+
+    /// Takes what is in the lanes, as long as there is some of the `allowance`. The next time it
+    /// begins with the lane behind the one at which that was spent.
+    pub(super) fn receive(
+        &self,
+        allowance: &mut Allowance<'_, impl FnMut() -> Instant>,
+        mut take: impl FnMut(Held),
+    ) {
+        if planted("mesh: what was taken counts until the next look") {
+            self.unchecked.set(0);
+        }
+        let (before, behind) = self.lanes_here().split_at(self.first.get());
+        for lane in behind.iter().chain(before) {
+            for _ in 0..RECEIVE_MAX {
+                if !allowance.is_left() {
+                    return self.begin_behind(lane);
+                }
+                let Some(held) = self.next_of(lane) else { break };
+                allowance.spend();
+                take(held);
+                let look_is_due = self.unchecked.get() >= lane.queue.capacity();
+                if look_is_due && !planted("mesh: a look for so many parcels") {
+                    self.look_everywhere();
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn begin_behind(&self, lane: &Lane<Q>) {
+        let lanes = self.lanes_here();
+        let number = lanes.iter().position(|one| ptr::eq(one, lane));
+        self.first.set(number.map_or(0, |number| (number + 1) % lanes.len()));
     }
 
     /// Takes one parcel; none once we are closed, which work that was taken may have done.
@@ -302,7 +339,14 @@ impl<Q: Queue> End<'_, Q> {
         Some(parcel.into_held())
     }
 
-    /// Wakes those senders that wait for the room that was made.
+    /// Wakes all senders that wait for the room that was made.
+    #[cold]
+    pub(super) fn look_everywhere(&self) {
+        self.unchecked.set(0);
+        self.look_for_senders(0..self.cores());
+    }
+
+    /// Wakes those of them that wait for the room that was made.
     #[cold]
     fn look_for_senders(&self, senders: Range<usize>) {
         // Pairs with the fence in `wait_for_room`.
@@ -324,17 +368,6 @@ impl<Q: Queue> End<'_, Q> {
         }
     }
 
-    fn receive_strays(&self, take: &mut impl FnMut(Held), rescue: &mut impl FnMut(Held)) {
-        let strays = &self.port(self.me).strays;
-        if strays.load(Ordering::Relaxed).is_null() {
-            return;
-        }
-        let acquire = ordering!(Acquire, "mesh: take the strays");
-        if let Some(head) = NonNull::new(strays.swap(ptr::null_mut(), acquire)) {
-            Chain::new(head).for_each(take, rescue);
-        }
-    }
-
     /// Leaves a reply of a core that ends, whose lane is full: a reply always has room.
     pub(super) fn leave_stray(&self, to: usize, held: Held) {
         let strays = &self.port(to).strays;
@@ -342,7 +375,7 @@ impl<Q: Queue> End<'_, Q> {
         loop {
             held.node().next.set(head);
             let node = held.0.as_ptr();
-            // Release: pairs with the acquiring swap in `receive_strays`.
+            // Release: pairs with the acquiring swap in `take_strays`.
             let release = ordering!(Release, "mesh: leave a stray");
             match strays.compare_exchange_weak(head, node, release, Ordering::Relaxed) {
                 Ok(_) => break,
@@ -372,18 +405,6 @@ impl<Q: Queue> End<'_, Q> {
             return None;
         }
         drain(self.lane_to(to))
-    }
-}
-
-/// Looks for a sender that waits at the end of a scope, also if that unwinds.
-struct LookForSender<'a, 'm, Q: Queue> {
-    end: &'a End<'m, Q>,
-    from: usize,
-}
-
-impl<Q: Queue> Drop for LookForSender<'_, '_, Q> {
-    fn drop(&mut self) {
-        self.end.look_for_senders(self.from..self.from + 1);
     }
 }
 

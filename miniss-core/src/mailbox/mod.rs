@@ -23,7 +23,7 @@
 //!   that runs it, the strays beside a port, the endpoint that takes the reply. Only the holder
 //!   touches its link and body. Lane and strays pass it on with release and acquire.
 //! - **The caller's corner.** `waker`, `outcome` and `abandoned` belong to the caller's core all
-//!   the time.
+//!   the time, and so does the place in the list of calls that strangers await.
 //! - **Home again.** A node is recycled by the endpoint that made it, or destroyed when the
 //!   mesh goes and nobody can be waiting; only one on the heap ever goes.
 

@@ -13,6 +13,7 @@ use core::task::Waker;
 use super::home::HomeRef;
 use super::memory;
 use crate::error::CallError;
+use crate::unwinding::to_the_end;
 
 /// What the caller knows of its call. Belongs to the caller's corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,19 +55,23 @@ pub(super) struct CallVtable {
     pub(super) layout: Layout,
 }
 
-/// The part of a node that does not depend on its types. Its alignment makes the place of most
-/// bodies follow from its size, which pools count on.
-#[repr(C, align(16))]
+/// The part of a node that does not depend on its types. It and the smallest bodies share a line.
+#[repr(C)]
 pub(super) struct Node {
     /// The next in an outbox or a chain.
     pub(super) next: Cell<*mut Node>,
     pub(super) vtable: Cell<&'static CallVtable>,
     pub(super) cargo: Cell<Cargo>,
-    /// The caller's place in the mesh.
-    pub(super) from: u32,
     pub(super) outcome: Cell<Outcome>,
     pub(super) abandoned: Cell<bool>,
+    /// Whether it stands in the list of the calls that strangers await.
+    pub(super) is_listed: Cell<bool>,
+    /// The caller's place in the mesh.
+    pub(super) from: u32,
     pub(super) waker: Cell<Option<Waker>>,
+    /// Its neighbours in that list.
+    pub(super) before: Cell<*mut Node>,
+    pub(super) after: Cell<*mut Node>,
 }
 
 /// A node with its body: the work on the way there, the output on the way back.
@@ -99,10 +104,13 @@ impl<W, T> Typed<W, T> {
             next: Cell::new(ptr::null_mut()),
             vtable: Cell::new(vtable),
             cargo: Cell::new(Cargo::Work),
-            from,
             outcome: Cell::new(Outcome::Away),
             abandoned: Cell::new(false),
+            is_listed: Cell::new(false),
+            from,
             waker: Cell::new(None),
+            before: Cell::new(ptr::null_mut()),
+            after: Cell::new(ptr::null_mut()),
         };
         let typed = Self { node, body: Body { work: ManuallyDrop::new(work) } };
         // SAFETY: the caller's promise.
@@ -235,58 +243,30 @@ impl Drop for Parcel {
     }
 }
 
-/// One or more nodes in the hands of their one holder, linked.
+/// Nodes in the hands of their one holder, linked. Dropping it destroys those that are left.
 pub(super) struct Chain {
-    head: NonNull<Node>,
+    next: *mut Node,
 }
 
 impl Chain {
     pub(super) fn new(head: NonNull<Node>) -> Self {
-        Self { head }
-    }
-
-    /// Gives every node to `act`, in order. If that unwinds, the rest goes to `rescue`: a node that
-    /// nobody holds is a call that never ends.
-    pub(super) fn for_each(self, mut act: impl FnMut(Held), rescue: impl FnMut(Held)) {
-        let mut rest = Rest { next: self.into_head().as_ptr(), rescue };
-        while let Some(held) = rest.pop() {
-            act(held);
-        }
-    }
-
-    /// The first node, which leads to the others.
-    pub(super) fn into_head(self) -> NonNull<Node> {
-        let head = self.head;
-        mem::forget(self);
-        head
+        Self { next: head.as_ptr() }
     }
 }
 
-impl Drop for Chain {
-    fn drop(&mut self) {
-        Chain { head: self.head }.for_each(Held::destroy, Held::destroy);
-    }
-}
+impl Iterator for Chain {
+    type Item = Held;
 
-/// The nodes of a chain that have not been dealt with yet.
-struct Rest<F: FnMut(Held)> {
-    next: *mut Node,
-    rescue: F,
-}
-
-impl<F: FnMut(Held)> Rest<F> {
-    fn pop(&mut self) -> Option<Held> {
+    fn next(&mut self) -> Option<Held> {
         let held = Held(NonNull::new(self.next)?);
         self.next = held.node().next.replace(ptr::null_mut());
         Some(held)
     }
 }
 
-impl<F: FnMut(Held)> Drop for Rest<F> {
+impl Drop for Chain {
     fn drop(&mut self) {
-        while let Some(held) = self.pop() {
-            (self.rescue)(held);
-        }
+        to_the_end(|| self.next().map(Held::destroy).is_some());
     }
 }
 

@@ -16,6 +16,7 @@ use super::node::{CallVtable, Cargo, Held, Typed};
 use super::queue::Queue;
 use crate::doorbell::Doorbell;
 use crate::error::Refused;
+use crate::executor::Budget;
 
 /// A counted reference to an exchange.
 pub(super) struct Shared<B: Doorbell, Q: Queue + 'static> {
@@ -115,7 +116,7 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     pub(super) fn close(&self) {
         self.start_to_close();
         let _last = FlushAll(self);
-        self.take_in(false);
+        self.take_in(Budget::UNLIMITED, false);
     }
 
     /// Takes what has come, if anything was announced. For the task, which flushes thereafter.
@@ -123,15 +124,15 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     pub(super) fn take_in_if_any(&self) {
         if self.has_mail() {
             self.set_taking_in(true);
-            self.take_in(true);
+            self.take_in(self.budget(), true);
             self.set_taking_in(false);
         }
     }
 
-    /// Takes what has come: calls are served, replies settled.
-    fn take_in(&self, by_task: bool) {
+    /// Takes what has come, within a budget: calls are served, replies settled.
+    fn take_in(&self, budget: Budget, by_task: bool) {
         let unwinding = Unwinding { exchange: self, by_task };
-        self.receive(|held| match held.node().cargo.get() {
+        self.receive(budget, |held| match held.node().cargo.get() {
             Cargo::Work => self.serve(held),
             _ => self.settle(held),
         });
@@ -185,7 +186,7 @@ struct Unwinding<'a, B: Doorbell, Q: Queue + 'static> {
 impl<B: Doorbell, Q: Queue + 'static> Drop for Unwinding<'_, B, Q> {
     fn drop(&mut self) {
         if self.exchange.home().is_over.get() {
-            self.exchange.take_in(self.by_task);
+            self.exchange.take_in(Budget::UNLIMITED, self.by_task);
         } else if !self.by_task {
             self.exchange.wake_task();
         }

@@ -35,8 +35,10 @@ macro_rules! over_all_meshes {
 }
 
 mod bells;
+mod budget;
 mod calls;
 mod ends;
+mod leaving;
 mod panics;
 mod port;
 mod room;

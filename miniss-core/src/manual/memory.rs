@@ -129,7 +129,7 @@
 //!
 //! # Calls
 //!
-//! One *node* per call, there and back: 48 bytes, and the larger of the closure and its output, in
+//! One *node* per call, there and back: 56 bytes, and the larger of the closure and its output, in
 //! whole lines.
 //!
 //! A `Mesh` has nodes from the heap. Each endpoint keeps up to 1,024 of
@@ -141,11 +141,11 @@
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
 //! # use miniss_core::{doctest::Bell, mailbox::{FixedLane, FixedMesh}};
-//! // 32 calls of each of two cores, with closures and outputs of up to 80 bytes: lines of 64.
-//! let one = size_of::<FixedMesh<Bell, 2, 1, 80>>();
-//! let many = size_of::<FixedMesh<Bell, 2, 33, 80>>();
-//! assert_eq!(many - one, 2 * 32 * (48 + 80));
-//! assert_eq!(one, 4_096); // everything else
+//! // 32 calls of each of two cores, with closures and outputs of up to 72 bytes: lines of 64.
+//! let one = size_of::<FixedMesh<Bell, 2, 1, 72>>();
+//! let many = size_of::<FixedMesh<Bell, 2, 33, 72>>();
+//! assert_eq!(many - one, 2 * 32 * (56 + 72));
+//! assert_eq!(one, 4_352); // everything else
 //! assert_eq!(size_of::<FixedLane<16>>(), 384);
 //! # }
 //! ```
@@ -282,7 +282,7 @@
 //! # #[cfg(target_pointer_width = "64")] {
 //! # use miniss_core::{Anchor, TaskSlab, doctest::Bell, mailbox::FixedMesh};
 //! const EACH: usize = size_of::<Anchor<Bell>>() + size_of::<TaskSlab<128, 8>>();
-//! const MESH: usize = size_of::<FixedMesh<Bell, 2, 16, 80>>(); // 16 calls from each core
+//! const MESH: usize = size_of::<FixedMesh<Bell, 2, 16, 72>>(); // 16 calls from each core
 //! assert!(2 * EACH + MESH < 25 * 1024);
 //! # }
 //! ```

@@ -78,6 +78,27 @@ fn whom_shard_0_woke_last_runs_while_it_rests() {
 }
 
 #[test]
+fn a_call_made_in_a_busy_turn_runs_while_shard_0_rests() {
+    for kind in [DoorbellKind::EventFd, DoorbellKind::MsgRing] {
+        for (others, panics) in [(0, true), (300, false), (1_000, false), (300, true)] {
+            let runtime = Runtime::builder().shards(2).doorbell(kind).build().unwrap();
+            let (tell, told) = std::sync::mpsc::channel();
+            let main = || {
+                runtime.block_on(async {
+                    (0..others).for_each(|_| spawn(async {}).detach());
+                    drop(run_on(1, move || tell.send(()).unwrap()));
+                    assert!(!panics, "as planned");
+                })
+            };
+            let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(main));
+            assert_eq!(left.is_err(), panics);
+            told.recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("{kind:?}, {others} tasks, {panics}: it was not sent"));
+        }
+    }
+}
+
+#[test]
 fn work_whose_destructor_throws_does_not_stop_the_end() {
     struct Throws;
     impl Drop for Throws {

@@ -150,7 +150,8 @@ impl Runtime {
     }
 
     /// Runs `future` on shard 0, with every other task there, until it is done. Tasks that are not
-    /// done by then go on with the next call.
+    /// done by then go on with the next call. What was sent to other shards meanwhile is on its way
+    /// when this returns or unwinds.
     ///
     /// # Panics
     ///

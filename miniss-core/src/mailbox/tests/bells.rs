@@ -87,3 +87,36 @@ fn a_bell_that_panics_while_room_is_reported_destroys_no_call() {
         assert_eq!(*answer, number);
     }
 }
+
+#[test]
+fn a_bell_that_panics_in_a_flush_leaves_no_call_behind() {
+    let port = Port(for_ever(Cell::new(false)));
+    let cores = [(); 3].map(|()| core(port));
+    let [(_, mut near), (sleeper, mut far), (_, mut third)] = cores;
+    let mesh = Arc::new(Mesh::new(3, FixedLane::<1>::new));
+    let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
+    let _others = [
+        Endpoint::open(mesh.clone(), 1, far.local()).unwrap(),
+        Endpoint::open(mesh, 2, third.local()).unwrap(),
+    ];
+    turn_both(&mut near, &mut far);
+    third.turn();
+    port.0.set(true);
+    while !unwinds(&mut far) {}
+    port.0.set(false);
+    // More than the lane to the sleeper holds, and one for a core behind it.
+    let mut calls: Vec<_> = (0..3).map(|n| end.run_on(1, move || Box::new(n))).collect();
+    calls.push(end.run_on(2, || Box::new(3)));
+    sleeper.bell().0.store(true, SeqCst);
+    let flush = AssertUnwindSafe(|| end.flush());
+    assert!(catch_unwind(flush).is_err(), "the bell has rung");
+    for _ in 0..8 {
+        turn_both(&mut near, &mut far);
+        third.turn();
+    }
+    let cx = &mut Context::from_waker(Waker::noop());
+    for (number, call) in calls.iter_mut().enumerate() {
+        let Poll::Ready(Ok(answer)) = Pin::new(call).poll(cx) else { panic!("{number} is lost") };
+        assert_eq!(*answer, number);
+    }
+}

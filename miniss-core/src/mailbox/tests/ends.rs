@@ -8,6 +8,8 @@ over_all_meshes! {
     replies_of_a_core_that_ends_find_room_in_full_lanes
     handles_and_executors_go_in_any_order
     calls_that_outlive_their_executor_end
+    calls_that_are_awaited_elsewhere_are_woken_when_their_executor_ends
+    calls_that_are_awaited_elsewhere_are_forgotten_when_they_are_over
     a_call_that_a_waker_ends_as_it_is_polled_gives_its_result
     cores_that_come_and_go_under_load_leave_nothing_behind
 }
@@ -206,6 +208,95 @@ mod scenarios {
         drop((call, at_a, b, at_b));
         // What comes back too late goes with the mesh, if that ever goes.
         assert_eq!(ledger.dropped(), usize::from(N::GOES));
+    }
+
+    /// Counts its wakes; panics at them, if it is told to.
+    struct Counts {
+        wakes: AtomicUsize,
+        throws: bool,
+    }
+
+    impl Counts {
+        fn new(throws: bool) -> (Arc<Self>, Waker) {
+            let counts = Arc::new(Self { wakes: AtomicUsize::new(0), throws });
+            (counts.clone(), Waker::from(counts))
+        }
+
+        fn wakes(&self) -> usize {
+            self.wakes.load(Ordering::SeqCst)
+        }
+    }
+
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.wakes.fetch_add(1, Ordering::SeqCst);
+            assert!(!self.throws || thread::panicking(), "as planned");
+        }
+    }
+
+    pub(super) fn calls_that_are_awaited_elsewhere_are_woken_when_their_executor_ends<N: Net>() {
+        for throws in [false, true] {
+            let [(mut a, at_a), (mut b, at_b)] = pair::<N>();
+            turn_all([&mut a, &mut b]);
+            let mut other = restless();
+            // By a task of another executor, by one that was there before, and by hand.
+            let task = other.local().spawn(at_a.run_on(1, || 7)).unwrap();
+            turn_all([&mut other]);
+            let here = RefCell::new(at_a.run_on(1, || 7));
+            a.block_on(core::future::poll_fn(|cx| {
+                assert!(Pin::new(&mut *here.borrow_mut()).poll(cx).is_pending());
+                Poll::Ready(())
+            }));
+            let mut by_hand = Vec::from([here.into_inner()]);
+            by_hand.extend((0..5).map(|_| at_a.run_on(1, || 7)));
+            let counts: Vec<_> = (0..6).map(|n| Counts::new(throws && n == 3)).collect();
+            for (call, (_, waker)) in by_hand.iter_mut().zip(&counts) {
+                assert!(Pin::new(call).poll(&mut Context::from_waker(waker)).is_pending());
+            }
+            // Some are over before: their handles are dropped.
+            drop(by_hand.remove(4));
+            drop(by_hand.remove(0));
+            let ends = std::panic::AssertUnwindSafe(|| drop(a));
+            assert_eq!(std::panic::catch_unwind(ends).is_err(), throws);
+            turn_all([&mut other]);
+            assert!(task.is_finished());
+            let woken = |n: usize| counts[n].0.wakes();
+            assert_eq!([0, 1, 2, 3, 4, 5].map(woken), [0, 1, 1, 1, 0, 1]);
+            for call in &mut by_hand {
+                assert_eq!(outcome(call), Poll::Ready(Err(Gone)));
+            }
+            drop((b, at_b));
+        }
+    }
+
+    pub(super) fn calls_that_are_awaited_elsewhere_are_forgotten_when_they_are_over<N: Net>() {
+        let [(mut a, at_a), (mut b, at_b)] = pair::<N>();
+        let (counts, waker) = Counts::new(false);
+        let cx = &mut Context::from_waker(&waker);
+        for round in 0..20_usize {
+            let mut calls: Vec<_> = (0..20).map(|n| Some(at_a.run_on(1, move || n))).collect();
+            calls
+                .iter_mut()
+                .flatten()
+                .for_each(|call| assert!(Pin::new(call).poll(cx).is_pending()));
+            // In any order, some before they are back and some after.
+            let mut choice = round * 7;
+            for _ in 0..10 {
+                choice = (choice * 5 + 3) % 20;
+                drop(calls[choice].take());
+            }
+            turn_all([&mut a, &mut b]);
+            for (number, call) in calls.iter_mut().enumerate().rev() {
+                if let Some(call) = call {
+                    assert_eq!(outcome(call), Poll::Ready(Ok(number)));
+                }
+            }
+        }
+        let wakes = counts.wakes();
+        drop(a);
+        assert_eq!(counts.wakes(), wakes, "none of them was under way");
+        assert_eq!(Arc::strong_count(&counts), 2, "a waker was kept");
+        drop((b, at_b));
     }
 
     pub(super) fn a_call_that_a_waker_ends_as_it_is_polled_gives_its_result<N: Net>() {

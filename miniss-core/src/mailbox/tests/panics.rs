@@ -7,19 +7,30 @@ over_all_meshes! {
     a_flush_that_unwinds_sends_the_rest
     an_end_that_unwinds_sends_the_rest
     tasks_that_unwind_one_after_the_other_have_successors
+    a_panic_as_room_is_made_leaves_no_reply_waiting
+    a_panic_as_room_is_made_leaves_no_call_waiting
+    refused_calls_whose_destructors_all_panic_end_one_by_one
+}
+
+over_heap_meshes! {
+    a_mesh_that_goes_drops_what_lies_behind_a_destructor_that_panics
 }
 
 mod scenarios {
     use core::future::Future;
     use core::pin::Pin;
     use core::task::{Context, Poll, Waker};
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::task::Wake;
     use std::thread_local;
     use std::vec::Vec;
 
     use super::super::port::*;
     use super::super::*;
+    use crate::Executor;
+    use crate::combine::yield_now;
     use crate::error::{CallError, Gone};
     use crate::mailbox::Call;
 
@@ -206,6 +217,154 @@ mod scenarios {
         turn_all([&mut a, &mut b]);
         turn_all([&mut a, &mut b]);
         assert_eq!(outcome(call), Poll::Ready(Ok(3)));
+    }
+
+    thread_local! {
+        static IS_OPEN: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Ends together with all others of its kind.
+    async fn gate() {
+        while !IS_OPEN.get() {
+            yield_now().await;
+        }
+    }
+
+    /// Wakes nobody, but panics.
+    struct Throws;
+
+    impl Wake for Throws {
+        fn wake(self: Arc<Self>) {
+            assert!(thread::panicking(), "as planned");
+        }
+    }
+
+    /// Turns both, whatever unwinds.
+    fn turn_both(a: &mut Executor<Port>, b: &mut Executor<Port>) {
+        for _ in 0..64 {
+            drop(catch_unwind(AssertUnwindSafe(|| a.turn())));
+            drop(catch_unwind(AssertUnwindSafe(|| b.turn())));
+        }
+    }
+
+    pub(super) fn a_panic_as_room_is_made_leaves_no_reply_waiting<N: Net>() {
+        let throwing = Waker::from(Arc::new(Throws));
+        for (culprit, by_waker) in (0..2 * N::LANE).flat_map(|n| [(n, false), (n, true)]) {
+            let mesh = N::new(2);
+            let (mut a, mut b) = (restless(), restless());
+            let (at_a, _at_b) = (mesh.open(0, a.local()), mesh.open(1, b.local()));
+            turn_all([&mut a, &mut b]);
+            IS_OPEN.set(false);
+            let mut calls = Vec::new();
+            for number in 0..2 * N::LANE {
+                let is_culprit = number == culprit;
+                let bomb = (is_culprit && !by_waker).then(|| Bomb);
+                let mut call = at_a.submit_to(1, async move || {
+                    gate().await;
+                    bomb
+                });
+                if is_culprit && by_waker {
+                    let throwing = &mut Context::from_waker(&throwing);
+                    assert!(Pin::new(&mut call).poll(throwing).is_pending());
+                }
+                // The destructor of an output that nobody awaits throws.
+                if !is_culprit || by_waker {
+                    calls.push(call);
+                }
+            }
+            // All of them run by now, and end at once: the second half of the replies must wait.
+            turn_all([&mut a, &mut b]);
+            IS_OPEN.set(true);
+            turn_all([&mut b]);
+            turn_both(&mut a, &mut b);
+            for call in calls {
+                assert!(matches!(outcome(call), Poll::Ready(Ok(None))), "a reply waits on");
+            }
+        }
+    }
+
+    pub(super) fn a_panic_as_room_is_made_leaves_no_call_waiting<N: Net>() {
+        for culprit in 0..2 * N::LANE {
+            let mesh = N::new(2);
+            let (mut a, mut b) = (restless(), restless());
+            let (at_a, _at_b) = (mesh.open(0, a.local()), mesh.open(1, b.local()));
+            turn_all([&mut a, &mut b]);
+            let work = |number: usize| move || assert_ne!(number, culprit, "as planned");
+            let calls: Vec<_> = (0..2 * N::LANE).map(|n| at_a.run_on(1, work(n))).collect();
+            turn_all([&mut a]);
+            turn_both(&mut a, &mut b);
+            for (number, call) in calls.into_iter().enumerate() {
+                let expected = if number == culprit { Err(Gone) } else { Ok(()) };
+                assert_eq!(outcome(call), Poll::Ready(expected));
+            }
+        }
+    }
+
+    /// Panics even while something unwinds, which would be the end of the program.
+    struct Ruthless;
+
+    impl Drop for Ruthless {
+        fn drop(&mut self) {
+            panic!("as planned");
+        }
+    }
+
+    pub(super) fn refused_calls_whose_destructors_all_panic_end_one_by_one<N: Net>() {
+        let mesh = N::new(2);
+        let (mut a, mut b) = (restless(), restless());
+        let (at_a, at_b) = (mesh.open(0, a.local()), mesh.open(1, b.local()));
+        turn_all([&mut a, &mut b]);
+        at_b.close();
+        let calls: Vec<_> = (0..3 * N::LANE)
+            .map(|_| {
+                let ruthless = Ruthless;
+                at_a.run_on(1, move || drop(ruthless))
+            })
+            .collect();
+        turn_both(&mut a, &mut b);
+        for call in calls {
+            assert_eq!(outcome(call), Poll::Ready(Err(Gone)));
+        }
+    }
+
+    pub(super) fn a_mesh_that_goes_drops_what_lies_behind_a_destructor_that_panics<N: Net>() {
+        let ledger = Ledger::new();
+        let mesh = N::new(4);
+        // Core 3 never comes, so its lanes keep what is sent to it.
+        let mut cores = [(); 3].map(|()| Some(restless()));
+        let ends = [0, 1, 2].map(|me| mesh.open(me, cores[me].as_ref().unwrap().local()));
+        turn_all(cores.iter_mut().flatten());
+        for end in &ends {
+            let bomb = Bomb;
+            drop(end.run_on(3, move || drop(bomb)));
+            for _ in 0..N::LANE - 1 {
+                let token = ledger.token();
+                drop(end.run_on(3, move || drop(token)));
+            }
+            end.flush();
+        }
+        // Two of them end with calls under way; so the replies are strays when the third ends.
+        let calls: Vec<_> = [0, 1]
+            .into_iter()
+            .flat_map(|me| [true, false].map(|is_bomb| (me, is_bomb)))
+            .map(|(me, is_bomb)| {
+                let token = ledger.token();
+                let bomb = is_bomb.then(|| Bomb);
+                ends[me].submit_to(2, async move || {
+                    gate().await;
+                    (bomb, token)
+                })
+            })
+            .collect();
+        IS_OPEN.set(false);
+        turn_all(cores.iter_mut().flatten());
+        drop((cores[0].take(), cores[1].take()));
+        drop(calls);
+        IS_OPEN.set(true);
+        turn_all(cores.iter_mut().flatten());
+        drop((cores, ends));
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(mesh))).is_err());
+        ledger.settle();
     }
 
     fn outcome<T>(mut call: Call<T>) -> Poll<Result<T, CallError>> {

@@ -188,8 +188,21 @@ const LAYOUTS: [Layout; 6] =
 
 #[test]
 fn a_node_takes_as_much_as_pools_count_on() {
-    assert_eq!(size_of::<Node>() % 16, 0);
+    /// The lines that a node takes whose body is aligned to `A` and takes `N` times as much.
+    fn lines<A, const N: usize>() -> usize {
+        Typed::<[A; N], ()>::LAYOUT.size().div_ceil(64)
+    }
+    #[repr(align(32))]
+    struct By32(#[expect(dead_code)] [u8; 32]);
+    #[repr(align(64))]
+    struct By64(#[expect(dead_code)] [u8; 64]);
+
     assert_eq!(layout::<64>().size(), size_of::<Node>() + 64);
+    let counted = |body: usize| (size_of::<Node>() + body).div_ceil(64);
+    assert_eq!([lines::<u128, 4>(), lines::<By32, 2>(), lines::<By64, 1>()], [counted(64); 3]);
+    assert_eq!([lines::<u128, 1>(), lines::<By32, 1>(), lines::<By64, 2>()], {
+        [counted(16), counted(32), counted(128)]
+    });
 }
 
 proptest! {
