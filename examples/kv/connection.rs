@@ -89,6 +89,7 @@ impl Connection {
             if received.is_empty() {
                 return Ok(());
             }
+            Counters::here().received(received.len());
             let mut stopped = self.take_in(received);
             loop {
                 self.cross().await?;
@@ -134,9 +135,8 @@ impl Connection {
 
     /// Handles the requests at the beginning of `bytes`; returns how many bytes they were.
     fn take_requests(&mut self, bytes: &[u8]) -> (usize, Stopped) {
-        let (mut used, mut requests) = (0, 0);
+        let (mut used, mut requests, now_ms) = (0, 0, now_ms());
         let stopped = with_store(|store| {
-            let now_ms = now_ms();
             while !self.session.closing {
                 if self.round.is_full(&self.out) {
                     return Stopped::Full;
@@ -162,7 +162,7 @@ impl Connection {
             used = bytes.len();
             Stopped::Short
         });
-        Counters::here().handled(requests);
+        Counters::here().handled(requests, now_ms);
         (used, stopped)
     }
 
@@ -198,6 +198,7 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
+        Counters::here().sent(self.out.bytes_to_send());
         if self.out.bytes_to_send() > CHUNK_BYTES_MAX {
             Box::pin(self.write_in_chunks()).await?;
         } else if let Some(bytes) = self.out.take_bytes() {

@@ -9,7 +9,7 @@
 //! replies come back in the order of the requests. In the order of the journey: [`server`] accepts,
 //! [`connection`] reads and writes, [`resp`] parses, [`round`] routes and puts replies in order,
 //! [`batch`] crosses, [`command`] and [`store`] do the work.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod batch;
 mod budget;
@@ -30,6 +30,7 @@ mod shard;
 mod store;
 #[cfg(test)]
 mod testing;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,10 @@ MSET may show some keys from before it and some from after, and two MSETs at the
 some keys of each. The requests of one connection keep their order.
 
 It runs until it is stopped. Try: redis-cli -p 7379";
+
+/// Counts what `INFO` calls the used memory.
+#[global_allocator]
+static ALLOCATOR: usage::Counted = usage::Counted;
 
 fn main() -> ExitCode {
     exit_code(server::run(Settings::from_command_line(HELP)))

@@ -38,17 +38,16 @@ pub fn bytes_of<'a>(parts: &[Part<'a>]) -> Vec<&'a [u8]> {
 
 /// The figures of all shards, added up.
 pub fn figures(parts: &[&[u8]]) -> Figures {
-    let mut sum = Figures::default();
+    let mut sums = [0_i64; Figures::COUNT];
     for part in parts.iter().filter(|part| !part.is_empty()) {
-        let (_, elements) = line(part);
-        let (keys, elements) = line(elements);
-        let (deadlines, elements) = line(elements);
-        let (expired, _) = line(elements);
-        sum.keys += keys;
-        sum.deadlines += deadlines;
-        sum.expired += expired;
+        let mut elements = line(part).1;
+        for sum in &mut sums {
+            let (number, rest) = line(elements);
+            *sum = sum.saturating_add(number);
+            elements = rest;
+        }
     }
-    sum
+    Figures::from_row(sums)
 }
 
 fn integer(part: &[u8]) -> i64 {
@@ -191,7 +190,9 @@ mod tests {
 
     #[test]
     fn figures_are_added_up() {
-        let parts: [&[u8]; 3] = [b"*3\r\n:1\r\n:2\r\n:3\r\n", b"", b"*3\r\n:10\r\n:20\r\n:30\r\n"];
-        assert_eq!(figures(&parts), Figures { keys: 11, deadlines: 22, expired: 33 });
+        let one = b"*6\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:9223372036854775807\r\n";
+        let other = b"*6\r\n:10\r\n:20\r\n:30\r\n:40\r\n:50\r\n:60\r\n";
+        let sums = Figures::from_row([11, 22, 33, 44, 55, i64::MAX]);
+        assert_eq!(figures(&[one, b"", other]), sums);
     }
 }

@@ -13,6 +13,7 @@ use miniss_linux::{ShardId, spawn, yield_now};
 
 use crate::budget::Budget;
 use crate::command::Facts;
+use crate::command::info::Flow;
 use crate::limits::Limits;
 use crate::store::Store;
 use crate::store::garbage::Garbage;
@@ -120,12 +121,26 @@ pub fn next_connection() -> u64 {
     server().connections.fetch_add(1, Relaxed) + 1
 }
 
-/// What one shard counts; nobody else writes to its line.
+/// What one shard counts; no one else writes to its line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Counters {
     clients: AtomicU64,
-    commands: AtomicU64,
+    commands: Rate,
+    input_bytes: Rate,
+    output_bytes: Rate,
+    /// The second, since the epoch, that the rates count.
+    second: AtomicU64,
+}
+
+/// How much there was: ever, and lately.
+#[derive(Debug, Default)]
+struct Rate {
+    total: AtomicU64,
+    /// What `total` was when the second began.
+    before: AtomicU64,
+    /// How much there was in the second before.
+    last: AtomicU64,
 }
 
 impl Counters {
@@ -145,8 +160,53 @@ impl Counters {
     }
 
     /// Requests were handled.
-    pub fn handled(&self, requests: u64) {
-        self.commands.store(self.commands.load(Relaxed) + requests, Relaxed);
+    pub fn handled(&self, requests: u64, now_ms: u64) {
+        let (now, second) = (now_ms / 1000, self.second.load(Relaxed));
+        if now != second {
+            self.second.store(now, Relaxed);
+            self.rates().into_iter().for_each(|rate| rate.begin_second(now == second + 1));
+        }
+        self.commands.add(requests);
+    }
+
+    /// `bytes` were received.
+    pub fn received(&self, bytes: usize) {
+        self.input_bytes.add(bytes as u64);
+    }
+
+    /// `bytes` were sent.
+    pub fn sent(&self, bytes: usize) {
+        self.output_bytes.add(bytes as u64);
+    }
+
+    fn rates(&self) -> [&Rate; 3] {
+        [&self.commands, &self.input_bytes, &self.output_bytes]
+    }
+
+    /// How much of something there was, and how much in the second before `now_ms`.
+    fn flow(&self, rate: &Rate, now_ms: u64) -> Flow {
+        let total = rate.total.load(Relaxed);
+        let this = total.saturating_sub(rate.before.load(Relaxed));
+        let (last, left_ms) = (rate.last.load(Relaxed), 1000 - now_ms % 1000);
+        let per_second = match (now_ms / 1000).saturating_sub(self.second.load(Relaxed)) {
+            0 => this + last * left_ms / 1000,
+            1 => this * left_ms / 1000,
+            _ => 0,
+        };
+        Flow { total, per_second }
+    }
+}
+
+impl Rate {
+    fn add(&self, more: u64) {
+        self.total.store(self.total.load(Relaxed) + more, Relaxed);
+    }
+
+    fn begin_second(&self, is_next: bool) {
+        let total = self.total.load(Relaxed);
+        let this = total - self.before.load(Relaxed);
+        self.last.store(if is_next { this } else { 0 }, Relaxed);
+        self.before.store(total, Relaxed);
     }
 }
 
@@ -164,16 +224,45 @@ pub fn warn_seldom(text: &str) {
 
 /// What the server knows of itself.
 pub fn facts() -> Facts {
-    let server = server();
-    let sum = |of: fn(&Counters) -> &AtomicU64| {
-        server.counters.iter().map(|counters| of(counters).load(Relaxed)).sum()
+    let (server, now_ms) = (server(), now_ms());
+    let flow = |of: fn(&Counters) -> &Rate| {
+        let flows = server.counters.iter().map(|counters| counters.flow(of(counters), now_ms));
+        flows.fold(Flow::default(), |sum, flow| Flow {
+            total: sum.total + flow.total,
+            per_second: sum.per_second + flow.per_second,
+        })
     };
     Facts {
         tcp_port: server.port,
         process_id: std::process::id(),
-        uptime_s: server.start.elapsed().as_secs(),
-        clients: sum(|counters| &counters.clients),
+        uptime: server.start.elapsed(),
+        now: Duration::from_millis(now_ms),
+        shards: shards(),
+        timeout_s: server.limits.timeout.map_or(0, |timeout| timeout.as_secs()),
+        request_bytes_max: server.limits.request_bytes_max(),
+        clients: server.counters.iter().map(|counters| counters.clients.load(Relaxed)).sum(),
         connections: server.connections.load(Relaxed),
-        commands: sum(|counters| &counters.commands),
+        commands: flow(|counters| &counters.commands),
+        input_bytes: flow(|counters| &counters.input_bytes),
+        output_bytes: flow(|counters| &counters.output_bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_tell_what_there_was_in_the_last_second() {
+        let counters = Counters::default();
+        let per_second = |now_ms| counters.flow(&counters.commands, now_ms).per_second;
+        counters.handled(100, 50_000);
+        assert_eq!((per_second(50_000), per_second(50_999)), (100, 100));
+        assert_eq!((per_second(51_000), per_second(51_500)), (100, 50));
+        counters.handled(30, 51_500);
+        assert_eq!((per_second(51_500), per_second(51_900)), (80, 40));
+        assert_eq!((per_second(52_000), per_second(53_000)), (30, 0));
+        counters.handled(7, 60_000);
+        assert_eq!((per_second(60_000), counters.flow(&counters.commands, 0).total), (7, 137));
     }
 }

@@ -46,7 +46,12 @@ impl Call<'_> {
         end_reply(self.out, start, done);
     }
 
-    /// Finds the request's first key.
+    /// Finds the request's first key, which is to be read.
+    pub fn read(&mut self) -> Option<Place> {
+        self.store.read(self.args.at(1), self.now_ms)
+    }
+
+    /// Finds the request's first key, which is to be changed.
     pub fn find(&mut self) -> Option<Place> {
         self.store.locate(self.args.at(1), self.now_ms).ok()
     }

@@ -6,7 +6,7 @@
 use super::call::{Done, Fault, Talk};
 use super::info::REDIS_VERSION;
 use super::modes::Mode;
-use super::server::{Subcommand, dispatch};
+use super::server::{Subcommand, dispatch, help};
 use crate::resp::number::parse_i64;
 use crate::resp::{Args, Output, Proto, reply};
 use crate::session::Session;
@@ -144,15 +144,18 @@ fn protocol(text: &[u8]) -> Result<Proto, Fault> {
     }
 }
 
-/// `CLIENT ID | GETNAME | REPLY ON | SETNAME name | SETINFO attribute value`
+/// What `CLIENT` can be followed by.
+pub const SUBCOMMANDS: &[Subcommand] = &[
+    ("client|getname", 2, client_getname),
+    ("client|help", 2, help),
+    ("client|id", 2, client_id),
+    ("client|reply", 3, client_reply),
+    ("client|setinfo", 4, client_setinfo),
+    ("client|setname", 3, client_setname),
+];
+
+/// `CLIENT GETNAME | HELP | ID | REPLY ON | SETNAME name | SETINFO attribute value`
 pub fn client(talk: &mut Talk<'_>) -> Done {
-    const SUBCOMMANDS: &[Subcommand] = &[
-        ("client|getname", 2, client_getname),
-        ("client|id", 2, client_id),
-        ("client|reply", 3, client_reply),
-        ("client|setinfo", 4, client_setinfo),
-        ("client|setname", 3, client_setname),
-    ];
     dispatch(talk, "CLIENT", SUBCOMMANDS)
 }
 

@@ -130,7 +130,7 @@ pub fn pttl(call: &mut Call<'_>) -> Done {
 }
 
 fn time_left(call: &mut Call<'_>, in_unit: fn(i64) -> i64) -> Done {
-    let left = match call.find().map(|place| call.store.deadline_ms(place)) {
+    let left = match call.read().map(|place| call.store.deadline_ms(place)) {
         None => -2,
         Some(None) => -1,
         Some(Some(deadline_ms)) => in_unit((deadline_ms - call.now_ms) as i64),

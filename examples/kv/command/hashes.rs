@@ -24,7 +24,7 @@ pub fn hset(call: &mut Call<'_>) -> Done {
 
 /// `HGET key field`
 pub fn hget(call: &mut Call<'_>) -> Done {
-    let value = match call.find() {
+    let value = match call.read() {
         Some(place) => call.store.value(place).hash()?.value(call.args.at(2)),
         None => None,
     };
@@ -49,7 +49,7 @@ pub fn hdel(call: &mut Call<'_>) -> Done {
 
 /// `HGETALL key`
 pub fn hgetall(call: &mut Call<'_>) -> Done {
-    let Some(place) = call.find() else {
+    let Some(place) = call.read() else {
         reply::map(call.out, call.proto, 0);
         return Ok(());
     };
@@ -64,7 +64,7 @@ pub fn hgetall(call: &mut Call<'_>) -> Done {
 
 /// `HLEN key`
 pub fn hlen(call: &mut Call<'_>) -> Done {
-    let len = match call.find() {
+    let len = match call.read() {
         Some(place) => call.store.value(place).hash()?.len(),
         None => 0,
     };

@@ -1,11 +1,17 @@
 //! `INFO`: what every shard counts, added up, and what the server knows of itself.
 //!
 //! `socket ─▶ parser ─▶ [route] ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
+//!
+//! The fields are those of Redis that tools read and that mean something here. What this server
+//! never does, it says so: it evicts nothing, saves nothing, and no client waits for a key.
 #![forbid(unsafe_code)]
 
 use super::call::{Call, Done};
 use crate::resp::{Args, reply};
+use crate::usage::{Cpu, Usage, tell};
 use core::fmt::Write as _;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 /// The version of Redis whose answers these are.
 pub const REDIS_VERSION: &str = "7.0.15";
@@ -17,14 +23,35 @@ pub struct Facts {
     pub tcp_port: u16,
     /// Its process.
     pub process_id: u32,
-    /// How long it has been running, in seconds.
-    pub uptime_s: u64,
+    /// How long it has been running.
+    pub uptime: Duration,
+    /// The time, since the epoch.
+    pub now: Duration,
+    /// How many shards it has.
+    pub shards: usize,
+    /// How long it waits for a client, in seconds; zero without end.
+    pub timeout_s: u64,
+    /// Bytes that a request may have.
+    pub request_bytes_max: usize,
     /// Connections open now.
     pub clients: u64,
     /// Connections accepted ever.
     pub connections: u64,
-    /// Requests handled ever.
-    pub commands: u64,
+    /// Requests handled.
+    pub commands: Flow,
+    /// Bytes received.
+    pub input_bytes: Flow,
+    /// Bytes sent.
+    pub output_bytes: Flow,
+}
+
+/// How much of something there was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// Ever.
+    pub total: u64,
+    /// In the last second.
+    pub per_second: u64,
 }
 
 /// What one shard counts, or all of them together.
@@ -34,15 +61,46 @@ pub struct Figures {
     pub keys: i64,
     /// Keys with a deadline.
     pub deadlines: i64,
+    /// How long those have left to live, all together, in milliseconds.
+    pub left_ms: i64,
     /// Keys that expired ever.
     pub expired: i64,
+    /// Keys that were read ever.
+    pub hits: i64,
+    /// Keys that were to be read and were not there.
+    pub misses: i64,
+}
+
+impl Figures {
+    /// How many there are.
+    pub const COUNT: usize = 6;
+
+    /// The figures in this row.
+    pub fn from_row([keys, deadlines, left_ms, expired, hits, misses]: [i64; Self::COUNT]) -> Self {
+        Self { keys, deadlines, left_ms, expired, hits, misses }
+    }
+
+    fn row(self) -> [i64; Self::COUNT] {
+        let Self { keys, deadlines, left_ms, expired, hits, misses } = self;
+        [keys, deadlines, left_ms, expired, hits, misses]
+    }
 }
 
 /// Which parts of `INFO` were asked for, one bit each in the order of [`SECTIONS`].
 #[derive(Clone, Copy, Debug)]
-pub struct Sections(u8);
+pub struct Sections(u16);
 
-const SECTIONS: [&str; 5] = ["server", "clients", "stats", "replication", "keyspace"];
+const SECTIONS: [&str; 9] = [
+    "server",
+    "clients",
+    "memory",
+    "persistence",
+    "stats",
+    "replication",
+    "cpu",
+    "cluster",
+    "keyspace",
+];
 
 impl Sections {
     /// The sections that the arguments of an `INFO` name; all without arguments.
@@ -63,52 +121,176 @@ impl Sections {
 
 /// One shard's part of `INFO`: its figures as an array.
 pub fn figures(call: &mut Call<'_>) -> Done {
-    let store = &call.store;
-    let figures = [store.len(), store.deadlines(), store.expired as usize];
-    reply::array(call.out, figures.len());
-    figures.into_iter().for_each(|figure| reply::count(call.out, figure));
+    // The home shard will tell what all use.
+    tell();
+    let row = call.store.figures(call.now_ms).row();
+    reply::array(call.out, row.len());
+    row.into_iter().for_each(|figure| reply::integer(call.out, figure));
     Ok(())
 }
 
 /// The text of `INFO`.
 pub fn text(facts: &Facts, figures: Figures, wanted: Sections) -> String {
-    let bodies = [
-        server(facts),
-        format!("connected_clients:{}\r\n", facts.clients),
-        stats(facts, figures),
-        "role:master\r\nconnected_slaves:0\r\n".to_owned(),
-        keyspace(figures),
-    ];
     let mut text = String::new();
-    for (bit, (name, body)) in SECTIONS.iter().zip(bodies).enumerate() {
-        if wanted.0 & 1 << bit != 0 {
-            let gap = if text.is_empty() { "" } else { "\r\n" };
-            let (first, rest) = name.split_at(1);
-            let _ = write!(text, "{gap}# {}{rest}\r\n{body}", first.to_uppercase());
+    for (bit, name) in SECTIONS.iter().enumerate() {
+        if wanted.0 & 1 << bit == 0 {
+            continue;
+        }
+        let title = if *name == "cpu" { "CPU".to_owned() } else { capitalized(name) };
+        let gap = if text.is_empty() { "" } else { "\r\n" };
+        let _ = write!(text, "{gap}# {title}\r\n");
+        for (field, value) in section(name, facts, figures) {
+            let _ = write!(text, "{field}:{value}\r\n");
         }
     }
     text
 }
 
-fn server(facts: &Facts) -> String {
-    let Facts { tcp_port, process_id, uptime_s, .. } = *facts;
-    let days = uptime_s / (24 * 60 * 60);
-    format!(
-        "redis_version:{REDIS_VERSION}\r\nredis_mode:standalone\r\nprocess_id:{process_id}\r\n\
-         tcp_port:{tcp_port}\r\nuptime_in_seconds:{uptime_s}\r\nuptime_in_days:{days}\r\n"
-    )
+fn capitalized(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    first.to_uppercase() + rest
 }
 
-fn stats(facts: &Facts, figures: Figures) -> String {
-    format!(
-        "total_connections_received:{}\r\ntotal_commands_processed:{}\r\nexpired_keys:{}\r\n",
-        facts.connections, facts.commands, figures.expired
-    )
-}
+/// Names and values.
+type Fields = Vec<(&'static str, String)>;
 
-fn keyspace(Figures { keys, deadlines, .. }: Figures) -> String {
-    match keys {
-        0 => String::new(),
-        _ => format!("db0:keys={keys},expires={deadlines},avg_ttl=0\r\n"),
+fn section(name: &str, facts: &Facts, figures: Figures) -> Fields {
+    match name {
+        "server" => server(facts),
+        "clients" => clients(facts),
+        "memory" => memory(&Usage::now()),
+        "persistence" => persistence(),
+        "stats" => stats(facts, figures),
+        "replication" => replication(),
+        "cpu" => cpu(&Usage::now()),
+        "cluster" => vec![("cluster_enabled", "0".to_owned())],
+        _ => keyspace(figures),
     }
+}
+
+fn server(facts: &Facts) -> Fields {
+    const DAY_S: u64 = 24 * 60 * 60;
+    let uptime_s = facts.uptime.as_secs();
+    let program = std::env::current_exe().unwrap_or_default();
+    vec![
+        ("redis_version", REDIS_VERSION.to_owned()),
+        ("redis_mode", "standalone".to_owned()),
+        ("os", format!("Linux {}", std::env::consts::ARCH)),
+        ("arch_bits", usize::BITS.to_string()),
+        ("multiplexing_api", "io_uring".to_owned()),
+        ("process_id", facts.process_id.to_string()),
+        ("run_id", run_id().to_owned()),
+        ("tcp_port", facts.tcp_port.to_string()),
+        ("server_time_usec", facts.now.as_micros().to_string()),
+        ("uptime_in_seconds", uptime_s.to_string()),
+        ("uptime_in_days", (uptime_s / DAY_S).to_string()),
+        ("executable", program.display().to_string()),
+        ("config_file", String::new()),
+        ("shards", facts.shards.to_string()),
+    ]
+}
+
+/// Forty hexadecimal digits that tell this run of the server from all others.
+fn run_id() -> &'static str {
+    static ID: LazyLock<String> = LazyLock::new(|| {
+        let parts: [u64; 3] = core::array::from_fn(|_| crate::store::hashing::draw());
+        let digits = parts.map(|part| format!("{part:016x}")).concat();
+        digits[..40].to_owned()
+    });
+    &ID
+}
+
+fn clients(facts: &Facts) -> Fields {
+    vec![
+        ("connected_clients", facts.clients.to_string()),
+        // No command waits for another client.
+        ("blocked_clients", "0".to_owned()),
+        ("tracking_clients", "0".to_owned()),
+    ]
+}
+
+fn memory(usage: &Usage) -> Fields {
+    let Usage { memory, memory_peak, resident, system_memory, .. } = *usage;
+    let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+    vec![
+        ("used_memory", memory.to_string()),
+        ("used_memory_human", human(memory)),
+        ("used_memory_rss", resident.to_string()),
+        ("used_memory_rss_human", human(resident)),
+        ("used_memory_peak", memory_peak.to_string()),
+        ("used_memory_peak_human", human(memory_peak)),
+        ("used_memory_peak_perc", format!("{:.2}%", 100.0 * share(memory, memory_peak))),
+        ("total_system_memory", system_memory.to_string()),
+        ("total_system_memory_human", human(system_memory)),
+        ("maxmemory", "0".to_owned()),
+        ("maxmemory_human", human(0)),
+        ("maxmemory_policy", "noeviction".to_owned()),
+        ("mem_fragmentation_ratio", format!("{:.2}", share(resident, memory))),
+        ("mem_fragmentation_bytes", (resident as i64 - memory as i64).to_string()),
+        ("mem_allocator", "libc".to_owned()),
+    ]
+}
+
+/// A number of bytes as people read it.
+fn human(bytes: u64) -> String {
+    let units = ["K", "M", "G", "T", "P"];
+    let power = (bytes.max(1).ilog2() / 10) as usize;
+    match power.checked_sub(1) {
+        None => format!("{bytes}B"),
+        Some(unit) => {
+            format!("{:.2}{}", bytes as f64 / (1_u64 << (10 * power)) as f64, units[unit.min(4)])
+        }
+    }
+}
+
+/// Nothing is ever saved or loaded.
+fn persistence() -> Fields {
+    let names = ["loading", "async_loading", "rdb_bgsave_in_progress", "aof_enabled"];
+    let names = names.into_iter().chain(["aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
+    names.map(|name| (name, "0".to_owned())).collect()
+}
+
+fn stats(facts: &Facts, figures: Figures) -> Fields {
+    let kib = |flow: Flow| format!("{:.2}", flow.per_second as f64 / 1024.0);
+    vec![
+        ("total_connections_received", facts.connections.to_string()),
+        ("total_commands_processed", facts.commands.total.to_string()),
+        ("instantaneous_ops_per_sec", facts.commands.per_second.to_string()),
+        ("total_net_input_bytes", facts.input_bytes.total.to_string()),
+        ("total_net_output_bytes", facts.output_bytes.total.to_string()),
+        ("instantaneous_input_kbps", kib(facts.input_bytes)),
+        ("instantaneous_output_kbps", kib(facts.output_bytes)),
+        ("expired_keys", figures.expired.to_string()),
+        // Nothing is evicted: there is no bound for all keys.
+        ("evicted_keys", "0".to_owned()),
+        ("keyspace_hits", figures.hits.to_string()),
+        ("keyspace_misses", figures.misses.to_string()),
+        ("pubsub_channels", "0".to_owned()),
+        ("pubsub_patterns", "0".to_owned()),
+        ("total_forks", "0".to_owned()),
+    ]
+}
+
+fn replication() -> Fields {
+    vec![("role", "master".to_owned()), ("connected_slaves", "0".to_owned())]
+}
+
+fn cpu(usage: &Usage) -> Fields {
+    let seconds = |time: Duration| format!("{}.{:06}", time.as_secs(), time.subsec_micros());
+    let [own, children]: [Cpu; 2] = usage.cpu;
+    vec![
+        ("used_cpu_sys", seconds(own.system)),
+        ("used_cpu_user", seconds(own.user)),
+        ("used_cpu_sys_children", seconds(children.system)),
+        ("used_cpu_user_children", seconds(children.user)),
+    ]
+}
+
+fn keyspace(figures: Figures) -> Fields {
+    let Figures { keys, deadlines, left_ms, .. } = figures;
+    if keys == 0 {
+        return Vec::new();
+    }
+    let average_ms = left_ms / deadlines.max(1);
+    vec![("db0", format!("keys={keys},expires={deadlines},avg_ttl={average_ms}"))]
 }

@@ -23,7 +23,7 @@ pub fn del(call: &mut Call<'_>) -> Done {
 pub fn exists(call: &mut Call<'_>) -> Done {
     let mut found = 0;
     for key in call.args.from(1) {
-        found += usize::from(call.store.locate(key, call.now_ms).is_ok());
+        found += usize::from(call.store.read(key, call.now_ms).is_some());
     }
     reply::count(call.out, found);
     Ok(())
@@ -31,7 +31,7 @@ pub fn exists(call: &mut Call<'_>) -> Done {
 
 /// `TYPE key`
 pub fn type_of(call: &mut Call<'_>) -> Done {
-    let name = call.find().map_or("none", |place| call.store.value(place).type_name());
+    let name = call.read().map_or("none", |place| call.store.value(place).type_name());
     reply::simple(call.out, name);
     Ok(())
 }

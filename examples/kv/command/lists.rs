@@ -90,7 +90,7 @@ fn pop(call: &mut Call<'_>, end: End, name: &'static str) -> Done {
 
 /// `LLEN key`
 pub fn llen(call: &mut Call<'_>) -> Done {
-    let len = match call.find() {
+    let len = match call.read() {
         Some(place) => call.store.value(place).list()?.len(),
         None => 0,
     };
@@ -101,7 +101,7 @@ pub fn llen(call: &mut Call<'_>) -> Done {
 /// `LRANGE key start stop`: both ends included, negative ones counted from the end.
 pub fn lrange(call: &mut Call<'_>) -> Done {
     let (start, stop) = (call.integer(2)?, call.integer(3)?);
-    let Some(place) = call.find() else {
+    let Some(place) = call.read() else {
         reply::array(call.out, 0);
         return Ok(());
     };

@@ -7,12 +7,14 @@
 //! * on one shard: [`strings`], [`counters`], [`expiry`], [`keys`], [`scan`], [`lists`],
 //!   [`hashes`], [`sets`]
 //! * about the connection: [`connection`], and what is refused with all that follows, [`modes`];
-//!   about the server: [`server`], [`info`]
+//!   about the server: [`server`], [`info`], [`catalog`] with its [`docs`]
 #![forbid(unsafe_code)]
 
 pub mod call;
+pub mod catalog;
 pub mod connection;
 pub mod counters;
+pub mod docs;
 pub mod expiry;
 pub mod hashes;
 pub mod info;

@@ -1,14 +1,16 @@
-//! Commands about the server: `COMMAND` and `CONFIG GET`, and how subcommands are found.
+//! Commands about the server: `CONFIG GET`, and how subcommands are found.
 //!
 //! `socket ─▶ parser ─▶ [route] ─▶ batch ─▶ store ─▶ reply ─▶ socket`
 #![forbid(unsafe_code)]
 
 use super::call::{Done, Fault, Talk};
+use super::docs::Doc;
 use super::info::Facts;
-use super::table::{COMMANDS, Command, arity_fits};
+use super::table::{Command, arity_fits};
 use crate::glob::Pattern;
-use crate::resp::parser::{BULK_BYTES_MAX, REQUEST_BYTES_MAX};
-use crate::resp::{Output, Proto, reply};
+use crate::resp::parser::BULK_BYTES_MAX;
+use crate::resp::reply;
+use crate::store::set::INTS_MAX;
 
 /// A subcommand: its full name, its arity with both names counted, and what it does.
 pub type Subcommand = (&'static str, i32, fn(&mut Talk<'_>) -> Done);
@@ -27,9 +29,25 @@ pub fn dispatch(talk: &mut Talk<'_>, parent: &str, subcommands: &[Subcommand]) -
     }
 }
 
-/// `CONFIG GET pattern ...`
+/// The subcommand `HELP`: how to use the others.
+pub fn help(talk: &mut Talk<'_>) -> Done {
+    let parent = Command::named(talk.args.at(0)).map_or("", |command| command.name);
+    let title = "<subcommand> [<arg> [value] [opt] ...]. Subcommands are:";
+    let mut lines = vec![format!("{} {title}", parent.to_uppercase())];
+    for doc in Doc::subcommands(parent) {
+        lines.extend([doc.usage(), format!("    {}", doc.summary)]);
+    }
+    reply::array(talk.out, lines.len());
+    lines.iter().for_each(|line| reply::simple(talk.out, line));
+    Ok(())
+}
+
+/// What `CONFIG` can be followed by.
+pub const SUBCOMMANDS: &[Subcommand] = &[("config|get", -3, config_get), ("config|help", 2, help)];
+
+/// `CONFIG GET pattern ... | HELP`
 pub fn config(talk: &mut Talk<'_>) -> Done {
-    dispatch(talk, "CONFIG", &[("config|get", -3, config_get)])
+    dispatch(talk, "CONFIG", SUBCOMMANDS)
 }
 
 fn config_get(talk: &mut Talk<'_>) -> Done {
@@ -55,90 +73,26 @@ fn config_get(talk: &mut Talk<'_>) -> Done {
 }
 
 /// How many settings clients ask for.
-const SETTINGS: usize = 9;
+const SETTINGS: usize = 15;
 
 /// The settings clients ask for, most of which cannot be otherwise here.
 fn settings(facts: &Facts) -> [(&'static str, String); SETTINGS] {
     let fixed = |text: &str| text.to_owned();
     [
         ("appendonly", fixed("no")),
-        ("client-query-buffer-limit", REQUEST_BYTES_MAX.to_string()),
+        ("cluster-enabled", fixed("no")),
+        ("client-query-buffer-limit", facts.request_bytes_max.to_string()),
         ("databases", fixed("1")),
         ("maxmemory", fixed("0")),
         ("maxmemory-policy", fixed("noeviction")),
+        ("notify-keyspace-events", fixed("")),
         ("port", facts.tcp_port.to_string()),
         ("proto-max-bulk-len", BULK_BYTES_MAX.to_string()),
+        ("replicaof", fixed("")),
+        ("requirepass", fixed("")),
         ("save", fixed("")),
-        ("timeout", fixed("0")),
+        ("set-max-intset-entries", INTS_MAX.to_string()),
+        ("slaveof", fixed("")),
+        ("timeout", facts.timeout_s.to_string()),
     ]
-}
-
-/// `COMMAND [COUNT | DOCS [name ...] | INFO [name ...] | LIST]`
-pub fn command(talk: &mut Talk<'_>) -> Done {
-    const SUBCOMMANDS: &[Subcommand] = &[
-        ("command|count", 2, command_count),
-        ("command|docs", -2, command_docs),
-        ("command|info", -2, command_info),
-        ("command|list", 2, command_list),
-    ];
-    if talk.args.len() == 1 {
-        return command_info(talk);
-    }
-    dispatch(talk, "COMMAND", SUBCOMMANDS)
-}
-
-fn command_count(talk: &mut Talk<'_>) -> Done {
-    reply::count(talk.out, COMMANDS.len());
-    Ok(())
-}
-
-fn command_list(talk: &mut Talk<'_>) -> Done {
-    reply::array(talk.out, COMMANDS.len());
-    COMMANDS.iter().for_each(|command| reply::bulk(talk.out, command.name.as_bytes()));
-    Ok(())
-}
-
-fn command_info(talk: &mut Talk<'_>) -> Done {
-    let proto = talk.session.proto;
-    if talk.args.len() <= 2 {
-        reply::array(talk.out, COMMANDS.len());
-        COMMANDS.iter().for_each(|command| write_info(talk.out, proto, command));
-        return Ok(());
-    }
-    reply::array(talk.out, talk.args.len() - 2);
-    for name in talk.args.from(2) {
-        match Command::named(name) {
-            Some(command) => write_info(talk.out, proto, command),
-            None => reply::null(talk.out, proto),
-        }
-    }
-    Ok(())
-}
-
-/// Ten fields; the last four, categories, tips, key patterns and subcommands, stay empty.
-fn write_info(out: &mut Output, proto: Proto, command: &Command) {
-    reply::array(out, 10);
-    reply::bulk(out, command.name.as_bytes());
-    reply::integer(out, i64::from(command.arity));
-    let flags = command.flags.split_ascii_whitespace();
-    reply::set(out, proto, flags.clone().count());
-    flags.for_each(|flag| reply::simple(out, flag));
-    let (first, last, step) = command.key_positions();
-    [first, last, step].into_iter().for_each(|number| reply::integer(out, number));
-    (0..4).for_each(|_| reply::set(out, proto, 0));
-}
-
-fn command_docs(talk: &mut Talk<'_>) -> Done {
-    let named: Vec<&Command> = match talk.args.len() {
-        2 => COMMANDS.iter().collect(),
-        _ => talk.args.from(2).filter_map(Command::named).collect(),
-    };
-    reply::map(talk.out, talk.session.proto, named.len());
-    for command in named {
-        reply::bulk(talk.out, command.name.as_bytes());
-        reply::map(talk.out, talk.session.proto, 1);
-        reply::bulk(talk.out, b"group");
-        reply::bulk(talk.out, command.group.as_bytes());
-    }
-    Ok(())
 }

@@ -33,7 +33,7 @@ pub fn srem(call: &mut Call<'_>) -> Done {
 
 /// `SMEMBERS key`
 pub fn smembers(call: &mut Call<'_>) -> Done {
-    let Some(place) = call.find() else {
+    let Some(place) = call.read() else {
         reply::set(call.out, call.proto, 0);
         return Ok(());
     };
@@ -45,7 +45,7 @@ pub fn smembers(call: &mut Call<'_>) -> Done {
 
 /// `SCARD key`
 pub fn scard(call: &mut Call<'_>) -> Done {
-    let len = match call.find() {
+    let len = match call.read() {
         Some(place) => call.store.value(place).set()?.len(),
         None => 0,
     };

@@ -11,13 +11,13 @@ use crate::store::{Absent, Place, Value};
 
 /// `GET key`
 pub fn get(call: &mut Call<'_>) -> Done {
-    let found = call.find();
+    let found = call.read();
     write_string(call, found)
 }
 
 /// `GETDEL key`
 pub fn getdel(call: &mut Call<'_>) -> Done {
-    let found = call.find();
+    let found = call.read();
     write_string(call, found)?;
     if let Some(place) = found {
         call.store.remove(place);
@@ -28,6 +28,7 @@ pub fn getdel(call: &mut Call<'_>) -> Done {
 /// `GETSET key value`
 pub fn getset(call: &mut Call<'_>) -> Done {
     let found = call.store.locate(call.args.at(1), call.now_ms);
+    call.store.count_read(found.is_ok());
     write_string(call, found.ok())?;
     replace(call, found, 2);
     Ok(())
@@ -65,7 +66,7 @@ fn set_with_deadline(call: &mut Call<'_>, unit: Unit, name: &'static str) -> Don
 
 /// `STRLEN key`
 pub fn strlen(call: &mut Call<'_>) -> Done {
-    let len = match call.find() {
+    let len = match call.read() {
         Some(place) => call.store.value(place).string()?.len(),
         None => 0,
     };
@@ -101,7 +102,7 @@ pub fn append(call: &mut Call<'_>) -> Done {
 pub fn mget(call: &mut Call<'_>) -> Done {
     reply::array(call.out, call.args.len() - 1);
     for key in call.args.from(1) {
-        let place = call.store.locate(key, call.now_ms).ok();
+        let place = call.store.read(key, call.now_ms);
         // A key of another type has no string: unlike `GET`, that is not an error here.
         match place.map(|place| &*call.store.value(place)).filter(|it| it.string().is_ok()) {
             Some(value) => write_value(call.out, value)?,
@@ -133,6 +134,7 @@ pub fn set(call: &mut Call<'_>) -> Done {
     let options = SetOptions::parse(&call.args)?;
     let deadline_ms = options.deadline_ms(call)?;
     if options.give_old {
+        call.store.count_read(found.is_ok());
         write_string(call, found.ok())?;
     }
     let applies = options.only_if.is_none_or(|exists| exists == found.is_ok());

@@ -9,7 +9,9 @@
 #![forbid(unsafe_code)]
 
 use super::call::{Call, Done, Fault, Talk};
-use super::{connection, counters, expiry, hashes, info, keys, lists, scan, server, sets, strings};
+use super::{
+    catalog, connection, counters, expiry, hashes, info, keys, lists, scan, server, sets, strings,
+};
 use crate::resp::Args;
 use crate::store::hashing::shard_of;
 
@@ -151,7 +153,7 @@ const LIST: [Command; 57] = [
     row("append", 3, WRITE_FAST, "string", Key(strings::append)),
     row("auth", -2, GREET, "connection", Connection(connection::auth)),
     row("client", -2, "", "connection", Connection(connection::client)),
-    row("command", -1, "loading stale", "server", Connection(server::command)),
+    row("command", -1, "loading stale", "server", Connection(catalog::command)),
     row("config", -2, "", "server", Connection(server::config)),
     row("dbsize", 1, READ_FAST, "server", Every(keys::dbsize, Merge::Sum)),
     row("decr", 2, WRITE_FAST, "string", Key(counters::decr)),

@@ -172,6 +172,13 @@ fn keys_of_all_shards() {
         ("scan 0 count 0", SYNTAX),
         ("scan 0 count x", NOT_INTEGER),
         ("info keyspace", "$44\r\n# Keyspace\r\ndb0:keys=5,expires=0,avg_ttl=0\r\n\r\n"),
+        ("mset f 1 g 1", OK),
+        ("pexpire f 1000", ":1\r\n"),
+        ("pexpire g 3000", ":1\r\n"),
+        ("info keyspace", "$47\r\n# Keyspace\r\ndb0:keys=7,expires=2,avg_ttl=2000\r\n\r\n"),
+        ("persist g", ":1\r\n"),
+        ("info keyspace", "$47\r\n# Keyspace\r\ndb0:keys=7,expires=1,avg_ttl=1000\r\n\r\n"),
+        ("del f g", ":2\r\n"),
         ("del a b nosuch", ":2\r\n"),
         ("unlink c d", ":2\r\n"),
         ("flushall foo", SYNTAX),
@@ -200,6 +207,32 @@ fn the_connection_and_the_server() {
         ("client foo", "-ERR unknown subcommand 'foo'. Try CLIENT HELP.\r\n"),
         ("config get SAVE", "*2\r\n$4\r\nSAVE\r\n$0\r\n\r\n"),
         ("config get", "-ERR wrong number of arguments for 'config|get' command\r\n"),
+        ("config get replicaof", "*2\r\n$9\r\nreplicaof\r\n$0\r\n\r\n"),
+        ("command getkeys mset a 1 b 2", "*2\r\n$1\r\na\r\n$1\r\nb\r\n"),
+        ("command getkeys get a", "*1\r\n$1\r\na\r\n"),
+        ("command getkeys ping a", "-ERR The command has no key arguments\r\n"),
+        ("command getkeys nosuch a", "-ERR Invalid command specified\r\n"),
+        ("command getkeys get a b", "-ERR Invalid number of arguments specified for command\r\n"),
+        ("command list filterby pattern GETD*", "*1\r\n$6\r\ngetdel\r\n"),
+        ("command list filterby pattern config|g*", "*1\r\n$10\r\nconfig|get\r\n"),
+        ("command list filterby aclcat Admin", "*1\r\n$10\r\nconfig|get\r\n"),
+        ("command list filterby aclcat nosuch", "*0\r\n"),
+        ("command list filterby module nosuch", "*0\r\n"),
+        ("command list filterby nosuch x", SYNTAX),
+        ("command list filterby", SYNTAX),
+        ("command info nosuch", "*1\r\n$-1\r\n"),
+        (
+            "command info hget",
+            "*1\r\n*10\r\n$4\r\nhget\r\n:3\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n\
+             *3\r\n+@read\r\n+@hash\r\n+@fast\r\n*0\r\n*0\r\n*0\r\n",
+        ),
+        ("command docs nosuch", "*0\r\n"),
+        (
+            "config help",
+            "*5\r\n+CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n\
+             +GET <parameter> ...\r\n+    Get the values of configuration parameters\r\n\
+             +HELP\r\n+    Show helpful text about the different subcommands\r\n",
+        ),
         ("hello 4", "-NOPROTO unsupported protocol version\r\n"),
         ("hello 2 foo", "-ERR Syntax error in HELLO option 'foo'\r\n"),
         ("foo a b", "-ERR unknown command 'foo', with args beginning with: 'a' 'b' \r\n"),
@@ -239,4 +272,52 @@ fn a_key_is_gone_when_its_time_comes() {
     server.now_ms = START_MS + 11;
     assert_eq!(server.ask("get a"), NIL);
     assert_eq!(server.ask("dbsize"), ":0\r\n");
+}
+
+/// The fields of `INFO` with these sections.
+fn info(server: &mut Server, sections: &str) -> Vec<(String, String)> {
+    let reply = server.ask(&format!("info {sections}"));
+    let fields = reply.lines().filter_map(|line| line.split_once(':'));
+    fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn number(fields: &[(String, String)], name: &str) -> u64 {
+    let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
+    value.unwrap_or_else(|| panic!("{name} in {fields:?}")).parse().unwrap()
+}
+
+#[test]
+fn info_gives_the_sections_that_were_asked_for_in_its_own_order() {
+    let titles = |sections: &str| {
+        let reply = Server::new(2).ask(&format!("info {sections}"));
+        let titles = reply.lines().filter_map(|line| line.strip_prefix("# "));
+        titles.map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    let all = "Server Clients Memory Persistence Stats Replication CPU Cluster Keyspace";
+    for sections in ["", "all", "everything", "default", "Everything server", "nosuch ALL"] {
+        assert_eq!(titles(sections), all, "{sections}");
+    }
+    assert_eq!(titles("keyspace CPU server nosuch cpu"), "Server CPU Keyspace");
+    assert_eq!(titles("nosuch"), "");
+}
+
+#[test]
+fn info_counts_keys_that_were_read_and_keys_that_were_not_there() {
+    for shards in [1, 3] {
+        let mut server = Server::new(shards);
+        server.ask("mset a 1 b 2");
+        server.ask("rpush l x");
+        server.ask("mget a b nosuch");
+        server.ask("exists a nosuch nosuch");
+        let reads = "get a,strlen a,ttl a,type l,llen l,lrange l 0 0,getset a 1,set b 3 get,\
+                     hget nosuch f,scard nosuch,smembers nosuch,hgetall nosuch";
+        let others = "incr b,append b x,expire a 100,persist a,del nosuch,set new x,lpop l,\
+                      hset h f v,sadd s x,setnx a 1,keys *,scan 0,get";
+        for request in reads.split(',').chain(others.split(',')) {
+            server.ask(request);
+        }
+        let stats = info(&mut server, "stats");
+        assert_eq!(number(&stats, "keyspace_hits"), 11);
+        assert_eq!(number(&stats, "keyspace_misses"), 7);
+    }
 }

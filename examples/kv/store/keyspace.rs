@@ -21,6 +21,7 @@ use super::garbage::Garbage;
 use super::hashing::{draw, table_hash};
 use super::rows::{POSITION_BITS, Place, ROWS, Rows, Slot};
 use super::value::{LARGE_BYTES_MIN, Value};
+use crate::command::info::Figures;
 
 /// Deadline of a key that never expires.
 const NEVER: u64 = u64::MAX;
@@ -39,11 +40,17 @@ pub struct Store {
     row_deadlines: Box<[Deadlines; ROWS]>,
     /// Keys with a deadline. Counted, because it is asked for with every round of requests.
     deadlines: usize,
+    /// The sum of these deadlines, in milliseconds.
+    deadlines_ms: u128,
     random: u64,
     /// The row where the next active expiry goes on.
     expire_next: u8,
     /// Keys removed because their deadline passed.
     pub expired: u64,
+    /// Keys that were read.
+    hits: u64,
+    /// Keys that were to be read and were not there.
+    misses: u64,
     garbage: Garbage,
 }
 
@@ -93,9 +100,12 @@ impl Store {
             rows: Rows::new(draw()),
             row_deadlines: Box::new([const { Deadlines::new() }; ROWS]),
             deadlines: 0,
+            deadlines_ms: 0,
             random: draw(),
             expire_next: 0,
             expired: 0,
+            hits: 0,
+            misses: 0,
             garbage: Garbage::new(),
         }
     }
@@ -108,6 +118,33 @@ impl Store {
     /// How many keys have a deadline.
     pub fn deadlines(&self) -> usize {
         self.deadlines
+    }
+
+    /// What `INFO` tells of this shard.
+    pub fn figures(&self, now_ms: u64) -> Figures {
+        let now_ms = self.deadlines as u128 * u128::from(now_ms);
+        let left_ms = self.deadlines_ms.saturating_sub(now_ms);
+        Figures {
+            keys: self.len() as i64,
+            deadlines: self.deadlines as i64,
+            left_ms: i64::try_from(left_ms).unwrap_or(i64::MAX),
+            expired: self.expired as i64,
+            hits: self.hits as i64,
+            misses: self.misses as i64,
+        }
+    }
+
+    /// Finds `key`, which is to be read, and counts whether it is there.
+    pub fn read(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
+        let place = self.locate(key, now_ms).ok();
+        self.count_read(place.is_some());
+        place
+    }
+
+    /// Counts a key that was read, or was to be.
+    pub fn count_read(&mut self, found: bool) {
+        self.hits += u64::from(found);
+        self.misses += u64::from(!found);
     }
 
     /// Finds `key`. One whose deadline passed is removed and counts as absent.
@@ -149,7 +186,7 @@ impl Store {
         let last = self.rows.row(place.row()).len() - 1;
         self.deadlines_of(place.row()).swap_removed(place.position(), last);
         let entry = self.rows.swap_remove(place).value;
-        self.deadlines -= usize::from(entry.deadline_ms != NEVER);
+        self.forget_deadline(entry.deadline_ms);
         self.garbage.value(entry.value);
     }
 
@@ -176,16 +213,19 @@ impl Store {
     pub fn set_deadline(&mut self, place: Place, deadline_ms: u64) {
         let entry = self.rows.value_mut(place);
         let old_ms = core::mem::replace(&mut entry.deadline_ms, deadline_ms);
-        self.deadlines += usize::from(old_ms == NEVER);
+        self.forget_deadline(old_ms);
+        self.deadlines += 1;
+        self.deadlines_ms += u128::from(deadline_ms);
         self.deadlines_of(place.row()).set(place.position(), deadline_ms);
     }
 
     /// Lets the key at `place` live; false if it had no deadline.
     pub fn clear_deadline(&mut self, place: Place) -> bool {
         let entry = self.rows.value_mut(place);
-        let had = core::mem::replace(&mut entry.deadline_ms, NEVER) != NEVER;
+        let old_ms = core::mem::replace(&mut entry.deadline_ms, NEVER);
+        let had = old_ms != NEVER;
         if had {
-            self.deadlines -= 1;
+            self.forget_deadline(old_ms);
             self.deadlines_of(place.row()).clear(place.position());
         }
         had
@@ -224,7 +264,7 @@ impl Store {
             self.garbage.entries(row);
         }
         self.row_deadlines.iter_mut().for_each(|row| *row = Deadlines::new());
-        self.deadlines = 0;
+        (self.deadlines, self.deadlines_ms) = (0, 0);
     }
 
     /// What is to be freed by and by.
@@ -274,6 +314,13 @@ impl Store {
         let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+
+    fn forget_deadline(&mut self, deadline_ms: u64) {
+        if deadline_ms != NEVER {
+            self.deadlines -= 1;
+            self.deadlines_ms -= u128::from(deadline_ms);
+        }
     }
 
     fn deadlines_of(&mut self, row: u8) -> &mut Deadlines {

@@ -12,7 +12,7 @@ use super::hashing::table_hash;
 use crate::resp::number::{parse_i64, write_i64};
 
 /// Members a row of integers holds at most (`set-max-intset-entries` of Redis).
-const INTS_MAX: usize = 512;
+pub const INTS_MAX: usize = 512;
 
 /// A set of byte strings.
 #[derive(Debug)]

@@ -11,6 +11,7 @@
 //! - [`effects`]: what others see of a pipeline, and in which order
 //! - [`modes`]: commands that are refused together with what follows
 //! - [`values`]: large values, keys that expire, counters that many share
+//! - [`figures`]: `INFO`, and the modes of `redis-cli` that read it
 //! - [`walks`]: `KEYS` and `SCAN` beside other clients
 //! - [`connections`]: clients that come, go, are killed, or are too many
 
@@ -20,6 +21,7 @@ mod benchmark;
 mod cli;
 mod connections;
 mod effects;
+mod figures;
 mod limits;
 mod memory;
 mod modes;
