@@ -2,18 +2,21 @@
 //!
 //! `cargo run --release --example echo -- --addr 127.0.0.1:7000 --shards 1`
 //!
-//! All of it is this file, and all it needs is `miniss-linux`.
+//! All of it is this file; all it needs is `miniss-linux`, and `signal-hook` to end in order.
 
 #![forbid(unsafe_code)]
 
 use std::error::Error;
-use std::future::pending;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::thread;
 
 use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
-use miniss_linux::{Runtime, spawn};
+use miniss_linux::{Future, Promise, Runtime, spawn};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::exit;
 
 const HELP: &str = "\
 echo: a TCP server that sends back what it receives
@@ -22,7 +25,7 @@ echo: a TCP server that sends back what it receives
   --shards N           how many shards accept       [1]
   --help               this text
 
-It runs until it is stopped. Try: nc 127.0.0.1 7000";
+It runs until SIGINT or SIGTERM. Try: nc 127.0.0.1 7000";
 
 fn main() -> ExitCode {
     match run() {
@@ -56,8 +59,10 @@ fn parse(name: &str, value: &str) -> Result<usize, String> {
     value.parse().map_err(|error| format!("{name} {value}: {error}"))
 }
 
-/// Serves until the process is stopped.
+/// Serves until the process is told to stop, by a signal.
 fn serve(address: &str, shards: usize) -> Result<(), Box<dyn Error>> {
+    let (stopped, stop) = Future::new();
+    on_signals(stop)?;
     let runtime = Runtime::builder().shards(shards).build()?;
     let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
     // Every shard listens on the same port, which they could share with a stranger, too. So one
@@ -70,7 +75,20 @@ fn serve(address: &str, shards: usize) -> Result<(), Box<dyn Error>> {
     let plural = if shards == 1 { "" } else { "s" };
     let (ip, port) = (address.ip(), address.port());
     say(&format!("echo: listening on {address}, {shards} shard{plural}\nTry: nc {ip} {port}"));
-    runtime.block_on(pending())
+    runtime.block_on(stopped)?;
+    Ok(())
+}
+
+/// The first `SIGINT` or `SIGTERM` keeps the promise `stop`; the second ends the process at once.
+fn on_signals(stop: Promise<()>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::spawn(move || {
+        let mut signals = signals.forever();
+        signals.next();
+        let _ = stop.complete(());
+        signals.next().map(|signal| exit(128 + signal))
+    });
+    Ok(())
 }
 
 /// One shard's part: listens, and from then on accepts.

@@ -12,6 +12,7 @@
 use std::future::Future;
 use std::io;
 use std::net::Shutdown;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use crate::resp::output::{Piece, Pieces};
 use crate::resp::{Output, Parsed, Parser};
 use crate::round::{Context, Round, Taken};
 use crate::session::Session;
-use crate::shard::{Counters, facts, limits, next_connection, now_ms, shard_budget, shards};
+use crate::shard::{Counters, facts, limits, now_ms, shard_budget, shards};
 use crate::shard::{with_garbage, with_store};
 
 /// Bytes of empty buffers that a connection keeps.
@@ -40,7 +41,7 @@ const CHUNK_PIECES_MAX: usize = 64;
 
 /// A client's connection.
 pub struct Connection {
-    stream: TcpStream,
+    stream: Rc<TcpStream>,
     session: Session,
     parser: Parser,
     round: Round,
@@ -65,13 +66,13 @@ enum Stopped {
 }
 
 impl Connection {
-    /// The connection on a stream that was just accepted.
-    pub fn new(stream: TcpStream) -> Self {
+    /// The connection with this number, on a stream that was just accepted.
+    pub fn new(number: u64, stream: Rc<TcpStream>) -> Self {
         let limits = limits();
         let budget = Some(Arc::new(Budget::new(limits.connection_bytes, Some(shard_budget()))));
         Self {
             stream,
-            session: Session::new(next_connection()),
+            session: Session::new(number),
             parser: Parser::new(limits.request_bytes_max()),
             round: Round::new(ShardId::current().index(), shards(), budget.clone()),
             input: Vec::new(),

@@ -8,7 +8,7 @@
 //! key crosses to it; all requests that one connection has for one shard cross together, and the
 //! replies come back in the order of the requests. In the order of the journey: [`server`] accepts,
 //! [`connection`] reads and writes, [`resp`] parses, [`round`] routes and puts replies in order,
-//! [`batch`] crosses, [`command`] and [`store`] do the work.
+//! [`batch`] crosses, [`command`] and [`store`] do the work. [`stop`] ends it all.
 #![deny(unsafe_code)]
 
 mod batch;
@@ -27,6 +27,7 @@ mod server;
 mod session;
 mod settings;
 mod shard;
+mod stop;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -59,7 +60,8 @@ FLUSHALL, DBSIZE, KEYS) are not isolated: each shard does its part by itself, so
 MSET may show some keys from before it and some from after, and two MSETs at the same time may leave
 some keys of each. The requests of one connection keep their order.
 
-It runs until it is stopped. Try: redis-cli -p 7379";
+It runs until SIGINT or SIGTERM: then it answers what it has received, and ends. A second one ends
+it at once. Try: redis-cli -p 7379";
 
 /// Counts what `INFO` calls the used memory.
 #[global_allocator]

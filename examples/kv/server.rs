@@ -1,40 +1,55 @@
-//! Starts the shards; each accepts for ever.
+//! Starts the shards; each accepts until it is told to stop.
 //!
 //! `[accept] ─▶ socket ─▶ parser ─▶ route ─▶ batch ─▶ store ─▶ reply ─▶ socket`
 #![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
+use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::spawn;
 
 use crate::connection::Connection;
 use crate::listen::{claim, listen};
 use crate::settings::Settings;
-use crate::shard::{self, Counters};
+use crate::shard::{self, Counters, next_connection};
+use crate::stop::{self, Client};
 
-/// Serves until the process is stopped.
+/// Serves until the process is told to stop, by a signal.
 pub fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let runtime = settings.runtime()?;
     let address = runtime.block_on(claim(&settings.address))?;
     shard::set_up(runtime.shards(), address.port(), settings.limits);
-    runtime.run(move || accept_all(address));
+    stop::on_signals(runtime.handle())?;
+    runtime.try_run(move || serve(address))?;
     Ok(())
 }
 
 /// One shard's part.
-async fn accept_all(address: SocketAddr) {
+async fn serve(address: SocketAddr) {
     let listener = listen(address).await;
+    stop::until_asked(accept_all(listener)).await;
+}
+
+async fn accept_all(listener: TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => spawn(async move {
-                Counters::here().opened();
-                // Whatever went wrong was the end of this connection and of nothing else.
-                let _ = Connection::new(stream).serve().await;
-                Counters::here().closed();
-            })
-            .detach(),
+            Ok((stream, _)) => start(Rc::new(stream)),
             Err(error) => log::error!("accepting failed: {error}"),
         }
     }
+}
+
+fn start(stream: Rc<TcpStream>) {
+    let number = next_connection();
+    let client = Client::new(number, &stream);
+    let serve = async move {
+        Counters::here().opened();
+        // Whatever went wrong was the end of this connection and of nothing else.
+        let _ = Connection::new(number, stream).serve().await;
+        Counters::here().closed();
+        drop(client);
+    };
+    spawn(serve).detach();
 }

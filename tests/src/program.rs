@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, thread};
@@ -150,6 +150,8 @@ pub struct Server {
     said: String,
     /// Held open: a server that says more must not fail over it.
     _stdout: Option<BufReader<ChildStdout>>,
+    /// Its end is waited for, and no fault.
+    may_end: bool,
 }
 
 impl Server {
@@ -179,7 +181,7 @@ impl Server {
         }
         let address = said.split(['\n', ' ', ',']).find_map(|word| word.parse().ok());
         let address = address.unwrap_or_else(|| panic!("no address in {said:?}"));
-        Self { child, address, said, _stdout: Some(stdout) }
+        Self { child, address, said, _stdout: Some(stdout), may_end: false }
     }
 
     /// Starts the example that `command` is, with `shards` shards, when its words go elsewhere: on
@@ -194,7 +196,7 @@ impl Server {
         command.args(["--addr", &address.to_string(), "--shards", &shards.to_string()]);
         dies_with_us(command);
         let child = command.spawn().expect("the example starts");
-        let server = Self { child, address, said: String::new(), _stdout: None };
+        let server = Self { child, address, said: String::new(), _stdout: None, may_end: false };
         let end = Instant::now() + SOON;
         while listeners(address.port()) < shards {
             assert!(Instant::now() < end, "not all shards listen on {address}");
@@ -229,6 +231,34 @@ impl Server {
         stream.set_read_timeout(Some(SOON)).expect("the time is not zero");
         stream.set_write_timeout(Some(SOON)).expect("the time is not zero");
         stream
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    ///
+    /// If it has been waited for.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: no pointers; our own child, which has not been waited for, has this number.
+        let result = unsafe { libc::kill(self.child.id() as i32, signal) };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
+    }
+
+    /// Waits until it has ended, and says how.
+    ///
+    /// # Panics
+    ///
+    /// If it has not [`SOON`].
+    pub fn wait(mut self) -> ExitStatus {
+        self.may_end = true;
+        let end = Instant::now() + SOON;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("our own child can be waited for") {
+                return status;
+            }
+            assert!(Instant::now() < end, "the server does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The memory it has in use, in bytes.
@@ -301,7 +331,7 @@ impl Drop for Server {
         // If it ended already there is nobody to kill; the test is told below.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !thread::panicking() {
+        if !thread::panicking() && !self.may_end {
             assert!(matches!(ended, Ok(None)), "the server ended by itself: {ended:?}");
         }
     }

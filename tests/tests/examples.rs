@@ -202,6 +202,20 @@ fn first_line(command: &mut Command) -> (String, Output) {
 }
 
 #[test]
+fn echo_ends_in_order_when_it_is_told_to() {
+    let _deadline = deadline("echo_ends_in_order_when_it_is_told_to");
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let server = Server::start("echo", 2);
+        let mut client = server.connect();
+        client.write_all(b"ping").expect("the server takes bytes");
+        client.read_exact(&mut [0; 4]).expect("the server answers");
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0));
+        assert_eq!(client.read(&mut [0]).expect("an end in order"), 0);
+    }
+}
+
+#[test]
 fn hello_greets() {
     let _deadline = deadline("hello_greets");
     let output = run(&mut example("hello"));

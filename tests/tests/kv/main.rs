@@ -10,6 +10,7 @@
 //! - [`limits`]: budgets of memory, and time
 //! - [`effects`]: what others see of a pipeline, and in which order
 //! - [`modes`]: commands that are refused together with what follows
+//! - [`stop`]: signals, and what is answered before the end
 //! - [`values`]: large values, keys that expire, counters that many share
 //! - [`figures`]: `INFO`, and the modes of `redis-cli` that read it
 //! - [`walks`]: `KEYS` and `SCAN` beside other clients
@@ -27,6 +28,7 @@ mod memory;
 mod modes;
 mod order;
 mod protocol;
+mod stop;
 mod values;
 mod walks;
 
