@@ -9,7 +9,9 @@
 //!   it; also a future that was [failed](crate::Future::failed) from the start;
 //! - a task ended by a panic, and its `JoinHandle` is dropped without having been asked, or was
 //!   dropped before;
-//! - an [`Unseen`] error, wherever that was put.
+//! - an [`Unseen`] error, wherever that was put;
+//! - in layers that catch panics, as `miniss-linux` does: a destructor that panics as an answer is
+//!   dropped for which no one waits. The panic goes no further.
 //!
 //! Not every end is a failure: a promise that is broken because its maker was dropped, and a task
 //! that was aborted, are how work is given up in Rust, and are not reported. Nor can the runtime
@@ -59,6 +61,9 @@ pub enum Source {
     Task,
     /// An [`Unseen`] error.
     Unseen,
+    /// A destructor of something that was given up, or other code that no one waits for, which
+    /// panicked. A layer above that can catch panics reports it; the core cannot.
+    Destructor,
 }
 
 impl fmt::Display for Unobserved {
@@ -67,6 +72,7 @@ impl fmt::Display for Unobserved {
             Source::Promise => "the failure of a promise",
             Source::Task => "the failure of a task",
             Source::Unseen => "an error",
+            Source::Destructor => "the failure of a destructor",
         };
         write!(f, "{source}: {}", self.error)
     }

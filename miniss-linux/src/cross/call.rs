@@ -144,13 +144,13 @@ where
 }
 
 /// Starts what a foreign thread sent; see [`Handle`](super::Handle).
-pub(super) fn start<F, T>(work: F, promise: miniss_core::Promise<Result<T, Payload>>)
+pub(super) fn start<F, T>(work: F, promise: miniss_core::Promise<Quiet<Result<T, Payload>>>)
 where
     F: AsyncFnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     spawn(async move {
-        let output = Guarded::new(async move { work().await }).await.into_inner();
+        let output = Guarded::new(async move { work().await }).await;
         // Nobody waits any more if this fails: the output is dropped here.
         let _ = promise.complete(output);
     })

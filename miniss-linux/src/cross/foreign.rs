@@ -16,7 +16,7 @@ use crossbeam_queue::SegQueue;
 
 use crate::ShardId;
 use crate::error::{CallError, Panic, Payload};
-use crate::runtime::guard::quietly;
+use crate::runtime::guard::{Quiet, quietly};
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -148,7 +148,7 @@ impl Handle {
 ///
 /// # Cancellation
 ///
-/// Dropping it does not stop the work; the output is dropped by the shard.
+/// Dropping it does not stop the work. The output is dropped by the shard, or here if it has come.
 ///
 /// # Panics
 ///
@@ -157,7 +157,8 @@ impl Handle {
 /// See [`Handle`] for an example.
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct ForeignCall<T> {
-    future: miniss_core::Future<Result<T, Payload>>,
+    /// What nobody takes is dropped quietly, wherever that is.
+    future: miniss_core::Future<Quiet<Result<T, Payload>>>,
     shard: ShardId,
 }
 
@@ -202,7 +203,7 @@ impl<T> Future for ForeignCall<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let shard = self.shard;
-        Pin::new(&mut self.future).poll(cx).map(|outcome| match outcome {
+        Pin::new(&mut self.future).poll(cx).map(|outcome| match outcome.map(Quiet::into_inner) {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(payload)) => Err(CallError::Panicked(Panic::new(payload))),
             Err(_) => Err(CallError::ShardGone(shard)),

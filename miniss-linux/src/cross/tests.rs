@@ -5,11 +5,16 @@
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use crate::buf::IoBuf;
+use crate::net::{TcpListener, TcpStream};
 use crate::time::sleep;
-use crate::{CallError, DoorbellKind, Runtime, ShardId, run_on, spawn, submit_to};
+use crate::{
+    CallError, DoorbellKind, Runtime, ShardId, run_on, spawn, submit_to, unobserved, yield_now,
+};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -129,4 +134,97 @@ fn a_sleep_without_end_is_one_sleep() {
         let parks = runtime.block_on(async { parks().await.unwrap() }) - before;
         assert!(parks < 10, "{parks} sleeps in a tenth of a second");
     }
+}
+
+/// Panics when it is dropped, whatever else goes on: to unwind would end the program.
+struct Ruthless;
+
+static RUTHLESS_DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+impl Drop for Ruthless {
+    fn drop(&mut self) {
+        RUTHLESS_DROPPED.fetch_add(1, SeqCst);
+        panic!("as planned");
+    }
+}
+
+/// The destructor of an answer for which no one waits reaches no one: neither who drops the handle,
+/// be it in the middle of a panic, nor the shard; it is counted.
+#[test]
+fn no_answer_that_is_given_up_reaches_who_drops_its_handle() {
+    let runtime = Runtime::builder().shards(2).build().unwrap();
+    let handle = runtime.handle();
+    let answer = async || Some(Ruthless);
+    let mut expected = 0;
+    for (unwinds, has_come) in [(false, false), (false, true), (true, false), (true, true)] {
+        let counted = unobserved::count();
+        let main = async {
+            let _handles = (
+                spawn(answer()),
+                submit_to(1, answer),
+                run_on(1, || Some(Ruthless)),
+                handle.submit_to(1, answer),
+            );
+            if has_come {
+                // What was sent later is answered later.
+                submit_to(1, yield_now).await.unwrap();
+                handle.submit_to(1, yield_now).await.unwrap();
+            }
+            assert!(!unwinds, "as planned");
+        };
+        let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(main);
+        }));
+        assert_eq!(left.is_err(), unwinds);
+        expected += 4;
+        let deadline = Instant::now() + PATIENCE;
+        while RUTHLESS_DROPPED.load(SeqCst) < expected || unobserved::count() < counted + 4 {
+            assert!(Instant::now() < deadline, "unwinds: {unwinds}, has come: {has_come}");
+            runtime.block_on(async { submit_to(1, yield_now).await }).unwrap();
+        }
+    }
+    // Both shards are as they were.
+    assert_eq!(runtime.run(async || 7), [7, 7]);
+}
+
+/// The same goes for what an operation gives back: here a buffer, as it is done or when it is.
+#[test]
+fn a_buffer_that_comes_back_in_vain_reaches_no_one() {
+    struct Buffer(Arc<AtomicUsize>);
+
+    impl IoBuf for Buffer {
+        fn as_init(&self) -> &[u8] {
+            b"as planned"
+        }
+    }
+
+    impl Drop for Buffer {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, SeqCst);
+            panic!("as planned");
+        }
+    }
+
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    let dropped = Arc::new(AtomicUsize::new(0));
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let _other = listener.accept().await.unwrap();
+        for (number, is_done) in [(1, true), (2, false)] {
+            let mut write = Box::pin(stream.write(Buffer(dropped.clone())));
+            poll_fn(|cx| {
+                assert!(write.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            if is_done {
+                sleep(Duration::from_millis(20)).await;
+            }
+            drop(write);
+            while dropped.load(SeqCst) < number {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+    });
 }

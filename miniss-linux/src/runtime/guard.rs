@@ -5,11 +5,14 @@
 //! A panic in a task reaches its handle and nothing else. The panic hook has printed it by then, as
 //! it does for threads.
 
+use std::any::Any;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+
+use miniss_core::unobserved::{self, Source};
 
 use crate::error::Payload;
 
@@ -63,13 +66,23 @@ impl<T> Drop for Quiet<T> {
     }
 }
 
-/// Runs a destructor, or other code of the user's that nobody waits for. If it panics, the panic
-/// hook has said so; what the panic carried is dropped, and if even that panics, it is leaked.
+/// Runs a destructor, or other code of the user's that no one waits for. If it panics, that is
+/// reported as a failure that was not [observed](miniss_core::unobserved).
 #[inline]
 pub(crate) fn quietly(run: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(run))
-        && let Err(again) = catch_unwind(AssertUnwindSafe(move || drop(payload)))
-    {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
+        report(payload);
+    }
+}
+
+/// Drops what a panic carried; if even that panics, it is leaked.
+#[cold]
+fn report(payload: Box<dyn Any + Send>) {
+    let report = move || {
+        drop(payload);
+        unobserved::report(Source::Destructor, "panic");
+    };
+    if let Err(again) = catch_unwind(AssertUnwindSafe(report)) {
         std::mem::forget(again);
     }
 }

@@ -25,6 +25,7 @@ use super::sys::now;
 use crate::cross::{Bell, BellName};
 use crate::error::DriverUnavailable;
 use crate::runtime::current;
+use crate::runtime::guard::quietly;
 
 /// The four topmost bits of `user_data`: what a completion is about.
 pub(super) mod tag {
@@ -387,7 +388,8 @@ impl<O: Operation> Future for Op<O> {
 impl<O: Operation> Drop for Op<O> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            self.driver.ops.orphan(key);
+            // What has come and is dropped now is the user's: a buffer, say.
+            quietly(|| self.driver.ops.orphan(key));
             // Where no turn follows that would hand over the cancel: what the operation holds is
             // given back all the same.
             if !self.driver.is_here() {
