@@ -26,7 +26,7 @@
 //!
 //! **Pick.** Address for ever: nothing is clearly faster at home, and no waker owns anything.
 //! Counts lose afar, and may free a header on a foreign thread. Ids win where neighbours are woken
-//! in a burst, but calls travel in chains, so a burst wakes one task; and they ask for a global
+//! in a burst, but calls come by lanes, whose burst wakes one task; and they ask for a global
 //! table of shards and a bound on tasks.
 //!
 //! **Price.** Memory for tasks stands at its high-water mark; a stale wake costs a spurious poll.
@@ -163,25 +163,27 @@
 //! **What would change our mind.** A core with less than 32 KiB of memory: the number of levels can
 //! become a parameter, at the price of a nearer horizon.
 //!
-//! # Calls travel in chains
+//! # A call travels in one node, there and back
 //!
 //! **Question.** What does a queue between two cores carry?
 //!
-//! **Choices.** One entry for each call: one shared index and one slot touched per call, and a full
-//! queue is every caller's concern. Chains: the calls of a turn linked through their own nodes, one
-//! entry for all.
+//! **Choices.** A message for each way, with room in a queue of its own. The calls of a turn as a
+//! chain, linked through their own nodes: one entry for all. Each call by the address of its node,
+//! and all that have gathered published together.
 //!
-//! **Pick.** Chains, sent at the end of a turn and after every 16 calls within it. One push, one
-//! bit and at most one ring for each, however many calls; outboxes are links too and cannot be
-//! full; a reply goes back in the node that brought the request, so it always has room and no two
-//! cores wait for each other's queues.
+//! **Pick.** Each by its address. The node that brings the request takes the reply back, so a reply
+//! needs no memory of its own. What finds its lane full waits in an outbox, which is a list through
+//! the nodes and cannot be full: so a reply always has room, and no two cores wait for each other's
+//! queues. What has gathered becomes visible by one store, at the end of a turn and after every 16
+//! calls within it; that and at most one ring are shared by all of them.
 //!
 //! **Price.** Up to 16 calls arrive together: the other core waits for the last of them before it
-//! sees the first. Each hop reads one line that the other core wrote, per call. Chains of a whole
-//! turn let 64 callers run in lockstep with the other core (row `call-64`): 74 ns each where chains
-//! of 16 took 57.
+//! sees the first. A lane can be full, so a sender that waits must be woken, and the receiver looks
+//! for one now and then. To publish once a turn, however long, let 64 callers run in lockstep with
+//! the other core (row `call-64`, measured with chains): 74 ns each where 16 at a time took 57.
 //!
-//! **What would change our mind.** Single calls whose crossing is mostly the chain's own cost.
+//! **What would change our mind.** Bursts that overflow the lanes as a rule: then chains beside the
+//! lanes, for what waits.
 //!
 //! # The mailbox is an ordinary task, and the executor looks into its lanes
 //!
@@ -210,8 +212,8 @@
 //! **Question.** What queue lies between two cores?
 //!
 //! **Choices.** A queue for many producers and consumers, from `heapless` or `crossbeam-queue`,
-//! which carries chains of calls, so that its cost is shared; or a ring for one sender and one
-//! receiver, which carries each call by its address.
+//! which carries chains of calls, so that its cost is shared, as it did at first; or a ring for one
+//! sender and one receiver, which carries each call by its address.
 //!
 //! **Pick.** The ring. It has loads and stores only. A slot says by one bit whether it is new, so a
 //! call that is alone costs one line on its way. And the receiver knows the next calls before it

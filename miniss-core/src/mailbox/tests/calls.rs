@@ -117,7 +117,7 @@ mod scenarios {
             for number in 0..N::BURST {
                 let start = move || STARTED.with_borrow_mut(|started| started.push(number));
                 calls.push(end.submit_to(1, async move || start()));
-                // Now and then the endpoint gets a turn, so chains of all lengths are sent.
+                // Now and then the endpoint gets a turn, so batches of all lengths are sent.
                 if number % 97 == 0 {
                     yield_now().await;
                 }

@@ -90,7 +90,7 @@ mod scenarios {
         let at_b = mesh.open(1, b.local());
         turn_all([&mut a, &mut b]);
         let mut calls = Vec::new();
-        // Outputs that nobody awaits, in the middle of a chain of replies.
+        // Outputs that nobody awaits, in the middle of others.
         for number in 0..10 {
             calls.push(at_a.run_on(1, move || number));
             drop(at_a.run_on(1, || Bomb));
@@ -104,7 +104,7 @@ mod scenarios {
         for (number, call) in calls.into_iter().enumerate() {
             assert_eq!(a.block_on(call), Ok(number));
         }
-        // Work that is refused, in the middle of a chain of calls.
+        // Work that is refused, in the middle of others.
         let calls: Vec<_> = (0..10)
             .map(|_| {
                 let bomb = Bomb;
