@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
-use miniss_linux::topology::{allowed_cpus, default_shards};
+use miniss_linux::topology::{CpuList, allowed_cpus, default_shards, unpinned};
 use miniss_linux::{BuildError, Builder, Pinning, Runtime, ShardId, run_on, spawn, submit_to};
 use miniss_tests::alone::alone;
 use miniss_tests::census::{Census, assert_rests, resident_bytes};
@@ -231,6 +231,35 @@ fn s7_shards_stay_on_their_cpus_and_the_caller_gets_its_mask_back() {
         }
         let runtime = Runtime::builder().shards(shards).pinning(Pinning::None).build().unwrap();
         assert_eq!(runtime.run(async || allowed_cpus().unwrap()), vec![all.clone(); shards]);
+    });
+}
+
+#[test]
+fn s7_what_a_shard_starts_unpinned_may_run_anywhere() {
+    fn child_cpus() -> Vec<usize> {
+        let output = Command::new("cat").arg("/proc/self/status").output().unwrap();
+        let status = String::from_utf8(output.stdout).unwrap();
+        let (_, rest) = status.split_once("Cpus_allowed_list:").unwrap();
+        rest.lines().next().unwrap().parse::<CpuList>().unwrap().into_vec()
+    }
+    fn thread_cpus() -> Vec<usize> {
+        std::thread::spawn(|| allowed_cpus().unwrap()).join().unwrap()
+    }
+    alone("s7_what_a_shard_starts_unpinned_may_run_anywhere", || {
+        let all = allowed_cpus().unwrap();
+        assert_eq!(unpinned(child_cpus), all, "where there is no shard");
+        for pinning in [Pinning::Auto, Pinning::None] {
+            let runtime = Runtime::builder().shards(all.len()).pinning(pinning).build().unwrap();
+            let expected = all.clone();
+            runtime.run(async move || {
+                let ours = allowed_cpus().unwrap();
+                assert_eq!(thread_cpus(), ours, "as Linux has it");
+                assert_eq!(unpinned(thread_cpus), expected);
+                assert_eq!(unpinned(child_cpus), expected);
+                assert!(catch_unwind(|| unpinned(|| panic!("as planned"))).is_err());
+                assert_eq!(allowed_cpus().unwrap(), ours, "the shard stays where it is");
+            });
+        }
     });
 }
 

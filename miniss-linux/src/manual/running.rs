@@ -69,5 +69,20 @@
 //! - [`Runtime::block_on`](crate::Runtime::block_on) goes on for the shutdown timeout, and then
 //!   panics with that text, unless the program has asked for the
 //!   [`failure`](crate::Runtime::failure) by then.
+//!
+//! # Threads and child processes
+//!
+//! With more than one shard, each is pinned to a CPU if there are enough
+//! ([`Pinning`](crate::Pinning)). Linux hands a thread's set of CPUs down to the threads and the
+//! child processes that it starts. So those of a pinned shard share its CPU for their whole life,
+//! and a pool that asks how many CPUs there are is told one. Three ways out:
+//!
+//! - start them before [`Runtime::block_on`](crate::Runtime::block_on), on the thread that built
+//!   the runtime: it is pinned only while it is in there;
+//! - start them by [`topology::unpinned`](crate::topology::unpinned);
+//! - [`Pinning::None`](crate::Pinning::None), where the kernel places shards and all else.
+//!
+//! Two runtimes in one process pin their shards to the same CPUs, in the same order, unless they
+//! are told others by [`Pinning::Cpus`](crate::Pinning::Cpus).
 
 #![forbid(unsafe_code)]

@@ -16,7 +16,8 @@ use crate::driver::DriverConfig;
 use crate::error::BuildError;
 use crate::topology;
 
-/// Which CPU each shard's thread runs on.
+/// Which CPU each shard's thread runs on. What is started on a shard inherits that CPU; see
+/// [`unpinned`](crate::topology::unpinned).
 ///
 /// ```
 /// use miniss_linux::{Pinning, Runtime};

@@ -26,7 +26,7 @@ use crate::cross::{Handle, Inbound, Lane, submit_to};
 use crate::diagnostics::{self, Event};
 use crate::driver::{Driver, UringReactor};
 use crate::error::{BuildError, CallError, Panic};
-use crate::topology::Pinned;
+use crate::topology::{CpuMask, Pinned};
 
 /// Some shards, each a thread with an executor and a ring of its own.
 ///
@@ -37,6 +37,9 @@ use crate::topology::Pinned;
 /// Dropping it ends all shards: tasks are dropped on their own shard, what the kernel has in hand
 /// is cancelled and waited for. What does not end within the shutdown timeout is
 /// [reported](diagnostics) and leaked.
+///
+/// Where shards are [pinned](super::Pinning), a thread or a child process that is started on one
+/// inherits its CPU: start it by [`topology::unpinned`](crate::topology::unpinned).
 ///
 /// A child made by `fork` has neither the threads nor the rings: let it `exec`, which closes all
 /// descriptors of the runtime, or `_exit`, and touch nothing of the runtime before.
@@ -296,6 +299,7 @@ impl Runtime {
         let mesh = Arc::new(Mesh::new(shards, Lane::new));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
         let failure = Arc::new(Failure::new(inbound[0].clone(), builder.shutdown_timeout));
+        let cpus_of_program = CpuMask::of_this_thread().ok().map(Arc::new);
         let config = |index: usize| ShardConfig {
             id: ShardId::new(index),
             anchor: take_anchor(),
@@ -307,6 +311,7 @@ impl Runtime {
             doorbell: builder.doorbell,
             shutdown_timeout: builder.shutdown_timeout,
             failure: failure.clone(),
+            cpus_of_program: cpus_of_program.clone(),
         };
         let first = config(0);
         let anchor = first.anchor;

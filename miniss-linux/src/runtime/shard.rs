@@ -19,6 +19,7 @@ use crate::cross::{Bell, BellPost, DoorbellKind, Inbound, Lane};
 use crate::driver::uring::now;
 use crate::driver::{Driver, DriverConfig, UringReactor};
 use crate::error::BuildError;
+use crate::topology::CpuMask;
 
 /// Names a shard: they are numbered from 0, which is the thread that made the runtime.
 ///
@@ -131,6 +132,8 @@ pub(crate) struct ShardConfig {
     pub(crate) doorbell: DoorbellKind,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) failure: Arc<Failure>,
+    /// `None` if the kernel does not tell.
+    pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
 }
 
 /// What is to be found from inside the shard.
@@ -139,6 +142,8 @@ pub(crate) struct Shard {
     pub(crate) local: Local<Bell>,
     pub(crate) endpoint: Endpoint<Bell, Lane>,
     pub(crate) driver: Rc<Driver>,
+    /// Where the thread that built the runtime could run.
+    pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
     inbound: Arc<Inbound>,
     shutdown_timeout: Duration,
 }
@@ -186,6 +191,7 @@ impl Shard {
             local,
             endpoint,
             driver,
+            cpus_of_program: config.cpus_of_program,
             inbound: config.inbound,
             shutdown_timeout: config.shutdown_timeout,
         };

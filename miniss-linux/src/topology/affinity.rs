@@ -12,13 +12,14 @@
 //! mask. The kernel is always told that very size.
 
 use super::CPUS_MAX;
+use crate::runtime::current;
 use std::io;
 use std::marker::PhantomData;
 
 /// The CPUs that the calling thread may run on, ascending.
 ///
 /// A cpuset and `taskset` have their say in it; ids can have gaps and need not begin at 0.
-/// Threads started later inherit the set.
+/// Threads and child processes that are started later inherit the set; see [`unpinned`].
 ///
 /// # Errors
 ///
@@ -96,7 +97,7 @@ pub fn pin(cpu: usize) -> io::Result<()> {
 #[derive(Debug)]
 #[must_use = "the thread is kept on its CPU only as long as this lives"]
 pub struct Pinned {
-    former: CpuMask,
+    _former: Former,
     of_one_thread: PhantomData<*const ()>,
 }
 
@@ -114,24 +115,65 @@ impl Pinned {
     /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     /// ```
     pub fn to(cpu: usize) -> io::Result<Self> {
-        let former = CpuMask::of_this_thread()?;
+        let former = Former(CpuMask::of_this_thread()?);
         pin(cpu)?;
-        Ok(Self { former, of_one_thread: PhantomData })
+        Ok(Self { _former: former, of_one_thread: PhantomData })
     }
 }
 
-impl Drop for Pinned {
+/// A set of CPUs that the calling thread is given back when this is dropped.
+#[derive(Debug)]
+struct Former(CpuMask);
+
+impl Drop for Former {
     fn drop(&mut self) {
         // Nothing can be done about a failure, and the thread is able to run in any case.
-        let _ = self.former.apply();
+        let _ = self.0.apply();
     }
+}
+
+/// Calls `start`, which starts threads or child processes, with the CPUs that the program may use.
+///
+/// What a thread starts inherits its set of CPUs. A pinned shard has only one, so a thread or a
+/// child process that is started on it competes with it for that one, for its whole life, also if
+/// others are free. For the length of this call the shard has the set that its runtime was built
+/// with. `start` is a closure, so it covers what a library starts, too: a pool, a driver. It blocks
+/// the shard as long as it takes, so let it start and not wait.
+///
+/// On a thread that is no shard, and where the kernel refuses, it is `start` alone.
+///
+/// ```
+/// use std::{process::Command, thread};
+/// use miniss_linux::{Runtime, topology::{allowed_cpus, unpinned}};
+///
+/// let cpus = allowed_cpus()?;
+/// Runtime::new().block_on(async {
+///     let thread = unpinned(|| thread::spawn(allowed_cpus));
+///     assert_eq!(thread.join().unwrap()?, cpus);
+///     let child = unpinned(|| Command::new("true").spawn());
+///     # child?.wait()?;
+///     # Ok::<(), std::io::Error>(())
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn unpinned<T>(start: impl FnOnce() -> T) -> T {
+    let of_program = current::try_with(|shard| shard.cpus_of_program.clone()).flatten();
+    let _former = of_program.and_then(|cpus| swap(&cpus).ok());
+    start()
+}
+
+/// Gives the calling thread other CPUs, until the guard is dropped.
+fn swap(cpus: &CpuMask) -> io::Result<Former> {
+    let former = Former(CpuMask::of_this_thread()?);
+    cpus.apply()?;
+    Ok(former)
 }
 
 const WORD_BITS: usize = libc::c_ulong::BITS as usize;
 
 /// A set of CPUs of any size, one bit each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct CpuMask {
+pub(crate) struct CpuMask {
     words: Vec<libc::c_ulong>,
 }
 
@@ -146,7 +188,7 @@ impl CpuMask {
         mask
     }
 
-    fn of_this_thread() -> io::Result<Self> {
+    pub(crate) fn of_this_thread() -> io::Result<Self> {
         Self::query_with(libc::CPU_SETSIZE as usize, Self::fill)
     }
 

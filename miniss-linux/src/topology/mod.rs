@@ -5,6 +5,7 @@
 //! # Contents
 //!
 //! - [`allowed_cpus`], [`pin`], [`Pinned`]: the affinity mask of the calling thread.
+//! - [`unpinned`]: threads and child processes that are not to share a shard's CPU.
 //! - [`cpu_quota`]: how much CPU time the control groups (containers) grant.
 //! - [`default_shards`]: what follows from both.
 //! - [`CpuList`]: `"0-3,7"`, as a person writes it.
@@ -16,7 +17,8 @@ mod affinity;
 mod cgroup;
 mod cpu_list;
 
-pub use affinity::{Pinned, allowed_cpus, pin};
+pub(crate) use affinity::CpuMask;
+pub use affinity::{Pinned, allowed_cpus, pin, unpinned};
 pub use cgroup::cpu_quota;
 pub use cpu_list::{CPUS_MAX, CpuList, CpuListError, CpuListErrorKind};
 
