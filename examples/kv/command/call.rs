@@ -18,7 +18,7 @@ use crate::store::{Place, Store, WrongType};
 /// How a command ends.
 pub type Done = Result<(), Fault>;
 
-/// Bytes of a name or of arguments that an error message quotes at most.
+/// Bytes of an unknown name and of its arguments that an error message quotes at most.
 const QUOTED_BYTES_MAX: usize = 128;
 
 /// A command running on the shard that owns its keys.
@@ -206,13 +206,14 @@ impl Fault {
 
     /// The command `parent`, in capitals, has no such subcommand.
     pub fn unknown_subcommand(parent: &str, name: &[u8]) -> Self {
+        let name = quotable(name, QUOTED_BYTES_MAX);
         let end = format!("'. Try {parent} HELP.");
         Self::quoting("ERR unknown subcommand '", name, &end)
     }
 
     /// An error that quotes `words` between `before` and `after`.
     pub fn quoting(before: &str, words: &[u8], after: &str) -> Self {
-        let words = quotable(words, QUOTED_BYTES_MAX);
+        let words = quotable(words, usize::MAX);
         Self::Quoting([before.as_bytes(), words, after.as_bytes()].concat())
     }
 

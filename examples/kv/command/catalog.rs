@@ -214,10 +214,13 @@ fn info(talk: &mut Talk<'_>) -> Done {
 fn write_whole(out: &mut Output, proto: Proto, entry: Entry) {
     let subentries = || Command::named(entry.name.as_bytes()).into_iter().flat_map(subentries);
     write_fields(out, proto, entry);
-    reply::array(out, subentries().count());
+    match subentries().count() {
+        0 => reply::set(out, proto, 0),
+        count => reply::array(out, count),
+    }
     for entry in subentries() {
         write_fields(out, proto, entry);
-        reply::array(out, 0);
+        reply::set(out, proto, 0);
     }
 }
 
@@ -234,8 +237,7 @@ fn write_fields(out: &mut Output, proto: Proto, entry: Entry) {
     [first, last, step].into_iter().for_each(|number| reply::integer(out, number));
     reply::set(out, proto, entry.categories().count());
     entry.categories().for_each(|category| reply::simple(out, &format!("@{category}")));
-    reply::array(out, 0);
-    reply::array(out, 0);
+    (0..2).for_each(|_| reply::set(out, proto, 0));
 }
 
 /// `COMMAND DOCS [name ...]`

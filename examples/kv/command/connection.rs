@@ -8,7 +8,7 @@ use super::info::REDIS_VERSION;
 use super::modes::Mode;
 use super::server::{Subcommand, dispatch, help};
 use crate::resp::number::parse_i64;
-use crate::resp::{Args, Output, Proto, reply};
+use crate::resp::{Output, Proto, reply};
 use crate::session::Session;
 
 /// `PING [message]`
@@ -77,13 +77,24 @@ fn check_user(user: &[u8]) -> Done {
 
 /// `HELLO [version [AUTH user password] [SETNAME name]]`
 pub fn hello(talk: &mut Talk<'_>) -> Done {
-    let greeting = Greeting::parse(&talk.args)?;
-    greeting.user.map_or(Ok(()), check_user)?;
-    if let Some(name) = greeting.name {
-        set_name(talk, name)?;
+    let args = talk.args;
+    let proto = if args.len() > 1 { protocol(args.at(1))? } else { talk.session.proto };
+    let mut index = 2;
+    // What comes before a mistake has its effect.
+    while index < args.len() {
+        let after = args.len() - 1 - index;
+        if after >= 2 && args.is(index, "auth") {
+            check_user(args.at(index + 1))?;
+            index += 3;
+        } else if after >= 1 && args.is(index, "setname") {
+            set_name(talk, args.at(index + 1))?;
+            index += 2;
+        } else {
+            return Err(Fault::quoting("ERR Syntax error in HELLO option '", args.at(index), "'"));
+        }
     }
-    talk.session.proto = greeting.proto.unwrap_or(talk.session.proto);
-    let (proto, id, out) = (talk.session.proto, talk.session.id, &mut *talk.out);
+    talk.session.proto = proto;
+    let (id, out) = (talk.session.id, &mut *talk.out);
     reply::map(out, proto, 7);
     write_pair(out, "server", "redis");
     write_pair(out, "version", REDIS_VERSION);
@@ -101,38 +112,6 @@ pub fn hello(talk: &mut Talk<'_>) -> Done {
 fn write_pair(out: &mut Output, key: &str, value: &str) {
     reply::bulk(out, key.as_bytes());
     reply::bulk(out, value.as_bytes());
-}
-
-/// The arguments of `HELLO`.
-#[derive(Default)]
-struct Greeting<'a> {
-    proto: Option<Proto>,
-    user: Option<&'a [u8]>,
-    name: Option<&'a [u8]>,
-}
-
-impl<'a> Greeting<'a> {
-    fn parse(args: &Args<'a>) -> Result<Self, Fault> {
-        let mut greeting = Self::default();
-        if args.len() > 1 {
-            greeting.proto = Some(protocol(args.at(1))?);
-        }
-        let mut index = 2;
-        while index < args.len() {
-            let after = args.len() - 1 - index;
-            if after >= 2 && args.is(index, "auth") {
-                greeting.user = Some(args.at(index + 1));
-                index += 3;
-            } else if after >= 1 && args.is(index, "setname") {
-                greeting.name = Some(args.at(index + 1));
-                index += 2;
-            } else {
-                let before = "ERR Syntax error in HELLO option '";
-                return Err(Fault::quoting(before, args.at(index), "'"));
-            }
-        }
-        Ok(greeting)
-    }
 }
 
 fn protocol(text: &[u8]) -> Result<Proto, Fault> {

@@ -235,6 +235,14 @@ fn the_connection_and_the_server() {
         ),
         ("hello 4", "-NOPROTO unsupported protocol version\r\n"),
         ("hello 2 foo", "-ERR Syntax error in HELLO option 'foo'\r\n"),
+        ("hello 2 setname you foo", "-ERR Syntax error in HELLO option 'foo'\r\n"),
+        ("client getname", "$3\r\nyou\r\n"),
+        (
+            "hello 2 auth nosuch x foo",
+            "-WRONGPASS invalid username-password pair or user is disabled.\r\n",
+        ),
+        ("hello 2 auth default x foo", "-ERR Syntax error in HELLO option 'foo'\r\n"),
+        ("hello 2 setname", "-ERR Syntax error in HELLO option 'setname'\r\n"),
         ("foo a b", "-ERR unknown command 'foo', with args beginning with: 'a' 'b' \r\n"),
         ("get", "-ERR wrong number of arguments for 'get' command\r\n"),
     ]);
@@ -320,4 +328,18 @@ fn info_counts_keys_that_were_read_and_keys_that_were_not_there() {
         assert_eq!(number(&stats, "keyspace_hits"), 11);
         assert_eq!(number(&stats, "keyspace_misses"), 7);
     }
+}
+
+#[test]
+fn errors_quote_options_whole_and_unknown_names_in_part() {
+    let mut server = Server::new(1);
+    let word = "x".repeat(300);
+    let option = |request: &str| Server::new(1).ask(&format!("{request} {word}"));
+    assert_eq!(option("expire a 1"), format!("-ERR Unsupported option {word}\r\n"));
+    assert_eq!(option("hello 2"), format!("-ERR Syntax error in HELLO option '{word}'\r\n"));
+    let unknown =
+        format!("-ERR unknown command '{}', with args beginning with: \r\n", &word[..128]);
+    assert_eq!(server.ask(&word), unknown);
+    let unknown = format!("-ERR unknown subcommand '{}'. Try CLIENT HELP.\r\n", &word[..128]);
+    assert_eq!(option("client"), unknown);
 }

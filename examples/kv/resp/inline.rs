@@ -14,8 +14,6 @@ pub struct Unbalanced;
 
 /// Splits `line` into words: their bytes go to `bytes`, their places to `spans`.
 pub fn split(line: &[u8], bytes: &mut Vec<u8>, spans: &mut Vec<Span>) -> Result<(), Unbalanced> {
-    // As in Redis, whose lines are C strings, a NUL ends the line.
-    let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut rest = skip_space(line);
     while !rest.is_empty() {
         let start = bytes.len();
@@ -133,7 +131,6 @@ mod tests {
         assert_eq!(words(r#"set "a b" 'c d' """#).unwrap(), ["set", "a b", "c d", ""]);
         assert_eq!(words(r#""\x41\n\t\"\q\xzz" 'it\'s \n'"#).unwrap(), ["A\n\t\"qxzz", r"it's \n"]);
         assert_eq!(words(r#"a"b c""#).unwrap(), ["ab c"]);
-        assert_eq!(words("a\0b c").unwrap(), ["a"]);
     }
 
     #[test]

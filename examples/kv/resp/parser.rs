@@ -18,9 +18,8 @@
 use super::number::parse_i64;
 use super::{Args, Output, Span, inline, reply};
 
-/// Arguments in one request: a million are refused. Redis draws the line at 1024 * 1024 in some
-/// versions and higher in others; no client comes near.
-pub const ARGS_MAX: usize = 999_999;
+/// Arguments in one request. Redis draws the line here in some versions and higher in others.
+pub const ARGS_MAX: usize = 1024 * 1024;
 /// Bytes in one argument: `proto-max-bulk-len` of Redis.
 pub const BULK_BYTES_MAX: usize = 512 << 20;
 /// Bytes in one request, all told, unless its connection may hold less:
@@ -276,13 +275,14 @@ impl Parser {
         Ok(if self.spans.is_empty() { Step::Empty } else { Step::Inline })
     }
 
-    /// Where the line at `position` ends; bytes seen before are not looked at again.
+    /// Where the line at `position` ends; bytes seen before are not looked at again. As in Redis,
+    /// which searches C strings, a line that has a NUL does not end.
     fn line_end(&mut self, buffer: &[u8], end: u8) -> Option<usize> {
         let from = self.scanned.max(self.position);
-        let found = buffer.get(from..)?.iter().position(|byte| *byte == end);
-        // An end that is found is left to be found again: the byte behind it may be missing.
+        let found = buffer.get(from..)?.iter().position(|byte| *byte == end || *byte == 0);
+        // What is found is left to be found again: the byte behind it may be missing.
         self.scanned = from + found.unwrap_or(buffer.len() - from);
-        found.map(|offset| from + offset)
+        found.map(|offset| from + offset).filter(|at| buffer[*at] == end)
     }
 }
 

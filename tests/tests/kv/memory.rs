@@ -29,7 +29,7 @@ fn what_is_only_promised_costs_nothing() {
     let before = server.resident_bytes();
     let promises = [
         "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$536870912\r\n",
-        "*999999\r\n$4\r\nMGET\r\n",
+        "*1048576\r\n$4\r\nMGET\r\n",
         "*3\r\n$3\r\nSET\r\n$536870912\r\n",
     ];
     let mut clients = Vec::new();
@@ -50,7 +50,7 @@ fn too_large_a_value_and_too_many_arguments_are_refused_at_once() {
     let before = server.resident_bytes();
     let refusals = [
         ("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$536870913\r\n", "invalid bulk length"),
-        ("*1000000\r\n$4\r\nMGET\r\n", "invalid multibulk length"),
+        ("*1048577\r\n$4\r\nMGET\r\n", "invalid multibulk length"),
     ];
     for (bytes, what) in refusals {
         let mut client = client(&server);

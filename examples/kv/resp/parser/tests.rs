@@ -73,7 +73,7 @@ fn the_protocol_s_errors() {
     let long = "1".repeat(LINE_BYTES_MAX + 1);
     let cases = [
         ("*abc\r\n".to_owned(), ArgsCount),
-        ("*1000000\r\n".to_owned(), ArgsCount),
+        ("*1048577\r\n".to_owned(), ArgsCount),
         ("*1048577\r\n".to_owned(), ArgsCount),
         ("*99999999999999999999\r\n".to_owned(), ArgsCount),
         ("*01\r\n".to_owned(), ArgsCount),
@@ -107,7 +107,7 @@ fn errors_in_the_words_of_redis() {
 #[test]
 fn what_is_announced_is_not_reserved() {
     let mut parser = Parser::new(REQUEST_BYTES_MAX);
-    assert_eq!(see(&mut parser, b"*999999\r\n$536870912\r\n"), Seen::Incomplete);
+    assert_eq!(see(&mut parser, b"*1048576\r\n$536870912\r\n"), Seen::Incomplete);
     assert!(parser.spans.capacity() <= SPANS_KEPT);
 }
 
@@ -121,4 +121,25 @@ fn a_request_larger_than_all_is_refused_before_it_arrives() {
     let mut buffer = vec![0; parser.position];
     buffer.extend_from_slice(b"$100\r\n");
     assert_eq!(see(&mut parser, &buffer), Seen::Broken(ProtocolError::RequestBytes));
+}
+
+#[test]
+fn a_line_with_a_nul_does_not_end_until_it_is_too_long() {
+    use ProtocolError::{ArgsLine, InlineLine};
+    for line in [&b"PI\0NG\r\n"[..], b"PING \0\nPING\n", b"*1\0\r\n$4\r\nPING\r\n", b"\0\n"] {
+        let mut parser = Parser::new(REQUEST_BYTES_MAX);
+        for end in 1..=line.len() {
+            assert_eq!(see(&mut parser, &line[..end]), Seen::Incomplete, "{}", line.escape_ascii());
+        }
+        let long = [line, &[b'\n'; LINE_BYTES_MAX]].concat();
+        assert!(matches!(see(&mut parser, &long), Seen::Broken(ArgsLine | InlineLine)));
+    }
+}
+
+#[test]
+fn a_request_may_have_a_million_arguments() {
+    let bytes = format!("*1048576\r\n{}", "$0\r\n\r\n".repeat(ARGS_MAX)).into_bytes();
+    let mut parser = Parser::new(REQUEST_BYTES_MAX);
+    let Ok(Parsed::Request { args, used }) = parser.parse(&bytes) else { panic!("no request") };
+    assert_eq!((args.len(), used), (ARGS_MAX, bytes.len()));
 }
