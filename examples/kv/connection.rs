@@ -34,6 +34,8 @@ use crate::shard::{with_garbage, with_store};
 
 /// Bytes of empty buffers that a connection keeps.
 const BYTES_KEPT: usize = 1 << 10;
+/// Bytes of a request from which on its buffer grows by a quarter.
+const GROWTH_BYTES_MIN: usize = 1 << 20;
 /// Bytes that are written at once when there are many or shared ones.
 const CHUNK_BYTES_MAX: usize = 256 << 10;
 /// Pieces of memory that are written at once.
@@ -85,8 +87,12 @@ impl Connection {
     /// Serves the client until it goes, asks to quit, breaks the protocol, or breaks a limit.
     pub async fn serve(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
+        self.stream.set_keepalive(self.limits.keepalive)?;
         while !self.session.closing {
-            let received = within(self.limits.timeout, self.stream.recv()).await??;
+            let received = match self.limits.timeout {
+                None => self.stream.recv().await?,
+                Some(_) => within(self.limits.timeout, self.stream.recv()).await??,
+            };
             if received.is_empty() {
                 return Ok(());
             }
@@ -112,6 +118,7 @@ impl Connection {
     /// Handles what was received; what is left of it is kept.
     fn take_in(&mut self, received: PoolBuf) -> Stopped {
         if !self.input.is_empty() {
+            self.grow_input(received.len());
             self.input.extend_from_slice(&received);
             drop(received);
             return self.take_requests_from_input();
@@ -119,6 +126,15 @@ impl Connection {
         let (used, stopped) = self.take_requests(&received);
         self.input.extend_from_slice(&received[used..]);
         stopped
+    }
+
+    /// Makes room for `len` bytes more of a request. A long one gets a quarter more, not as much
+    /// again: what it may take is charged by what it has.
+    fn grow_input(&mut self, len: usize) {
+        let (used, room) = (self.input.len(), self.input.capacity());
+        if used > GROWTH_BYTES_MIN && used + len > room {
+            self.input.reserve_exact(len.max(used / 4));
+        }
     }
 
     fn take_requests_from_input(&mut self) -> Stopped {
@@ -138,14 +154,14 @@ impl Connection {
     fn take_requests(&mut self, bytes: &[u8]) -> (usize, Stopped) {
         let (mut used, mut requests, now_ms) = (0, 0, now_ms());
         let stopped = with_store(|store| {
-            while !self.session.closing {
-                if self.round.is_full(&self.out) {
+            let (session, out) = (&mut self.session, &mut self.out);
+            let mut context = Context { session, store, now_ms, facts: &facts, out };
+            while !context.session.closing {
+                if self.round.is_full(context.out) {
                     return Stopped::Full;
                 }
                 match self.parser.parse(&bytes[used..]) {
                     Ok(Parsed::Request { args, used: length }) => {
-                        let (session, out) = (&mut self.session, &mut self.out);
-                        let mut context = Context { session, store, now_ms, facts: &facts, out };
                         if self.round.request(&mut context, &args) == Taken::Later {
                             let full = self.round.is_waiting();
                             return if full { Stopped::Full } else { Stopped::Crowded };
@@ -155,8 +171,8 @@ impl Connection {
                     Ok(Parsed::Nothing { used: length }) => used += length,
                     Ok(Parsed::Incomplete) => return Stopped::Short,
                     Err(error) => {
-                        error.write(self.round.sink(&mut self.out));
-                        self.session.closing = true;
+                        error.write(self.round.sink(context.out));
+                        context.session.closing = true;
                     }
                 }
             }

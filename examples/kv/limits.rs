@@ -14,6 +14,8 @@ use crate::options::{Options, UsageError};
 pub struct Limits {
     /// How long to wait for a client, if not without end.
     pub timeout: Option<Duration>,
+    /// After how long without a word to ask whether the client is still there, if ever.
+    pub keepalive: Option<Duration>,
     /// Bytes that one connection may hold.
     pub connection_bytes: usize,
     /// Bytes that the connections of one shard may hold together.
@@ -32,9 +34,9 @@ impl Limits {
     ///
     /// [`UsageError`] if a value is no number, or one of nothing.
     pub fn from_options(options: &mut Options) -> Result<Self, UsageError> {
-        let seconds = options.value("timeout", 0)?;
         Ok(Self {
-            timeout: (seconds > 0).then(|| Duration::from_secs(seconds)),
+            timeout: seconds(options.value("timeout", 0)?),
+            keepalive: seconds(options.value("tcp-keepalive", 300)?),
             connection_bytes: mib(options.positive("connection-mib", 512)?),
             shard_bytes: mib(options.positive("shard-mib", 1024)?),
             unread_bytes_hard: or_endless(mib(options.value("unread-hard-mib", 0)?)),
@@ -65,6 +67,10 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+fn seconds(number: u64) -> Option<Duration> {
+    (number > 0).then(|| Duration::from_secs(number))
 }
 
 fn mib(number: usize) -> usize {

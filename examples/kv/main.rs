@@ -44,6 +44,7 @@ kv: a server that speaks the Redis protocol (RESP2 and RESP3), in memory, on all
   --shards N           how many shards              [one for each CPU allowed]
   --idle-spin-us N     spin so many microseconds before sleeping  [0]
   --timeout N          close connections on which nothing happens for N seconds; 0: never  [0]
+  --tcp-keepalive N    after N seconds ask whether a silent client is there; 0: never  [300]
   --connection-mib N   memory that requests and replies of one connection may take  [512]
   --shard-mib N        memory that those of all connections of a shard may take  [1024]
   --unread-soft-mib N  close a connection that has more unread replies and reads nothing

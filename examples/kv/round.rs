@@ -195,6 +195,10 @@ impl Round {
         match command.reach {
             Reach::Key(run) => {
                 let shard = shard_of(args.at(1), self.shards);
+                if shard == self.home && self.crossing.is_none() {
+                    self.run_here(context, run, args);
+                    return Taken::Yes;
+                }
                 self.one(context, shard, run, command.is_large(args), args)
             }
             Reach::Keys(step, run, merge) => self.keys(context, step, run, merge, args),
@@ -308,8 +312,17 @@ impl Round {
         Taken::Yes
     }
 
-    /// A request for one shard.
+    /// Runs a request for this shard.
     #[inline]
+    fn run_here(&mut self, context: &mut Context<'_>, run: Run, args: &Args<'_>) {
+        let Context { store, now_ms, session, out, .. } = context;
+        let held = self.crossing.as_mut().map(|crossing| &mut crossing.held);
+        let (store, now_ms, proto, args) = (&mut **store, *now_ms, session.proto, *args);
+        let (out, pace) = (held.unwrap_or(out), &mut self.pace);
+        Call { store, now_ms, proto, args, out, pace }.finish(run);
+    }
+
+    /// A request for one shard.
     fn one(
         &mut self,
         context: &mut Context<'_>,
@@ -321,18 +334,13 @@ impl Round {
         if self.crossing.as_ref().is_some_and(|crossing| !crossing.is_open_to(shard)) {
             return Taken::Later;
         }
-        let proto = context.session.proto;
         if shard == self.home {
-            let Context { store, now_ms, out, .. } = context;
-            let (store, now_ms, args, pace) = (&mut **store, *now_ms, *args, &mut self.pace);
-            let held = self.crossing.as_mut().map(|crossing| &mut crossing.held);
-            let out = held.unwrap_or(out);
-            Call { store, now_ms, proto, args, out, pace }.finish(run);
+            self.run_here(context, run, args);
             return Taken::Yes;
         }
         let Some(crossing) = self.crossing() else { return Taken::Later };
         let batch = crossing.batch(shard);
-        batch.push(run, proto, args.from(0));
+        batch.push(run, context.session.proto, args.from(0));
         if is_large {
             batch.mark_large();
             crossing.open = Open::Only(shard);

@@ -118,7 +118,9 @@ impl Output {
 
     #[cold]
     fn cover(&mut self, len: usize) -> bool {
-        let covered = self.charge.cover(self.held_bytes() + len);
+        // A budget may be larger than what the system has: what it refuses is no reason to end.
+        let covered =
+            self.charge.cover(self.held_bytes() + len) && self.bytes.try_reserve(len).is_ok();
         self.is_over |= !covered;
         self.set_bytes_max();
         covered
@@ -370,6 +372,17 @@ mod tests {
         assert!(!output.is_over());
         output.recycle(0);
         assert!(budget.charge(1 << 20), "all was given back");
+    }
+
+    #[test]
+    fn what_is_sent_leaves_little_room_behind() {
+        let mut output = Output::default();
+        for _ in 0..1000 {
+            output.bytes_mut().extend_from_slice(&[0; 1000]);
+            output.share(&string("shared"));
+        }
+        output.recycle(1000);
+        assert!(output.capacity() <= 1000 && output.shared.capacity() == 0);
     }
 
     #[test]

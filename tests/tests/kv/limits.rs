@@ -271,6 +271,41 @@ fn a_client_that_says_nothing_is_closed_if_that_was_asked_for() {
 }
 
 #[test]
+fn silent_clients_are_asked_whether_they_are_still_there() {
+    let _deadline = deadline("silent_clients_are_asked_whether_they_are_still_there");
+    for (options, expected) in [(&[][..], true), (&["--tcp-keepalive", "0"], false)] {
+        let server = kv_with(1, options);
+        let mut client = client(&server);
+        assert_eq!(client.ask("PING"), Reply::Status("PONG".into()));
+        let here = client.stream().local_addr().expect("a connection has an address");
+        let end = Instant::now() + SOON;
+        // A reply that is not acknowledged yet has another timer.
+        while has_keepalive_timer(server.address().port(), here.port()) != expected {
+            assert!(Instant::now() < end, "with {options:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// Whether the kernel will probe the connection from one local port to another when it is silent.
+fn has_keepalive_timer(from: u16, to: u16) -> bool {
+    /// From `net/ipv4/tcp_ipv4.c`: the keepalive timer is the one that runs.
+    const KEEPALIVE: &str = "02:";
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has it");
+    let line = table.lines().find(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let mut ends_in = |port: u16| words.next().is_some_and(|it| it.ends_with(&port_text(port)));
+        ends_in(from) && ends_in(to)
+    });
+    let timer = line.and_then(|line| line.split_whitespace().nth(5));
+    timer.expect("the connection is listed").starts_with(KEEPALIVE)
+}
+
+fn port_text(port: u16) -> String {
+    format!(":{port:04X}")
+}
+
+#[test]
 fn idle_connections_keep_little_of_what_they_used_once() {
     let _deadline = deadline("idle_connections_keep_little_of_what_they_used_once");
     let server = kv(2);

@@ -143,3 +143,21 @@ fn a_request_may_have_a_million_arguments() {
     let Ok(Parsed::Request { args, used }) = parser.parse(&bytes) else { panic!("no request") };
     assert_eq!((args.len(), used), (ARGS_MAX, bytes.len()));
 }
+
+#[test]
+fn nothing_of_a_large_request_is_kept_and_nothing_of_a_half_one_is_lost() {
+    let mut parser = Parser::new(REQUEST_BYTES_MAX);
+    let many = format!("*10000\r\n{}", "$1\r\na\r\n".repeat(10_000));
+    assert!(matches!(see(&mut parser, many.as_bytes()), Seen::Request(..)));
+    parser.shrink();
+    assert!(parser.spans.capacity() <= SPANS_KEPT);
+    let long = format!("echo {}\r\n", "a".repeat(LINE_BYTES_MAX - 10));
+    assert!(matches!(see(&mut parser, long.as_bytes()), Seen::Request(..)));
+    parser.shrink();
+    assert_eq!(parser.unquoted.capacity(), 0);
+    let half = many.len() / 2;
+    assert_eq!(see(&mut parser, &many.as_bytes()[..half]), Seen::Incomplete);
+    parser.shrink();
+    let seen = see(&mut parser, many.as_bytes());
+    assert!(matches!(seen, Seen::Request(words, _) if words.len() == 10_000));
+}
