@@ -310,6 +310,39 @@ fn loom_reuse_of_a_cell_against_a_two_step_complete() {
     reuse_model(true);
 }
 
+/// Replaces the waker in a cell in a `static`, while the promise ends. Whatever came first, both
+/// ends leave it, and it opens again.
+fn replacement_in_a_cell(promise_side: fn(Promise<Value>), replaced_before: bool) {
+    ::loom::model(move || {
+        let cell = Box::into_raw(Box::new(PromiseCell::<Value>::new()));
+        // SAFETY: the box is freed at the end of the model, when all ends are gone.
+        let home: &'static PromiseCell<Value> = unsafe { &*cell };
+        let (mut future, promise) = home.pair().unwrap();
+        for _ in 0..=usize::from(replaced_before) {
+            assert!(poll(&mut future, &Bell::new().1).is_pending());
+        }
+        let ender = thread::spawn(move || promise_side(promise));
+        _ = poll(&mut future, &Bell::new().1);
+        ender.join().unwrap();
+        drop(future);
+        use_again(home.pair().expect("both ends are gone"));
+        // SAFETY: it came from `into_raw`, and no end is left.
+        drop(unsafe { Box::from_raw(cell) });
+    });
+}
+
+#[test]
+fn loom_an_end_amid_a_waker_replacement_leaves_the_cell_to_the_future() {
+    replacement_in_a_cell(|promise| complete(promise).unwrap(), false);
+    replacement_in_a_cell(|promise| complete(promise).unwrap(), true);
+}
+
+#[test]
+fn loom_a_break_amid_a_waker_replacement_leaves_the_cell_to_the_future() {
+    replacement_in_a_cell(drop, false);
+    replacement_in_a_cell(drop, true);
+}
+
 #[test]
 fn loom_completion_at_once_against_the_former_ends_of_the_cell() {
     ::loom::model(|| {

@@ -354,3 +354,38 @@ impl Drop for State {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// A word from which the future has withdrawn its waker.
+    fn withdrawn() -> (State, Seen) {
+        let state = State::free();
+        assert!(state.open());
+        let Observed::Idle(idle) = state.observe() else { panic!("nothing has come") };
+        assert!(matches!(state.register(idle), Registration::Registered));
+        let Observed::Registered(seen) = state.observe() else { panic!("it was registered") };
+        let Withdrawal::Withdrawn(seen) = state.withdraw(seen) else { panic!("nothing has come") };
+        (state, seen)
+    }
+
+    #[test]
+    fn an_end_between_withdraw_and_register_wakes_no_one_and_leaves_the_cell_to_the_future() {
+        for ending in [Ending::Settled, Ending::Broken] {
+            let (state, seen) = withdrawn();
+            assert!(matches!(state.end(ending, || ()), Ended::Unheard));
+            assert!(matches!(state.register(seen), Registration::Done));
+            let Observed::Done(done) = state.observe() else { panic!("it has ended") };
+            assert_eq!(done.has_outcome(), matches!(ending, Ending::Settled));
+            assert!(matches!(state.leave(done), Leaving::Last));
+        }
+    }
+
+    #[test]
+    fn a_future_that_leaves_between_withdraw_and_register_leaves_the_cell_to_the_promise() {
+        let (state, seen) = withdrawn();
+        assert!(matches!(state.abandon(seen), Abandonment::Left));
+        assert!(matches!(state.end(Ending::Settled, || ()), Ended::Abandoned));
+    }
+}

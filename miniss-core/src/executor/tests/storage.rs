@@ -212,6 +212,28 @@ fn the_next_executor_of_an_anchor_finds_its_slabs_free() {
 }
 
 #[test]
+fn a_handle_of_a_task_that_was_never_polled_holds_its_slot_until_it_goes() {
+    let slab: &'static TaskSlab<64, 1> = crate::kept::for_ever(TaskSlab::new());
+    let first = executor();
+    let anchor = first.local().anchor();
+    let alive = Rc::new(());
+    let mut outlives = first.local().spawn_in(slab, hold(alive.clone())).unwrap();
+    let late = outlives.abort_handle();
+    drop(first);
+    assert_eq!(Rc::strong_count(&alive), 1);
+    let mut next = super::port::executor_on(anchor);
+    late.abort();
+    next.settle();
+    assert_eq!(next.local().spawn_in(slab, async { 1 }).unwrap_err(), SpawnError::NoRoom);
+    assert_eq!(super::port::peek(&mut outlives), core::task::Poll::Ready(Err(Cancelled)));
+    let task = next.local().spawn_in(slab, async { 1 }).unwrap();
+    late.abort();
+    drop(outlives);
+    assert_eq!(next.block_on(task), Ok(1));
+    assert_eq!(next.local().stats().tasks_live, 0);
+}
+
+#[test]
 fn a_reservation_keeps_its_room_and_gives_it_back() {
     let local = executor().local();
     assert_eq!(local.reserve::<core::future::Ready<()>>().unwrap_err(), SpawnError::Closed);
@@ -250,6 +272,41 @@ fn a_reservation_that_outlives_its_executor_spawns_nothing_and_gives_its_slot_ba
     let next = super::port::executor_on(anchor);
     let again = [(); 2].map(|()| next.local().reserve::<core::future::Ready<()>>().unwrap());
     drop(again);
+}
+
+#[test]
+fn a_handle_of_a_task_that_never_began_holds_its_slot_and_is_told_from_the_next_task_there() {
+    type Later = core::pin::Pin<std::boxed::Box<dyn Future<Output = u32>>>;
+    let slab: &'static TaskSlab<64, 1> = crate::kept::for_ever(TaskSlab::new());
+    let first = executor();
+    let anchor = first.local().anchor();
+    first.local().lend(slab).unwrap();
+    let room = first.local().reserve::<Later>().unwrap();
+    drop(first);
+    let mut next = super::port::executor_on(anchor);
+    let refused = room.spawn(std::boxed::Box::pin(pending()));
+    let late = refused.abort_handle();
+    assert!(refused.is_finished());
+    // Whatever is spawned and woken meanwhile, the slot is not free, under this executor and the
+    // one after it.
+    for _ in 0..2 {
+        let others = [(); 3].map(|()| next.local().spawn_in(few(), async { 1 }).unwrap());
+        late.abort();
+        others.into_iter().for_each(|other| assert_eq!(next.block_on(other), Ok(1)));
+        assert_eq!(next.local().stats().tasks_live, 0, "it does not count as one of theirs");
+        drop(next);
+        next = super::port::executor_on(anchor);
+    }
+    drop(refused);
+    let local = next.local();
+    assert_eq!(local.stats().tasks_live, 0, "it was not one of theirs that ended");
+    let room = local.reserve::<Later>().unwrap();
+    let task = room.spawn(std::boxed::Box::pin(async {
+        yield_now().await;
+        5
+    }));
+    late.abort();
+    assert_eq!((next.block_on(task), local.stats().tasks_live), (Ok(5), 0));
 }
 
 #[test]
@@ -345,6 +402,40 @@ fn a_panic_drops_what_borrows_from_the_scope_before_it_goes_on() {
         executor.settle();
         assert_eq!(executor.local().stats().tasks_live, 0, "{at}");
         assert_eq!(executor.block_on(async { 5 }), 5);
+    }
+}
+
+#[test]
+fn a_scope_that_a_panic_ends_leaves_the_tasks_outside_alone() {
+    for at in ["in main", "in a task"] {
+        let mut executor = executor();
+        lend_many(&executor);
+        let (local, ended) = (executor.local(), Rc::new(Cell::new(false)));
+        let theirs = ended.clone();
+        let outside = async move {
+            yield_now().await;
+            yield_now().await;
+            theirs.set(true);
+            7
+        };
+        let before = local.spawn(outside).unwrap();
+        let mut during = None;
+        let run = std::panic::AssertUnwindSafe(|| {
+            executor.scope(async |scope| {
+                scope.spawn(pending::<()>()).unwrap().detach();
+                during = Some(local.spawn(async { 8 }).unwrap());
+                if at == "in a task" {
+                    scope.spawn(async { panic!("as planned") }).unwrap().detach();
+                    pending::<()>().await;
+                }
+                panic!("as planned");
+            })
+        });
+        std::panic::catch_unwind(run).unwrap_err();
+        assert!(!ended.get() && local.stats().tasks_live >= 2, "{at}");
+        assert_eq!(executor.block_on(before), Ok(7), "{at}");
+        assert_eq!(executor.block_on(during.unwrap()), Ok(8), "{at}");
+        assert_eq!(local.stats().tasks_live, 0, "{at}");
     }
 }
 
