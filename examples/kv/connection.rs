@@ -250,10 +250,10 @@ impl Connection {
     /// much.
     async fn settle(&mut self) -> io::Result<()> {
         self.parser.shrink();
-        let held = self.input.len() + self.session.name.len();
+        let held = self.input.len() + self.parser.capacity_bytes() + self.session.name.len();
         self.charge.lower(held);
         if !self.charge.cover(held) {
-            Fault::NO_MEMORY.write(&mut self.out);
+            Fault::NO_MEMORY_FOR_REQUEST.write(&mut self.out);
             self.session.closing = true;
             self.write().await?;
         }

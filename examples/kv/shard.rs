@@ -239,6 +239,7 @@ pub fn facts() -> Facts {
         now: Duration::from_millis(now_ms),
         shards: shards(),
         timeout_s: server.limits.timeout.map_or(0, |timeout| timeout.as_secs()),
+        keepalive_s: server.limits.keepalive.map_or(0, |time| time.as_secs()),
         request_bytes_max: server.limits.request_bytes_max(),
         clients: server.counters.iter().map(|counters| counters.clients.load(Relaxed)).sum(),
         connections: server.connections.load(Relaxed),

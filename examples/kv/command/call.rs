@@ -187,6 +187,12 @@ impl Fault {
          (--shard-mib)",
     );
 
+    /// The request would take more memory than its connection may hold.
+    pub const NO_MEMORY_FOR_REQUEST: Self = Self::Text(
+        "OOM request exceeds the memory left to this connection (--connection-mib) or its shard \
+         (--shard-mib)",
+    );
+
     /// There is no such command.
     pub fn unknown_command(args: &Args<'_>) -> Self {
         let mut text = b"ERR unknown command '".to_vec();

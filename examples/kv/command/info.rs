@@ -31,6 +31,8 @@ pub struct Facts {
     pub shards: usize,
     /// How long it waits for a client, in seconds; zero without end.
     pub timeout_s: u64,
+    /// After how many seconds of silence it looks for a client; zero never.
+    pub keepalive_s: u64,
     /// Bytes that a request may have.
     pub request_bytes_max: usize,
     /// Connections open now.

@@ -73,7 +73,7 @@ fn config_get(talk: &mut Talk<'_>) -> Done {
 }
 
 /// How many settings clients ask for.
-const SETTINGS: usize = 15;
+const SETTINGS: usize = 16;
 
 /// The settings clients ask for, most of which cannot be otherwise here.
 fn settings(facts: &Facts) -> [(&'static str, String); SETTINGS] {
@@ -93,6 +93,7 @@ fn settings(facts: &Facts) -> [(&'static str, String); SETTINGS] {
         ("save", fixed("")),
         ("set-max-intset-entries", INTS_MAX.to_string()),
         ("slaveof", fixed("")),
+        ("tcp-keepalive", facts.keepalive_s.to_string()),
         ("timeout", facts.timeout_s.to_string()),
     ]
 }

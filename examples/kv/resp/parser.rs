@@ -141,6 +141,11 @@ impl Parser {
         }
     }
 
+    /// Memory it owns, in bytes.
+    pub fn capacity_bytes(&self) -> usize {
+        self.unquoted.capacity() + self.spans.capacity() * size_of::<Span>()
+    }
+
     /// Reads the request at the front of `buffer`.
     ///
     /// # Errors
