@@ -58,7 +58,8 @@ pub struct TaskBudget {
 
 impl TaskBudget {
     pub(crate) const fn new() -> Self {
-        Self { left: AtomicI32::new(UNCONSTRAINED), polls_spent: AtomicU32::new(0) }
+        // Zeroes, for the sake of statics; an executor lifts it before its first task.
+        Self { left: AtomicI32::new(0), polls_spent: AtomicU32::new(0) }
     }
 
     /// The poll of a task begins.

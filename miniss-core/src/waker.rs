@@ -61,7 +61,10 @@ unsafe fn wake(data: *const ()) {
     // SAFETY: *Headers are for ever*.
     let base = unsafe { slot.as_ref() }.anchor;
     // SAFETY: anchors are `'static`.
-    let wake = unsafe { base.as_ref() }.wake();
+    let base = unsafe { base.as_ref() };
+    // SAFETY: a task's header was made by an executor on its anchor. Whoever brought the waker to
+    // this thread brought the writes before it, too.
+    let wake = unsafe { base.wake() };
     // SAFETY: the anchor's own function, for a header that points at it.
     unsafe { wake(slot) };
 }

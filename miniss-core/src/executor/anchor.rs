@@ -16,13 +16,14 @@
 //!   thereby knows that it is at home and that the executor lives.
 
 use core::fmt;
+use core::mem;
 use core::ptr::{self, NonNull};
 
 use super::home::Home;
 use crate::coop::TaskBudget;
 use crate::doorbell::Doorbell;
 use crate::error::AnchorInUse;
-use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence, ordering, planted};
+use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence, ordering, planted, statics};
 use crate::run_queue::inbox::Inbox;
 use crate::task::header::Header;
 use crate::task::slots::Returned;
@@ -34,8 +35,9 @@ pub(crate) type WakeFn = unsafe fn(NonNull<Header>);
 /// What all anchors have in common, whatever their bell.
 #[repr(C, align(128))]
 pub(crate) struct Base {
-    /// Wakes a task of this anchor, whatever its bell.
-    wake: WakeFn,
+    /// A [`WakeFn`] that wakes a task of this anchor, whatever its bell; null until an executor has
+    /// moved in. So an anchor in a `static` begins as zeroes, which an image does not have to hold.
+    wake: statics::AtomicPtr<()>,
     inbox: Inbox,
     asleep: AtomicBool,
     in_use: AtomicBool,
@@ -55,9 +57,9 @@ unsafe impl Send for Base {}
 
 impl Base {
     const_fn! {
-        const fn new(wake: WakeFn) -> Self {
+        const fn new() -> Self {
             Self {
-                wake,
+                wake: statics::AtomicPtr::new(ptr::null_mut()),
                 inbox: Inbox::new(),
                 asleep: AtomicBool::new(false),
                 in_use: AtomicBool::new(false),
@@ -85,9 +87,15 @@ impl Base {
     }
 
     /// How its tasks are woken.
+    ///
+    /// # Safety
+    /// An executor has moved in, now or before.
     #[inline]
-    pub(crate) fn wake(&self) -> WakeFn {
-        self.wake
+    pub(crate) unsafe fn wake(&self) -> WakeFn {
+        let wake = self.wake.load(statics::Ordering::Relaxed);
+        // SAFETY: the caller's promise: it is not null any more, so `move_in` has stored it, from a
+        // function of this very type.
+        unsafe { mem::transmute::<*mut (), WakeFn>(wake) }
     }
 
     /// Which executor uses the anchor, or will use it next.
@@ -181,7 +189,7 @@ impl<B: Doorbell> Anchor<B> {
         ///
         /// See [`Anchor`] for an example.
         pub const fn new(bell: B) -> Self {
-            Self { base: Base::new(wake_on::<B>), bell }
+            Self { base: Base::new(), bell }
         }
     }
 
@@ -236,6 +244,8 @@ impl<B: Doorbell> Anchor<B> {
         if !self.base.move_in() {
             return Err(AnchorInUse);
         }
+        let wake: WakeFn = wake_on::<B>;
+        self.base.wake.store(wake as *mut (), statics::Ordering::Relaxed);
         // SAFETY: *Home only*: we have just become the one tenant.
         unsafe { self.home() }.open(&self.base, self.base_ptr(), self.bell.now());
         Ok(self.base.epoch())

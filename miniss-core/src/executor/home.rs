@@ -68,6 +68,7 @@ impl Home {
         self.slots.take_in(base.returned());
         self.counters.reset(now);
         self.pace.start_anew();
+        self.task_budget.lift();
         self.is_open.set(true);
     }
 
