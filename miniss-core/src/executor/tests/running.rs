@@ -104,6 +104,33 @@ fn tasks_that_wake_each_other_for_ever_leave_the_reactor_its_turn() {
 }
 
 #[test]
+fn tasks_that_take_long_leave_the_reactor_its_turn_in_time() {
+    let time_max = Budget::default().time_max;
+    for (ready, with_timer) in [(3, false), (30, false), (30, true), (200, false), (200, true)] {
+        let mut executor = executor();
+        let local = executor.local();
+        for _ in 0..ready {
+            let task = async move {
+                loop {
+                    local.anchor().bell().advance(time_max);
+                    yield_now().await;
+                }
+            };
+            local.spawn(task).unwrap().detach();
+        }
+        if with_timer {
+            local.spawn(Sleep::new(local, Duration::from_secs(3600))).unwrap().detach();
+        }
+        for _ in 0..100 {
+            let start = local.now();
+            executor.turn();
+            let took = local.now() - start;
+            assert!(took <= 3 * time_max, "a turn of {ready} tasks took {took:?}");
+        }
+    }
+}
+
+#[test]
 fn a_spent_budget_keeps_the_order_of_those_that_wait() {
     let mut executor = executor();
     executor.set_shuffle(0);
