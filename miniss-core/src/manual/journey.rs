@@ -249,14 +249,14 @@
 //!
 //! **A budget ends a turn** (`executor/budget.rs`): by default 256 polls or half a millisecond,
 //! whichever is first. Tasks that wake each other never empty the queue, and only the budget gets
-//! the reactor its turn then. The clock is read once in 32 polls as long as they are quick, and more
-//! often once they took long, down to each poll. Those that remain keep their place. A poll
+//! the reactor its turn then. The clock is read once in 32 polls as long as they are quick, and
+//! more often once they took long, down to each poll. Those that remain keep their place. A poll
 //! that takes long is not interrupted, for there is no way to; it may ask
 //! [`maybe_yield`](crate::combine::maybe_yield) (`executor/pace.rs`), and if its time is up, the
 //! turn ends with it: those that wait go to the list `behind`.
 //!
-//! **A budget ends a poll** (`coop.rs`): a future that is ready does not come back to the loop, so a
-//! loop around such futures would never end its poll. In each poll the leaves of a task may give
+//! **A budget ends a poll** (`coop.rs`): a future that is ready does not come back to the loop, so
+//! a loop around such futures would never end its poll. In each poll the leaves of a task may give
 //! 128 results; then the next one wakes its task and is pending, as if it had to wait. It finds the
 //! budget by the task's waker: header, anchor, home.
 //!

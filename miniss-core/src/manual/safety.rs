@@ -34,6 +34,9 @@
 //!   likewise. Shown by the tests `eight_threads_wake_tasks_that_have_long_ended` and
 //!   `wakes_after_the_end_do_no_harm_to_the_next_executor`, and the model
 //!   `loom_wake_against_completion_is_harmless`.
+//! - **Our table, our header.** `waker.rs`. The data word of a waker with our table is a header's
+//!   address. Upheld by `raw_waker`, which makes them all; the anchor of the header names the
+//!   function for its bell's type. Shown by the tests of `coop`, where wakers of others meet ours.
 //! - **Home only.** `task/mod.rs`. What is not atomic is touched by home alone, or, once the
 //!   executor is gone, by the handle that still holds the slot. Upheld by the compiler, since
 //!   [`Executor`](crate::Executor), [`Local`](crate::Local), [`Scope`](crate::Scope),
@@ -311,9 +314,8 @@
 //!
 //! # Without an invariant
 //!
-//! `waker.rs` stands on *Headers are for ever* and *Home only*; that a header's anchor has the
-//! bell's type is so because `place` writes vtable and header for one executor. `unobserved.rs`
-//! turns a pointer back into a function, which `set_hook` made from one of that very type.
+//! `unobserved.rs` and `coop.rs` turn a pointer back into a function, which `set_hook` and
+//! `set_current` made from one of that very type; `executor/anchor.rs` one that `move_in` made.
 //!
 //! # What safe code cannot break
 //!
