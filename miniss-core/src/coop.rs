@@ -12,9 +12,11 @@
 //! # How a leaf finds the budget
 //!
 //! By its waker. That of a task is known by the address of its table, and leads to the executor,
-//! where the budget of the poll under way stands. Other wakers tell nothing: those that a
-//! `FuturesUnordered` makes for its parts, say. For these the port may know which executor this
-//! core runs ([`set_current`]). If it does not, or there is none, nothing is limited.
+//! where the budget of the poll under way stands. So is that of a part of
+//! [`when_all`](crate::combine::when_all) and the like, which passes on what the whole found. Other
+//! wakers tell nothing: those that a `FuturesUnordered` makes for its parts, say. For these the
+//! port may know which executor this core runs ([`set_current`]). If it does not, or there is none,
+//! nothing is limited.
 //!
 //! # Why no leaf starves
 //!
@@ -29,6 +31,8 @@ use core::pin::Pin;
 use core::ptr;
 use core::task::{Context, Poll, Waker, ready};
 
+#[cfg(feature = "alloc")]
+use crate::combine;
 use crate::prim::statics::{AtomicI32, AtomicPtr, AtomicU32, Ordering::*};
 use crate::sync::on_drop::OnDrop;
 use crate::waker;
@@ -150,8 +154,19 @@ fn current() -> Option<&'static TaskBudget> {
 }
 
 /// The budget that `waker` leads to, or the port.
-fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
-    waker::budget_of(waker).or_else(current)
+pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
+    waker::budget_of(waker).or_else(|| budget_elsewhere(waker))
+}
+
+/// The budget for a waker that is not that of a task.
+#[cold]
+fn budget_elsewhere(waker: &Waker) -> Option<&'static TaskBudget> {
+    #[cfg(feature = "alloc")]
+    if let Some(budget) = combine::woken::budget_of(waker) {
+        return Some(budget);
+    }
+    let _ = waker;
+    current()
 }
 
 /// What a leaf keeps to take part: four bytes in each future that waits for something itself.
@@ -215,7 +230,8 @@ impl Leaf {
     /// No unit was found, but the port may know of one.
     #[cold]
     fn poll_slowly(&self, found: Option<&'static TaskBudget>, cx: &Context<'_>) -> Poll<()> {
-        let Some(budget) = found.or_else(current) else { return Poll::Ready(()) };
+        let elsewhere = || budget_elsewhere(cx.waker());
+        let Some(budget) = found.or_else(elsewhere) else { return Poll::Ready(()) };
         if found.is_none() && budget.spend() {
             return Poll::Ready(());
         }

@@ -46,7 +46,7 @@ mod when_all;
 mod when_all_succeed;
 mod when_any;
 #[cfg(feature = "alloc")]
-mod woken;
+pub(crate) mod woken;
 mod yield_now;
 
 pub use do_with::do_with;

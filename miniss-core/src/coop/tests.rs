@@ -135,13 +135,8 @@ fn work_that_is_made_a_leaf_gives_way() {
     gives_way(async |_| cooperative(async {}).await);
     let (mut executor, event) = (executor(), Event::new());
     executor.block_on(async {
-        let waits = || Box::pin(cooperative(event.wait()));
-        let mut all = pin!(when_all((0..4 * UNITS).map(|_| waits()).collect::<std::vec::Vec<_>>()));
-        let waits = poll_fn(|cx| Poll::Ready(all.as_mut().poll(cx).is_pending())).await;
-        assert!(waits);
-        assert_eq!(event.waiters(), 4 * UNITS as usize, "what waits spends nothing");
-        event.set();
-        all.await;
+        let wait = |_| Box::pin(cooperative(event.wait()));
+        all_wait_and_end((0..4 * UNITS).map(wait).collect(), &event).await;
     });
 }
 
@@ -237,18 +232,28 @@ fn a_choice_among_many_that_are_ready_gives_way() {
     assert!(local.stats().polls < 10);
 }
 
+/// Polls all of `waits` once, in one poll of the task, and sees that all wait.
+async fn all_wait_and_end(
+    mut waits: std::vec::Vec<Pin<Box<impl Future<Output = ()>>>>,
+    event: &Event,
+) {
+    poll_fn(|cx| {
+        assert!(waits.iter_mut().all(|wait| wait.as_mut().poll(cx).is_pending()));
+        Poll::Ready(())
+    })
+    .await;
+    assert_eq!(event.waiters(), waits.len(), "what waits spends nothing");
+    event.set();
+    when_all(waits).await;
+}
+
 #[test]
 fn what_waits_spends_nothing() {
     let mut executor = executor();
     let event = Event::new();
     executor.block_on(async {
         let waits: std::vec::Vec<_> = (0..4 * UNITS).map(|_| Box::pin(event.wait())).collect();
-        let mut all = pin!(when_all(waits));
-        let waits = poll_fn(|cx| Poll::Ready(all.as_mut().poll(cx).is_pending())).await;
-        assert!(waits);
-        assert_eq!(event.waiters(), 4 * UNITS as usize, "all of them wait after one poll");
-        event.set();
-        all.await;
+        all_wait_and_end(waits, &event).await;
     });
 }
 

@@ -38,7 +38,8 @@ use core::ptr;
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::whole::Place;
-use crate::prim::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering};
+use crate::coop::TaskBudget;
+use crate::prim::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering, statics};
 
 /// Parts in a block. In models few, so that two threads need not share one.
 pub(super) const PARTS: usize = if cfg!(loom) { 2 } else { usize::BITS as usize };
@@ -47,6 +48,8 @@ pub(super) const PARTS: usize = if cfg!(loom) { 2 } else { usize::BITS as usize 
 pub(super) struct Hub {
     woken: AtomicPtr<Block>,
     pub(super) whole: Place,
+    /// That of the task that polls the whole, for the leaves of the parts; or null.
+    budget: statics::AtomicPtr<TaskBudget>,
 }
 
 /// Some parts of a whole.
@@ -69,7 +72,15 @@ unsafe impl Send for Block {}
 
 impl Hub {
     pub(super) fn new() -> Self {
-        Self { woken: AtomicPtr::new(ptr::null_mut()), whole: Place::new() }
+        let budget = statics::AtomicPtr::new(ptr::null_mut());
+        Self { woken: AtomicPtr::new(ptr::null_mut()), whole: Place::new(), budget }
+    }
+
+    /// Passes on the budget of the task that polls the whole.
+    pub(super) fn set_budget(&self, budget: Option<&'static TaskBudget>) {
+        let budget = budget.map_or(ptr::null_mut(), |budget| ptr::from_ref(budget).cast_mut());
+        // Release: pairs with `budget_of`, which may look with a waker that has strayed.
+        self.budget.store(budget, Ordering::Release);
     }
 
     /// Puts a block on the list; whether it is the first.
@@ -149,12 +160,25 @@ pub(super) fn waker(block: &Arc<Block>, part: usize) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
 }
 
-const VTABLE: &RawWakerVTable = &RawWakerVTable::new(clone, wake, wake_by_ref, drop_share);
+/// One `static`, whose address tells a part's waker from others.
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_share);
+
+/// The budget of the task that polls the whole of which `waker` wakes a part, if it does.
+pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
+    if !ptr::eq(waker.vtable(), &VTABLE) {
+        return None;
+    }
+    let (block, _) = parts_of(waker.data());
+    // SAFETY: "A waker is a share": so the block is there, for as long as the waker is borrowed.
+    let budget = unsafe { &*block }.hub.budget.load(Ordering::Acquire);
+    // SAFETY: null, or stored by `set_budget` from a `'static` reference.
+    unsafe { budget.as_ref() }
+}
 
 fn raw_waker(block: *const Block, part: usize) -> RawWaker {
     debug_assert!(part < PARTS);
     // A block has at least as many bytes as parts: a multiple of its alignment.
-    RawWaker::new(block.cast::<u8>().wrapping_add(part).cast(), VTABLE)
+    RawWaker::new(block.cast::<u8>().wrapping_add(part).cast(), &VTABLE)
 }
 
 /// Block and part of a waker.

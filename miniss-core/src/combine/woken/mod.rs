@@ -29,7 +29,9 @@ mod whole;
 use alloc::vec::Vec;
 use core::task::{Context, Waker};
 
+pub(crate) use self::list::budget_of;
 use self::list::{Block, Hub, PARTS, waker};
+use crate::coop;
 use crate::prim::Arc;
 
 /// So many parts share the waker of the whole; it takes no memory, and polls all of them.
@@ -73,6 +75,7 @@ impl Woken {
     /// Begins a poll of the whole, of which `waker` is to be woken from now on.
     pub(super) fn begin(&mut self, waker: &Waker) {
         self.register(waker);
+        self.hub.set_budget(coop::budget_of(waker));
         self.polls_left = POLLS_MAX;
         self.is_behind = self.has_more();
         if !self.is_behind {
