@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use crate::alone;
-use crate::deadline::SOON;
+use crate::deadline::{LIFE, SOON};
+
+/// How long a program may run that ends by itself: half of what a test has.
+pub const RUN: Duration = Duration::from_secs(LIFE.as_secs() / 2);
 
 /// The example `name`, ready to be given arguments.
 ///
@@ -77,7 +80,7 @@ pub fn is_installed(name: &str) -> bool {
 ///
 /// # Panics
 ///
-/// If it cannot be started, or takes longer than [`SOON`].
+/// If it cannot be started, or takes longer than [`RUN`].
 pub fn run(command: &mut Command) -> Output {
     let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program starts");
@@ -85,11 +88,11 @@ pub fn run(command: &mut Command) -> Output {
     // Both at once: a program whose pipe is full waits.
     let stdout = thread::spawn(|| read_all(stdout));
     let stderr = thread::spawn(|| read_all(stderr));
-    let status = alone::finish(child, SOON);
+    let status = alone::finish(child, RUN);
     let [stdout, stderr] = [stdout, stderr].map(|pipe| pipe.join().expect("reading does not fail"));
     let Some(status) = status else {
         let said = [&stdout, &stderr].map(|bytes| String::from_utf8_lossy(bytes));
-        panic!("{command:?} is not done after {SOON:?}; it said: {said:?}");
+        panic!("{command:?} is not done after {RUN:?}; it said: {said:?}");
     };
     Output { status, stdout, stderr }
 }

@@ -89,8 +89,9 @@ impl Reactor for Port {
     }
 
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
-        apic::set_timer(deadline.map(|deadline| deadline - clock::now()));
+        // While interrupts are off: one of a timer that goes off at once must find the core halted.
         let is_idle = || {
+            apic::set_timer(deadline.map(|deadline| deadline - clock::now()));
             self.bell.announced.fetch_add(1, Ordering::Relaxed);
             let is_idle = idle.confirmed();
             self.bell.halts.fetch_add(is_idle.into(), Ordering::Relaxed);
