@@ -65,8 +65,9 @@
 //! - `cargo test -p miniss-tests --test allocations`: that the steady state allocates nothing.
 //! - `cargo test -p miniss-tests --test idle`: that idle shards do nothing.
 //! - `cargo test -p miniss-tests --test instructions`: how many instructions spawn, yield, wakes,
-//!   timers, promises, calls and an echo request take, against
-//!   `tests/tests/instructions/expected.txt`.
+//!   timers, promises, calls and an echo request take, and how often their data is not in the
+//!   cache, against `tests/tests/instructions/expected.txt`.
+//! - `.ci/thread-sanitizer`: what threads share, under ThreadSanitizer.
 //! - `cargo test -p miniss-tests --test bare`: how large programs without std are, against what is
 //!   expected in `tests/tests/bare/sizes.txt`.
 //! - `cargo run --release -p miniss-benches --bin compare`: the rows of the README beside tokio,
@@ -126,6 +127,15 @@
 //! write the file anew with `MINISS_INSTRUCTIONS=write`, so that the gain is kept. A count is not a
 //! time: the call rows have both executors on one thread, where looking into lanes takes more
 //! instructions than a wake did; between two cores it takes a third less time.
+//!
+//! **Cache misses as a test.** The same runs count how often data is not in a first cache of
+//! 32 KiB, nor in a second of 512 KiB: a model of a core that is not the largest. On such a one the
+//! lead over other runtimes at spawn, yield and calls was half of what it is with a first cache of
+//! 48 KiB. The rows ending in `-many` have more tasks than the first cache holds. The model knows
+//! no prefetch, and nothing of a line that another core has written; so a miss here costs anything
+//! from nothing to a hundred nanoseconds. Which things share a line or a set depends on where they
+//! lie, so a change elsewhere in the program moves a count a little: a row may be off by 10 in 100,
+//! or by a quarter of a miss.
 //!
 //! To find the function behind a row, run the program itself; the core is inlined into
 //! `task::cell::poll`, so look at source files rather than at symbols:

@@ -7,8 +7,11 @@ use std::{env, thread};
 
 use miniss_tests::program::run;
 
-use crate::Counts;
+use crate::{Counts, MEASURES};
 
+/// The caches of the model, the same wherever this runs: bytes, ways, bytes of a line. 32 KiB and
+/// 512 KiB are those of a core that is not the largest.
+const CACHES: [&str; 3] = ["--I1=32768,8,64", "--D1=32768,8,64", "--LL=524288,8,64"];
 /// How often a row does its thing in the shorter of two runs.
 const TIMES: u64 = 6_400;
 /// How many runs at once: a small machine has as many cores.
@@ -48,7 +51,7 @@ impl Program {
         names.lines().map(str::to_owned).collect()
     }
 
-    /// Instructions of each of `rows`, each time.
+    /// What each of `rows` takes, each time.
     pub fn count(&self, rows: &[String]) -> Counts {
         let counts = Mutex::new(Counts::new());
         let rows = Mutex::new(rows.iter());
@@ -56,33 +59,45 @@ impl Program {
         let work = || {
             while let Some(row) = next() {
                 let count = self.count_row(row);
-                counts.lock().expect("nor this").insert(row.clone(), count);
+                counts.lock().expect("nor this").extend(count);
             }
         };
         thread::scope(|scope| _ = [(); AT_ONCE].map(|()| scope.spawn(work)));
         counts.into_inner().expect("nor this")
     }
 
-    fn count_row(&self, row: &str) -> f64 {
-        let [once, twice] = [TIMES, 2 * TIMES].map(|times| self.instructions(row, times));
-        (twice as f64 - once as f64) / TIMES as f64
+    fn count_row(&self, row: &str) -> impl Iterator<Item = (String, f64)> {
+        let [once, twice] = [TIMES, 2 * TIMES].map(|times| self.collect(row, times));
+        let name = move |measure: &str| format!("{row}{measure}");
+        let each = |(once, twice): (f64, f64)| (twice - once) / TIMES as f64;
+        MEASURES.into_iter().map(name).zip(once.into_iter().zip(twice).map(each))
     }
 
-    /// All instructions of a run, from the first to the last.
-    fn instructions(&self, row: &str, times: u64) -> u64 {
+    /// What a run takes, from its first instruction to its last.
+    fn collect(&self, row: &str, times: u64) -> [f64; MEASURES.len()] {
         let mut valgrind = Command::new("valgrind");
-        valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-        valgrind.arg(&self.0).arg(row).arg(times.to_string());
-        let output = run(valgrind.env_remove("VALGRIND_OPTS"));
+        valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--cache-sim=yes"]);
+        valgrind.args(CACHES).arg(&self.0).arg(row).arg(times.to_string());
+        // The environment lies on the stack: with another, other things share a line there.
+        let output = run(valgrind.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin"));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{row}, {}: {said}", output.status);
         collected(&said).unwrap_or_else(|| panic!("{row}: no count in {said}"))
     }
 }
 
-/// The number in the line `==4711== Collected : 123456`.
-fn collected(said: &str) -> Option<u64> {
-    said.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
+/// The [`MEASURES`] out of the lines `==4711== Events    : Ir Dr` and `==4711== Collected : 12 3`.
+fn collected(said: &str) -> Option<[f64; MEASURES.len()]> {
+    let words = |title: &str| {
+        let rest = said.lines().find_map(|line| line.split_once(title))?.1;
+        Some(rest.split_whitespace())
+    };
+    let counts: Vec<(&str, &str)> = words("Events    : ")?.zip(words("Collected : ")?).collect();
+    let count = |event: &str| -> Option<f64> {
+        counts.iter().find(|(known, _)| *known == event)?.1.parse().ok()
+    };
+    // Misses of reads and of writes.
+    Some([count("Ir")?, count("D1mr")? + count("D1mw")?, count("DLmr")? + count("DLmw")?])
 }
 
 /// What decides which instructions there are beside the code: the compiler, and the C library,
@@ -100,7 +115,9 @@ pub fn made_with() -> String {
 
 #[test]
 fn the_count_is_found_in_what_callgrind_says() {
-    let said = "==7== \n==7== Events    : Ir\n==7== Collected : 133163\n==7== \n";
-    assert_eq!(collected(said), Some(133_163));
+    let said = "==7== \n==7== Events    : Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw\n\
+        ==7== Collected : 133163 30 20 9 8 7 6 5 4\n==7== \n";
+    assert_eq!(collected(said), Some([133_163.0, 15.0, 9.0]));
+    assert_eq!(collected("==7== Events    : Ir\n==7== Collected : 133163\n"), None);
     assert_eq!(collected("valgrind: command not found\n"), None);
 }

@@ -20,13 +20,18 @@ use std::process::ExitCode;
 /// How many of a kind there are where one alone would be a rare case.
 const CROWD: usize = 100;
 
-/// What it is called, and what does it so many times: a multiple of [`CROWD`] and of 64.
+/// So many that they no longer fit the first cache of a small core.
+const MANY: usize = 800;
+
+/// What it is called, and what does it so many times: a multiple of [`MANY`] and of 64.
 type Row = (&'static str, fn(usize));
 
 const ROWS: &[Row] = &[
     ("spawn", tasks::spawn),
+    ("spawn-many", tasks::spawn_many),
     ("spawn-in-slab", tasks::spawn_in_slab),
     ("yield", tasks::yielding),
+    ("yield-many", tasks::yielding_many),
     ("wake-local", wakes::local),
     ("wake-foreign", wakes::foreign),
     ("timer-cancel", timers::cancel),
