@@ -37,7 +37,9 @@ pub type Hook = fn(&Unobserved);
 ///
 /// ```
 /// # use miniss_core::{Future, unobserved};
-/// unobserved::set_hook(|failure| eprintln!("nobody saw {failure}"));
+/// use std::io::{Write, stderr};
+/// // `eprintln!` would panic if no one reads it.
+/// unobserved::set_hook(|failure| _ = writeln!(stderr(), "nobody saw {failure}"));
 /// drop(Future::<u32, String>::failed("no file".to_owned()));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +110,7 @@ pub fn set_hook(hook: Hook) {
 /// ```
 /// use miniss_core::unobserved;
 /// unobserved::set_hook(|_| {});
-/// assert!(!unobserved::set_default_hook(|failure| eprintln!("nobody saw {failure}")));
+/// assert!(!unobserved::set_default_hook(|failure| unreachable!("{failure}")));
 /// ```
 pub fn set_default_hook(hook: Hook) -> bool {
     let (none, hook) = (core::ptr::null_mut(), hook as *mut ());

@@ -20,10 +20,9 @@ use std::time::Duration;
 
 use log::Level;
 use miniss_core::time::Instant;
-use miniss_core::unobserved;
 
 use crate::driver::uring::now;
-use crate::runtime::guard::quietly;
+use crate::runtime::guard::silently;
 
 /// What the runtime reports.
 ///
@@ -46,7 +45,8 @@ pub enum Event {
     ShardLeft,
     /// Operations of a shard did not end in time with their runtime; their memory is leaked.
     OperationsLeaked,
-    /// A failure was dropped before anyone had looked at it: see [`unobserved`].
+    /// A failure was dropped before anyone had looked at it: see
+    /// [`unobserved`](crate::unobserved).
     Unobserved,
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn report(event: Event, what: fmt::Arguments<'_>) {
         return;
     }
     if let Some(left_out) = tally.line_at(now()) {
-        quietly(|| say(event, what, left_out));
+        silently(|| say(event, what, left_out));
     }
     IN_LOGGER.set(false);
 }
@@ -148,13 +148,6 @@ fn say(event: Event, what: fmt::Arguments<'_>, left_out: u64) {
         0 => log::log!(target: target, level, "{what}"),
         _ => log::log!(target: target, level, "{what} ({left_out} more like this were left out)"),
     }
-}
-
-/// Has failures that nobody saw reported here, unless the program has a hook of its own for them.
-pub(crate) fn report_unobserved() {
-    unobserved::set_default_hook(|failure| {
-        report(Event::Unobserved, format_args!("nobody saw {failure}"));
-    });
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub mod net;
 pub mod sync;
 pub mod time;
 pub mod topology;
+pub mod unobserved;
 
 #[cfg(doc)]
 pub mod manual;
@@ -66,7 +67,7 @@ pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats};
 pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::BrokenPromise;
-pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, coop, unobserved};
+pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, coop};
 pub use runtime::{
     Builder, CurrentShard, JoinHandle, Pinning, Runtime, ShardError, ShardId, maybe_yield, spawn,
     spawn_on, stats,

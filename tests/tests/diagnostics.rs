@@ -136,13 +136,39 @@ fn failures_that_no_one_saw_are_logged_unless_the_program_has_a_hook() {
         let logger = install(|| {});
         let runtime = Runtime::builder().shards(1).build().unwrap();
         drop(Future::<u32, &str>::failed("no file"));
-        let expected = (Level::Warn, "nobody saw the failure of a promise: &str".to_owned());
+        let expected = (Level::Warn, "no one saw the failure of a promise: &str".to_owned());
         assert_eq!(logger.lines_of("miniss_linux::unobserved"), [expected]);
         unobserved::set_hook(|_| {});
         drop(Runtime::builder().shards(1).build().unwrap());
         drop(Future::<u32, &str>::failed("no file"));
         assert_eq!(count(Event::Unobserved), 1, "the program's hook was replaced");
         drop(runtime);
+    });
+}
+
+#[test]
+fn a_hook_that_panics_harms_no_shard() {
+    alone("a_hook_that_panics_harms_no_shard", || {
+        unobserved::set_hook(|_| panic!("no reader"));
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        let before = unobserved::count();
+        runtime.block_on(async {
+            for shard in 0..2 {
+                let fails = async || {
+                    drop(Future::<u32, &str>::failed("no file"));
+                    drop(spawn(async { panic!("as planned") }));
+                    // Also while another panic unwinds.
+                    let _failed = Future::<u32, &str>::failed("no file");
+                    panic!("as planned");
+                };
+                drop(submit_to(shard, fails));
+            }
+            while unobserved::count() < before + 8 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(run_on(1, || 5).await.unwrap(), 5);
+        });
+        assert_eq!(runtime.failure(), None);
     });
 }
 

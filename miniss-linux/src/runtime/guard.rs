@@ -75,14 +75,21 @@ pub(crate) fn quietly(run: impl FnOnce()) {
     }
 }
 
-/// Drops what a panic carried; if even that panics, it is leaked.
+/// Drops what a panic carried, and reports it.
 #[cold]
 fn report(payload: Box<dyn Any + Send>) {
-    let report = move || {
+    silently(move || {
         drop(payload);
         unobserved::report(Source::Destructor, "panic");
-    };
-    if let Err(again) = catch_unwind(AssertUnwindSafe(report)) {
+    });
+}
+
+/// As [`quietly`], for code that reports: its own panics are not reported again. What a panic
+/// carried is leaked if its destructor panics.
+pub(crate) fn silently(run: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(run))
+        && let Err(again) = catch_unwind(AssertUnwindSafe(move || drop(payload)))
+    {
         std::mem::forget(again);
     }
 }

@@ -27,6 +27,7 @@ use crate::diagnostics::{self, Event};
 use crate::driver::{Driver, UringReactor};
 use crate::error::{BuildError, CallError, Panic};
 use crate::topology::{CpuMask, Pinned};
+use crate::unobserved;
 
 /// Some shards, each a thread with an executor and a ring of its own.
 ///
@@ -295,7 +296,7 @@ impl Runtime {
         let shards = cpus.len();
         let shuffle = builder.shuffle_seed()?;
         let driver = builder.driver.shared_among(shards);
-        diagnostics::report_unobserved();
+        unobserved::report_by_default();
         let mesh = Arc::new(Mesh::new(shards, Lane::new));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
         let failure = Arc::new(Failure::new(inbound[0].clone(), builder.shutdown_timeout));
