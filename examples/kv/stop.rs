@@ -46,7 +46,11 @@ struct Shard {
 ///
 /// What the system says.
 pub fn on_signals(handle: Handle) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    // It takes two descriptors, and there is hardly another reason to fail.
+    let refused =
+        |error| format!("cannot wait for signals: {error}; raise RLIMIT_NOFILE (ulimit -n)");
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM]).map_err(|error| io::Error::other(refused(error)))?;
     let wait = move || {
         let mut signals = signals.forever();
         signals.next();

@@ -78,16 +78,15 @@ fn a_server_says_where_it_listens_and_what_to_try() {
 }
 
 #[test]
-fn what_is_one_file_needs_nothing_but_miniss_linux() {
+fn what_is_one_file_needs_nothing_that_is_private_to_the_examples() {
+    const PUBLIC: [&str; 3] = ["std::", "miniss_linux::", "signal_hook::"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for program in ["hello", "echo"] {
         let path = root.join("examples").join(program).join("main.rs");
         let text = fs::read_to_string(path).expect("an example can be read");
         let is_stranger = |line: &&str| {
             let path = line.strip_prefix("use ").or(line.starts_with("mod ").then_some(""));
-            path.is_some_and(|path| {
-                !path.starts_with("std::") && !path.starts_with("miniss_linux::")
-            })
+            path.is_some_and(|path| !PUBLIC.iter().any(|package| path.starts_with(package)))
         };
         assert_eq!(text.lines().find(is_stranger), None, "{program}");
     }

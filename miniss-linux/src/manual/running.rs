@@ -18,10 +18,10 @@
 //! | `ShardDied` | error | `miniss_linux::runtime` | a shard ended although it was not told to |
 //! | `ShardLeft` | error | `miniss_linux::runtime` | at the end, a shard was busy beyond the shutdown timeout |
 //! | `OperationsLeaked` | error | `miniss_linux::runtime` | at the end, the kernel kept operations beyond the shutdown timeout |
-//! | `Unobserved` | warn | `miniss_linux::unobserved` | an error or a panic was dropped that nobody had looked at |
+//! | `Unobserved` | warn | `miniss_linux::unobserved` | an error or a panic was dropped that no one had looked at |
 //!
 //! A hook that the program sets by [`unobserved::set_hook`](crate::unobserved::set_hook) gets the
-//! failures that nobody saw in place of the logger.
+//! failures that no one saw in place of the logger.
 //!
 //! The logger runs on the shard that has something to say. It may use the runtime, and if it panics
 //! the shard goes on; but while it blocks, its shard stands still. One that writes to a pipe, where

@@ -4,9 +4,10 @@
 //!
 //! A task keeps its panics to itself. What ends a shard comes from elsewhere: a ring that the
 //! kernel no longer takes, or a panic in a waker of the user's own making. Its tasks, its sockets
-//! and all it kept are gone then, and a program that goes on without them is half dead. So whoever
-//! calls the shard is told, as is [`Runtime::try_run`](super::Runtime::try_run); and if the program
-//! has not looked within the shutdown timeout, [`block_on`](super::Runtime::block_on) panics.
+//! and all it kept are gone then, and a program that goes on without them is half dead. So each
+//! caller of the shard is told, as is [`Runtime::try_run`](super::Runtime::try_run); and if the
+//! program has not looked within the shutdown timeout,
+//! [`block_on`](super::Runtime::block_on) panics.
 
 #![forbid(unsafe_code)]
 
@@ -75,7 +76,7 @@ struct State {
     first: Option<ShardError>,
     /// Whether the program knows.
     is_seen: bool,
-    /// Whoever waits for a death.
+    /// The task that waits for a death.
     waiter: Option<Waker>,
 }
 
