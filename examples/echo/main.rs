@@ -102,7 +102,11 @@ async fn accept_all(listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(echo(stream)).detach(),
-            Err(error) => complain(&error),
+            // The listener itself has failed, which does not pass.
+            Err(error) => {
+                complain(&error);
+                std::process::exit(1)
+            }
         }
     }
 }

@@ -4,11 +4,12 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
 use miniss_linux::net::{TcpListener, TcpStream};
-use miniss_linux::spawn;
+use miniss_linux::{ShardId, spawn};
 
 use crate::connection::Connection;
 use crate::listen::{claim, listen};
@@ -22,21 +23,25 @@ pub fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let address = runtime.block_on(claim(&settings.address))?;
     shard::set_up(runtime.shards(), address.port(), settings.limits);
     stop::on_signals(runtime.handle())?;
-    runtime.try_run(move || serve(address))?;
-    Ok(())
+    let ended = runtime.try_run(move || serve(address))?;
+    Ok(ended.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// One shard's part.
-async fn serve(address: SocketAddr) {
+async fn serve(address: SocketAddr) -> Result<(), String> {
     let listener = listen(address).await;
-    stop::until_asked(accept_all(listener)).await;
+    match stop::until_asked(accept_all(listener)).await {
+        None => Ok(()),
+        Some(error) => Err(format!("{} accepts no more: {error}", ShardId::current())),
+    }
 }
 
-async fn accept_all(listener: TcpListener) {
+/// Accepts until the listener itself has failed, which does not pass.
+async fn accept_all(listener: TcpListener) -> io::Error {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => start(Rc::new(stream)),
-            Err(error) => log::error!("accepting failed: {error}"),
+            Err(error) => return error,
         }
     }
 }

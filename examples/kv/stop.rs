@@ -68,18 +68,21 @@ fn ask() {
     SHARD.with(|shard| _ = shard.asked.abort(()));
 }
 
-/// Runs `accepting` until this shard is asked to stop, then the connections to their end. However
-/// it is left, also by a panic, all shards are asked: a server that accepts on some is half dead.
-pub async fn until_asked(accepting: impl Future<Output = ()>) {
-    let _all = AskAll;
+/// Runs `accepting` until this shard is asked to stop, then the connections to their end. `Some`:
+/// accepting came to an end of its own. However it is left, also by a panic, all shards are asked:
+/// a server that accepts on some is half dead.
+pub async fn until_asked<T>(accepting: impl Future<Output = T>) -> Option<T> {
+    let all = AskAll;
     let shard = SHARD.with(Rc::clone);
-    let _ = shard.asked.run(accepting).await;
+    let ended = shard.asked.run(accepting).await.ok();
+    drop(all);
     let streams: Vec<_> = shard.streams.borrow().values().cloned().collect();
     for stream in streams {
         // A client that is gone already needs no end.
         let _ = stream.shutdown(Shutdown::Read).await;
     }
     let _ = timeout(GRACE, shard.clients.close()).await;
+    ended
 }
 
 struct AskAll;

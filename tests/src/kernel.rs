@@ -1,10 +1,10 @@
 //! The kernel on a bad day: refusals, limits and signals, on demand.
 //!
-//! All but [`set_option`] and [`shut_down`] change the whole process or thread for good, so use
-//! them in a process of its own, see [`alone`](crate::alone).
+//! All but [`set_option`] and those that shut sockets down change the whole process or thread for
+//! good, so use them in a process of its own, see [`alone`](crate::alone).
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 /// From now on, system call `number` fails with `errno` on this thread and those it starts.
@@ -116,6 +116,41 @@ pub fn stop_interrupts() {
 pub fn die_of_broken_pipes() {
     // SAFETY: the default action.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Shuts down every listening socket of another process, as an administrator's tool can.
+///
+/// # Panics
+///
+/// If that is refused, or there is none.
+pub fn shut_down_listeners_of(process: u32) {
+    // SAFETY: no pointers.
+    let pidfd = owned(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) });
+    let entries = std::fs::read_dir(format!("/proc/{process}/fd")).expect("the process runs");
+    let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+    let sockets = numbers.map(|number| {
+        // SAFETY: no pointers.
+        owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) })
+    });
+    let listens = |socket: &OwnedFd| {
+        let (mut listens, mut size) = (0_i32, size_of::<i32>() as libc::socklen_t);
+        let (level, name) = (libc::SOL_SOCKET, libc::SO_ACCEPTCONN);
+        let value = (&raw mut listens).cast();
+        // SAFETY: both pointers are to locals of these sizes.
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, value, &raw mut size) };
+        listens != 0
+    };
+    let closed = sockets.filter(listens).map(|socket| shut_down(&socket)).count();
+    assert!(closed > 0, "process {process} listens nowhere");
+}
+
+/// # Panics
+///
+/// If a system call did not give a descriptor.
+fn owned(fd: libc::c_long) -> OwnedFd {
+    assert!(fd >= 0, "{}", io::Error::last_os_error());
+    // SAFETY: the kernel has just made it for us.
+    unsafe { OwnedFd::from_raw_fd(fd as i32) }
 }
 
 /// Shuts a socket down in both directions, as somebody might who has a descriptor of it.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use miniss_tests::deadline::deadline;
+use miniss_tests::kernel;
 use miniss_tests::program::{Server, example, run, with_descriptors, without_privileged_ports};
 use miniss_tests::random::Random;
 
@@ -211,6 +212,16 @@ fn echo_ends_in_order_when_it_is_told_to() {
         server.signal(signal);
         assert_eq!(server.wait().code(), Some(0));
         assert_eq!(client.read(&mut [0]).expect("an end in order"), 0);
+    }
+}
+
+#[test]
+fn a_server_whose_listener_fails_ends_and_says_so() {
+    let _deadline = deadline("a_server_whose_listener_fails_ends_and_says_so");
+    for name in ["echo", "kv"] {
+        let server = Server::start(name, 2);
+        kernel::shut_down_listeners_of(server.process());
+        assert_eq!(server.wait().code(), Some(1), "{name}");
     }
 }
 
