@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use miniss_linux::diagnostics::{Event, count};
 use miniss_linux::time::sleep;
-use miniss_linux::{BuildError, CallError, Runtime, ShardId, run_on, spawn, submit_to};
+use miniss_linux::{BuildError, CallError, Runtime, ShardId, run_on, spawn, submit_to, unobserved};
 use miniss_tests::alone::alone;
 use miniss_tests::census::Census;
 use miniss_tests::deadline::deadline;
@@ -151,23 +151,25 @@ fn a_panic_in_main_is_no_death() {
 
 #[test]
 fn block_on_does_not_go_on_half_dead() {
-    let _deadline = deadline("block_on_does_not_go_on_half_dead");
-    let grace = Duration::from_millis(50);
-    let runtime = Runtime::builder().shards(2).shutdown_timeout(grace).build().unwrap();
-    let start = Instant::now();
-    let main = AssertUnwindSafe(|| {
-        runtime.block_on(async {
-            let culprit = submit_to(1, die_of_a_waker).await;
-            assert!(matches!(culprit, Err(CallError::ShardGone(_))));
-            // There is time to come to an end in order, but no more than that.
-            pending::<()>().await
-        })
+    alone("block_on_does_not_go_on_half_dead", || {
+        let grace = Duration::from_millis(50);
+        let runtime = Runtime::builder().shards(2).shutdown_timeout(grace).build().unwrap();
+        let start = Instant::now();
+        let main = AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                let culprit = submit_to(1, die_of_a_waker).await;
+                assert!(matches!(culprit, Err(CallError::ShardGone(_))));
+                // There is time to come to an end in order, but no more than that.
+                pending::<()>().await
+            })
+        });
+        let panic = catch_unwind(main).unwrap_err();
+        assert!(start.elapsed() >= grace);
+        let text = panic.downcast_ref::<String>().expect("a text");
+        assert_eq!(text, "shard 1 died: a waker that throws");
+        assert_eq!(unobserved::count(), 0, "it was seen");
+        assert_eq!(runtime.block_on(async { run_on(0, || 5).await }).unwrap(), 5);
     });
-    let panic = catch_unwind(main).unwrap_err();
-    assert!(start.elapsed() >= grace);
-    let text = panic.downcast_ref::<String>().expect("a text");
-    assert_eq!(text, "shard 1 died: a waker that throws");
-    assert_eq!(runtime.block_on(async { run_on(0, || 5).await }).unwrap(), 5);
 }
 
 #[test]

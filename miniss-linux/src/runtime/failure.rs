@@ -13,6 +13,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -124,7 +125,7 @@ impl Failure {
     }
 
     /// On shard 0: has `block_on` panic, unless the program looks in time. The task is not guarded,
-    /// so its panic leaves the executor.
+    /// so its panic leaves the executor. Its handle stays, since the panic is not unseen.
     fn end_block_on(self: Arc<Self>) {
         let end = async move {
             sleep(self.grace).await;
@@ -134,7 +135,7 @@ impl Failure {
                 panic!("{error}");
             }
         };
-        current::with(|shard| drop(shard.local.spawn(end)));
+        current::with(|shard| mem::forget(shard.local.spawn(end)));
     }
 
     fn is_seen(&self) -> bool {
