@@ -4,7 +4,7 @@
 //!
 //! What counts as one is the core's to say ([`miniss_core::unobserved`]). Here a hook is called
 //! from destructors, perhaps while a panic unwinds; so its own panics end there. Without a hook
-//! they are told to the logger: see [`diagnostics`](crate::diagnostics).
+//! they are told to the logger: see [`diagnostics`].
 
 #![forbid(unsafe_code)]
 

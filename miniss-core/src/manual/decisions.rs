@@ -261,3 +261,63 @@
 //!
 //! **What would change our mind.** A use in which both ends are always on one core and it shows: a
 //! plain-cell twin, `!Send`.
+//!
+//! # Of many parts each has a waker, of few none
+//!
+//! **Question.** How does a combinator know which of its futures were woken?
+//!
+//! **Choices.** Poll all that are not done: no memory, quadratic. A counted node for each part, as
+//! `FuturesUnordered` has: a wake is a push, each part an allocation of some 50 bytes. A bit for
+//! each part, in blocks of a word: 128 bytes for 64 parts, one list operation for the first bit of
+//! a block, an `or` for the others. The crate `futures`: a dependency, outputs without numbers, and
+//! none of our models.
+//!
+//! **Pick.** Up to eight parts: poll all, without memory. More, with a heap: blocks. The waker's
+//! data word is the address of a byte of its block, so a waker is a share in the block and nothing
+//! else. The waker of the whole lies in a place of one pointer that owner and wakes swap. There is
+//! no state to wait for, so a task that interrupts the one that wakes it does not spin; the usual
+//! cell with a lock bit makes the owner wake itself again and again while a wake is under way.
+//!
+//! **Price.** A wake of a part is two read-modify-writes and a swap instead of a plain store, a
+//! poll of the whole a swap and a count more; five allocations for the first poll. Without a heap
+//! arrays of more than eight still poll all.
+//!
+//! **What would change our mind.** Wakers in memory that is `'static` without a heap, in a form
+//! that users would put up with.
+//!
+//! # What has grown shrinks by halves
+//!
+//! **Question.** What does a buffer on the heap keep once its peak is over?
+//!
+//! **Choices.** All of it; nothing beyond what is needed, at each step; half of it whenever three
+//! quarters are free.
+//!
+//! **Pick.** Halves, down to 4 KiB or four large values: a value pays for a constant number of
+//! moves, and a channel that goes up and down about any size allocates seldom. Free lists of equal
+//! pieces have a bound instead: 1,024 nodes of calls of a size, 256 blocks of operations. Headers
+//! of tasks and slots of operations stay, since wakers and late completions may look there.
+//!
+//! **Price.** A channel that swings between empty and much more than 4 KiB allocates twice in each
+//! swing.
+//!
+//! **What would change our mind.** Reports of processes that stay large because of headers or
+//! slots: then their pages can be given back.
+//!
+//! # A leaf finds its task's budget by the waker
+//!
+//! **Question.** A future that is ready is to spend from the budget of its task. The core has no
+//! thread-local, and a leaf knows no executor. How does it find the budget?
+//!
+//! **Choices.** A parameter in every constructor. A link-time hook alone. The waker: one table for
+//! all wakers of tasks, known by its address, that leads to the executor.
+//!
+//! **Pick.** The waker. It costs a compare, a load of the header's line, which the poll has in its
+//! cache, and the load and store of the budget. What depends on the kind of bell is a function in
+//! the anchor. For wakers of others (`FuturesUnordered`) the port may say which executor runs on
+//! this core, and miniss-linux does. A leaf that was refused passes once in a later poll, so that
+//! none starves beside a busy neighbour.
+//!
+//! **Price.** Four bytes in each leaf. A wake calls through a pointer. Where there is no port that
+//! knows, loops under foreign wakers are not bounded.
+//!
+//! **What would change our mind.** A context that carries data (`Context::ext`), once it is stable.

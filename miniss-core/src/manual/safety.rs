@@ -229,6 +229,10 @@
 //!   `handles_and_executors_go_in_any_order`.
 //! - **Comes first.** `mailbox/home.rs`. A home is the beginning of its exchange. Upheld by
 //!   `#[repr(C)]` and the two places that make one. Shown by whatever makes a call.
+//! - **Listed calls live.** `mailbox/home.rs`. A node in the list of calls that are awaited by
+//!   strangers is that of a call which is not over. Upheld by whatever ends a call or drops its
+//!   handle, which takes it out. Shown by
+//!   `calls_that_are_awaited_elsewhere_are_forgotten_when_they_are_over`.
 //! - **Free is nobody's.** `mailbox/memory.rs`. Memory in a free list is large enough and known to
 //!   nobody else. Upheld by `Memory::put`. Shown by the oracle `memory_that_is_out_is_exclusive`.
 //! - **One sitter.** `mailbox/fixed_mesh.rs`. Who has claimed an end has that core's seat for ever,

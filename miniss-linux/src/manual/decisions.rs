@@ -99,13 +99,16 @@
 //! for each. Copying out: unbounded memory. Cancelling the receive when enough of its buffers wait,
 //! and starting it again when they have been read.
 //!
-//! **Pick.** The last; the bound is `UNREAD_MAX` in `op/recv_pool.rs`. While paused the data stays
-//! in the socket, and TCP tells the sender to wait. What came before the cancel took effect is kept
-//! and read in order.
+//! **Pick.** The last. The bounds are in `op/recv_pool.rs`: `UNREAD_MAX`, 8, and
+//! `UNREAD_MAX_IF_SHORT`, 1, for a stream that no one is reading while less than half of the pool
+//! is free. While paused the data stays in the socket, and TCP tells the sender to wait. What came
+//! before the cancel took effect is kept and read in order.
 //!
 //! **Price.** A cancel and a new receive in each pause; a reader that is a little too slow may
-//! pause often. One stream may hold up to the bound, so 512 buffers feed as many slow readers as
-//! the bound goes into it.
+//! pause often. The kernel may fill up to 32 more buffers before it hears of the cancel, if so much
+//! comes at once. So some hundred streams that no one reads, or a dozen that are flooded, can still
+//! hold every buffer; others then receive into memory of their own, for as long as a message is
+//! looked at. The pool is the bound of what is received ahead.
 //!
 //! **What would change our mind.** Bulk transfers that pause all the time: then larger buffers or
 //! bundles (`RECVSEND_BUNDLE`, Linux 6.10) first, a higher bound second.
@@ -137,15 +140,121 @@
 //! the receive and 224 for the write, since an `async fn` keeps its arguments beside the locals
 //! that they are moved to, and room for every wait that might come.
 //!
-//! **Pick.** Count. What a stream shares with its operations is one allocation of 160 bytes, and
-//! the stream a pointer to it. The receive is one poll function; the write is a state machine of 56
+//! **Pick.** Count. What a stream shares with its operations is one allocation of 184 bytes, and
+//! the stream a pointer to it. The receive is one poll function; the write is a state machine of 48
 //! bytes, whose buffer is either in it or in the operation. Waits that hardly ever come (another
 //! write before ours, a message without a pool buffer) are boxed. A slot for operations has 64
 //! bytes for what the kernel may touch, where it had 128; what is larger takes a block of 384 bytes
 //! that the table keeps for the next one, so that vectored writes no longer allocate either.
-//! Together about 500 bytes: 192 the task, 128 the slot of its receive, 176 the connection.
+//! Together under 512 bytes: 176 the task, 128 the slot of its receive, 200 the connection.
 //!
 //! **Price.** Who writes to a stream while another task does allocates. Three functions of
 //! `TcpStream` are `fn … -> impl Future` where `async fn` would read better.
 //!
 //! **What would change our mind.** A compiler that lays out futures as well (rust-lang/rust#62958).
+//!
+//! # A receive looks for data before it takes a buffer
+//!
+//! **Question.** A multishot receive takes its provided buffer first and then looks for data. With
+//! no buffer free, each receive that is started ends at once with `ENOBUFS`, data or not. Where
+//! does an idle one wait?
+//!
+//! **Choices.** In a plain receive with a buffer of its own, 16 KiB each. In a poll, then a
+//! receive. In the multishot receive itself, told to poll first (`IORING_RECVSEND_POLL_FIRST`).
+//!
+//! **Pick.** The last. `ENOBUFS` now means that data is here, so memory is taken only for bytes
+//! that can be read at once, and a receive that waits goes on with the pool as soon as buffers are
+//! back. Where there is no pool, a poll comes first.
+//!
+//! **Price.** One poll of the socket when a receive is started, which is once for many messages.
+//! The `io-uring` crate cannot say it of a multishot receive: two bytes of the entry are set by
+//! hand.
+//!
+//! **What would change our mind.** Nothing known.
+//!
+//! # After a write that was given up, the stream is asked
+//!
+//! **Question.** A write that is dropped in flight may have sent a part of its bytes. How does a
+//! protocol learn of it?
+//!
+//! **Choices.** An error on the next write, once. A `cancel` on the write's future. A question to
+//! the stream.
+//!
+//! **Pick.** The question, [`cancelled_write_bytes`](crate::net::TcpStream::cancelled_write_bytes):
+//! it serves a write whose future is gone, with its task or in a `select`, which a method of the
+//! future does not. And it leaves those alone who write bytes that need no frame, where an error on
+//! the next write fails a write that has done nothing wrong.
+//!
+//! **Price.** A protocol that does not ask, and does not close after a timeout either, sends the
+//! next message behind a torn one, as with every other runtime. One word for each connection.
+//!
+//! **What would change our mind.** Programs that forget to ask: then the error, for streams that
+//! were told to.
+//!
+//! # A descriptor that was lent stays open
+//!
+//! **Question.** A stream can be closed by `&self`, while someone holds a `BorrowedFd` of it, which
+//! must stay open. How can there be both?
+//!
+//! **Choices.** No `AsFd`. No close but by value. A duplicate for each loan, which costs a
+//! descriptor for each connection. Another file in the socket's place.
+//!
+//! **Pick.** The last, for sockets that were lent: the close puts a file there that answers
+//! everything with `EBADF` (one opened with `O_PATH`), and the number is free when its owner goes.
+//! Sockets that were never lent are closed as before.
+//!
+//! **Price.** One descriptor for the whole process, once a lent socket was closed.
+//!
+//! **What would change our mind.** Nothing in sight.
+//!
+//! # What the runtime has to say goes to `log`
+//!
+//! **Question.** Some things no error tells: accepting rests, a queue overflowed, a shard was left
+//! behind. Where do they go?
+//!
+//! **Choices.** Standard error, each write unchecked. A callback that the program sets. The facade
+//! `log`, or `tracing`.
+//!
+//! **Pick.** `log`: one small dependency that nearly every program has already, whose cost without
+//! a logger is one load; `tracing` takes its events by a bridge. What is said is also counted. Each
+//! event has one line, then at most one in five seconds with a count of what was left out. The
+//! logger is called while nothing of ours is borrowed, never from within itself, and its panics end
+//! there.
+//!
+//! **Price.** A program without a logger sees nothing; before, it saw lines on standard error. A
+//! logger that blocks stops its shard: the manual shows one that does not.
+//!
+//! **What would change our mind.** Structured fields that users ask for: then `tracing`, as a
+//! feature.
+//!
+//! # A shard that dies ends `run`, and `block_on` after a grace
+//!
+//! **Question.** A panic of a waker, or a ring that the kernel refuses, ends a shard. What becomes
+//! of the others?
+//!
+//! **Choices.** They go on, and callers read `ShardGone`. The process aborts. `run` ends and says
+//! why.
+//!
+//! **Pick.** `run` and `try_run` end at once, in order: their mains are on all shards. The future
+//! in `block_on` is the program's own, and its calls tell it by `ShardGone`; it gets the shutdown
+//! timeout to come to an end, then `block_on` panics, unless the program asked for
+//! `Runtime::failure`. A panic of a main in `run` is no death: it goes on when all are done.
+//!
+//! **Price.** A program that means to outlive a shard must say so by asking.
+//!
+//! **What would change our mind.** Shards that can be started again.
+//!
+//! # A socket belongs to its shard, and a wrong place panics
+//!
+//! **Question.** A stream, which is not `Send`, can be awaited in another runtime of its thread.
+//! Then its ring is not turned while we wait.
+//!
+//! **Choices.** Let it hang. Turn the other ring, too. An error. A panic.
+//!
+//! **Pick.** A panic that names the remedy: it is an error of the program, found at the first use.
+//! Operations look when they start and whenever they would wait, a load and a compare. A sleep has
+//! no home and moves.
+//!
+//! **Price.** An `Rc` of a stream that two runtimes share and use in turn no longer works by luck.
+//!
+//! **What would change our mind.** Nothing in sight.
