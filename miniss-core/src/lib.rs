@@ -79,6 +79,8 @@ pub mod sync;
 
 #[cfg(all(test, not(loom)))]
 mod kept;
+#[cfg(all(test, not(loom)))]
+mod random;
 
 #[cfg(doc)]
 pub mod manual;

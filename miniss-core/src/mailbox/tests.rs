@@ -39,6 +39,7 @@ mod budget;
 mod calls;
 mod ends;
 mod leaving;
+mod oracle;
 mod panics;
 mod port;
 mod room;

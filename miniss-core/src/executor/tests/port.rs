@@ -205,22 +205,3 @@ pub(super) fn wait_until<F: Fn() -> bool>(
 pub(super) const fn rounds(wanted: u64) -> u64 {
     if cfg!(miri) { wanted.div_ceil(2_000) } else { wanted }
 }
-
-/// The next of a sequence of numbers that look random (xorshift), for tests that print their seed.
-pub(super) fn random(seed: &mut u64) -> u64 {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    *seed
-}
-
-/// The seed in `MINISS_SEED`, or one from the clock; printed, so that a failure can be replayed.
-pub(super) fn seed() -> u64 {
-    let replayed = std::env::var("MINISS_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = replayed.unwrap_or_else(|| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        now.map_or(1, |now| now.as_nanos() as u64) | 1
-    });
-    std::println!("MINISS_SEED={seed}");
-    seed
-}

@@ -12,7 +12,8 @@ use core::cell::Cell;
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
-use super::port::{on_both_ports, random, rounds, seed, wait_until};
+use super::port::{on_both_ports, rounds, wait_until};
+use crate::random::{random, seed};
 
 /// Numbers sent from one thread to a task on another, the next one only after the last was seen,
 /// so that a single lost wake stops everything.
