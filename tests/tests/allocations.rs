@@ -200,6 +200,39 @@ async fn connection() -> (TcpStream, TcpStream) {
 }
 
 #[test]
+fn an_endpoint_in_a_static_never_goes_to_the_heap() {
+    use miniss_core::doctest::{Bell, executor};
+    use miniss_core::mailbox::FixedMesh;
+
+    static MESH: FixedMesh<Bell, 2, 4, 64> = FixedMesh::new();
+    let (mut near, mut far) = (executor(), executor());
+    let before = ALLOCATIONS.get();
+    let end = MESH.open(0, near.local()).expect("its task has a slot of its own");
+    let _other = MESH.open(1, far.local()).expect("and so has this one's");
+    for _ in 0..ROUNDS {
+        drop(end.run_on(1, || ()));
+        near.turn();
+        far.turn();
+        near.turn();
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+    // A task that unwinds has a successor, which has a slot, too.
+    for _ in 0..10 {
+        drop(end.run_on(1, || panic!("as planned")));
+        near.turn();
+        let turn = std::panic::AssertUnwindSafe(|| far.turn());
+        assert!(std::panic::catch_unwind(turn).is_err());
+        near.turn();
+        far.turn();
+    }
+    let before = ALLOCATIONS.get();
+    drop(end.run_on(1, || ()));
+    near.turn();
+    far.turn();
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
 fn receiving_and_sending_allocate_nothing() {
     let counted = runtime(1).block_on(async {
         let (client, server) = connection().await;

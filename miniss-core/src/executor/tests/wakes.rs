@@ -11,9 +11,11 @@ use std::vec::Vec;
 use core::cell::Cell;
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
+use core::time::Duration;
 
 use super::port::{on_both_ports, rounds, wait_until};
 use crate::random::{random, seed};
+use crate::timer::Sleep;
 
 /// Numbers sent from one thread to a task on another, the next one only after the last was seen,
 /// so that a single lost wake stops everything.
@@ -153,6 +155,32 @@ fn eight_threads_wake_tasks_that_have_long_ended() {
         thread::sleep(core::time::Duration::from_millis(2));
         stop.store(true, Ordering::Relaxed);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+#[test]
+fn a_wake_from_afar_after_a_sleep_that_its_deadline_ended_rings_no_one() {
+    on_both_ports(|mut executor| {
+        let (waker, bell) = (Rc::new(Cell::new(None)), executor.local().anchor().bell());
+        let task = executor.local().spawn(wait_until(&waker, || false)).unwrap();
+        executor.reactor().log.naps.set(true);
+        executor.turn();
+        let waker = waker.take().unwrap();
+        for round in 1..=10 {
+            let local = executor.local();
+            let sleeps = local.spawn(Sleep::new(local, Duration::from_millis(1))).unwrap();
+            while !sleeps.is_finished() {
+                executor.turn();
+            }
+            let parks = executor.local().stats().parks;
+            assert!(parks >= round, "it has slept");
+            // The core is awake, although no ring has ended its sleep.
+            let waker = waker.clone();
+            thread::spawn(move || waker.wake()).join().unwrap();
+            assert_eq!(bell.rings(), 0);
+            executor.turn();
+        }
+        task.abort();
     });
 }
 

@@ -120,3 +120,45 @@ fn a_bell_that_panics_in_a_flush_leaves_no_call_behind() {
         assert_eq!(*answer, number);
     }
 }
+
+/// A port that never sleeps, and notes what it could ask before it would.
+struct Listening(&'static Cell<(bool, bool)>);
+
+impl Reactor for Listening {
+    type Bell = Bell;
+
+    fn poll(&mut self) -> usize {
+        0
+    }
+
+    fn park(&mut self, _: Option<Instant>, idle: Idle<'_>) {
+        self.0.set((idle.expects_calls(), idle.expects_calls()));
+    }
+}
+
+#[test]
+fn a_core_expects_calls_from_the_call_to_its_reply_and_once_behind_an_answer() {
+    let (near_asks, far_asks) =
+        (for_ever(Cell::new((false, false))), for_ever(Cell::new((false, false))));
+    let listening = |asks| {
+        let anchor = for_ever(Anchor::new(Bell(AtomicBool::new(false))));
+        Executor::new(anchor, Listening(asks)).unwrap()
+    };
+    let (mut near, mut far) = (listening(near_asks), listening(far_asks));
+    let mesh = Arc::new(Mesh::new(2, FixedLane::<4>::new));
+    let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
+    let _other = Endpoint::open(mesh, 1, far.local()).unwrap();
+    (0..8).for_each(|_| _ = (near.turn(), far.turn()));
+    assert_eq!((near_asks.get(), far_asks.get()), ((false, false), (false, false)));
+    let call = end.run_on(1, || ());
+    (0..8).for_each(|_| _ = near.turn());
+    assert_eq!(near_asks.get(), (true, true), "the reply is still to come");
+    far_asks.set((false, false));
+    while far_asks.get() == (false, false) {
+        far.turn();
+    }
+    assert_eq!(far_asks.get(), (true, false), "who was answered may go on, for once");
+    (0..8).for_each(|_| _ = near.turn());
+    assert_eq!(near_asks.get(), (false, false), "it has come");
+    drop(call);
+}

@@ -12,6 +12,8 @@ over_all_meshes! {
     a_full_lane_to_one_core_does_not_hold_up_calls_to_another
     outputs_that_nobody_awaits_are_dropped_at_home
     calls_of_a_core_to_itself_give_way_to_its_tasks
+    replies_that_wait_reach_a_core_that_takes_them_one_by_one
+    a_call_among_many_is_sent_within_the_turn
 }
 
 over_heap_meshes! {
@@ -21,6 +23,9 @@ over_heap_meshes! {
 }
 
 mod scenarios {
+    use core::future::Future;
+    use core::pin::Pin;
+    use core::task::{Context, Poll, Waker};
     use std::boxed::Box;
     use std::cell::{Cell, RefCell};
     use std::sync::Arc;
@@ -31,6 +36,7 @@ mod scenarios {
 
     use super::super::port::*;
     use super::super::*;
+    use crate::Budget;
     use crate::combine::yield_now;
     use crate::error::CallError;
     use crate::timer::Sleep;
@@ -265,6 +271,57 @@ mod scenarios {
                 yield_now().await;
             }
             ledger.settle();
+        });
+    }
+
+    thread_local! {
+        static IS_OPEN: Cell<bool> = const { Cell::new(false) };
+        static SERVED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn replies_that_wait_reach_a_core_that_takes_them_one_by_one<N: Net>() {
+        let mesh = N::new(2);
+        let (mut a, mut b) = (restless(), restless());
+        let (at_a, _at_b) = (mesh.open(0, a.local()), mesh.open(1, b.local()));
+        turn_all([&mut a, &mut b]);
+        IS_OPEN.set(false);
+        let work = |number| {
+            async move || {
+                while !IS_OPEN.get() {
+                    yield_now().await;
+                }
+                number
+            }
+        };
+        let calls: Vec<_> =
+            (0..3 * N::LANE).map(|number| at_a.submit_to(1, work(number))).collect();
+        turn_all([&mut a, &mut b]);
+        // All end at once: more replies than the lane holds, and nothing else to send or to take.
+        IS_OPEN.set(true);
+        turn_all([&mut b]);
+        a.set_budget(Budget { polls_max: 1, ..Budget::default() });
+        for _ in 0..20 * N::LANE {
+            a.turn();
+            b.turn();
+        }
+        a.set_budget(Budget::default());
+        for (number, mut call) in calls.into_iter().enumerate() {
+            let poll = Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop()));
+            assert_eq!(poll, Poll::Ready(Ok(number)));
+        }
+    }
+
+    pub(super) fn a_call_among_many_is_sent_within_the_turn<N: Net>() {
+        let mesh = N::new(2);
+        let (mut a, mut b) = (restless(), restless());
+        let (at_a, _at_b) = (mesh.open(0, a.local()), mesh.open(1, b.local()));
+        turn_all([&mut a, &mut b]);
+        SERVED.set(0);
+        let call = || drop(at_a.run_on(1, || SERVED.set(SERVED.get() + 1)));
+        a.block_on(async {
+            (0..16).for_each(|_| call());
+            turn_all([&mut b]);
+            assert_eq!(SERVED.get(), N::LANE, "the other core need not wait for our turn");
         });
     }
 

@@ -6,6 +6,8 @@ over_all_meshes! {
     a_core_that_closed_gets_the_replies_to_its_own_calls
     an_executor_that_ends_refuses_what_it_did_not_serve
     replies_of_a_core_that_ends_find_room_in_full_lanes
+    replies_that_wait_reach_a_core_that_closes
+    replies_of_tasks_that_end_behind_the_endpoint_s_wait_for_no_handle
     handles_and_executors_go_in_any_order
     calls_that_outlive_their_executor_end
     calls_that_are_awaited_elsewhere_are_woken_when_their_executor_ends
@@ -23,7 +25,7 @@ mod scenarios {
     use core::pin::Pin;
     use core::task::{Context, Poll, Waker};
     use std::boxed::Box;
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::task::Wake;
     use std::thread_local;
     use std::vec::Vec;
@@ -153,6 +155,70 @@ mod scenarios {
         }
         assert_eq!((done, gone), (20, 20));
         ledger.settle();
+    }
+
+    pub(super) fn replies_that_wait_reach_a_core_that_closes<N: Net>() {
+        thread_local! {
+            static IS_OPEN: Cell<bool> = const { Cell::new(false) };
+        }
+        for ends in [false, true] {
+            let [(mut a, at_a), (mut b, _at_b)] = pair::<N>();
+            turn_all([&mut a, &mut b]);
+            IS_OPEN.set(false);
+            let mut calls: Vec<_> = (0..3 * N::LANE)
+                .map(|number| {
+                    at_a.submit_to(1, async move || {
+                        while !IS_OPEN.get() {
+                            yield_now().await;
+                        }
+                        number
+                    })
+                })
+                .collect();
+            turn_all([&mut a, &mut b]);
+            // All end at once: more replies than the lane holds, and nothing else in it.
+            IS_OPEN.set(true);
+            turn_all([&mut b]);
+            at_a.close();
+            if ends {
+                // What has come by then is there; for the rest nobody comes any more.
+                drop(a);
+                turn_all([&mut b]);
+                let ready = calls.iter_mut().map(outcome).filter(Poll::is_ready).count();
+                assert_eq!(ready, calls.len());
+                continue;
+            }
+            turn_all([&mut a, &mut b]);
+            for (number, call) in calls.iter_mut().enumerate() {
+                assert_eq!(outcome(call), Poll::Ready(Ok(number)));
+            }
+        }
+    }
+
+    pub(super) fn replies_of_tasks_that_end_behind_the_endpoint_s_wait_for_no_handle<N: Net>() {
+        let [(mut a, at_a), (mut b, at_b)] = pair::<N>();
+        turn_all([&mut a, &mut b]);
+        /// A task of some size: the executor drops its tasks size by size.
+        fn call<N: Net, const SIZE: usize>(end: &End<N>) -> Call<usize> {
+            end.submit_to(1, async || {
+                let large = [7_u8; SIZE];
+                pending::<()>().await;
+                large.len()
+            })
+        }
+        let mut calls = [
+            call::<N, 0>(&at_a),
+            call::<N, 100>(&at_a),
+            call::<N, 300>(&at_a),
+            call::<N, 600>(&at_a),
+        ];
+        turn_all([&mut a, &mut b]);
+        drop(b);
+        turn_all([&mut a]);
+        for call in &mut calls {
+            assert_eq!(outcome(call), Poll::Ready(Err(Gone)));
+        }
+        drop(at_b);
     }
 
     pub(super) fn handles_and_executors_go_in_any_order<N: Net>() {
