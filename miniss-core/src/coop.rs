@@ -37,7 +37,8 @@ use crate::prim::statics::{AtomicI32, AtomicPtr, AtomicU32, Ordering::*};
 use crate::sync::on_drop::OnDrop;
 use crate::waker;
 
-/// How many results leaves may give in one poll of a task.
+/// How many results leaves may give in one poll of a task; fewer while single polls take so long
+/// that others wait.
 pub const UNITS: u32 = 128;
 
 /// More units than a program uses: no task is polled, or one that is [`unconstrained`].
@@ -54,6 +55,8 @@ const PASSED: u32 = 1;
 ///
 /// See [`set_current`] for an example.
 pub struct TaskBudget {
+    /// Units of each poll.
+    units: AtomicI32,
     /// Units; not above zero if all are spent.
     left: AtomicI32,
     /// Grows by two with each poll that asks for more than there is. It wraps, past zero.
@@ -63,13 +66,21 @@ pub struct TaskBudget {
 impl TaskBudget {
     pub(crate) const fn new() -> Self {
         // Zeroes, for the sake of statics; an executor lifts it before its first task.
-        Self { left: AtomicI32::new(0), polls_spent: AtomicU32::new(0) }
+        let (units, left, polls_spent) = (AtomicI32::new(0), AtomicI32::new(0), AtomicU32::new(0));
+        Self { units, left, polls_spent }
+    }
+
+    /// Sets what each poll has, from one to [`UNITS`].
+    #[inline]
+    pub(crate) fn set_units(&self, units: u32) {
+        debug_assert!((1..=UNITS).contains(&units));
+        self.units.store(units as i32, Relaxed);
     }
 
     /// The poll of a task begins.
     #[inline]
     pub(crate) fn start(&self) {
-        self.left.store(UNITS as i32, Relaxed);
+        self.left.store(self.units.load(Relaxed), Relaxed);
     }
 
     /// No task is polled any more.

@@ -6,6 +6,7 @@ use core::cell::Cell;
 use core::mem;
 use core::time::Duration;
 
+use crate::coop::UNITS;
 use crate::time::Instant;
 
 /// How much tasks may do before the reactor is asked again. Whichever limit is reached first ends
@@ -42,10 +43,16 @@ const STRIDE_MAX: u32 = 32;
 
 /// How often the clock is looked at: a stride is a number of polls that takes a quarter of the time
 /// of a turn at most. It goes on from one turn to the next, so that short turns need no look of
-/// their own.
+/// their own; but where polls are slow, a turn begins and ends with a look, so that the reactor's
+/// time is not taken for theirs.
+///
+/// Where single polls take longer than a quarter, the budget of each shrinks as well: a task that
+/// works for long between two leaves gives way before it has used up [`UNITS`].
 #[derive(Debug)]
 pub(crate) struct Stride {
     polls_max: Cell<u32>,
+    /// What the leaves of a task may spend in one poll.
+    units: Cell<u32>,
     /// What it may take: a quarter of the time of a turn.
     quarter_ns: Cell<u64>,
     /// The last look, and how many polls the executor had made by then.
@@ -57,13 +64,19 @@ impl Stride {
     /// Of an executor that begins: it knows nothing of its tasks, so it looks often.
     pub(crate) const fn new() -> Self {
         let (looked_at, looked_after) = (Cell::new(Instant::ZERO), Cell::new(0));
-        Self { polls_max: Cell::new(1), quarter_ns: Cell::new(0), looked_at, looked_after }
+        let (polls_max, units, quarter_ns) = (Cell::new(1), Cell::new(UNITS), Cell::new(0));
+        Self { polls_max, units, quarter_ns, looked_at, looked_after }
     }
 
     /// Sets the time of a turn; zero: no limit.
     pub(crate) fn set_time_max(&self, time_max: Duration) {
         let time_max_ns = u64::try_from(time_max.as_nanos()).unwrap_or(u64::MAX);
-        self.quarter_ns.set(if time_max_ns == 0 { u64::MAX } else { time_max_ns / 4 });
+        self.quarter_ns.set(time_max_ns / 4);
+        if time_max_ns == 0 {
+            self.quarter_ns.set(u64::MAX);
+            self.polls_max.set(STRIDE_MAX);
+            self.units.set(UNITS);
+        }
     }
 
     /// A new stride begins; the time before `now` was not the tasks'. `polls` is how many the
@@ -76,7 +89,7 @@ impl Stride {
     /// Ends a stride: the next one is shorter if this one took long, and longer if it was short.
     #[inline]
     pub(crate) fn look(&self, polls: u64, now: Instant) {
-        let made = polls - self.looked_after.get();
+        let made = self.made(polls);
         let took_ns = now.as_nanos().saturating_sub(self.looked_at.get().as_nanos());
         self.restart(polls, now);
         if made > 0 && (self.is_short() || took_ns > self.quarter_ns.get()) {
@@ -88,17 +101,38 @@ impl Stride {
     fn adapt(&self, made: u64, took_ns: u64) {
         let quarter_ns = self.quarter_ns.get();
         if took_ns > quarter_ns {
-            let fit = made.saturating_mul(quarter_ns) / took_ns;
-            self.polls_max.set(fit.clamp(1, STRIDE_MAX.into()) as u32);
+            let fit = |count: u64| (count.saturating_mul(quarter_ns) / took_ns).max(1) as u32;
+            if self.polls_max.get() == 1 {
+                self.units.set(fit(self.units.get().into()));
+            }
+            self.polls_max.set(fit(made).min(STRIDE_MAX));
         } else if took_ns < quarter_ns / 2 {
             self.polls_max.set(STRIDE_MAX.min(2 * self.polls_max.get()));
+            self.units.set(UNITS.min(2 * self.units.get()));
         }
+    }
+
+    /// Ends a turn, before the reactor has its own.
+    #[inline]
+    pub(crate) fn end_turn(&self, polls: u64, now: impl FnOnce() -> Instant) {
+        if self.is_short() && self.made(polls) > 0 {
+            self.look(polls, now());
+        }
+    }
+
+    /// What the leaves of a task may spend in one poll.
+    pub(crate) fn units(&self) -> u32 {
+        self.units.get()
+    }
+
+    /// How many polls have been made since the last look.
+    fn made(&self, polls: u64) -> u64 {
+        polls - self.looked_after.get()
     }
 
     /// How many polls are left of it.
     fn polls_left(&self, polls: u64) -> u32 {
-        let made = polls - self.looked_after.get();
-        u64::from(self.polls_max.get()).saturating_sub(made) as u32
+        u64::from(self.polls_max.get()).saturating_sub(self.made(polls)) as u32
     }
 
     /// Whether polls are so slow that the time of a turn counts from its beginning.
@@ -231,6 +265,8 @@ mod tests {
         polls: u64,
         now_ns: Cell<u64>,
         looks: Cell<u64>,
+        /// What the reactor takes for each of its turns.
+        reactor_ns: u64,
     }
 
     impl Turns {
@@ -242,6 +278,7 @@ mod tests {
                 polls: 0,
                 now_ns: Cell::new(1),
                 looks: Cell::new(0),
+                reactor_ns: 0,
             };
             turns.stride.set_time_max(time_max);
             turns
@@ -251,11 +288,11 @@ mod tests {
         fn turn(&mut self, ready: u64, poll_ns: u64) -> u64 {
             let (start_ns, end) = (self.now_ns.get(), self.polls + ready);
             let mut spending = self.budget.start();
+            let now = || {
+                self.looks.set(self.looks.get() + 1);
+                Instant::from_nanos(self.now_ns.get())
+            };
             while self.polls < end {
-                let now = || {
-                    self.looks.set(self.looks.get() + 1);
-                    Instant::from_nanos(self.now_ns.get())
-                };
                 let polls = u64::from(spending.pay(&self.stride, self.polls, now));
                 if polls == 0 {
                     break;
@@ -264,7 +301,10 @@ mod tests {
                 self.polls += polls;
                 self.now_ns.set(self.now_ns.get() + polls * poll_ns);
             }
-            self.now_ns.get() - start_ns
+            self.stride.end_turn(self.polls, now);
+            let took_ns = self.now_ns.get() - start_ns;
+            self.now_ns.set(self.now_ns.get() + self.reactor_ns);
+            took_ns
         }
 
         /// Turns that are quick, until the executor knows it.
@@ -334,9 +374,24 @@ mod tests {
     }
 
     #[test]
+    fn a_poll_has_fewer_units_while_single_polls_take_long_and_then_only() {
+        let mut turns = Turns::new(10_000);
+        for (poll_ns, units) in [(TIME_MAX_NS, 1), (TIME_MAX_NS / 10, UNITS)] {
+            (0..20).for_each(|_| _ = turns.turn(3, poll_ns));
+            assert_eq!(turns.stride.units(), units, "polls of {poll_ns} ns");
+        }
+        turns.reactor_ns = 10 * TIME_MAX_NS;
+        for ready in [1, 40] {
+            (0..100).for_each(|_| _ = turns.turn(ready, 100));
+            assert_eq!(turns.stride.units(), UNITS, "a slow reactor is none of their doing");
+        }
+    }
+
+    #[test]
     fn without_a_limit_the_clock_is_not_looked_at() {
         let mut turns = Turns::new(10_000);
         turns.budget.time_max = Duration::ZERO;
+        turns.stride.set_time_max(Duration::ZERO);
         turns.turn(1_000, 10 * TIME_MAX_NS);
         assert_eq!((turns.polls, turns.looks.get()), (1_000, 0));
     }

@@ -14,7 +14,7 @@ use super::budget::Budget;
 use super::pace::Pace;
 use super::stats::Counters;
 use super::watch::Watches;
-use crate::coop::TaskBudget;
+use crate::coop::{TaskBudget, UNITS};
 use crate::prefetch::prefetch;
 use crate::run_queue::fifo::Fifo;
 use crate::task::header::Header;
@@ -68,6 +68,7 @@ impl Home {
         self.slots.take_in(base.returned());
         self.counters.reset(now);
         self.pace.start_anew();
+        self.task_budget.set_units(UNITS);
         self.task_budget.lift();
         self.is_open.set(true);
     }

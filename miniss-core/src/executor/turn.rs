@@ -200,13 +200,16 @@ impl<R: Reactor> Executor<R> {
             None => self.poll_ready(Fifo::pop),
             Some(shuffle) => self.poll_ready(|queue| shuffle.pop(queue)),
         }
-        self.home().task_budget.lift();
+        let home = self.home();
+        home.task_budget.lift();
+        self.stride.end_turn(home.counters.polls.value(), || self.local.now());
     }
 
     #[inline]
     fn poll_ready(&self, pop: impl Fn(&Fifo) -> Option<NonNull<Header>>) {
         let home = self.home();
         home.counters.turns.add(1);
+        home.task_budget.set_units(self.stride.units());
         let mut spending = self.budget.start();
         while !home.queue.is_empty() {
             let made = home.counters.polls.value();

@@ -14,6 +14,7 @@ use core::time::Duration;
 use super::port::{anchor, executor, executor_on, on_both_ports, wait_until};
 use crate::combine::yield_now;
 use crate::error::AnchorInUse;
+use crate::sync::Event;
 use crate::time::Instant;
 use crate::timer::Sleep;
 use crate::{Budget, Executor};
@@ -127,6 +128,28 @@ fn tasks_that_take_long_leave_the_reactor_its_turn_in_time() {
             let took = local.now() - start;
             assert!(took <= 3 * time_max, "a turn of {ready} tasks took {took:?}");
         }
+    }
+}
+
+#[test]
+fn a_task_that_works_for_long_between_leaves_that_are_ready_gives_way_in_time() {
+    let mut executor = executor();
+    let (local, event) = (executor.local(), Rc::new(Event::new()));
+    let time_max = Budget::default().time_max;
+    event.set();
+    let task = async move {
+        loop {
+            local.anchor().bell().advance(time_max);
+            event.wait().await;
+        }
+    };
+    local.spawn(task).unwrap().detach();
+    // The first turn shows that its polls take long.
+    for turn in 0..20 {
+        let start = local.now();
+        executor.turn();
+        let took = local.now() - start;
+        assert!(turn == 0 || took <= 2 * time_max, "turn {turn} took {took:?}");
     }
 }
 
