@@ -9,27 +9,33 @@
 //!
 //! Client and key are strangers, so what a match costs is bounded by both. A pattern is read once
 //! and cut at its stars. What stands before the first star and behind the last one is compared
-//! where it must be: at the ends of the text. Each run of elements between two stars is then
-//! looked for behind the one before it, and the earliest place is the right one, because a star
-//! behind it can take what a later place would have left.
+//! where it must be: at the ends of the text. Each run between two stars is then looked for behind
+//! the one before it, and the earliest place is the right one, because a star behind it can take
+//! what a later place would have left. Plain bytes are found in linear time.
 //!
-//! The search is *shift-and*: a row of bits has bit `n` set if the last bytes of the text match
-//! the first `n` elements of the run. One byte more shifts the row and keeps the bits of those
-//! elements that take this byte. So a byte costs one step for each 64 elements, whatever they are.
-//! With [`MIDDLE_MAX`] of them a match takes time linear in the text; a longer pattern is refused.
+//! A run that has a `?` or a class is found by *shift-and*: bit `n` of a word is set if the last
+//! bytes of the text match the first `n` elements of the run. One byte more shifts the word and
+//! keeps the bits of those elements that take this byte. A run that has no room in a word is
+//! refused. So a match takes time linear in the text, whatever the pattern.
 #![forbid(unsafe_code)]
+
+use memchr::memmem::Finder;
 
 /// Bytes of a pattern at most: what is kept of one is several times as large.
 pub const PATTERN_BYTES_MAX: usize = 64 << 10;
-/// Elements between the first and the last star at most; a whole class is one.
-pub const MIDDLE_MAX: usize = 1024;
+/// Stars at most, those side by side counted as one.
+pub const STARS_MAX: usize = 1024;
+/// Elements of a run at most that has a `?` or a class: the bits of a word.
+pub const WILD_RUN_MAX: usize = u64::BITS as usize;
 
-/// Bits in a word of the search.
+/// Words for all such runs of a pattern.
+const WORDS_MAX: usize = 64;
+/// Values of a byte.
+const BYTES: usize = u8::MAX as usize + 1;
+/// Bits in a word of a class.
 const WORD_BITS: usize = u64::BITS as usize;
-/// Words that hold a bit for each element between the stars.
-const WORDS_MAX: usize = MIDDLE_MAX / WORD_BITS;
 
-/// The pattern exceeds [`PATTERN_BYTES_MAX`] or [`MIDDLE_MAX`].
+/// The pattern exceeds what it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
@@ -104,11 +110,6 @@ impl Pattern {
         self.fits(0, begin) && self.fits(back, end) && self.middle.is_in(between)
     }
 
-    /// What a match with a text of `len` bytes takes at most, in steps of about a nanosecond.
-    pub fn steps(&self, len: usize) -> usize {
-        len * self.middle.words.max(1)
-    }
-
     /// True if the elements from `start` on match `text`, byte for byte.
     fn fits(&self, start: usize, text: &[u8]) -> bool {
         let pairs = self.elements[start..].iter().zip(text);
@@ -117,6 +118,11 @@ impl Pattern {
 }
 
 impl Element {
+    /// The byte that it is, if it is one.
+    fn byte(self) -> Option<u8> {
+        if let Self::Byte(byte) = self { Some(byte) } else { None }
+    }
+
     fn takes(self, byte: u8, classes: &[Class]) -> bool {
         match self {
             Self::Any => true,
@@ -129,70 +135,98 @@ impl Element {
 /// The runs of elements between the stars.
 #[derive(Debug, Default)]
 struct Middle {
-    /// Where each run ends, as a number of bits; it begins where the one before it ends.
-    ends: Vec<usize>,
-    /// For each byte a row of words, whose bits say which elements take it.
-    takes: Vec<u64>,
-    /// Words in a row.
-    words: usize,
+    runs: Vec<Run>,
+    /// For each word and each byte, which elements take it.
+    takes: Vec<[u64; BYTES]>,
+    /// Bits of the last word that are used.
+    bits: usize,
+}
+
+#[derive(Debug)]
+enum Run {
+    Bytes(Box<Finder<'static>>),
+    /// So many bytes, whichever.
+    Any(usize),
+    /// Elements that are bits of this word, from the first to the last.
+    Bits {
+        word: usize,
+        first: usize,
+        last: usize,
+    },
 }
 
 impl Middle {
     fn new(elements: &[Element], classes: &[Class], stars: &[usize]) -> Result<Self, TooLong> {
-        let [first, .., last] = stars else { return Ok(Self::default()) };
-        let elements = &elements[*first..*last];
-        if elements.len() > MIDDLE_MAX {
-            return Err(TooLong);
+        let mut middle = Self::default();
+        let runs = stars.windows(2).map(|ends| &elements[ends[0]..ends[1]]);
+        for run in runs.filter(|run| !run.is_empty()) {
+            if middle.runs.len() + 1 == STARS_MAX {
+                return Err(TooLong);
+            }
+            let run = middle.read(run, classes)?;
+            middle.runs.push(run);
         }
-        let words = elements.len().div_ceil(WORD_BITS);
-        let mut takes = vec![0; words << u8::BITS];
-        for (bit, element) in elements.iter().enumerate() {
-            let bytes = match element {
-                Element::Byte(byte) => *byte..=*byte,
-                _ => 0..=u8::MAX,
-            };
-            for byte in bytes.filter(|byte| element.takes(*byte, classes)) {
-                takes[usize::from(byte) * words + bit / WORD_BITS] |= 1 << (bit % WORD_BITS);
+        Ok(middle)
+    }
+
+    fn read(&mut self, run: &[Element], classes: &[Class]) -> Result<Run, TooLong> {
+        let bytes = run.iter().map(|element| element.byte());
+        if let Some(bytes) = bytes.collect::<Option<Vec<u8>>>() {
+            return Ok(Run::Bytes(Box::new(Finder::new(&bytes).into_owned())));
+        }
+        if run.iter().all(|element| matches!(element, Element::Any)) {
+            return Ok(Run::Any(run.len()));
+        }
+        let first = self.make_room(run.len())?;
+        let word = self.takes.len() - 1;
+        for (bit, element) in run.iter().enumerate() {
+            for byte in 0..=u8::MAX {
+                let takes = u64::from(element.takes(byte, classes));
+                self.takes[word][usize::from(byte)] |= takes << (first + bit);
             }
         }
-        let mut ends: Vec<usize> = stars[1..].iter().map(|star| star - first).collect();
-        // Stars side by side are one, and have nothing between them.
-        ends.dedup();
-        ends.retain(|end| *end > 0);
-        Ok(Self { ends, takes, words })
+        Ok(Run::Bits { word, first, last: first + run.len() - 1 })
+    }
+
+    /// Finds room for a run of `len` in one word; gives its first bit.
+    fn make_room(&mut self, len: usize) -> Result<usize, TooLong> {
+        if self.takes.is_empty() || self.bits + len > WILD_RUN_MAX {
+            if len > WILD_RUN_MAX || self.takes.len() == WORDS_MAX {
+                return Err(TooLong);
+            }
+            self.takes.push([0; BYTES]);
+            self.bits = 0;
+        }
+        let first = self.bits;
+        self.bits += len;
+        Ok(first)
     }
 
     /// True if `text` has all runs in their order.
     fn is_in(&self, mut text: &[u8]) -> bool {
-        let mut start = 0;
-        self.ends.iter().all(|end| {
-            let found = self.find(start, *end, text);
-            start = *end;
-            found.is_some_and(|len| {
-                text = &text[len..];
-                true
-            })
+        self.runs.iter().all(|run| {
+            let found = self.find(run, text);
+            text = &text[found.unwrap_or(0)..];
+            found.is_some()
         })
     }
 
-    /// How much of `text` it takes to find the run whose bits go from `start` to `end`.
-    fn find(&self, start: usize, end: usize, text: &[u8]) -> Option<usize> {
-        let words = start / WORD_BITS..(end - 1) / WORD_BITS + 1;
-        let last_bit = 1 << ((end - 1) % WORD_BITS);
-        let mut room = [0_u64; WORDS_MAX];
-        let states = &mut room[..words.len()];
-        let found = text.iter().position(|byte| {
-            let row = &self.takes[usize::from(*byte) * self.words..][words.clone()];
-            // A run may begin at any byte.
-            let mut carry = 1 << (start % WORD_BITS);
-            for (state, takes) in states.iter_mut().zip(row) {
-                let shifted = *state << 1 | carry;
-                carry = *state >> (WORD_BITS - 1);
-                *state = shifted & takes;
+    /// How much of `text` it takes to find `run`.
+    fn find(&self, run: &Run, text: &[u8]) -> Option<usize> {
+        match run {
+            Run::Bytes(finder) => finder.find(text).map(|start| start + finder.needle().len()),
+            Run::Any(len) => (text.len() >= *len).then_some(*len),
+            Run::Bits { word, first, last } => {
+                let (takes, begin, end) = (&self.takes[*word], 1 << first, 1 << last);
+                let mut state = 0;
+                // A run may begin at any byte.
+                let found = text.iter().position(|byte| {
+                    state = (state << 1 | begin) & takes[usize::from(*byte)];
+                    state & end != 0
+                });
+                found.map(|index| index + 1)
             }
-            states.last().is_some_and(|state| state & last_bit != 0)
-        });
-        found.map(|index| index + 1)
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::info::Facts;
 use super::scan::KeysWalk;
-use crate::glob::{MIDDLE_MAX, PATTERN_BYTES_MAX, TooLong};
+use crate::glob::{PATTERN_BYTES_MAX, STARS_MAX, TooLong, WILD_RUN_MAX};
 use crate::resp::number::parse_i64;
 use crate::resp::output::Mark;
 use crate::resp::{Args, Output, Proto, reply};
@@ -243,8 +243,8 @@ impl Fault {
 impl From<TooLong> for Fault {
     fn from(_: TooLong) -> Self {
         let text = format!(
-            "ERR pattern is too long: it may have {PATTERN_BYTES_MAX} bytes, \
-             and {MIDDLE_MAX} of them between its first and its last star"
+            "ERR pattern is too long: it may have {PATTERN_BYTES_MAX} bytes, {STARS_MAX} stars, \
+             and {WILD_RUN_MAX} characters between two stars that are not all plain"
         );
         Self::Quoting(text.into_bytes())
     }

@@ -138,16 +138,17 @@ fn random_patterns_match_what_they_match_in_redis() {
 }
 
 #[test]
-fn runs_longer_than_a_word_are_found_where_they_are() {
+fn runs_of_any_length_are_found_where_they_are() {
     for seed in 1..400 {
         let mut words = Words(seed);
-        let run = words.word(b"aab", 300);
+        let len_end = if seed % 2 == 0 { WILD_RUN_MAX } else { 300 };
+        let run = [&b"a"[..], &words.word(b"aab", len_end)].concat();
         let mut text = words.word(b"aab", 100);
         let end = words.word(b"aab", 100);
         text.extend([&run[..], &end].concat());
         let mut pattern = [b"*", &run[..], b"*"].concat();
-        if let Some(byte) = pattern.get_mut(words.below(300)).filter(|byte| **byte != b'*') {
-            *byte = b'?';
+        if seed % 2 == 0 {
+            pattern[1 + words.below(run.len())] = b'?';
         }
         assert!(matches(&pattern, &text), "seed {seed}");
         let twice = [&pattern[..], &pattern, b"c*"].concat();
@@ -158,36 +159,43 @@ fn runs_longer_than_a_word_are_found_where_they_are() {
 }
 
 #[test]
-fn a_match_costs_what_the_text_costs_however_stubborn_the_pattern() {
-    let text = [b'a'; 64 << 10];
-    let run = "a".repeat(MIDDLE_MAX - 1);
-    for pattern in
-        [format!("*{run}b*"), "*a".repeat(1000) + "b", format!("*{}b", "a".repeat(30_000))]
-    {
-        let pattern = Pattern::new(pattern.as_bytes()).unwrap();
-        assert!(!pattern.matches(&text));
-        assert!(pattern.steps(text.len()) <= text.len() * WORDS_MAX);
-    }
+fn many_runs_share_words_and_are_still_told_apart() {
+    let pattern = "*?a*[bc]?*?[^d]e".repeat(40) + "*";
+    let text = "xabxyzexxaccxye".repeat(40);
+    assert!(matches(&pattern, &text));
+    assert!(!matches(&pattern, text.replacen('e', "d", 80)));
 }
 
+/// The text is so long that a time of another order would be noticed.
 #[test]
-fn a_class_is_read_once_however_long() {
-    let class = format!("*[{}]x*", "a-z".repeat(20_000));
-    let pattern = Pattern::new(class.as_bytes()).unwrap();
-    assert!(!pattern.matches(&[b'a'; 64 << 10]));
-    assert_eq!(pattern.steps(1000), 1000);
+fn no_pattern_takes_longer_than_linear_time() {
+    let text = vec![b'a'; 4 << 20];
+    let stubborn = [
+        format!("*{}b*", "a".repeat(60_000)),
+        format!("*{}?{}b*", "a".repeat(30), "a".repeat(30)),
+        "*a".repeat(1000) + "b",
+        "*a?a".repeat(1000) + "b",
+        format!("*{}b", "a".repeat(60_000)),
+        format!("*[{}]b*", "a-z".repeat(20_000)),
+    ];
+    for pattern in stubborn {
+        assert!(!matches(&pattern, &text), "{pattern:.20}");
+    }
 }
 
 #[test]
 fn a_pattern_that_would_cost_too_much_is_refused() {
-    assert!(Pattern::new("a".repeat(PATTERN_BYTES_MAX).as_bytes()).is_ok());
-    let too_long = [
-        "a".repeat(PATTERN_BYTES_MAX + 1),
-        format!("*{}*", "a".repeat(MIDDLE_MAX + 1)),
-        format!("*{}", "?*".repeat(MIDDLE_MAX + 1)),
-    ];
-    for pattern in too_long {
-        assert_eq!(Pattern::new(pattern.as_bytes()).err(), Some(TooLong), "{pattern:.10}");
-    }
-    assert!(Pattern::new(format!("a*{}*", "[ab]".repeat(MIDDLE_MAX)).as_bytes()).is_ok());
+    let refused = |pattern: &str| Pattern::new(pattern.as_bytes()).err() == Some(TooLong);
+    assert!(!refused(&"a".repeat(PATTERN_BYTES_MAX)));
+    assert!(refused(&"a".repeat(PATTERN_BYTES_MAX + 1)));
+    assert!(!refused(&"*a".repeat(STARS_MAX)));
+    assert!(refused(&"*a".repeat(STARS_MAX + 1)));
+    assert!(!refused(&"*".repeat(PATTERN_BYTES_MAX)));
+    let wild = |len: usize| format!("*{}[xy]*", "?".repeat(len - 1));
+    assert!(!refused(&wild(WILD_RUN_MAX)) && refused(&wild(WILD_RUN_MAX + 1)));
+    assert!(!refused(&wild(WILD_RUN_MAX).repeat(WORDS_MAX)));
+    assert!(refused(&wild(WILD_RUN_MAX).repeat(WORDS_MAX + 1)));
+    // Where it is not looked for, it may be as long as it likes.
+    assert!(!refused(&format!("{0}*a?b*{0}", "?[xy]".repeat(1000))));
+    assert!(!refused(&format!("*{}*", "?".repeat(1000))));
 }

@@ -1,7 +1,6 @@
 //! Walks over all keys: others are served meanwhile, and nothing is missed.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use miniss_tests::deadline::deadline;
 use miniss_tests::resp::{Reply, words};
@@ -16,11 +15,11 @@ fn others_are_served_while_a_stubborn_pattern_is_matched() {
     for shards in [1, 2] {
         let server = kv(shards);
         let (mut walker, mut other) = (client(&server), client(&server));
-        for number in 0..200 {
-            let key = format!("{}{number}", "a".repeat(64 * KIB));
+        for number in 0..400 {
+            let key = format!("{}{number}", "a".repeat(128 * KIB));
             assert_eq!(walker.ask(&format!("SET {key} x")), Reply::ok());
         }
-        let pattern = format!("*{}b*", "a".repeat(1000));
+        let pattern = format!("*{0}?{0}b*", "a".repeat(31));
         walker.send(words(&format!("KEYS {pattern}")));
         let mut served = 0;
         while !is_readable(walker.stream()) {
@@ -28,14 +27,14 @@ fn others_are_served_while_a_stubborn_pattern_is_matched() {
             served += 1;
         }
         assert_eq!(walker.reply(), Reply::Array(Vec::new()));
-        assert!(served > 10, "{served} requests of another client while KEYS ran");
+        assert!(served > 3, "{served} requests of another client while KEYS ran");
     }
 }
 
 fn is_readable(stream: &std::net::TcpStream) -> bool {
-    stream.set_read_timeout(Some(Duration::from_millis(1))).expect("the time is not zero");
+    stream.set_nonblocking(true).expect("a stream can be asked");
     let peeked = stream.peek(&mut [0]);
-    stream.set_read_timeout(None).expect("a stream can wait");
+    stream.set_nonblocking(false).expect("a stream can wait");
     peeked.is_ok()
 }
 
