@@ -24,7 +24,7 @@ pub fn merge(how: Merge, parts: &[Part<'_>], owners: &[u16], out: &mut Output) {
     match how {
         Merge::Sum => reply::integer(out, bytes.iter().map(|part| integer(part)).sum()),
         Merge::AllOk => reply::ok(out),
-        Merge::Join => join(&bytes, out),
+        Merge::Join => join(parts, out),
         Merge::InOrder => in_order(parts, owners, out),
         Merge::Walk => walk(&bytes, out),
         Merge::Info => {}
@@ -55,10 +55,10 @@ fn integer(part: &[u8]) -> i64 {
 }
 
 /// Arrays one after the other, as one array.
-fn join(parts: &[&[u8]], out: &mut Output) {
-    let arrays = || parts.iter().filter(|part| !part.is_empty()).map(|part| line(part));
-    reply::array(out, arrays().map(|(len, _)| len as usize).sum());
-    arrays().for_each(|(_, elements)| out.append(Part::plain(elements)));
+fn join(parts: &[Part<'_>], out: &mut Output) {
+    let arrays = || parts.iter().filter(|part| !part.is_empty());
+    reply::array(out, arrays().map(|part| line(part.bytes()).0 as usize).sum());
+    arrays().for_each(|part| out.append(behind_head(*part)));
 }
 
 /// The first steps of a walk on every shard: their keys, up to the first that has more to show.
@@ -69,7 +69,7 @@ fn walk(parts: &[&[u8]], out: &mut Output) {
         let (_, step) = line(part);
         let (next, keys) = step.split_at(string_len(step));
         cursor = next;
-        arrays.push(keys);
+        arrays.push(Part::plain(keys));
         let number = parse_i64(line(next).1.strip_suffix(b"\r\n").unwrap_or_default());
         if number != Some(cursor_of_shard(shard + 1) as i64) {
             break;

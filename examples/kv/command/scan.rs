@@ -27,6 +27,8 @@ use crate::store::{Cursor, Value};
 
 /// Entries one `SCAN` visits unless told otherwise.
 const COUNT_DEFAULT: usize = 10;
+/// Bytes of keys from which on they are passed on without a copy.
+const CHUNK_BYTES_MIN: usize = 64 << 10;
 /// Steps that it takes to look at an entry, besides matching its key.
 const VISIT_STEPS: usize = 16;
 /// Steps that it takes to match a byte.
@@ -67,13 +69,15 @@ pub struct KeysWalk {
     found: usize,
     /// Where the reply begins in the output. Its head is put there when all keys are known.
     reply_start: Mark,
+    /// Where the keys begin that may still be copied.
+    chunk_start: Mark,
 }
 
 impl KeysWalk {
     fn begin(call: &mut Call<'_>) -> Result<Self, Fault> {
         let pattern = read_pattern(call.args.at(1))?;
         let (id, reply_start) = (call.store.begin_walk(), call.out.mark());
-        Ok(Self { pattern, id, row: 0, found: 0, reply_start })
+        Ok(Self { pattern, id, row: 0, found: 0, reply_start, chunk_start: reply_start })
     }
 
     fn visit_row(&mut self, call: &mut Call<'_>) {
@@ -84,6 +88,7 @@ impl KeysWalk {
                 reply::bulk(out, key);
             }
         });
+        out.seal(&mut self.chunk_start, CHUNK_BYTES_MIN);
         self.row += 1;
     }
 }

@@ -155,10 +155,25 @@ impl Output {
         self.shared_bytes += string.len();
     }
 
-    /// Puts `bytes` at a mark behind which nothing is shared.
+    /// Makes the bytes behind `mark` a shared string if they are more than `bytes_min`, and moves
+    /// the mark behind it: a long reply that grows and is passed on is not copied again and again.
+    pub fn seal(&mut self, mark: &mut Mark, bytes_min: usize) {
+        debug_assert_eq!(mark.shared, self.shared.len());
+        if self.bytes.len() - mark.bytes > bytes_min {
+            let mut string = self.bytes.split_off(mark.bytes);
+            // What is shared belongs to the reply that the byte behind it belongs to.
+            let last = string.pop();
+            self.push_shared(&Arc::new(string));
+            *mark = self.mark();
+            self.bytes.extend(last);
+            self.set_bytes_max();
+        }
+    }
+
+    /// Puts `bytes` at a mark.
     pub fn insert(&mut self, at: Mark, bytes: &[u8]) {
-        debug_assert_eq!(at.shared, self.shared.len());
         self.bytes.splice(at.bytes..at.bytes, bytes.iter().copied());
+        self.shared[at.shared..].iter_mut().for_each(|shared| shared.at += bytes.len());
     }
 
     /// Appends `part`, even if there is no room: it was charged for where it was made.
@@ -335,6 +350,25 @@ mod tests {
         let output = mixed();
         assert_eq!((output.len(), output.bytes_to_send()), (5, 11));
         assert_eq!(sent(output), "aBCDeFGhiJk");
+    }
+
+    #[test]
+    fn what_is_sealed_stays_where_it_is_and_belongs_to_the_reply_that_ends_behind_it() {
+        let mut output = Output::default();
+        output.bytes_mut().extend_from_slice(b"before,");
+        let (start, mut mark) = (output.mark(), output.mark());
+        for text in ["a", "bcdef", "", "ghijk", "lmnop"] {
+            output.bytes_mut().extend_from_slice(text.as_bytes());
+            output.seal(&mut mark, 4);
+        }
+        output.insert(start, b"head:");
+        let end = output.len();
+        output.bytes_mut().extend_from_slice(b",behind");
+        assert!(output.len() < 7 + 5 + 4 + 7);
+        let mut reply = Output::default();
+        reply.append(output.part(7..end));
+        assert_eq!(sent(reply), "head:abcdefghijklmnop");
+        assert_eq!(sent(output), "before,head:abcdefghijklmnop,behind");
     }
 
     #[test]

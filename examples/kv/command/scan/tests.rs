@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use crate::batch::Batch;
 use crate::command::{Command, Reach};
-use crate::resp::Proto;
+use crate::resp::{Output, Proto};
 use crate::store::Store;
 use crate::testing::Server;
 
@@ -46,7 +46,11 @@ fn keys_in_turns(
         turns += 1;
         between(store);
     }
-    (strings(batch.reply().unwrap().bytes()), turns)
+    let mut reply = Output::default();
+    reply.append(batch.reply().unwrap());
+    let pieces = reply.take_pieces();
+    let bytes: Vec<u8> = pieces.flat_map(|piece| piece.string[piece.range].to_vec()).collect();
+    (strings(&bytes), turns)
 }
 
 #[test]
