@@ -50,6 +50,38 @@ pub fn become_user_who_locks(bytes: u64) {
     check(unsafe { libc::setuid(user) });
 }
 
+/// From now on, an `io_uring_enter` that hands over `entries` or more fails with `EPERM`, on this
+/// thread and those it starts. Allocates nothing.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn refuse_large_submits(entries: u32) -> io::Result<()> {
+    /// The low half of the second argument, in `seccomp_data`.
+    const TO_SUBMIT: u32 = 24;
+    let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
+    let jump = |test, jt, jf, k| instruction(libc::BPF_JMP | test | libc::BPF_K, jt, jf, k);
+    let answer = |k| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, k);
+    let mut program = [
+        load(0),
+        jump(libc::BPF_JEQ, 0, 3, libc::SYS_io_uring_enter as u32),
+        load(TO_SUBMIT),
+        jump(libc::BPF_JGE, 0, 1, entries),
+        answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        answer(libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: no pointers.
+    let allowed = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    let mode = libc::SECCOMP_MODE_FILTER;
+    // SAFETY: a valid program, which the kernel copies.
+    if allowed == 0 && unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) } == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
+}
+
 /// Allows descriptors with numbers below `limit` only.
 ///
 /// # Panics

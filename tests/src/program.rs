@@ -15,6 +15,7 @@ use std::{env, thread};
 
 use crate::alone;
 use crate::deadline::{LIFE, SOON};
+use crate::kernel;
 
 /// How long a program may run that ends by itself: half of what a test has.
 pub const RUN: Duration = Duration::from_secs(LIFE.as_secs() / 2);
@@ -143,6 +144,12 @@ pub fn with_descriptors(command: &mut Command, limit: u64) -> &mut Command {
     };
     // SAFETY: one system call, which may be made between fork and exec.
     unsafe { command.pre_exec(prepare) }
+}
+
+/// Has the kernel refuse the program's rings as soon as one hands over `entries` at once, or more.
+pub fn with_fragile_rings(command: &mut Command, entries: u32) -> &mut Command {
+    // SAFETY: two system calls, which may be made between fork and exec.
+    unsafe { command.pre_exec(move || kernel::refuse_large_submits(entries)) }
 }
 
 /// A server among the examples, running in a process of its own until this is dropped.

@@ -17,7 +17,7 @@
 //! | `Unpinned` | warn | `miniss_linux::runtime` | too few CPUs for [`Pinning::Auto`](crate::Pinning), or pinning was refused |
 //! | `ShardDied` | error | `miniss_linux::runtime` | a shard ended although it was not told to |
 //! | `ShardLeft` | error | `miniss_linux::runtime` | at the end, a shard was busy beyond the shutdown timeout |
-//! | `OperationsLeaked` | error | `miniss_linux::runtime` | at the end, the kernel kept operations beyond the shutdown timeout |
+//! | `OperationsLeaked` | error | `miniss_linux::runtime` | at the end, the kernel kept operations beyond the shutdown timeout, or its ring was broken |
 //! | `Unobserved` | warn | `miniss_linux::unobserved` | an error or a panic was dropped that no one had looked at |
 //!
 //! A hook that the program sets by [`unobserved::set_hook`](crate::unobserved::set_hook) gets the

@@ -357,8 +357,8 @@ impl Runtime {
             Some(LeftOver { ops, .. }) => diagnostics::report(
                 Event::OperationsLeaked,
                 format_args!(
-                    "{ops} operations of {shard} did not end within {timeout:?}; the kernel may \
-                     still use their memory, so it is leaked"
+                    "{ops} operations of {shard} did not end with it; the kernel may still use \
+                     their memory, so it is leaked"
                 ),
             ),
         }

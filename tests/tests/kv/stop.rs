@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{client, kv};
 use miniss_tests::deadline::deadline;
-use miniss_tests::program::Server;
+use miniss_tests::program::{Server, example, with_fragile_rings};
 use miniss_tests::resp::{Client, Reply, request, words};
 
 #[test]
@@ -30,6 +30,21 @@ fn n13_what_was_received_before_a_signal_is_answered() {
         }
         assert_eq!(idle.rest(), b"");
         assert_eq!(server.wait().code(), Some(0), "{shards} shards");
+    }
+}
+
+#[test]
+fn a_shard_that_dies_ends_the_server_with_an_error() {
+    let _deadline = deadline("a_shard_that_dies_ends_the_server_with_an_error");
+    for shards in [1, 3] {
+        let mut command = example("kv");
+        let server = Server::launch(with_fragile_rings(&mut command, 8), shards);
+        // So many at once, on one shard at least, that it hands over their first receives together.
+        server.signal(libc::SIGSTOP);
+        let flood: Vec<_> = (0..100).map(|_| server.connect()).collect();
+        server.signal(libc::SIGCONT);
+        assert_eq!(server.wait().code(), Some(1), "{shards} shards");
+        drop(flood);
     }
 }
 
