@@ -30,7 +30,7 @@ use crate::resp::{Output, Parsed, Parser};
 use crate::round::{Context, Round, Taken};
 use crate::session::Session;
 use crate::shard::{Counters, facts, limits, now_ms, shard_budget, shards};
-use crate::shard::{with_garbage, with_store};
+use crate::shard::{warn_seldom, with_garbage, with_store};
 
 /// Bytes of empty buffers that a connection keeps.
 const BYTES_KEPT: usize = 1 << 10;
@@ -234,12 +234,15 @@ impl Connection {
     /// makes progress, and what is written need not be held any longer.
     async fn write_in_chunks(&mut self) -> io::Result<()> {
         let mut left = self.out.bytes_to_send();
-        self.limits.check_unread(left)?;
+        if !self.limits.allows_unread(left) {
+            return Err(too_many_unread());
+        }
         let (mut pieces, mut rest) = (self.out.take_pieces(), None);
         while let Some(chunk) = next_chunk(&mut pieces, &mut rest) {
             let patience = self.limits.patience(left);
             left -= chunk.0.iter().map(|piece| piece.range.len()).sum::<usize>();
-            let (result, chunk) = within(patience, self.stream.write_vectored_all(chunk)).await?;
+            let written = within(patience, self.stream.write_vectored_all(chunk)).await;
+            let (result, chunk) = written.map_err(|_| too_many_unread())?;
             result?;
             free(chunk);
         }
@@ -259,6 +262,12 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// Says why a connection ends of a client that does not read.
+fn too_many_unread() -> io::Error {
+    warn_seldom("a connection is closed: its client leaves too many replies unread");
+    io::ErrorKind::TimedOut.into()
 }
 
 /// Awaits `future`, but no longer than `patience` if there is a bound.

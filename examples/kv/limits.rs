@@ -3,7 +3,6 @@
 //! `[socket] ─▶ parser ─▶ route ─▶ batch ─▶ store ─▶ reply ─▶ [socket]`
 #![forbid(unsafe_code)]
 
-use std::io;
 use std::time::Duration;
 
 use crate::budget::FREE_BYTES;
@@ -57,15 +56,8 @@ impl Limits {
     }
 
     /// Whether a client may have `unread` bytes of replies before it.
-    ///
-    /// # Errors
-    ///
-    /// There are too many.
-    pub fn check_unread(&self, unread: usize) -> io::Result<()> {
-        if unread > self.unread_bytes_hard {
-            return Err(io::Error::other("too many unread replies"));
-        }
-        Ok(())
+    pub fn allows_unread(&self, unread: usize) -> bool {
+        unread <= self.unread_bytes_hard
     }
 }
 

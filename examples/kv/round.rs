@@ -43,7 +43,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use miniss_linux::sync::Semaphore;
+use miniss_linux::sync::{Semaphore, Units};
 
 use crate::batch::{Batch, REPLY_BYTES_MAX, Whole, recycle};
 use crate::budget::Budget;
@@ -275,7 +275,7 @@ impl Round {
     ///
     /// Dropping it gives up the place in the queue.
     pub async fn wait_for_permit(&mut self) {
-        if self.shards > 1 && !self.has_permit {
+        if !self.has_permit {
             let permits = PERMITS_LEFT.with(Rc::clone);
             // It is never closed.
             let permit = permits.acquire(1).await;
@@ -294,8 +294,8 @@ impl Round {
     /// The requests for other shards, if the round may hand over any.
     fn crossing(&mut self) -> Option<&mut Crossing> {
         if !self.has_permit {
-            self.has_permit = PERMITS_LEFT
-                .with(|permits| permits.try_acquire(1).is_ok_and(|permit| permit.forget() == 1));
+            let forget = |permit: Units<'_>| permit.forget() == 1;
+            self.has_permit = PERMITS_LEFT.with(|permits| permits.try_acquire(1).is_ok_and(forget));
         }
         if !self.has_permit {
             return None;

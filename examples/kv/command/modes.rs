@@ -20,7 +20,7 @@
 //! its user's requests here.
 #![forbid(unsafe_code)]
 
-use super::call::Fault;
+use super::call::{Fault, end_reply};
 use crate::resp::{Args, Output, Proto, reply};
 use crate::session::Session;
 use crate::shard::warn_seldom;
@@ -102,10 +102,12 @@ pub fn answer(session: &mut Session, args: &Args<'_>, out: &mut Output) -> bool 
         Mode::Database if args.len() == 2 && args.is(0, "select") => return false,
         Mode::Subscription if is_one_of(args, &UNSUBSCRIBE) => {
             session.mode = None;
+            let start = out.mark();
             reply::array(out, 3);
             reply::bulk(out, &args.at(0).to_ascii_lowercase());
             reply::null(out, session.proto);
             reply::integer(out, 0);
+            end_reply(out, start, Ok(()));
         }
         _ => Fault::Text(mode.refusal()).write(out),
     }

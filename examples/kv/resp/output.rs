@@ -105,7 +105,15 @@ impl Output {
     /// Asks for room for `len` more bytes of its own; without it the output is over.
     #[inline]
     pub fn has_room(&mut self, len: usize) -> bool {
-        self.bytes.len() + len <= self.bytes_max || self.cover(len)
+        self.bytes.len() + len <= self.bytes_max || self.grow(len)
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) -> bool {
+        // A budget may be larger than what the system has: what that refuses is no reason to end.
+        let grown = self.cover(len) && self.bytes.try_reserve(len).is_ok();
+        self.is_over |= !grown;
+        grown
     }
 
     /// Makes room for `len` more bytes of its own, even if there is none.
@@ -116,11 +124,9 @@ impl Output {
         }
     }
 
-    #[cold]
+    /// Charges `len` bytes more.
     fn cover(&mut self, len: usize) -> bool {
-        // A budget may be larger than what the system has: what it refuses is no reason to end.
-        let covered =
-            self.charge.cover(self.held_bytes() + len) && self.bytes.try_reserve(len).is_ok();
+        let covered = self.charge.cover(self.held_bytes() + len);
         self.is_over |= !covered;
         self.set_bytes_max();
         covered
@@ -417,6 +423,13 @@ mod tests {
         }
         output.recycle(1000);
         assert!(output.capacity() <= 1000 && output.shared.capacity() == 0);
+    }
+
+    #[test]
+    fn a_shared_string_takes_no_room_of_the_output_s_own() {
+        let mut output = Output::new(Some(Arc::new(Budget::new(1 << 30, None))));
+        output.share(&Arc::new(vec![0; 10 << 20]));
+        assert!(!output.is_over() && output.capacity() == 0);
     }
 
     #[test]
