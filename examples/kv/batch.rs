@@ -45,6 +45,8 @@ pub struct Batch {
     ends: Vec<usize>,
     /// Replies that were taken.
     taken: usize,
+    /// Where the last of them ended.
+    taken_bytes: usize,
     /// How far a walk over all keys came that was left half done.
     pace: Pace,
 }
@@ -134,15 +136,18 @@ impl Batch {
     /// if one is waiting.
     pub fn run(&mut self, store: &mut Store, now_ms: u64, reply_bytes_max: usize) {
         self.pace.begin_turn();
+        let mut spans_start = match self.ran {
+            0 => 0,
+            ran => self.requests[ran - 1].spans_end as usize,
+        };
+        let stops_from = if self.large_end == 0 { usize::MAX } else { self.large_end };
         while let Some(request) = self.requests.get(self.ran) {
-            let start = self.ran.checked_sub(1).map_or(0, |last| self.requests[last].spans_end);
+            let spans_end = request.spans_end as usize;
             let args = match &request.whole {
                 Some(whole) => Args::new(&whole.bytes, &whole.spans),
-                None => {
-                    let range = start as usize..request.spans_end as usize;
-                    Args::new(&self.bytes, &self.spans[range])
-                }
+                None => Args::new(&self.bytes, &self.spans[spans_start..spans_end]),
             };
+            spans_start = spans_end;
             let (proto, out, pace) = (request.proto, &mut self.replies, &mut self.pace);
             Call { store, now_ms, proto, args, out, pace }.finish(request.run);
             if self.pace.is_paused() {
@@ -150,22 +155,22 @@ impl Batch {
             }
             self.ends.push(self.replies.len());
             self.ran += 1;
-            let may_stop = self.large_end != 0 && self.ran >= self.large_end;
-            let is_full = self.replies.bytes_to_send() >= reply_bytes_max;
-            if self.pace.is_spent() || may_stop && is_full {
+            let is_full = self.ran >= stops_from && self.replies.bytes_to_send() >= reply_bytes_max;
+            if is_full || self.pace.is_spent() {
                 break;
             }
         }
     }
 
     /// The oldest reply that was not taken.
+    #[inline]
     pub fn reply(&self) -> Option<Part<'_>> {
         let end = *self.ends.get(self.taken)?;
-        let start = self.taken.checked_sub(1).map_or(0, |last| self.ends[last]);
-        Some(self.replies.part(start..end))
+        Some(self.replies.part(self.taken_bytes..end))
     }
 
     /// Moves the oldest reply that was not taken to `out`; false if there is none.
+    #[inline]
     pub fn take_reply(&mut self, out: &mut Output) -> bool {
         let Some(reply) = self.reply() else { return false };
         if out.is_empty() && self.ends.len() == 1 {
@@ -178,12 +183,17 @@ impl Batch {
     }
 
     /// Takes that reply away. The last one frees the room of all.
+    #[inline]
     pub fn advance(&mut self) {
+        self.taken_bytes = self.ends[self.taken];
         self.taken += 1;
-        if self.taken < self.ends.len() {
-            return;
+        if self.taken == self.ends.len() {
+            self.recycle();
         }
-        self.taken = 0;
+    }
+
+    fn recycle(&mut self) {
+        (self.taken, self.taken_bytes) = (0, 0);
         recycle(&mut self.ends, ENTRIES_KEPT);
         self.replies.recycle(BYTES_KEPT);
         if !self.is_waiting() {

@@ -256,6 +256,9 @@ impl Connection {
         let held = self.input.len() + self.parser.capacity_bytes() + self.session.name.len();
         self.charge.lower(held);
         if !self.charge.cover(held) {
+            // At once: what one gives up may be what the next one needs.
+            self.input = Vec::new();
+            self.charge.lower(0);
             Fault::NO_MEMORY_FOR_REQUEST.write(&mut self.out);
             self.session.closing = true;
             self.write().await?;

@@ -292,18 +292,23 @@ impl Round {
     }
 
     /// The requests for other shards, if the round may hand over any.
+    #[inline]
     fn crossing(&mut self) -> Option<&mut Crossing> {
+        if self.crossing.is_none() {
+            self.begin_crossing();
+        }
+        self.crossing.as_deref_mut()
+    }
+
+    #[cold]
+    fn begin_crossing(&mut self) {
         if !self.has_permit {
             let forget = |permit: Units<'_>| permit.forget() == 1;
             self.has_permit = PERMITS_LEFT.with(|permits| permits.try_acquire(1).is_ok_and(forget));
         }
-        if !self.has_permit {
-            return None;
-        }
-        if self.crossing.is_none() {
+        if self.has_permit {
             self.crossing = Some(Crossing::from_stock(self.shards, self.budget.as_ref()));
         }
-        self.crossing.as_deref_mut()
     }
 
     #[cold]
@@ -512,6 +517,7 @@ impl Crossing {
     }
 
     /// The batch for `shard`, for a request more.
+    #[inline]
     fn batch(&mut self, shard: usize) -> &mut Batch {
         let batch = &mut self.batches[shard];
         if batch.is_empty() {
@@ -537,8 +543,10 @@ impl Crossing {
 
     fn drain(&mut self, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
         while let Some(gap) = self.gaps.get(self.filled).copied() {
-            out.append(self.held.part(self.written..gap.offset));
-            self.written = gap.offset;
+            if gap.offset > self.written {
+                out.append(self.held.part(self.written..gap.offset));
+                self.written = gap.offset;
+            }
             if !self.fill(gap.source, facts, out) {
                 return false;
             }

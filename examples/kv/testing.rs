@@ -70,7 +70,8 @@ impl Server {
             }
         }
         self.settle(&mut out);
-        out.take_pieces().flat_map(|piece| piece.string[piece.range].to_vec()).collect()
+        let pieces = out.take_pieces();
+        pieces.map(|piece| piece.string[piece.range].to_vec()).collect::<Vec<_>>().concat()
     }
 
     /// Sends one line and gives the reply as text.

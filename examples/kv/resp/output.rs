@@ -183,7 +183,18 @@ impl Output {
     }
 
     /// Appends `part`, even if there is no room: it was charged for where it was made.
+    #[inline]
     pub fn append(&mut self, part: Part<'_>) {
+        if part.shared.is_empty() && self.bytes.len() + part.bytes.len() <= self.bytes_max {
+            self.bytes.extend_from_slice(part.bytes);
+        } else {
+            self.append_beyond(part);
+        }
+    }
+
+    /// The same for one that shares something, or for which there is no room.
+    #[cold]
+    fn append_beyond(&mut self, part: Part<'_>) {
         let mut rest = part;
         for shared in part.shared {
             let before;
@@ -218,13 +229,15 @@ impl Output {
     }
 
     /// The part of it from one offset to another.
+    #[inline]
     pub fn part(&self, range: Range<usize>) -> Part<'_> {
-        let mut shared = self.shared.as_slice();
-        if !shared.is_empty() {
-            let before = |end: usize| shared.partition_point(|shared| shared.at < end);
-            shared = &shared[before(range.start)..before(range.end)];
-        }
+        let shared = if self.shared.is_empty() { &[] } else { self.shared_in(&range) };
         Part { start: range.start, bytes: &self.bytes[range], shared }
+    }
+
+    fn shared_in(&self, range: &Range<usize>) -> &[Shared] {
+        let before = |end: usize| self.shared.partition_point(|shared| shared.at < end);
+        &self.shared[before(range.start)..before(range.end)]
     }
 
     /// Empties it and keeps `kept` bytes of its room: an idle connection should be small.

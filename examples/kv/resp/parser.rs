@@ -186,6 +186,7 @@ impl Parser {
         self.bulks(buffer)
     }
 
+    #[inline]
     fn begin(&mut self) {
         self.spans.clear();
         self.spans.shrink_to(SPANS_KEPT);
