@@ -124,6 +124,28 @@ impl fmt::Debug for TaskBudget {
     }
 }
 
+/// Where the wakers of the parts of a whole find the budget of the task that polls it.
+#[cfg(feature = "alloc")]
+pub(crate) struct BudgetPlace(AtomicPtr<TaskBudget>);
+
+#[cfg(feature = "alloc")]
+impl BudgetPlace {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    pub(crate) fn set(&self, budget: Option<&'static TaskBudget>) {
+        let budget = budget.map_or(ptr::null_mut(), |budget| ptr::from_ref(budget).cast_mut());
+        // Release: pairs with `get`, by a waker that may have strayed to another core.
+        self.0.store(budget, Release);
+    }
+
+    pub(crate) fn get(&self) -> Option<&'static TaskBudget> {
+        // SAFETY: null, or stored by `set` from a `'static` reference.
+        unsafe { self.0.load(Acquire).as_ref() }
+    }
+}
+
 /// Tells the budget of the executor that runs on the calling core or thread, if one does.
 pub type Current = fn() -> Option<&'static TaskBudget>;
 
@@ -399,5 +421,5 @@ impl<F: Future> Future for Unconstrained<F> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, feature = "alloc", not(loom)))]
 mod tests;

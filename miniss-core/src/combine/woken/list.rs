@@ -38,8 +38,8 @@ use core::ptr;
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::whole::Place;
-use crate::coop::TaskBudget;
-use crate::prim::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering, statics};
+use crate::coop::{BudgetPlace, TaskBudget};
+use crate::prim::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering};
 
 /// Parts in a block. In models few, so that two threads need not share one.
 pub(super) const PARTS: usize = if cfg!(loom) { 2 } else { usize::BITS as usize };
@@ -48,8 +48,8 @@ pub(super) const PARTS: usize = if cfg!(loom) { 2 } else { usize::BITS as usize 
 pub(super) struct Hub {
     woken: AtomicPtr<Block>,
     pub(super) whole: Place,
-    /// That of the task that polls the whole, for the leaves of the parts; or null.
-    budget: statics::AtomicPtr<TaskBudget>,
+    /// That of the task that polls the whole, for the leaves of the parts.
+    pub(super) budget: BudgetPlace,
 }
 
 /// Some parts of a whole.
@@ -72,15 +72,8 @@ unsafe impl Send for Block {}
 
 impl Hub {
     pub(super) fn new() -> Self {
-        let budget = statics::AtomicPtr::new(ptr::null_mut());
-        Self { woken: AtomicPtr::new(ptr::null_mut()), whole: Place::new(), budget }
-    }
-
-    /// Passes on the budget of the task that polls the whole.
-    pub(super) fn set_budget(&self, budget: Option<&'static TaskBudget>) {
-        let budget = budget.map_or(ptr::null_mut(), |budget| ptr::from_ref(budget).cast_mut());
-        // Release: pairs with `budget_of`, which may look with a waker that has strayed.
-        self.budget.store(budget, Ordering::Release);
+        let woken = AtomicPtr::new(ptr::null_mut());
+        Self { woken, whole: Place::new(), budget: BudgetPlace::new() }
     }
 
     /// Puts a block on the list; whether it is the first.
@@ -170,9 +163,7 @@ pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
     }
     let (block, _) = parts_of(waker.data());
     // SAFETY: "A waker is a share": so the block is there, for as long as the waker is borrowed.
-    let budget = unsafe { &*block }.hub.budget.load(Ordering::Acquire);
-    // SAFETY: null, or stored by `set_budget` from a `'static` reference.
-    unsafe { budget.as_ref() }
+    unsafe { &*block }.hub.budget.get()
 }
 
 fn raw_waker(block: *const Block, part: usize) -> RawWaker {

@@ -75,7 +75,7 @@ impl Woken {
     /// Begins a poll of the whole, of which `waker` is to be woken from now on.
     pub(super) fn begin(&mut self, waker: &Waker) {
         self.register(waker);
-        self.hub.set_budget(coop::budget_of(waker));
+        self.hub.budget.set(coop::budget_of(waker));
         self.polls_left = POLLS_MAX;
         self.is_behind = self.has_more();
         if !self.is_behind {
