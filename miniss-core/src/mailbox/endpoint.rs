@@ -202,6 +202,32 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     }
 }
 
+impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
+    /// Whether calls or replies are not on their way yet, since they are to be sent at the end of
+    /// the turn, or wait for room in a lane. For a loop of one's own that is about to be left:
+    /// [`flush`](Self::flush) again until there are none.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+    /// # use miniss_core::doctest::executor;
+    /// # let mesh = Arc::new(Mesh::new(2, FixedLane::<1>::new));
+    /// # let (mut here, mut there) = (executor(), executor());
+    /// # let endpoint = Endpoint::open(mesh.clone(), 0, here.local()).unwrap();
+    /// # let _other = Endpoint::open(mesh, 1, there.local()).unwrap();
+    /// # here.turn();
+    /// let _calls = [endpoint.run_on(1, || 1), endpoint.run_on(1, || 2)]; // a lane for one
+    /// endpoint.flush();
+    /// assert!(endpoint.has_unsent());
+    /// there.turn();
+    /// endpoint.flush();
+    /// assert!(!endpoint.has_unsent());
+    /// ```
+    pub fn has_unsent(&self) -> bool {
+        self.exchange.has_unsent()
+    }
+}
+
 impl<B: Doorbell, Q: Queue + 'static> Clone for Endpoint<B, Q> {
     fn clone(&self) -> Self {
         Self { exchange: self.exchange.clone() }

@@ -322,6 +322,10 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         });
     }
 
+    pub(super) fn has_unsent(&self) -> bool {
+        self.dirty.get() | self.stuck.get() != 0
+    }
+
     /// Leaves something to the task.
     fn put_off(&self, dirty: usize) {
         self.dirty.set(self.dirty.get() | dirty);

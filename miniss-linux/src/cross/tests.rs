@@ -104,6 +104,25 @@ fn a_call_made_in_a_busy_turn_runs_while_shard_0_rests() {
 }
 
 #[test]
+fn more_calls_than_a_lane_holds_all_run_while_shard_0_rests() {
+    for kind in [DoorbellKind::EventFd, DoorbellKind::MsgRing] {
+        let runtime = Runtime::builder().shards(2).doorbell(kind).build().unwrap();
+        let ran = Arc::new(AtomicUsize::new(0));
+        runtime.block_on(async {
+            for _ in 0..5_000 {
+                let ran = ran.clone();
+                drop(run_on(1, move || ran.fetch_add(1, SeqCst)));
+            }
+        });
+        let deadline = Instant::now() + PATIENCE;
+        while ran.load(SeqCst) < 5_000 {
+            assert!(Instant::now() < deadline, "{kind:?}: {ran:?} of 5,000");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
 fn work_whose_destructor_throws_does_not_stop_the_end() {
     struct Throws;
     impl Drop for Throws {

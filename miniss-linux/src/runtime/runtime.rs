@@ -154,8 +154,9 @@ impl Runtime {
     }
 
     /// Runs `future` on shard 0, with every other task there, until it is done. Tasks that are not
-    /// done by then go on with the next call. What was sent to other shards meanwhile is on its way
-    /// when this returns or unwinds.
+    /// done by then go on with the next call. Calls to other shards that were made meanwhile are on
+    /// their way when this returns; if there are more than a lane holds, it waits up to a second
+    /// for room.
     ///
     /// # Panics
     ///
@@ -186,7 +187,9 @@ impl Runtime {
         let _pinned = shard_0.pin();
         let _entered = current::enter(&shard_0.shard);
         let _last = LastTurn(&shard_0.shard.driver);
-        shard_0.executor.borrow_mut().block_on(future)
+        let output = shard_0.executor.borrow_mut().block_on(future);
+        shard_0.shard.send_rest();
+        output
     }
 
     /// Runs `main` on every shard at the same time, and gives the outputs in the order of the

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use miniss_core::mailbox::{Endpoint, Mesh};
@@ -20,6 +21,11 @@ use crate::driver::uring::now;
 use crate::driver::{Driver, DriverConfig, UringReactor};
 use crate::error::BuildError;
 use crate::topology::CpuMask;
+
+/// How long `block_on` waits for room in the lanes to other shards.
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(1);
+/// As long as it takes a shard to serve what a lane holds.
+const ROOM_WAIT_STEP: Duration = Duration::from_micros(20);
 
 /// Names a shard: they are numbered from 0, which is the thread that made the runtime.
 ///
@@ -202,6 +208,19 @@ impl Shard {
     /// all shards have ended.
     pub(crate) fn post_bell(&self, post: &BellPost) {
         self.local.anchor().bell().post(post);
+    }
+
+    /// No turn follows for now: sends also what has found no room in the lanes. The other shards
+    /// make some between any two polls; for one that does not, nobody waits longer than
+    /// [`ROOM_WAIT_MAX`].
+    pub(crate) fn send_rest(&self) {
+        let deadline = now() + ROOM_WAIT_MAX;
+        while self.endpoint.has_unsent() && now() < deadline {
+            thread::sleep(ROOM_WAIT_STEP);
+            // What cannot be delivered is dropped here, and wakes those who wait for it.
+            quietly(|| self.endpoint.flush());
+            self.driver.submit();
+        }
     }
 
     /// Ends the shard on its own thread: no new calls and operations; tasks are dropped; what that
