@@ -45,8 +45,8 @@ pub const UNITS: u32 = 128;
 const UNCONSTRAINED: i32 = i32::MAX;
 /// No unit is left, and the poll is counted in `polls_spent`.
 const COUNTED: i32 = -1;
-/// In what a leaf remembers: it was let through.
-const PASSED: u32 = 1;
+/// Where a leaf remembers how often it was refused in a poll, beside the number of that poll.
+const REFUSALS: u32 = 3;
 
 /// The budget of the task that an executor polls at the moment.
 ///
@@ -59,7 +59,7 @@ pub struct TaskBudget {
     units: AtomicI32,
     /// Units; not above zero if all are spent.
     left: AtomicI32,
-    /// Grows by two with each poll that asks for more than there is. It wraps, past zero.
+    /// Grows by four with each poll that asks for more than there is. It wraps, past zero.
     polls_spent: AtomicU32,
 }
 
@@ -105,13 +105,14 @@ impl TaskBudget {
         left > 0
     }
 
-    /// The number of the poll under way, whose budget is spent: even, and never zero.
+    /// The number of the poll under way, whose budget is spent: never zero, and room for
+    /// [`REFUSALS`].
     fn spent_poll(&self) -> u32 {
         let number = self.polls_spent.load(Relaxed);
         if self.left.load(Relaxed) == COUNTED {
             return number;
         }
-        let number = number.checked_add(2).unwrap_or(2);
+        let number = number.checked_add(REFUSALS + 1).unwrap_or(REFUSALS + 1);
         self.left.store(COUNTED, Relaxed);
         self.polls_spent.store(number, Relaxed);
         number
@@ -235,8 +236,8 @@ fn budget_elsewhere(waker: &Waker) -> Option<&'static TaskBudget> {
 /// ```
 #[derive(Debug, Default)]
 pub struct Leaf {
-    /// The number of the last poll with a spent budget in which it asked, with the bit [`PASSED`]
-    /// if it was let through; zero: there was none.
+    /// The number of the last poll with a spent budget in which it asked, and how often it was
+    /// refused there since it was let through; zero: there was none.
     asked_in: AtomicU32,
 }
 
@@ -283,17 +284,26 @@ impl Leaf {
     }
 
     /// Whether it asked in an earlier poll and not in this one. With a waker that is not ours, also
-    /// if it was refused the last time it asked: in a loop of its own, as `block_on` of `futures`
-    /// inside of a task, there is no later poll.
+    /// if it was refused twice since: in a loop of its own, as `block_on` of `futures` inside of a
+    /// task, there is no later poll. Once would not do, for a `FuturesUnordered` polls a part that
+    /// woke itself once more before it gives way.
     fn may_pass(&self, poll: u32, is_ours: bool) -> bool {
         let asked_in = self.asked_in.load(Relaxed);
-        let passes = match asked_in & !PASSED {
-            0 => false,
-            former if former == poll => !is_ours && asked_in == poll,
-            _ => true,
+        let refusals = match asked_in & !REFUSALS {
+            0 => 0,
+            former if former != poll => return self.pass(poll),
+            _ => asked_in & REFUSALS,
         };
-        self.asked_in.store(if passes { poll | PASSED } else { poll }, Relaxed);
-        passes
+        if refusals == 2 && !is_ours {
+            return self.pass(poll);
+        }
+        self.asked_in.store(poll | (refusals + 1).min(2), Relaxed);
+        false
+    }
+
+    fn pass(&self, poll: u32) -> bool {
+        self.asked_in.store(poll, Relaxed);
+        true
     }
 }
 

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -307,6 +307,33 @@ fn a_loop_that_never_waits_leaves_those_beside_it_their_turn() {
         assert_eq!(timeout(millis(60_000), set.next()).await, Ok(Some(())), "a set");
         assert_eq!(set.len(), 3, "the one that has waited is out first");
         assert!(timeout(millis(5), set.next()).await.is_err(), "a set of nothing but these");
+    });
+}
+
+/// What comes out of a channel that is closed.
+async fn nothing() -> Option<u32> {
+    let (_, mut receiver) = channel::unbounded();
+    receiver.recv().await
+}
+
+#[test]
+fn a_set_that_is_never_empty_leaves_others_their_turn() {
+    const ROUNDS_MAX: u64 = 100_000;
+    let _deadline = deadline("a set that is always ready");
+    on_one_shard(async {
+        for waiting in 0..4 {
+            let mut set: FuturesUnordered<_> =
+                (0..waiting).map(|_| pending().boxed_local()).collect();
+            assert!(set.next().now_or_never().flatten().is_none());
+            let over = spawn(yield_now());
+            let mut rounds = 0;
+            while !over.is_finished() && rounds < ROUNDS_MAX {
+                set.push(nothing().boxed_local());
+                assert_eq!(set.next().await, Some(None));
+                rounds += 1;
+            }
+            assert!(rounds < ROUNDS_MAX, "beside {waiting} that wait");
+        }
     });
 }
 
