@@ -30,6 +30,12 @@ impl Wakes {
         }
     }
 
+    /// The whole is done: parts that are woken late wake nobody.
+    pub(super) fn end(&mut self) {
+        #[cfg(feature = "alloc")]
+        drop(self.woken.take());
+    }
+
     /// Calls `poll` for those of `count` parts that may go on, in their order, until it breaks off.
     pub(super) fn poll<B>(
         &mut self,

@@ -149,6 +149,9 @@ fn poll_row<F: Future>(
         }
         if *running == 0 { Break(()) } else { Continue(()) }
     });
+    if *running == 0 {
+        wakes.end();
+    }
     *running == 0
 }
 

@@ -130,6 +130,7 @@ impl<F: Race> Future for WhenAny<F> {
         let Some(winner) = futures.poll_first(wakes, cx) else {
             return Poll::Pending;
         };
+        wakes.end();
         let futures = slot.take().expect("they were polled a line ago");
         Poll::Ready(futures.finish(winner))
     }

@@ -269,6 +269,24 @@ fn a_waker_that_outlives_its_whole_wakes_nothing_and_keeps_nothing_of_it() {
 }
 
 #[test]
+fn a_whole_that_is_done_is_woken_by_no_part_even_before_it_is_dropped() {
+    let parts = Parts::new(20);
+    let (counter, waker) = Counter::new();
+    let (mut all, mut any) = (Box::pin(when_all(parts.all())), Box::pin(when_any(parts.all())));
+    assert!(poll_with(all.as_mut(), &waker).is_pending());
+    let of_all: Vec<_> = parts.wakers.borrow().iter().flatten().cloned().collect();
+    assert!(poll_with(any.as_mut(), &waker).is_pending());
+    (0..20).for_each(|number| parts.let_go(number));
+    of_all.iter().for_each(Waker::wake_by_ref);
+    assert!(poll_with(all.as_mut(), &waker).is_ready());
+    assert!(poll_with(any.as_mut(), &waker).is_ready());
+    let wakes = counter.wakes();
+    drop(waker);
+    of_all.into_iter().for_each(Waker::wake);
+    assert_eq!((counter.wakes(), StdArc::strong_count(&counter)), (wakes, 1));
+}
+
+#[test]
 fn a_part_keeps_its_waker_from_poll_to_poll_and_no_two_parts_share_one() {
     let mut woken = Woken::new(PARTS + 2);
     woken.begin(Waker::noop());
