@@ -220,8 +220,12 @@ fn an_endpoint_in_a_static_never_goes_to_the_heap() {
     for _ in 0..10 {
         drop(end.run_on(1, || panic!("as planned")));
         near.turn();
-        let turn = std::panic::AssertUnwindSafe(|| far.turn());
-        assert!(std::panic::catch_unwind(turn).is_err());
+        // One turn sees that it has come, the next takes it in.
+        let mut turn = || {
+            let turn = std::panic::AssertUnwindSafe(|| far.turn());
+            std::panic::catch_unwind(turn).is_err()
+        };
+        assert!((0..2).any(|_| turn()));
         near.turn();
         far.turn();
     }
