@@ -260,7 +260,7 @@ fn a_client_with_too_many_unread_replies_is_closed_at_once() {
 #[test]
 fn a_client_that_says_nothing_is_closed_if_that_was_asked_for() {
     let _deadline = deadline("a_client_that_says_nothing_is_closed_if_that_was_asked_for");
-    let server = kv_with(1, &["--timeout", "1"]);
+    let server = kv_with(1, &["--timeout", "3"]);
     for half in ["", "*1\r\n$4\r\nPI"] {
         let mut idle = client(&server);
         assert_eq!(idle.ask("PING"), Reply::Status("PONG".into()));
