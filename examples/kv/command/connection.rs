@@ -34,7 +34,7 @@ pub fn quit(talk: &mut Talk<'_>) -> Done {
     Ok(())
 }
 
-/// `SELECT index`: there is one database. Whoever wants another does not get further with it.
+/// `SELECT index`: there is one database. A client that wants another is refused what follows.
 pub fn select(talk: &mut Talk<'_>) -> Done {
     let index = parse_i64(talk.args.at(1)).ok_or(Fault::NOT_INTEGER)?;
     talk.session.mode = (index != 0).then_some(Mode::Database);
@@ -151,7 +151,7 @@ fn client_getname(talk: &mut Talk<'_>) -> Done {
     Ok(())
 }
 
-/// Replies are always on. Whoever wants none would take them for replies to something else.
+/// Replies are always on. A client that wants none would take them for replies to something else.
 fn client_reply(talk: &mut Talk<'_>) -> Done {
     if talk.args.is(2, "on") {
         reply::ok(talk.out);

@@ -57,7 +57,7 @@ fn unsupported(session: &mut Session, args: &Args<'_>) -> Option<Fault> {
         return Some(text("ERR MULTI is not supported; all up to EXEC or DISCARD is refused"));
     }
     if !alone && is_one_of(args, &SUBSCRIBE) {
-        // In RESP3 whoever is subscribed may send any command.
+        // In RESP3 a subscriber may send any command.
         session.mode = (session.proto == Proto::Resp2).then_some(Mode::Subscription);
         return Some(text("ERR subscriptions are not supported; all up to UNSUBSCRIBE is refused"));
     }

@@ -3,7 +3,7 @@
 //! `socket ─▶ parser ─▶ route ─▶ [batch] ─▶ [store] ─▶ [reply] ─▶ [socket]`
 //!
 //! A long string is not copied into the replies that show it: they keep a reference until they are
-//! sent. Whoever changes the key meanwhile changes a copy.
+//! sent. A change of the key meanwhile changes a copy.
 //!
 //! **Room.** An output grows as far as its [charge](Charge) can cover. What does not fit is left
 //! out, and the output is *over*: the request that it answers gets an error instead.

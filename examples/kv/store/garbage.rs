@@ -25,7 +25,7 @@ const ELEMENTS_AT_ONCE: usize = 256;
 const BYTES_AT_ONCE: usize = 1 << 20;
 /// Bytes of a value that is light.
 const LIGHT_BYTES_MAX: usize = 64 << 10;
-/// Values that wait at most. Who removes values faster than they are freed frees them himself.
+/// Values that wait at most. What is removed faster than it can be freed is freed at once.
 const WAITING_MAX: usize = 1024;
 
 /// Values that were removed and are not freed yet.

@@ -76,8 +76,8 @@ fn no_request_for_another_database_runs_in_this_one() {
 }
 
 #[test]
-fn whoever_was_refused_a_subscription_is_refused_what_follows() {
-    let _deadline = deadline("whoever_was_refused_a_subscription_is_refused_what_follows");
+fn a_client_that_was_refused_a_subscription_is_refused_what_follows() {
+    let _deadline = deadline("a_client_that_was_refused_a_subscription_is_refused_what_follows");
     let server = kv(2);
     let mut client = client(&server);
     for (begin, end) in [("SUBSCRIBE a", "UNSUBSCRIBE"), ("PSUBSCRIBE a*", "punsubscribe a*")] {
@@ -147,8 +147,8 @@ fn a_browser_that_was_tricked_into_sending_requests_is_closed() {
 }
 
 #[test]
-fn whoever_greets_as_someone_else_is_refused_as_redis_does() {
-    let _deadline = deadline("whoever_greets_as_someone_else_is_refused_as_redis_does");
+fn a_client_that_greets_as_someone_else_is_refused_as_in_redis() {
+    let _deadline = deadline("a_client_that_greets_as_someone_else_is_refused_as_in_redis");
     let server = kv(2);
     let mut client = client(&server);
     let wrong = "WRONGPASS invalid username-password pair or user is disabled.";
