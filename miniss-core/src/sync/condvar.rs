@@ -23,6 +23,7 @@ use core::mem;
 use core::pin::{Pin, pin};
 
 use super::Closed;
+use super::on_drop::OnDrop;
 use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
 use crate::coop::consume_budget;
@@ -92,13 +93,15 @@ impl Condvar {
     /// assert_eq!(executor().block_on(condvar.wait()), Ok(()));
     /// ```
     pub async fn wait(&self) -> Result<(), Closed> {
-        if self.is_closed() || self.remembered.get() {
-            consume_budget().await;
-        }
         if self.is_closed() {
+            consume_budget().await;
             return Err(Closed);
         }
         if self.remembered.take() {
+            // Its own before it gives way: who is not in the queue misses a signal to all.
+            let handed_on = OnDrop(|| self.notify_one());
+            consume_budget().await;
+            mem::forget(handed_on);
             return Ok(());
         }
         let waiter = pin!(Waiter::new(&self.queue, Turn::Waiting(self.round.get())));
