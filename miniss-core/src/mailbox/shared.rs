@@ -116,7 +116,7 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     pub(super) fn close(&self) {
         self.start_to_close();
         let _last = FlushAll(self);
-        self.take_in(Budget::UNLIMITED, false);
+        self.take_in(Budget::UNLIMITED);
     }
 
     /// Takes what has come, if anything was announced. For the task, which flushes thereafter.
@@ -124,14 +124,14 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     pub(super) fn take_in_if_any(&self) {
         if self.has_mail() {
             self.set_taking_in(true);
-            self.take_in(self.budget(), true);
+            self.take_in(self.budget());
             self.set_taking_in(false);
         }
     }
 
     /// Takes what has come, within a budget: calls are served, replies settled.
-    fn take_in(&self, budget: Budget, by_task: bool) {
-        let unwinding = Unwinding { exchange: self, by_task };
+    fn take_in(&self, budget: Budget) {
+        let unwinding = Unwinding(self);
         self.receive(budget, |held| match held.node().cargo.get() {
             Cargo::Work => self.serve(held),
             _ => self.settle(held),
@@ -176,19 +176,14 @@ impl<B: Doorbell, Q: Queue + 'static> Drop for FlushAll<'_, B, Q> {
     }
 }
 
-/// Sees to it that what was not taken in, because something unwound, will be.
-struct Unwinding<'a, B: Doorbell, Q: Queue + 'static> {
-    exchange: &'a Shared<B, Q>,
-    /// It is the task that unwinds: what is left is its successor's.
-    by_task: bool,
-}
+/// Takes in what was not, because something unwound, if there is no task for it any more.
+/// Otherwise it stays where the executor sees it, and wakes the task or its successor.
+struct Unwinding<'a, B: Doorbell, Q: Queue + 'static>(&'a Shared<B, Q>);
 
 impl<B: Doorbell, Q: Queue + 'static> Drop for Unwinding<'_, B, Q> {
     fn drop(&mut self) {
-        if self.exchange.home().is_over.get() {
-            self.exchange.take_in(Budget::UNLIMITED, self.by_task);
-        } else if !self.by_task {
-            self.exchange.wake_task();
+        if self.0.home().is_over.get() {
+            self.0.take_in(Budget::UNLIMITED);
         }
     }
 }

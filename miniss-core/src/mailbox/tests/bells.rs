@@ -154,9 +154,8 @@ fn a_core_expects_calls_from_the_call_to_its_reply_and_once_behind_an_answer() {
     (0..8).for_each(|_| _ = near.turn());
     assert_eq!(near_asks.get(), (true, true), "the reply is still to come");
     far_asks.set((false, false));
-    while far_asks.get() == (false, false) {
-        far.turn();
-    }
+    let asks = (0..8).map(|_| (far.turn(), far_asks.get()).1).find(|asks| asks.0);
+    far_asks.set(asks.unwrap_or_default());
     assert_eq!(far_asks.get(), (true, false), "who was answered may go on, for once");
     (0..8).for_each(|_| _ = near.turn());
     assert_eq!(near_asks.get(), (false, false), "it has come");

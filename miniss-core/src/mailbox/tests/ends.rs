@@ -196,21 +196,24 @@ mod scenarios {
     }
 
     pub(super) fn replies_of_tasks_that_end_behind_the_endpoint_s_wait_for_no_handle<N: Net>() {
-        let [(mut a, at_a), (mut b, at_b)] = pair::<N>();
-        turn_all([&mut a, &mut b]);
-        /// A task of some size: the executor drops its tasks size by size.
-        fn call<N: Net, const SIZE: usize>(end: &End<N>) -> Call<usize> {
-            end.submit_to(1, async || {
-                let large = [7_u8; SIZE];
-                pending::<()>().await;
-                large.len()
-            })
+        /// A task of some size, which never ends.
+        async fn large<const SIZE: usize>() -> usize {
+            let large = [7_u8; SIZE];
+            pending::<()>().await;
+            large.len()
         }
+        let mesh = N::new(2);
+        let (mut a, mut b) = (restless(), restless());
+        // Tasks end in the order in which there was room for some of their size: the latest first.
+        for large in [b.local().spawn(large::<300>()), b.local().spawn(large::<600>())] {
+            large.unwrap().abort();
+        }
+        turn_all([&mut b]);
+        let (at_a, at_b) = (mesh.open(0, a.local()), mesh.open(1, b.local()));
         let mut calls = [
-            call::<N, 0>(&at_a),
-            call::<N, 100>(&at_a),
-            call::<N, 300>(&at_a),
-            call::<N, 600>(&at_a),
+            at_a.submit_to(1, large::<100>),
+            at_a.submit_to(1, large::<300>),
+            at_a.submit_to(1, large::<600>),
         ];
         turn_all([&mut a, &mut b]);
         drop(b);

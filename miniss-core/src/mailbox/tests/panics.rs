@@ -6,6 +6,8 @@ over_all_meshes! {
     a_panic_on_the_own_core_ends_nothing_else
     a_flush_that_unwinds_sends_the_rest
     an_end_that_unwinds_sends_the_rest
+    a_last_flush_that_unwinds_sends_the_rest
+    a_core_whose_work_panicked_sends_what_it_makes_afterwards
     tasks_that_unwind_one_after_the_other_have_successors
     a_panic_as_room_is_made_leaves_no_reply_waiting
     a_panic_as_room_is_made_leaves_no_call_waiting
@@ -178,6 +180,48 @@ mod scenarios {
             assert_eq!(outcome(call), Poll::Ready(Ok(number)));
         }
         drop(at_a);
+    }
+
+    pub(super) fn a_last_flush_that_unwinds_sends_the_rest<N: Net>() {
+        thread_local! {
+            static RAN: Cell<u32> = const { Cell::new(0) };
+        }
+        RAN.set(0);
+        let mesh = N::new(3);
+        let [mut a, mut b, mut c] = [(); 3].map(|()| restless());
+        let at_a = mesh.open(0, a.local());
+        let (at_b, _at_c) = (mesh.open(1, b.local()), mesh.open(2, c.local()));
+        turn_all([&mut a, &mut b, &mut c]);
+        at_b.close();
+        let in_vain = call_in_vain::<N>(&at_a, 1);
+        let call = at_a.run_on(2, || RAN.set(RAN.get() + 1));
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(a))).is_err());
+        turn_all([&mut c]);
+        assert_eq!(RAN.get(), 1, "it was made before the end");
+        drop((in_vain, call));
+    }
+
+    pub(super) fn a_core_whose_work_panicked_sends_what_it_makes_afterwards<N: Net>() {
+        thread_local! {
+            static PANICKED: Cell<bool> = const { Cell::new(false) };
+        }
+        on_cores::<N>(2, async |end| {
+            if end.me() == 0 {
+                let panics = || {
+                    PANICKED.set(true);
+                    panic!("as planned");
+                };
+                assert_eq!(end.run_on(1, panics).await, Err::<(), _>(Gone));
+                return;
+            }
+            while !PANICKED.get() {
+                yield_now().await;
+            }
+            // No more comes to this core, so nothing but this call wakes the endpoint's task.
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(end.run_on(0, || 5).await, Ok(5));
+        });
     }
 
     pub(super) fn tasks_that_unwind_one_after_the_other_have_successors<N: Net>() {
