@@ -7,13 +7,13 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use miniss_core::combine::{parallel_for_each, when_all};
+use miniss_core::combine::{parallel_for_each, when_all, yield_now};
 use miniss_core::doctest::executor;
 use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
 use miniss_core::op::{Completion, OpTable, Operation};
@@ -162,6 +162,24 @@ fn what_is_kept_of_a_peak_is_bounded() {
         row("futures that ran together", 0, || {
             let all = (0..PEAK).map(|_| async {}).collect::<Vec<_>>();
             run(when_all(all));
+        }),
+        // The places of those that have ended are gone; what names them is a few words each.
+        row("a future for each item, of which one is left", 24 * PEAK, || {
+            let each = async |number| {
+                let large = [number; 32];
+                yield_now().await;
+                if number == 0 {
+                    pending::<()>().await;
+                }
+                assert_eq!(large[31], number);
+                Ok::<(), ()>(())
+            };
+            let mut all = Box::pin(parallel_for_each(0..PEAK, each));
+            for _ in 0..4 * PEAK / 128 {
+                let waits = all.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert!(waits.is_pending());
+            }
+            all
         }),
         row("a future for each item", 0, || {
             run(parallel_for_each(0..PEAK, async |_| Ok::<(), ()>(())))
