@@ -10,15 +10,16 @@ use std::fs;
 use std::future::{Future, pending};
 use std::path::Path;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use miniss_core::combine::{parallel_for_each, when_all, yield_now};
+use miniss_core::combine::{parallel_for_each, when_all};
 use miniss_core::doctest::executor;
 use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
 use miniss_core::op::{Completion, OpTable, Operation};
-use miniss_core::sync::broadcast;
 use miniss_core::sync::channel::{self, OwnedReceiver, OwnedSender};
+use miniss_core::sync::{Event, broadcast};
 
 /// Counts what the calling thread holds, and how often it allocates.
 struct Counting;
@@ -165,20 +166,29 @@ fn what_is_kept_of_a_peak_is_bounded() {
         }),
         // The places of those that have ended are gone; what names them is a few words each.
         row("a future for each item, of which one is left", 24 * PEAK, || {
-            let each = async |number| {
-                let large = [number; 32];
-                yield_now().await;
-                if number == 0 {
-                    pending::<()>().await;
+            let may_end = Rc::new(Event::new());
+            let theirs = may_end.clone();
+            let each = move |number| {
+                let may_end = theirs.clone();
+                async move {
+                    let large = [number; 32];
+                    may_end.wait().await;
+                    if number == 0 {
+                        pending::<()>().await;
+                    }
+                    assert_eq!(large[31], number);
+                    Ok::<(), ()>(())
                 }
-                assert_eq!(large[31], number);
-                Ok::<(), ()>(())
             };
             let mut all = Box::pin(parallel_for_each(0..PEAK, each));
-            for _ in 0..4 * PEAK / 128 {
-                let waits = all.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                assert!(waits.is_pending());
-            }
+            let mut poll = |times: usize| {
+                let mut cx = Context::from_waker(Waker::noop());
+                (0..times).for_each(|_| assert!(all.as_mut().poll(&mut cx).is_pending()));
+            };
+            poll(PEAK / 128 + 1);
+            assert_eq!(may_end.waiters(), PEAK, "all of them run");
+            may_end.set();
+            poll(PEAK / 128 + 1);
             all
         }),
         row("a future for each item", 0, || {
