@@ -2,12 +2,9 @@
 
 use super::*;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
-use crate::combine::yield_now;
-use crate::coop::UNITS;
-use crate::doctest::executor;
 use crate::kept::{for_ever, forget};
 use crate::sync::wait::waiting;
-use core::future::{Future, poll_fn};
+use core::future::Future;
 use core::task::{Poll, Waker};
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -143,48 +140,6 @@ fn wait_until_looks_first_and_after_every_signal() {
     assert_eq!(looks.get(), 3);
 }
 
-/// Leaves `units` of the budget of the poll under way.
-async fn spend_all_but(units: u32) {
-    for _ in units..UNITS {
-        consume_budget().await;
-    }
-}
-
-#[test]
-fn who_gives_way_with_a_remembered_signal_misses_no_signal_to_all() {
-    let (condvar, holds) = (Condvar::new(), Cell::new(false));
-    condvar.notify_one();
-    executor().scope(async |scope| {
-        let waits = scope.spawn(async {
-            spend_all_but(1).await;
-            condvar.wait_until(|| holds.get()).await
-        });
-        yield_now().await;
-        let mut other = pin!(condvar.wait());
-        let _ = poll_once(other.as_mut());
-        holds.set(true);
-        condvar.notify_all();
-        for _ in 0..10 {
-            yield_now().await;
-        }
-        assert!(waits.is_ok_and(|waits| waits.is_finished()));
-    });
-}
-
-#[test]
-fn who_is_dropped_as_it_gives_way_with_a_remembered_signal_hands_it_on() {
-    let condvar = Condvar::new();
-    condvar.notify_one();
-    executor().block_on(async {
-        spend_all_but(0).await;
-        let mut gives_way = Box::pin(condvar.wait());
-        let polled = poll_fn(|cx| Poll::Ready(gives_way.as_mut().poll(cx)));
-        assert!(polled.await.is_pending());
-        drop(gives_way);
-        assert_eq!(condvar.wait().await, Ok(()));
-    });
-}
-
 #[test]
 fn wait_until_takes_what_holds_even_after_a_close() {
     let condvar = Condvar::new();
@@ -246,4 +201,56 @@ fn a_panic_in_a_wake_strands_nobody() {
     let mut second = waiting(condvar.wait(), Waker::noop());
     assert!(catch_unwind(AssertUnwindSafe(|| condvar.notify_all())).is_err());
     assert_eq!(poll_once(second.as_mut()), NOTIFIED);
+}
+
+/// In tasks, which have a budget.
+#[cfg(feature = "alloc")]
+mod in_tasks {
+    use super::*;
+    use crate::combine::yield_now;
+    use crate::coop::{UNITS, consume_budget};
+    use crate::doctest::executor;
+    use core::future::poll_fn;
+
+    /// Leaves `units` of the budget of the poll under way.
+    async fn spend_all_but(units: u32) {
+        for _ in units..UNITS {
+            consume_budget().await;
+        }
+    }
+
+    #[test]
+    fn who_gives_way_with_a_remembered_signal_misses_no_signal_to_all() {
+        let (condvar, holds) = (Condvar::new(), Cell::new(false));
+        condvar.notify_one();
+        executor().scope(async |scope| {
+            let waits = scope.spawn(async {
+                spend_all_but(1).await;
+                condvar.wait_until(|| holds.get()).await
+            });
+            yield_now().await;
+            let mut other = pin!(condvar.wait());
+            let _ = poll_once(other.as_mut());
+            holds.set(true);
+            condvar.notify_all();
+            for _ in 0..10 {
+                yield_now().await;
+            }
+            assert!(waits.is_ok_and(|waits| waits.is_finished()));
+        });
+    }
+
+    #[test]
+    fn who_is_dropped_as_it_gives_way_with_a_remembered_signal_hands_it_on() {
+        let condvar = Condvar::new();
+        condvar.notify_one();
+        executor().block_on(async {
+            spend_all_but(0).await;
+            let mut gives_way = Box::pin(condvar.wait());
+            let polled = poll_fn(|cx| Poll::Ready(gives_way.as_mut().poll(cx)));
+            assert!(polled.await.is_pending());
+            drop(gives_way);
+            assert_eq!(condvar.wait().await, Ok(()));
+        });
+    }
 }
