@@ -182,7 +182,8 @@ fn a_tree_of_lists_becomes_one_in_order_and_each_waiter_is_seen_once() {
     assert_eq!((lists[0].len(), lists[1].len(), lists[4].len()), (4, 0, 0));
     let queued: Vec<_> = waiters.iter().map(|waiter| waiter.is_queued()).collect();
     assert_eq!(queued, twigs.map(|(_, twig)| matches!(twig, Leaf(_))));
-    assert_eq!(leaves(&lists[0]), [1, 2, 3, 4]);
+    let _late = self::queued(&lists[0], Leaf(5));
+    assert_eq!(leaves(&lists[0]), [1, 2, 3, 4, 5]);
 }
 
 #[test]
