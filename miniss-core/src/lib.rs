@@ -79,7 +79,7 @@ pub mod sync;
 
 #[cfg(all(test, not(loom)))]
 mod kept;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, feature = "alloc", not(loom)))]
 mod random;
 
 #[cfg(doc)]
