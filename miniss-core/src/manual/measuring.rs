@@ -214,6 +214,13 @@
 //! - **Batches can wait too long.** That all calls of a turn left at its end cost 64 callers a
 //!   quarter against sending after every 16, which is what an endpoint does now.
 //!
+//! # How much the tests notice
+//!
+//! A change of meaning that no test notices is a hole in the tests. On 30 November 2026 fifty such
+//! mutants were tried by hand in mailbox, task, promise, combine, collections and sync: a test or a
+//! model noticed 43, some of them only since it had been written for that; the other seven change
+//! nothing, or cost alone. A run of `cargo mutants` over all of the core is yet to be made.
+//!
 //! # Measuring a port of your own
 //!
 //! First that idle is idle. Let it do nothing, or wait for one timer, and read the counters before
