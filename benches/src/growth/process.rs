@@ -49,9 +49,10 @@ mod tests {
 
     #[test]
     fn what_is_taken_from_the_heap_is_seen() {
+        // Other tests of this process take and give back meanwhile, but not half as much.
         let before = heap_bytes();
-        let bytes = std::hint::black_box(vec![1_u8; 1 << 20]);
-        assert!(heap_bytes() >= before + bytes.len());
+        let bytes = std::hint::black_box(vec![0_u8; 256 << 20]);
+        assert!(heap_bytes() >= before + bytes.len() / 2);
     }
 
     #[test]
