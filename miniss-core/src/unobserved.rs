@@ -39,7 +39,7 @@ pub type Hook = fn(&Unobserved);
 /// # use miniss_core::{Future, unobserved};
 /// use std::io::{Write, stderr};
 /// // `eprintln!` would panic if no one reads it.
-/// unobserved::set_hook(|failure| _ = writeln!(stderr(), "nobody saw {failure}"));
+/// unobserved::set_hook(|failure| _ = writeln!(stderr(), "no one saw {failure}"));
 /// drop(Future::<u32, String>::failed("no file".to_owned()));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

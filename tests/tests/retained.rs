@@ -139,7 +139,7 @@ fn what_is_kept_of_a_peak_is_bounded() {
             }
             table
         }),
-        // Wakers point at headers for ever, so slots stay: 64 bytes and the future's lines for each
+        // Wakers point at headers forever, so slots stay: 64 bytes and the future's lines for each
         // task of the busiest moment, and a chunk that is not full yet.
         row("tasks: their slots", (64 + 64) * PEAK + 64 * 1024, || {
             let mut executor = executor();

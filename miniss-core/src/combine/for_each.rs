@@ -294,7 +294,7 @@ impl<N> Boxed<N> {
         Self { max, seats: Vec::new(), free: Vec::new(), running: 0, woken: Woken::new(0) }
     }
 
-    /// A seat in which nobody sits, if one may be had.
+    /// A seat in which no one sits, if one may be had.
     fn free_seat(&mut self) -> Option<usize> {
         self.free.pop().or_else(|| {
             let seat = self.seats.len();

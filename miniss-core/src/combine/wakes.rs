@@ -30,7 +30,7 @@ impl Wakes {
         }
     }
 
-    /// The whole is done: parts that are woken late wake nobody.
+    /// The whole is done: parts that are woken late wake no one.
     pub(super) fn end(&mut self) {
         #[cfg(feature = "alloc")]
         drop(self.woken.take());

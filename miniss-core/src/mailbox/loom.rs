@@ -409,7 +409,7 @@ fn full_lane_sender_is_woken_by_a_receiver_that_closes() {
         let sending = thread::spawn(move || sender.send_or_wait(1, 3));
         receiver.end.close();
         receiver.receive();
-        // The receiver is gone: what waits must have been told, or nobody tells it.
+        // The receiver is gone: what waits must have been told, or no one tells it.
         let mut all = sending.join().unwrap().settle();
         all.append(&mut receiver.received);
         all.sort();

@@ -501,7 +501,7 @@ impl<M: Memory> OpTable<M> {
         }
     }
 
-    /// Completions that nobody collected lose their owner one by one, each of them even if the end
+    /// Completions that no one collected lose their owner one by one, each of them even if the end
     /// of another unwinds.
     fn drain_parts(&self, slot: &Slot) {
         to_the_end(|| self.room.pop_part(slot).map(|part| orphan_part(slot, part)).is_some());

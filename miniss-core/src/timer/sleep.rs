@@ -20,7 +20,7 @@ use crate::time::Instant;
 ///
 /// Never early, and as late as the executor's turn is long. It is not armed before it is first
 /// polled, and takes at least one turn, also if the deadline has passed by then. At
-/// [`Instant::MAX`] it waits for ever. Once ready it stays ready. It waits with the executor of the
+/// [`Instant::MAX`] it waits forever. Once ready it stays ready. It waits with the executor of the
 /// task that polls it, whichever that is.
 ///
 /// It allocates nothing: what the timer wheel links is part of the future, which therefore must

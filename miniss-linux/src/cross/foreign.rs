@@ -157,7 +157,7 @@ impl Handle {
 /// See [`Handle`] for an example.
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct ForeignCall<T> {
-    /// What nobody takes is dropped quietly, wherever that is.
+    /// What no one takes is dropped quietly, wherever that is.
     future: miniss_core::Future<Quiet<Result<T, Payload>>>,
     shard: ShardId,
 }

@@ -51,7 +51,7 @@ impl Connection {
         })
     }
 
-    /// The right to write, if nobody has it or waits for it, and the connection is open.
+    /// The right to write, if no one has it or waits for it, and the connection is open.
     pub(super) fn try_turn_to_write(self: &Rc<Self>) -> Option<WriteTurn> {
         if self.fd.is_closed() {
             return None;
@@ -140,12 +140,12 @@ impl Connection {
 }
 
 /// A close of a connection. The cancels that it waits for share it, and the last one to end closes
-/// the descriptor if nobody waits any more.
+/// the descriptor if no one waits any more.
 pub(crate) struct Closing(Rc<Connection>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        // There is nobody left to give an error to.
+        // There is no one left to give an error to.
         let _ = self.0.fd.finish_close();
     }
 }

@@ -240,7 +240,7 @@ impl TcpStream {
 
     /// After how long a silence the kernel asks the peer whether it is still there
     /// (`SO_KEEPALIVE`); `None`: it does not ask. Without it, a connection whose peer has lost its
-    /// power or its network stays open for ever while nothing is sent.
+    /// power or its network stays open forever while nothing is sent.
     ///
     /// It asks three times, a third of `idle` apart. If there is no answer, the connection ends
     /// with `TimedOut`, at twice `idle`. The kernel counts whole seconds, of which `idle` has one

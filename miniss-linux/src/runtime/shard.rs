@@ -211,7 +211,7 @@ impl Shard {
     }
 
     /// No turn follows for now: sends also what has found no room in the lanes. The other shards
-    /// make some between any two polls; for one that does not, nobody waits longer than
+    /// make some between any two polls; for one that does not, no one waits longer than
     /// [`ROOM_WAIT_MAX`].
     pub(crate) fn send_rest(&self) {
         let deadline = now() + ROOM_WAIT_MAX;

@@ -21,7 +21,7 @@ fn runtime() -> Runtime {
     Runtime::builder().shards(1).build().unwrap()
 }
 
-/// Connects until nobody more may wait; runs beside the shard, so that it can accept ahead.
+/// Connects until no one more may wait; runs beside the shard, so that it can accept ahead.
 fn connect_until_full(address: net::SocketAddr, enough: usize) -> Vec<net::TcpStream> {
     let connect = || net::TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok();
     std::iter::from_fn(connect).take(enough).collect()
@@ -126,7 +126,7 @@ fn a_listener_of_the_standard_library_serves_here_and_blocks_again_there() {
         listener.accept().await.unwrap();
         let (listener, accepted) = listener.into_std().await.unwrap();
         assert!(accepted.is_empty());
-        // A listener that does not block would find nobody.
+        // A listener that does not block would find no one.
         let client = thread::spawn(move || {
             thread::sleep(Duration::from_millis(50));
             net::TcpStream::connect(address).unwrap()

@@ -12,7 +12,7 @@ use crate::mailbox::{Endpoint, FixedLane, Mesh};
 use crate::time::Instant;
 use crate::{Anchor, Budget, Doorbell, Executor, Idle, Reactor};
 
-/// A clock that is set by hand; nobody sleeps in earnest.
+/// A clock that is set by hand; no one sleeps in earnest.
 struct Bell(AtomicU64);
 
 // SAFETY: `is_home` keeps its default.

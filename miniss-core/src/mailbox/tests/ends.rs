@@ -181,7 +181,7 @@ mod scenarios {
             turn_all([&mut b]);
             at_a.close();
             if ends {
-                // What has come by then is there; for the rest nobody comes any more.
+                // What has come by then is there; for the rest no one comes any more.
                 drop(a);
                 turn_all([&mut b]);
                 let ready = calls.iter_mut().map(outcome).filter(Poll::is_ready).count();

@@ -29,7 +29,7 @@ mod scenarios {
         static RAN: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// A call that nobody waits for.
+    /// A call that no one waits for.
     fn call<N: Net>(end: &End<N>, core: usize) {
         drop(end.run_on(core, || RAN.set(RAN.get() + 1)));
     }

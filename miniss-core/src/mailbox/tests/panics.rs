@@ -92,7 +92,7 @@ mod scenarios {
         let at_b = mesh.open(1, b.local());
         turn_all([&mut a, &mut b]);
         let mut calls = Vec::new();
-        // Outputs that nobody awaits, in the middle of others.
+        // Outputs that no one awaits, in the middle of others.
         for number in 0..10 {
             calls.push(at_a.run_on(1, move || number));
             drop(at_a.run_on(1, || Bomb));
@@ -274,7 +274,7 @@ mod scenarios {
         }
     }
 
-    /// Wakes nobody, but panics.
+    /// Wakes no one, but panics.
     struct Throws;
 
     impl Wake for Throws {
@@ -311,7 +311,7 @@ mod scenarios {
                     let throwing = &mut Context::from_waker(&throwing);
                     assert!(Pin::new(&mut call).poll(throwing).is_pending());
                 }
-                // The destructor of an output that nobody awaits throws.
+                // The destructor of an output that no one awaits throws.
                 if !is_culprit || by_waker {
                     calls.push(call);
                 }
