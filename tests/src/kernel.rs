@@ -160,20 +160,34 @@ pub fn shut_down_listeners_of(process: u32) {
     let pidfd = owned(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) });
     let entries = std::fs::read_dir(format!("/proc/{process}/fd")).expect("the process runs");
     let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    let sockets = numbers.map(|number| {
-        // SAFETY: no pointers.
-        owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) })
-    });
-    let listens = |socket: &OwnedFd| {
-        let (mut listens, mut size) = (0_i32, size_of::<i32>() as libc::socklen_t);
-        let (level, name) = (libc::SOL_SOCKET, libc::SO_ACCEPTCONN);
-        let value = (&raw mut listens).cast();
-        // SAFETY: both pointers are to locals of these sizes.
-        unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, value, &raw mut size) };
-        listens != 0
-    };
-    let closed = sockets.filter(listens).map(|socket| shut_down(&socket)).count();
-    assert!(closed > 0, "process {process} listens nowhere");
+    let listeners: Vec<_> = numbers
+        .filter_map(|number| descriptor_of(&pidfd, number))
+        .filter(|descriptor| is_listener(descriptor))
+        .collect();
+    assert!(!listeners.is_empty(), "process {process} listens nowhere");
+    // Only now: the process may end as soon as the first is shut down.
+    for listener in &listeners {
+        shut_down(listener);
+    }
+}
+
+/// A copy of another process' descriptor, unless it has been closed meanwhile.
+fn descriptor_of(pidfd: &OwnedFd, number: i32) -> Option<OwnedFd> {
+    // SAFETY: no pointers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) };
+    if fd < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EBADF) {
+        return None;
+    }
+    Some(owned(fd))
+}
+
+fn is_listener(descriptor: &OwnedFd) -> bool {
+    let (mut listens, mut size) = (0_i32, size_of::<i32>() as libc::socklen_t);
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_ACCEPTCONN);
+    let value = (&raw mut listens).cast();
+    // SAFETY: both pointers are to locals of these sizes.
+    unsafe { libc::getsockopt(descriptor.as_raw_fd(), level, name, value, &raw mut size) };
+    listens != 0
 }
 
 /// # Panics
