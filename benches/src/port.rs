@@ -1,6 +1,6 @@
 //! A port without a kernel: a clock that stands still until told, and no sleep at all.
 //!
-//! `executor ─▶ [port]`, in the place of reactor and doorbell
+//! `executor ─▶ [port]`, in the place of reactor and unparker
 //!
 //! What is measured over it is the core alone. It knows home by the address of a thread-local, so
 //! several executors may share a thread, and it can be told not to know it: then the same thread
@@ -10,7 +10,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use miniss_core::time::Instant;
-use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 thread_local! {
     /// Its address tells one thread from all others that live.
@@ -21,16 +21,16 @@ fn here() -> *mut u8 {
     HERE.with(|here| ptr::from_ref(here).cast_mut())
 }
 
-/// The bell of an executor that never sleeps.
+/// The unparker of an executor that never sleeps.
 #[derive(Debug)]
-pub struct Bell {
+pub struct Unparker {
     now_ns: AtomicU64,
     /// [`here`] on the executor's thread; null while there is none.
     home: AtomicPtr<u8>,
     knows_home: AtomicBool,
 }
 
-impl Bell {
+impl Unparker {
     const fn new() -> Self {
         Self {
             now_ns: AtomicU64::new(0),
@@ -52,26 +52,28 @@ impl Bell {
 
 // SAFETY: `home` names the thread on which the `Port` was made, from just before its executor is
 // made until the port is dropped with it; an executor never leaves its thread.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {}
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {}
 
+    #[inline]
+    fn is_local(&self) -> bool {
+        ptr::eq(self.home.load(Relaxed), here()) && self.knows_home.load(Relaxed)
+    }
+}
+
+impl Clock for Unparker {
     #[inline]
     fn now(&self) -> Instant {
         Instant::from_nanos(self.now_ns.load(Relaxed))
-    }
-
-    #[inline]
-    fn is_home(&self) -> bool {
-        ptr::eq(self.home.load(Relaxed), here()) && self.knows_home.load(Relaxed)
     }
 }
 
 /// The reactor: it has no events.
 #[derive(Debug)]
-pub struct Port(&'static Bell);
+pub struct Port(&'static Unparker);
 
 impl Reactor for Port {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         0
@@ -90,7 +92,8 @@ impl Drop for Port {
 
 /// An executor over a new port.
 pub fn executor() -> Executor<Port> {
-    let anchor: &'static Anchor<Bell> = Box::leak(Box::new(Anchor::new(Bell::new())));
-    anchor.bell().home.store(here(), Relaxed);
-    Executor::new(anchor, Port(anchor.bell())).expect("a new anchor is free")
+    let cell: &'static ExecutorCell<Unparker> =
+        Box::leak(Box::new(ExecutorCell::new(Unparker::new())));
+    cell.unparker().home.store(here(), Relaxed);
+    Executor::new(cell, Port(cell.unparker())).expect("a new cell is free")
 }

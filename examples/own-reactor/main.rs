@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
 use miniss_core::timer::Sleep;
-use miniss_core::{Future, Local, Stats};
-use port::{Bell, PollSet, Port};
+use miniss_core::{Future, LocalHandle, Stats};
+use port::{PollSet, Port, Unparker};
 
-type Lanes = Mesh<Bell, FixedLane<16>>;
-type Core = Endpoint<Bell, FixedLane<16>>;
+type Lanes = Mesh<Unparker, FixedLane<16>>;
+type Core = Endpoint<Unparker, FixedLane<16>>;
 
-const LINES: [&str; 3] = ["one trait", "one bell", "one loop"];
+const LINES: [&str; 3] = ["one trait", "one unparker", "one loop"];
 const PAUSE: Duration = Duration::from_millis(5);
 /// More turns than this, for so few events, would mean that a thread spins.
 const TURNS_MAX: u64 = 100;
@@ -65,7 +65,7 @@ fn run(lanes: Arc<Lanes>) -> Stats {
 }
 
 /// A task: writes the lines, with pauses.
-async fn write_lines(local: Local<Bell>, mut writer: PipeWriter) {
+async fn write_lines(local: LocalHandle<Unparker>, mut writer: PipeWriter) {
     for line in LINES {
         Sleep::new(local, PAUSE).await;
         // So few bytes find room in any pipe.

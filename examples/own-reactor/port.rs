@@ -1,10 +1,10 @@
-//! A port to Linux over `ppoll`: a bell and a reactor, all that miniss-core asks for.
+//! A port to Linux over `ppoll`: an unparker and a reactor, all that miniss-core asks for.
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ [reactor] ─▶ kernel`
 //!
 //! A future that waits for a descriptor leaves its waker in the [`PollSet`]. The reactor hands the
 //! set to the kernel and wakes whose descriptor is ready. One more descriptor is always in it: the
-//! bell's eventfd, which other threads write to.
+//! unparker's eventfd, which other threads write to.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -18,16 +18,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
 use miniss_core::time::Instant;
-use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// Rings a thread that sleeps in `ppoll`.
-pub struct Bell {
+pub struct Unparker {
     eventfd: File,
     /// The thread of the executor; zero while there is none.
     home: AtomicU64,
 }
 
-impl Bell {
+impl Unparker {
     fn new() -> Self {
         // SAFETY: no pointers.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
@@ -38,19 +38,21 @@ impl Bell {
 }
 
 // SAFETY: `home` names a thread only while its executor is there, and no signal handler wakes.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {
         // It fails only after 2^64 rings that nobody heard, and then it is readable anyway.
         let _ = (&self.eventfd).write(&1_u64.to_ne_bytes());
     }
 
+    fn is_local(&self) -> bool {
+        self.home.load(Ordering::Relaxed) == this_thread()
+    }
+}
+
+impl Clock for Unparker {
     fn now(&self) -> Instant {
         static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
         Instant::from_nanos(START.elapsed().as_nanos() as u64)
-    }
-
-    fn is_home(&self) -> bool {
-        self.home.load(Ordering::Relaxed) == this_thread()
     }
 }
 
@@ -88,31 +90,32 @@ impl PollSet {
 
 /// The reactor of one executor.
 pub struct Port {
-    bell: &'static Bell,
+    unparker: &'static Unparker,
     poll_set: PollSet,
 }
 
 impl Port {
-    /// An executor for this thread, whose tasks wait in `poll_set`. Its anchor is leaked, since
-    /// wakers may point there for ever.
+    /// An executor for this thread, whose tasks wait in `poll_set`. Its executor cell is leaked,
+    /// since wakers may point there for ever.
     pub fn executor(poll_set: PollSet) -> Executor<Self> {
-        let anchor: &'static Anchor<Bell> = Box::leak(Box::new(Anchor::new(Bell::new())));
-        let port = Self { bell: anchor.bell(), poll_set };
-        let executor = Executor::new(anchor, port).expect("a new anchor is free");
-        anchor.bell().home.store(this_thread(), Ordering::Relaxed);
+        let cell: &'static ExecutorCell<Unparker> =
+            Box::leak(Box::new(ExecutorCell::new(Unparker::new())));
+        let port = Self { unparker: cell.unparker(), poll_set };
+        let executor = Executor::new(cell, port).expect("a new cell is free");
+        cell.unparker().home.store(this_thread(), Ordering::Relaxed);
         executor
     }
 
     /// Blocks until a descriptor is ready or `deadline` passes, and wakes whose are ready.
     fn wait(&self, deadline: Option<Instant>) -> usize {
         let mut waits = self.poll_set.0.borrow_mut();
-        let fds = waits.iter().map(|(fd, _)| *fd).chain([self.bell.eventfd.as_raw_fd()]);
+        let fds = waits.iter().map(|(fd, _)| *fd).chain([self.unparker.eventfd.as_raw_fd()]);
         let to_poll = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
         let mut fds: Vec<_> = fds.map(to_poll).collect();
-        ppoll(&mut fds, deadline.map(|deadline| deadline - self.bell.now()));
-        if fds.last().is_some_and(|bell| bell.revents != 0) {
-            // Now the bell is silent again; it has rung, so this neither blocks nor fails.
-            let _ = (&self.bell.eventfd).read(&mut [0; 8]);
+        ppoll(&mut fds, deadline.map(|deadline| deadline - self.unparker.now()));
+        if fds.last().is_some_and(|unparker| unparker.revents != 0) {
+            // Now the unparker is silent again; it has rung, so this neither blocks nor fails.
+            let _ = (&self.unparker.eventfd).read(&mut [0; 8]);
         }
         let mut ready = fds.iter().map(|fd| fd.revents != 0);
         let woken = waits.extract_if(.., |_| ready.next() == Some(true));
@@ -121,7 +124,7 @@ impl Port {
 }
 
 impl Reactor for Port {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         self.wait(Some(Instant::ZERO))
@@ -138,7 +141,7 @@ impl Reactor for Port {
 impl Drop for Port {
     /// The executor ends with its port.
     fn drop(&mut self) {
-        self.bell.home.store(0, Ordering::Relaxed);
+        self.unparker.home.store(0, Ordering::Relaxed);
     }
 }
 

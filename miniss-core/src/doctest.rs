@@ -8,17 +8,19 @@ use alloc::boxed::Box;
 
 use crate::prim::{AtomicUsize, Ordering};
 use crate::time::Instant;
-use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
+use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
-/// A bell for a loop that never sleeps. Its clock advances by a microsecond at each look, so that
-/// sleeping needs no waiting.
+/// An unparker for a loop that never sleeps. Its clock advances by a microsecond at each look, so
+/// that sleeping needs no waiting.
 #[derive(Debug)]
-pub struct Bell(AtomicUsize);
+pub struct Unparker(AtomicUsize);
 
-// SAFETY: `is_home` keeps its default.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {}
+// SAFETY: `is_local` keeps its default.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {}
+}
 
+impl Clock for Unparker {
     fn now(&self) -> Instant {
         Instant::from_nanos(self.0.fetch_add(1, Ordering::Relaxed) as u64 * 1_000)
     }
@@ -29,7 +31,7 @@ unsafe impl Doorbell for Bell {
 pub struct Yield;
 
 impl Reactor for Yield {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         0
@@ -40,16 +42,16 @@ impl Reactor for Yield {
     }
 }
 
-/// A new anchor, leaked.
-pub fn anchor() -> &'static Anchor<Bell> {
-    let anchor = Anchor::new(Bell(AtomicUsize::new(0)));
+/// A new executor cell, leaked.
+pub fn cell() -> &'static ExecutorCell<Unparker> {
+    let cell = ExecutorCell::new(Unparker(AtomicUsize::new(0)));
     #[cfg(test)]
-    return crate::kept::for_ever(anchor);
+    return crate::kept::for_ever(cell);
     #[cfg(not(test))]
-    Box::leak(Box::new(anchor))
+    Box::leak(Box::new(cell))
 }
 
 /// An executor of its own.
 pub fn executor() -> Executor<Yield> {
-    Executor::new(anchor(), Yield).expect("a new anchor is free")
+    Executor::new(cell(), Yield).expect("a new cell is free")
 }

@@ -65,24 +65,24 @@ impl fmt::Display for TimedOut {
 
 impl Error for TimedOut {}
 
-/// Another executor uses the anchor: one core, one anchor, one executor at a time.
+/// Another executor uses the executor cell: one core, one executor cell, one executor at a time.
 ///
 /// ```
-/// # use miniss_core::{Executor, doctest::{Yield, anchor}, error::AnchorInUse};
-/// let core_0 = anchor();
+/// # use miniss_core::{Executor, doctest::{Yield, cell}, error::CellInUse};
+/// let core_0 = cell();
 /// let _executor = Executor::new(core_0, Yield).unwrap();
-/// assert_eq!(Executor::new(core_0, Yield).err(), Some(AnchorInUse));
+/// assert_eq!(Executor::new(core_0, Yield).err(), Some(CellInUse));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AnchorInUse;
+pub struct CellInUse;
 
-impl fmt::Display for AnchorInUse {
+impl fmt::Display for CellInUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an executor uses this anchor already; give each executor its own")
+        f.write_str("an executor uses this cell already; give each executor its own")
     }
 }
 
-impl Error for AnchorInUse {}
+impl Error for CellInUse {}
 
 /// Why there is no task, or no room for one.
 ///
@@ -101,7 +101,7 @@ pub enum SpawnError {
     /// No free slot is large enough, and none could be made.
     NoRoom,
     /// The future or its output has over 1024 bytes and would have to be boxed: there is no heap,
-    /// or the slot was to be [reserved](crate::Local::reserve).
+    /// or the slot was to be [reserved](crate::LocalHandle::reserve).
     TooLarge,
     /// The slab belongs to another executor, or is used in the other way: lent or spawned in.
     InUse,
@@ -176,9 +176,9 @@ impl Error for CallError {}
 /// A call that was not made: its work, unused, and why.
 ///
 /// ```
-/// # use miniss_core::{doctest::{Bell, executor}, mailbox::FixedMesh};
+/// # use miniss_core::{doctest::{Unparker, executor}, mailbox::FixedMesh};
 /// # use miniss_core::error::CallError;
-/// static MESH: FixedMesh<Bell, 1, 4, 64> = FixedMesh::new();
+/// static MESH: FixedMesh<Unparker, 1, 4, 64> = FixedMesh::new();
 /// let executor = executor();
 /// let endpoint = MESH.open(0, executor.local()).unwrap();
 /// let bytes = [7_u8; 100];

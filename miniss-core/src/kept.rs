@@ -1,6 +1,6 @@
 //! What tests keep for ever, where a leak detector finds it.
 //!
-//! `anchor, list or cell of a test ─▶ [kept]`
+//! `cell, list or cell of a test ─▶ [kept]`
 
 use std::boxed::Box;
 use std::sync::Mutex;

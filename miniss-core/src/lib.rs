@@ -6,11 +6,11 @@
 //!       ▲                    ▲                                        │
 //!       └──────── waker ◀────┴──────────── completion ◀───────────────┘
 //!
-//!  core A: submit_to ─▶ lane A▸B ─▶ doorbell ─▶ core B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
+//!  core A: submit_to ─▶ lane A▸B ─▶ unparker ─▶ core B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
 //! ```
 //!
 //! Everything stands behind one small port: the [`Reactor`], a value that the [`Executor`] owns,
-//! and its [`Doorbell`], the part that everybody may ring. Bring those two and the rest of this
+//! and its [`Unpark`], the part that everybody may ring. Bring those two and the rest of this
 //! crate runs on a microcontroller, in a kernel, under a hypervisor or in a simulation;
 //! `miniss-linux` is one such port.
 //!
@@ -32,7 +32,7 @@
 //! code. What was weighed and chosen, and why, stands in [`manual::decisions`].
 //!
 //! Examples leave out some `use` lines, and the port: `executor()` in them stands for an
-//! [`Executor`] over one, made as in the example of [`Reactor`], and `Bell` for its bell.
+//! [`Executor`] over one, made as in the example of [`Reactor`], and `Unparker` for its unparker.
 //!
 //! # Features
 //!
@@ -66,8 +66,8 @@ mod executor;
 
 pub mod op;
 
-mod doorbell;
 mod reactor;
+mod unpark;
 
 pub mod timer;
 
@@ -92,8 +92,8 @@ mod sizes;
 #[doc(hidden)]
 pub mod doctest;
 
-pub use doorbell::Doorbell;
-pub use executor::{Anchor, Budget, Executor, Idle, Local, Scope, Stats};
+pub use executor::{Budget, Executor, ExecutorCell, Idle, LocalHandle, Scope, Stats};
 pub use promise::{Future, Promise, PromiseCell};
 pub use reactor::Reactor;
 pub use task::{AbortHandle, JoinHandle, Reservation, TaskFn, TaskSlab, future_bytes};
+pub use unpark::{Clock, Unpark};

@@ -12,13 +12,13 @@ use std::string::String;
 
 use core::task::Waker;
 
-use crate::doctest::Bell;
-use crate::executor::anchor::Base;
+use crate::doctest::Unparker;
+use crate::executor::cell::Shared;
 use crate::mailbox::{Call, FixedMesh};
 use crate::op::{OpId, OpKey};
 use crate::task::header::Header;
 use crate::timer::{Interval, Sleep};
-use crate::{AbortHandle, Anchor, JoinHandle, Local, Reservation, TaskSlab};
+use crate::{AbortHandle, ExecutorCell, JoinHandle, LocalHandle, Reservation, TaskSlab};
 use crate::{Future, Promise, PromiseCell, sync};
 
 type OfU32 = core::future::Ready<u32>;
@@ -34,22 +34,22 @@ fn nothing_has_grown_or_shrunk_unnoticed() {
     let table = sizes! {
         Header = 64,
         Waker = 16,
-        Base = 6400,
-        Anchor<Bell> = 6528,
-        Local<Bell> = 16,
+        Shared = 6400,
+        ExecutorCell<Unparker> = 6528,
+        LocalHandle<Unparker> = 16,
         JoinHandle<[u64; 100]> = 16,
         AbortHandle = 24,
-        Reservation<OfU32, Bell> = 24,
+        Reservation<OfU32, Unparker> = 24,
         TaskSlab<64, 1> = 192,
         TaskSlab<64, 10> = 1344,
         Future<u32> = 16,
         Promise<u32> = 8,
         PromiseCell<u32> = 32,
-        Sleep<Local<Bell>> = 80,
-        Interval<Local<Bell>> = 48,
+        Sleep<LocalHandle<Unparker>> = 80,
+        Interval<LocalHandle<Unparker>> = 48,
         OpKey<OpId> = 8,
         Call<u32> = 32,
-        FixedMesh<Bell, 2, 16, 64> = 8192,
+        FixedMesh<Unparker, 2, 16, 64> = 8192,
         sync::Semaphore = 40,
         sync::Acquire<'_> = 80,
         sync::Mutex<u32> = 48,

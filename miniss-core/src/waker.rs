@@ -17,11 +17,12 @@ use core::ptr::{self, NonNull};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::coop::TaskBudget;
-use crate::doorbell::Doorbell;
-use crate::executor::anchor::{Anchor, Base};
+use crate::executor::cell::{ExecutorCell, Shared};
 use crate::task::header::Header;
+use crate::unpark::Unpark;
 
-/// The functions of the wakers of all tasks. What depends on the kind of bell stands in the anchor.
+/// The functions of the wakers of all tasks. What depends on the kind of unparker stands in the
+/// executor cell.
 static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, drop_nothing);
 
 /// The waker of the task at `header`. Making, cloning and dropping it costs nothing.
@@ -30,21 +31,21 @@ pub(crate) fn raw_waker(header: NonNull<Header>) -> RawWaker {
     RawWaker::new(header.as_ptr().cast_const().cast(), &TABLE)
 }
 
-/// The anchor of the executor whose task `waker` wakes; `None` if it is not that of a task.
+/// The executor cell of the executor whose task `waker` wakes; `None` if it is not that of a task.
 #[inline]
-pub(crate) fn anchor_of(waker: &Waker) -> Option<NonNull<Base>> {
+pub(crate) fn executor_of(waker: &Waker) -> Option<NonNull<Shared>> {
     if !ptr::eq(waker.vtable(), &TABLE) {
         return None;
     }
     // SAFETY: *Our table, our header*, and *Headers are for ever*.
-    Some(unsafe { &*waker.data().cast::<Header>() }.anchor)
+    Some(unsafe { &*waker.data().cast::<Header>() }.executor)
 }
 
 /// The budget of the executor whose task `waker` wakes; `None` if it is not that of a task.
 #[inline]
 pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
-    // SAFETY: anchors are `'static`.
-    anchor_of(waker).map(|anchor| unsafe { anchor.as_ref() }.task_budget())
+    // SAFETY: executor cells are `'static`.
+    executor_of(waker).map(|cell| unsafe { cell.as_ref() }.task_budget())
 }
 
 /// # Safety
@@ -59,13 +60,13 @@ unsafe fn wake(data: *const ()) {
     // SAFETY: an address is never null.
     let slot = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Header>()) };
     // SAFETY: *Headers are for ever*.
-    let base = unsafe { slot.as_ref() }.anchor;
-    // SAFETY: anchors are `'static`.
-    let base = unsafe { base.as_ref() };
-    // SAFETY: a task's header was made by an executor on its anchor. Whoever brought the waker to
-    // this thread brought the writes before it, too.
-    let wake = unsafe { base.wake() };
-    // SAFETY: the anchor's own function, for a header that points at it.
+    let shared = unsafe { slot.as_ref() }.executor;
+    // SAFETY: executor cells are `'static`.
+    let shared = unsafe { shared.as_ref() };
+    // SAFETY: a task's header was made by an executor on its executor cell. Whoever brought the
+    // waker to this thread brought the writes before it, too.
+    let wake = unsafe { shared.wake() };
+    // SAFETY: the executor cell's own function, for a header that points at it.
     unsafe { wake(slot) };
 }
 
@@ -73,19 +74,19 @@ unsafe fn wake(data: *const ()) {
 /// None: it looks at nothing.
 unsafe fn drop_nothing(_: *const ()) {}
 
-/// Wakes a task on an executor whose doorbell is a `B`.
+/// Wakes a task on an executor whose unparker is a `U`.
 ///
 /// # Safety
-/// The task's header points at the base that an `Anchor<B>` begins with.
-pub(crate) unsafe fn wake_on<B: Doorbell>(slot: NonNull<Header>) {
+/// The task's header points at the shared that an `ExecutorCell<U>` begins with.
+pub(crate) unsafe fn wake_on<U: Unpark>(slot: NonNull<Header>) {
     // SAFETY: *Headers are for ever*.
-    let base = unsafe { slot.as_ref() }.anchor;
-    // SAFETY: the caller's promise, and anchors are `'static`.
-    let anchor = unsafe { base.cast::<Anchor<B>>().as_ref() };
-    if anchor.bell().is_home() {
-        // SAFETY: *Home only*: the bell vouches for it.
-        unsafe { anchor.home() }.wake(slot);
+    let shared = unsafe { slot.as_ref() }.executor;
+    // SAFETY: the caller's promise, and executor cells are `'static`.
+    let cell = unsafe { shared.cast::<ExecutorCell<U>>().as_ref() };
+    if cell.unparker().is_local() {
+        // SAFETY: *Owner only*: the unparker vouches for it.
+        unsafe { cell.owner() }.wake(slot);
     } else {
-        anchor.wake_from_afar(slot);
+        cell.wake_remote(slot);
     }
 }

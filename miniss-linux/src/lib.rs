@@ -5,7 +5,7 @@
 //!       ▲                    ▲                                        │
 //!       └──────── waker ◀────┴──────────── completion ◀───────────────┘
 //!
-//!  shard A: submit_to ─▶ lane A▸B ─▶ doorbell ─▶ shard B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
+//!  shard A: submit_to ─▶ lane A▸B ─▶ unparker ─▶ shard B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
 //! ```
 //!
 //! A [`Runtime`] has a number of *shards*. Each is a thread, pinned to a core, with an executor and
@@ -62,7 +62,7 @@ pub mod manual;
 #[doc(hidden)]
 pub mod doctest;
 
-pub use cross::{Call, DoorbellKind, ForeignCall, Handle, run_on, submit_to};
+pub use cross::{Call, ForeignCall, Handle, WakeBy, run_on, submit_to};
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats};
 pub use miniss_core::combine::yield_now;

@@ -35,7 +35,7 @@ use crate::runtime::current;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ShardTimers(());
 
-// SAFETY: passes on the answer of the current shard's `Local`, asked anew each time.
+// SAFETY: passes on the answer of the current shard's `LocalHandle`, asked anew each time.
 unsafe impl Timers for ShardTimers {
     type Instant = Instant;
 

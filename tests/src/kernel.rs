@@ -160,10 +160,8 @@ pub fn shut_down_listeners_of(process: u32) {
     let pidfd = owned(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) });
     let entries = std::fs::read_dir(format!("/proc/{process}/fd")).expect("the process runs");
     let numbers = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    let listeners: Vec<_> = numbers
-        .filter_map(|number| descriptor_of(&pidfd, number))
-        .filter(|descriptor| is_listener(descriptor))
-        .collect();
+    let listeners: Vec<_> =
+        numbers.filter_map(|number| descriptor_of(&pidfd, number)).filter(is_listener).collect();
     assert!(!listeners.is_empty(), "process {process} listens nowhere");
     // Only now: the process may end as soon as the first is shut down.
     for listener in &listeners {

@@ -201,10 +201,10 @@ async fn connection() -> (TcpStream, TcpStream) {
 
 #[test]
 fn an_endpoint_in_a_static_never_goes_to_the_heap() {
-    use miniss_core::doctest::{Bell, executor};
+    use miniss_core::doctest::{Unparker, executor};
     use miniss_core::mailbox::FixedMesh;
 
-    static MESH: FixedMesh<Bell, 2, 4, 64> = FixedMesh::new();
+    static MESH: FixedMesh<Unparker, 2, 4, 64> = FixedMesh::new();
     let (mut near, mut far) = (executor(), executor());
     let before = ALLOCATIONS.get();
     let end = MESH.open(0, near.local()).expect("its task has a slot of its own");

@@ -13,9 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{
-    Budget, DoorbellKind, Runtime, ShardId, run_on, spawn, stats, submit_to, yield_now,
-};
+use miniss_linux::{Budget, Runtime, ShardId, WakeBy, run_on, spawn, stats, submit_to, yield_now};
 use miniss_tests::alone::alone;
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::sockets::both_ends;
@@ -34,9 +32,9 @@ impl Drop for Gone {
 #[test]
 fn s10_a_shard_that_stalls_is_left_behind_by_the_end_and_the_others_are_unharmed() {
     alone("s10_a_shard_that_stalls_is_left_behind_by_the_end_and_the_others_are_unharmed", || {
-        for doorbell in [DoorbellKind::EventFd, DoorbellKind::MsgRing] {
+        for unparker in [WakeBy::EventFd, WakeBy::MsgRing] {
             let limit = Duration::from_millis(200);
-            let builder = Runtime::builder().shards(3).doorbell(doorbell).shutdown_timeout(limit);
+            let builder = Runtime::builder().shards(3).wake_by(unparker).shutdown_timeout(limit);
             let runtime = builder.build().unwrap();
             let (stalls, gone) = (Arc::new(AtomicBool::new(false)), Arc::default());
             let (end_stall, stall_ends) = mpsc::channel::<()>();
@@ -60,7 +58,7 @@ fn s10_a_shard_that_stalls_is_left_behind_by_the_end_and_the_others_are_unharmed
             });
             drop(runtime);
             assert!(!gone.load(Ordering::Acquire), "the end waited for the shard that stalls");
-            let next = Runtime::builder().shards(3).doorbell(doorbell).build().unwrap();
+            let next = Runtime::builder().shards(3).wake_by(unparker).build().unwrap();
             assert_eq!(next.run(async || submit_to(1, async || 7).await.unwrap()), [7; 3]);
             end_stall.send(()).unwrap();
             while !gone.load(Ordering::Acquire) {

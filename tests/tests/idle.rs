@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
-use miniss_linux::{Builder, DoorbellKind, Runtime, driver_stats, run_on, spawn, submit_to};
+use miniss_linux::{Builder, Runtime, WakeBy, driver_stats, run_on, spawn, submit_to};
 use miniss_tests::alone::alone;
 use miniss_tests::census::{WATCHES, context_switches, cpu_time, thread_id};
 
@@ -49,7 +49,7 @@ fn assert_shard_0_idle(builder: Builder) {
 fn builders() -> [Builder; 3] {
     [
         Runtime::builder(),
-        Runtime::builder().doorbell(DoorbellKind::MsgRing),
+        Runtime::builder().wake_by(WakeBy::MsgRing),
         Runtime::builder().idle_spin(Duration::from_micros(200)),
     ]
 }

@@ -232,17 +232,17 @@ fn what_is_missing_is_found() {
 #[test]
 fn notes_are_read_to_their_end() {
     let text =
-        "f();\n    // SAFETY: *Home only*: by `*x`, and\n    // \"Own list\" as well.\n    g();";
+        "f();\n    // SAFETY: *Owner only*: by `*x`, and\n    // \"Own list\" as well.\n    g();";
     let notes: Vec<_> = notes(text).collect();
-    assert_eq!(notes, ["SAFETY: *Home only*: by `*x`, and \"Own list\" as well."]);
-    assert_eq!(cited(&notes[0]), ["Home only", "Own list"]);
+    assert_eq!(notes, ["SAFETY: *Owner only*: by `*x`, and \"Own list\" as well."]);
+    assert_eq!(cited(&notes[0]), ["Owner only", "Own list"]);
 }
 
 #[test]
 fn words_in_code_font_are_found_outside_of_examples() {
     let words = code_words("a `b_c_d` and\n`e.rs`\n```\n`f`\n```\n`g`");
     assert_eq!(words.iter().map(String::as_str).collect::<Vec<_>>(), ["b_c_d", "e.rs", "g"]);
-    let functions = ["b_c_d", "Type::f", "is_home", "std::mem", "Type::Variant"].map(function_of);
+    let functions = ["b_c_d", "Type::f", "is_local", "std::mem", "Type::Variant"].map(function_of);
     assert_eq!(functions, [Some("b_c_d"), Some("f"), None, None, None]);
 }
 

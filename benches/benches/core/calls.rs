@@ -8,14 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use criterion::Criterion;
-use miniss_benches::port::{Bell, Port, executor};
+use miniss_benches::port::{Port, Unparker, executor};
 use miniss_core::Executor;
 use miniss_core::mailbox::{Call, Endpoint, FixedLane, Mesh};
 
 use crate::each_of;
 
 type Lane = FixedLane<16>;
-type End = Endpoint<Bell, Lane>;
+type End = Endpoint<Unparker, Lane>;
 
 pub fn benches(criterion: &mut Criterion) {
     for at_once in [1, 64] {

@@ -5,9 +5,9 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use criterion::Criterion;
-use miniss_benches::port::{Bell, Port, executor};
+use miniss_benches::port::{Port, Unparker, executor};
 use miniss_core::timer::Sleep;
-use miniss_core::{Executor, Local};
+use miniss_core::{Executor, LocalHandle};
 
 use crate::{each_of, peek};
 
@@ -32,7 +32,10 @@ fn armed_and_dropped(criterion: &mut Criterion, others: u64) {
     }
 }
 
-fn armed(local: Local<Bell>, duration: Duration) -> Pin<Box<Sleep<Local<Bell>>>> {
+fn armed(
+    local: LocalHandle<Unparker>,
+    duration: Duration,
+) -> Pin<Box<Sleep<LocalHandle<Unparker>>>> {
     let mut sleep = Box::pin(Sleep::new(local, duration));
     assert!(peek(&mut sleep).is_pending());
     sleep
@@ -46,7 +49,7 @@ fn moved(criterion: &mut Criterion) {
     assert!(peek(sleep.as_mut()).is_pending());
     criterion.bench_function("sleep of 60 s: reset", |bencher| {
         bencher.iter(|| {
-            local.anchor().bell().advance(1_000);
+            local.cell().unparker().advance(1_000);
             sleep.as_mut().reset(local.now() + black_box(Duration::from_secs(60)));
         });
     });
@@ -70,7 +73,7 @@ fn sleepers(executor: &mut Executor<Port>, count: usize) {
     }
     while executor.turn() {}
     while local.stats().timers_armed > 0 {
-        local.anchor().bell().advance(10_000);
+        local.cell().unparker().advance(10_000);
         executor.turn();
     }
     while executor.turn() {}

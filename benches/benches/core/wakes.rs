@@ -4,18 +4,14 @@ use std::task::Waker;
 use std::time::Duration;
 
 use criterion::Criterion;
-use miniss_benches::wakers::{Design, TASKS, clone_and_drop, real::Real, wake_from_afar};
+use miniss_benches::wakers::{Design, TASKS, clone_and_drop, real::Real, wake_remote};
 
 use crate::each_of;
 
 pub fn benches(criterion: &mut Criterion) {
     and_run(criterion, "wake at home and run", true);
     and_run(criterion, "wake the foreign way and run", false);
-    per_wake(
-        criterion,
-        "wake from another thread, which others keep waking",
-        wake_from_afar::<Real>,
-    );
+    per_wake(criterion, "wake from another thread, which others keep waking", wake_remote::<Real>);
     per_wake(criterion, "waker: clone and drop", clone_and_drop::<Real>);
 }
 

@@ -28,7 +28,7 @@ const BARS_MIN: f64 = 0.5;
 
 const STYLE: &str = "\
 text{font:12px sans-serif;fill:#222}.title{font-weight:bold;font-size:13px}\
-.about{fill:#666}.name{text-anchor:end}.limit{fill:#b0b0b0}.ours{fill:#d9480f}\
+.about{fill:#666}.name{text-cell:end}.limit{fill:#b0b0b0}.ours{fill:#d9480f}\
 .variant{fill:#f4a77f}.peer{fill:#6c93b8}.whisker{stroke:#222;stroke-width:1.5}\
 .paper{fill:#fff}.target{stroke:#d9480f;stroke-dasharray:4 3}";
 

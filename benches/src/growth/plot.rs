@@ -119,12 +119,12 @@ fn mark(shape: usize, [x, y]: [f64; 2]) -> String {
     }
 }
 
-fn text(svg: &mut String, anchor: &str, x: f64, y: f64, text: &str) {
-    let anchor = match anchor {
+fn text(svg: &mut String, cell: &str, x: f64, y: f64, text: &str) {
+    let cell = match cell {
         "start" => String::new(),
-        other => format!(" text-anchor=\"{other}\""),
+        other => format!(" text-cell=\"{other}\""),
     };
-    writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\"{anchor}>{text}</text>").expect(WRITES);
+    writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\"{cell}>{text}</text>").expect(WRITES);
 }
 
 fn escaped(text: &str) -> String {

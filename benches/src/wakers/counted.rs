@@ -8,7 +8,7 @@
 //! may.
 //!
 //! Invariants: **Counted** (a header lives while the sum of both counts is not zero, or the task
-//! has not ended), **Home only** (plain cells are touched by the thread whose `HOME` is the owner)
+//! has not ended), **Owner only** (plain cells are touched by the thread whose `HOME` is the owner)
 //! and **Shards are for ever** (leaked).
 
 use std::cell::Cell;
@@ -54,14 +54,14 @@ struct Header {
 
 impl Header {
     #[inline]
-    fn is_home(&self) -> bool {
+    fn is_local(&self) -> bool {
         ptr::eq(HOME.get(), self.owner)
     }
 
     /// Home, and home still counts by itself.
     #[inline]
     fn is_biased(&self) -> bool {
-        self.is_home() && !self.is_merged.get()
+        self.is_local() && !self.is_merged.get()
     }
 
     #[inline]
@@ -109,7 +109,7 @@ impl Shard {
     }
 
     #[cold]
-    fn wake_from_afar(&self, header: &Header) {
+    fn wake_remote(&self, header: &Header) {
         if header.in_inbox.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -131,7 +131,7 @@ impl Shard {
         }
     }
 
-    /// Home only.
+    /// Owner only.
     fn take_in(&self) {
         if self.inbox.load(Ordering::Relaxed).is_null() {
             return;
@@ -150,7 +150,7 @@ impl Shard {
         }
     }
 
-    /// Home only.
+    /// Owner only.
     fn run(&self) -> usize {
         let mut ran = 0;
         // SAFETY: *Counted*: what is queued is a task that has not ended.
@@ -190,10 +190,10 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: called by a waker.
     let header = unsafe { header(data) };
-    match header.is_home() {
+    match header.is_local() {
         true if header.is_merged.get() => {}
         true => header.owner.wake_at_home(header),
-        false => header.owner.wake_from_afar(header),
+        false => header.owner.wake_remote(header),
     }
 }
 

@@ -6,7 +6,7 @@
 //! generation compared. From afar: the slot's bit is set in a bitmap of the shard, and the word's
 //! in a summary.
 //!
-//! Invariants: **Shards are for ever** (leaked, so bitmap and table stay valid) and **Home only**
+//! Invariants: **Shards are for ever** (leaked, so bitmap and table stay valid) and **Owner only**
 //! (the cells of a shard are touched by the one thread whose `HOME` is this shard).
 
 use std::array;
@@ -56,7 +56,7 @@ struct Shard {
 
 impl Shard {
     /// # Safety
-    /// *Home only*, and the slot was allocated.
+    /// *Owner only*, and the slot was allocated.
     #[inline]
     unsafe fn slot(&self, slot: u32) -> &Slot {
         // SAFETY: the chunks do not change after `new`.
@@ -67,7 +67,7 @@ impl Shard {
     /// As for [`slot`](Self::slot).
     #[inline]
     unsafe fn wake_at_home(&self, index: u32, generation: u32) {
-        // SAFETY: *Home only*, passed on.
+        // SAFETY: *Owner only*, passed on.
         let slot = unsafe { self.slot(index) };
         if slot.generation.get() != generation || slot.is_queued.replace(true) {
             return;
@@ -81,7 +81,7 @@ impl Shard {
     }
 
     #[cold]
-    fn wake_from_afar(&self, index: u32) {
+    fn wake_remote(&self, index: u32) {
         let (word, bit) = (index as usize / 64, index % 64);
         if self.woken[word].fetch_or(1 << bit, Ordering::AcqRel) != 0 {
             return;
@@ -94,7 +94,7 @@ impl Shard {
     }
 
     /// # Safety
-    /// *Home only*.
+    /// *Owner only*.
     unsafe fn take_in(&self) {
         if self.summary.load(Ordering::Relaxed) == 0 {
             return;
@@ -102,14 +102,14 @@ impl Shard {
         for word in bits(self.summary.swap(0, Ordering::AcqRel)) {
             for bit in bits(self.woken[word as usize].swap(0, Ordering::AcqRel)) {
                 let index = word * 64 + bit;
-                // SAFETY: *Home only*; only allocated slots have wakers.
+                // SAFETY: *Owner only*; only allocated slots have wakers.
                 unsafe { self.wake_at_home(index, self.slot(index).generation.get()) };
             }
         }
     }
 
     /// # Safety
-    /// *Home only*.
+    /// *Owner only*.
     unsafe fn run(&self) -> usize {
         let mut ran = 0;
         while self.head.get() != NONE {
@@ -148,10 +148,10 @@ fn wake(data: *const ()) {
     let home = HOME.get();
     // SAFETY: *Shards are for ever*.
     match unsafe { home.as_ref() } {
-        // SAFETY: *Home only* by the thread-local; the id came from `pack`.
+        // SAFETY: *Owner only* by the thread-local; the id came from `pack`.
         Some(home) if home.id == id => unsafe { home.wake_at_home(slot, (word >> 40) as u32) },
         // SAFETY: *Shards are for ever*, and the id came from `pack`.
-        _ => unsafe { &*TABLE[id].load(Ordering::Acquire) }.wake_from_afar(slot),
+        _ => unsafe { &*TABLE[id].load(Ordering::Acquire) }.wake_remote(slot),
     }
 }
 
@@ -204,7 +204,7 @@ impl Design for Ids {
     }
 
     fn turn(&mut self) -> usize {
-        // SAFETY: *Home only*: a design does not leave its thread.
+        // SAFETY: *Owner only*: a design does not leave its thread.
         unsafe { self.shard().take_in() };
         // SAFETY: as above.
         unsafe { self.shard().run() }

@@ -100,7 +100,7 @@ pub fn wake_and_run<D: Design>(rounds: usize, knows_home: bool) -> f64 {
 }
 
 /// Nanoseconds of a wake from another thread while home turns without pause.
-pub fn wake_from_afar<D: Design>(rounds: usize) -> f64 {
+pub fn wake_remote<D: Design>(rounds: usize) -> f64 {
     let mut design = D::new(TASKS);
     let wakers = design.wakers().to_vec();
     let served = AtomicUsize::new(0);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn foreign_wakes_arrive<D: Design>() {
-        assert!(wake_from_afar::<D>(3) > 0.0);
+        assert!(wake_remote::<D>(3) > 0.0);
     }
 
     macro_rules! for_each_design {

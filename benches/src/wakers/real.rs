@@ -54,7 +54,7 @@ impl Design for Real {
     }
 
     fn know_home(&self, yes: bool) {
-        self.executor.local().anchor().bell().know_home(yes);
+        self.executor.local().cell().unparker().know_home(yes);
     }
 
     /// A foreign wake is queued at the end of a turn and runs in the next, so it takes two.

@@ -1,7 +1,7 @@
 //! Interrupt controllers: one in each core (local APIC), and one for the devices (I/O APIC).
 //!
 //! `device ─▶ [I/O APIC] ─▶ [local APIC] ─▶ handler ─▶ waker`
-//! and `doorbell ─▶ [local APIC] ─▶ [local APIC of the other core]`
+//! and `unparker ─▶ [local APIC] ─▶ [local APIC of the other core]`
 //!
 //! Registers and their bits are those of Intel's manual, volume 3, chapter "APIC", and of the
 //! 82093AA's data sheet. Invariants: *Bare core* and *Own devices*, see the crate.
@@ -21,7 +21,7 @@ pub enum Vector {
     /// The serial port.
     Serial = 0x21,
     /// Another core rings.
-    Doorbell = 0x22,
+    Unpark = 0x22,
     /// An interrupt that went away while it was being delivered.
     Spurious = 0xff,
 }
@@ -58,7 +58,7 @@ const FIRST_INPUT: u32 = 0x10;
 /// How often the timers of all cores have gone off.
 pub static TIMER_INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 /// How often cores were rung.
-pub static DOORBELL_INTERRUPTS: AtomicU32 = AtomicU32::new(0);
+pub static WAKE_INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 
 fn read(register: usize) -> u32 {
     // SAFETY: *Own devices*, and *Bare core* maps the register; reading it has no effect.
@@ -118,7 +118,7 @@ pub(crate) fn stop_timer_for_measuring() -> u32 {
 
 /// Rings `core`.
 pub fn interrupt(core: u32) {
-    command(core, ASSERT | Vector::Doorbell as u32);
+    command(core, ASSERT | Vector::Unpark as u32);
 }
 
 /// Starts `core` in real mode at the beginning of `page`, a page of 4 KiB below 1 MiB.
@@ -177,7 +177,7 @@ extern "C" fn on_timer() {
 
 /// Called by `boot.s`. Here, too, the end of the halt is all: what to do is in the inbox.
 #[unsafe(no_mangle)]
-extern "C" fn on_doorbell() {
-    DOORBELL_INTERRUPTS.fetch_add(1, Ordering::Relaxed);
+extern "C" fn on_wake() {
+    WAKE_INTERRUPTS.fetch_add(1, Ordering::Relaxed);
     end_of_interrupt();
 }

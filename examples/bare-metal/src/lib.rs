@@ -4,7 +4,7 @@
 //!
 //! In reading order:
 //!
-//! - [`port`]: the reactor and the doorbell, all that miniss-core asks of a machine. Start here.
+//! - [`port`]: the reactor and the unparker, all that miniss-core asks of a machine. Start here.
 //! - [`serial`]: a device whose interrupt wakes a task.
 //! - [`apic`]: the timer, the interrupts that devices raise, and those that cores send each other.
 //! - [`clock`]: the time, and how it was measured.

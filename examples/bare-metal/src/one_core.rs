@@ -12,15 +12,15 @@ use core::time::Duration;
 
 use bare_metal::end::{Status, end};
 use bare_metal::miniss_core::timer::Sleep;
-use bare_metal::miniss_core::{Anchor, Local, task_slab};
-use bare_metal::port::{Bell, Port};
+use bare_metal::miniss_core::{ExecutorCell, LocalHandle, task_slab};
+use bare_metal::port::{Port, Unparker};
 use bare_metal::{apic, println, serial};
 
 const TICKS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 const LINE_BYTES_MAX: usize = 80;
 
-static CORE: Anchor<Bell> = Anchor::new(Bell::new(0));
+static CORE: ExecutorCell<Unparker> = ExecutorCell::new(Unparker::new(0));
 
 #[unsafe(no_mangle)]
 fn kernel_main() -> ! {
@@ -63,7 +63,7 @@ fn check_red_zone() {
 }
 
 /// Sleeps between lines.
-async fn tick(local: Local<Bell>) {
+async fn tick(local: LocalHandle<Unparker>) {
     for tick in 1..=TICKS {
         let start = local.now();
         Sleep::new(local, PAUSE).await;
@@ -101,13 +101,13 @@ async fn read_line(line: &mut [u8]) -> &[u8] {
 
 /// The core did not spin: it halted, each halt was ended by an interrupt, and no task was polled
 /// without having been woken.
-fn report(local: Local<Bell>) {
-    let (stats, halts) = (local.stats(), CORE.bell().halts());
+fn report(local: LocalHandle<Unparker>) {
+    let (stats, halts) = (local.stats(), CORE.unparker().halts());
     let timer = apic::TIMER_INTERRUPTS.load(Ordering::Relaxed);
     let serial = serial::INTERRUPTS_TAKEN.load(Ordering::Relaxed);
     let polls = stats.polls;
     println!("{halts} halts, {timer} timer and {serial} serial interrupts, {polls} polls");
     assert!(halts >= TICKS && halts <= timer + serial);
     assert!(polls <= stats.spawned + stats.wakes_local + stats.wakes_foreign);
-    assert!(CORE.bell().rings() == 0, "nobody was there to ring");
+    assert!(CORE.unparker().rings() == 0, "nobody was there to ring");
 }

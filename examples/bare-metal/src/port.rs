@@ -1,7 +1,7 @@
 //! The port: a core that halts when it is idle, and interrupts that end the halt.
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ [reactor]`
-//! and `core A: wake ─▶ [doorbell] ─▶ interrupt ─▶ core B`
+//! and `core A: wake ─▶ [unparker] ─▶ interrupt ─▶ core B`
 //!
 //! This is all of it. Devices do not go through the reactor: their interrupt handlers wake tasks
 //! by themselves, since a waker may be used from anywhere and never waits for anybody.
@@ -9,21 +9,21 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use miniss_core::time::Instant;
-use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 use crate::{apic, clock, cpu};
 
-/// The bell of one core: an interrupt that another core sends.
+/// The unparker of one core: an interrupt that another core sends.
 #[derive(Debug)]
-pub struct Bell {
+pub struct Unparker {
     core: u32,
     announced: AtomicU32,
     halts: AtomicU32,
     rings: AtomicU32,
 }
 
-impl Bell {
-    /// The bell of the core whose interrupt controller has the number `core`.
+impl Unparker {
+    /// The unparker of the core whose interrupt controller has the number `core`.
     pub const fn new(core: u32) -> Self {
         let [announced, halts, rings] = [const { AtomicU32::new(0) }; 3];
         Self { core, announced, halts, rings }
@@ -46,17 +46,20 @@ impl Bell {
     }
 }
 
-// SAFETY: `is_home` keeps its default. To ask the controller for the number of this core would cost
-// more than it saves; a kernel that has it at hand may say `true` outside of interrupt handlers.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {
+// SAFETY: `is_local` keeps its default. To ask the controller for the number of this core would
+// cost more than it saves; a kernel that has it at hand may say `true` outside of interrupt
+// handlers.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {
         // A core that rings itself is in an interrupt handler, which has ended the halt already.
         if apic::this_core() != self.core {
             self.rings.fetch_add(1, Ordering::Relaxed);
             apic::interrupt(self.core);
         }
     }
+}
 
+impl Clock for Unparker {
     fn now(&self) -> Instant {
         clock::now()
     }
@@ -65,7 +68,7 @@ unsafe impl Doorbell for Bell {
 /// The reactor of one core.
 #[derive(Debug)]
 pub struct Port {
-    bell: &'static Bell,
+    unparker: &'static Unparker,
 }
 
 impl Port {
@@ -73,16 +76,17 @@ impl Port {
     ///
     /// # Panics
     ///
-    /// If the anchor is another core's, or has an executor already.
-    pub fn executor(anchor: &'static Anchor<Bell>) -> Executor<Self> {
-        let bell = anchor.bell();
-        assert!(bell.core == apic::this_core(), "each core has an anchor of its own");
-        Executor::new(anchor, Self { bell }).expect("one executor at a time uses an anchor")
+    /// If the executor cell is another core's, or has an executor already.
+    pub fn executor(cell: &'static ExecutorCell<Unparker>) -> Executor<Self> {
+        let unparker = cell.unparker();
+        assert!(unparker.core == apic::this_core(), "each core has an executor cell of its own");
+        Executor::new(cell, Self { unparker })
+            .expect("one executor at a time uses an executor cell")
     }
 }
 
 impl Reactor for Port {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         0 // the interrupt handlers have woken whom it concerns
@@ -92,9 +96,9 @@ impl Reactor for Port {
         // While interrupts are off: one of a timer that goes off at once must find the core halted.
         let is_idle = || {
             apic::set_timer(deadline.map(|deadline| deadline - clock::now()));
-            self.bell.announced.fetch_add(1, Ordering::Relaxed);
+            self.unparker.announced.fetch_add(1, Ordering::Relaxed);
             let is_idle = idle.confirmed();
-            self.bell.halts.fetch_add(is_idle.into(), Ordering::Relaxed);
+            self.unparker.halts.fetch_add(is_idle.into(), Ordering::Relaxed);
             is_idle
         };
         // SAFETY: `start` loaded the tables before any executor ran, and no executor runs in a

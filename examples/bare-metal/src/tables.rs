@@ -1,6 +1,6 @@
 //! Where interrupts lead, and the stacks on which they are served.
 //!
-//! `device, timer, doorbell ─▶ [gate] ─▶ boot.s ─▶ handler`
+//! `device, timer, unparker ─▶ [gate] ─▶ boot.s ─▶ handler`
 //!
 //! Code for the host's target, the precompiled `core` included, keeps locals in the *red zone*, the
 //! 128 bytes below the stack pointer. An interrupt on the same stack would overwrite them. So every
@@ -89,7 +89,7 @@ static GATES: Shared<[[u64; 2]; 256]> = Shared(UnsafeCell::new([[0; 2]; 256]));
 unsafe extern "C" {
     static timer_entry: u8;
     static serial_entry: u8;
-    static doorbell_entry: u8;
+    static wake_entry: u8;
     static spurious_entry: u8;
     static exception_entries: [[u8; 16]; EXCEPTIONS];
 }
@@ -119,7 +119,7 @@ pub(crate) fn open_gates() {
     let interrupts = [
         (Vector::Timer, &raw const timer_entry),
         (Vector::Serial, &raw const serial_entry),
-        (Vector::Doorbell, &raw const doorbell_entry),
+        (Vector::Unpark, &raw const wake_entry),
         (Vector::Spurious, &raw const spurious_entry),
     ];
     for (vector, entry) in interrupts {

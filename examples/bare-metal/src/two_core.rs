@@ -12,8 +12,8 @@ use core::future::pending;
 use bare_metal::end::{Status, end};
 use bare_metal::miniss_core::combine::when_all;
 use bare_metal::miniss_core::mailbox::{Endpoint, FixedLane, FixedMesh};
-use bare_metal::miniss_core::{Anchor, TaskSlab};
-use bare_metal::port::{Bell, Port};
+use bare_metal::miniss_core::{ExecutorCell, TaskSlab};
+use bare_metal::port::{Port, Unparker};
 use bare_metal::{println, start};
 
 const ONE_BY_ONE: u32 = 1_000;
@@ -28,8 +28,9 @@ const TASK_BYTES: usize = 256;
 /// Requests that a lane holds.
 const LANE: usize = 32;
 
-static CORES: [Anchor<Bell>; 2] = [Anchor::new(Bell::new(0)), Anchor::new(Bell::new(1))];
-static LANES: FixedMesh<Bell, 2, BURST, CALL_BYTES, LANE> = FixedMesh::new();
+static CORES: [ExecutorCell<Unparker>; 2] =
+    [ExecutorCell::new(Unparker::new(0)), ExecutorCell::new(Unparker::new(1))];
+static LANES: FixedMesh<Unparker, 2, BURST, CALL_BYTES, LANE> = FixedMesh::new();
 static TASKS: TaskSlab<TASK_BYTES, BURST> = TaskSlab::new();
 
 #[unsafe(no_mangle)]
@@ -52,7 +53,7 @@ fn answer() -> ! {
 }
 
 /// Makes the requests and returns the sum of the answers.
-async fn ask(endpoint: Endpoint<Bell, FixedLane<LANE>>) -> u64 {
+async fn ask(endpoint: Endpoint<Unparker, FixedLane<LANE>>) -> u64 {
     let double = |n: u32| endpoint.submit_to(1, async move || u64::from(n) * 2);
     let mut sum = 0;
     for n in 0..ONE_BY_ONE {
@@ -71,9 +72,9 @@ async fn ask(endpoint: Endpoint<Bell, FixedLane<LANE>>) -> u64 {
 /// and no halt ends without a ring.
 fn report() {
     println!("{REQUESTS} requests");
-    for (core, anchor) in CORES.iter().enumerate() {
-        let bell = anchor.bell();
-        let (announced, halts, rings) = (bell.announced(), bell.halts(), bell.rings());
+    for (core, cell) in CORES.iter().enumerate() {
+        let unparker = cell.unparker();
+        let (announced, halts, rings) = (unparker.announced(), unparker.halts(), unparker.rings());
         println!("core {core}: {announced} halts announced, {halts} made, {rings} interrupts");
         assert!(rings > 0 && rings <= announced && rings <= REQUESTS);
         // This core, the first, is awake; the other one may be in a halt.

@@ -5,7 +5,7 @@
 //! of a few sleeps. Between, the process blocks in `ppoll`. It exits with [`DONE`] if what it saw
 //! was right, and with the panic's status if not.
 //!
-//! - [`port`]: the reactor and the doorbell.
+//! - [`port`]: the reactor and the unparker.
 //! - [`sys`]: the system calls.
 //! - [`mem`]: the memory functions that libc would bring.
 
@@ -22,8 +22,8 @@ use core::panic::PanicInfo;
 use core::time::Duration;
 
 use miniss_core::timer::Sleep;
-use miniss_core::{Anchor, Local, Promise, PromiseCell, task_slab};
-use port::{Bell, PollSet, Port};
+use miniss_core::{ExecutorCell, LocalHandle, Promise, PromiseCell, task_slab};
+use port::{PollSet, Port, Unparker};
 
 /// A status that neither a crash nor an empty program yields.
 const DONE: i32 = 42;
@@ -36,7 +36,7 @@ const LIFE_SECS_MAX: usize = 60;
 const PAUSE: Duration = Duration::from_millis(2);
 const TEXT: &[u8] = b"wake";
 
-static ANCHOR: Anchor<Bell> = Anchor::new(Bell::new());
+static CELL: ExecutorCell<Unparker> = ExecutorCell::new(Unparker::new());
 static SENT: PromiseCell<usize> = PromiseCell::new();
 
 // The kernel enters with the stack pointer at `argc`; a call wants the stack aligned to 16 bytes.
@@ -53,7 +53,7 @@ global_asm!(
 extern "C" fn main() -> ! {
     sys::die_in(LIFE_SECS_MAX);
     let poll_set = PollSet::new();
-    let mut executor = Port::executor(&ANCHOR, &poll_set);
+    let mut executor = Port::executor(&CELL, &poll_set);
     let local = executor.local();
 
     let (reader, writer) = sys::pipe();
@@ -73,7 +73,7 @@ extern "C" fn main() -> ! {
 }
 
 /// A task: sleeps, then writes a byte, and so on.
-async fn send(local: Local<Bell>, writer: i32, all_sent: Promise<usize>) {
+async fn send(local: LocalHandle<Unparker>, writer: i32, all_sent: Promise<usize>) {
     for &byte in TEXT {
         let due = local.now() + PAUSE;
         Sleep::until(local, due).await;
@@ -84,7 +84,7 @@ async fn send(local: Local<Bell>, writer: i32, all_sent: Promise<usize>) {
 }
 
 /// The process slept: it went round the loop a few times for each byte, not all the time.
-fn report(local: Local<Bell>) {
+fn report(local: LocalHandle<Unparker>) {
     let stats = local.stats();
     // Writing it never fails.
     let _ = writeln!(sys::Output, "{} turns, {} parks", stats.turns, stats.parks);

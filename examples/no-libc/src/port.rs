@@ -14,35 +14,37 @@ use core::task::{Poll, Waker};
 use core::time::Duration;
 
 use miniss_core::time::Instant;
-use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 use crate::sys::{self, PollFd};
 
 /// Futures that may wait for a descriptor at a time.
 const WAITS_MAX: usize = 4;
 
-/// The bell of a process in which nobody is there to ring it.
-pub struct Bell {
+/// The unparker of a process in which nobody is there to ring it.
+pub struct Unparker {
     has_executor: AtomicBool,
 }
 
-impl Bell {
-    /// A bell without an executor.
+impl Unparker {
+    /// An unparker without an executor.
     pub const fn new() -> Self {
         Self { has_executor: AtomicBool::new(false) }
     }
 }
 
-// SAFETY: *One thread*, so the caller of `is_home` is on the executor's, if there is an executor.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {}
+// SAFETY: *One thread*, so the caller of `is_local` is on the executor's, if there is an executor.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {}
 
+    fn is_local(&self) -> bool {
+        self.has_executor.load(Ordering::Relaxed)
+    }
+}
+
+impl Clock for Unparker {
     fn now(&self) -> Instant {
         sys::now()
-    }
-
-    fn is_home(&self) -> bool {
-        self.has_executor.load(Ordering::Relaxed)
     }
 }
 
@@ -89,21 +91,24 @@ impl PollSet {
 
 /// The reactor of one executor.
 pub struct Port<'a> {
-    bell: &'static Bell,
+    unparker: &'static Unparker,
     poll_set: &'a PollSet,
 }
 
 impl<'a> Port<'a> {
-    /// An executor on `anchor` whose tasks wait in `poll_set`.
+    /// An executor on `cell` whose tasks wait in `poll_set`.
     ///
     /// # Panics
     ///
-    /// If the anchor has an executor already.
-    pub fn executor(anchor: &'static Anchor<Bell>, poll_set: &'a PollSet) -> Executor<Self> {
-        let bell = anchor.bell();
-        let executor = Executor::new(anchor, Self { bell, poll_set });
-        let executor = executor.expect("one executor at a time uses an anchor");
-        bell.has_executor.store(true, Ordering::Relaxed);
+    /// If the executor cell has an executor already.
+    pub fn executor(
+        cell: &'static ExecutorCell<Unparker>,
+        poll_set: &'a PollSet,
+    ) -> Executor<Self> {
+        let unparker = cell.unparker();
+        let executor = Executor::new(cell, Self { unparker, poll_set });
+        let executor = executor.expect("one executor at a time uses an executor cell");
+        unparker.has_executor.store(true, Ordering::Relaxed);
         executor
     }
 
@@ -121,7 +126,7 @@ impl<'a> Port<'a> {
 }
 
 impl Reactor for Port<'_> {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         self.wait(Some(Duration::ZERO))
@@ -137,6 +142,6 @@ impl Reactor for Port<'_> {
 impl Drop for Port<'_> {
     /// The executor ends with its port.
     fn drop(&mut self) {
-        self.bell.has_executor.store(false, Ordering::Relaxed);
+        self.unparker.has_executor.store(false, Ordering::Relaxed);
     }
 }

@@ -9,12 +9,12 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::yield_now::{YieldNow, yield_now};
-use crate::doorbell::Doorbell;
-use crate::executor::Local;
+use crate::executor::LocalHandle;
+use crate::unpark::Unpark;
 
 /// Who knows whether the time that tasks have in a turn is used up.
 ///
-/// [`Local`] does, for the executor's [`Budget`](crate::Budget).
+/// [`LocalHandle`] does, for the executor's [`Budget`](crate::Budget).
 ///
 /// ```
 /// use miniss_core::combine::TurnBudget;
@@ -47,12 +47,12 @@ pub trait TurnBudget {
     fn is_spent(&self) -> bool;
 }
 
-impl<B: Doorbell> TurnBudget for Local<B> {
+impl<U: Unpark> TurnBudget for LocalHandle<U> {
     fn is_spent(&self) -> bool {
-        let Some(home) = self.home() else { return false };
-        let is_spent = home.pace.is_spent(home.counters.polls.value(), || self.now());
+        let Some(owner) = self.owner() else { return false };
+        let is_spent = owner.pace.is_spent(owner.counters.polls.value(), || self.now());
         if is_spent {
-            home.end_turn();
+            owner.end_turn();
         }
         is_spent
     }

@@ -7,15 +7,15 @@
 use core::fmt;
 use core::future::Future;
 
-use crate::doorbell::Doorbell;
 use crate::error::{Cancelled, SpawnError};
-use crate::executor::Local;
+use crate::executor::LocalHandle;
 use crate::task::JoinHandle;
+use crate::unpark::Unpark;
 
 /// A handle to the executor on this thread that starts tasks there.
 ///
-/// [`Local`] is one; a port whose executor can be found from anywhere on its thread may offer one
-/// that holds nothing.
+/// [`LocalHandle`] is one; a port whose executor can be found from anywhere on its thread may offer
+/// one that holds nothing.
 ///
 /// ```
 /// use core::future::Future;
@@ -47,7 +47,7 @@ pub trait Spawn {
         F: Future<Output: 'static> + 'static;
 }
 
-impl<B: Doorbell> Spawn for Local<B> {
+impl<U: Unpark> Spawn for LocalHandle<U> {
     type Ended = Cancelled;
     type Task<T: 'static> = JoinHandle<T>;
 
@@ -64,7 +64,7 @@ impl<B: Doorbell> Spawn for Local<B> {
 }
 
 #[cfg(feature = "alloc")]
-fn spawn_boxed<B: Doorbell, F>(local: &Local<B>, future: F) -> Result<JoinHandle<F::Output>, F>
+fn spawn_boxed<U: Unpark, F>(local: &LocalHandle<U>, future: F) -> Result<JoinHandle<F::Output>, F>
 where
     F: Future<Output: 'static> + 'static,
 {
@@ -77,6 +77,9 @@ where
 }
 
 #[cfg(not(feature = "alloc"))]
-fn spawn_boxed<B, F: Future>(_local: &Local<B>, future: F) -> Result<JoinHandle<F::Output>, F> {
+fn spawn_boxed<U, F: Future>(
+    _local: &LocalHandle<U>,
+    future: F,
+) -> Result<JoinHandle<F::Output>, F> {
     Err(future)
 }

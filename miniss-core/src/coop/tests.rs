@@ -16,9 +16,9 @@ use crate::doctest::{Yield, executor};
 use crate::sync::{AbortSource, Aborted, Barrier, Condvar, Event, Gate, Mutex, RwLock, Semaphore};
 use crate::sync::{broadcast, channel, watch};
 use crate::timer::{Interval, Sleep, Timeout};
-use crate::{Executor, Local};
+use crate::{Executor, LocalHandle};
 
-type Here = Local<crate::doctest::Bell>;
+type Here = LocalHandle<crate::doctest::Unparker>;
 
 /// How often a loop under test goes round.
 const ROUNDS: u32 = 1_000;

@@ -5,14 +5,14 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::anchor::Anchor;
-use super::home::Home;
+use super::cell::ExecutorCell;
+use super::owner::OwnerState;
 use super::stats::Stats;
 use crate::coop::TaskBudget;
-use crate::doorbell::Doorbell;
 use crate::error::SpawnError;
 use crate::time::Instant;
 use crate::timer::{Timers, Wheel};
+use crate::unpark::Unpark;
 
 /// A handle to an executor, for the tasks on its own core.
 ///
@@ -30,10 +30,10 @@ use crate::timer::{Timers, Wheel};
 /// });
 /// assert_eq!(sum, 3);
 /// ```
-pub struct Local<B: 'static> {
-    anchor: &'static Anchor<B>,
+pub struct LocalHandle<U: 'static> {
+    cell: &'static ExecutorCell<U>,
     epoch: u32,
-    /// This is what makes it a proof of *Home only*.
+    /// This is what makes it a proof of *Owner only*.
     _stays: StaysOnItsCore,
 }
 
@@ -47,29 +47,29 @@ impl StaysOnItsCore {
     }
 }
 
-impl<B> Clone for Local<B> {
+impl<U> Clone for LocalHandle<U> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<B> Copy for Local<B> {}
+impl<U> Copy for LocalHandle<U> {}
 
-impl<B: Doorbell> Local<B> {
+impl<U: Unpark> LocalHandle<U> {
     /// # Safety
-    /// The caller is on the thread of the executor `epoch` of `anchor`.
-    pub(crate) unsafe fn new(anchor: &'static Anchor<B>, epoch: u32) -> Self {
-        Self { anchor, epoch, _stays: StaysOnItsCore::new() }
+    /// The caller is on the thread of the executor `epoch` of `cell`.
+    pub(crate) unsafe fn new(cell: &'static ExecutorCell<U>, epoch: u32) -> Self {
+        Self { cell, epoch, _stays: StaysOnItsCore::new() }
     }
 
-    /// The anchor of the executor.
+    /// The executor cell of the executor.
     ///
     /// ```
     /// # use miniss_core::doctest::executor;
-    /// let _bell = executor().local().anchor().bell();
+    /// let _unparker = executor().local().cell().unparker();
     /// ```
-    pub fn anchor(&self) -> &'static Anchor<B> {
-        self.anchor
+    pub fn cell(&self) -> &'static ExecutorCell<U> {
+        self.cell
     }
 
     /// Whether the executor is still there.
@@ -84,25 +84,25 @@ impl<B: Doorbell> Local<B> {
     /// ```
     #[inline]
     pub fn is_open(&self) -> bool {
-        self.anchor.base().epoch() == self.epoch
+        self.cell.shared().epoch() == self.epoch
     }
 
-    /// Which executor of the anchor this is a handle to.
+    /// Which executor of the executor cell this is a handle to.
     pub(crate) fn epoch(&self) -> u32 {
         self.epoch
     }
 
     /// The home half, while the executor is there.
     #[inline]
-    pub(crate) fn home(&self) -> Option<&'static Home> {
-        // SAFETY: *One tenant*: our epoch is the tenant's, and we never left its thread.
-        self.is_open().then(|| unsafe { self.anchor.home() })
+    pub(crate) fn owner(&self) -> Option<&'static OwnerState> {
+        // SAFETY: *One claim*: our epoch is the owner's, and we never left its thread.
+        self.is_open().then(|| unsafe { self.cell.owner() })
     }
 
     /// The home half, while tasks may be spawned.
     #[inline]
-    pub(crate) fn open_home(&self) -> Result<&'static Home, SpawnError> {
-        self.home().filter(|home| home.is_open.get()).ok_or(SpawnError::Closed)
+    pub(crate) fn open_owner(&self) -> Result<&'static OwnerState, SpawnError> {
+        self.owner().filter(|owner| owner.is_open.get()).ok_or(SpawnError::Closed)
     }
 
     /// The time now.
@@ -114,7 +114,7 @@ impl<B: Doorbell> Local<B> {
     /// ```
     #[inline]
     pub fn now(&self) -> Instant {
-        self.anchor.bell().now()
+        self.cell.unparker().now()
     }
 
     /// The budget of the task that the executor polls at the moment, for a port that tells leaves
@@ -122,7 +122,7 @@ impl<B: Doorbell> Local<B> {
     ///
     /// See [`coop::set_current`](crate::coop::set_current) for an example.
     pub fn task_budget(&self) -> &'static TaskBudget {
-        self.anchor.base().task_budget()
+        self.cell.shared().task_budget()
     }
 
     /// What the executor has done so far; zeros once it is gone.
@@ -132,30 +132,30 @@ impl<B: Doorbell> Local<B> {
     /// assert_eq!(executor().local().stats().polls, 0);
     /// ```
     pub fn stats(&self) -> Stats {
-        self.home().map_or_else(Stats::default, |home| {
-            home.counters.snapshot(self.now(), home.slots.live(), home.wheel.len())
+        self.owner().map_or_else(Stats::default, |owner| {
+            owner.counters.snapshot(self.now(), owner.slots.live(), owner.wheel.len())
         })
     }
 }
 
-impl<B> fmt::Debug for Local<B> {
+impl<U> fmt::Debug for LocalHandle<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Local").field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
 
-// SAFETY: *One tenant*: `home` is there only while our executor lives, a `Local` never leaves its
-// thread, and an executor clears its wheel before it goes.
-unsafe impl<B: Doorbell> Timers for Local<B> {
+// SAFETY: *One claim*: `owner` is there only while our executor lives, a `LocalHandle` never leaves
+// its thread, and an executor clears its wheel before it goes.
+unsafe impl<U: Unpark> Timers for LocalHandle<U> {
     type Instant = Instant;
 
     #[inline]
     fn now(&self) -> Instant {
-        Local::now(self)
+        LocalHandle::now(self)
     }
 
     #[inline]
     fn wheel(&self) -> Option<&'static Wheel> {
-        self.open_home().ok().map(|home| &home.wheel)
+        self.open_owner().ok().map(|owner| &owner.wheel)
     }
 }

@@ -1,7 +1,7 @@
 //! Models of wakes, aborts and sleep, each named for the race it rules out. They run the code that
 //! ships: the main thread is home, the others are strangers.
 //!
-//! `waker ─▶ [anchor] ─▶ run queue ─▶ executor ─▶ reactor`
+//! `waker ─▶ [executor cell] ─▶ run queue ─▶ executor ─▶ reactor`
 
 use std::boxed::Box;
 
@@ -14,72 +14,74 @@ use ::loom::sync::Arc;
 use ::loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ::loom::thread;
 
-use super::anchor::Anchor;
-use super::home::Home;
-use super::local::Local;
+use super::cell::ExecutorCell;
+use super::local::LocalHandle;
+use super::owner::OwnerState;
 use super::run::run_task;
-use super::shutdown::Tenancy;
+use super::shutdown::Claim;
 use crate::JoinHandle;
-use crate::doorbell::Doorbell;
 use crate::error::Cancelled;
 use crate::task::cell::class_of;
 use crate::task::header::Header;
 use crate::task::slots::MAIN_CLASS;
 use crate::time::Instant;
+use crate::unpark::{Clock, Unpark};
 use crate::waker::raw_waker;
 
 /// Counts its rings. Relaxed, so that it adds no ordering of its own.
-struct Bell(AtomicUsize);
+struct Unparker(AtomicUsize);
 
-// SAFETY: `is_home` keeps its default.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {
+// SAFETY: `is_local` keeps its default.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
 
+impl Clock for Unparker {
     fn now(&self) -> Instant {
         Instant::ZERO
     }
 }
 
-type Core = &'static Anchor<Bell>;
+type Core = &'static ExecutorCell<Unparker>;
 
-/// Runs `body` with an anchor that lives until all its threads are joined.
+/// Runs `body` with an executor cell that lives until all its threads are joined.
 fn model(body: impl Fn(Core) + Send + Sync + 'static) {
     ::loom::model(move || {
-        let anchor = Box::into_raw(Box::new(Anchor::new(Bell(AtomicUsize::new(0)))));
+        let cell = Box::into_raw(Box::new(ExecutorCell::new(Unparker(AtomicUsize::new(0)))));
         // SAFETY: freed below, when the body has joined its threads.
-        body(unsafe { &*anchor });
+        body(unsafe { &*cell });
         // SAFETY: made above.
-        drop(unsafe { Box::from_raw(anchor) });
+        drop(unsafe { Box::from_raw(cell) });
     });
 }
 
-/// One executor's stay at an anchor, without the loop.
-struct Tenant {
+/// One executor's stay at an executor cell, without the loop.
+struct Owner {
     core: Core,
-    local: Local<Bell>,
-    _tenancy: Tenancy<Bell>,
+    local: LocalHandle<Unparker>,
+    _claim: Claim<Unparker>,
 }
 
-impl Tenant {
+impl Owner {
     fn new(core: Core) -> Self {
-        let epoch = core.move_in().expect("one tenant at a time");
+        let epoch = core.claim().expect("one owner at a time");
         // SAFETY: the models keep it on its thread.
-        let local = unsafe { Local::new(core, epoch) };
-        Self { core, local, _tenancy: Tenancy(core) }
+        let local = unsafe { LocalHandle::new(core, epoch) };
+        Self { core, local, _claim: Claim(core) }
     }
 
-    fn home(&self) -> &'static Home {
-        self.local.home().expect("we are the tenant")
+    fn owner(&self) -> &'static OwnerState {
+        self.local.owner().expect("we are the owner")
     }
 
     /// Starts a task in the one slot that needs no heap; `None` if that is taken.
     fn start<F: Future>(&self, future: F) -> Option<(JoinHandle<F::Output>, Waker)> {
         assert_eq!(class_of::<F>(), Some(0), "too large for the main slot");
-        let slot = self.home().slots.take(MAIN_CLASS)?;
+        let slot = self.owner().slots.take(MAIN_CLASS)?;
         // SAFETY: free, large enough, and the models' futures own what they use.
-        let handle = unsafe { self.local.start(self.home(), slot, future) };
+        let handle = unsafe { self.local.start(self.owner(), slot, future) };
         // SAFETY: *Our table, our header*.
         let waker = unsafe { Waker::from_raw(raw_waker(slot)) };
         Some((handle, waker))
@@ -88,11 +90,11 @@ impl Tenant {
     /// A turn without a reactor. Why it yields is told in the models of the inbox.
     fn turn(&self) {
         thread::yield_now();
-        let home = self.home();
-        home.take_inbox(self.core.base());
-        home.queue.append(&home.behind);
-        while let Some(slot) = home.queue.pop() {
-            run_task(home, slot);
+        let owner = self.owner();
+        owner.drain_inbox(self.core.shared());
+        owner.queue.append(&owner.behind);
+        while let Some(slot) = owner.queue.pop() {
+            run_task(owner, slot);
         }
     }
 }
@@ -125,14 +127,14 @@ fn add_and_wake(added: &Arc<AtomicUsize>, more: usize, waker: &Waker) -> thread:
 #[test]
 fn loom_wake_during_poll_is_not_lost() {
     model(|core| {
-        let tenant = Tenant::new(core);
+        let owner = Owner::new(core);
         let added = Arc::new(AtomicUsize::new(0));
-        let (handle, waker) = tenant.start(until(&added, 3)).unwrap();
+        let (handle, waker) = owner.start(until(&added, 3)).unwrap();
         let wakers = [1, 2].map(|more| add_and_wake(&added, more, &waker));
-        tenant.turn();
-        tenant.turn();
+        owner.turn();
+        owner.turn();
         wakers.map(|waker| waker.join().unwrap());
-        tenant.turn();
+        owner.turn();
         assert_eq!(result(handle), Some(Ok(())), "a wake was lost");
     });
 }
@@ -140,44 +142,44 @@ fn loom_wake_during_poll_is_not_lost() {
 #[test]
 fn loom_wake_against_completion_is_harmless() {
     model(|core| {
-        let tenant = Tenant::new(core);
-        let (ends, stale) = tenant.start(async { 1 }).unwrap();
+        let owner = Owner::new(core);
+        let (ends, stale) = owner.start(async { 1 }).unwrap();
         let stale = thread::spawn(move || stale.wake());
-        tenant.turn();
+        owner.turn();
         assert_eq!(result(ends), Some(Ok(1)));
         // The stale wake may come in while the slot is free…
         thread::yield_now();
-        tenant.turn();
-        assert_eq!(tenant.home().slots.live(), 0, "the stale wake revived a free slot");
+        owner.turn();
+        assert_eq!(owner.owner().slots.live(), 0, "the stale wake revived a free slot");
 
         // …or when it is the next task's.
         let added = Arc::new(AtomicUsize::new(0));
-        let (next, waker) = tenant.start(until(&added, 1)).expect("the slot is free again");
+        let (next, waker) = owner.start(until(&added, 1)).expect("the slot is free again");
         let timely = add_and_wake(&added, 1, &waker);
-        tenant.turn();
+        owner.turn();
         stale.join().unwrap();
         timely.join().unwrap();
-        tenant.turn();
+        owner.turn();
         assert_eq!(result(next), Some(Ok(())), "the stale wake swallowed the timely one");
-        assert_eq!(tenant.home().slots.live(), 0);
+        assert_eq!(owner.owner().slots.live(), 0);
     });
 }
 
 #[test]
 fn loom_abort_against_finish_hits_the_right_task_or_none() {
     model(|core| {
-        let tenant = Tenant::new(core);
-        let (ends, _) = tenant.start(async { 1 }).unwrap();
+        let owner = Owner::new(core);
+        let (ends, _) = owner.start(async { 1 }).unwrap();
         let abort = ends.abort_handle();
         let aborts = thread::spawn(move || abort.abort());
-        tenant.turn();
+        owner.turn();
         assert!(matches!(result(ends), Some(Ok(1) | Err(Cancelled))));
 
-        let (next, waker) = tenant.start(async { 2 }).unwrap();
-        tenant.turn();
+        let (next, waker) = owner.start(async { 2 }).unwrap();
+        owner.turn();
         aborts.join().unwrap();
         waker.wake();
-        tenant.turn();
+        owner.turn();
         assert_eq!(result(next), Some(Ok(2)), "the abort hit the next task");
     });
 }
@@ -185,18 +187,18 @@ fn loom_abort_against_finish_hits_the_right_task_or_none() {
 #[test]
 fn loom_late_abort_of_a_former_task_does_not_hide_a_timely_one() {
     model(|core| {
-        let tenant = Tenant::new(core);
-        let (former, _) = tenant.start(async {}).unwrap();
+        let owner = Owner::new(core);
+        let (former, _) = owner.start(async {}).unwrap();
         let stale = former.abort_handle();
-        tenant.turn();
+        owner.turn();
         assert_eq!(result(former), Some(Ok(())));
 
-        let (task, _) = tenant.start(core::future::pending::<()>()).unwrap();
+        let (task, _) = owner.start(core::future::pending::<()>()).unwrap();
         let timely = task.abort_handle();
         let aborts = [stale, timely].map(|abort| thread::spawn(move || abort.abort()));
-        tenant.turn();
+        owner.turn();
         aborts.map(|abort| abort.join().unwrap());
-        tenant.turn();
+        owner.turn();
         assert_eq!(result(task), Some(Err(Cancelled)), "the abort was lost");
     });
 }
@@ -204,36 +206,36 @@ fn loom_late_abort_of_a_former_task_does_not_hide_a_timely_one() {
 #[test]
 fn loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep() {
     model(|core| {
-        let headers = [0, 1].map(|_| Box::new(Header::new(core.base_ptr(), 0)));
+        let headers = [0, 1].map(|_| Box::new(Header::new(core.shared_ptr(), 0)));
         let slots = headers.each_ref().map(|header| core::ptr::NonNull::from(&**header));
-        let wakers = slots.map(|slot| thread::spawn(move || core.wake_from_afar(slot)));
-        let rings = || core.bell().0.load(Ordering::Relaxed);
+        let wakers = slots.map(|slot| thread::spawn(move || core.wake_remote(slot)));
+        let rings = || core.unparker().0.load(Ordering::Relaxed);
 
         thread::yield_now();
-        core.base().inbox().drain(|_| {});
-        let asleep = core.base().announce_sleep();
+        core.shared().inbox().drain(|_| {});
+        let asleep = core.shared().announce_sleep();
         wakers.map(|waker| waker.join().unwrap());
-        let (rung, work) = (rings(), !core.base().inbox().is_empty());
+        let (rung, work) = (rings(), !core.shared().inbox().is_empty());
         assert!(rung <= 1, "one ring per sleep");
         assert!(!(asleep && work) || rung == 1, "asleep, with work, and nobody rang");
-        core.base().awake();
+        core.shared().awake();
     });
 }
 
 #[test]
 fn loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it() {
     model(|core| {
-        let header = Box::new(Header::new(core.base_ptr(), 0));
+        let header = Box::new(Header::new(core.shared_ptr(), 0));
         let slot = core::ptr::NonNull::from(&*header);
-        let waker = thread::spawn(move || core.wake_from_afar(slot));
+        let waker = thread::spawn(move || core.wake_remote(slot));
         let mut seen = 0;
-        let first = core.base().announce_sleep();
+        let first = core.shared().announce_sleep();
         // The first sleep ends for a reason of its own.
-        core.base().awake();
-        core.base().inbox().drain(|_| seen += 1);
-        let second = core.base().announce_sleep();
+        core.shared().awake();
+        core.shared().inbox().drain(|_| seen += 1);
+        let second = core.shared().announce_sleep();
         waker.join().unwrap();
-        let rings = core.bell().0.load(Ordering::Relaxed);
+        let rings = core.unparker().0.load(Ordering::Relaxed);
         assert!(seen == 1 || !second || rings == 1, "the second sleep lasts for ever");
         assert!(rings <= usize::from(first) + 1);
     });
@@ -244,26 +246,26 @@ fn loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once()
     model(|core| {
         // Stands for the memory of the slot: loom sees who is in it.
         let memory = Arc::new(UnsafeCell::new(0_u32));
-        let tenant = Tenant::new(core);
+        let owner = Owner::new(core);
         let output = Enters(memory.clone());
-        let (handle, _) = tenant.start(async { output }).unwrap();
-        tenant.turn();
-        drop(tenant);
+        let (handle, _) = owner.start(async { output }).unwrap();
+        owner.turn();
+        drop(owner);
 
         let next = thread::spawn(move || {
             // Lets loom begin with the handle's drop: the free list is not among what it watches.
             thread::yield_now();
-            let tenant = Tenant::new(core);
-            if let Some((handle, _)) = tenant.start(async { Enters(memory) }) {
-                tenant.turn();
+            let owner = Owner::new(core);
+            if let Some((handle, _)) = owner.start(async { Enters(memory) }) {
+                owner.turn();
                 drop(handle);
             }
         });
         drop(handle);
         next.join().unwrap();
 
-        let tenant = Tenant::new(core);
-        let slots = &tenant.home().slots;
+        let owner = Owner::new(core);
+        let slots = &owner.owner().slots;
         assert!(slots.take(MAIN_CLASS).is_some(), "the slot was lost");
         assert!(slots.take(MAIN_CLASS).is_none(), "the slot came back twice");
     });
@@ -282,38 +284,38 @@ impl Drop for Enters {
 #[test]
 fn loom_an_executor_that_moves_in_sees_what_the_former_one_left() {
     model(|core| {
-        // Stands for the plain half of the anchor.
+        // Stands for the plain half of the executor cell.
         let half = Arc::new((UnsafeCell::new(0_u32), AtomicBool::new(false)));
         // SAFETY: this is what loom checks.
-        let use_it = |half: &UnsafeCell<u32>| half.with_mut(|home| unsafe { *home += 1 });
+        let use_it = |half: &UnsafeCell<u32>| half.with_mut(|owner| unsafe { *owner += 1 });
         let former = half.clone();
         let other = thread::spawn(move || {
-            if core.base().move_in() {
+            if core.shared().claim() {
                 use_it(&former.0);
-                core.base().move_out();
+                core.shared().release();
             }
         });
-        if core.base().move_in() {
+        if core.shared().claim() {
             use_it(&half.0);
-            core.base().move_out();
+            core.shared().release();
         }
         other.join().unwrap();
-        assert!(core.base().move_in());
+        assert!(core.shared().claim());
     });
 }
 
 #[test]
 fn loom_abort_against_the_end_of_its_executor_reaches_no_task_of_the_next() {
     model(|core| {
-        let former = Tenant::new(core);
+        let former = Owner::new(core);
         let (task, _) = former.start(core::future::pending::<()>()).unwrap();
         let abort = task.abort_handle();
         let late = thread::spawn(move || abort.abort());
-        task.end_now(former.home());
+        task.end_now(former.owner());
         assert_eq!(result(task), Some(Err(Cancelled)));
         drop(former);
 
-        let next = Tenant::new(core);
+        let next = Owner::new(core);
         let added = Arc::new(AtomicUsize::new(0));
         let (task, waker) = next.start(until(&added, 1)).expect("the slot is free again");
         let timely = add_and_wake(&added, 1, &waker);
@@ -327,17 +329,17 @@ fn loom_abort_against_the_end_of_its_executor_reaches_no_task_of_the_next() {
 
 // What the models must find out.
 crate::prim::bugs! {
-    loom_without_home_s_fence_a_wake_is_slept_through:
+    loom_without_owner_s_fence_a_wake_is_slept_through:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
-        with "park: home announces its sleep" as Relaxed
+        with "park: owner announces its sleep" as Relaxed
         says "asleep, with work, and nobody rang";
     loom_without_the_waker_s_fence_a_sleeper_is_overlooked:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
         with "park: a waker looks for a sleeper" as Relaxed
         says "asleep, with work, and nobody rang";
-    loom_without_a_full_fence_at_home_a_wake_is_slept_through:
+    loom_without_a_full_fence_at_owner_a_wake_is_slept_through:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
-        with "park: home announces its sleep" as AcqRel
+        with "park: owner announces its sleep" as AcqRel
         says "asleep, with work, and nobody rang";
     loom_without_a_full_fence_of_the_waker_a_sleeper_is_overlooked:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
@@ -345,19 +347,19 @@ crate::prim::bugs! {
         says "asleep, with work, and nobody rang";
     loom_without_a_last_look_a_wake_is_slept_through:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
-        without "park: home looks once more"
+        without "park: owner looks once more"
         says "asleep, with work, and nobody rang";
     loom_without_the_swap_of_asleep_two_wakers_ring:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
         without "park: one ring per sleep"
         says "one ring per sleep";
-    loom_without_acquire_a_tenant_meets_its_predecessor:
+    loom_without_acquire_a_owner_meets_its_predecessor:
         loom_an_executor_that_moves_in_sees_what_the_former_one_left
-        with "anchor: move in" as Relaxed
+        with "cell: move in" as Relaxed
         says "Causality violation";
-    loom_without_release_a_tenant_meets_its_successor:
+    loom_without_release_a_owner_meets_its_successor:
         loom_an_executor_that_moves_in_sees_what_the_former_one_left
-        with "anchor: move out" as Relaxed
+        with "cell: move out" as Relaxed
         says "Causality violation";
     loom_without_generations_an_abort_hits_the_next_task:
         loom_abort_against_finish_hits_the_right_task_or_none without "abort: of this very task"
@@ -366,9 +368,9 @@ crate::prim::bugs! {
         loom_late_abort_of_a_former_task_does_not_hide_a_timely_one
         without "abort: the highest generation wins"
         says "the abort was lost";
-    loom_without_a_look_at_the_epoch_a_handle_is_at_home_anywhere:
+    loom_without_a_look_at_the_epoch_a_handle_is_at_owner_anywhere:
         loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once
-        without "handle: only at home"
+        without "handle: only its owner"
         says "the slot came back twice";
     loom_without_a_look_at_the_state_a_stale_wake_revives_a_free_slot:
         loom_wake_against_completion_is_harmless without "wake: what is free stays free"

@@ -2,12 +2,12 @@
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
-pub(crate) mod anchor;
 pub(crate) mod budget;
-pub(crate) mod home;
+pub(crate) mod cell;
 pub(crate) mod local;
 #[cfg(all(test, loom))]
 mod loom;
+pub(crate) mod owner;
 pub(crate) mod pace;
 pub(crate) mod park;
 mod run;
@@ -21,9 +21,9 @@ mod tests;
 mod turn;
 pub(crate) mod watch;
 
-pub use anchor::Anchor;
 pub use budget::Budget;
-pub use local::Local;
+pub use cell::ExecutorCell;
+pub use local::LocalHandle;
 pub use park::Idle;
 pub use scope::Scope;
 pub use stats::Stats;

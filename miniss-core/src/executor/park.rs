@@ -13,8 +13,8 @@
 //! the old value. Either home sees the push and stays awake, or the waker sees the sleep and rings.
 //! The reads and writes are relaxed: the two fences carry the argument alone.
 
-use super::anchor::Base;
-use super::home::Home;
+use super::cell::Shared;
+use super::owner::OwnerState;
 use crate::prim::planted;
 
 /// Permission to sleep, if it is still given at the last moment.
@@ -24,18 +24,18 @@ use crate::prim::planted;
 /// See [`confirmed`](Self::confirmed) for an example.
 #[derive(Clone, Copy)]
 pub struct Idle<'a> {
-    base: &'a Base,
+    shared: &'a Shared,
     /// Also keeps the permission on its own thread.
-    home: &'a Home,
+    owner: &'a OwnerState,
 }
 
 impl<'a> Idle<'a> {
-    pub(crate) fn new(base: &'a Base, home: &'a Home) -> Self {
-        Self { base, home }
+    pub(crate) fn new(shared: &'a Shared, owner: &'a OwnerState) -> Self {
+        Self { shared, owner }
     }
 
     /// Announces the sleep and looks once more: `true` if there is nothing to do, and then every
-    /// later wake from elsewhere rings the bell.
+    /// later wake from elsewhere rings the unparker.
     ///
     /// Call it where a ring already ends the sleep that follows: with interrupts off before
     /// `sti; hlt`, or any time before a blocking call that a written eventfd ends.
@@ -44,20 +44,20 @@ impl<'a> Idle<'a> {
     /// # use miniss_core::{Idle, time::Instant};
     /// fn park(deadline: Option<Instant>, idle: Idle<'_>) {
     ///     if idle.confirmed() {
-    ///         // block until the bell rings or the deadline passes
+    ///         // block until the unparker rings or the deadline passes
     ///     }
     /// }
     /// ```
     #[must_use]
     pub fn confirmed(&self) -> bool {
-        if !self.home.is_idle() || !self.base.announce_sleep() {
+        if !self.owner.is_idle() || !self.shared.announce_sleep() {
             return false;
         }
         // Behind the same fence: what others publish from now on, they ring for.
         let is_quiet =
-            !self.home.watches.have_news() || planted("park: home looks at the lanes once more");
+            !self.owner.watches.have_news() || planted("park: owner looks at the lanes once more");
         if !is_quiet {
-            self.base.awake();
+            self.shared.awake();
         }
         is_quiet
     }
@@ -74,7 +74,7 @@ impl<'a> Idle<'a> {
     /// ```
     #[must_use]
     pub fn expects_calls(&self) -> bool {
-        self.home.watches.expect_news()
+        self.owner.watches.expect_news()
     }
 
     /// Whether a call or a reply has come in.
@@ -88,7 +88,7 @@ impl<'a> Idle<'a> {
     #[inline]
     #[must_use]
     pub fn has_calls(&self) -> bool {
-        self.home.watches.have_news()
+        self.owner.watches.have_news()
     }
 
     /// Whether something is ready or has come in from elsewhere. Plain loads, for a port that
@@ -105,7 +105,7 @@ impl<'a> Idle<'a> {
     #[inline]
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.home.is_idle() || !self.base.inbox().is_empty() || self.home.watches.have_news()
+        !self.owner.is_idle() || !self.shared.inbox().is_empty() || self.owner.watches.have_news()
     }
 }
 

@@ -9,7 +9,7 @@ use core::mem::{self, ManuallyDrop};
 use core::ptr::NonNull;
 use core::task::{Poll, Waker};
 
-use super::home::Home;
+use super::owner::OwnerState;
 use crate::task::header::Header;
 use crate::task::state::{Hold, Start};
 use crate::unobserved::{self, Source};
@@ -17,24 +17,24 @@ use crate::waker::raw_waker;
 
 /// Does what is to be done with a task that was taken from the run queue.
 #[inline]
-pub(crate) fn run_task(home: &Home, slot: NonNull<Header>) {
+pub(crate) fn run_task(owner: &OwnerState, slot: NonNull<Header>) {
     // SAFETY: *Headers are for ever*.
     let header = unsafe { slot.as_ref() };
     match header.state.start_poll(header.abort_is_wanted()) {
-        Start::Poll => poll_task(home, slot, header),
-        Start::Abort => abort_task(home, slot, header),
-        Start::Release => home.slots.put(slot),
+        Start::Poll => poll_task(owner, slot, header),
+        Start::Abort => abort_task(owner, slot, header),
+        Start::Release => owner.slots.put(slot),
         Start::Skip => {}
     }
 }
 
 #[inline]
-fn poll_task(home: &Home, slot: NonNull<Header>, header: &Header) {
+fn poll_task(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
     let vtable = header.vtable();
     // SAFETY: *Our table, our header*. A waker owns nothing, so a borrowed one need not be dropped.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(slot)) });
-    home.task_budget.start();
-    let unwinding = Unwinding { home, slot };
+    owner.task_budget.start();
+    let unwinding = Unwinding { owner, slot };
     // SAFETY: *Stage follows state*: `start_poll` found the future, and `RUNNING` keeps others
     // out.
     let poll = unsafe { (vtable.poll)(slot, &waker) };
@@ -46,19 +46,19 @@ fn poll_task(home: &Home, slot: NonNull<Header>, header: &Header) {
         Poll::Ready(()) => {
             drop_unwanted_output(slot, header);
             mem::forget(unwinding);
-            finish(home, slot, header);
+            finish(owner, slot, header);
         }
     }
 }
 
 /// Drops the future of a task that was aborted.
 #[cold]
-pub(crate) fn abort_task(home: &Home, slot: NonNull<Header>, header: &Header) {
-    let unwinding = Unwinding { home, slot };
+pub(crate) fn abort_task(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
+    let unwinding = Unwinding { owner, slot };
     // SAFETY: *Stage follows state*: the caller found the future, and nobody is inside it.
     unsafe { (header.vtable().drop_future)(slot) };
     mem::forget(unwinding);
-    finish(home, slot, header);
+    finish(owner, slot, header);
 }
 
 /// Nobody will ask for the output of a task without a handle.
@@ -70,11 +70,11 @@ fn drop_unwanted_output(slot: NonNull<Header>, header: &Header) {
 }
 
 /// The future is gone: wake whoever awaits the outcome, or let the slot go.
-fn finish(home: &Home, slot: NonNull<Header>, header: &Header) {
+fn finish(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
     match header.state.finish() {
-        Hold::Release => home.slots.put(slot),
+        Hold::Release => owner.slots.put(slot),
         Hold::Kept => {
-            // SAFETY: *Home only*.
+            // SAFETY: *Owner only*.
             if let Some(joiner) = unsafe { header.take_joiner() } {
                 joiner.wake();
             }
@@ -85,13 +85,13 @@ fn finish(home: &Home, slot: NonNull<Header>, header: &Header) {
 /// Ends the task if its poll or destructor unwinds: it has neither future nor output then, and its
 /// handle reads `Cancelled`.
 struct Unwinding<'a> {
-    home: &'a Home,
+    owner: &'a OwnerState,
     slot: NonNull<Header>,
 }
 
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
-        self.home.task_budget.lift();
+        self.owner.task_budget.lift();
         // SAFETY: *Headers are for ever*.
         let header = unsafe { self.slot.as_ref() };
         if header.state.has_future() {
@@ -102,6 +102,6 @@ impl Drop for Unwinding<'_> {
         if !header.state.has_handle() {
             unobserved::report(Source::Task, "panic");
         }
-        finish(self.home, self.slot, header);
+        finish(self.owner, self.slot, header);
     }
 }

@@ -21,16 +21,16 @@ use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::local::Local;
+use super::local::LocalHandle;
 use super::turn::Executor;
-use crate::doorbell::Doorbell;
 use crate::error::SpawnError;
 use crate::reactor::Reactor;
 use crate::task::JoinHandle;
+use crate::unpark::Unpark;
 
 /// Where tasks that borrow from `'env` are spawned, see [`Executor::scope`].
-pub struct Scope<'scope, 'env: 'scope, B: Doorbell> {
-    local: Local<B>,
+pub struct Scope<'scope, 'env: 'scope, U: Unpark> {
+    local: LocalHandle<U>,
     /// Tasks that have not ended.
     live: Cell<usize>,
     /// The scope ends: nothing more is spawned, not even by destructors that a panic runs.
@@ -81,7 +81,7 @@ impl<R: Reactor> Executor<R> {
     /// ```
     pub fn scope<'env, F, T>(&mut self, main: F) -> T
     where
-        F: for<'scope> AsyncFnOnce(&'scope Scope<'scope, 'env, R::Bell>) -> T,
+        F: for<'scope> AsyncFnOnce(&'scope Scope<'scope, 'env, R::Unparker>) -> T,
     {
         let scope = Scope::new(self.local());
         let end = EndScope(&scope);
@@ -92,8 +92,8 @@ impl<R: Reactor> Executor<R> {
     }
 }
 
-impl<'scope, 'env, B: Doorbell> Scope<'scope, 'env, B> {
-    fn new(local: Local<B>) -> Self {
+impl<'scope, 'env, U: Unpark> Scope<'scope, 'env, U> {
+    fn new(local: LocalHandle<U>) -> Self {
         Self {
             local,
             live: Cell::new(0),
@@ -137,32 +137,32 @@ impl<'scope, 'env, B: Doorbell> Scope<'scope, 'env, B> {
     }
 }
 
-impl<B: Doorbell> fmt::Debug for Scope<'_, '_, B> {
+impl<U: Unpark> fmt::Debug for Scope<'_, '_, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("live", &self.live.get()).finish_non_exhaustive()
     }
 }
 
 /// Ends the tasks that a panic has left behind.
-struct EndScope<'a, 'scope, 'env, B: Doorbell>(&'a Scope<'scope, 'env, B>);
+struct EndScope<'a, 'scope, 'env, U: Unpark>(&'a Scope<'scope, 'env, U>);
 
-impl<B: Doorbell> Drop for EndScope<'_, '_, '_, B> {
+impl<U: Unpark> Drop for EndScope<'_, '_, '_, U> {
     fn drop(&mut self) {
         self.0.is_closed.set(true);
         if self.0.live.get() > 0 {
-            let home = self.0.local.home().expect("the executor is borrowed, so it lives");
-            home.drop_scoped_tasks();
+            let owner = self.0.local.owner().expect("the executor is borrowed, so it lives");
+            owner.drop_scoped_tasks();
         }
     }
 }
 
 /// A scoped task's future. Fields are dropped in order: the count falls when the future is gone.
-struct Counted<'scope, 'env, F, B: Doorbell> {
+struct Counted<'scope, 'env, F, U: Unpark> {
     future: F,
-    _count: Count<'scope, 'env, B>,
+    _count: Count<'scope, 'env, U>,
 }
 
-impl<F: Future, B: Doorbell> Future for Counted<'_, '_, F, B> {
+impl<F: Future, U: Unpark> Future for Counted<'_, '_, F, U> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -172,16 +172,16 @@ impl<F: Future, B: Doorbell> Future for Counted<'_, '_, F, B> {
 }
 
 /// One of the scope's tasks, as its count knows it.
-struct Count<'scope, 'env, B: Doorbell>(&'scope Scope<'scope, 'env, B>);
+struct Count<'scope, 'env, U: Unpark>(&'scope Scope<'scope, 'env, U>);
 
-impl<'scope, 'env, B: Doorbell> Count<'scope, 'env, B> {
-    fn new(scope: &'scope Scope<'scope, 'env, B>) -> Self {
+impl<'scope, 'env, U: Unpark> Count<'scope, 'env, U> {
+    fn new(scope: &'scope Scope<'scope, 'env, U>) -> Self {
         scope.live.set(scope.live.get() + 1);
         Self(scope)
     }
 }
 
-impl<B: Doorbell> Drop for Count<'_, '_, B> {
+impl<U: Unpark> Drop for Count<'_, '_, U> {
     fn drop(&mut self) {
         self.0.live.set(self.0.live.get() - 1);
         if self.0.live.get() == 0 {

@@ -1,28 +1,28 @@
-//! The end of an executor: every task is dropped at home, and the anchor is left clean.
+//! The end of an executor: every task is dropped at home, and the executor cell is left clean.
 //!
-//! `[executor] ─▶ tasks, timers, anchor`
+//! `[executor] ─▶ tasks, timers, cell`
 
 use core::ptr::NonNull;
 
-use super::anchor::{Anchor, Base};
-use super::home::Home;
+use super::cell::{ExecutorCell, Shared};
+use super::owner::OwnerState;
 use super::run::{abort_task, run_task};
-use crate::doorbell::Doorbell;
 use crate::task::JoinHandle;
 use crate::task::header::Header;
+use crate::unpark::Unpark;
 
 /// Drops all tasks and timers. Destructors that run here may wake, drop handles and try to spawn,
 /// which fails.
-pub(super) fn shut_down(home: &Home) {
-    home.is_open.set(false);
-    let leave = Leave(home);
+pub(super) fn shut_down(owner: &OwnerState) {
+    owner.is_open.set(false);
+    let leave = Leave(owner);
     leave.drop_tasks();
     drop(leave);
 }
 
 /// Finishes the shutdown even if a destructor unwinds through it: the tasks that are left are
 /// dropped on the way out.
-struct Leave<'a>(&'a Home);
+struct Leave<'a>(&'a OwnerState);
 
 impl Leave<'_> {
     fn drop_tasks(&self) {
@@ -37,40 +37,40 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// An executor's right to its anchor. Dropped last, it lets the next executor move in, whatever
-/// unwound before.
-pub(super) struct Tenancy<B: Doorbell>(pub(super) &'static Anchor<B>);
+/// An executor's right to its executor cell. Dropped last, it lets the next executor move in,
+/// whatever unwound before.
+pub(super) struct Claim<U: Unpark>(pub(super) &'static ExecutorCell<U>);
 
-impl<B: Doorbell> Drop for Tenancy<B> {
+impl<U: Unpark> Drop for Claim<U> {
     fn drop(&mut self) {
-        // SAFETY: *One tenant*: the executor that we are the last part of, on its thread.
-        let home = unsafe { self.0.home() };
-        clear_queues(self.0.base(), home);
-        home.slots.forget_live();
-        self.0.base().move_out();
+        // SAFETY: *One claim*: the executor that we are the last part of, on its thread.
+        let owner = unsafe { self.0.owner() };
+        clear_queues(self.0.shared(), owner);
+        owner.slots.forget_live();
+        self.0.shared().release();
     }
 }
 
 /// Takes every header out of the queues. All tasks are done by now, so none is polled and no
 /// foreign code runs.
-fn clear_queues(base: &Base, home: &Home) {
-    home.take_inbox(base);
-    home.queue.append(&home.behind);
-    while let Some(slot) = home.queue.pop() {
-        run_task(home, slot);
+fn clear_queues(shared: &Shared, owner: &OwnerState) {
+    owner.drain_inbox(shared);
+    owner.queue.append(&owner.behind);
+    while let Some(slot) = owner.queue.pop() {
+        run_task(owner, slot);
     }
 }
 
 /// Drops the future in `slot`, if there is one.
-fn drop_future(home: &Home, slot: NonNull<Header>) {
+fn drop_future(owner: &OwnerState, slot: NonNull<Header>) {
     // SAFETY: *Headers are for ever*.
     let header = unsafe { slot.as_ref() };
     if header.state.start_drop() {
-        abort_task(home, slot, header);
+        abort_task(owner, slot, header);
     }
 }
 
-impl Home {
+impl OwnerState {
     /// Drops the futures of all tasks that borrow from the scope that ends now.
     pub(super) fn drop_scoped_tasks(&self) {
         self.slots.for_each(|slot| {
@@ -84,7 +84,7 @@ impl Home {
 
 impl<T> JoinHandle<T> {
     /// Ends the task here and now, outside of any turn.
-    pub(super) fn end_now(&self, home: &Home) {
-        self.with_slot(|slot| drop_future(home, slot));
+    pub(super) fn end_now(&self, owner: &OwnerState) {
+        self.with_slot(|slot| drop_future(owner, slot));
     }
 }

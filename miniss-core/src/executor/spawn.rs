@@ -8,17 +8,17 @@
 use core::future::Future;
 use core::ptr::NonNull;
 
-use super::home::Home;
-use super::local::Local;
-use crate::doorbell::Doorbell;
+use super::local::LocalHandle;
+use super::owner::OwnerState;
 use crate::error::SpawnError;
 #[cfg(feature = "alloc")]
 use crate::task::cell::place_with_boxed_output;
 use crate::task::cell::{class_of, place, place_nothing};
 use crate::task::header::Header;
 use crate::task::{JoinHandle, Reservation, TaskSlab};
+use crate::unpark::Unpark;
 
-impl<B: Doorbell> Local<B> {
+impl<U: Unpark> LocalHandle<U> {
     /// Starts `future` as a task of its own, behind those that are ready already.
     ///
     /// It takes a free slot, of the heap's or of a slab that was [lent](Self::lend). A future or
@@ -77,24 +77,24 @@ impl<B: Doorbell> Local<B> {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let home = self.open_home()?;
+        let owner = self.open_owner()?;
         let take = || {
-            // SAFETY: *Home only* by `home`.
-            unsafe { slab.take::<F>(&home.slots, self.anchor().base_ptr()) }
+            // SAFETY: *Owner only* by `owner`.
+            unsafe { slab.take::<F>(&owner.slots, self.cell().shared_ptr()) }
         };
         let slot = take().or_else(|error| {
             // Handles that outlived a former executor may have let go of a slot.
-            home.slots.take_in(self.anchor().base().returned());
+            owner.slots.take_in(self.cell().shared().returned());
             if error == SpawnError::NoRoom { take() } else { Err(error) }
         })?;
         // SAFETY: the slab's slots fit an `F`, which borrows nothing.
-        Ok(unsafe { self.start(home, slot, future) })
+        Ok(unsafe { self.start(owner, slot, future) })
     }
 
-    /// Gives all slots of `slab` to this executor, and to those that use its anchor later. Where
-    /// there is no heap, this is what [`spawn`](Self::spawn) lives on: a task takes the smallest
-    /// slot that is free and fits. With a heap it takes slots of its own size only. Lending a slab
-    /// again does nothing.
+    /// Gives all slots of `slab` to this executor, and to those that use its executor cell later.
+    /// Where there is no heap, this is what [`spawn`](Self::spawn) lives on: a task takes the
+    /// smallest slot that is free and fits. With a heap it takes slots of its own size only.
+    /// Lending a slab again does nothing.
     ///
     /// # Errors
     ///
@@ -120,9 +120,9 @@ impl<B: Doorbell> Local<B> {
         &self,
         slab: &'static TaskSlab<BYTES, SLOTS>,
     ) -> Result<(), SpawnError> {
-        let home = self.open_home()?;
-        // SAFETY: *Home only* by `home`.
-        unsafe { slab.lend(&home.slots, self.anchor().base_ptr()) }
+        let owner = self.open_owner()?;
+        // SAFETY: *Owner only* by `owner`.
+        unsafe { slab.lend(&owner.slots, self.cell().shared_ptr()) }
     }
 
     /// Takes a slot for a task before it is needed, so that the spawn itself cannot fail.
@@ -138,14 +138,14 @@ impl<B: Doorbell> Local<B> {
     /// let room = executor.local().reserve().unwrap();
     /// assert_eq!(executor.block_on(room.spawn(async { 5 })), Ok(5));
     /// ```
-    pub fn reserve<F>(&self) -> Result<Reservation<F, B>, SpawnError>
+    pub fn reserve<F>(&self) -> Result<Reservation<F, U>, SpawnError>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        let home = self.open_home()?;
+        let owner = self.open_owner()?;
         let class = const { class_of::<F>() }.ok_or(SpawnError::TooLarge)?;
-        let slot = self.free_slot(home, class).ok_or(SpawnError::NoRoom)?;
+        let slot = self.free_slot(owner, class).ok_or(SpawnError::NoRoom)?;
         // SAFETY: just taken, and of `F`'s class.
         Ok(unsafe { Reservation::new(slot, *self) })
     }
@@ -176,10 +176,10 @@ impl<B: Doorbell> Local<B> {
         future: F,
     ) -> Result<JoinHandle<F::Output>, SpawnError> {
         debug_assert_eq!(class_of::<F>(), Some(class));
-        let home = self.open_home()?;
-        let slot = self.free_slot(home, class).ok_or(SpawnError::NoRoom)?;
+        let owner = self.open_owner()?;
+        let slot = self.free_slot(owner, class).ok_or(SpawnError::NoRoom)?;
         // SAFETY: the class is that of this very type, and the caller vouches for what it borrows.
-        Ok(unsafe { self.start(home, slot, future) })
+        Ok(unsafe { self.start(owner, slot, future) })
     }
 
     /// # Safety
@@ -209,14 +209,14 @@ impl<B: Doorbell> Local<B> {
         &self,
         future: F,
     ) -> Result<JoinHandle<F::Output>, SpawnError> {
-        let home = self.open_home()?;
-        let slot = self.free_slot(home, 0).ok_or(SpawnError::NoRoom)?;
+        let owner = self.open_owner()?;
+        let slot = self.free_slot(owner, 0).ok_or(SpawnError::NoRoom)?;
         let future = async move { alloc::boxed::Box::new(future.await) };
         let future = alloc::boxed::Box::pin(future);
         // SAFETY: a box of a future and a box of its output fit the smallest class.
         unsafe { place_with_boxed_output(slot, future) };
         // SAFETY: just placed; the vtable unboxes the output as it is read.
-        Ok(unsafe { self.enqueue(home, slot) })
+        Ok(unsafe { self.enqueue(owner, slot) })
     }
 
     /// # Safety
@@ -230,17 +230,17 @@ impl<B: Doorbell> Local<B> {
     }
 
     #[inline]
-    fn free_slot(&self, home: &Home, class: u8) -> Option<NonNull<Header>> {
-        home.slots.take(class).or_else(|| self.free_slot_slowly(home, class))
+    fn free_slot(&self, owner: &OwnerState, class: u8) -> Option<NonNull<Header>> {
+        owner.slots.take(class).or_else(|| self.free_slot_slowly(owner, class))
     }
 
     #[cold]
-    fn free_slot_slowly(&self, home: &Home, class: u8) -> Option<NonNull<Header>> {
-        home.slots.take_in(self.anchor().base().returned());
-        let slot = home.slots.take(class);
+    fn free_slot_slowly(&self, owner: &OwnerState, class: u8) -> Option<NonNull<Header>> {
+        owner.slots.take_in(self.cell().shared().returned());
+        let slot = owner.slots.take(class);
         #[cfg(feature = "alloc")]
-        let slot = slot.or_else(|| home.slots.grow(class, self.anchor().base_ptr()));
-        slot.or_else(|| home.slots.take_larger(class))
+        let slot = slot.or_else(|| owner.slots.grow(class, self.cell().shared_ptr()));
+        slot.or_else(|| owner.slots.take_larger(class))
     }
 
     /// Puts `future` into `slot` and queues it.
@@ -250,21 +250,21 @@ impl<B: Doorbell> Local<B> {
     #[inline]
     pub(crate) unsafe fn start<F: Future>(
         &self,
-        home: &Home,
+        owner: &OwnerState,
         slot: NonNull<Header>,
         future: F,
     ) -> JoinHandle<F::Output> {
-        // SAFETY: the caller's promise; *Home only* by `home`.
+        // SAFETY: the caller's promise; *Owner only* by `owner`.
         unsafe { place(slot, future) };
         // SAFETY: just placed, with this output.
-        unsafe { self.enqueue(home, slot) }
+        unsafe { self.enqueue(owner, slot) }
     }
 
     /// # Safety
     /// A task whose output reads as a `T` was just placed in `slot`.
-    unsafe fn enqueue<T>(&self, home: &Home, slot: NonNull<Header>) -> JoinHandle<T> {
-        home.queue.push(slot);
-        home.counters.spawned.add(1);
+    unsafe fn enqueue<T>(&self, owner: &OwnerState, slot: NonNull<Header>) -> JoinHandle<T> {
+        owner.queue.push(slot);
+        owner.counters.spawned.add(1);
         // SAFETY: just spawned, on this thread, with this output.
         unsafe { JoinHandle::new(slot, self.epoch()) }
     }
@@ -285,9 +285,9 @@ impl<B: Doorbell> Local<B> {
     /// # Safety
     /// The caller holds the slot, which is free and was taken through this very handle.
     pub(crate) unsafe fn give_back(&self, slot: NonNull<Header>) {
-        match self.home() {
-            Some(home) => home.slots.put(slot),
-            None => self.anchor().base().returned().push(slot),
+        match self.owner() {
+            Some(owner) => owner.slots.put(slot),
+            None => self.cell().shared().returned().push(slot),
         }
     }
 }

@@ -8,21 +8,21 @@ use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
-use super::anchor::Anchor;
 use super::budget::{Budget, Stride};
-use super::home::Home;
-use super::local::{Local, StaysOnItsCore};
+use super::cell::ExecutorCell;
+use super::local::{LocalHandle, StaysOnItsCore};
+use super::owner::OwnerState;
 use super::park::Idle;
 use super::run::run_task;
 use super::shuffle::Shuffle;
-use super::shutdown::{Tenancy, shut_down};
-use crate::doorbell::Doorbell;
-use crate::error::AnchorInUse;
+use super::shutdown::{Claim, shut_down};
+use crate::error::CellInUse;
 use crate::reactor::Reactor;
 use crate::run_queue::fifo::Fifo;
 use crate::task::JoinHandle;
 use crate::task::header::Header;
 use crate::task::slots::MAIN_CLASS;
+use crate::unpark::Unpark;
 
 /// Runs tasks on the thread or core that made it, over a [`Reactor`] of the user's.
 ///
@@ -34,7 +34,7 @@ use crate::task::slots::MAIN_CLASS;
 /// assert_eq!(executor.block_on(async { 1 + 1 }), 2);
 /// ```
 pub struct Executor<R: Reactor> {
-    local: Local<R::Bell>,
+    local: LocalHandle<R::Unparker>,
     reactor: R,
     budget: Budget,
     stride: Stride,
@@ -42,31 +42,31 @@ pub struct Executor<R: Reactor> {
     shuffle: Option<Shuffle>,
     /// The tasks belong to the thread that made the executor.
     _stays: StaysOnItsCore,
-    /// Last, so that the anchor is still ours while the reactor is dropped: what that drops may
-    /// hold wakers.
-    _tenancy: Tenancy<R::Bell>,
+    /// Last, so that the executor cell is still ours while the reactor is dropped: what that drops
+    /// may hold wakers.
+    _claim: Claim<R::Unparker>,
 }
 
 impl<R: Reactor> Executor<R> {
-    /// An executor on `anchor` over `reactor`.
+    /// An executor on `cell` over `reactor`.
     ///
     /// # Errors
     ///
-    /// [`AnchorInUse`] while another executor uses the anchor.
+    /// [`CellInUse`] while another executor uses the executor cell.
     ///
     /// ```
     /// # use miniss_core::{Executor, doctest};
-    /// let executor = Executor::new(doctest::anchor(), doctest::Yield).unwrap();
+    /// let executor = Executor::new(doctest::cell(), doctest::Yield).unwrap();
     /// # drop(executor);
     /// ```
-    pub fn new(anchor: &'static Anchor<R::Bell>, reactor: R) -> Result<Self, AnchorInUse> {
-        let epoch = anchor.move_in()?;
+    pub fn new(cell: &'static ExecutorCell<R::Unparker>, reactor: R) -> Result<Self, CellInUse> {
+        let epoch = cell.claim()?;
         // SAFETY: the executor never leaves the thread we are on.
-        let local = unsafe { Local::new(anchor, epoch) };
-        let _tenancy = Tenancy(anchor);
+        let local = unsafe { LocalHandle::new(cell, epoch) };
+        let _claim = Claim(cell);
         let (budget, stride, shuffle) = (Budget::default(), Stride::new(), None);
         let _stays = StaysOnItsCore::new();
-        let mut executor = Self { local, reactor, budget, stride, shuffle, _stays, _tenancy };
+        let mut executor = Self { local, reactor, budget, stride, shuffle, _stays, _claim };
         executor.set_budget(budget);
         Ok(executor)
     }
@@ -81,8 +81,8 @@ impl<R: Reactor> Executor<R> {
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
         self.stride.set_time_max(budget.time_max);
-        self.home().polls_max.set(budget.polls_max);
-        self.home().pace.set_time_max(budget.time_max);
+        self.owner().polls_max.set(budget.polls_max);
+        self.owner().pace.set_time_max(budget.time_max);
     }
 
     /// Polls ready tasks in an order that follows from `seed`, instead of first come, first served;
@@ -104,7 +104,7 @@ impl<R: Reactor> Executor<R> {
     /// # use miniss_core::doctest::executor;
     /// assert!(executor().local().stats().turns == 0);
     /// ```
-    pub fn local(&self) -> Local<R::Bell> {
+    pub fn local(&self) -> LocalHandle<R::Unparker> {
         self.local
     }
 
@@ -135,13 +135,13 @@ impl<R: Reactor> Executor<R> {
     /// assert_eq!(executor().block_on(async { name.len() }), 8);
     /// ```
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
-        let _leaving = Leaving(self.home());
+        let _leaving = Leaving(self.owner());
         let mut output = None;
         let main = Main { future: pin!(future), output: &mut output };
         let slot = self.main_slot();
         // SAFETY: two words fit the main slot; `main` borrows from this very frame, and `EndMain`
         // below does not let the frame go before the task has ended.
-        let handle = unsafe { self.local.start(self.home(), slot, main) };
+        let handle = unsafe { self.local.start(self.owner(), slot, main) };
         let main = EndMain { handle, local: self.local };
         loop {
             self.run_ready();
@@ -151,7 +151,7 @@ impl<R: Reactor> Executor<R> {
             self.gather();
         }
         // What was prepared in the last turn does not wait for the next `block_on`.
-        self.home().counters.events.add(self.reactor.poll() as u64);
+        self.owner().counters.events.add(self.reactor.poll() as u64);
         drop(main);
         output.expect("a finished main future has an output")
     }
@@ -160,10 +160,10 @@ impl<R: Reactor> Executor<R> {
     /// then ended without another poll, it leaves the run queue when its turn comes.
     fn main_slot(&mut self) -> NonNull<Header> {
         loop {
-            if let Some(slot) = self.home().slots.take(MAIN_CLASS) {
+            if let Some(slot) = self.owner().slots.take(MAIN_CLASS) {
                 return slot;
             }
-            debug_assert!(!self.home().is_idle(), "a main task that ended stands in the queue");
+            debug_assert!(!self.owner().is_idle(), "a main task that ended stands in the queue");
             self.gather();
             self.run_ready();
         }
@@ -187,10 +187,10 @@ impl<R: Reactor> Executor<R> {
     /// ```
     #[inline]
     pub fn turn(&mut self) -> bool {
-        let _leaving = Leaving(self.home());
+        let _leaving = Leaving(self.owner());
         self.run_ready();
         self.gather();
-        !self.home().is_idle()
+        !self.owner().is_idle()
     }
 
     /// Polls tasks in the order they were woken, until none is ready or the budget is spent.
@@ -200,27 +200,27 @@ impl<R: Reactor> Executor<R> {
             None => self.poll_ready(Fifo::pop),
             Some(shuffle) => self.poll_ready(|queue| shuffle.pop(queue)),
         }
-        let home = self.home();
-        home.task_budget.lift();
-        self.stride.end_turn(home.counters.polls.value(), || self.local.now());
+        let owner = self.owner();
+        owner.task_budget.lift();
+        self.stride.end_turn(owner.counters.polls.value(), || self.local.now());
     }
 
     #[inline]
     fn poll_ready(&self, pop: impl Fn(&Fifo) -> Option<NonNull<Header>>) {
-        let home = self.home();
-        home.counters.turns.add(1);
-        home.task_budget.set_units(self.stride.units());
+        let owner = self.owner();
+        owner.counters.turns.add(1);
+        owner.task_budget.set_units(self.stride.units());
         let mut spending = self.budget.start();
-        while !home.queue.is_empty() {
-            let made = home.counters.polls.value();
+        while !owner.queue.is_empty() {
+            let made = owner.counters.polls.value();
             let polls = spending.pay(&self.stride, made, || self.local.now());
             if polls == 0 {
                 return;
             }
             for _ in 0..polls {
-                let Some(slot) = pop(&home.queue) else { return };
-                home.counters.polls.add(1);
-                run_task(home, slot);
+                let Some(slot) = pop(&owner.queue) else { return };
+                owner.counters.polls.add(1);
+                run_task(owner, slot);
             }
         }
     }
@@ -228,58 +228,58 @@ impl<R: Reactor> Executor<R> {
     /// Asks the reactor for events, sleeping if there is nothing to run, and queues what has come.
     #[inline]
     fn gather(&mut self) {
-        let home = self.home();
-        home.watches.wake_tasks(home);
-        if home.is_idle() && self.anchor().base().inbox().is_empty() {
-            self.park(home);
-            home.watches.wake_tasks(home);
+        let owner = self.owner();
+        owner.watches.wake_tasks(owner);
+        if owner.is_idle() && self.cell().shared().inbox().is_empty() {
+            self.park(owner);
+            owner.watches.wake_tasks(owner);
         } else {
-            home.counters.events.add(self.reactor.poll() as u64);
+            owner.counters.events.add(self.reactor.poll() as u64);
         }
-        self.take_in(home);
+        self.take_in(owner);
     }
 
     /// Queues what has come in: timers that are due, tasks that yielded, wakes from afar.
     #[inline]
-    fn take_in(&self, home: &Home) {
-        if !home.wheel.is_empty() {
+    fn take_in(&self, owner: &OwnerState) {
+        if !owner.wheel.is_empty() {
             let now = self.local.now();
-            self.stride.look(home.counters.polls.value(), now);
-            home.counters.timers_fired.add(home.wheel.advance(now) as u64);
+            self.stride.look(owner.counters.polls.value(), now);
+            owner.counters.timers_fired.add(owner.wheel.advance(now) as u64);
         }
-        home.queue.append(&home.behind);
+        owner.queue.append(&owner.behind);
         // After the timers: over a port that does not know home, their wakes come this way.
-        home.take_inbox(self.anchor().base());
+        owner.drain_inbox(self.cell().shared());
     }
 
     /// Sleeps until there is something to do.
-    fn park(&mut self, home: &Home) {
+    fn park(&mut self, owner: &OwnerState) {
         let start = self.local.now();
-        let polls = home.counters.polls.value();
+        let polls = owner.counters.polls.value();
         self.stride.look(polls, start);
-        home.counters.busy_until(start);
-        home.counters.parks.add(1);
-        let base = self.anchor().base();
-        self.reactor.park(home.wheel.next_deadline(), Idle::new(base, home));
-        base.awake();
+        owner.counters.busy_until(start);
+        owner.counters.parks.add(1);
+        let shared = self.cell().shared();
+        self.reactor.park(owner.wheel.next_deadline(), Idle::new(shared, owner));
+        shared.awake();
         let end = self.local.now();
         self.stride.restart(polls, end);
-        home.counters.idle_until(start, end);
+        owner.counters.idle_until(start, end);
     }
 
-    fn anchor(&self) -> &'static Anchor<R::Bell> {
-        self.local.anchor()
+    fn cell(&self) -> &'static ExecutorCell<R::Unparker> {
+        self.local.cell()
     }
 
-    fn home(&self) -> &'static Home {
-        // SAFETY: *One tenant*: it is us, and we never left our thread.
-        unsafe { self.anchor().home() }
+    fn owner(&self) -> &'static OwnerState {
+        // SAFETY: *One claim*: it is us, and we never left our thread.
+        unsafe { self.cell().owner() }
     }
 }
 
 impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
-        shut_down(self.home());
+        shut_down(self.owner());
     }
 }
 
@@ -309,22 +309,22 @@ impl<F: Future> Future for Main<'_, F> {
 
 /// Lets the frame of `block_on` go only once the main task has ended, also when a panic unwinds
 /// through it: then the task is aborted, and its turn is taken here.
-struct EndMain<B: Doorbell> {
+struct EndMain<U: Unpark> {
     handle: JoinHandle<()>,
-    local: Local<B>,
+    local: LocalHandle<U>,
 }
 
-impl<B: Doorbell> Drop for EndMain<B> {
+impl<U: Unpark> Drop for EndMain<U> {
     fn drop(&mut self) {
         if !self.handle.is_finished() {
-            let home = self.local.home().expect("the executor is borrowed, so it lives");
-            self.handle.end_now(home);
+            let owner = self.local.owner().expect("the executor is borrowed, so it lives");
+            self.handle.end_now(owner);
         }
     }
 }
 
 /// Whoever leaves the loop, by a panic too, sends first what was made for other cores.
-struct Leaving(&'static Home);
+struct Leaving(&'static OwnerState);
 
 impl Drop for Leaving {
     #[inline]

@@ -17,7 +17,7 @@
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
-use super::home::Home;
+use super::owner::OwnerState;
 use crate::task::header::Header;
 
 /// A place to look at, and the task to wake when there is something.
@@ -134,8 +134,8 @@ impl Watches {
 
     /// Queues the tasks that have something to look after.
     #[inline]
-    pub(crate) fn wake_tasks(&self, home: &Home) {
-        self.iter().filter(|watch| watch.has_news()).for_each(|watch| home.wake(watch.task.get()));
+    pub(crate) fn wake_tasks(&self, owner: &OwnerState) {
+        self.iter().filter(|watch| watch.has_news()).for_each(|watch| owner.wake(watch.task.get()));
     }
 
     #[inline]

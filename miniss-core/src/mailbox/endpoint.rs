@@ -1,6 +1,6 @@
 //! One core's end of the mesh: sends calls, serves calls, takes replies.
 //!
-//! `core A: [submit_to] ─▶ lane A▸B ─▶ doorbell ─▶ core B [serves it] ─▶ lane B▸A ─▶ waker A`
+//! `core A: [submit_to] ─▶ lane A▸B ─▶ unparker ─▶ core B [serves it] ─▶ lane B▸A ─▶ waker A`
 
 use core::fmt;
 
@@ -9,8 +9,8 @@ use super::mail::Mail;
 use super::queue::Queue;
 use super::shared::Shared;
 use super::work::{AsyncWork, SyncWork};
-use crate::doorbell::Doorbell;
 use crate::error::{Refused, SpawnError};
+use crate::unpark::Unpark;
 
 /// One core's end of a `Mesh` or a [`FixedMesh`](super::FixedMesh). It stays on its core; cloning
 /// it is cheap.
@@ -27,13 +27,13 @@ use crate::error::{Refused, SpawnError};
 /// let answer = executor.block_on(endpoint.submit_to(0, async || 6 * 7));
 /// assert_eq!(answer, Ok(42));
 /// ```
-pub struct Endpoint<B: Doorbell, Q: Queue + 'static> {
-    exchange: Shared<B, Q>,
+pub struct Endpoint<U: Unpark, Q: Queue + 'static> {
+    exchange: Shared<U, Q>,
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     /// Spawns the task of a new exchange.
-    pub(super) fn start(exchange: Shared<B, Q>) -> Result<Self, SpawnError> {
+    pub(super) fn start(exchange: Shared<U, Q>) -> Result<Self, SpawnError> {
         Mail::spawn(exchange.clone())?;
         Ok(Self { exchange })
     }
@@ -76,7 +76,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
         T: Send + 'static,
     {
         // SAFETY: the vtable is made for just these types.
-        unsafe { self.exchange.submit(core, work, AsyncWork::<F, T, B, Q>::VTABLE) }
+        unsafe { self.exchange.submit(core, work, AsyncWork::<F, T, U, Q>::VTABLE) }
     }
 
     /// Like [`submit_to`](Self::submit_to), but if there is no room, it gives `work` back at once.
@@ -91,8 +91,8 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     ///
     /// ```
     /// use miniss_core::{error::CallError, mailbox::FixedMesh};
-    /// # use miniss_core::doctest::{Bell, executor};
-    /// static MESH: FixedMesh<Bell, 1, 1, 64> = FixedMesh::new();
+    /// # use miniss_core::doctest::{Unparker, executor};
+    /// static MESH: FixedMesh<Unparker, 1, 1, 64> = FixedMesh::new();
     /// let mut executor = executor();
     /// let endpoint = MESH.open(0, executor.local()).unwrap();
     /// let call = endpoint.try_submit_to(0, async || 1).unwrap();
@@ -110,7 +110,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
         T: Send + 'static,
     {
         // SAFETY: the vtable is made for just these types.
-        unsafe { self.exchange.try_submit(core, work, AsyncWork::<F, T, B, Q>::VTABLE) }
+        unsafe { self.exchange.try_submit(core, work, AsyncWork::<F, T, U, Q>::VTABLE) }
     }
 
     /// Runs the closure `work` on `core`, between tasks, and brings back its output. Cheaper than
@@ -142,7 +142,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
         T: Send + 'static,
     {
         // SAFETY: the vtable is made for just these types.
-        unsafe { self.exchange.submit(core, work, SyncWork::<F, T, B, Q>::VTABLE) }
+        unsafe { self.exchange.submit(core, work, SyncWork::<F, T, U, Q>::VTABLE) }
     }
 
     /// Like [`run_on`](Self::run_on), but if there is no room, it gives `work` back at once.
@@ -163,7 +163,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
         T: Send + 'static,
     {
         // SAFETY: the vtable is made for just these types.
-        unsafe { self.exchange.try_submit(core, work, SyncWork::<F, T, B, Q>::VTABLE) }
+        unsafe { self.exchange.try_submit(core, work, SyncWork::<F, T, U, Q>::VTABLE) }
     }
 
     /// Takes no more calls; those that wait in the lanes end with [`Gone`](crate::error::Gone), as
@@ -202,7 +202,7 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     /// Whether calls or replies are not on their way yet, since they are to be sent at the end of
     /// the turn, or wait for room in a lane. For a loop of one's own that is about to be left:
     /// [`flush`](Self::flush) again until there are none.
@@ -228,13 +228,13 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Clone for Endpoint<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Clone for Endpoint<U, Q> {
     fn clone(&self) -> Self {
         Self { exchange: self.exchange.clone() }
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> fmt::Debug for Endpoint<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> fmt::Debug for Endpoint<U, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("me", &self.me()).finish_non_exhaustive()
     }

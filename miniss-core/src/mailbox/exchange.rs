@@ -1,13 +1,13 @@
 //! What an endpoint is inside: the outboxes, and the way of a node in and out of its core.
 //!
-//! `core A: submit_to ─▶ [outbox] ─▶ lane A▸B ─▶ doorbell ─▶ core B [serves it] ─▶ lane B▸A`
+//! `core A: submit_to ─▶ [outbox] ─▶ lane A▸B ─▶ unparker ─▶ core B [serves it] ─▶ lane B▸A`
 //!
 //! Invariants: see [`super`], [`home`](super::home), and
 //!
 //! - **Mesh outlives.** Lanes, ports and outboxes are there as long as the exchange: they are
 //!   `'static`, or kept beside it and dropped after it.
 //!
-//! User code runs in here in the middle of things: work, destructors, wakers, bells. So nothing
+//! User code runs in here in the middle of things: work, destructors, wakers, unparkers. So nothing
 //! stays borrowed meanwhile, and what is still to be done stands in a queue or a bit of the
 //! exchange, not in a frame that may unwind: the rest is done by the task, which is woken for it or
 //! has a successor. Only where there is no task any more it is done on the way out.
@@ -22,12 +22,12 @@ use super::mesh::{End, Receiver};
 use super::node::{Cargo, Held, Outbox, Outcome};
 use super::queue::Queue;
 use crate::TaskSlab;
-use crate::doorbell::Doorbell;
 use crate::error::CallError;
-use crate::executor::Local;
+use crate::executor::LocalHandle;
 use crate::executor::budget::{Allowance, Budget, Stride};
 use crate::executor::watch::Watch;
 use crate::task::header::Header;
+use crate::unpark::Unpark;
 
 /// Calls and replies that may gather before they are sent within a turn: so many share the cost of
 /// a crossing, and the other core begins with them while this one makes the next.
@@ -39,10 +39,10 @@ pub(super) type MailSlab = TaskSlab<64, 2>;
 
 /// The inside of an endpoint, shared by its handles, its task and the work that runs for others.
 #[repr(C)]
-pub(super) struct Exchange<B: Doorbell, Q: Queue + 'static> {
+pub(super) struct Exchange<U: Unpark, Q: Queue + 'static> {
     /// *Comes first*.
     home: Home,
-    local: Local<B>,
+    local: LocalHandle<U>,
     end: End<'static, Q>,
     /// Makes the executor look at the lanes.
     watch: Watch,
@@ -71,14 +71,14 @@ pub(super) struct Exchange<B: Doorbell, Q: Queue + 'static> {
     mail_slab: Option<&'static MailSlab>,
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Exchange<U, Q> {
     /// For the core whose end that is.
     ///
     /// # Safety
     /// *Mesh outlives*, which goes for the outboxes, too; there are as many of them as cores.
     pub(super) unsafe fn new(
         home: Home,
-        local: Local<B>,
+        local: LocalHandle<U>,
         end: End<'static, Q>,
         outboxes: NonNull<[Outbox]>,
         mail_slab: Option<&'static MailSlab>,
@@ -115,13 +115,13 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         unsafe { self.outboxes.as_ref() }
     }
 
-    pub(super) fn local(&self) -> Local<B> {
+    pub(super) fn local(&self) -> LocalHandle<U> {
         self.local
     }
 
     /// How much the task may take in at once.
     pub(super) fn budget(&self) -> Budget {
-        self.local.home().map_or(Budget::UNLIMITED, |home| home.budget())
+        self.local.owner().map_or(Budget::UNLIMITED, |home| home.budget())
     }
 
     pub(super) fn me(&self) -> usize {
@@ -138,7 +138,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
         if self.cores() == 1 {
             return;
         }
-        let home = self.local.home().expect("the task was spawned there");
+        let home = self.local.owner().expect("the task was spawned there");
         let place = NonNull::from(self).cast();
         // SAFETY: *Listed is there*: whoever ends the task for good takes it off the list, and the
         // task keeps the exchange.
@@ -148,7 +148,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
     /// The task begins: from now on it can be woken. It looks after all that its predecessor may
     /// have left undone.
     pub(super) fn open(&self, waker: &Waker) {
-        let base = self.local.anchor().base();
+        let base = self.local.cell().shared();
         // SAFETY: *Wakers are for ever*: it is that of a task, which the only caller is, on this
         // executor.
         unsafe { self.end.open(waker, base) };
@@ -160,7 +160,7 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
 
     /// There is no task any more: nobody looks at the lanes.
     pub(super) fn end_watch(&self) {
-        if let Some(home) = self.local.home() {
+        if let Some(home) = self.local.owner() {
             home.watches.unlist(&self.watch);
         }
     }
@@ -406,16 +406,16 @@ impl<B: Doorbell, Q: Queue + 'static> Exchange<B, Q> {
 
 /// Does something for one core after the other. If that unwinds, the rest is the task's; without a
 /// task it is done on the way out, for no one else would know that there is something.
-struct Flush<'a, B: Doorbell, Q: Queue + 'static> {
-    exchange: &'a Exchange<B, Q>,
+struct Flush<'a, U: Unpark, Q: Queue + 'static> {
+    exchange: &'a Exchange<U, Q>,
     /// As in [`Exchange::dirty`].
     dirty: usize,
     /// The core that is served now; those before it have been.
     core: usize,
 }
 
-impl<'a, B: Doorbell, Q: Queue + 'static> Flush<'a, B, Q> {
-    fn new(exchange: &'a Exchange<B, Q>, dirty: usize) -> Self {
+impl<'a, U: Unpark, Q: Queue + 'static> Flush<'a, U, Q> {
+    fn new(exchange: &'a Exchange<U, Q>, dirty: usize) -> Self {
         Self { exchange, dirty, core: 0 }
     }
 
@@ -436,7 +436,7 @@ impl<'a, B: Doorbell, Q: Queue + 'static> Flush<'a, B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Drop for Flush<'_, B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Drop for Flush<'_, U, Q> {
     fn drop(&mut self) {
         if self.exchange.home.is_over.get() {
             let exchange = self.exchange;
@@ -448,12 +448,12 @@ impl<B: Doorbell, Q: Queue + 'static> Drop for Flush<'_, B, Q> {
 }
 
 /// Sends a node back at the end of a scope, even if the destructor of its cargo unwinds.
-struct SendBack<'a, B: Doorbell, Q: Queue + 'static> {
-    exchange: &'a Exchange<B, Q>,
+struct SendBack<'a, U: Unpark, Q: Queue + 'static> {
+    exchange: &'a Exchange<U, Q>,
     held: Option<Held>,
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Drop for SendBack<'_, B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Drop for SendBack<'_, U, Q> {
     fn drop(&mut self) {
         self.held.take().into_iter().for_each(|held| self.exchange.send_back(held));
     }

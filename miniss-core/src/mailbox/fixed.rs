@@ -1,6 +1,6 @@
 //! The lane: a ring from one core to one other.
 //!
-//! `submit_to ─▶ [lane] ─▶ doorbell ─▶ the other core`
+//! `submit_to ─▶ [lane] ─▶ unparker ─▶ the other core`
 //!
 //! No operation here is a read-modify-write, and a call that is alone costs one cache line on its
 //! way: a slot holds the address of a node and, in its lowest bit, in which *lap* round the ring it

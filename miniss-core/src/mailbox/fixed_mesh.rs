@@ -1,6 +1,6 @@
 //! A mesh in a `static`: calls between cores without a heap.
 //!
-//! `[submit_to ─▶ lane A▸B] ─▶ doorbell ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
+//! `[submit_to ─▶ lane A▸B] ─▶ unparker ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
 //!
 //! Each core has a *seat*, with all that its endpoint needs: the exchange, an outbox for each core,
 //! a pool of places for its calls, and two slots for its task. Nothing of it is ever given back.
@@ -23,9 +23,9 @@ use super::memory::{LINE_BYTES, Memory};
 use super::mesh::{End, Lane, Lanes, Port};
 use super::node::{Node, Outbox};
 use super::shared::Shared;
-use crate::doorbell::Doorbell;
 use crate::error::SpawnError;
-use crate::executor::Local;
+use crate::executor::LocalHandle;
+use crate::unpark::Unpark;
 
 /// A mesh of `CORES` cores for a `static`, each of which may have `CALLS` calls under way.
 ///
@@ -38,9 +38,9 @@ use crate::executor::Local;
 /// [`try_submit_to`](Endpoint::try_submit_to) gives the work back. A reply needs no place: it
 /// travels in the request's.
 ///
-/// The task of each endpoint lives in the mesh, too. But work that is
-/// [async](Endpoint::submit_to) becomes a task on the other core, and where there is no heap, that
-/// core must have been [lent](Local::lend) slots for it; [`run_on`](Endpoint::run_on) needs none.
+/// The task of each endpoint lives in the mesh, too. But work that is [async](Endpoint::submit_to)
+/// becomes a task on the other core, and where there is no heap, that core must have been
+/// [lent](LocalHandle::lend) slots for it; [`run_on`](Endpoint::run_on) needs none.
 ///
 /// To wait for room instead, let calls share a [`Semaphore`](crate::sync::Semaphore) of `CALLS`
 /// units.
@@ -51,9 +51,9 @@ use crate::executor::Local;
 ///
 /// ```
 /// use miniss_core::mailbox::FixedMesh;
-/// # use miniss_core::doctest::{Bell, executor};
+/// # use miniss_core::doctest::{Unparker, executor};
 ///
-/// static MESH: FixedMesh<Bell, 2, 32, 64> = FixedMesh::new();
+/// static MESH: FixedMesh<Unparker, 2, 32, 64> = FixedMesh::new();
 ///
 /// # let (mut core_0, mut core_1) = (executor(), executor());
 /// let endpoint = MESH.open(0, core_0.local()).unwrap();
@@ -69,17 +69,17 @@ use crate::executor::Local;
 ///
 /// ```compile_fail
 /// use miniss_core::mailbox::FixedMesh;
-/// # use miniss_core::doctest::Bell;
-/// static MESH: FixedMesh<Bell, 2, 32, 64, 3> = FixedMesh::new();
+/// # use miniss_core::doctest::Unparker;
+/// static MESH: FixedMesh<Unparker, 2, 32, 64, 3> = FixedMesh::new();
 /// ```
 ///
 /// ```compile_fail
 /// use miniss_core::mailbox::FixedMesh;
-/// # use miniss_core::doctest::Bell;
-/// static MESH: FixedMesh<Bell, 2, 0, 64> = FixedMesh::new();
+/// # use miniss_core::doctest::Unparker;
+/// static MESH: FixedMesh<Unparker, 2, 0, 64> = FixedMesh::new();
 /// ```
 pub struct FixedMesh<
-    B: Doorbell,
+    U: Unpark,
     const CORES: usize,
     const CALLS: usize,
     const BYTES: usize,
@@ -87,19 +87,19 @@ pub struct FixedMesh<
 > {
     lanes: [[Lane<FixedLane<LANE>>; CORES]; CORES],
     ports: [Port; CORES],
-    seats: [Seat<B, CORES, CALLS, BYTES, LANE>; CORES],
+    seats: [Seat<U, CORES, CALLS, BYTES, LANE>; CORES],
 }
 
 /// All that one core's endpoint needs. Cores do not share lines, nor pairs of them.
 #[repr(align(128))]
 struct Seat<
-    B: Doorbell,
+    U: Unpark,
     const CORES: usize,
     const CALLS: usize,
     const BYTES: usize,
     const LANE: usize,
 > {
-    exchange: UnsafeCell<MaybeUninit<Exchange<B, FixedLane<LANE>>>>,
+    exchange: UnsafeCell<MaybeUninit<Exchange<U, FixedLane<LANE>>>>,
     outboxes: [Outbox; CORES],
     places: [UnsafeCell<Place<BYTES>>; CALLS],
     mail: MailSlab,
@@ -119,17 +119,17 @@ const _: () = assert!(align_of::<Place<1>>() == LINE_BYTES, "places are whole li
 // SAFETY: *One sitter*: a seat is touched on one core only, and what travels is handed over with
 // release and acquire; its cargo is `Send`. Lanes and ports are for all.
 unsafe impl<
-    B: Doorbell,
+    U: Unpark,
     const CORES: usize,
     const CALLS: usize,
     const BYTES: usize,
     const LANE: usize,
-> Sync for FixedMesh<B, CORES, CALLS, BYTES, LANE>
+> Sync for FixedMesh<U, CORES, CALLS, BYTES, LANE>
 {
 }
 
-impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
-    FixedMesh<B, CORES, CALLS, BYTES, LANE>
+impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
+    FixedMesh<U, CORES, CALLS, BYTES, LANE>
 {
     /// A mesh that nobody has joined yet.
     ///
@@ -161,8 +161,8 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
     pub fn open(
         &'static self,
         me: usize,
-        local: Local<B>,
-    ) -> Result<Endpoint<B, FixedLane<LANE>>, SpawnError> {
+        local: LocalHandle<U>,
+    ) -> Result<Endpoint<U, FixedLane<LANE>>, SpawnError> {
         let lanes = Lanes::new(self.lanes.as_flattened(), &self.ports);
         let end = lanes.claim(me);
         // SAFETY: *One sitter*: it is us, since just now.
@@ -170,8 +170,8 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
     }
 }
 
-impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
-    Seat<B, CORES, CALLS, BYTES, LANE>
+impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
+    Seat<U, CORES, CALLS, BYTES, LANE>
 {
     const fn new() -> Self {
         Self {
@@ -189,8 +189,8 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
     unsafe fn take(
         &'static self,
         end: End<'static, FixedLane<LANE>>,
-        local: Local<B>,
-    ) -> Shared<B, FixedLane<LANE>> {
+        local: LocalHandle<U>,
+    ) -> Shared<U, FixedLane<LANE>> {
         let memory = Memory::pool(size_of::<Place<BYTES>>());
         // Backwards: the first place is the first to be taken.
         for place in self.places.iter().rev() {
@@ -198,12 +198,12 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
             unsafe { memory.add(NonNull::from(place).cast()) };
         }
         // SAFETY: it becomes the beginning of the exchange that we write below.
-        let home = unsafe { Home::new(memory, local.anchor(), Self::end) };
+        let home = unsafe { Home::new(memory, local.cell(), Self::end) };
         let outboxes = NonNull::from(&self.outboxes[..]);
         let mail = Some(&self.mail);
         // SAFETY: *Mesh outlives*: all is `'static`.
         let exchange = unsafe { Exchange::new(home, local, end, outboxes, mail) };
-        let seat = NonNull::from(&self.exchange).cast::<Exchange<B, FixedLane<LANE>>>();
+        let seat = NonNull::from(&self.exchange).cast::<Exchange<U, FixedLane<LANE>>>();
         // SAFETY: *One sitter*.
         unsafe { seat.write(exchange) };
         // SAFETY: just made, with the first handle not yet taken.
@@ -214,7 +214,7 @@ impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, co
     /// *Counted*: nobody uses the exchange any more, which [`take`](Self::take) has made.
     unsafe fn end(home: NonNull<Home>) {
         // SAFETY: the caller's promise; *Comes first*.
-        unsafe { home.cast::<Exchange<B, FixedLane<LANE>>>().drop_in_place() };
+        unsafe { home.cast::<Exchange<U, FixedLane<LANE>>>().drop_in_place() };
     }
 }
 
@@ -224,16 +224,16 @@ impl<const BYTES: usize> Place<BYTES> {
     }
 }
 
-impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
-    Default for FixedMesh<B, CORES, CALLS, BYTES, LANE>
+impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
+    Default for FixedMesh<U, CORES, CALLS, BYTES, LANE>
 {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<B: Doorbell, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
-    fmt::Debug for FixedMesh<B, CORES, CALLS, BYTES, LANE>
+impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
+    fmt::Debug for FixedMesh<U, CORES, CALLS, BYTES, LANE>
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FixedMesh").field("cores", &CORES).field("calls", &CALLS).finish()

@@ -1,6 +1,6 @@
 //! A mesh on the heap: as many cores as are found at run time.
 //!
-//! `[submit_to ─▶ lane A▸B] ─▶ doorbell ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
+//! `[submit_to ─▶ lane A▸B] ─▶ unparker ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
 //!
 //! Invariants: see [`home`](super::home) and [`exchange`](super::exchange).
 
@@ -18,12 +18,12 @@ use super::mesh::{Lane, Lanes, Port};
 use super::node::Outbox;
 use super::queue::Queue;
 use super::shared::Shared;
-use crate::doorbell::Doorbell;
 use crate::error::SpawnError;
-use crate::executor::Local;
+use crate::executor::LocalHandle;
+use crate::unpark::Unpark;
 use crate::unwinding::to_the_end;
 
-/// The lanes between a number of cores, whose executors have bells of type `B`.
+/// The lanes between a number of cores, whose executors have unparkers of type `U`.
 ///
 /// It lies on the heap, as do its calls; for programs without one there is
 /// [`FixedMesh`](super::FixedMesh).
@@ -32,37 +32,37 @@ use crate::unwinding::to_the_end;
 ///
 /// ```
 /// use miniss_core::mailbox::{FixedLane, Mesh};
-/// # use miniss_core::doctest::Bell;
-/// let mesh = Mesh::<Bell, _>::new(4, FixedLane::<16>::new);
+/// # use miniss_core::doctest::Unparker;
+/// let mesh = Mesh::<Unparker, _>::new(4, FixedLane::<16>::new);
 /// assert_eq!(mesh.len(), 4);
 /// ```
-pub struct Mesh<B, Q> {
+pub struct Mesh<U, Q> {
     lanes: Box<[Lane<Q>]>,
     ports: Box<[Port]>,
-    bell: PhantomData<fn() -> B>,
+    unparker: PhantomData<fn() -> U>,
 }
 
-impl<B: Doorbell, Q: Queue> Mesh<B, Q> {
+impl<U: Unpark, Q: Queue> Mesh<U, Q> {
     /// A mesh of `cores` cores whose lanes use the queues that `queue` makes.
     ///
     /// ```
-    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
-    /// let mesh = Mesh::<Bell, _>::new(2, FixedLane::<16>::new);
+    /// # use miniss_core::{doctest::Unparker, mailbox::{FixedLane, Mesh}};
+    /// let mesh = Mesh::<Unparker, _>::new(2, FixedLane::<16>::new);
     /// # assert!(!mesh.is_empty());
     /// ```
     pub fn new(cores: usize, queue: impl Fn() -> Q) -> Self {
         Self {
             lanes: (0..cores * cores).map(|_| Lane::new(queue())).collect(),
             ports: (0..cores).map(|_| Port::new()).collect(),
-            bell: PhantomData,
+            unparker: PhantomData,
         }
     }
 
     /// How many cores there are.
     ///
     /// ```
-    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
-    /// assert_eq!(Mesh::<Bell, _>::new(3, FixedLane::<2>::new).len(), 3);
+    /// # use miniss_core::{doctest::Unparker, mailbox::{FixedLane, Mesh}};
+    /// assert_eq!(Mesh::<Unparker, _>::new(3, FixedLane::<2>::new).len(), 3);
     /// ```
     pub fn len(&self) -> usize {
         self.ports.len()
@@ -71,8 +71,8 @@ impl<B: Doorbell, Q: Queue> Mesh<B, Q> {
     /// Whether there are no cores at all.
     ///
     /// ```
-    /// # use miniss_core::{doctest::Bell, mailbox::{FixedLane, Mesh}};
-    /// assert!(Mesh::<Bell, _>::new(0, FixedLane::<2>::new).is_empty());
+    /// # use miniss_core::{doctest::Unparker, mailbox::{FixedLane, Mesh}};
+    /// assert!(Mesh::<Unparker, _>::new(0, FixedLane::<2>::new).is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {
         self.ports.is_empty()
@@ -83,7 +83,7 @@ impl<B: Doorbell, Q: Queue> Mesh<B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     /// Opens core `me`'s end of the mesh and spawns its task on the executor of `local`.
     ///
     /// Needs the `alloc` feature.
@@ -98,29 +98,33 @@ impl<B: Doorbell, Q: Queue + 'static> Endpoint<B, Q> {
     ///
     /// See [`Endpoint`] for an example.
     #[track_caller]
-    pub fn open(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Result<Self, SpawnError> {
+    pub fn open(
+        mesh: Arc<Mesh<U, Q>>,
+        me: usize,
+        local: LocalHandle<U>,
+    ) -> Result<Self, SpawnError> {
         Self::start(Seat::take(mesh, me, local))
     }
 }
 
 /// All that one core's endpoint needs. It is dropped in this order.
 #[repr(C)]
-struct Seat<B: Doorbell, Q: Queue + 'static> {
+struct Seat<U: Unpark, Q: Queue + 'static> {
     /// *Comes first*.
-    exchange: Exchange<B, Q>,
+    exchange: Exchange<U, Q>,
     _outboxes: Outboxes,
-    _mesh: Arc<Mesh<B, Q>>,
+    _mesh: Arc<Mesh<U, Q>>,
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Seat<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Seat<U, Q> {
     /// Makes the exchange of core `me`.
     #[track_caller]
-    fn take(mesh: Arc<Mesh<B, Q>>, me: usize, local: Local<B>) -> Shared<B, Q> {
+    fn take(mesh: Arc<Mesh<U, Q>>, me: usize, local: LocalHandle<U>) -> Shared<U, Q> {
         // SAFETY: *Mesh outlives*: the seat keeps it.
         let end = unsafe { &*Arc::as_ptr(&mesh) }.lanes().claim(me);
         let outboxes = Outboxes::new(end.cores());
         // SAFETY: it becomes the beginning of a seat.
-        let home = unsafe { Home::new(Memory::heap(), local.anchor(), Self::end) };
+        let home = unsafe { Home::new(Memory::heap(), local.cell(), Self::end) };
         // SAFETY: *Mesh outlives*, and so do the outboxes: the seat keeps both.
         let exchange = unsafe { Exchange::new(home, local, end, outboxes.0, None) };
         let seat = Box::new(Self { exchange, _outboxes: outboxes, _mesh: mesh });
@@ -153,7 +157,7 @@ impl Drop for Outboxes {
     }
 }
 
-impl<B, Q> Drop for Mesh<B, Q> {
+impl<U, Q> Drop for Mesh<U, Q> {
     /// Nobody waits any more: whoever waits for a call keeps the mesh.
     fn drop(&mut self) {
         let mut ports = self.ports.iter();
@@ -161,7 +165,7 @@ impl<B, Q> Drop for Mesh<B, Q> {
     }
 }
 
-impl<B, Q> fmt::Debug for Mesh<B, Q> {
+impl<U, Q> fmt::Debug for Mesh<U, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mesh").field("cores", &self.ports.len()).finish()
     }

@@ -22,10 +22,10 @@ use core::task::Waker;
 
 use super::memory::Memory;
 use super::node::{Held, Node};
-use crate::doorbell::Doorbell;
-use crate::executor::anchor::{Anchor, Base};
+use crate::executor::cell::{ExecutorCell, Shared as CellShared};
+use crate::unpark::Unpark;
 use crate::unwinding::to_the_end;
-use crate::waker::anchor_of;
+use crate::waker::executor_of;
 
 /// The part of an exchange that does not depend on its types.
 pub(super) struct Home {
@@ -35,7 +35,7 @@ pub(super) struct Home {
     pub(super) is_over: Cell<bool>,
     pub(super) memory: Memory,
     /// That of the executor, with which its tasks end: they need not be told that it does.
-    anchor: NonNull<Base>,
+    cell: NonNull<CellShared>,
     /// The first of the calls that somebody else waits for: they hang together by their nodes.
     strangers: Cell<*mut Node>,
     /// Ends the exchange that this is the beginning of.
@@ -47,16 +47,16 @@ impl Home {
     ///
     /// # Safety
     /// `end` may be called with a pointer to the exchange that this becomes the beginning of.
-    pub(super) unsafe fn new<B: Doorbell>(
+    pub(super) unsafe fn new<U: Unpark>(
         memory: Memory,
-        anchor: &'static Anchor<B>,
+        cell: &'static ExecutorCell<U>,
         end: unsafe fn(NonNull<Self>),
     ) -> Self {
         Self {
             handles: Cell::new(1),
             is_over: Cell::new(false),
             memory,
-            anchor: anchor.base_ptr(),
+            cell: cell.shared_ptr(),
             strangers: Cell::new(ptr::null_mut()),
             end,
         }
@@ -78,7 +78,7 @@ impl Home {
     /// executor, or whatever else does not end with ours.
     #[inline]
     pub(super) fn note_waiter(&self, node: NonNull<Node>, waker: &Waker) {
-        if anchor_of(waker) != Some(self.anchor) {
+        if executor_of(waker) != Some(self.cell) {
             self.list(node);
         }
     }

@@ -17,33 +17,35 @@ use super::memory::Memory;
 use super::mesh::{End, Receiver};
 use super::node::{CallVtable, Cargo, Chain, Held, Parcel, Typed};
 use super::queue::Queue;
-use crate::Anchor;
-use crate::doorbell::Doorbell;
+use crate::ExecutorCell;
 use crate::executor::budget::{Allowance, Budget, Stride};
-use crate::executor::home::Home;
+use crate::executor::owner::OwnerState;
 use crate::executor::park::Idle;
 use crate::executor::watch::Watch;
 use crate::time::Instant;
+use crate::unpark::{Clock, Unpark};
 
 /// Rung by wakes, heard by the polls that they lead to.
-struct Bell(AtomicBool);
+struct Unparker(AtomicBool);
 
-// SAFETY: `is_home` keeps its default.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {
+// SAFETY: `is_local` keeps its default.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {
         self.0.swap(true, Ordering::AcqRel);
     }
+}
 
+impl Clock for Unparker {
     fn now(&self) -> Instant {
         Instant::ZERO
     }
 }
 
 /// A core without an executor: what others reach of it.
-type Core = Anchor<Bell>;
+type Core = ExecutorCell<Unparker>;
 
-fn bell(core: &Core) -> &Bell {
-    core.bell()
+fn unparker(core: &Core) -> &Unparker {
+    core.unparker()
 }
 
 /// A waker that owns nothing, like those of tasks; the model keeps the core.
@@ -52,24 +54,24 @@ fn waker(core: &Core) -> Waker {
         RawWaker::new(data, &VTABLE)
     }
     fn wake(data: *const ()) {
-        // SAFETY: the model keeps the bell.
-        unsafe { &*data.cast::<Bell>() }.ring();
+        // SAFETY: the model keeps the unparker.
+        unsafe { &*data.cast::<Unparker>() }.unpark();
     }
     static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, |_| ());
     // SAFETY: as above.
-    unsafe { Waker::new(core::ptr::from_ref(bell(core)).cast(), &VTABLE) }
+    unsafe { Waker::new(core::ptr::from_ref(unparker(core)).cast(), &VTABLE) }
 }
 
 /// Some cores and the mesh between them, whose lanes hold `N` parcels each.
 struct Net<const N: usize> {
-    mesh: Mesh<Bell, FixedLane<N>>,
+    mesh: Mesh<Unparker, FixedLane<N>>,
     cores: Vec<Core>,
 }
 
 /// Runs `body` with a net that lives until all its threads are joined.
 fn model<const N: usize>(cores: usize, body: impl Fn(&'static Net<N>) + Send + Sync + 'static) {
     ::loom::model(move || {
-        let core = |_| Anchor::new(Bell(AtomicBool::new(false)));
+        let core = |_| ExecutorCell::new(Unparker(AtomicBool::new(false)));
         let mesh = Mesh::new(cores, FixedLane::new);
         let net = Net { mesh, cores: (0..cores).map(core).collect() };
         let net = Box::into_raw(Box::new(net));
@@ -141,18 +143,18 @@ impl<const N: usize> Side<N> {
         side
     }
 
-    fn home(&self) -> &Home {
-        // SAFETY: *Home only*: the models use a side on one thread at a time.
-        unsafe { self.core.home() }
+    fn owner(&self) -> &OwnerState {
+        // SAFETY: *Owner only*: the models use a side on one thread at a time.
+        unsafe { self.core.owner() }
     }
 
     /// The task begins.
     fn open(&self) {
         // SAFETY: the model keeps the core.
-        unsafe { self.end.open(&waker(self.core), self.core.base()) };
+        unsafe { self.end.open(&waker(self.core), self.core.shared()) };
         let place = NonNull::from(&*self.end).cast();
         // SAFETY: *Listed is there*: taken off the list by the drop. Nobody is woken by it.
-        unsafe { self.home().watches.list(&self.watch, place, NonNull::dangling()) };
+        unsafe { self.owner().watches.list(&self.watch, place, NonNull::dangling()) };
     }
 
     /// What the endpoint's task does when it is polled. It yields as the models of the inbox do.
@@ -180,7 +182,7 @@ impl<const N: usize> Side<N> {
 
     /// Falls asleep, unless there is something.
     fn sleeps(&self) -> bool {
-        Idle::new(self.core.base(), self.home()).confirmed()
+        Idle::new(self.core.shared(), self.owner()).confirmed()
     }
 
     /// Polls as long as there is something, now that the others are done. If it has slept, a ring
@@ -195,7 +197,7 @@ impl<const N: usize> Side<N> {
     }
 
     fn was_rung(&self) -> bool {
-        bell(self.core).0.swap(false, Ordering::AcqRel)
+        unparker(self.core).0.swap(false, Ordering::AcqRel)
     }
 
     fn send(&self, to: usize, number: u32) -> Receiver {
@@ -246,7 +248,7 @@ impl<const N: usize> Sent<N> {
 
 impl<const N: usize> Drop for Side<N> {
     fn drop(&mut self) {
-        self.home().watches.unlist(&self.watch);
+        self.owner().watches.unlist(&self.watch);
     }
 }
 
@@ -486,7 +488,7 @@ crate::prim::bugs! {
         send_against_sleep_rings with "mesh: a sender looks for the receiver" as AcqRel
         says "a parcel was overlooked";
     without_a_look_at_the_lanes_a_sleeper_overlooks_a_parcel:
-        send_against_sleep_rings without "park: home looks at the lanes once more"
+        send_against_sleep_rings without "park: owner looks at the lanes once more"
         says "a parcel was overlooked";
     without_release_a_task_is_known_before_its_vtable:
         send_against_open_and_sleep_rings with "mesh: open" as Relaxed

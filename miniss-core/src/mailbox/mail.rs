@@ -1,6 +1,6 @@
 //! The task of an endpoint: serves what has come, then sends what has gathered.
 //!
-//! `core A: submit_to ─▶ [task] ─▶ lane A▸B ─▶ doorbell ─▶ core B: [task] serves it`
+//! `core A: submit_to ─▶ [task] ─▶ lane A▸B ─▶ unparker ─▶ core B: [task] serves it`
 //!
 //! Publishing once per turn falls out of its being a task: it is woken by the first call of a turn
 //! and runs behind the tasks that are ready.
@@ -16,18 +16,18 @@ use core::task::{Context, Poll};
 use super::home::StrangersWoken;
 use super::queue::Queue;
 use super::shared::Shared;
-use crate::doorbell::Doorbell;
 use crate::error::SpawnError;
+use crate::unpark::Unpark;
 
 /// The task of an endpoint.
-pub(super) struct Mail<B: Doorbell, Q: Queue + 'static> {
-    exchange: Shared<B, Q>,
+pub(super) struct Mail<U: Unpark, Q: Queue + 'static> {
+    exchange: Shared<U, Q>,
     is_open: bool,
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Mail<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Mail<U, Q> {
     /// Spawns the task. If that fails, the endpoint is closed.
-    pub(super) fn spawn(exchange: Shared<B, Q>) -> Result<(), SpawnError> {
+    pub(super) fn spawn(exchange: Shared<U, Q>) -> Result<(), SpawnError> {
         let local = exchange.local();
         let mail = || Self { exchange: exchange.clone(), is_open: false };
         let handle = match exchange.mail_slab().map(|slab| local.spawn_in(slab, mail())) {
@@ -41,7 +41,7 @@ impl<B: Doorbell, Q: Queue + 'static> Mail<B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Future for Mail<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Future for Mail<U, Q> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -55,7 +55,7 @@ impl<B: Doorbell, Q: Queue + 'static> Future for Mail<B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Drop for Mail<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Drop for Mail<U, Q> {
     fn drop(&mut self) {
         if !self.exchange.start_end() {
             return;

@@ -1,7 +1,7 @@
 //! What every mesh is made of: a lane for every ordered pair of cores, and where each core is to be
 //! woken.
 //!
-//! `submit_to ─▶ [lane A▸B] ─▶ doorbell ─▶ core B`
+//! `submit_to ─▶ [lane A▸B] ─▶ unparker ─▶ core B`
 //!
 //! # No parcel is overlooked
 //!
@@ -21,7 +21,7 @@
 //! looks for such senders, behind a full fence, once for as many parcels as a lane holds. A sender
 //! that waits has filled the lane since the receiver took some parcel; among the ones that are in
 //! it now there is one after which the receiver looks. If what was taken unwinds before that look,
-//! or a bell that is rung in it does, the task that comes next begins with one
+//! or an unparker that is rung in it does, the task that comes next begins with one
 //! ([`End::look_everywhere`]).
 //!
 //! # Two receivers, at the end
@@ -36,8 +36,8 @@
 //!   shared by threads. It alone sends on the core's lanes to others, and it alone receives from
 //!   those to the core, until that is closed; then whoever has raised `drainers` from zero does.
 //! - **Wakers are for ever.** What a port holds is the address and vtable of a task's waker, which
-//!   owns nothing and may be used at any time, and the base of that task's anchor, which is never
-//!   given back. The vtable is the same for every task of a mesh.
+//!   owns nothing and may be used at any time, and the base of that task's executor cell, which is
+//!   never given back. The vtable is the same for every task of a mesh.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -48,8 +48,8 @@ use core::task::{RawWakerVTable, Waker};
 
 use super::node::{Chain, Held, Node, Outbox, Parcel};
 use super::queue::Queue;
-use crate::executor::anchor::Base;
 use crate::executor::budget::Allowance;
+use crate::executor::cell::Shared as CellShared;
 use crate::prim::{
     AtomicBool, AtomicPtr, AtomicUsize, Ordering, const_fn, fence, ordering, planted,
 };
@@ -87,8 +87,8 @@ pub(super) struct Port {
     task: AtomicPtr<()>,
     /// The vtable of that waker, written before `task`.
     vtable: AtomicPtr<RawWakerVTable>,
-    /// Of the anchor of that task, written before `task`.
-    base: AtomicPtr<Base>,
+    /// Of the executor cell of that task, written before `task`.
+    base: AtomicPtr<CellShared>,
     is_claimed: AtomicBool,
     is_closed: AtomicBool,
     /// Replies of cores that have ended, which found their lane full.
@@ -125,7 +125,7 @@ impl Port {
 
     /// # Safety
     /// [`task`](Self::task) has given one.
-    unsafe fn base(&self) -> &Base {
+    unsafe fn base(&self) -> &CellShared {
         let base = self.base.load(Ordering::Relaxed);
         #[cfg(loom)]
         assert!(!base.is_null(), "a task was found whose base is not there");
@@ -218,8 +218,9 @@ impl<Q: Queue> End<'_, Q> {
     /// Makes known where this core is to be woken; in place of its former waker, if it had one.
     ///
     /// # Safety
-    /// *Wakers are for ever*: this is the waker of a task, and that is the base of its anchor.
-    pub(super) unsafe fn open(&self, waker: &Waker, base: &'static Base) {
+    /// *Wakers are for ever*: this is the waker of a task, and that is the base of its executor
+    /// cell.
+    pub(super) unsafe fn open(&self, waker: &Waker, base: &'static CellShared) {
         let port = self.port(self.me);
         port.vtable.store(ptr::from_ref(waker.vtable()).cast_mut(), Ordering::Relaxed);
         port.base.store(ptr::from_ref(base).cast_mut(), Ordering::Relaxed);
@@ -279,7 +280,7 @@ impl<Q: Queue> End<'_, Q> {
     /// Gives `keep` what does not stay where it is until it is served: the strays and, once we are
     /// closed, all that is in the lanes.
     ///
-    /// `keep` does not unwind. To wake a sender rings a bell, which is foreign code and may.
+    /// `keep` does not unwind. To wake a sender rings an unparker, which is foreign code and may.
     pub(super) fn collect(&self, mut keep: impl FnMut(Held)) {
         self.port(self.me).take_strays().into_iter().flatten().for_each(&mut keep);
         if !self.is_closed() {

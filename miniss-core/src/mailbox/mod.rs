@@ -1,7 +1,7 @@
 //! Calls between cores: a closure travels to another core, runs there, and its result travels
 //! back.
 //!
-//! `core A: [submit_to ─▶ lane A▸B] ─▶ doorbell ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
+//! `core A: [submit_to ─▶ lane A▸B] ─▶ unparker ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
 //!
 //! Request and reply are one *node*. It carries the closure there and the output back, and its link
 //! is what both queues are made of: so a reply always has room, and no two cores can wait for each

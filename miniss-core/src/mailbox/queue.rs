@@ -1,6 +1,6 @@
 //! What a lane needs of its queue.
 //!
-//! `submit_to ─▶ [lane] ─▶ doorbell ─▶ the other core`
+//! `submit_to ─▶ [lane] ─▶ unparker ─▶ the other core`
 
 use super::node::Parcel;
 

@@ -1,6 +1,6 @@
 //! The handle to an exchange, and what it takes one to do: make calls, and serve them.
 //!
-//! `core A: [submit_to] ─▶ lane A▸B ─▶ doorbell ─▶ core B [serves it] ─▶ lane B▸A ─▶ waker A`
+//! `core A: [submit_to] ─▶ lane A▸B ─▶ unparker ─▶ core B [serves it] ─▶ lane B▸A ─▶ waker A`
 //!
 //! Invariants: see [`super`] and [`home`](super::home).
 
@@ -14,28 +14,28 @@ use super::exchange::Exchange;
 use super::home::HomeRef;
 use super::node::{CallVtable, Cargo, Held, Typed};
 use super::queue::Queue;
-use crate::doorbell::Doorbell;
 use crate::error::Refused;
 use crate::executor::Budget;
+use crate::unpark::Unpark;
 
 /// A counted reference to an exchange.
-pub(super) struct Shared<B: Doorbell, Q: Queue + 'static> {
+pub(super) struct Shared<U: Unpark, Q: Queue + 'static> {
     home: HomeRef,
-    exchange: PhantomData<*const Exchange<B, Q>>,
+    exchange: PhantomData<*const Exchange<U, Q>>,
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Shared<U, Q> {
     /// The first reference to a new exchange.
     ///
     /// # Safety
     /// As for [`HomeRef::new`].
-    pub(super) unsafe fn new(exchange: NonNull<Exchange<B, Q>>) -> Self {
+    pub(super) unsafe fn new(exchange: NonNull<Exchange<U, Q>>) -> Self {
         // SAFETY: the caller's promise; *Comes first*.
         Self { home: unsafe { HomeRef::new(exchange.cast()) }, exchange: PhantomData }
     }
 
     /// # Safety
-    /// The home is that of an `Exchange<B, Q>`.
+    /// The home is that of an `Exchange<U, Q>`.
     pub(super) unsafe fn of(home: HomeRef) -> Self {
         Self { home, exchange: PhantomData }
     }
@@ -151,26 +151,26 @@ impl<B: Doorbell, Q: Queue + 'static> Shared<B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Deref for Shared<B, Q> {
-    type Target = Exchange<B, Q>;
+impl<U: Unpark, Q: Queue + 'static> Deref for Shared<U, Q> {
+    type Target = Exchange<U, Q>;
 
     #[inline]
-    fn deref(&self) -> &Exchange<B, Q> {
+    fn deref(&self) -> &Exchange<U, Q> {
         // SAFETY: *Counted*: by our `HomeRef`. *Comes first*.
-        unsafe { self.home.as_ptr().cast::<Exchange<B, Q>>().as_ref() }
+        unsafe { self.home.as_ptr().cast::<Exchange<U, Q>>().as_ref() }
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Clone for Shared<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Clone for Shared<U, Q> {
     fn clone(&self) -> Self {
         Self { home: self.home.clone(), exchange: PhantomData }
     }
 }
 
 /// Sends everything at the end of a scope, even if a destructor of what was refused unwinds.
-struct FlushAll<'a, B: Doorbell, Q: Queue + 'static>(&'a Exchange<B, Q>);
+struct FlushAll<'a, U: Unpark, Q: Queue + 'static>(&'a Exchange<U, Q>);
 
-impl<B: Doorbell, Q: Queue + 'static> Drop for FlushAll<'_, B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Drop for FlushAll<'_, U, Q> {
     fn drop(&mut self) {
         self.0.flush_all();
     }
@@ -178,9 +178,9 @@ impl<B: Doorbell, Q: Queue + 'static> Drop for FlushAll<'_, B, Q> {
 
 /// Takes in what was not, because something unwound, if there is no task for it any more.
 /// Otherwise it stays where the executor sees it, and wakes the task or its successor.
-struct Unwinding<'a, B: Doorbell, Q: Queue + 'static>(&'a Shared<B, Q>);
+struct Unwinding<'a, U: Unpark, Q: Queue + 'static>(&'a Shared<U, Q>);
 
-impl<B: Doorbell, Q: Queue + 'static> Drop for Unwinding<'_, B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Drop for Unwinding<'_, U, Q> {
     fn drop(&mut self) {
         if self.0.home().is_over.get() {
             self.0.take_in(Budget::UNLIMITED);

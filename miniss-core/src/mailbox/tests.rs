@@ -34,7 +34,6 @@ macro_rules! over_all_meshes {
     };
 }
 
-mod bells;
 mod budget;
 mod calls;
 mod ends;
@@ -43,6 +42,7 @@ mod oracle;
 mod panics;
 mod port;
 mod room;
+mod unparkers;
 
 /// Something that must be dropped exactly once, and on the thread that made its ledger.
 struct Token(Arc<Ledger>);

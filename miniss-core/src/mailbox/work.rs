@@ -10,18 +10,18 @@ use super::home::HomeRef;
 use super::node::{CallVtable, Cargo, Held, Typed};
 use super::queue::Queue;
 use super::shared::Shared;
-use crate::doorbell::Doorbell;
+use crate::unpark::Unpark;
 
 /// Sends a node back when it is dropped, with the output or without: also if the work unwinds, or
 /// its task is dropped with the executor.
-struct Reply<B: Doorbell, Q: Queue + 'static> {
+struct Reply<U: Unpark, Q: Queue + 'static> {
     held: Option<Held>,
-    exchange: Shared<B, Q>,
+    exchange: Shared<U, Q>,
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Reply<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Reply<U, Q> {
     /// # Safety
-    /// The home is that of this core's `Exchange<B, Q>`.
+    /// The home is that of this core's `Exchange<U, Q>`.
     unsafe fn new(held: Held, home: &HomeRef) -> Self {
         // SAFETY: the caller's promise.
         Self { held: Some(held), exchange: unsafe { Shared::of(home.clone()) } }
@@ -32,11 +32,11 @@ impl<B: Doorbell, Q: Queue + 'static> Reply<B, Q> {
     }
 }
 
-impl<B: Doorbell, Q: Queue + 'static> Drop for Reply<B, Q> {
+impl<U: Unpark, Q: Queue + 'static> Drop for Reply<U, Q> {
     fn drop(&mut self) {
         let Some(held) = self.held.take() else { return };
         // A task that is dropped before it begins while the executor lives could not be spawned.
-        if held.node().cargo.get() == Cargo::Unstarted && self.exchange.local().open_home().is_ok()
+        if held.node().cargo.get() == Cargo::Unstarted && self.exchange.local().open_owner().is_ok()
         {
             held.node().cargo.set(Cargo::NoRoom);
         }
@@ -45,23 +45,23 @@ impl<B: Doorbell, Q: Queue + 'static> Drop for Reply<B, Q> {
 }
 
 /// An async closure becomes a task.
-pub(super) struct AsyncWork<F, T, B, Q>(PhantomData<(F, T, B, Q)>);
+pub(super) struct AsyncWork<F, T, U, Q>(PhantomData<(F, T, U, Q)>);
 
-impl<F, T, B, Q> AsyncWork<F, T, B, Q>
+impl<F, T, U, Q> AsyncWork<F, T, U, Q>
 where
     F: AsyncFnOnce() -> T + Send + 'static,
     T: Send + 'static,
-    B: Doorbell,
+    U: Unpark,
     Q: Queue + 'static,
 {
     pub(super) const VTABLE: &'static CallVtable = &vtable_of::<F, T>(Self::run);
 
     /// # Safety
     /// *One holder*: the caller, and the cargo is the work. The home is that of this core's
-    /// `Exchange<B, Q>`.
+    /// `Exchange<U, Q>`.
     unsafe fn run(held: Held, home: &HomeRef) {
         // SAFETY: the caller's promise.
-        let reply = unsafe { Reply::<B, Q>::new(held, home) };
+        let reply = unsafe { Reply::<U, Q>::new(held, home) };
         // SAFETY: *One holder*: the reply now, and the cargo is the work.
         let work = unsafe { Typed::<F, T>::take_work(reply.held()) };
         reply.held().node().cargo.set(Cargo::Unstarted);
@@ -78,13 +78,13 @@ where
 }
 
 /// A plain closure is called on the spot.
-pub(super) struct SyncWork<F, T, B, Q>(PhantomData<(F, T, B, Q)>);
+pub(super) struct SyncWork<F, T, U, Q>(PhantomData<(F, T, U, Q)>);
 
-impl<F, T, B, Q> SyncWork<F, T, B, Q>
+impl<F, T, U, Q> SyncWork<F, T, U, Q>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
-    B: Doorbell,
+    U: Unpark,
     Q: Queue + 'static,
 {
     pub(super) const VTABLE: &'static CallVtable = &vtable_of::<F, T>(Self::run);
@@ -93,7 +93,7 @@ where
     /// As for [`AsyncWork::run`].
     unsafe fn run(held: Held, home: &HomeRef) {
         // SAFETY: the caller's promise.
-        let reply = unsafe { Reply::<B, Q>::new(held, home) };
+        let reply = unsafe { Reply::<U, Q>::new(held, home) };
         // SAFETY: *One holder*: the reply now, and the cargo is the work.
         let work = unsafe { Typed::<F, T>::take_work(reply.held()) };
         let output = work();

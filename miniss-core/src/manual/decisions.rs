@@ -46,8 +46,8 @@
 //!
 //! **Price.** An executor that once ran a million tasks keeps a million headers and the inline part
 //! of their futures. What futures own is freed; those above one KiB are boxed, and the box is
-//! freed. A class lends to a smaller one only where nothing can grow. An anchor that is used again
-//! uses the memory again.
+//! freed. A class lends to a smaller one only where nothing can grow. An executor cell that is used
+//! again uses the memory again.
 //!
 //! **What would change our mind.** Reports of processes that stay large after a peak. Then: give
 //! the payload pages back to the system (`madvise`) and keep the header lines.
@@ -66,11 +66,11 @@
 //! *Lent*, its slots go into the free lists, and `spawn` works as ever. *Kept*, it serves those who
 //! name it, with slots of any size, checked when the program is compiled. A `const fn` finds the
 //! size of an `async fn`'s future through the function, so a `macro_rules!` macro is enough. What
-//! must not fail [reserves](crate::Local::reserve): the same slot, taken earlier.
+//! must not fail [reserves](crate::LocalHandle::reserve): the same slot, taken earlier.
 //!
 //! **Price.** A line of 64 bytes for each slab beside a line for each task. A slab that is kept
-//! looks for a free slot one by one. A slab belongs to its first anchor for ever, as its headers
-//! do.
+//! looks for a free slot one by one. A slab belongs to its first executor cell for ever, as its
+//! headers do.
 //!
 //! **What would change our mind.** Slabs of hundreds of slots that are kept: then a free list each.
 //!
@@ -312,10 +312,10 @@
 //! all wakers of tasks, known by its address, that leads to the executor.
 //!
 //! **Pick.** The waker. It costs a compare, a load of the header's line, which the poll has in its
-//! cache, and the load and store of the budget. What depends on the kind of bell is a function in
-//! the anchor. For wakers of others (`FuturesUnordered`) the port may say which executor runs on
-//! this core, and miniss-linux does. A leaf that was refused passes once in a later poll, so that
-//! none starves beside a busy neighbour.
+//! cache, and the load and store of the budget. What depends on the kind of unparker is a function
+//! in the executor cell. For wakers of others (`FuturesUnordered`) the port may say which executor
+//! runs on this core, and miniss-linux does. A leaf that was refused passes once in a later poll,
+//! so that none starves beside a busy neighbour.
 //!
 //! **Price.** Four bytes in each leaf. A wake calls through a pointer. Where there is no port that
 //! knows, loops under foreign wakers are not bounded.

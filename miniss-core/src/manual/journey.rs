@@ -1,4 +1,4 @@
-//! Journey: one request from `async fn` to the bell and back, with every stop on the way.
+//! Journey: one request from `async fn` to the unparker and back, with every stop on the way.
 //!
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor ─▶ op ─▶ kernel`, and all the way back
 //!
@@ -15,11 +15,11 @@
 //!
 //! `executor/spawn.rs`, then `task/slots.rs` and `task/cell.rs`.
 //!
-//! [`Local::spawn`](crate::Local::spawn) knows the future's size when it is compiled, so the size
-//! class is a constant (`class_of`, `task/cell.rs`). At run time it looks whether the executor is
-//! still there (`open_home`), takes the first free slot of that class (`Slots::take`), writes the
-//! future behind the slot's header and sets the state word (`place`), puts the header at the back
-//! of the run queue (`Fifo::push`, `run_queue/fifo.rs`) and returns a
+//! [`LocalHandle::spawn`](crate::LocalHandle::spawn) knows the future's size when it is compiled,
+//! so the size class is a constant (`class_of`, `task/cell.rs`). At run time it looks whether the
+//! executor is still there (`open_owner`), takes the first free slot of that class (`Slots::take`),
+//! writes the future behind the slot's header and sets the state word (`place`), puts the header at
+//! the back of the run queue (`Fifo::push`, `run_queue/fifo.rs`) and returns a
 //! [`JoinHandle`](crate::JoinHandle) of two words.
 //!
 //! Only if no slot is free it goes on to `free_slot_slowly`: slots that handles gave back late,
@@ -56,7 +56,7 @@
 //! | `start_poll` | `QUEUED` | `RUNNING` instead | `run_task` |
 //! | `start_poll`, ended | `QUEUED` | none: perhaps the last to let go | `run_task` |
 //! | `end_poll` | `RUNNING` | none of the two: parked | `poll_task`, after `Pending` |
-//! | `wake`, parked | | `QUEUED` | `Home::wake`, `Home::take_inbox` |
+//! | `wake`, parked | | `QUEUED` | `OwnerState::wake`, `OwnerState::drain_inbox` |
 //! | `wake`, in its own poll | `RUNNING` | `RUNNING QUEUED` | the same |
 //! | `wake`, queued or done | | unchanged | the same |
 //! | `request_abort` | `FUTURE` | `FUTURE ABORT` | `JoinHandle::abort`, `task/join.rs` |
@@ -79,32 +79,32 @@
 //!
 //! # Wake at home
 //!
-//! `waker.rs`, then `executor/home.rs`.
+//! `waker.rs`, then `executor/owner.rs`.
 //!
-//! `wake` reads the anchor's address from the header and asks the bell whether it
-//! [is home](crate::Doorbell::is_home). If so, `Home::wake` asks the state word. A parked task is
+//! `wake` reads the executor cell's address from the header and asks the unparker whether it [is
+//! home](crate::Unpark::is_local). If so, `OwnerState::wake` asks the state word. A parked task is
 //! put at the back of the queue. A task that is queued, done or gone is left alone. A task that
 //! wakes itself while it runs is put in the list `behind`.
 //!
-//! *Cache lines:* the task's header, the bell (which nobody writes to), the queue at home, and the
-//! header of the last task in it. No atomic read-modify-write.
+//! *Cache lines:* the task's header, the unparker (which nobody writes to), the queue at home, and
+//! the header of the last task in it. No atomic read-modify-write.
 //!
 //! # Wake from afar
 //!
-//! `executor/anchor.rs`, then `run_queue/inbox.rs`.
+//! `executor/cell.rs`, then `run_queue/inbox.rs`.
 //!
-//! `wake_from_afar` raises the flag `in_inbox` in the header. If it was up already, the wake is
-//! done: a task stands in the inbox at most once. Otherwise the header is pushed on the inbox, a
-//! stack that is linked through the headers, by one compare-exchange. A full fence follows, and a
-//! look at `asleep`: if home sleeps, whoever takes that flag down rings the bell. So there is one
-//! ring per sleep, however many wakers, and none while home is awake.
+//! `wake_remote` raises the flag `in_inbox` in the header. If it was up already, the wake is done:
+//! a task stands in the inbox at most once. Otherwise the header is pushed on the inbox, a stack
+//! that is linked through the headers, by one compare-exchange. A full fence follows, and a look at
+//! `asleep`: if home sleeps, whoever takes that flag down rings the unparker. So there is one ring
+//! per sleep, however many wakers, and none while home is awake.
 //!
-//! Home takes the whole stack with one swap, turns it round so that the wakes are served in the
-//! order they came, takes each flag down, and from then on it is a wake at home
-//! (`Home::take_inbox`).
+//! OwnerState takes the whole stack with one swap, turns it round so that the wakes are served in
+//! the order they came, takes each flag down, and from then on it is a wake at home
+//! (`OwnerState::drain_inbox`).
 //!
-//! *Cache lines:* the task's header and the anchor's remote half, both of which move to the waker's
-//! core and back. The home half is on lines of its own and stays where it is.
+//! *Cache lines:* the task's header and the executor cell's remote half, both of which move to the
+//! waker's core and back. The home half is on lines of its own and stays where it is.
 //!
 //! # A turn
 //!
@@ -118,8 +118,9 @@
 //!    afar.
 //!
 //! [`Executor::block_on`](crate::Executor::block_on) goes round until its own future, which is an
-//! ordinary task in a slot of the anchor, has ended. [`Executor::turn`](crate::Executor::turn) goes
-//! round once, for those who have a loop of their own.
+//! ordinary task in a slot of the executor cell, has ended.
+//! [`Executor::turn`](crate::Executor::turn) goes round once, for those who have a loop of their
+//! own.
 //!
 //! # Park
 //!
@@ -199,7 +200,8 @@
 //!    [`Call`](crate::mailbox::Call). That takes the output and gives the node's memory back.
 //!
 //! *Cache lines:* per call the node's own, there and back. Per eight calls that of their slots in
-//! the lane. The port's line and the anchor's remote half are only read as long as nobody sleeps.
+//! the lane. The port's line and the executor cell's remote half are only read as long as nobody
+//! sleeps.
 //!
 //! # How does a waker work here?
 //!
@@ -207,7 +209,7 @@
 //! table of four functions that all of them have (`TABLE`, `waker.rs`).
 //!
 //! - **Clone and drop do nothing.** A waker owns nothing and counts nothing. That is sound since
-//!   the header's memory is never given back: chunks, slabs and the anchor are for ever.
+//!   the header's memory is never given back: chunks, slabs and the executor cell are for ever.
 //! - **Wake at home** is the state word and a push on a list.
 //! - **Wake from afar** is a flag, a compare-exchange, a fence, and a ring if home sleeps.
 //! - **A stale wake** finds that its task has ended, and does nothing; or finds the slot's next
@@ -243,9 +245,9 @@
 //! queue it would be polled again in this very turn, and two such tasks would keep the loop from
 //! ever asking the reactor. In the list `behind` it waits until reactor and timers have been asked,
 //! and then stands after all that these woke, and before what came in from afar, which is younger.
-//! Where the bell does not know home, the inbox has the same effect, for it is taken in after the
-//! reactor. So a loop around
-//! [`yield_now`](crate::combine::yield_now) starves neither I/O nor timers.
+//! Where the unparker does not know home, the inbox has the same effect, for it is taken in after
+//! the reactor. So a loop around [`yield_now`](crate::combine::yield_now) starves neither I/O nor
+//! timers.
 //!
 //! **A budget ends a turn** (`executor/budget.rs`): by default 256 polls or half a millisecond,
 //! whichever is first. Tasks that wake each other never empty the queue, and only the budget gets
@@ -258,7 +260,7 @@
 //! **A budget ends a poll** (`coop.rs`): a future that is ready does not come back to the loop, so
 //! a loop around such futures would never end its poll. In each poll the leaves of a task may give
 //! 128 results; then the next one wakes its task and is pending, as if it had to wait. It finds the
-//! budget by the task's waker: header, anchor, home.
+//! budget by the task's waker: header, executor cell, home.
 //!
 //! **Nobody is polled without a reason.** A turn touches the tasks that were woken and no others,
 //! so a million parked tasks cost memory and no time. However often a task is woken before its turn
@@ -307,31 +309,34 @@
 //!
 //! | what | methods | who has it |
 //! |---|---|---|
-//! | [`Doorbell`](crate::Doorbell) | `ring`, `now`; `is_home`, for speed | everybody, for ever |
+//! | [`Unpark`](crate::Unpark) | `ring`, `now`; `is_local`, for speed | everybody, for ever |
 //! | [`Reactor`](crate::Reactor) | `poll`, `park` | the executor, by value |
 //! | [`Idle`](crate::Idle) | `confirmed` | `park` calls it before it sleeps |
 //!
-//! And three types to use them: [`Anchor`](crate::Anchor), in a `static`;
-//! [`Executor`](crate::Executor), with `new` and `block_on`; [`Local`](crate::Local), with `spawn`
-//! and `now`. Operations, mailboxes, locks, channels and combinators are built on these, and
-//! whoever does not use them does not link them. Timers are the exception: the wheel is part of the
-//! executor, since `park` must know the next deadline.
+//! And three types to use them: [`ExecutorCell`](crate::ExecutorCell), in a `static`;
+//! [`Executor`](crate::Executor), with `new` and `block_on`; [`LocalHandle`](crate::LocalHandle),
+//! with `spawn` and `now`. Operations, mailboxes, locks, channels and combinators are built on
+//! these, and whoever does not use them does not link them. Timers are the exception: the wheel is
+//! part of the executor, since `park` must know the next deadline.
 //!
 //! What is not there: no global that must be defined, no symbol that the linker must find, no macro
 //! around `main`, no `Send` asked of tasks, no registration of pollers, no allocator.
 //!
-//! This is a whole port and a program on it. It never sleeps, so it needs no bell:
+//! This is a whole port and a program on it. It never sleeps, so it needs no unparker:
 //!
 //! ```
 //! use core::time::Duration;
-//! use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor, TaskSlab};
+//! use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, TaskSlab, Unpark};
 //! use miniss_core::{time::Instant, timer::Sleep};
 //!
-//! struct Clock;
+//! struct Counter;
 //!
-//! // SAFETY: `is_home` keeps its default.
-//! unsafe impl Doorbell for Clock {
-//!     fn ring(&self) {}
+//! // SAFETY: `is_local` keeps its default.
+//! unsafe impl Unpark for Counter {
+//!     fn unpark(&self) {}
+//! }
+//!
+//! impl Clock for Counter {
 //!     fn now(&self) -> Instant {
 //! #       static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
 //! #       let start = START.get_or_init(std::time::Instant::now);
@@ -343,14 +348,14 @@
 //! struct Spin;
 //!
 //! impl Reactor for Spin {
-//!     type Bell = Clock;
+//!     type Unparker = Counter;
 //!     fn poll(&mut self) -> usize {
 //!         0
 //!     }
 //!     fn park(&mut self, _deadline: Option<Instant>, _idle: Idle<'_>) {}
 //! }
 //!
-//! static CORE: Anchor<Clock> = Anchor::new(Clock);
+//! static CORE: ExecutorCell<Counter> = ExecutorCell::new(Counter);
 //! static TASKS: TaskSlab<256, 4> = TaskSlab::new();
 //!
 //! let mut executor = Executor::new(&CORE, Spin).unwrap();

@@ -4,10 +4,10 @@
 //!
 //! # Counters
 //!
-//! [`Local::stats`](crate::Local::stats) gives what its executor has done since it began. It is
-//! always on. An increment at home is a load, an add and a store, without atomics, on lines that
-//! the loop has in hand anyway. Time is read twice for each sleep, when there is time, and not for
-//! any poll. A reading is a copy of a dozen words and one look at the clock.
+//! [`LocalHandle::stats`](crate::LocalHandle::stats) gives what its executor has done since it
+//! began. It is always on. An increment at home is a load, an add and a store, without atomics, on
+//! lines that the loop has in hand anyway. Time is read twice for each sleep, when there is time,
+//! and not for any poll. A reading is a copy of a dozen words and one look at the clock.
 //!
 //! | field of [`Stats`](crate::Stats) | unit | counts |
 //! |---|---|---|
@@ -29,8 +29,8 @@
 //! its outcome, or a reservation keeps it.
 //!
 //! Counts wrap after 2⁶⁴. A wake of a task that is queued already is in none of them at home, and
-//! from afar only if its header was not in the inbox yet. Over a bell whose
-//! [`is_home`](crate::Doorbell::is_home) is always `false`, all wakes are foreign ones, those of
+//! from afar only if its header was not in the inbox yet. Over an unparker whose
+//! [`is_local`](crate::Unpark::is_local) is always `false`, all wakes are foreign ones, those of
 //! timers too.
 //!
 //! What a difference of two readings tells:
@@ -232,13 +232,13 @@
 //! - `turns` grows and `parks` does not: something is always ready, such as a task that wakes
 //!   itself. Then `polls` grows as well.
 //! - `idle` stands still over a sleep: the clock stops in the sleep, and timers will be late.
-//! - `wakes_foreign` grows where `wakes_local` was expected: `is_home` says `false` at home.
+//! - `wakes_foreign` grows where `wakes_local` was expected: `is_local` says `false` at home.
 //! - `parks` grows with `timers_fired`, one by one, where many timers are due at about the same
 //!   time: each has a sleep of its own. A port may round deadlines up, and then they fire together.
 //!
-//! Then that no ring is wasted: count them in the bell. There is at most one per sleep, so rings
-//! are never more than `parks`. `examples/own-reactor` and `examples/bare-metal` print and check
-//! such counts, and `tests/tests/bare` runs them.
+//! Then that no ring is wasted: count them in the unparker. There is at most one per sleep, so
+//! rings are never more than `parks`. `examples/own-reactor` and `examples/bare-metal` print and
+//! check such counts, and `tests/tests/bare` runs them.
 //!
 //! A port to a clock that you move yourself measures the core alone, and a test on it gives the
 //! same counts in every run:

@@ -1,30 +1,31 @@
 //! Memory: where every byte lives, what is bounded, what *full* answers, what is never given back.
 //!
-//! `static or heap ─▶ anchor, slots, cells, nodes ─▶ [memory] ─▶ budget of a board`
+//! `static or heap ─▶ executor cell, slots, cells, nodes ─▶ [memory] ─▶ budget of a board`
 //!
 //! The rule of the house is that what waits or runs brings its own memory. Queues are links inside
 //! the tasks, timers and calls themselves; so most structures cannot be full, and those that can
 //! say so. Sizes here are for machines with words of 64 bits. The examples check them, so a figure
 //! that is out of date fails a test.
 //!
-//! # The anchor
+//! # The executor cell
 //!
-//! An [`Anchor`](crate::Anchor) has all of an executor that others may point to, and lives for
-//! ever: in a `static`, or leaked once. It has the inbox, the run queue, the heads of the free
-//! lists, the counters, one slot for the main future, the timer wheel, and your bell. The wheel is
-//! most of it: eleven levels of 64 rings, a word each.
+//! An [`ExecutorCell`](crate::ExecutorCell) has all of an executor that others may point to, and
+//! lives for ever: in a `static`, or leaked once. It has the inbox, the run queue, the heads of the
+//! free lists, the counters, one slot for the main future, the timer wheel, and your unparker. The
+//! wheel is most of it: eleven levels of 64 rings, a word each.
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
-//! # use miniss_core::{Anchor, doctest::Bell, timer::Wheel};
+//! # use miniss_core::{ExecutorCell, doctest::Unparker, timer::Wheel};
 //! assert_eq!(size_of::<Wheel>(), 5_752);
-//! assert_eq!(size_of::<Anchor<Bell>>(), 6_528); // with a bell of 8 bytes
+//! assert_eq!(size_of::<ExecutorCell<Unparker>>(), 6_528); // with an unparker of 8 bytes
 //! # }
 //! ```
 //!
 //! It begins a pair of cache lines, and the half that other cores write to has a pair of its own.
 //! The [`Executor`](crate::Executor) itself is a few words beside your reactor, wherever you put
-//! it; a [`Local`](crate::Local) is two words and a [`JoinHandle`](crate::JoinHandle) is two.
+//! it; a [`LocalHandle`](crate::LocalHandle) is two words and a [`JoinHandle`](crate::JoinHandle)
+//! is two.
 //!
 //! # Tasks
 //!
@@ -34,17 +35,18 @@
 //!
 //! Slots come from
 //!
-//! - the heap: [`Local::spawn`](crate::Local::spawn). A class without a free slot grows by a chunk
-//!   of about 16 KiB. If there is no memory for one, a slot of a larger class will do, and else the
-//!   answer is [`SpawnError::NoRoom`](crate::error::SpawnError::NoRoom);
-//! - a slab that was lent: [`Local::lend`](crate::Local::lend), and then `spawn` as above;
-//! - a slab of the task's own: [`Local::spawn_in`](crate::Local::spawn_in), with
+//! - the heap: [`LocalHandle::spawn`](crate::LocalHandle::spawn). A class without a free slot grows
+//!   by a chunk of about 16 KiB. If there is no memory for one, a slot of a larger class will do,
+//!   and else the answer is [`SpawnError::NoRoom`](crate::error::SpawnError::NoRoom);
+//! - a slab that was lent: [`LocalHandle::lend`](crate::LocalHandle::lend), and then `spawn` as
+//!   above;
+//! - a slab of the task's own: [`LocalHandle::spawn_in`](crate::LocalHandle::spawn_in), with
 //!   [`task_slab!`](crate::task_slab). When its slots are taken, `NoRoom`, whatever there is
 //!   elsewhere;
-//! - any of the first two, ahead of time: [`Local::reserve`](crate::Local::reserve). It may answer
-//!   `NoRoom`; the spawn that follows cannot;
-//! - the anchor: [`Executor::block_on`](crate::Executor::block_on) has a slot of its own for its
-//!   future's task, which only refers to the future on the stack.
+//! - any of the first two, ahead of time: [`LocalHandle::reserve`](crate::LocalHandle::reserve). It
+//!   may answer `NoRoom`; the spawn that follows cannot;
+//! - the executor cell: [`Executor::block_on`](crate::Executor::block_on) has a slot of its own for
+//!   its future's task, which only refers to the future on the stack.
 //!
 //! A future or output of more than 1,024 bytes, or aligned to more than 64, goes into a box of its
 //! own, and the slot has the box. Without a heap that is
@@ -99,8 +101,9 @@
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
-//! # use miniss_core::{Local, collections::{WaitList, Waiter}, doctest::Bell, timer::Sleep};
-//! assert_eq!(size_of::<Sleep<Local<Bell>>>(), 56 + 8 + 16);
+//! # use miniss_core::{LocalHandle, timer::Sleep, doctest::Unparker};
+//! # use miniss_core::collections::{WaitList, Waiter};
+//! assert_eq!(size_of::<Sleep<LocalHandle<Unparker>>>(), 56 + 8 + 16);
 //! assert_eq!(size_of::<Waiter<'static, ()>>(), 48);
 //! assert_eq!(size_of::<WaitList<()>>(), 24);
 //! # }
@@ -140,10 +143,10 @@
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
-//! # use miniss_core::{doctest::Bell, mailbox::{FixedLane, FixedMesh}};
+//! # use miniss_core::{doctest::Unparker, mailbox::{FixedLane, FixedMesh}};
 //! // 32 calls of each of two cores, with closures and outputs of up to 72 bytes: lines of 64.
-//! let one = size_of::<FixedMesh<Bell, 2, 1, 72>>();
-//! let many = size_of::<FixedMesh<Bell, 2, 33, 72>>();
+//! let one = size_of::<FixedMesh<Unparker, 2, 1, 72>>();
+//! let many = size_of::<FixedMesh<Unparker, 2, 33, 72>>();
 //! assert_eq!(many - one, 2 * 32 * (56 + 72));
 //! assert_eq!(one, 4_352); // everything else
 //! assert_eq!(size_of::<FixedLane<16>>(), 384);
@@ -239,17 +242,17 @@
 //! [`CallError::NoRoom`](crate::error::CallError::NoRoom) instead.
 //!
 //! [`NoRoom`]: crate::error::SpawnError::NoRoom
-//! [`reserve`]: crate::Local::reserve
+//! [`reserve`]: crate::LocalHandle::reserve
 //! [`try_insert`]: crate::op::OpTable::try_insert
 //! [`try_submit_to`]: crate::mailbox::Endpoint::try_submit_to
 //! [`try_send`]: crate::sync::channel::Sender::try_send
 //!
 //! # What is never given back, and why
 //!
-//! - **An anchor**, since wakers and handles may point at it for ever.
-//! - **Chunks and slabs**, since wakers point at their headers. They stay with their anchor, and
-//!   the next executor on it uses them again. So memory for tasks stands at its high-water mark:
-//!   headers and what lies behind them. What futures own is freed with them.
+//! - **An executor cell**, since wakers and handles may point at it for ever.
+//! - **Chunks and slabs**, since wakers point at their headers. They stay with their executor cell,
+//!   and the next executor on it uses them again. So memory for tasks stands at its high-water
+//!   mark: headers and what lies behind them. What futures own is freed with them.
 //! - **A slot that a handle still holds**, until the handle goes; then it is back, also when that
 //!   is long after the executor has ended, or on another thread's executor.
 //! - **A slot after 2³² tasks**: its generations are used up, and it retires.
@@ -267,23 +270,23 @@
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
-//! # use miniss_core::{Anchor, PromiseCell, TaskSlab, doctest::Bell};
-//! const ANCHOR: usize = size_of::<Anchor<Bell>>();
+//! # use miniss_core::{ExecutorCell, PromiseCell, TaskSlab, doctest::Unparker};
+//! const CELL: usize = size_of::<ExecutorCell<Unparker>>();
 //! const LONG: usize = 4 * size_of::<TaskSlab<256>>(); // or `task_slab!`: just large enough
 //! const SHORT: usize = size_of::<TaskSlab<128, 8>>(); // lent
 //! const PROMISES: usize = 4 * size_of::<PromiseCell<u32>>();
-//! assert_eq!(ANCHOR + LONG + SHORT + PROMISES, 6_528 + 4 * 384 + 1_600 + 128);
-//! assert!(ANCHOR + LONG + SHORT + PROMISES < 10 * 1024);
+//! assert_eq!(CELL + LONG + SHORT + PROMISES, 6_528 + 4 * 384 + 1_600 + 128);
+//! assert!(CELL + LONG + SHORT + PROMISES < 10 * 1024);
 //! # }
 //! ```
 //!
-//! A second core is a second anchor with its slabs, and a mesh:
+//! A second core is a second executor cell with its slabs, and a mesh:
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
-//! # use miniss_core::{Anchor, TaskSlab, doctest::Bell, mailbox::FixedMesh};
-//! const EACH: usize = size_of::<Anchor<Bell>>() + size_of::<TaskSlab<128, 8>>();
-//! const MESH: usize = size_of::<FixedMesh<Bell, 2, 16, 72>>(); // 16 calls from each core
+//! # use miniss_core::{ExecutorCell, TaskSlab, doctest::Unparker, mailbox::FixedMesh};
+//! const EACH: usize = size_of::<ExecutorCell<Unparker>>() + size_of::<TaskSlab<128, 8>>();
+//! const MESH: usize = size_of::<FixedMesh<Unparker, 2, 16, 72>>(); // 16 calls from each core
 //! assert!(2 * EACH + MESH < 25 * 1024);
 //! # }
 //! ```

@@ -1,9 +1,9 @@
 //! Porting: from a timer and a way to sleep to an executor of your own.
 //!
-//! `task ─▶ run queue ─▶ executor ─▶ [reactor and bell] ─▶ whatever there is`
+//! `task ─▶ run queue ─▶ executor ─▶ [reactor and unparker] ─▶ whatever there is`
 //!
 //! A port is two types. The *reactor* is a value that the executor owns and asks for events. The
-//! *bell* is the small part of it that everybody may reach, from any core and from interrupt
+//! *unparker* is the small part of it that everybody may reach, from any core and from interrupt
 //! handlers. There is nothing to link, no global to define and no macro: two executors on two
 //! ports live in one program side by side.
 //!
@@ -11,13 +11,13 @@
 //! with `cargo run --example own-reactor`. `examples/no-libc` is nearly the same port without std
 //! and libc, and `examples/bare-metal` has one for interrupts and `hlt`.
 //!
-//! # The bell
+//! # The unparker
 //!
-//! A [`Doorbell`](crate::Doorbell) has three methods. **`ring`** ends the sleep of the core that
-//! the bell belongs to. Here it writes to an eventfd:
+//! A [`Unpark`](crate::Unpark) has three methods. **`ring`** ends the sleep of the core that
+//! the unparker belongs to. Here it writes to an eventfd:
 //!
 //! ```text
-//! fn ring(&self) {
+//! fn unpark(&self) {
 //!     let _ = (&self.eventfd).write(&1_u64.to_ne_bytes());
 //! ```
 //!
@@ -42,7 +42,7 @@
 //! assert_eq!(ticks(2, 0), 0x1_0000_0000);
 //! ```
 //!
-//! **`is_home`** answers whether the caller runs on the executor's own core, outside of any
+//! **`is_local`** answers whether the caller runs on the executor's own core, outside of any
 //! handler. It makes the trait unsafe, for what it guards is not atomic. The default, `false`, is
 //! always sound: then every wake takes the way of the foreign ones, one compare-and-swap. With
 //! `true` a wake at home is a few plain loads and stores. The example compares thread numbers; on
@@ -51,8 +51,8 @@
 //! # The reactor
 //!
 //! A [`Reactor`](crate::Reactor) has two. **`poll`** takes what has happened, wakes its tasks, and
-//! never blocks. **`park`** may sleep until the deadline, an event or the bell, whichever is first.
-//! Both are the same code here, but for one question:
+//! never blocks. **`park`** may sleep until the deadline, an event or the unparker, whichever is
+//! first. Both are the same code here, but for one question:
 //!
 //! ```text
 //! fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
@@ -69,11 +69,11 @@
 //! Nothing else is asked for. What the reactor knows of descriptors, pins or queues is between it
 //! and the futures that it comes with: here a set of descriptors and wakers, which both ends share.
 //!
-//! # The anchor
+//! # The executor cell
 //!
 //! Wakers outlive everything, so what they point to is never given back: the
-//! [`Anchor`](crate::Anchor), one per core, in a `static` or leaked. It holds the bell, the run
-//! queue, the inbox for foreign wakes, the timers and the slots of the tasks. An
+//! [`ExecutorCell`](crate::ExecutorCell), one per core, in a `static` or leaked. It holds the
+//! unparker, the run queue, the inbox for foreign wakes, the timers and the slots of the tasks. An
 //! [`Executor`](crate::Executor) borrows it for as long as it lives, and the next one may have it
 //! afterwards.
 //!
@@ -83,8 +83,8 @@
 //!
 //! | instead of | take |
 //! |---|---|
-//! | tasks on the heap | [`TaskSlab`](crate::TaskSlab): [`spawn_in`](crate::Local::spawn_in) with [`task_slab!`](crate::task_slab), or [`lend`](crate::Local::lend) and `spawn` as usual |
-//! | a spawn that may fail | [`reserve`](crate::Local::reserve) first |
+//! | tasks on the heap | [`TaskSlab`](crate::TaskSlab): [`spawn_in`](crate::LocalHandle::spawn_in) with [`task_slab!`](crate::task_slab), or [`lend`](crate::LocalHandle::lend) and `spawn` as usual |
+//! | a spawn that may fail | [`reserve`](crate::LocalHandle::reserve) first |
 //! | tasks that own what they use | [`Executor::scope`](crate::Executor::scope): tasks that borrow |
 //! | `Future::new` | [`PromiseCell`](crate::PromiseCell) |
 //! | `SharedFuture::new` | [`SharedCell`](crate::sync::SharedCell) |
@@ -179,9 +179,9 @@
 //! | a handler may use | it must not use |
 //! |---|---|
 //! | a `Waker` of a task | what is in [`sync`](crate::sync) |
-//! | [`Promise::complete`](crate::Promise::complete) and [`fail`](crate::Promise::fail), of a [`PromiseCell`](crate::PromiseCell) | [`Local`](crate::Local) and timers |
+//! | [`Promise::complete`](crate::Promise::complete) and [`fail`](crate::Promise::fail), of a [`PromiseCell`](crate::PromiseCell) | [`LocalHandle`](crate::LocalHandle) and timers |
 //! | [`AbortHandle::abort`](crate::AbortHandle::abort) | an [`Endpoint`](crate::mailbox::Endpoint) or a `Call` |
-//! | the bell: [`Doorbell::ring`](crate::Doorbell::ring), [`now`](crate::Doorbell::now) | an [`OpTable`](crate::op::OpTable) |
+//! | the unparker: [`Unpark::unpark`](crate::Unpark::unpark), [`now`](crate::Clock::now) | an [`OpTable`](crate::op::OpTable) |
 //!
 //! Nothing in the right column is `Sync`, so safe code does not get it there. A promise from the
 //! heap may free its memory as it completes, which is seldom right in a handler.
@@ -229,13 +229,14 @@
 //! ```
 //!
 //! **An operation in a table** is ended by the reactor. The handler is left its name as a number,
-//! `key.id().to_bits()`; it leaves number and result in atomics and rings the bell; `poll` and
+//! `key.id().to_bits()`; it leaves number and result in atomics and rings the unparker; `poll` and
 //! `park` report it by [`complete`](crate::op::OpTable::complete), which wakes the future. Ringing
 //! is what keeps `park` from sleeping if the interrupt came after the last look. [`op`](crate::op)
 //! has the future that belongs to it.
 //!
-//! Two cores are two anchors, two executors and one [mesh](crate::mailbox). The second kernel in
-//! `examples/bare-metal` sends 2,000 requests from one to the other and counts the interrupts.
+//! Two cores are two executor cells, two executors and one [mesh](crate::mailbox). The second
+//! kernel in `examples/bare-metal` sends 2,000 requests from one to the other and counts the
+//! interrupts.
 //!
 //! # What the hardware must have
 //!
@@ -252,7 +253,7 @@
 //! | | shown by |
 //! |---|---|
 //! | one trait, a value | `examples/own-reactor/port.rs`, walked through above |
-//! | two executors in one program | `two_executors_over_ppoll_run_in_one_program`, `executors_on_two_threads_in_turn_share_an_anchor_and_its_slabs` |
+//! | two executors in one program | `two_executors_over_ppoll_run_in_one_program`, `executors_on_two_threads_in_turn_share_an_executor_cell_and_its_slabs` |
 //! | a task on the heap, boxed | `a_task_on_the_heap_lives_and_dies`, `a_task_in_a_box_lives_and_dies` |
 //! | in a `static`, sized by a macro | `a_task_in_a_slab_of_its_own_lives_and_dies`, `the_macro_makes_a_slab_of_the_size_of_the_function` |
 //! | in a fixed slab, reserved and reused | `a_task_in_a_slab_that_was_lent_lives_and_dies`, `a_task_in_a_reserved_slot_lives_and_dies`, `a_reservation_keeps_its_room_and_gives_it_back`, `a_slab_has_room_when_its_model_has` (against a `Vec`) |

@@ -31,20 +31,22 @@
 //!
 //! - **Headers are for ever.** `task/mod.rs`. A header's memory is never given back and never
 //!   becomes anything else. Upheld by `task/slots.rs`, which has no way to free a chunk; by
-//!   [`TaskSlab`](crate::TaskSlab), used by `&'static` only; and by [`Anchor`](crate::Anchor),
-//!   likewise. Shown by the tests `eight_threads_wake_tasks_that_have_long_ended` and
+//!   [`TaskSlab`](crate::TaskSlab), used by `&'static` only; and by
+//!   [`ExecutorCell`](crate::ExecutorCell), likewise. Shown by the tests
+//!   `eight_threads_wake_tasks_that_have_long_ended` and
 //!   `wakes_after_the_end_do_no_harm_to_the_next_executor`, and the model
 //!   `loom_wake_against_completion_is_harmless`.
 //! - **Our table, our header.** `waker.rs`. The data word of a waker with our table is a header's
-//!   address. Upheld by `raw_waker`, which makes them all; the anchor of the header names the
-//!   function for its bell's type. Shown by the tests of `coop`, where wakers of others meet ours.
-//! - **Home only.** `task/mod.rs`. What is not atomic is touched by home alone, or, once the
+//!   address. Upheld by `raw_waker`, which makes them all; the executor cell of the header names
+//!   the function for its unparker's type. Shown by the tests of `coop`, where wakers of others
+//!   meet ours.
+//! - **Owner only.** `task/mod.rs`. What is not atomic is touched by home alone, or, once the
 //!   executor is gone, by the handle that still holds the slot. Upheld by the compiler, since
-//!   [`Executor`](crate::Executor), [`Local`](crate::Local), [`Scope`](crate::Scope),
+//!   [`Executor`](crate::Executor), [`LocalHandle`](crate::LocalHandle), [`Scope`](crate::Scope),
 //!   [`JoinHandle`](crate::JoinHandle) and [`Reservation`](crate::Reservation) are not `Send`; and
-//!   by the [`Doorbell`](crate::Doorbell), whose `is_home` lets a waker in. Shown by the tests
-//!   `tasks_are_dropped_at_home_whoever_wakes_aborts_or_drops_the_last_waker` and
-//!   `handles_are_dropped_while_an_executor_on_another_thread_uses_the_anchor`, and the model
+//!   by the [`Unpark`](crate::Unpark), whose `is_local` lets a waker in. Shown by the tests
+//!   `tasks_are_dropped_on_their_core_wherever_they_are_woken_or_aborted` and
+//!   `handles_are_dropped_while_an_executor_on_another_thread_uses_the_cell`, and the model
 //!   `loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once`.
 //! - **Stage follows state.** `task/mod.rs`. The stage holds a future exactly while the state word
 //!   says so, an output likewise, never both. Upheld by `task/cell.rs`: the bit is cleared before a
@@ -61,8 +63,8 @@
 //!   `loom_a_push_against_a_drain_is_drained_once`,
 //!   `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once` and
 //!   `loom_what_is_written_before_a_push_that_finds_the_flag_set_is_seen_after_the_drain`.
-//! - **One owner.** `task/slab.rs`. A slab belongs to the anchor that used it first, as it was used
-//!   first. Upheld by `TaskSlab::claim`: the owner word changes once, from null. Shown by
+//! - **One owner.** `task/slab.rs`. A slab belongs to the executor cell that used it first, as it
+//!   was used first. Upheld by `TaskSlab::claim`: the owner word changes once, from null. Shown by
 //!   `a_slab_belongs_to_one_executor_in_one_way`, the oracle `a_slab_has_room_when_its_model_has`,
 //!   and an example that must not compile, of a future too large for its slab.
 //! - **Reserved is free.** `task/reservation.rs`. A reserved slot is in no free list and holds
@@ -71,9 +73,9 @@
 //!
 //! # Executor
 //!
-//! - **One tenant.** `executor/anchor.rs`. One executor uses an anchor at a time, each with an
-//!   epoch of its own. Upheld by `Base::move_in` and `Base::move_out`, the last thing an executor
-//!   does. Shown by `an_anchor_has_one_tenant_at_a_time` and the model
+//! - **One claim.** `executor/cell.rs`. One executor uses an executor cell at a time, each
+//!   with an epoch of its own. Upheld by `Shared::claim` and `Shared::release`, the last thing an
+//!   executor does. Shown by `an_executor_cell_has_one_owner_at_a_time` and the model
 //!   `loom_an_executor_that_moves_in_sees_what_the_former_one_left`.
 //! - **Nothing outlives its scope.** `executor/scope.rs`. No future of a scoped task is left when
 //!   the scope ends. Upheld by [`Executor::scope`](crate::Executor::scope), an ordinary function
@@ -211,13 +213,13 @@
 //!   caller's core. Upheld by `mailbox/call.rs` and `Exchange::settle`, who alone use them. Shown
 //!   by `outputs_that_nobody_awaits_are_dropped_at_home` and
 //!   `calls_that_outlive_their_executor_end`.
-//! - **Home again.** `mailbox/mod.rs`. A node is recycled by the endpoint that made it. Upheld by
-//!   `Exchange::send_back` and the destructor of `Reply`. Shown by
+//! - **Home again.** `mailbox/mod.rs`. A node is recycled by the endpoint that made it.
+//!   Upheld by `Exchange::send_back` and the destructor of `Reply`. Shown by
 //!   `a_place_is_used_again_and_again_however_its_call_ended` and
 //!   `cores_that_come_and_go_under_load_leave_nothing_behind`.
 //! - **Wakers are for ever.** `mailbox/mesh.rs`. What a port holds is the waker of a task, which
-//!   owns nothing, and its anchor. Upheld by the mail task, the only caller of `End::open`; it
-//!   rests on *Headers are for ever*. Shown by the model `send_against_open_and_sleep_rings`.
+//!   owns nothing, and its executor cell. Upheld by the mail task, the only caller of `End::open`;
+//!   it rests on *Headers are for ever*. Shown by the model `send_against_open_and_sleep_rings`.
 //! - **Listed is there.** `executor/watch.rs`. A watch on an executor's list is there, and what it
 //!   looks at is. Upheld by the mail task, which keeps the exchange and takes its watch off the
 //!   list when it ends. Shown by `handles_and_executors_go_in_any_order`.
@@ -320,14 +322,15 @@
 //! # Without an invariant
 //!
 //! `unobserved.rs` and `coop.rs` turn a pointer back into a function, which `set_hook` and
-//! `set_current` made from one of that very type; `executor/anchor.rs` one that `move_in` made.
+//! `set_current` made from one of that very type; `executor/cell.rs` one that `claim`
+//! made.
 //!
 //! # What safe code cannot break
 //!
 //! **Forgetting.** [`core::mem::forget`] leaks, and does nothing else. A forgotten `JoinHandle`,
-//! `Reservation`, `OpKey` or `Call` keeps its slot; a forgotten `Executor` keeps its anchor; a
-//! forgotten `Promise` leaves its future waiting. What is linked in a list is pinned, so its memory
-//! is not used again. Tests: `a_forgotten_key_leaks_its_slot_and_nothing_else`,
+//! `Reservation`, `OpKey` or `Call` keeps its slot; a forgotten `Executor` keeps its executor cell;
+//! a forgotten `Promise` leaves its future waiting. What is linked in a list is pinned, so its
+//! memory is not used again. Tests: `a_forgotten_key_leaks_its_slot_and_nothing_else`,
 //! `a_leaked_waiter_outlives_a_move_of_its_list`,
 //! `a_leaked_waiter_stays_in_line_and_takes_its_units_with_it`, and on Linux
 //! `r8_forgotten_reads_neither_hang_the_end_nor_write_after_it`.
@@ -360,20 +363,20 @@
 //! `wakes_after_the_end_do_no_harm_to_the_next_executor`, and on Linux
 //! `t5_t6_wakers_are_used_from_eight_threads_long_after_their_task_and_runtime`.
 //!
-//! **Handles after the end.** A `JoinHandle` still gives its result, a `Local` refuses to spawn, a
-//! `Reservation` gives its slot back, a call ends with an error. Tests:
+//! **Handles after the end.** A `JoinHandle` still gives its result, a `LocalHandle` refuses to
+//! spawn, a `Reservation` gives its slot back, a call ends with an error. Tests:
 //! `a_handle_that_outlives_its_executor_still_gives_the_result`,
 //! `nothing_is_spawned_once_the_executor_ends`,
 //! `a_reservation_that_outlives_its_executor_spawns_nothing_and_gives_its_slot_back`,
 //! `calls_that_outlive_their_executor_end`.
 //!
-//! **Numbers that run out.** A slot whose generations are used up retires; an anchor whose epochs
-//! are stays in use; too many handles of one endpoint panic before the count wraps.
+//! **Numbers that run out.** A slot whose generations are used up retires; an executor cell whose
+//! epochs are stays in use; too many handles of one endpoint panic before the count wraps.
 //!
 //! # What an unsafe trait asks of who implements it
 //!
-//! [`Doorbell`](crate::Doorbell): that `is_home` says `true` only on the core or thread of the
-//! executor anchored there, while that executor exists, and never in an interrupt or signal
+//! [`Unpark`](crate::Unpark): that `is_local` says `true` only on the core or thread of the
+//! executor celled there, while that executor exists, and never in an interrupt or signal
 //! handler. Those who leave the default alone have nothing to prove. That `ring` ends the sleep is
 //! no matter of memory: if it does not, tasks hang.
 //!
@@ -395,7 +398,7 @@
 //!   threads. Races that need more are not seen.
 //! - loom takes sequentially consistent accesses for weaker ones; so the core uses none, but
 //!   fences, which it does model.
-//! - The models leave out the user's code and the bell.
+//! - The models leave out the user's code and the unparker.
 //! - Tests run on x86-64, which orders more than the language does. On machines with weaker order
 //!   only the models speak.
 //! - AddressSanitizer sees memory that was given back or lost, not whether a pointer was used as

@@ -87,12 +87,12 @@ mod reentry;
 
 /// Counts its wakes.
 #[derive(Default)]
-struct Bell(AtomicUsize);
+struct Unparker(AtomicUsize);
 
-impl Bell {
+impl Unparker {
     fn new() -> (Arc<Self>, Waker) {
-        let bell = Arc::new(Self::default());
-        (bell.clone(), Waker::from(bell))
+        let unparker = Arc::new(Self::default());
+        (unparker.clone(), Waker::from(unparker))
     }
 
     fn rings(&self) -> usize {
@@ -100,7 +100,7 @@ impl Bell {
     }
 }
 
-impl Wake for Bell {
+impl Wake for Unparker {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

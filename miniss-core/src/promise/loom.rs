@@ -19,24 +19,24 @@ type Value = Arc<u32>;
 
 /// Counts its wakes and its wakers. Both are outside of what loom explores, and it is never freed:
 /// whatever a bug does to a waker is counted.
-struct Bell {
+struct Unparker {
     rings: AtomicUsize,
     wakers: AtomicUsize,
 }
 
-impl Bell {
+impl Unparker {
     const TABLE: RawWakerVTable =
         RawWakerVTable::new(Self::clone, Self::wake, Self::ring, Self::drop);
 
     fn new() -> (&'static Self, Waker) {
-        let bell = Self { rings: AtomicUsize::new(0), wakers: AtomicUsize::new(0) };
-        let bell: &'static Self = Box::leak(Box::new(bell));
-        // SAFETY: the bell is for ever, and the table takes it for what it is.
-        (bell, unsafe { Waker::from_raw(Self::clone(ptr::from_ref(bell).cast())) })
+        let unparker = Self { rings: AtomicUsize::new(0), wakers: AtomicUsize::new(0) };
+        let unparker: &'static Self = Box::leak(Box::new(unparker));
+        // SAFETY: the unparker is for ever, and the table takes it for what it is.
+        (unparker, unsafe { Waker::from_raw(Self::clone(ptr::from_ref(unparker).cast())) })
     }
 
     fn of(data: *const ()) -> &'static Self {
-        // SAFETY: the data of all wakers with this table; bells are never freed.
+        // SAFETY: the data of all wakers with this table; unparkers are never freed.
         unsafe { &*data.cast() }
     }
 
@@ -103,21 +103,21 @@ fn poll_and_wait<R>(
     future: &mut Future<Value>,
     other: thread::JoinHandle<R>,
 ) -> Result<u32, BrokenPromise> {
-    let (bell, waker) = Bell::new();
+    let (unparker, waker) = Unparker::new();
     let first = poll(future, &waker);
     other.join().unwrap();
     let result = match first {
         Poll::Ready(result) => {
-            assert_eq!(bell.rings(), 0);
+            assert_eq!(unparker.rings(), 0);
             result
         }
         Poll::Pending => {
-            assert_eq!(bell.rings(), 1, "the wake was lost");
+            assert_eq!(unparker.rings(), 1, "the wake was lost");
             future.try_take().expect("woken, so it is there")
         }
     };
     drop(waker);
-    assert_eq!(bell.wakers(), 0, "the waker leaked");
+    assert_eq!(unparker.wakers(), 0, "the waker leaked");
     result.map(|value| *value)
 }
 
@@ -133,14 +133,14 @@ fn loom_complete_against_drop_of_the_future() {
 fn loom_complete_against_drop_of_a_registered_future() {
     ::loom::model(|| {
         let (mut future, promise) = Future::<Value>::new();
-        let (bell, waker) = Bell::new();
+        let (unparker, waker) = Unparker::new();
         assert!(poll(&mut future, &waker).is_pending());
         drop(waker);
         let other = thread::spawn(move || complete(promise));
         drop(future);
         let came_back = other.join().unwrap().is_err();
-        assert_eq!(bell.rings(), usize::from(!came_back));
-        assert_eq!(bell.wakers(), 0, "the waker leaked");
+        assert_eq!(unparker.rings(), usize::from(!came_back));
+        assert_eq!(unparker.wakers(), 0, "the waker leaked");
     });
 }
 
@@ -173,7 +173,7 @@ fn loom_complete_and_free_against_poll_without_a_join() {
     race(complete, |mut future, _other| {
         // The result is taken while the promise may still be in `complete`, so the box is freed
         // under its feet unless it is out.
-        let (_bell, waker) = Bell::new();
+        let (_unparker, waker) = Unparker::new();
         if let Poll::Ready(result) = poll(&mut future, &waker) {
             assert_eq!(*result.unwrap(), 7);
         }
@@ -184,12 +184,12 @@ fn loom_complete_and_free_against_poll_without_a_join() {
 fn replacement_model(promise_side: fn(Promise<Value>), result: Result<u32, BrokenPromise>) {
     ::loom::model(move || {
         let (mut future, promise) = Future::<Value>::new();
-        let (bell, waker) = Bell::new();
+        let (unparker, waker) = Unparker::new();
         assert!(poll(&mut future, &waker).is_pending());
         drop(waker);
         let other = thread::spawn(move || promise_side(promise));
-        assert_eq!(poll_twice_and_wait(&mut future, other, bell), result);
-        assert_eq!(bell.wakers(), 0, "the first waker leaked");
+        assert_eq!(poll_twice_and_wait(&mut future, other, unparker), result);
+        assert_eq!(unparker.wakers(), 0, "the first waker leaked");
     });
 }
 
@@ -197,17 +197,17 @@ fn replacement_model(promise_side: fn(Promise<Value>), result: Result<u32, Broke
 fn poll_twice_and_wait(
     future: &mut Future<Value>,
     other: thread::JoinHandle<()>,
-    earlier: &Bell,
+    earlier: &Unparker,
 ) -> Result<u32, BrokenPromise> {
-    let (bell, waker) = Bell::new();
+    let (unparker, waker) = Unparker::new();
     let first = poll(future, &waker);
     drop(waker);
     other.join().unwrap();
-    assert_eq!(bell.wakers(), 0, "the second waker leaked");
+    assert_eq!(unparker.wakers(), 0, "the second waker leaked");
     let result = match first {
         Poll::Ready(result) => result,
         Poll::Pending => {
-            assert_eq!((earlier.rings(), bell.rings()), (0, 1), "the last waker is woken");
+            assert_eq!((earlier.rings(), unparker.rings()), (0, 1), "the last waker is woken");
             future.try_take().expect("woken, so it is there")
         }
     };
@@ -225,14 +225,14 @@ fn loom_waker_replacement_against_drop_of_the_promise() {
 }
 
 /// A future whose waker was replaced before, so that the promise leaves in two steps.
-fn replaced() -> (Future<Value>, Promise<Value>, [&'static Bell; 2]) {
+fn replaced() -> (Future<Value>, Promise<Value>, [&'static Unparker; 2]) {
     let (mut future, promise) = Future::<Value>::new();
-    let bells = [(); 2].map(|()| {
-        let (bell, waker) = Bell::new();
+    let unparkers = [(); 2].map(|()| {
+        let (unparker, waker) = Unparker::new();
         assert!(poll(&mut future, &waker).is_pending());
-        bell
+        unparker
     });
-    (future, promise, bells)
+    (future, promise, unparkers)
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn reuse_model(former_waker_replaced: bool) {
         let home: &'static PromiseCell<Value> = unsafe { &*cell };
         let (mut future, promise) = home.pair().unwrap();
         for _ in 0..=usize::from(former_waker_replaced) {
-            assert!(poll(&mut future, &Bell::new().1).is_pending());
+            assert!(poll(&mut future, &Unparker::new().1).is_pending());
         }
         let ender = thread::spawn(move || drop(complete(promise)));
         let dropper = thread::spawn(move || drop(future));
@@ -295,7 +295,7 @@ fn reuse_model(former_waker_replaced: bool) {
 }
 
 fn use_again((mut future, promise): (Future<Value>, Promise<Value>)) {
-    assert!(poll(&mut future, &Bell::new().1).is_pending());
+    assert!(poll(&mut future, &Unparker::new().1).is_pending());
     promise.complete(Arc::new(8)).unwrap();
     assert_eq!(*future.try_take().unwrap().unwrap(), 8);
 }
@@ -319,10 +319,10 @@ fn replacement_in_a_cell(promise_side: fn(Promise<Value>), replaced_before: bool
         let home: &'static PromiseCell<Value> = unsafe { &*cell };
         let (mut future, promise) = home.pair().unwrap();
         for _ in 0..=usize::from(replaced_before) {
-            assert!(poll(&mut future, &Bell::new().1).is_pending());
+            assert!(poll(&mut future, &Unparker::new().1).is_pending());
         }
         let ender = thread::spawn(move || promise_side(promise));
-        _ = poll(&mut future, &Bell::new().1);
+        _ = poll(&mut future, &Unparker::new().1);
         ender.join().unwrap();
         drop(future);
         use_again(home.pair().expect("both ends are gone"));

@@ -3,7 +3,7 @@
 //! `user future ─▶ task ─▶ [run queue] ─▶ executor ─▶ reactor`
 //!
 //! Invariants: **Queued once** (the `QUEUED` bit of the state is set exactly while a header is
-//! linked here, so `next` has one use) and *Home only* (see [`crate::task`]). It has no bound of
+//! linked here, so `next` has one use) and *Owner only* (see [`crate::task`]). It has no bound of
 //! its own: its links are in the tasks, so it can never be full.
 
 use core::cell::Cell;

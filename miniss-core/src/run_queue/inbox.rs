@@ -5,7 +5,8 @@
 //! A stack of headers that any number of wakers push to and home alone takes, whole. It allocates
 //! nothing, it can never be full (the link is in the header), and a header stands in it at most
 //! once: the second wake finds `in_inbox` set and leaves. Taking everything at once leaves no room
-//! for the ABA problem. Home turns the stack round, so wakes are served in the order they came.
+//! for the ABA problem. OwnerState turns the stack round, so wakes are served in the order they
+//! came.
 //!
 //! # Why no wake is lost
 //!
@@ -70,7 +71,7 @@ impl Inbox {
         self.0.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes everything, oldest first. Home only.
+    /// Takes everything, oldest first. Owner only.
     #[inline]
     pub(crate) fn drain(&self, mut wake: impl FnMut(NonNull<Header>)) {
         if self.is_empty() {

@@ -59,7 +59,7 @@ pub(crate) const fn class_of<F: Future>() -> Option<u8> {
 /// Writes `future` to a free slot and queues nothing yet.
 ///
 /// # Safety
-/// Home only. The slot is free, large and aligned enough for a `TaskCell<F>`, and whatever `F`
+/// Owner only. The slot is free, large and aligned enough for a `TaskCell<F>`, and whatever `F`
 /// borrows outlives the task.
 #[inline]
 pub(crate) unsafe fn place<F: Future>(slot: NonNull<Header>, future: F) {
@@ -85,7 +85,7 @@ where
 #[inline]
 unsafe fn place_as<F: Future>(slot: NonNull<Header>, future: F, vtable: &'static TaskVtable) {
     let cell = slot.cast::<TaskCell<F>>().as_ptr();
-    // SAFETY: the caller owns the free slot (*Home only*) and vouches for its size and
+    // SAFETY: the caller owns the free slot (*Owner only*) and vouches for its size and
     // alignment; a free slot's stage holds nothing that would have to be dropped.
     unsafe { (&raw mut (*cell).stage.future).write(ManuallyDrop::new(future)) };
     // SAFETY: *Headers are for ever*.
@@ -106,7 +106,7 @@ pub(crate) unsafe fn place_nothing<F: Future>(slot: NonNull<Header>) {
 }
 
 /// # Safety
-/// Home only; the stage holds a future of type `F` that nobody else is inside of.
+/// Owner only; the stage holds a future of type `F` that nobody else is inside of.
 unsafe fn poll<F: Future>(slot: NonNull<Header>, waker: &Waker) -> Poll<()> {
     let cell = slot.cast::<TaskCell<F>>().as_ptr();
     // SAFETY: *Stage follows state*: the caller checked that the future is there. It stays where
@@ -125,7 +125,7 @@ unsafe fn poll<F: Future>(slot: NonNull<Header>, waker: &Waker) -> Poll<()> {
 }
 
 /// # Safety
-/// Home only; the stage holds a future of type `F` that nobody is inside of.
+/// Owner only; the stage holds a future of type `F` that nobody is inside of.
 unsafe fn drop_future<F: Future>(slot: NonNull<Header>) {
     let cell = slot.cast::<TaskCell<F>>().as_ptr();
     // SAFETY: *Headers are for ever*.
@@ -136,7 +136,7 @@ unsafe fn drop_future<F: Future>(slot: NonNull<Header>) {
 }
 
 /// # Safety
-/// Home only; the caller has just taken the output in the state word; `to` is valid for a write
+/// Owner only; the caller has just taken the output in the state word; `to` is valid for a write
 /// of `F::Output`.
 unsafe fn read_output<F: Future>(slot: NonNull<Header>, to: *mut ()) {
     let cell = slot.cast::<TaskCell<F>>().as_ptr();
@@ -161,7 +161,7 @@ where
 }
 
 /// # Safety
-/// Home only; the caller has just taken the output in the state word.
+/// Owner only; the caller has just taken the output in the state word.
 unsafe fn drop_output<F: Future>(slot: NonNull<Header>) {
     let cell = slot.cast::<TaskCell<F>>().as_ptr();
     // SAFETY: *Stage follows state*: the output was there and belongs to the caller now.

@@ -9,7 +9,7 @@ use core::ptr::{self, NonNull};
 use core::task::{Poll, Waker};
 
 use super::state::State;
-use crate::executor::anchor::Base;
+use crate::executor::cell::Shared;
 use crate::prim::{self, AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// What is known of a task's type once it has been erased.
@@ -30,7 +30,7 @@ pub(crate) struct TaskVtable {
 #[repr(C, align(64))]
 pub(crate) struct Header {
     /// The executor that owns the slot.
-    pub(crate) anchor: NonNull<Base>,
+    pub(crate) executor: NonNull<Shared>,
     /// The type of the task in the slot; `None` before the first.
     pub(crate) vtable: Cell<Option<&'static TaskVtable>>,
     /// Link in the run queue while queued, in the free list while free.
@@ -53,10 +53,10 @@ pub(crate) struct Header {
 const _: () = assert!(size_of::<Header>() == 64, "a parked task costs one cache line");
 
 impl Header {
-    /// The header of a free slot of the executor at `anchor`.
-    pub(crate) fn new(anchor: NonNull<Base>, class: u8) -> Self {
+    /// The header of a free slot of the executor at `executor`.
+    pub(crate) fn new(executor: NonNull<Shared>, class: u8) -> Self {
         Self {
-            anchor,
+            executor,
             vtable: Cell::new(None),
             next: Cell::new(ptr::null()),
             inbox_next: prim::UnsafeCell::new(ptr::null_mut()),
@@ -98,9 +98,9 @@ impl Header {
     /// Takes the waker of whoever awaits the handle.
     ///
     /// # Safety
-    /// Home only.
+    /// Owner only.
     pub(crate) unsafe fn take_joiner(&self) -> Option<Waker> {
-        // SAFETY: *Home only*: nobody else is inside the cell, and no reference into it
+        // SAFETY: *Owner only*: nobody else is inside the cell, and no reference into it
         // outlives this statement.
         unsafe { (*self.joiner.get()).take() }
     }

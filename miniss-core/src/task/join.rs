@@ -15,7 +15,7 @@ use super::slots::MAIN_CLASS;
 use super::state::Hold;
 use crate::coop::Leaf;
 use crate::error::Cancelled;
-use crate::executor::anchor::Base;
+use crate::executor::cell::Shared;
 use crate::executor::local::StaysOnItsCore;
 use crate::prim::{Ordering, planted};
 use crate::unobserved::{self, Source};
@@ -59,7 +59,7 @@ impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> JoinHandle<T> {
     /// # Safety
-    /// The slot was just spawned by the executor incarnation `epoch` of its anchor, on this
+    /// The slot was just spawned by the executor incarnation `epoch` of its executor cell, on this
     /// thread, with a task whose output is a `T`; there is no other handle.
     pub(crate) unsafe fn new(slot: NonNull<Header>, epoch: u32) -> Self {
         Self { slot: Some(slot), epoch, leaf: Leaf::new(), marker: PhantomData }
@@ -110,9 +110,9 @@ impl<T> JoinHandle<T> {
         if let (Some(slot), Some(header)) = (self.slot, self.header())
             && header.state.request_abort()
         {
-            // SAFETY: anchors are `'static`. *Home only*: the future is still there, so its
+            // SAFETY: executor cells are `'static`. *Owner only*: the future is still there, so its
             // executor is too, and this handle never left that thread.
-            unsafe { header.anchor.as_ref().home() }.wake(slot);
+            unsafe { header.executor.as_ref().owner() }.wake(slot);
         }
     }
 
@@ -168,13 +168,13 @@ impl<T> JoinHandle<T> {
         if header.state.drop_handle() == Hold::Kept {
             return;
         }
-        // SAFETY: anchors are `'static`.
-        let base: &'static Base = unsafe { header.anchor.as_ref() };
-        if base.epoch() == self.epoch || planted("handle: only at home") {
-            // SAFETY: *Home only*: the executor of this handle lives, and on this very thread.
-            unsafe { base.home() }.slots.put(slot);
+        // SAFETY: executor cells are `'static`.
+        let shared: &'static Shared = unsafe { header.executor.as_ref() };
+        if shared.epoch() == self.epoch || planted("handle: only its owner") {
+            // SAFETY: *Owner only*: the executor of this handle lives, and on this very thread.
+            unsafe { shared.owner() }.slots.put(slot);
         } else {
-            base.returned().push(slot);
+            shared.returned().push(slot);
         }
     }
 }
@@ -206,7 +206,7 @@ impl<T> Future for JoinHandle<T> {
 /// To clone and to drop a waker is foreign code, which may even run the task to its end: the cell
 /// is not in use meanwhile, and a task that is done takes no joiner.
 fn register(header: &Header, waker: &Waker) {
-    // SAFETY: *Home only*; the reference ends with this statement, and nothing foreign is called.
+    // SAFETY: *Owner only*; the reference ends with this statement, and nothing foreign is called.
     let known = unsafe { &*header.joiner.get() }.as_ref().is_some_and(|old| old.will_wake(waker));
     if known {
         return;
@@ -215,7 +215,7 @@ fn register(header: &Header, waker: &Waker) {
     if header.state.is_done() {
         return;
     }
-    // SAFETY: *Home only*; the former joiner is dropped once the cell is free again.
+    // SAFETY: *Owner only*; the former joiner is dropped once the cell is free again.
     let former = unsafe { (*header.joiner.get()).replace(waker) };
     drop(former);
 }
@@ -223,7 +223,7 @@ fn register(header: &Header, waker: &Waker) {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let (Some(slot), Some(header)) = (self.slot, self.header()) else { return };
-        // SAFETY: *Home only*: this handle is the one that put it there.
+        // SAFETY: *Owner only*: this handle is the one that put it there.
         let joiner = unsafe { header.take_joiner() };
         // The panic of a main future unwinds to the caller of `block_on`.
         if header.state.has_failed() && header.class != MAIN_CLASS {

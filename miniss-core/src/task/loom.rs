@@ -16,7 +16,7 @@ use super::header::Header;
 use super::slab::TaskSlab;
 use super::slots::{Returned, Slots};
 use super::state::Hold;
-use crate::executor::anchor::Base;
+use crate::executor::cell::Shared;
 
 /// Two slots that handles hold beyond the end of their executor, and the stack they return to.
 struct Held {
@@ -86,13 +86,13 @@ fn loom_a_slot_returned_while_another_executor_moves_in_is_used_by_one_at_a_time
 fn loom_of_two_cores_that_claim_a_slab_at_once_one_has_it() {
     ::loom::model(|| {
         let slab: &'static TaskSlab<64, 2> = Box::leak(Box::new(TaskSlab::new()));
-        // As a core does, whose anchor has the given number.
+        // As a core does, whose executor cell has the given number.
         let claim = |core: usize| {
             let slots = Slots::new();
-            let anchor =
-                NonNull::without_provenance(NonZero::new(core * align_of::<Base>()).unwrap());
+            let cell =
+                NonNull::without_provenance(NonZero::new(core * align_of::<Shared>()).unwrap());
             // SAFETY: the slots are this core's, and what is claimed is only counted.
-            let is_ours = unsafe { slab.lend(&slots, anchor) }.is_ok();
+            let is_ours = unsafe { slab.lend(&slots, cell) }.is_ok();
             let mut slots_of_it = 0;
             slots.for_each(|_| slots_of_it += 1);
             (is_ours, slots_of_it)

@@ -11,7 +11,7 @@
 //!
 //! | field | who | when | ordering |
 //! |---|---|---|---|
-//! | `anchor`, `class` | anyone | read only, once a waker exists | plain |
+//! | `cell`, `class` | anyone | read only, once a waker exists | plain |
 //! | `state` | home, or the last handle once home is gone | any time | relaxed (1) |
 //! | `vtable`, `next`, stage | as `state` | while the state says so | plain |
 //! | `joiner` | the `JoinHandle` and home | until the slot is free | plain |
@@ -28,7 +28,7 @@
 //!   but a header; its slot is reused for other tasks. So a waker may point at it from any
 //!   core at any time, and the worst that a stale wake can do is one poll too many, which
 //!   `Future` allows.
-//! - **Home only.** Whatever is not atomic is touched by home alone, or, once the executor is
+//! - **Owner only.** Whatever is not atomic is touched by home alone, or, once the executor is
 //!   gone, by the one handle that still holds the slot.
 //! - **Stage follows state.** The stage holds a future exactly while `FUTURE` is set, an output
 //!   exactly while `OUTPUT` is set, and the two are never set together.

@@ -7,7 +7,7 @@
 //! - **Reserved is free.** The slot of a reservation is in no free list and holds nothing: its
 //!   state word is that of a free slot, so wakes and shutdown pass it by.
 //!
-//! and *Home only* (see [`super`]): a reservation stays on the core of its executor.
+//! and *Owner only* (see [`super`]): a reservation stays on the core of its executor.
 
 use core::fmt;
 use core::future::Future;
@@ -17,10 +17,10 @@ use core::ptr::NonNull;
 
 use super::header::Header;
 use super::join::JoinHandle;
-use crate::doorbell::Doorbell;
-use crate::executor::Local;
+use crate::executor::LocalHandle;
+use crate::unpark::Unpark;
 
-/// A slot for one task of type `F`, made by [`Local::reserve`]: spawning into it cannot fail.
+/// A slot for one task of type `F`, made by [`LocalHandle::reserve`]: spawning into it cannot fail.
 ///
 /// Dropping it gives the slot back.
 ///
@@ -36,26 +36,26 @@ use crate::executor::Local;
 /// Room for one type is none for another, not even for a subtype:
 ///
 /// ```compile_fail
-/// use miniss_core::{Reservation, doctest::Bell};
+/// use miniss_core::{Reservation, doctest::Unparker};
 ///
 /// struct Work<T>(T);
-/// type Room<T> = Reservation<Work<T>, Bell>;
+/// type Room<T> = Reservation<Work<T>, Unparker>;
 /// fn shorten<'a>(room: Room<fn(&'static u8)>) -> Room<fn(&'a u8)> {
 ///     room
 /// }
 /// ```
 #[must_use = "a reservation that is dropped gives its slot back"]
-pub struct Reservation<F, B: Doorbell> {
+pub struct Reservation<F, U: Unpark> {
     slot: NonNull<Header>,
-    local: Local<B>,
+    local: LocalHandle<U>,
     /// Neither more nor less than `F`: another type, even a subtype, may need another slot.
     future: PhantomData<fn(F) -> F>,
 }
 
-impl<F: Future + 'static, B: Doorbell> Reservation<F, B> {
+impl<F: Future + 'static, U: Unpark> Reservation<F, U> {
     /// # Safety
     /// The slot was just taken from the home of `local`, and fits a task of type `F`.
-    pub(crate) unsafe fn new(slot: NonNull<Header>, local: Local<B>) -> Self {
+    pub(crate) unsafe fn new(slot: NonNull<Header>, local: LocalHandle<U>) -> Self {
         Self { slot, local, future: PhantomData }
     }
 
@@ -67,24 +67,24 @@ impl<F: Future + 'static, B: Doorbell> Reservation<F, B> {
     /// See [`Reservation`] for an example.
     pub fn spawn(self, future: F) -> JoinHandle<F::Output> {
         let this = mem::ManuallyDrop::new(self);
-        match this.local.open_home() {
-            // SAFETY: *Reserved is free*, of the executor that `home` belongs to; it fits `F`,
+        match this.local.open_owner() {
+            // SAFETY: *Reserved is free*, of the executor that `owner` belongs to; it fits `F`,
             // which borrows nothing.
-            Ok(home) => unsafe { this.local.start(home, this.slot, future) },
+            Ok(owner) => unsafe { this.local.start(owner, this.slot, future) },
             // SAFETY: *Reserved is free*.
             Err(_) => unsafe { this.local.refuse::<F>(this.slot) },
         }
     }
 }
 
-impl<F, B: Doorbell> Drop for Reservation<F, B> {
+impl<F, U: Unpark> Drop for Reservation<F, U> {
     fn drop(&mut self) {
         // SAFETY: *Reserved is free*, and we are the one who holds it.
         unsafe { self.local.give_back(self.slot) };
     }
 }
 
-impl<F, B: Doorbell> fmt::Debug for Reservation<F, B> {
+impl<F, U: Unpark> fmt::Debug for Reservation<F, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reservation").finish_non_exhaustive()
     }

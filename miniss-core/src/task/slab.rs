@@ -5,14 +5,15 @@
 //! The slots are the very ones that the heap's chunks have, with the same header and the same
 //! stage; only where the memory comes from differs, and who may use it:
 //!
-//! - [lent](crate::Local::lend) to an executor, a slab's slots are free for every task that fits;
-//! - [spawned in](crate::Local::spawn_in), a slab keeps them for its own tasks.
+//! - [lent](crate::LocalHandle::lend) to an executor, a slab's slots are free for every task that
+//!   fits;
+//! - [spawned in](crate::LocalHandle::spawn_in), a slab keeps them for its own tasks.
 //!
 //! # Invariants
 //!
-//! - **One owner.** A slab belongs to the anchor that used it first, in the way that it was used
-//!   first, for ever: the owner word changes once, from null. Only home of that anchor touches the
-//!   rest of the memory.
+//! - **One owner.** A slab belongs to the executor cell that used it first, in the way that it was
+//!   used first, for ever: the owner word changes once, from null. Only home of that executor cell
+//!   touches the rest of the memory.
 
 use core::cell::UnsafeCell;
 use core::fmt;
@@ -24,15 +25,15 @@ use super::cell::TaskCell;
 use super::header::Header;
 use super::slots::{Chunk, INLINE_BYTES_MAX, OWN_CLASS, STEP_BYTES, Slots, class_for};
 use crate::error::SpawnError;
-use crate::executor::anchor::Base;
+use crate::executor::cell::Shared;
 use crate::prim::{Ordering, const_fn, planted};
 
 /// Memory for `SLOTS` tasks whose futures and outputs take up to `BYTES` bytes each, to be declared
 /// in a `static`.
 ///
-/// Spawn into it with [`Local::spawn_in`](crate::Local::spawn_in), or give all its slots to an
-/// executor with [`Local::lend`](crate::Local::lend). [`task_slab!`](crate::task_slab) declares one
-/// that is just large enough for an `async fn`.
+/// Spawn into it with [`LocalHandle::spawn_in`](crate::LocalHandle::spawn_in), or give all its
+/// slots to an executor with [`LocalHandle::lend`](crate::LocalHandle::lend).
+/// [`task_slab!`](crate::task_slab) declares one that is just large enough for an `async fn`.
 ///
 /// Each slot takes a line of 64 bytes beside its future; `BYTES` is rounded up to whole lines.
 ///
@@ -89,9 +90,10 @@ enum Use {
     Own,
 }
 
-/// The word that says who owns a slab: the anchor's address, and one bit more for how it is used.
-fn owner_word(anchor: NonNull<Base>, usage: Use) -> *mut () {
-    anchor.as_ptr().cast::<()>().wrapping_byte_add((usage == Use::Own).into())
+/// The word that says who owns a slab: the executor cell's address, and one bit more for how it is
+/// used.
+fn owner_word(cell: NonNull<Shared>, usage: Use) -> *mut () {
+    cell.as_ptr().cast::<()>().wrapping_byte_add((usage == Use::Own).into())
 }
 
 impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
@@ -112,11 +114,12 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
     /// Takes a free slot for a task of type `F`.
     ///
     /// # Safety
-    /// *Home only*: the slots are those of the anchor's present executor, on whose core we are.
+    /// *Owner only*: the slots are those of the executor cell's present executor, on whose core we
+    /// are.
     pub(crate) unsafe fn take<F: Future>(
         &'static self,
         slots: &Slots,
-        anchor: NonNull<Base>,
+        cell: NonNull<Shared>,
     ) -> Result<NonNull<Header>, SpawnError> {
         const {
             assert!(
@@ -126,7 +129,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
             assert!(align_of::<TaskCell<F>>() <= STEP_BYTES, "the future is aligned to over 64");
         }
         // SAFETY: the caller's promise; our own slots may have any size.
-        unsafe { self.claim(slots, anchor, Use::Own, OWN_CLASS) }?;
+        unsafe { self.claim(slots, cell, Use::Own, OWN_CLASS) }?;
         // SAFETY: adopted by these slots with that class, just now or before.
         unsafe { slots.take_of(self.chunk()) }.ok_or(SpawnError::NoRoom)
     }
@@ -138,7 +141,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
     pub(crate) unsafe fn lend(
         &'static self,
         slots: &Slots,
-        anchor: NonNull<Base>,
+        cell: NonNull<Shared>,
     ) -> Result<(), SpawnError> {
         const {
             assert!(
@@ -148,31 +151,31 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
         }
         let class = const { class_for(Self::SLOT_BYTES, STEP_BYTES) }.expect("checked above");
         // SAFETY: the caller's promise; the class is that of our slots' size.
-        unsafe { self.claim(slots, anchor, Use::Lent, class) }
+        unsafe { self.claim(slots, cell, Use::Lent, class) }
     }
 
-    /// Makes the slab the anchor's, unless it is already.
+    /// Makes the slab the executor cell's, unless it is already.
     ///
     /// # Safety
     /// As for [`take`](Self::take); `class` is `OWN_CLASS` or that of our slots' size.
     unsafe fn claim(
         &'static self,
         slots: &Slots,
-        anchor: NonNull<Base>,
+        cell: NonNull<Shared>,
         usage: Use,
         class: u8,
     ) -> Result<(), SpawnError> {
-        let owner = owner_word(anchor, usage);
+        let owner = owner_word(cell, usage);
         // Relaxed: only the owner goes on from here. It wrote the word on this core, or on another
-        // before the anchor changed hands, which orders the two.
+        // before the executor cell changed hands, which orders the two.
         let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
         // SAFETY: this line of the memory is only ever shared, and its owner word is an atomic.
         let word = unsafe { &self.chunk().as_ref().owner };
         match word.compare_exchange(ptr::null_mut(), owner, success, failure) {
             Ok(_) => {
-                // SAFETY: *One owner*: it is this anchor, since just now. The memory is `'static`
-                // and as large as the chunk says.
-                unsafe { slots.adopt(self.chunk(), (Self::SLOT_BYTES, SLOTS), class, anchor) };
+                // SAFETY: *One owner*: it is this executor cell, since just now. The memory is
+                // `'static` and as large as the chunk says.
+                unsafe { slots.adopt(self.chunk(), (Self::SLOT_BYTES, SLOTS), class, cell) };
                 Ok(())
             }
             Err(present) if present == owner || planted("slab: whose it is") => Ok(()),

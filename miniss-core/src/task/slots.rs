@@ -9,7 +9,7 @@
 //! the slot.
 //!
 //! A chunk comes from the heap or is a [`TaskSlab`](super::TaskSlab) in a `static`; what follows
-//! is the same for both. Chunks stay with their anchor for ever (*Headers are for ever*, see
+//! is the same for both. Chunks stay with their executor cell for ever (*Headers are for ever*, see
 //! [`super`]), so an executor's memory for tasks stands at its high-water mark.
 
 use core::cell::{Cell, UnsafeCell};
@@ -17,7 +17,7 @@ use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
 use super::header::Header;
-use crate::executor::anchor::Base;
+use crate::executor::cell::Shared;
 use crate::prim::{AtomicPtr, Ordering, const_fn, ordering};
 
 /// Bytes of one step between size classes, and the alignment of every slot.
@@ -26,7 +26,7 @@ pub(crate) const STEP_BYTES: usize = 64;
 pub(crate) const INLINE_BYTES_MAX: usize = CLASSES * STEP_BYTES;
 /// Classes of 64, 128, … 1024 bytes: the waste is under one line, and 16 list heads are two lines.
 pub(crate) const CLASSES: usize = 16;
-/// The class of the one slot that is part of the anchor itself, for the main future.
+/// The class of the one slot that is part of the executor cell itself, for the main future.
 pub(crate) const MAIN_CLASS: u8 = CLASSES as u8;
 /// The class of slots that stand in no free list: their slab looks for a free one itself.
 pub(crate) const OWN_CLASS: u8 = MAIN_CLASS + 1;
@@ -81,7 +81,7 @@ struct MainSlot {
     payload: [u8; STEP_BYTES],
 }
 
-/// The slots of one executor. Home only, but for [`Returned`].
+/// The slots of one executor. Owner only, but for [`Returned`].
 #[derive(Debug)]
 pub(crate) struct Slots {
     free: [Cell<*const Header>; CLASSES + 1],
@@ -107,16 +107,16 @@ impl Slots {
         self.live.get()
     }
 
-    /// Makes the main slot fit for use, once in the life of the anchor.
-    pub(crate) fn set_up_main(&self, anchor: NonNull<Base>) {
+    /// Makes the main slot fit for use, once in the life of the executor cell.
+    pub(crate) fn set_up_main(&self, cell: NonNull<Shared>) {
         if self.main_is_set_up.replace(true) {
             return;
         }
         let slot = self.main.get().cast::<Header>();
         // SAFETY: the first use of the slot, so nobody knows it yet; size and alignment are its
         // own.
-        unsafe { slot.write(Header::new(anchor, MAIN_CLASS)) };
-        // SAFETY: part of an anchor, thus not null.
+        unsafe { slot.write(Header::new(cell, MAIN_CLASS)) };
+        // SAFETY: part of an executor cell, thus not null.
         self.link(unsafe { NonNull::new_unchecked(slot) });
     }
 
@@ -172,7 +172,7 @@ impl Slots {
         list.set(slot.as_ptr());
     }
 
-    /// Takes in the slots whose handles outlived a former executor of this anchor.
+    /// Takes in the slots whose handles outlived a former executor of this executor cell.
     pub(crate) fn take_in(&self, returned: &Returned) {
         let acquire = ordering!(Acquire, "returned: take in");
         let mut slot = returned.0.swap(ptr::null_mut(), acquire).cast_const();
@@ -213,7 +213,7 @@ impl Slots {
         chunk: NonNull<Chunk>,
         (slot_bytes, slots): (usize, usize),
         class: u8,
-        anchor: NonNull<Base>,
+        cell: NonNull<Shared>,
     ) {
         // SAFETY: the caller's promise.
         let header = unsafe { chunk.as_ref() };
@@ -222,7 +222,7 @@ impl Slots {
         // SAFETY: as above.
         for slot in unsafe { slots_of(chunk.as_ptr()) } {
             // SAFETY: as above, and nobody knows the slot yet.
-            unsafe { slot.write(Header::new(anchor, class)) };
+            unsafe { slot.write(Header::new(cell, class)) };
             if class != OWN_CLASS {
                 self.link(slot);
             }
@@ -233,7 +233,7 @@ impl Slots {
     /// Grows `class` by a chunk and takes a slot of it; `None` if there is no memory for it.
     #[cfg(feature = "alloc")]
     #[cold]
-    pub(crate) fn grow(&self, class: u8, anchor: NonNull<Base>) -> Option<NonNull<Header>> {
+    pub(crate) fn grow(&self, class: u8, cell: NonNull<Shared>) -> Option<NonNull<Header>> {
         use alloc::alloc::{Layout, alloc};
 
         let slot_bytes = size_of::<Header>() + (class as usize + 1) * STEP_BYTES;
@@ -246,7 +246,7 @@ impl Slots {
         // SAFETY: fresh memory of the right size and alignment.
         unsafe { chunk.write(Chunk::empty()) };
         // SAFETY: as above; it is leaked here, and the slots are of the class's size.
-        unsafe { self.adopt(chunk, (slot_bytes, slots), class, anchor) };
+        unsafe { self.adopt(chunk, (slot_bytes, slots), class, cell) };
         self.take(class)
     }
 }

@@ -1,6 +1,6 @@
 //! Calls from shard to shard.
 //!
-//! `shard A: [submit_to] ─▶ lane A▸B ─▶ doorbell ─▶ shard B runs it ─▶ lane B▸A ─▶ [call] ─▶ waker
+//! `shard A: [submit_to] ─▶ lane A▸B ─▶ unparker ─▶ shard B runs it ─▶ lane B▸A ─▶ [call] ─▶ waker
 //! A`
 
 #![forbid(unsafe_code)]

@@ -1,6 +1,6 @@
 //! Calls from threads that are no shard.
 //!
-//! `foreign thread ─▶ [inbound queue] ─▶ doorbell ─▶ shard runs it ─▶ promise ─▶ foreign waker`
+//! `foreign thread ─▶ [inbound queue] ─▶ unparker ─▶ shard runs it ─▶ promise ─▶ foreign waker`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
 //! The lane between two shards.
 //!
-//! `shard A: submit_to ─▶ [lane A▸B] ─▶ doorbell ─▶ shard B`
+//! `shard A: submit_to ─▶ [lane A▸B] ─▶ unparker ─▶ shard B`
 
 use miniss_core::mailbox::FixedLane;
 

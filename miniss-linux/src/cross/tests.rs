@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 use crate::buf::IoBuf;
 use crate::net::{TcpListener, TcpStream};
 use crate::time::sleep;
-use crate::{
-    CallError, DoorbellKind, Runtime, ShardId, run_on, spawn, submit_to, unobserved, yield_now,
-};
+use crate::{CallError, Runtime, ShardId, WakeBy, run_on, spawn, submit_to, unobserved, yield_now};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -70,8 +68,8 @@ fn a_panic_out_of_shard_0_leaves_the_runtime_in_order() {
 
 #[test]
 fn whom_shard_0_woke_last_runs_while_it_rests() {
-    for kind in [DoorbellKind::EventFd, DoorbellKind::MsgRing] {
-        let runtime = Runtime::builder().shards(2).doorbell(kind).build().unwrap();
+    for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
+        let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         // Asleep by now.
         std::thread::sleep(Duration::from_millis(20));
@@ -84,9 +82,9 @@ fn whom_shard_0_woke_last_runs_while_it_rests() {
 
 #[test]
 fn a_call_made_in_a_busy_turn_runs_while_shard_0_rests() {
-    for kind in [DoorbellKind::EventFd, DoorbellKind::MsgRing] {
+    for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
         for (others, panics) in [(0, true), (300, false), (1_000, false), (300, true)] {
-            let runtime = Runtime::builder().shards(2).doorbell(kind).build().unwrap();
+            let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
             let (tell, told) = std::sync::mpsc::channel();
             let main = || {
                 runtime.block_on(async {
@@ -105,8 +103,8 @@ fn a_call_made_in_a_busy_turn_runs_while_shard_0_rests() {
 
 #[test]
 fn more_calls_than_a_lane_holds_all_run_while_shard_0_rests() {
-    for kind in [DoorbellKind::EventFd, DoorbellKind::MsgRing] {
-        let runtime = Runtime::builder().shards(2).doorbell(kind).build().unwrap();
+    for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
+        let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
         let ran = Arc::new(AtomicUsize::new(0));
         runtime.block_on(async {
             for _ in 0..5_000 {

@@ -8,14 +8,14 @@
 //! figures are for orientation. The decisions of the core stand in
 //! `miniss_core::manual::decisions`.
 //!
-//! # The doorbell is an eventfd
+//! # The unparker is an eventfd
 //!
 //! **Question.** How does one shard end another's sleep?
 //!
 //! **Choices.** Write to an eventfd that the sleeper's ring watches: a system call at once. Or post
 //! a message from ring to ring (`MSG_RING`), which leaves with the caller's next enter.
 //!
-//! | row `doorbells` | eventfd | `MSG_RING` |
+//! | row `unparkers` | eventfd | `MSG_RING` |
 //! |---|---|---|
 //! | call and reply, both asleep | 29.0 us | 30.4 us |
 //! | CPU of such a call, both shards | 44.8 us | 45.9 us |
@@ -24,7 +24,7 @@
 //! | 64 callers, per call | 516 ns | 532 ns |
 //! | system calls per ring (`strace -f -c`, rows `profile-…`) | 2.0 | 1.5 |
 //!
-//! **Pick.** Eventfd by default; [`DoorbellKind::MsgRing`](crate::DoorbellKind) stays a setting.
+//! **Pick.** Eventfd by default; [`WakeBy::MsgRing`](crate::WakeBy) stays a setting.
 //! Half a system call less is not seen in time: interrupt and scheduler cost the same either way,
 //! and they are what is expensive. So robustness decides: the eventfd works from every thread and
 //! on every kernel, cannot fail for want of memory, and does not wait for the ringer's next enter.

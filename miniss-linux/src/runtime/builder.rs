@@ -10,7 +10,7 @@ use miniss_core::{Budget, coop};
 
 use super::current;
 use super::runtime::Runtime;
-use crate::cross::DoorbellKind;
+use crate::cross::WakeBy;
 use crate::diagnostics::{self, Event};
 use crate::driver::DriverConfig;
 use crate::error::BuildError;
@@ -74,7 +74,7 @@ pub struct Builder {
     pub(super) thread_name: String,
     pub(super) budget: Budget,
     pub(super) shuffle: Option<u64>,
-    pub(super) doorbell: DoorbellKind,
+    pub(super) unparker: WakeBy,
     pub(super) shutdown_timeout: Duration,
     pub(super) stack_bytes: Option<usize>,
     pub(super) driver: DriverConfig,
@@ -88,7 +88,7 @@ impl Default for Builder {
             thread_name: "miniss".into(),
             budget: Budget::default(),
             shuffle: None,
-            doorbell: DoorbellKind::default(),
+            unparker: WakeBy::default(),
             shutdown_timeout: Duration::from_secs(5),
             stack_bytes: None,
             driver: DriverConfig {
@@ -199,11 +199,11 @@ impl Builder {
         self
     }
 
-    /// How shards wake each other. Default: [`DoorbellKind::default`].
+    /// How shards wake each other. Default: [`WakeBy::default`].
     ///
-    /// See [`DoorbellKind`] for an example.
-    pub fn doorbell(mut self, kind: DoorbellKind) -> Self {
-        self.doorbell = kind;
+    /// See [`WakeBy`] for an example.
+    pub fn wake_by(mut self, kind: WakeBy) -> Self {
+        self.unparker = kind;
         self
     }
 

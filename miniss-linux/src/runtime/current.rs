@@ -13,24 +13,24 @@ use std::ptr;
 use miniss_core::coop::TaskBudget;
 
 use super::shard::Shard;
-use crate::cross::Bell;
+use crate::cross::Unparker;
 
 struct Current {
-    /// The bell of the shard, apart because every wake looks at it.
-    bell: Cell<*const Bell>,
+    /// The unparker of the shard, apart because every wake looks at it.
+    unparker: Cell<*const Unparker>,
     shard: Cell<*const Shard>,
 }
 
 thread_local! {
     // Without a destructor, so that wakers may be used while a thread's locals are torn down.
     static CURRENT: Current =
-        const { Current { bell: Cell::new(ptr::null()), shard: Cell::new(ptr::null()) } };
+        const { Current { unparker: Cell::new(ptr::null()), shard: Cell::new(ptr::null()) } };
 }
 
-/// Whether this thread is in the shard of `bell`.
+/// Whether this thread is in the shard of `unparker`.
 #[inline]
-pub(crate) fn is_home(bell: &Bell) -> bool {
-    CURRENT.with(|current| ptr::eq(current.bell.get(), bell))
+pub(crate) fn is_local(unparker: &Unparker) -> bool {
+    CURRENT.with(|current| ptr::eq(current.unparker.get(), unparker))
 }
 
 /// Calls `f` with the shard this thread is in, if it is in one.
@@ -63,7 +63,7 @@ pub(crate) fn with<T>(f: impl FnOnce(&Shard) -> T) -> T {
 /// that a task made ends inside of that task's shard.
 pub(crate) fn enter(shard: &Shard) -> Entered<'_> {
     CURRENT.with(|current| Entered {
-        bell_before: current.bell.replace(shard.local.anchor().bell()),
+        unparker_before: current.unparker.replace(shard.local.cell().unparker()),
         shard_before: current.shard.replace(shard),
         shard: PhantomData,
     })
@@ -71,7 +71,7 @@ pub(crate) fn enter(shard: &Shard) -> Entered<'_> {
 
 /// Leaves the shard when it is dropped, for the one that the thread was in before.
 pub(crate) struct Entered<'a> {
-    bell_before: *const Bell,
+    unparker_before: *const Unparker,
     shard_before: *const Shard,
     shard: PhantomData<&'a Shard>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Entered<'a> {
 impl Entered<'_> {
     /// The shard's executor is gone: wakes take the long way from here on, as from anywhere else.
     pub(crate) fn without_executor(&self) {
-        CURRENT.with(|current| current.bell.set(ptr::null()));
+        CURRENT.with(|current| current.unparker.set(ptr::null()));
     }
 }
 
@@ -87,7 +87,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         CURRENT.with(|current| {
             current.shard.set(self.shard_before);
-            current.bell.set(self.bell_before);
+            current.unparker.set(self.unparker_before);
         });
     }
 }

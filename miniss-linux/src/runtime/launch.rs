@@ -12,27 +12,27 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use miniss_core::{Anchor, Future, Promise};
+use miniss_core::{ExecutorCell, Future, Promise};
 
 use super::current;
 use super::failure::ShardError;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
-use crate::cross::{Bell, BellPost};
+use crate::cross::{Unparker, UnparkerPost};
 use crate::diagnostics::{self, Event};
 use crate::error::BuildError;
 use crate::topology;
 
-/// Anchors of runtimes that have ended. An anchor is never given back, so the next runtime takes
-/// it; there are as many as there were ever shards at one time.
-static ANCHORS: Mutex<Vec<&'static Anchor<Bell>>> = Mutex::new(Vec::new());
+/// ExecutorCells of runtimes that have ended. An executor cell is never given back, so the next
+/// runtime takes it; there are as many as there were ever shards at one time.
+static CELLS: Mutex<Vec<&'static ExecutorCell<Unparker>>> = Mutex::new(Vec::new());
 
-pub(super) fn take_anchor() -> &'static Anchor<Bell> {
-    let former = ANCHORS.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    former.unwrap_or_else(|| Box::leak(Box::new(Anchor::new(Bell::new()))))
+pub(super) fn take_cell() -> &'static ExecutorCell<Unparker> {
+    let former = CELLS.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    former.unwrap_or_else(|| Box::leak(Box::new(ExecutorCell::new(Unparker::new()))))
 }
 
-pub(super) fn put_anchor(anchor: &'static Anchor<Bell>) {
-    ANCHORS.lock().unwrap_or_else(PoisonError::into_inner).push(anchor);
+pub(super) fn put_cell(cell: &'static ExecutorCell<Unparker>) {
+    CELLS.lock().unwrap_or_else(PoisonError::into_inner).push(cell);
 }
 
 /// How a shard's thread is to run.
@@ -53,7 +53,7 @@ pub(super) struct Ready {
 /// A shard's thread.
 pub(super) struct Worker {
     pub(super) id: ShardId,
-    pub(super) anchor: &'static Anchor<Bell>,
+    pub(super) cell: &'static ExecutorCell<Unparker>,
     thread: Option<thread::JoinHandle<()>>,
     stop: Cell<Option<Promise<()>>>,
     ready: Receiver<Result<Ready, BuildError>>,
@@ -63,7 +63,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts a thread that builds the shard.
     pub(super) fn start(config: ShardConfig, thread: ThreadConfig) -> Result<Self, BuildError> {
-        let (id, anchor) = (config.id, config.anchor);
+        let (id, cell) = (config.id, config.cell);
         let (stopped, stop) = Future::new();
         let (tell_ready, ready) = mpsc::channel();
         let (tell_ended, ended) = mpsc::channel();
@@ -74,10 +74,10 @@ impl Worker {
         let main = move || run_shard(config, &thread, stopped, tell_ready, tell_ended);
         let operation = "starting its thread";
         let handle = builder.spawn(main).map_err(|error| {
-            put_anchor(anchor);
+            put_cell(cell);
             BuildError::Start { shard: id, operation, error }
         })?;
-        Ok(Self { id, anchor, thread: Some(handle), stop: Cell::new(Some(stop)), ready, ended })
+        Ok(Self { id, cell, thread: Some(handle), stop: Cell::new(Some(stop)), ready, ended })
     }
 
     /// Waits until the shard is up.
@@ -109,7 +109,7 @@ impl Worker {
         };
         let joined = self.thread.take().is_some_and(|thread| thread.join().is_ok());
         if joined {
-            put_anchor(self.anchor);
+            put_cell(self.cell);
         }
         Some(left)
     }
@@ -155,9 +155,9 @@ fn prepare(config: ShardConfig, thread: &ThreadConfig) -> Result<Prepared, Build
     start_posted(config)
 }
 
-/// Builds a shard and posts its bell. One whose bell cannot be posted is ended again.
+/// Builds a shard and posts its unparker. One whose unparker cannot be posted is ended again.
 pub(super) fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> {
-    let kind = config.doorbell;
+    let kind = config.unparker;
     let (shard, executor) = Shard::start(config)?;
     match ready_of(&shard, kind) {
         Ok(ready) => Ok((shard, executor, ready)),
@@ -168,8 +168,8 @@ pub(super) fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> 
     }
 }
 
-/// Posts the bell of a shard that is up.
-fn ready_of(shard: &Shard, kind: crate::cross::DoorbellKind) -> Result<Ready, BuildError> {
+/// Posts the unparker of a shard that is up.
+fn ready_of(shard: &Shard, kind: crate::cross::WakeBy) -> Result<Ready, BuildError> {
     use std::os::fd::AsRawFd;
 
     let fail = |error| BuildError::Start {
@@ -178,7 +178,7 @@ fn ready_of(shard: &Shard, kind: crate::cross::DoorbellKind) -> Result<Ready, Bu
         error,
     };
     let ring = shard.driver.ring_fd_owned().map_err(fail)?;
-    shard.post_bell(&BellPost { ring_fd: ring.as_raw_fd(), kind });
+    shard.post_unparker(&UnparkerPost { ring_fd: ring.as_raw_fd(), kind });
     Ok(Ready { _ring: ring })
 }
 

@@ -19,7 +19,7 @@ use miniss_core::mailbox::Mesh;
 use super::builder::Builder;
 use super::current;
 use super::failure::{Failure, ShardError};
-use super::launch::{Ready, ThreadConfig, Worker, put_anchor, start_posted, take_anchor};
+use super::launch::{Ready, ThreadConfig, Worker, put_cell, start_posted, take_cell};
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::cross::{Handle, Inbound, Lane, submit_to};
@@ -306,21 +306,21 @@ impl Runtime {
         let cpus_of_program = CpuMask::of_this_thread().ok().map(Arc::new);
         let config = |index: usize| ShardConfig {
             id: ShardId::new(index),
-            anchor: take_anchor(),
+            cell: take_cell(),
             mesh: mesh.clone(),
             inbound: inbound[index].clone(),
             driver,
             budget: builder.budget,
             shuffle,
-            doorbell: builder.doorbell,
+            unparker: builder.unparker,
             shutdown_timeout: builder.shutdown_timeout,
             failure: failure.clone(),
             cpus_of_program: cpus_of_program.clone(),
         };
         let first = config(0);
-        let anchor = first.anchor;
+        let cell = first.cell;
         let (shard_0, ready) =
-            Shard0::start(first, cpus[0], builder).inspect_err(|_| put_anchor(anchor))?;
+            Shard0::start(first, cpus[0], builder).inspect_err(|_| put_cell(cell))?;
         let mut runtime = Self {
             shard_0: Some(shard_0),
             workers: Vec::new(),
@@ -462,9 +462,9 @@ impl Drop for Runtime {
         let deadline = Instant::now().checked_add(patience);
         self.tell_to_stop();
         if let Some(Shard0 { shard, executor, .. }) = self.shard_0.take() {
-            let anchor = shard.local.anchor();
+            let cell = shard.local.cell();
             let left = shard.shut_down(executor.into_inner());
-            put_anchor(anchor);
+            put_cell(cell);
             self.report(Some(left), ShardId::new(0));
         }
         let mut all_ended = true;

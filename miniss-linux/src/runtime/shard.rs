@@ -11,12 +11,12 @@ use std::thread;
 use std::time::Duration;
 
 use miniss_core::mailbox::{Endpoint, Mesh};
-use miniss_core::{Anchor, Budget, Executor, Local};
+use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 
 use super::current;
 use super::failure::Failure;
 use super::guard::quietly;
-use crate::cross::{Bell, BellPost, DoorbellKind, Inbound, Lane};
+use crate::cross::{Inbound, Lane, Unparker, UnparkerPost, WakeBy};
 use crate::driver::uring::now;
 use crate::driver::{Driver, DriverConfig, UringReactor};
 use crate::error::BuildError;
@@ -129,13 +129,13 @@ impl fmt::Display for ShardId {
 #[derive(Clone)]
 pub(crate) struct ShardConfig {
     pub(crate) id: ShardId,
-    pub(crate) anchor: &'static Anchor<Bell>,
-    pub(crate) mesh: Arc<Mesh<Bell, Lane>>,
+    pub(crate) cell: &'static ExecutorCell<Unparker>,
+    pub(crate) mesh: Arc<Mesh<Unparker, Lane>>,
     pub(crate) inbound: Arc<Inbound>,
     pub(crate) driver: DriverConfig,
     pub(crate) budget: Budget,
     pub(crate) shuffle: u64,
-    pub(crate) doorbell: DoorbellKind,
+    pub(crate) unparker: WakeBy,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) failure: Arc<Failure>,
     /// `None` if the kernel does not tell.
@@ -145,8 +145,8 @@ pub(crate) struct ShardConfig {
 /// What is to be found from inside the shard.
 pub(crate) struct Shard {
     pub(crate) id: ShardId,
-    pub(crate) local: Local<Bell>,
-    pub(crate) endpoint: Endpoint<Bell, Lane>,
+    pub(crate) local: LocalHandle<Unparker>,
+    pub(crate) endpoint: Endpoint<Unparker, Lane>,
     pub(crate) driver: Rc<Driver>,
     /// Where the thread that built the runtime could run.
     pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
@@ -165,27 +165,27 @@ impl Shard {
     /// Builds the shard on the calling thread, which is its own from now on.
     pub(crate) fn start(config: ShardConfig) -> Result<(Self, Executor<UringReactor>), BuildError> {
         let id = config.id;
-        let bell = config.anchor.bell();
+        let unparker = config.cell.unparker();
         let operation = "making its eventfd";
         let eventfd =
-            bell.hang().map_err(|error| BuildError::Start { shard: id, operation, error })?;
-        let built = Self::start_with_bell(config, eventfd);
+            unparker.hang().map_err(|error| BuildError::Start { shard: id, operation, error })?;
+        let built = Self::start_with_unparker(config, eventfd);
         if built.is_err() {
-            bell.take_down();
+            unparker.take_down();
         }
         built
     }
 
-    fn start_with_bell(
+    fn start_with_unparker(
         config: ShardConfig,
         eventfd: i32,
     ) -> Result<(Self, Executor<UringReactor>), BuildError> {
         let shard = config.id;
-        let driver = Driver::new(config.driver, config.anchor.bell(), eventfd)
+        let driver = Driver::new(config.driver, config.cell.unparker(), eventfd)
             .map_err(|error| BuildError::Driver { shard, error })?;
         let reactor = UringReactor::new(driver.clone());
         let mut executor =
-            Executor::new(config.anchor, reactor).expect("an anchor from the pool is free");
+            Executor::new(config.cell, reactor).expect("an executor cell from the pool is free");
         executor.set_budget(config.budget);
         // Each shard has an order of its own.
         executor.set_shuffle(config.shuffle.wrapping_mul(2 * shard.index() as u64 + 1));
@@ -206,8 +206,8 @@ impl Shard {
 
     /// Lets other shards ring by message, through a descriptor of our ring that stays open until
     /// all shards have ended.
-    pub(crate) fn post_bell(&self, post: &BellPost) {
-        self.local.anchor().bell().post(post);
+    pub(crate) fn post_unparker(&self, post: &UnparkerPost) {
+        self.local.cell().unparker().post(post);
     }
 
     /// No turn follows for now: sends also what has found no room in the lanes. The other shards
@@ -238,7 +238,7 @@ impl Shard {
         quietly(|| self.endpoint.flush());
         let ops = self.driver.close(deadline);
         drop(entered);
-        self.local.anchor().bell().take_down();
+        self.local.cell().unparker().take_down();
         LeftOver { shard: self.id, ops }
     }
 }

@@ -13,7 +13,7 @@ use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{CallError, ShardId, run_on, spawn, spawn_on, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 
-use super::{DOORBELLS, LONG, in_order, runtime, with_both};
+use super::{LONG, WAKE_METHODS, in_order, runtime, with_both};
 
 #[test]
 fn a_ipc_1_each_shard_writes_its_slot_and_the_caller_goes_on_at_home() {
@@ -144,9 +144,9 @@ fn a_ipc_5_an_idle_shard_hears_a_single_call() {
 
 #[test]
 fn a_ipc_6_all_pairs_call_at_once_there_and_back_again() {
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("A-IPC-6");
-        let sums = runtime(4, doorbell).run(async || {
+        let sums = runtime(4, unparker).run(async || {
             let home = ShardId::current();
             let call = |number: usize| {
                 submit_to(number % 4, async move || {
@@ -168,9 +168,9 @@ fn a_ipc_6_all_pairs_call_at_once_there_and_back_again() {
 
 #[test]
 fn s1_two_shards_flood_each_other_with_calls_that_call_back() {
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("S1");
-        let done = runtime(2, doorbell).run(async || {
+        let done = runtime(2, unparker).run(async || {
             let (home, other) = (ShardId::current().index(), 1 - ShardId::current().index());
             let mut done = 0_u32;
             for _ in 0..10 {
@@ -205,9 +205,9 @@ fn s2_a_ring_of_shards_that_all_forward_goes_round() {
     fn forward_boxed(hops: usize) -> std::pin::Pin<Box<dyn Future<Output = usize>>> {
         Box::pin(forward(hops))
     }
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("S2");
-        let ends = runtime(4, doorbell).run(async || {
+        let ends = runtime(4, unparker).run(async || {
             let walk = |_| spawn(forward_boxed(101));
             let walks: Vec<_> = (0..100).map(walk).collect();
             let mut ends = Vec::new();

@@ -8,16 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{
-    CallError, DoorbellKind, Runtime, driver_stats, run_on, spawn, submit_to, yield_now,
-};
+use miniss_linux::{CallError, Runtime, WakeBy, driver_stats, run_on, spawn, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 
-use super::{DOORBELLS, LONG, with_both};
+use super::{LONG, WAKE_METHODS, with_both};
 
 /// A runtime whose end takes [`LONG`] unless it is in order.
-fn ends_in_order(shards: usize, doorbell: DoorbellKind) -> Runtime {
-    let builder = Runtime::builder().shards(shards).doorbell(doorbell);
+fn ends_in_order(shards: usize, unparker: WakeBy) -> Runtime {
+    let builder = Runtime::builder().shards(shards).wake_by(unparker);
     builder.shutdown_timeout(LONG).build().unwrap()
 }
 
@@ -74,9 +72,9 @@ fn s4_a_call_that_is_dropped_runs_and_its_output_is_dropped_by_the_caller() {
 
 #[test]
 fn s3_calls_to_shards_that_end_are_told_so() {
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("S3");
-        let runtime = ends_in_order(3, doorbell);
+        let runtime = ends_in_order(3, unparker);
         let drops = Arc::new(AtomicUsize::new(0));
         let made = drops.clone();
         let outcome = Arc::new(Mutex::new(None));
@@ -155,9 +153,9 @@ fn t2_outputs_whose_destructor_panics_hurt_no_shard() {
 
 #[test]
 fn t2_work_that_never_started_and_panics_when_dropped_does_not_stop_the_end() {
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("T2, end");
-        let runtime = ends_in_order(2, doorbell);
+        let runtime = ends_in_order(2, unparker);
         let handle = runtime.handle();
         runtime.block_on(async {
             // Shard 1 is busy, so these are still on their way when it is told to end.

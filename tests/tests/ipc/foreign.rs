@@ -13,13 +13,13 @@ use miniss_linux::time::sleep;
 use miniss_linux::{CallError, ShardId, spawn, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 
-use super::{DOORBELLS, runtime};
+use super::{WAKE_METHODS, runtime};
 
 #[test]
 fn foreign_threads_call_every_shard_and_wait_or_await() {
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("foreign calls");
-        let runtime = runtime(3, doorbell);
+        let runtime = runtime(3, unparker);
         let (handle, barrier) = (runtime.handle(), Arc::new(Barrier::new(4)));
         let threads: Vec<_> = (0..4)
             .map(|thread| {
@@ -73,10 +73,10 @@ fn block_on_here<F: Future>(future: F) -> F::Output {
 
 #[test]
 fn foreign_calls_to_a_runtime_that_ends_or_has_ended_are_told_so() {
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("foreign calls at the end");
         for round in 0..50 {
-            let runtime = runtime(2, doorbell);
+            let runtime = runtime(2, unparker);
             let handle = runtime.handle();
             let (tell, told) = mpsc::channel();
             let callers: Vec<_> = (0..4)
@@ -107,9 +107,9 @@ fn foreign_calls_to_a_runtime_that_ends_or_has_ended_are_told_so() {
 
 #[test]
 fn t13_the_outcome_of_a_task_reaches_other_shards_and_threads_every_time() {
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("T13");
-        let runtime = runtime(2, doorbell);
+        let runtime = runtime(2, unparker);
         let handle = runtime.handle();
         let thread = thread::spawn(move || {
             for number in 0..5000_u32 {

@@ -14,13 +14,13 @@ use miniss_linux::{Runtime, ShardId, spawn, stats, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 use miniss_tests::random::Random;
 
-use super::{DOORBELLS, LONG, runtime};
+use super::{LONG, WAKE_METHODS, runtime};
 
-/// Runtimes of two shards with each doorbell, with and without a spin before they sleep.
+/// Runtimes of two shards with each unparker, with and without a spin before they sleep.
 fn sleepers() -> impl Iterator<Item = Runtime> {
-    DOORBELLS.into_iter().flat_map(|doorbell| {
+    WAKE_METHODS.into_iter().flat_map(|unparker| {
         [0, 20].map(|micros| {
-            let builder = Runtime::builder().shards(2).doorbell(doorbell);
+            let builder = Runtime::builder().shards(2).wake_by(unparker);
             builder.idle_spin(Duration::from_micros(micros)).build().unwrap()
         })
     })
@@ -113,10 +113,10 @@ async fn lend_waker(take: impl FnOnce(Waker)) {
 
 #[test]
 fn t5_t6_wakers_are_used_from_eight_threads_long_after_their_task_and_runtime() {
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("T5, T6");
         let (sender, wakers) = mpsc::channel();
-        let first = runtime(2, doorbell);
+        let first = runtime(2, unparker);
         let lent = sender.clone();
         first.block_on(async move {
             for shard in [0, 1] {
@@ -151,7 +151,7 @@ fn t5_t6_wakers_are_used_from_eight_threads_long_after_their_task_and_runtime() 
         assert_eq!(first.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
         drop(first);
         for _ in 0..50 {
-            let next = runtime(2, doorbell);
+            let next = runtime(2, unparker);
             let answers = next.run(async || {
                 let task = spawn(async {
                     yield_now().await;
@@ -177,10 +177,10 @@ fn t7_futures_are_dropped_at_home_whoever_aborts_or_wakes_them() {
             self.1.fetch_add(1, Ordering::Relaxed);
         }
     }
-    for doorbell in DOORBELLS {
+    for unparker in WAKE_METHODS {
         let _deadline = deadline("T7");
         let drops = Arc::new(AtomicUsize::new(0));
-        let runtime = runtime(2, doorbell);
+        let runtime = runtime(2, unparker);
         let (sender, handles) = mpsc::channel();
         let made = drops.clone();
         runtime.run(async move || {

@@ -91,10 +91,10 @@ pub fn it_is_forgotten_and_then_it_comes(place: Place) {
 pub fn it_is_forgotten_and_the_executor_ends(place: Place) {
     waiting(place, noop, |core, Wait { future, mut come }| {
         keep(future);
-        let anchor = core.local().anchor();
+        let cell = core.local().cell();
         drop(core);
         come();
-        is_whole(crate::port::core_on(anchor));
+        is_whole(crate::port::core_on(cell));
     });
 }
 
@@ -120,20 +120,20 @@ pub fn it_is_dropped_and_then_it_comes(place: Place) {
 
 pub fn it_is_dropped_after_the_executor(place: Place) {
     waiting(place, noop, |core, Wait { future, mut come }| {
-        let anchor = core.local().anchor();
+        let cell = core.local().cell();
         drop(core);
         drop(future);
         come();
-        is_whole(crate::port::core_on(anchor));
+        is_whole(crate::port::core_on(cell));
     });
 }
 
 pub fn it_comes_after_the_executor_has_ended(place: Place) {
     waiting(place, noop, |core, mut wait| {
-        let anchor = core.local().anchor();
+        let cell = core.local().cell();
         drop(core);
         (wait.come)();
-        let next = crate::port::core_on(anchor);
+        let next = crate::port::core_on(cell);
         // A timer says by a panic that its executor has ended.
         _ = catch_unwind(AssertUnwindSafe(|| wait.poll(Waker::noop())));
         drop(wait);

@@ -1,5 +1,5 @@
-//! Wakers, handles and `Local`s that are used when what they stand for has long gone: the task, the
-//! executor, the thread.
+//! Wakers, handles and `LocalHandle`s that are used when what they stand for has long gone: the
+//! task, the executor, the thread.
 
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,7 @@ use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
 use miniss_core::timer::{Interval, Sleep};
 
 use crate::abuses::unwinds;
-use crate::port::{Bell, Core, core_on, is_whole, on_both_ports, settle};
+use crate::port::{Core, Unparker, core_on, is_whole, on_both_ports, settle};
 
 const LONG: Duration = Duration::from_secs(1);
 
@@ -68,10 +68,10 @@ fn a_waker_after_its_task() {
 fn a_waker_after_its_executor() {
     on_both_ports(|mut core| {
         let (waker, abort) = task_of(&mut core);
-        let anchor = core.local().anchor();
+        let cell = core.local().cell();
         drop(core);
         use_up(&waker, &abort);
-        is_whole(core_on(anchor));
+        is_whole(core_on(cell));
         use_up(&waker, &abort);
     });
 }
@@ -89,12 +89,12 @@ fn a_waker_after_its_thread() {
 }
 
 #[test]
-fn a_waker_while_another_thread_has_its_anchor() {
+fn a_waker_while_another_thread_has_its_cell() {
     on_both_ports(|mut core| {
         let (waker, abort) = task_of(&mut core);
-        let anchor = core.local().anchor();
+        let cell = core.local().cell();
         drop(core);
-        let next = thread::spawn(move || is_whole(core_on(anchor)));
+        let next = thread::spawn(move || is_whole(core_on(cell)));
         use_up(&waker, &abort);
         next.join().unwrap();
     });
@@ -123,12 +123,12 @@ fn a_waker_in_the_destructor_of_a_thread_local() {
 #[test]
 fn handles_of_tasks_after_the_executor() {
     on_both_ports(|mut core| {
-        let anchor = core.local().anchor();
+        let cell = core.local().cell();
         let mut done = core.local().spawn(async { Rc::new(1) }).unwrap();
         let aborted = core.local().spawn(pending::<()>()).unwrap();
         settle(&mut core);
         drop(core);
-        let mut next = core_on(anchor);
+        let mut next = core_on(cell);
         aborted.abort();
         let mut cx = Context::from_waker(Waker::noop());
         assert_eq!(std::pin::Pin::new(&mut done).poll(&mut cx), Poll::Ready(Ok(Rc::new(1))));
@@ -142,12 +142,12 @@ fn handles_of_tasks_after_the_executor() {
 fn a_local_after_its_executor() {
     on_both_ports(|core| {
         let local = core.local();
-        let anchor = local.anchor();
+        let cell = local.cell();
         drop(core);
         assert!(!local.is_open());
         assert!(local.spawn(async {}).is_err());
         _ = (local.now(), local.stats());
-        let next = core_on(anchor);
+        let next = core_on(cell);
         assert!(!local.is_open(), "it is another's");
         assert!(local.spawn(async {}).is_err());
         is_whole(next);
@@ -158,27 +158,27 @@ fn a_local_after_its_executor() {
 fn timers_made_after_the_executor() {
     on_both_ports(|core| {
         let local = core.local();
-        let anchor = local.anchor();
+        let cell = local.cell();
         drop(core);
         let mut sleep = Box::pin(Sleep::new(local, LONG));
         // It says so by a panic.
         unwinds(|| sleep.as_mut().poll(&mut Context::from_waker(Waker::noop())));
         _ = catch_unwind(AssertUnwindSafe(|| sleep.as_mut().reset(local.now())));
         drop((sleep, Interval::new(local, LONG)));
-        is_whole(core_on(anchor));
+        is_whole(core_on(cell));
     });
 }
 
 #[test]
 fn an_endpoint_and_its_calls_after_the_executor() {
     on_both_ports(|mut core| {
-        let anchor = core.local().anchor();
-        let mesh = std::sync::Arc::new(Mesh::<Bell, _>::new(1, FixedLane::<4>::new));
+        let cell = core.local().cell();
+        let mesh = std::sync::Arc::new(Mesh::<Unparker, _>::new(1, FixedLane::<4>::new));
         let end = Endpoint::open(mesh, 0, core.local()).unwrap();
         let call = end.submit_to(0, async || pending::<()>().await);
         settle(&mut core);
         drop(core);
-        let mut next = core_on(anchor);
+        let mut next = core_on(cell);
         assert!(next.block_on(call).is_err());
         let late = end.submit_to(0, async || 1);
         assert!(next.block_on(late).is_err());

@@ -73,7 +73,7 @@ fn a_forgotten_handle_of_a_task_keeps_its_output_and_no_more() {
 }
 
 #[test]
-fn a_forgotten_executor_keeps_its_tasks_and_its_anchor() {
+fn a_forgotten_executor_keeps_its_tasks_and_its_cell() {
     on_both_ports(|mut core| {
         let local = core.local();
         let task = local.spawn(pending::<()>()).unwrap();

@@ -16,7 +16,7 @@ use miniss_core::sync::{Mutex, Semaphore};
 use miniss_core::timer::{Interval, Sleep, Timeout};
 use miniss_core::{Future, PromiseCell};
 
-use crate::port::{Bell, Core, Local, keep};
+use crate::port::{Core, LocalHandle, Unparker, keep};
 
 /// A future that waits, and how it comes what it waits for.
 pub struct Wait {
@@ -43,8 +43,8 @@ impl Wait {
     }
 }
 
-fn clock_runs(local: Local) -> impl FnMut() {
-    move || local.anchor().bell().advance(2 * LONG)
+fn clock_runs(local: LocalHandle) -> impl FnMut() {
+    move || local.cell().unparker().advance(2 * LONG)
 }
 
 pub fn a_join_handle(core: &Core) -> Wait {
@@ -108,7 +108,7 @@ pub fn a_wait_list(_: &Core) -> Wait {
 }
 
 pub fn a_call(core: &Core) -> Wait {
-    let mesh = Arc::new(Mesh::<Bell, _>::new(1, FixedLane::<4>::new));
+    let mesh = Arc::new(Mesh::<Unparker, _>::new(1, FixedLane::<4>::new));
     let end = Endpoint::open(mesh, 0, core.local()).unwrap();
     let (future, promise) = Future::<u8>::new();
     let call = end.submit_to(0, async move || future.await);

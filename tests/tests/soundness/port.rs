@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use miniss_core::combine::yield_now;
 use miniss_core::time::Instant;
-use miniss_core::{Anchor, Doorbell, Executor, Idle, Reactor};
+use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 thread_local! {
-    /// The bells of the executors on this thread.
-    static HOMES: RefCell<Vec<*const Bell>> = const { RefCell::new(Vec::new()) };
+    /// The unparkers of the executors on this thread.
+    static HOMES: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The addresses of all that is leaked on purpose, so that a leak detector finds it.
@@ -28,38 +28,41 @@ where
     kept
 }
 
-pub struct Bell {
+pub struct Unparker {
     knows_home: bool,
     nanos: AtomicU64,
 }
 
-// SAFETY: `HOMES` names a bell from the making of its `Port`, just before that of the executor, to
-// its drop, which is before the executor gives up the anchor; all of it on the same thread.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {}
+// SAFETY: `HOMES` names an unparker from the making of its `Port`, just before that of the
+// executor, to its drop, which is before the executor gives up the executor cell; all of it on the
+// same thread.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {}
 
-    fn now(&self) -> Instant {
-        Instant::from_nanos(self.nanos.load(Ordering::Relaxed))
-    }
-
-    fn is_home(&self) -> bool {
+    fn is_local(&self) -> bool {
         let here = || HOMES.try_with(|homes| homes.borrow().contains(&std::ptr::from_ref(self)));
         self.knows_home && here().unwrap_or(false)
     }
 }
 
-impl Bell {
+impl Clock for Unparker {
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.nanos.load(Ordering::Relaxed))
+    }
+}
+
+impl Unparker {
     pub fn advance(&self, step: Duration) {
         self.nanos.fetch_add(step.as_nanos() as u64, Ordering::Relaxed);
     }
 }
 
-pub struct Port(&'static Bell);
+pub struct Port(&'static Unparker);
 
 impl Port {
-    fn new(bell: &'static Bell) -> Self {
-        HOMES.with_borrow_mut(|homes| homes.push(bell));
-        Self(bell)
+    fn new(unparker: &'static Unparker) -> Self {
+        HOMES.with_borrow_mut(|homes| homes.push(unparker));
+        Self(unparker)
     }
 }
 
@@ -71,7 +74,7 @@ impl Drop for Port {
 }
 
 impl Reactor for Port {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         0
@@ -83,17 +86,17 @@ impl Reactor for Port {
 }
 
 pub type Core = Executor<Port>;
-pub type Local = miniss_core::Local<Bell>;
+pub type LocalHandle = miniss_core::LocalHandle<Unparker>;
 
-pub fn core_on(anchor: &'static Anchor<Bell>) -> Core {
-    Executor::new(anchor, Port::new(anchor.bell())).expect("the anchor is free")
+pub fn core_on(cell: &'static ExecutorCell<Unparker>) -> Core {
+    Executor::new(cell, Port::new(cell.unparker())).expect("the cell is free")
 }
 
 /// Runs the same body over a port that knows when it is at home and over one that does not.
 pub fn on_both_ports(body: impl Fn(Core)) {
     for knows_home in [true, false] {
-        let bell = Bell { knows_home, nanos: AtomicU64::new(1) };
-        body(core_on(keep(Anchor::new(bell))));
+        let unparker = Unparker { knows_home, nanos: AtomicU64::new(1) };
+        body(core_on(keep(ExecutorCell::new(unparker))));
     }
 }
 
@@ -104,9 +107,9 @@ pub fn settle(core: &mut Core) {
     }
 }
 
-/// Whatever happened, the executor is as good as new, and so is the next one at its anchor.
+/// Whatever happened, the executor is as good as new, and so is the next one at its executor cell.
 pub fn is_whole(mut core: Core) {
-    let anchor = core.local().anchor();
+    let cell = core.local().cell();
     for _ in 0..2 {
         settle(&mut core);
         let tasks = (0..20).map(|number| {
@@ -120,6 +123,6 @@ pub fn is_whole(mut core: Core) {
             assert_eq!(core.block_on(task), Ok(number));
         }
         drop(core);
-        core = core_on(anchor);
+        core = core_on(cell);
     }
 }

@@ -19,7 +19,7 @@ use miniss_core::timer::{Sleep, Timeout};
 use miniss_core::{Future, PromiseCell};
 
 use crate::abuses::{Bomb, unwind, unwinds};
-use crate::port::{Bell, is_whole, keep, on_both_ports, settle};
+use crate::port::{Unparker, is_whole, keep, on_both_ports, settle};
 
 const DONE: Completion = Completion { result: 0, flags: 0 };
 
@@ -97,7 +97,7 @@ fn the_future_inside_of_a_timeout() {
         let timeout = Timeout::new(core.local(), std::time::Duration::from_secs(1), wait);
         core.local().spawn(timeout).unwrap().detach();
         settle(&mut core);
-        core.local().anchor().bell().advance(std::time::Duration::from_secs(2));
+        core.local().cell().unparker().advance(std::time::Duration::from_secs(2));
         unwinds(|| settle(&mut core));
         assert_eq!(drops.get(), 1);
         is_whole(core);
@@ -123,7 +123,7 @@ fn the_decision_about_a_waiter() {
 #[test]
 fn the_work_of_a_call_and_its_output_and_what_it_holds() {
     on_both_ports(|mut core| {
-        let mesh = Arc::new(Mesh::<Bell, _>::new(1, FixedLane::<4>::new));
+        let mesh = Arc::new(Mesh::<Unparker, _>::new(1, FixedLane::<4>::new));
         let end = Endpoint::open(mesh, 0, core.local()).unwrap();
         drop(end.submit_to(0, async || Bomb));
         let work = end.submit_to(0, async || unwind());
@@ -177,7 +177,7 @@ fn the_settling_of_an_operation() {
 #[test]
 fn a_sleep_whose_task_unwinds_as_the_executor_ends() {
     on_both_ports(|mut core| {
-        let anchor = core.local().anchor();
+        let cell = core.local().cell();
         let (drops, bomb) = Counted::new();
         let sleep = Sleep::new(core.local(), std::time::Duration::from_secs(1));
         core.local()
@@ -190,7 +190,7 @@ fn a_sleep_whose_task_unwinds_as_the_executor_ends() {
         settle(&mut core);
         unwinds(|| drop(core));
         assert_eq!(drops.get(), 1);
-        is_whole(crate::port::core_on(anchor));
+        is_whole(crate::port::core_on(cell));
     });
 }
 

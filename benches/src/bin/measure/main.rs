@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use miniss_benches::rounds::{Row, TABLE_HEAD};
 use miniss_benches::wakers::{real::Real, wake_and_run};
-use miniss_linux::DoorbellKind;
+use miniss_linux::WakeBy;
 
 const HELP: &str = "\
 measure: what rust-miniss costs, against what the machine allows
@@ -35,7 +35,7 @@ the first.
   echo-1         the same, 1 connection, latency
   echo-spin      the same, and nobody ever sleeps
   wakers         the designs of a waker
-  doorbells      the ways to wake a shard
+  unparkers      the ways to wake a shard
   profile-spawn, profile-yield, profile-wake, profile-sleep, profile-sleepers, profile-call,
   profile-echo   nothing but that, for some seconds, to be looked at with perf
   profile-eventfd, profile-msgring
@@ -110,8 +110,8 @@ fn measure(name: &str, rounds: usize) -> bool {
     }
     match name {
         "wakers" => wakers::rows().into_iter().for_each(|row| print!("{}", row.run(rounds))),
-        "doorbells" => {
-            cross::doorbell_rows().into_iter().for_each(|row| print!("{}", row.run(rounds)));
+        "unparkers" => {
+            cross::wake_rows().into_iter().for_each(|row| print!("{}", row.run(rounds)));
         }
         "profile-spawn" => tasks::spin(|| tasks::spawn(1_000)),
         "profile-yield" => tasks::spin(|| tasks::yielding(10_000)),
@@ -119,8 +119,8 @@ fn measure(name: &str, rounds: usize) -> bool {
         "profile-sleep" => tasks::spin(|| tasks::sleep(100_000)),
         "profile-sleepers" => tasks::spin(|| tasks::sleepers().1),
         "profile-call" => tasks::spin(cross::awake_to_profile),
-        "profile-eventfd" => cross::asleep_to_profile(DoorbellKind::EventFd),
-        "profile-msgring" => cross::asleep_to_profile(DoorbellKind::MsgRing),
+        "profile-eventfd" => cross::asleep_to_profile(WakeBy::EventFd),
+        "profile-msgring" => cross::asleep_to_profile(WakeBy::MsgRing),
         "profile-echo" => tasks::spin(|| echo::rate(echo::Kind::ours(), 64).cpu_us),
         _ => return false,
     }

@@ -5,7 +5,7 @@
 use miniss_benches::rounds::Row;
 use miniss_benches::wakers::{
     Design, clone_and_drop, counted::Counted, ids::Ids, real::Real, wake_alone, wake_and_run,
-    wake_from_afar, wake_parked, wake_queued,
+    wake_parked, wake_queued, wake_remote,
 };
 
 /// A row of one measurement of all designs.
@@ -29,7 +29,7 @@ pub fn rows() -> Vec<Row<'static>> {
         designs!("wake and run (only ours polls a future)", "ns", |D| wake_and_run::<D>(200, true)),
         designs!("wake, parked, the foreign way", "ns", |D| wake_parked::<D>(200, false)),
         designs!("wake, alone, the foreign way", "ns", |D| wake_alone::<D>(2_000)),
-        designs!("wake from another core", "ns", |D| wake_from_afar::<D>(100)),
+        designs!("wake from another core", "ns", |D| wake_remote::<D>(100)),
         designs!("memory per task", "bytes", |D| D::TASK_BYTES as f64),
     ]
 }

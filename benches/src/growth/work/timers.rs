@@ -18,9 +18,9 @@ use super::by_hand;
 use crate::growth::curve::Values;
 use crate::growth::random::Random;
 use crate::limits::nanos_per;
-use crate::port::{Bell, Port, executor};
+use crate::port::{Port, Unparker, executor};
 
-type Timer = Sleep<miniss_core::Local<Bell>>;
+type Timer = Sleep<miniss_core::LocalHandle<Unparker>>;
 
 const MINUTE_NS: u64 = 60_000_000_000;
 /// Timers that fire in one turn.
@@ -90,7 +90,7 @@ impl<'a> Timers<'a> {
         let (mut now, mut longest) = (0, Duration::ZERO);
         for due in self.sorted.chunks(TOGETHER) {
             let last = due[due.len() - 1];
-            local.anchor().bell().advance(last - now);
+            local.cell().unparker().advance(last - now);
             now = last;
             let start = std::time::Instant::now();
             self.executor.turn();

@@ -192,15 +192,15 @@ fn it_grows_by_words_per_cleanup() {
 #[cfg(feature = "alloc")]
 mod on_a_task {
     use super::*;
-    use crate::doctest::{Bell, executor};
-    use crate::executor::Local;
+    use crate::doctest::{Unparker, executor};
+    use crate::executor::LocalHandle;
     use crate::timer::Sleep;
     use core::time::Duration;
     use std::rc::Rc;
 
     /// A cleanup that takes its time and then says so.
     fn slow(
-        local: Local<Bell>,
+        local: LocalHandle<Unparker>,
         done: &Rc<Cell<u32>>,
     ) -> impl FnOnce() -> core::pin::Pin<Box<dyn Future<Output = ()>>> + use<> {
         let done = done.clone();
@@ -212,7 +212,7 @@ mod on_a_task {
         }
     }
 
-    fn later(local: Local<Bell>) -> Sleep<Local<Bell>> {
+    fn later(local: LocalHandle<Unparker>) -> Sleep<LocalHandle<Unparker>> {
         Sleep::new(local, Duration::from_micros(200))
     }
 

@@ -15,18 +15,18 @@ use ::loom::thread;
 use super::{PARTS, Woken};
 
 /// Counts its rings. What comes before a ring comes before a look at it, as executors have it.
-struct Bell {
+struct Unparker {
     rings: AtomicUsize,
     /// Written as it is made, and read as it rings: loom sees one that rings before it is there.
     made: UnsafeCell<bool>,
 }
 
-impl Bell {
+impl Unparker {
     fn new() -> Arc<Self> {
-        let bell = Self { rings: AtomicUsize::new(0), made: UnsafeCell::new(false) };
+        let unparker = Self { rings: AtomicUsize::new(0), made: UnsafeCell::new(false) };
         // SAFETY: no one else knows it.
-        bell.made.with_mut(|made| unsafe { *made = true });
-        Arc::new(bell)
+        unparker.made.with_mut(|made| unsafe { *made = true });
+        Arc::new(unparker)
     }
 
     fn rings(&self) -> usize {
@@ -35,9 +35,9 @@ impl Bell {
 }
 
 // SAFETY: `made` is written before it is shared.
-unsafe impl Sync for Bell {}
+unsafe impl Sync for Unparker {}
 
-impl Wake for Bell {
+impl Wake for Unparker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -52,7 +52,7 @@ impl Wake for Bell {
 /// A whole, polled as often as it is woken.
 struct Whole {
     woken: Woken,
-    bell: Arc<Bell>,
+    unparker: Arc<Unparker>,
     /// The rings that were followed by a poll.
     heard: usize,
     /// Which parts were polled.
@@ -62,8 +62,8 @@ struct Whole {
 impl Whole {
     /// A whole of `parts`, each polled once, and the wakers of `wanted`.
     fn new<const N: usize>(parts: usize, wanted: [usize; N]) -> (Self, [Waker; N]) {
-        let bell = Bell::new();
-        let mut whole = Self { woken: Woken::new(parts), bell, heard: 0, polled: Vec::new() };
+        let unparker = Unparker::new();
+        let mut whole = Self { woken: Woken::new(parts), unparker, heard: 0, polled: Vec::new() };
         whole.poll();
         assert_eq!(whole.polled, (0..parts).collect::<Vec<_>>(), "all are polled first");
         whole.polled.clear();
@@ -72,8 +72,8 @@ impl Whole {
     }
 
     fn poll(&mut self) {
-        self.heard = self.bell.rings();
-        let waker = Waker::from(self.bell.clone());
+        self.heard = self.unparker.rings();
+        let waker = Waker::from(self.unparker.clone());
         self.woken.begin(&waker);
         while let Some(part) = self.woken.next() {
             self.polled.push(part);
@@ -82,7 +82,7 @@ impl Whole {
     }
 
     fn poll_while_woken(&mut self) {
-        while self.bell.rings() > self.heard {
+        while self.unparker.rings() > self.heard {
             self.poll();
         }
     }
@@ -106,9 +106,9 @@ fn race<const N: usize>(parts: usize, wanted: [usize; N], wakes: [fn([Waker; N])
         whole.polled.sort_unstable();
         whole.polled.dedup();
         assert_eq!(whole.polled, wanted, "a wake was lost");
-        let Whole { woken, bell, .. } = whole;
+        let Whole { woken, unparker, .. } = whole;
         drop(woken);
-        assert_eq!(Arc::strong_count(&bell), 1, "a waker leaked");
+        assert_eq!(Arc::strong_count(&unparker), 1, "a waker leaked");
     });
 }
 
@@ -152,8 +152,8 @@ fn loom_what_is_written_before_a_wake_is_seen_by_the_poll_after_it() {
         thread::yield_now();
         whole.poll();
         look(&mut whole);
-        // Joined without order: the bell alone says that there is something to see.
-        while whole.bell.rings() > whole.heard {
+        // Joined without order: the unparker alone says that there is something to see.
+        while whole.unparker.rings() > whole.heard {
             whole.poll();
             look(&mut whole);
         }
@@ -169,7 +169,7 @@ fn loom_a_whole_that_moves_to_another_task_wakes_that() {
     ::loom::model(|| {
         let (mut whole, [waker]) = Whole::new(1, [0]);
         let thread = thread::spawn(move || waker.wake());
-        whole.bell = Bell::new();
+        whole.unparker = Unparker::new();
         whole.poll();
         thread.join().unwrap();
         whole.poll_while_woken();
@@ -197,10 +197,10 @@ fn loom_a_waker_may_outlive_its_whole_and_wakes_nothing() {
     ::loom::model(|| {
         let (whole, [first, second]) = Whole::new(2 * PARTS, [0, PARTS]);
         let threads = [first, second].map(|waker| thread::spawn(move || waker.clone().wake()));
-        let Whole { woken, bell, .. } = whole;
+        let Whole { woken, unparker, .. } = whole;
         drop(woken);
         threads.map(|thread| thread.join().unwrap());
-        assert_eq!(Arc::strong_count(&bell), 1, "a waker leaked");
+        assert_eq!(Arc::strong_count(&unparker), 1, "a waker leaked");
     });
 }
 

@@ -1,6 +1,6 @@
 //! The end of an executor: what is dropped, where, and what outlives it.
 //!
-//! `[executor] ─▶ tasks, timers, anchor`
+//! `[executor] ─▶ tasks, timers, cell`
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,33 +13,33 @@ use core::future::{pending, poll_fn};
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
-use super::port::{anchor, executor, executor_on, on_both_ports, peek, rounds};
+use super::port::{cell, executor, executor_on, on_both_ports, peek, rounds};
 use crate::combine::yield_now;
 use crate::error::{Cancelled, SpawnError};
 use crate::timer::Sleep;
-use crate::{JoinHandle, Local};
+use crate::{JoinHandle, LocalHandle};
 
 /// Counts its drops, and insists on their being made by the thread that made it.
 struct AtHome {
-    home: ThreadId,
+    owner: ThreadId,
     drops: Arc<AtomicUsize>,
 }
 
 impl AtHome {
     fn new(drops: &Arc<AtomicUsize>) -> Self {
-        Self { home: thread::current().id(), drops: drops.clone() }
+        Self { owner: thread::current().id(), drops: drops.clone() }
     }
 }
 
 impl Drop for AtHome {
     fn drop(&mut self) {
-        assert_eq!(thread::current().id(), self.home, "dropped away from home");
+        assert_eq!(thread::current().id(), self.owner, "dropped away from home");
         self.drops.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 #[test]
-fn tasks_are_dropped_at_home_whoever_wakes_aborts_or_drops_the_last_waker() {
+fn tasks_are_dropped_on_their_core_wherever_they_are_woken_or_aborted() {
     on_both_ports(|mut executor| {
         let local = executor.local();
         let drops = Arc::new(AtomicUsize::new(0));
@@ -102,7 +102,7 @@ fn every_future_is_dropped_with_its_executor() {
 }
 
 /// Tries to spawn as it is dropped.
-struct Spawns(Local<super::port::Bell>, Rc<Cell<Option<SpawnError>>>);
+struct Spawns(LocalHandle<super::port::Unparker>, Rc<Cell<Option<SpawnError>>>);
 
 impl Drop for Spawns {
     fn drop(&mut self) {
@@ -124,16 +124,16 @@ fn nothing_is_spawned_once_the_executor_ends() {
         drop(executor);
         assert_eq!(outcome.take(), Some(SpawnError::Closed));
         assert_eq!(local.spawn(async {}).err(), Some(SpawnError::Closed));
-        let _next = executor_on(local.anchor());
+        let _next = executor_on(local.cell());
         assert_eq!(local.spawn(async {}).err(), Some(SpawnError::Closed));
         assert_eq!(local.stats(), crate::Stats::default());
     });
 }
 
 #[test]
-fn a_reactor_is_dropped_while_its_anchor_is_still_its_own() {
+fn a_reactor_is_dropped_while_its_cell_is_still_its_own() {
     on_both_ports(|mut executor| {
-        let anchor = executor.local().anchor();
+        let cell = executor.local().cell();
         let waker = Rc::new(Cell::new(None));
         let given = waker.clone();
         let task = poll_fn(move |cx| {
@@ -142,7 +142,7 @@ fn a_reactor_is_dropped_while_its_anchor_is_still_its_own() {
         });
         executor.local().spawn(task).unwrap().detach();
         executor.settle();
-        let probe = InReactor { anchor, waker: waker.take() };
+        let probe = InReactor { cell, waker: waker.take() };
         let keep = std::boxed::Box::new(move || {
             let _held_by_the_reactor = &probe;
         });
@@ -152,28 +152,28 @@ fn a_reactor_is_dropped_while_its_anchor_is_still_its_own() {
 
 /// What a reactor may hold: a waker, and code that runs as it is dropped.
 struct InReactor {
-    anchor: &'static crate::Anchor<super::port::Bell>,
+    cell: &'static crate::ExecutorCell<super::port::Unparker>,
     waker: Option<Waker>,
 }
 
 impl Drop for InReactor {
     fn drop(&mut self) {
-        assert!(!self.anchor.base().move_in(), "another executor could have moved in");
+        assert!(!self.cell.shared().claim(), "another executor could have moved in");
         self.waker.take().unwrap().wake();
     }
 }
 
 /// Handles of a finished and of an unfinished task, whose executor is gone.
 fn orphans(drops: &Arc<AtomicUsize>) -> [JoinHandle<AtHome>; 2] {
-    let anchor = anchor(true);
-    orphans_of(anchor, drops)
+    let cell = cell(true);
+    orphans_of(cell, drops)
 }
 
 fn orphans_of(
-    anchor: &'static crate::Anchor<super::port::Bell>,
+    cell: &'static crate::ExecutorCell<super::port::Unparker>,
     drops: &Arc<AtomicUsize>,
 ) -> [JoinHandle<AtHome>; 2] {
-    let mut executor = executor_on(anchor);
+    let mut executor = executor_on(cell);
     let (output, never) = (AtHome::new(drops), AtHome::new(drops));
     let finished = executor.local().spawn(async { output }).unwrap();
     executor.settle();
@@ -198,12 +198,12 @@ fn a_handle_that_outlives_its_executor_still_gives_the_result() {
 
 #[test]
 fn a_handle_dropped_after_another_executor_moved_in_returns_the_slot() {
-    for knows_home in [true, false] {
-        let anchor = anchor(knows_home);
+    for knows_owner in [true, false] {
+        let cell = cell(knows_owner);
         let drops = Arc::new(AtomicUsize::new(0));
         for round in 1..=50 {
-            let handles = orphans_of(anchor, &drops);
-            let mut next = executor_on(anchor);
+            let handles = orphans_of(cell, &drops);
+            let mut next = executor_on(cell);
             let before = next.local().spawn(async { 1 }).unwrap();
             drop(handles);
             let after = next.local().spawn(async { 2 }).unwrap();
@@ -216,17 +216,17 @@ fn a_handle_dropped_after_another_executor_moved_in_returns_the_slot() {
 }
 
 #[test]
-fn handles_are_dropped_while_an_executor_on_another_thread_uses_the_anchor() {
-    for knows_home in [true, false] {
-        let anchor = anchor(knows_home);
+fn handles_are_dropped_while_an_executor_on_another_thread_uses_the_cell() {
+    for knows_owner in [true, false] {
+        let cell = cell(knows_owner);
         let drops = Arc::new(AtomicUsize::new(0));
         for _ in 0..rounds(200).max(2) {
             let handles: Vec<_> = {
-                let executor = executor_on(anchor);
+                let executor = executor_on(cell);
                 (0..50).map(|n| executor.local().spawn(async move { n }).unwrap()).collect()
             };
             let next = thread::spawn(move || {
-                let mut executor = executor_on(anchor);
+                let mut executor = executor_on(cell);
                 for n in 0..100 {
                     let task = executor.local().spawn(yield_now()).unwrap();
                     let other = executor.local().spawn(async move { n }).unwrap();
@@ -238,20 +238,20 @@ fn handles_are_dropped_while_an_executor_on_another_thread_uses_the_anchor() {
             drop(handles);
             next.join().unwrap();
         }
-        drop(orphans_of(anchor, &drops));
+        drop(orphans_of(cell, &drops));
         assert_eq!(drops.load(Ordering::Relaxed), 2);
     }
 }
 
 #[test]
 fn wakes_after_the_end_do_no_harm_to_the_next_executor() {
-    for knows_home in [true, false] {
-        let anchor = anchor(knows_home);
+    for knows_owner in [true, false] {
+        let cell = cell(knows_owner);
         let stop = Arc::new(AtomicBool::new(false));
         let mut wakers = Vec::new();
         let mut threads = Vec::new();
         for round in 0..4 {
-            let mut executor = executor_on(anchor);
+            let mut executor = executor_on(cell);
             for _ in 0..8 {
                 let give = Rc::new(Cell::new(None));
                 let given = give.clone();
@@ -281,7 +281,7 @@ fn wakes_after_the_end_do_no_harm_to_the_next_executor() {
         stop.store(true, Ordering::Relaxed);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         wakers.into_iter().for_each(Waker::wake);
-        assert_eq!(executor_on(anchor).block_on(async { 1 }), 1);
+        assert_eq!(executor_on(cell).block_on(async { 1 }), 1);
     }
 }
 
@@ -307,6 +307,6 @@ fn a_task_may_hold_what_is_left_of_its_executor() {
     drop(executor);
     assert_eq!(Rc::strong_count(&handles), 1);
     handles.borrow_mut().clear();
-    let next = executor_on(local.anchor());
+    let next = executor_on(local.cell());
     assert_eq!(next.local().stats().tasks_live, 0);
 }

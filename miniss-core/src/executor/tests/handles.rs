@@ -94,7 +94,7 @@ fn an_abort_drops_the_future_at_the_next_turn() {
 }
 
 #[test]
-fn an_abort_from_another_thread_drops_the_future_at_home() {
+fn an_abort_from_another_thread_drops_the_future_at_owner() {
     on_both_ports(|mut executor| {
         let alive = Rc::new(());
         let handle = executor.local().spawn(hold(alive.clone())).unwrap();
@@ -244,10 +244,10 @@ fn a_handle_may_be_dropped_by_the_future_that_is_aborted() {
             executor.settle();
             assert_eq!(local.stats().tasks_live, 0);
         }
-        let anchor = local.anchor();
+        let cell = local.cell();
         drop(executor);
         // Had the slot been put back twice, two of these would share it.
-        let mut executor = super::port::executor_on(anchor);
+        let mut executor = super::port::executor_on(cell);
         let tasks = [1, 2, 3].map(|n| executor.local().spawn(async move { n }).unwrap());
         for (task, n) in tasks.into_iter().zip(1..) {
             assert_eq!(executor.block_on(task), Ok(n));

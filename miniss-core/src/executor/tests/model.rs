@@ -13,7 +13,7 @@ use core::task::{Poll, Waker};
 
 use proptest::prelude::*;
 
-use super::port::{Port, anchor, executor_on, peek};
+use super::port::{Port, cell, executor_on, peek};
 use crate::error::Cancelled;
 use crate::task::header::Header;
 use crate::{AbortHandle, Budget, Executor, JoinHandle};
@@ -82,7 +82,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut executor = executor_on(anchor(true));
+        let mut executor = executor_on(cell(true));
         executor.set_shuffle(0);
         executor.set_budget(Budget { polls_max: u32::MAX, ..Budget::default() });
         executor.reactor().log.naps.set(true);
@@ -233,6 +233,6 @@ proptest! {
             drop(task.handle);
             assert_eq!(Rc::strong_count(&task.alive), 1);
         }
-        assert_eq!(executor_on(local.anchor()).local().stats().tasks_live, 0);
+        assert_eq!(executor_on(local.cell()).local().stats().tasks_live, 0);
     }
 }

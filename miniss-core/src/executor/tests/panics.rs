@@ -52,7 +52,7 @@ fn is_whole(executor: Executor<Port>, alive: &Rc<()>) {
     assert_eq!(local.stats().tasks_live, 0, "a slot was lost");
     assert_eq!(Rc::strong_count(alive), 1, "something was leaked");
     drop(executor);
-    assert_eq!(executor_on(local.anchor()).block_on(async { 1 }), 1);
+    assert_eq!(executor_on(local.cell()).block_on(async { 1 }), 1);
 }
 
 /// Runs `task`, which unwinds, with another one before and one behind it.
@@ -140,12 +140,12 @@ fn as_an_output_is_dropped_with_its_handle() {
 fn as_an_output_is_dropped_with_a_handle_that_outlived_the_executor() {
     on_both_ports(|mut executor| {
         let alive = Rc::new(());
-        let anchor = executor.local().anchor();
+        let cell = executor.local().cell();
         let bomb = Bomb(alive.clone());
         let handle = executor.local().spawn(async move { bomb }).unwrap();
         executor.settle();
         drop(executor);
-        let executor = executor_on(anchor);
+        let executor = executor_on(cell);
         unwinds(|| drop(handle));
         is_whole(executor, &alive);
     });
@@ -238,7 +238,7 @@ fn as_the_executor_drops_its_tasks() {
         }
         executor.turn();
         unwinds(|| drop(executor));
-        is_whole(executor_on(local.anchor()), &alive);
+        is_whole(executor_on(local.cell()), &alive);
     });
 }
 
@@ -253,7 +253,7 @@ fn in_a_waker_as_the_executor_clears_its_timers() {
         assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         let queued = local.spawn(pending::<()>()).unwrap();
         unwinds(|| drop(executor));
-        let executor = executor_on(local.anchor());
+        let executor = executor_on(local.cell());
         assert!(queued.is_finished());
         drop(queued);
         is_whole(executor, &alive);

@@ -11,17 +11,17 @@ use core::mem::size_of;
 use core::pin::pin;
 use core::task::{Poll, Waker};
 
-use super::port::{Bell, executor, on_both_ports, rounds};
+use super::port::{Unparker, executor, on_both_ports, rounds};
 use crate::combine::yield_now;
 use crate::task::header::Header;
-use crate::{AbortHandle, JoinHandle, Local};
+use crate::{AbortHandle, JoinHandle, LocalHandle};
 
 #[test]
 fn handles_stay_small() {
     assert_eq!(size_of::<Header>(), 64);
     assert_eq!(size_of::<JoinHandle<()>>(), 16);
     assert_eq!(size_of::<JoinHandle<[u64; 100]>>(), 16);
-    assert_eq!(size_of::<Local<Bell>>(), 16);
+    assert_eq!(size_of::<LocalHandle<Unparker>>(), 16);
     assert_eq!(size_of::<Waker>(), 16);
     assert_eq!(size_of::<AbortHandle>(), 24);
 }

@@ -1,7 +1,7 @@
 //! A port for tests: its clock jumps to the deadline it is asked to sleep to, and without a
-//! deadline it waits for the bell.
+//! deadline it waits for the unparker.
 //!
-//! `executor ─▶ [port]`, in the place of reactor and doorbell
+//! `executor ─▶ [port]`, in the place of reactor and unparker
 
 use std::boxed::Box;
 use std::cell::{Cell, RefCell};
@@ -15,44 +15,47 @@ use std::vec::Vec;
 use core::task::{Context, Poll, Waker};
 
 use crate::time::Instant;
-use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
+use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// A sleep that nothing ends in this time has missed a wake, however slow the machine.
 const STUCK: Duration = Duration::from_secs(300);
 
 thread_local! {
-    /// The bells of the executors on this thread.
-    static HOMES: RefCell<Vec<*const Bell>> = const { RefCell::new(Vec::new()) };
+    /// The unparkers of the executors on this thread.
+    static HOMES: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
 }
 
-pub(super) struct Bell {
-    knows_home: bool,
+pub(super) struct Unparker {
+    knows_owner: bool,
     now: AtomicU64,
     rings: AtomicU64,
     rung: Mutex<bool>,
     changed: Condvar,
 }
 
-// SAFETY: `HOMES` names a bell from the making of its `Port`, just before that of the executor, to
-// its drop, which is before the executor gives up the anchor; all of it on the same thread.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {
+// SAFETY: `HOMES` names an unparker from the making of its `Port`, just before that of the
+// executor, to its drop, which is before the executor gives up the executor cell; all of it on the
+// same thread.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {
         self.rings.fetch_add(1, Ordering::Relaxed);
         *self.rung.lock().unwrap() = true;
         self.changed.notify_one();
     }
 
-    fn now(&self) -> Instant {
-        Instant::from_nanos(self.now.load(Ordering::Relaxed))
-    }
-
-    fn is_home(&self) -> bool {
+    fn is_local(&self) -> bool {
         let here = || HOMES.try_with(|homes| homes.borrow().contains(&core::ptr::from_ref(self)));
-        self.knows_home && here().unwrap_or(false)
+        self.knows_owner && here().unwrap_or(false)
     }
 }
 
-impl Bell {
+impl Clock for Unparker {
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.now.load(Ordering::Relaxed))
+    }
+}
+
+impl Unparker {
     pub(super) fn advance(&self, by: Duration) {
         self.now.fetch_add(by.as_nanos() as u64, Ordering::Relaxed);
     }
@@ -90,26 +93,26 @@ impl Log {
 }
 
 pub(super) struct Port {
-    bell: &'static Bell,
+    unparker: &'static Unparker,
     pub(super) log: Rc<Log>,
 }
 
 impl Port {
-    fn new(bell: &'static Bell) -> Self {
-        HOMES.with_borrow_mut(|homes| homes.push(bell));
-        Self { bell, log: Rc::default() }
+    fn new(unparker: &'static Unparker) -> Self {
+        HOMES.with_borrow_mut(|homes| homes.push(unparker));
+        Self { unparker, log: Rc::default() }
     }
 }
 
 impl Drop for Port {
     fn drop(&mut self) {
-        let here = core::ptr::from_ref(self.bell);
-        HOMES.with_borrow_mut(|homes| homes.retain(|home| *home != here));
+        let here = core::ptr::from_ref(self.unparker);
+        HOMES.with_borrow_mut(|homes| homes.retain(|owner| *owner != here));
     }
 }
 
 impl Reactor for Port {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         self.log.polls.set(self.log.polls.get() + 1);
@@ -125,17 +128,17 @@ impl Reactor for Port {
         }
         match deadline {
             Some(deadline) => {
-                self.bell.now.fetch_max(deadline.as_nanos(), Ordering::Relaxed);
+                self.unparker.now.fetch_max(deadline.as_nanos(), Ordering::Relaxed);
             }
             None if self.log.naps.get() => {}
-            None => self.bell.sleep(),
+            None => self.unparker.sleep(),
         }
     }
 }
 
-pub(super) fn anchor(knows_home: bool) -> &'static Anchor<Bell> {
-    crate::kept::for_ever(Anchor::new(Bell {
-        knows_home,
+pub(super) fn cell(knows_owner: bool) -> &'static ExecutorCell<Unparker> {
+    crate::kept::for_ever(ExecutorCell::new(Unparker {
+        knows_owner,
         now: AtomicU64::new(0),
         rings: AtomicU64::new(0),
         rung: Mutex::new(false),
@@ -143,9 +146,9 @@ pub(super) fn anchor(knows_home: bool) -> &'static Anchor<Bell> {
     }))
 }
 
-pub(super) fn executor_on(anchor: &'static Anchor<Bell>) -> Executor<Port> {
-    let port = Port::new(anchor.bell());
-    let mut executor = Executor::new(anchor, port).expect("the anchor is free");
+pub(super) fn executor_on(cell: &'static ExecutorCell<Unparker>) -> Executor<Port> {
+    let port = Port::new(cell.unparker());
+    let mut executor = Executor::new(cell, port).expect("the cell is free");
     executor.set_shuffle(shuffle());
     executor
 }
@@ -158,17 +161,17 @@ pub(super) fn shuffle() -> u64 {
 
 /// An executor that knows when it is at home.
 pub(super) fn executor() -> Executor<Port> {
-    executor_on(anchor(true))
+    executor_on(cell(true))
 }
 
 /// Runs the same body over a port that knows when it is at home and over one that does not.
 pub(super) fn on_both_ports(body: impl Fn(Executor<Port>)) {
-    body(executor_on(anchor(true)));
-    body(executor_on(anchor(false)));
+    body(executor_on(cell(true)));
+    body(executor_on(cell(false)));
 }
 
 impl Executor<Port> {
-    /// Turns until nothing is ready, without ever waiting for the bell.
+    /// Turns until nothing is ready, without ever waiting for the unparker.
     pub(super) fn settle(&mut self) {
         self.reactor().log.naps.set(true);
         let parks = self.parks();

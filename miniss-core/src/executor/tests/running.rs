@@ -11,9 +11,9 @@ use core::future::poll_fn;
 use core::task::Poll;
 use core::time::Duration;
 
-use super::port::{anchor, executor, executor_on, on_both_ports, wait_until};
+use super::port::{cell, executor, executor_on, on_both_ports, wait_until};
 use crate::combine::yield_now;
-use crate::error::AnchorInUse;
+use crate::error::CellInUse;
 use crate::sync::Event;
 use crate::time::Instant;
 use crate::timer::Sleep;
@@ -113,7 +113,7 @@ fn tasks_that_take_long_leave_the_reactor_its_turn_in_time() {
         for _ in 0..ready {
             let task = async move {
                 loop {
-                    local.anchor().bell().advance(time_max);
+                    local.cell().unparker().advance(time_max);
                     yield_now().await;
                 }
             };
@@ -139,7 +139,7 @@ fn a_task_that_works_for_long_between_leaves_that_are_ready_gives_way_in_time() 
     event.set();
     let task = async move {
         loop {
-            local.anchor().bell().advance(time_max);
+            local.cell().unparker().advance(time_max);
             event.wait().await;
         }
     };
@@ -254,14 +254,14 @@ fn tasks_outlast_the_block_on_that_spawned_them() {
 }
 
 #[test]
-fn an_anchor_has_one_tenant_at_a_time() {
-    let anchor = anchor(true);
+fn an_executor_cell_has_one_owner_at_a_time() {
+    let cell = cell(true);
     for round in 0..3 {
-        let mut tenant = executor_on(anchor);
-        let other = std::thread::spawn(|| Executor::new(anchor, NoPort).err()).join().unwrap();
-        assert_eq!(other, Some(AnchorInUse));
-        assert_eq!(tenant.local().stats().spawned, 0, "counts begin anew");
-        assert_eq!(tenant.block_on(async { round }), round);
+        let mut owner = executor_on(cell);
+        let other = std::thread::spawn(|| Executor::new(cell, NoPort).err()).join().unwrap();
+        assert_eq!(other, Some(CellInUse));
+        assert_eq!(owner.local().stats().spawned, 0, "counts begin anew");
+        assert_eq!(owner.block_on(async { round }), round);
     }
 }
 
@@ -269,7 +269,7 @@ fn an_anchor_has_one_tenant_at_a_time() {
 struct NoPort;
 
 impl crate::Reactor for NoPort {
-    type Bell = super::port::Bell;
+    type Unparker = super::port::Unparker;
 
     fn poll(&mut self) -> usize {
         0

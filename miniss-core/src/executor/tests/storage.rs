@@ -9,14 +9,14 @@ use core::cell::Cell;
 use core::future::{Future, pending};
 use core::pin::pin;
 
-use super::port::{Bell, Port, executor, on_both_ports};
+use super::port::{Port, Unparker, executor, on_both_ports};
 use crate::combine::yield_now;
 use crate::error::{Cancelled, SpawnError};
-use crate::{Executor, JoinHandle, Local, TaskSlab, task_slab};
+use crate::{Executor, JoinHandle, LocalHandle, TaskSlab, task_slab};
 
 /// Somewhere that tasks can be spawned.
 trait Storage {
-    fn spawn<F>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output>
+    fn spawn<F>(&self, local: LocalHandle<Unparker>, future: F) -> JoinHandle<F::Output>
     where
         F: Future + 'static;
 }
@@ -26,7 +26,11 @@ struct Heap;
 
 #[cfg(feature = "alloc")]
 impl Storage for Heap {
-    fn spawn<F: Future + 'static>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output> {
+    fn spawn<F: Future + 'static>(
+        &self,
+        local: LocalHandle<Unparker>,
+        future: F,
+    ) -> JoinHandle<F::Output> {
         local.spawn(future).unwrap()
     }
 }
@@ -37,7 +41,11 @@ struct Boxed;
 
 #[cfg(feature = "alloc")]
 impl Storage for Boxed {
-    fn spawn<F: Future + 'static>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output> {
+    fn spawn<F: Future + 'static>(
+        &self,
+        local: LocalHandle<Unparker>,
+        future: F,
+    ) -> JoinHandle<F::Output> {
         let padding = [0_u8; 2000];
         let large = async move {
             let output = future.await;
@@ -51,7 +59,11 @@ impl Storage for Boxed {
 struct Reserved(&'static Few);
 
 impl Storage for Reserved {
-    fn spawn<F: Future + 'static>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output> {
+    fn spawn<F: Future + 'static>(
+        &self,
+        local: LocalHandle<Unparker>,
+        future: F,
+    ) -> JoinHandle<F::Output> {
         local.lend(self.0).unwrap();
         local.reserve().unwrap().spawn(future)
     }
@@ -72,7 +84,11 @@ fn lend_many(executor: &Executor<Port>) {
 struct Own(&'static Few);
 
 impl Storage for Own {
-    fn spawn<F: Future + 'static>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output> {
+    fn spawn<F: Future + 'static>(
+        &self,
+        local: LocalHandle<Unparker>,
+        future: F,
+    ) -> JoinHandle<F::Output> {
         local.spawn_in(self.0, future).unwrap()
     }
 }
@@ -80,7 +96,11 @@ impl Storage for Own {
 struct Lent(&'static Few);
 
 impl Storage for Lent {
-    fn spawn<F: Future + 'static>(&self, local: Local<Bell>, future: F) -> JoinHandle<F::Output> {
+    fn spawn<F: Future + 'static>(
+        &self,
+        local: LocalHandle<Unparker>,
+        future: F,
+    ) -> JoinHandle<F::Output> {
         local.lend(self.0).unwrap();
         local.spawn(future).unwrap()
     }
@@ -197,13 +217,13 @@ fn a_slab_belongs_to_one_executor_in_one_way() {
 }
 
 #[test]
-fn the_next_executor_of_an_anchor_finds_its_slabs_free() {
+fn the_next_executor_of_an_executor_cell_finds_its_slabs_free() {
     let slab: &'static TaskSlab<64, 1> = crate::kept::for_ever(TaskSlab::new());
     let first = executor();
-    let anchor = first.local().anchor();
+    let cell = first.local().cell();
     let outlives = first.local().spawn_in(slab, pending::<()>()).unwrap();
     drop(first);
-    let mut next = super::port::executor_on(anchor);
+    let mut next = super::port::executor_on(cell);
     let refused = next.local().spawn_in(slab, async { 1 }).unwrap_err();
     assert_eq!(refused, SpawnError::NoRoom, "the handle still holds the slot");
     drop(outlives);
@@ -215,13 +235,13 @@ fn the_next_executor_of_an_anchor_finds_its_slabs_free() {
 fn a_handle_of_a_task_that_was_never_polled_holds_its_slot_until_it_goes() {
     let slab: &'static TaskSlab<64, 1> = crate::kept::for_ever(TaskSlab::new());
     let first = executor();
-    let anchor = first.local().anchor();
+    let cell = first.local().cell();
     let alive = Rc::new(());
     let mut outlives = first.local().spawn_in(slab, hold(alive.clone())).unwrap();
     let late = outlives.abort_handle();
     drop(first);
     assert_eq!(Rc::strong_count(&alive), 1);
-    let mut next = super::port::executor_on(anchor);
+    let mut next = super::port::executor_on(cell);
     late.abort();
     next.settle();
     assert_eq!(next.local().spawn_in(slab, async { 1 }).unwrap_err(), SpawnError::NoRoom);
@@ -260,7 +280,7 @@ type Big = core::future::Ready<[u8; 2000]>;
 fn a_reservation_that_outlives_its_executor_spawns_nothing_and_gives_its_slot_back() {
     let slab: &'static TaskSlab<64, 2> = crate::kept::for_ever(TaskSlab::new());
     let first = executor();
-    let anchor = first.local().anchor();
+    let cell = first.local().cell();
     first.local().lend(slab).unwrap();
     let (used, unused) = (first.local().reserve().unwrap(), first.local().reserve().unwrap());
     drop(first);
@@ -269,7 +289,7 @@ fn a_reservation_that_outlives_its_executor_spawns_nothing_and_gives_its_slot_ba
     assert_eq!(Rc::strong_count(&alive), 1, "a future that cannot run is dropped");
     assert_eq!(super::port::peek(&mut refused), core::task::Poll::Ready(Err(Cancelled)));
     drop(unused.spawn(hold(alive)));
-    let next = super::port::executor_on(anchor);
+    let next = super::port::executor_on(cell);
     let again = [(); 2].map(|()| next.local().reserve::<core::future::Ready<()>>().unwrap());
     drop(again);
 }
@@ -279,11 +299,11 @@ fn a_handle_of_a_task_that_never_began_holds_its_slot_and_is_told_from_the_next_
     type Later = core::pin::Pin<std::boxed::Box<dyn Future<Output = u32>>>;
     let slab: &'static TaskSlab<64, 1> = crate::kept::for_ever(TaskSlab::new());
     let first = executor();
-    let anchor = first.local().anchor();
+    let cell = first.local().cell();
     first.local().lend(slab).unwrap();
     let room = first.local().reserve::<Later>().unwrap();
     drop(first);
-    let mut next = super::port::executor_on(anchor);
+    let mut next = super::port::executor_on(cell);
     let refused = room.spawn(std::boxed::Box::pin(pending()));
     let late = refused.abort_handle();
     assert!(refused.is_finished());
@@ -295,7 +315,7 @@ fn a_handle_of_a_task_that_never_began_holds_its_slot_and_is_told_from_the_next_
         others.into_iter().for_each(|other| assert_eq!(next.block_on(other), Ok(1)));
         assert_eq!(next.local().stats().tasks_live, 0, "it does not count as one of theirs");
         drop(next);
-        next = super::port::executor_on(anchor);
+        next = super::port::executor_on(cell);
     }
     drop(refused);
     let local = next.local();
@@ -512,12 +532,12 @@ fn what_a_scope_gave_out_may_be_used_after_it() {
 fn the_main_slot_does_not_wear_out() {
     let mut executor = executor();
     executor.block_on(async {});
-    let home = executor.local().home().unwrap();
-    let slot = home.slots.take(crate::task::slots::MAIN_CLASS).unwrap();
+    let owner = executor.local().owner().unwrap();
+    let slot = owner.slots.take(crate::task::slots::MAIN_CLASS).unwrap();
     // SAFETY: *Headers are for ever*.
     let generation = &unsafe { slot.as_ref() }.generation;
     generation.store(u32::MAX - 2, core::sync::atomic::Ordering::Relaxed);
-    home.slots.put(slot);
+    owner.slots.put(slot);
     for _ in 0..4 {
         executor.block_on(async {});
     }
@@ -555,11 +575,11 @@ fn a_handle_that_is_asked_while_its_future_is_dropped_waits_for_the_output() {
 }
 
 #[test]
-fn executors_on_two_threads_in_turn_share_an_anchor_and_its_slabs() {
+fn executors_on_two_threads_in_turn_share_an_executor_cell_and_its_slabs() {
     let few: &'static TaskSlab<128, 2> = crate::kept::for_ever(TaskSlab::new());
     let lent: &'static TaskSlab<128, 2> = crate::kept::for_ever(TaskSlab::new());
     let first = executor();
-    let (local, anchor) = (first.local(), first.local().anchor());
+    let (local, cell) = (first.local(), first.local().cell());
     local.lend(lent).unwrap();
     let held = local.spawn_in(few, pending::<()>()).unwrap();
     let stale = held.abort_handle();
@@ -568,7 +588,7 @@ fn executors_on_two_threads_in_turn_share_an_anchor_and_its_slabs() {
     std::thread::scope(|threads| {
         threads.spawn(|| {
             for round in 0..4 {
-                let mut next = super::port::executor_on(anchor);
+                let mut next = super::port::executor_on(cell);
                 next.local().lend(lent).unwrap();
                 let local = next.local();
                 let spawn = || local.spawn_in(few, async move { round }).ok();
@@ -630,7 +650,7 @@ fn a_destructor_that_unwinds_as_the_executor_ends_leaves_the_slab_whole() {
         std::panic::catch_unwind(end).unwrap_err();
         assert_eq!(Rc::strong_count(&alive), 1);
         drop(handles);
-        let next = super::port::executor_on(local.anchor());
+        let next = super::port::executor_on(local.cell());
         let again = [(); 4].map(|()| next.local().spawn_in(slab, async {}).unwrap());
         assert_eq!((again.len(), next.local().stats().tasks_live), (4, 4));
     });

@@ -62,7 +62,7 @@ fn no_wake_is_lost_by_an_executor_that_keeps_falling_asleep() {
     let seed = seed();
     on_both_ports(|mut executor| {
         let (local, count) = (executor.local(), rounds(50_000) / SENDERS);
-        let rings = local.anchor().bell().rings();
+        let rings = local.cell().unparker().rings();
         let mut senders = Vec::new();
         let mut tasks = Vec::new();
         for n in 0..SENDERS {
@@ -83,7 +83,7 @@ fn no_wake_is_lost_by_an_executor_that_keeps_falling_asleep() {
         senders.into_iter().for_each(|sender| sender.join().unwrap());
         let stats = local.stats();
         assert!(stats.wakes_foreign >= SENDERS * count);
-        let rings = local.anchor().bell().rings() - rings;
+        let rings = local.cell().unparker().rings() - rings;
         assert!(rings <= stats.parks, "{rings} rings in {} sleeps", stats.parks);
     });
 }
@@ -159,9 +159,9 @@ fn eight_threads_wake_tasks_that_have_long_ended() {
 }
 
 #[test]
-fn a_wake_from_afar_after_a_sleep_that_its_deadline_ended_rings_no_one() {
+fn a_wake_remote_after_a_sleep_that_its_deadline_ended_rings_no_one() {
     on_both_ports(|mut executor| {
-        let (waker, bell) = (Rc::new(Cell::new(None)), executor.local().anchor().bell());
+        let (waker, unparker) = (Rc::new(Cell::new(None)), executor.local().cell().unparker());
         let task = executor.local().spawn(wait_until(&waker, || false)).unwrap();
         executor.reactor().log.naps.set(true);
         executor.turn();
@@ -177,7 +177,7 @@ fn a_wake_from_afar_after_a_sleep_that_its_deadline_ended_rings_no_one() {
             // The core is awake, although no ring has ended its sleep.
             let waker = waker.clone();
             thread::spawn(move || waker.wake()).join().unwrap();
-            assert_eq!(bell.rings(), 0);
+            assert_eq!(unparker.rings(), 0);
             executor.turn();
         }
         task.abort();

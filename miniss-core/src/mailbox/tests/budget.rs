@@ -10,15 +10,17 @@ use crate::combine::yield_now;
 use crate::kept::for_ever;
 use crate::mailbox::{Endpoint, FixedLane, Mesh};
 use crate::time::Instant;
-use crate::{Anchor, Budget, Doorbell, Executor, Idle, Reactor};
+use crate::{Budget, Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// A clock that is set by hand; no one sleeps in earnest.
-struct Bell(AtomicU64);
+struct Unparker(AtomicU64);
 
-// SAFETY: `is_home` keeps its default.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {}
+// SAFETY: `is_local` keeps its default.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {}
+}
 
+impl Clock for Unparker {
     fn now(&self) -> Instant {
         Instant::from_nanos(self.0.load(Relaxed))
     }
@@ -27,7 +29,7 @@ unsafe impl Doorbell for Bell {
 struct Port;
 
 impl Reactor for Port {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         0
@@ -36,7 +38,7 @@ impl Reactor for Port {
     fn park(&mut self, _: Option<Instant>, _: Idle<'_>) {}
 }
 
-type End = Endpoint<Bell, FixedLane<256>>;
+type End = Endpoint<Unparker, FixedLane<256>>;
 
 /// Core 0, whose budget is to be tried, and three others.
 struct Net {
@@ -47,7 +49,9 @@ struct Net {
 impl Net {
     fn new(budget: Budget) -> Self {
         let mesh = Arc::new(Mesh::new(4, FixedLane::new));
-        let core = |_| Executor::new(for_ever(Anchor::new(Bell(AtomicU64::new(0)))), Port).unwrap();
+        let core = |_| {
+            Executor::new(for_ever(ExecutorCell::new(Unparker(AtomicU64::new(0)))), Port).unwrap()
+        };
         let mut cores: Vec<_> = (0..4).map(core).collect();
         let open = |me: usize| Endpoint::open(mesh.clone(), me, cores[me].local()).unwrap();
         let ends = (0..4).map(open).collect();
@@ -132,7 +136,7 @@ fn no_sender_is_kept_waiting_by_another() {
 fn slow_calls_end_a_turn_by_their_time() {
     let budget = Budget { polls_max: u32::MAX, time_max: Duration::from_micros(500) };
     let mut net = Net::new(budget);
-    thread_local_clock::set(Some(net.cores[0].local().anchor().bell()));
+    thread_local_clock::set(Some(net.cores[0].local().cell().unparker()));
     net.send(|from| {
         count(from);
         thread_local_clock::advance(Duration::from_micros(100));
@@ -149,7 +153,7 @@ fn slow_calls_end_a_turn_by_their_time() {
 fn calls_that_become_slow_end_a_turn_by_their_time_too() {
     let budget = Budget { polls_max: u32::MAX, time_max: Duration::from_micros(500) };
     let mut net = Net::new(budget);
-    thread_local_clock::set(Some(net.cores[0].local().anchor().bell()));
+    thread_local_clock::set(Some(net.cores[0].local().cell().unparker()));
     for round in 0..4 {
         net.send(count);
         let before = ran_in_all();
@@ -178,10 +182,10 @@ mod thread_local_clock {
     use super::*;
 
     std::thread_local! {
-        static CLOCK: Cell<Option<&'static Bell>> = const { Cell::new(None) };
+        static CLOCK: Cell<Option<&'static Unparker>> = const { Cell::new(None) };
     }
 
-    pub(super) fn set(clock: Option<&'static Bell>) {
+    pub(super) fn set(clock: Option<&'static Unparker>) {
         CLOCK.set(clock);
     }
 

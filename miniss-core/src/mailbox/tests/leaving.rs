@@ -182,9 +182,9 @@ mod scenarios {
     }
 }
 
-/// Over a bell that never knows that it is at home: each wake goes by the inbox.
+/// Over an unparker that never knows that it is at home: each wake goes by the inbox.
 #[test]
-fn calls_are_on_their_way_over_the_simplest_bell() {
+fn calls_are_on_their_way_over_the_simplest_unparker() {
     use crate::doctest::executor;
     use crate::mailbox::{Endpoint, FixedLane, Mesh};
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -115,7 +115,7 @@ trait Enter {
     fn close(&self);
 }
 
-impl<Q: Queue + 'static> Enter for Endpoint<Bell, Q> {
+impl<Q: Queue + 'static> Enter for Endpoint<Unparker, Q> {
     fn again(&self) -> AnyEnd {
         Box::new(self.clone())
     }

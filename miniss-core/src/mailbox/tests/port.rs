@@ -1,6 +1,6 @@
 //! A port of threads and condition variables, and a little frame to run a scenario on some cores.
 //!
-//! `executor ─▶ [port]`, in the place of reactor and doorbell
+//! `executor ─▶ [port]`, in the place of reactor and unparker
 
 use std::any::Any;
 use std::boxed::Box;
@@ -17,49 +17,51 @@ use std::{thread, thread_local};
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
-use crate::executor::Local;
+use crate::executor::LocalHandle;
 use crate::kept::for_ever;
 use crate::mailbox::{Endpoint, FixedLane, FixedMesh, Mesh, Parcel, Queue};
 use crate::time::Instant;
-use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
+use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// A sleep that nothing ends in this time has missed a wake, however slow the machine.
 const STUCK: Duration = Duration::from_secs(300);
 
 /// An endpoint over lanes of some kind, and its executor.
-type Here = (Box<dyn Any>, Local<Bell>);
+type Here = (Box<dyn Any>, LocalHandle<Unparker>);
 
 thread_local! {
-    /// The bells of the executors on this thread.
-    static HOMES: RefCell<Vec<*const Bell>> = const { RefCell::new(Vec::new()) };
+    /// The unparkers of the executors on this thread.
+    static HOMES: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
     /// What work that is served here may want: the endpoint.
     static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
 }
 
-pub(super) struct Bell {
+pub(super) struct Unparker {
     start: std::time::Instant,
     rung: Mutex<bool>,
     changed: Condvar,
 }
 
-// SAFETY: `HOMES` names a bell from the making of its `Port` to its drop, which lies within the
-// life of the executor that owns the port, and on its thread.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {
+// SAFETY: `HOMES` names an unparker from the making of its `Port` to its drop, which lies within
+// the life of the executor that owns the port, and on its thread.
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {
         *self.rung.lock().unwrap() = true;
         self.changed.notify_one();
     }
 
-    fn now(&self) -> Instant {
-        Instant::from_nanos(self.start.elapsed().as_nanos() as u64)
-    }
-
-    fn is_home(&self) -> bool {
+    fn is_local(&self) -> bool {
         HOMES.with_borrow(|homes| homes.contains(&core::ptr::from_ref(self)))
     }
 }
 
-impl Bell {
+impl Clock for Unparker {
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.start.elapsed().as_nanos() as u64)
+    }
+}
+
+impl Unparker {
     fn sleep(&self, deadline: Option<Instant>) {
         let now = self.now();
         let wait = deadline
@@ -72,13 +74,13 @@ impl Bell {
 }
 
 pub(super) struct Port {
-    bell: &'static Bell,
-    /// Sleep until the bell rings; otherwise come back at once.
+    unparker: &'static Unparker,
+    /// Sleep until the unparker rings; otherwise come back at once.
     sleeps: bool,
 }
 
 impl Reactor for Port {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         0
@@ -86,24 +88,27 @@ impl Reactor for Port {
 
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
         if self.sleeps && idle.confirmed() {
-            self.bell.sleep(deadline);
+            self.unparker.sleep(deadline);
         }
     }
 }
 
 impl Drop for Port {
     fn drop(&mut self) {
-        let here = core::ptr::from_ref(self.bell);
+        let here = core::ptr::from_ref(self.unparker);
         HOMES.with_borrow_mut(|homes| homes.retain(|home| *home != here));
     }
 }
 
 fn executor(sleeps: bool) -> Executor<Port> {
-    let bell =
-        Bell { start: std::time::Instant::now(), rung: Mutex::new(false), changed: Condvar::new() };
-    let anchor: &'static _ = crate::kept::for_ever(Anchor::new(bell));
-    HOMES.with_borrow_mut(|homes| homes.push(anchor.bell()));
-    Executor::new(anchor, Port { bell: anchor.bell(), sleeps }).expect("a new anchor is free")
+    let unparker = Unparker {
+        start: std::time::Instant::now(),
+        rung: Mutex::new(false),
+        changed: Condvar::new(),
+    };
+    let cell: &'static _ = crate::kept::for_ever(ExecutorCell::new(unparker));
+    HOMES.with_borrow_mut(|homes| homes.push(cell.unparker()));
+    Executor::new(cell, Port { unparker: cell.unparker(), sleeps }).expect("a new cell is free")
 }
 
 /// An executor for tests in which one thread plays all cores: it never sleeps.
@@ -181,14 +186,14 @@ pub(super) trait Net: Clone + Send + 'static {
 
     fn new(cores: usize) -> Self;
 
-    fn open(&self, me: usize, local: Local<Bell>) -> Endpoint<Bell, Self::Lane>;
+    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Endpoint<Unparker, Self::Lane>;
 
     /// Whether no endpoint keeps the mesh.
     fn is_let_go(&self) -> bool;
 }
 
 /// A mesh on the heap.
-pub(super) type Heap<Q> = Arc<Mesh<Bell, Q>>;
+pub(super) type Heap<Q> = Arc<Mesh<Unparker, Q>>;
 
 impl<Q: Room + Default + 'static> Net for Heap<Q> {
     type Lane = Q;
@@ -200,7 +205,7 @@ impl<Q: Room + Default + 'static> Net for Heap<Q> {
         Arc::new(Mesh::new(cores, Q::default))
     }
 
-    fn open(&self, me: usize, local: Local<Bell>) -> Endpoint<Bell, Q> {
+    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Endpoint<Unparker, Q> {
         Endpoint::open(self.clone(), me, local).unwrap()
     }
 
@@ -211,7 +216,7 @@ impl<Q: Room + Default + 'static> Net for Heap<Q> {
 
 /// A mesh as it lies in a `static`. Each scenario has one of its own.
 pub(super) type Fixed = &'static InPlace;
-type InPlace = FixedMesh<Bell, 5, 2_048, 64, 4>;
+type InPlace = FixedMesh<Unparker, 5, 2_048, 64, 4>;
 
 impl Net for Fixed {
     type Lane = FixedLane<4>;
@@ -232,7 +237,7 @@ impl Net for Fixed {
         mesh
     }
 
-    fn open(&self, me: usize, local: Local<Bell>) -> Endpoint<Bell, Self::Lane> {
+    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Endpoint<Unparker, Self::Lane> {
         (*self).open(me, local).unwrap()
     }
 
@@ -241,14 +246,14 @@ impl Net for Fixed {
     }
 }
 
-pub(super) type End<N> = Endpoint<Bell, <N as Net>::Lane>;
+pub(super) type End<N> = Endpoint<Unparker, <N as Net>::Lane>;
 
 /// The endpoint of the core that we run on.
 pub(super) fn here<N: Net>() -> End<N> {
     HERE.with_borrow(|here| here.as_ref().unwrap().0.downcast_ref::<End<N>>().unwrap().clone())
 }
 
-pub(super) fn local() -> Local<Bell> {
+pub(super) fn local() -> LocalHandle<Unparker> {
     HERE.with_borrow(|here| here.as_ref().unwrap().1)
 }
 

@@ -10,7 +10,7 @@ use std::vec::Vec;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::port::{Bell, Port, restless, turn_all};
+use super::port::{Port, Unparker, restless, turn_all};
 use super::*;
 use crate::error::{CallError, Gone};
 use crate::kept::for_ever;
@@ -19,12 +19,12 @@ use crate::mailbox::node::{Node, Typed};
 use crate::mailbox::{Call, Endpoint, FixedLane, FixedMesh, Mesh};
 use crate::{Budget, Executor};
 
-type End = Endpoint<Bell, FixedLane<16>>;
+type End = Endpoint<Unparker, FixedLane<16>>;
 type Pair = [(Executor<Port>, End); 2];
 
 /// Two cores on this thread, each with places for three calls of 64 bytes.
 fn pair() -> Pair {
-    let mesh: &'static FixedMesh<Bell, 2, 3, 64> = for_ever(FixedMesh::new());
+    let mesh: &'static FixedMesh<Unparker, 2, 3, 64> = for_ever(FixedMesh::new());
     [0, 1].map(|me| {
         let executor = restless();
         let end = mesh.open(me, executor.local()).unwrap();

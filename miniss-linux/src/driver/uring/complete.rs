@@ -8,7 +8,7 @@ use io_uring::{cqueue, opcode, types};
 use miniss_core::op::{Completion, OpId};
 
 use super::submit::{Driver, tag};
-use crate::cross::BellName;
+use crate::cross::UnparkerName;
 use crate::runtime::guard::quietly;
 
 /// Completions taken from the queue at a time. They are copied out first, so that wakers and
@@ -65,24 +65,24 @@ impl Driver {
                 self.ops.complete(OpId::from_bits(data), completion, more);
             }
             // It comes only if it failed.
-            tag::MESSAGE => BellName::from_bits(data & !tag::MASK).ring(),
+            tag::MESSAGE => UnparkerName::from_bits(data & !tag::MASK).ring(),
             // A message from another ring, or the eventfd's poll; only the poll comes with `more`,
             // or ends with a result that a message never has.
-            tag::BELL if !more && entry.result() != 0 => self.bell_is_armed.set(false),
+            tag::UNPARKER if !more && entry.result() != 0 => self.unparker_is_armed.set(false),
             _ => {}
         }
     }
 
     /// Has the kernel watch the eventfd that foreign threads ring. A multishot poll is
     /// edge-triggered: each write ends a wait, and nobody need ever read the counter.
-    pub(super) fn arm_bell(&self) {
-        if self.bell_is_armed.replace(true) {
+    pub(super) fn arm_unparker(&self) {
+        if self.unparker_is_armed.replace(true) {
             return;
         }
-        let entry = opcode::PollAdd::new(types::Fd(self.bell), libc::POLLIN as u32)
+        let entry = opcode::PollAdd::new(types::Fd(self.unparker), libc::POLLIN as u32)
             .multi(true)
             .build()
-            .user_data(tag::BELL);
+            .user_data(tag::UNPARKER);
         // SAFETY: the entry points at nothing.
         unsafe { self.push(entry) };
     }

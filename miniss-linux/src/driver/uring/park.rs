@@ -14,7 +14,7 @@ use super::ring::Ring;
 use super::spin::{CallSpin, IdleSpin};
 use super::submit::Driver;
 use super::sys::{Wait, now};
-use crate::cross::Bell;
+use crate::cross::Unparker;
 use crate::diagnostics::{self, Event};
 
 /// The reactor of a shard: the port between core and driver.
@@ -33,7 +33,7 @@ impl UringReactor {
 }
 
 impl Reactor for UringReactor {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     /// Enters only if there is something to submit or to post; what has completed is in memory.
     #[inline]
@@ -43,7 +43,7 @@ impl Reactor for UringReactor {
     }
 
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
-        self.driver.arm_bell();
+        self.driver.arm_unparker();
         let expects_calls = self.call_spin.is_on() && idle.expects_calls();
         let spins = self.spins(expects_calls);
         if spins.longest() > 0 {

@@ -22,7 +22,7 @@ use super::probe::{Features, probe};
 use super::ring::{Ring, RingStats};
 use super::setup::{DriverConfig, make_ring};
 use super::sys::now;
-use crate::cross::{Bell, BellName};
+use crate::cross::{Unparker, UnparkerName};
 use crate::error::DriverUnavailable;
 use crate::runtime::current;
 use crate::runtime::guard::quietly;
@@ -33,11 +33,11 @@ pub(super) mod tag {
 
     /// An operation of the table; the other bits are its id.
     pub(in super::super) const OP: u64 = 0;
-    /// A bell was rung.
-    pub(in super::super) const BELL: u64 = 1 << OpId::BITS;
+    /// An unparker was rung.
+    pub(in super::super) const UNPARKER: u64 = 1 << OpId::BITS;
     /// Nobody wants to know.
     pub(in super::super) const IGNORE: u64 = 2 << OpId::BITS;
-    /// A message that was to ring a bell; the other bits are the bell's name.
+    /// A message that was to ring an unparker; the other bits are the unparker's name.
     pub(in super::super) const MESSAGE: u64 = 3 << OpId::BITS;
     pub(in super::super) const MASK: u64 = !((1 << OpId::BITS) - 1);
 }
@@ -60,31 +60,31 @@ pub(crate) struct Driver {
     /// New operations are refused.
     pub(super) closing: Cell<bool>,
     /// The eventfd that foreign threads ring, and whether the kernel watches it for us.
-    pub(super) bell: RawFd,
-    pub(super) bell_is_armed: Cell<bool>,
-    /// The bell of the shard that drives it; `None` where a test does.
-    home: Option<&'static Bell>,
+    pub(super) unparker: RawFd,
+    pub(super) unparker_is_armed: Cell<bool>,
+    /// The unparker of the shard that drives it; `None` where a test does.
+    home: Option<&'static Unparker>,
     /// Completions are being settled.
     pub(super) is_reaping: Cell<bool>,
 }
 
 impl Driver {
-    /// A driver for the calling thread, which must be the one that uses it, in the shard whose bell
-    /// is `home`. `bell` is the eventfd that ends its sleep.
+    /// A driver for the calling thread, which must be the one that uses it, in the shard whose
+    /// unparker is `home`. `unparker` is the eventfd that ends its sleep.
     pub(crate) fn new(
         config: DriverConfig,
-        home: &'static Bell,
-        bell: RawFd,
+        home: &'static Unparker,
+        unparker: RawFd,
     ) -> Result<Rc<Self>, DriverUnavailable> {
-        Self::over(make_ring(&config)?, config, Some(home), bell)
+        Self::over(make_ring(&config)?, config, Some(home), unparker)
     }
 
     /// A driver over a ring of the calling thread.
     pub(super) fn over(
         ring: IoUring,
         config: DriverConfig,
-        home: Option<&'static Bell>,
-        bell: RawFd,
+        home: Option<&'static Unparker>,
+        unparker: RawFd,
     ) -> Result<Rc<Self>, DriverUnavailable> {
         let features = probe(&ring)?;
         let mut ring = Ring::new(ring, &features);
@@ -98,8 +98,8 @@ impl Driver {
             pool_refused_until: Cell::new(Instant::ZERO),
             buffers_taken: Cell::new(0),
             closing: Cell::new(false),
-            bell,
-            bell_is_armed: Cell::new(false),
+            unparker,
+            unparker_is_armed: Cell::new(false),
             home,
             is_reaping: Cell::new(false),
         }))
@@ -108,7 +108,7 @@ impl Driver {
     /// Whether this thread is in the shard that drives it.
     #[inline]
     fn is_here(&self) -> bool {
-        self.home.is_none_or(current::is_home)
+        self.home.is_none_or(current::is_local)
     }
 
     /// # Panics
@@ -215,19 +215,19 @@ impl Driver {
     }
 
     /// Asks the kernel to post a completion to another ring, so that its owner wakes. `false` if it
-    /// cannot be asked that way just now. If the kernel refuses later, `bell` is rung by its
+    /// cannot be asked that way just now. If the kernel refuses later, `unparker` is rung by its
     /// eventfd: a sleeper is announced to one ringer only, so this ring must not get lost.
-    pub(crate) fn ring_other(&self, other: RawFd, bell: BellName) -> bool {
+    pub(crate) fn ring_other(&self, other: RawFd, unparker: UnparkerName) -> bool {
         if !self.features.msg_ring || !self.features.cqe_skip || self.closing.get() {
             return false;
         }
         let Ok(mut ring) = self.ring.try_borrow_mut() else { return false };
         let Some(ring) = &mut *ring else { return false };
         let target = io_uring::types::Fd(other);
-        let entry = opcode::MsgRingData::new(target, 0, tag::BELL, None)
+        let entry = opcode::MsgRingData::new(target, 0, tag::UNPARKER, None)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(tag::MESSAGE | bell.to_bits());
+            .user_data(tag::MESSAGE | unparker.to_bits());
         // SAFETY: the entry points at nothing.
         unsafe { ring.push(entry) };
         true

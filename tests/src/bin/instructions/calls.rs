@@ -12,7 +12,7 @@ use std::sync::Arc;
 use miniss_core::Executor;
 use miniss_core::mailbox::{Call, Endpoint, FixedLane, Mesh};
 
-use crate::port::{Bell, Port, executor};
+use crate::port::{Port, Unparker, executor};
 
 const AT_ONCE: usize = 64;
 
@@ -39,7 +39,7 @@ pub fn submit_to_64(times: usize) {
 }
 
 /// `callers` tasks that each call, wait for the reply, and call again.
-fn calls(times: usize, callers: usize, call: fn(&Endpoint<Bell, Lane>) -> Call<i32>) {
+fn calls(times: usize, callers: usize, call: fn(&Endpoint<Unparker, Lane>) -> Call<i32>) {
     let mesh = Arc::new(Mesh::new(2, Lane::new));
     let (mut near, mut far) = (executor(), executor());
     let end = Endpoint::open(mesh.clone(), 0, near.local()).expect("there is room");

@@ -42,7 +42,7 @@ pub fn fire(times: usize) {
     }
     while local.stats().tasks_live > 0 {
         executor.turn();
-        local.anchor().bell().advance(PERIOD.as_nanos() as u64);
+        local.cell().unparker().advance(PERIOD.as_nanos() as u64);
     }
     assert_eq!(local.stats().timers_fired as usize, times);
 }

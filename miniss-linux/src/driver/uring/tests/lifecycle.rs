@@ -120,12 +120,12 @@ fn a_close_that_is_dropped_closes_all_the_same() {
 
 #[test]
 fn an_exec_closes_every_descriptor() {
-    static BELL: crate::cross::Bell = crate::cross::Bell::new();
-    let bell = BELL.hang().unwrap();
-    let driver = driver_with_bell(8, bell);
+    static UNPARKER: crate::cross::Unparker = crate::cross::Unparker::new();
+    let unparker = UNPARKER.hang().unwrap();
+    let driver = driver_with_unparker(8, unparker);
     let ring = driver.ring.borrow().as_ref().unwrap().fd();
     let copy = driver.ring_fd_owned().unwrap();
-    for fd in [bell, ring, copy.as_raw_fd()] {
+    for fd in [unparker, ring, copy.as_raw_fd()] {
         // SAFETY: no pointers.
         let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
         assert_eq!(flags & libc::FD_CLOEXEC, libc::FD_CLOEXEC);

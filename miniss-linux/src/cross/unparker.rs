@@ -1,13 +1,13 @@
-//! The doorbell of a shard: ends its sleep in the kernel.
+//! The unparker of a shard: ends its sleep in the kernel.
 //!
-//! `waker on another thread ─▶ [doorbell] ─▶ executor`
+//! `waker on another thread ─▶ [unparker] ─▶ executor`
 //!
 //! Two ways, both built in. Any thread can write to the shard's eventfd, which the shard's ring
 //! watches: one system call for the waker. A shard can instead have its own ring post a message to
 //! the other's, with the enter it makes anyway. Which one shards use among themselves is a setting;
 //! the manual's decisions chapter has the measurement.
 //!
-//! The kernel hands the number of a bell back with a message that failed. A number, since an
+//! The kernel hands the number of an unparker back with a message that failed. A number, since an
 //! address need not fit: on some processors its upper bits carry a tag.
 
 use std::io;
@@ -15,8 +15,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock};
 
-use miniss_core::Doorbell;
 use miniss_core::time::Instant;
+use miniss_core::{Clock, Unpark};
 
 use crate::driver::uring::now;
 use crate::runtime::current;
@@ -24,13 +24,13 @@ use crate::runtime::current;
 /// How shards of one runtime wake each other. Foreign threads always use the eventfd.
 ///
 /// ```
-/// use miniss_linux::{DoorbellKind, Runtime};
-/// let runtime = Runtime::builder().shards(1).doorbell(DoorbellKind::EventFd).build().unwrap();
+/// use miniss_linux::{WakeBy, Runtime};
+/// let runtime = Runtime::builder().shards(1).wake_by(WakeBy::EventFd).build().unwrap();
 /// runtime.block_on(async {});
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum DoorbellKind {
+pub enum WakeBy {
     /// A write to the sleeper's eventfd: a system call of its own, made when the calls that have
     /// gathered in a turn are sent.
     #[default]
@@ -41,26 +41,26 @@ pub enum DoorbellKind {
 }
 
 /// What must be reachable from everywhere to wake a shard. It stays for ever, in the shard's
-/// anchor; what it rings comes and goes with runtimes.
+/// executor cell; what it rings comes and goes with runtimes.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct Unparker {
     /// Held for reading during a ring, so that it is not closed under the ringer's hands.
     eventfd: RwLock<Option<OwnedFd>>,
     /// A descriptor of the shard's ring that is valid while the runtime is; -1: none.
     ring_fd: AtomicI32,
     by_message: AtomicBool,
     /// Given when it first hangs.
-    name: OnceLock<BellName>,
+    name: OnceLock<UnparkerName>,
 }
 
-/// What a bell is given when a shard starts.
+/// What an unparker is given when a shard starts.
 #[derive(Debug)]
-pub(crate) struct BellPost {
+pub(crate) struct UnparkerPost {
     pub(crate) ring_fd: RawFd,
-    pub(crate) kind: DoorbellKind,
+    pub(crate) kind: WakeBy,
 }
 
-impl Bell {
+impl Unparker {
     pub(crate) const fn new() -> Self {
         Self {
             eventfd: RwLock::new(None),
@@ -70,10 +70,10 @@ impl Bell {
         }
     }
 
-    /// Hangs the bell: foreign threads can ring from now on. Returns the eventfd, which stays open
-    /// until [`take_down`](Self::take_down).
+    /// Hangs the unparker: foreign threads can ring from now on. Returns the eventfd, which stays
+    /// open until [`take_down`](Self::take_down).
     pub(crate) fn hang(&'static self) -> io::Result<RawFd> {
-        self.name.get_or_init(|| BellName::of(self));
+        self.name.get_or_init(|| UnparkerName::of(self));
         let eventfd = make_eventfd()?;
         let fd = eventfd.as_raw_fd();
         *self.eventfd.write().expect("no panic under this lock") = Some(eventfd);
@@ -81,8 +81,8 @@ impl Bell {
     }
 
     /// Shards can ring by message from now on, if that is wanted.
-    pub(crate) fn post(&self, post: &BellPost) {
-        self.by_message.store(post.kind == DoorbellKind::MsgRing, Ordering::Relaxed);
+    pub(crate) fn post(&self, post: &UnparkerPost) {
+        self.by_message.store(post.kind == WakeBy::MsgRing, Ordering::Relaxed);
         self.ring_fd.store(post.ring_fd, Ordering::Release);
     }
 
@@ -92,8 +92,8 @@ impl Bell {
         *self.eventfd.write().expect("no panic under this lock") = None;
     }
 
-    /// What a completion knows this bell by, once it has hung.
-    pub(crate) fn name(&self) -> Option<BellName> {
+    /// What a completion knows this unparker by, once it has hung.
+    pub(crate) fn name(&self) -> Option<UnparkerName> {
         self.name.get().copied()
     }
 
@@ -116,19 +116,19 @@ impl Bell {
     }
 }
 
-/// All bells that have ever hung, each at the place of its number. There are as many as there were
-/// ever shards at one time.
-static BELLS: RwLock<Vec<&'static Bell>> = RwLock::new(Vec::new());
+/// All unparkers that have ever hung, each at the place of its number. There are as many as there
+/// were ever shards at one time.
+static UNPARKERS: RwLock<Vec<&'static Unparker>> = RwLock::new(Vec::new());
 
-/// The number of a bell, as the kernel hands it back.
+/// The number of an unparker, as the kernel hands it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BellName(u32);
+pub(crate) struct UnparkerName(u32);
 
-impl BellName {
-    fn of(bell: &'static Bell) -> Self {
-        let mut bells = BELLS.write().unwrap_or_else(PoisonError::into_inner);
-        bells.push(bell);
-        Self(u32::try_from(bells.len() - 1).expect("shards are fewer"))
+impl UnparkerName {
+    fn of(unparker: &'static Unparker) -> Self {
+        let mut unparkers = UNPARKERS.write().unwrap_or_else(PoisonError::into_inner);
+        unparkers.push(unparker);
+        Self(u32::try_from(unparkers.len() - 1).expect("shards are fewer"))
     }
 
     /// Far fewer bits than an operation's id has.
@@ -144,29 +144,31 @@ impl BellName {
     /// Rings by eventfd, since the other way has failed.
     #[cold]
     pub(crate) fn ring(self) {
-        let bells = BELLS.read().unwrap_or_else(PoisonError::into_inner);
-        bells[self.0 as usize].ring_by_eventfd();
+        let unparkers = UNPARKERS.read().unwrap_or_else(PoisonError::into_inner);
+        unparkers[self.0 as usize].ring_by_eventfd();
     }
 }
 
-// SAFETY: `is_home` is true only on the thread that has entered the shard whose bell this is, and
-// signal handlers are not ours to run wakers in.
-unsafe impl Doorbell for Bell {
+// SAFETY: `is_local` is true only on the thread that has entered the shard whose unparker this is,
+// and signal handlers are not ours to run wakers in.
+unsafe impl Unpark for Unparker {
     #[cold]
-    fn ring(&self) {
+    fn unpark(&self) {
         if !self.ring_by_message() {
             self.ring_by_eventfd();
         }
     }
 
     #[inline]
+    fn is_local(&self) -> bool {
+        current::is_local(self)
+    }
+}
+
+impl Clock for Unparker {
+    #[inline]
     fn now(&self) -> Instant {
         now()
-    }
-
-    #[inline]
-    fn is_home(&self) -> bool {
-        current::is_home(self)
     }
 }
 

@@ -1,16 +1,16 @@
-//! The home half of an anchor: everything that one core alone touches.
+//! The home half of an executor cell: everything that one core alone touches.
 //!
 //! `waker ─▶ [home] ─▶ run queue ─▶ executor ─▶ reactor`
 //!
-//! All of it is plain cells: *Home only* (see [`crate::task`]) is upheld by whoever hands out a
+//! All of it is plain cells: *Owner only* (see [`crate::task`]) is upheld by whoever hands out a
 //! reference to it. No method keeps a cell borrowed while foreign code runs, so everything here may
 //! be re-entered from a poll, a destructor or a wake.
 
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use super::anchor::Base;
 use super::budget::Budget;
+use super::cell::Shared;
 use super::pace::Pace;
 use super::stats::Counters;
 use super::watch::Watches;
@@ -24,7 +24,7 @@ use crate::time::Instant;
 use crate::timer::Wheel;
 
 /// Run queue, slots, timers and counters of one core.
-pub(crate) struct Home {
+pub(crate) struct OwnerState {
     /// Tasks to be polled.
     pub(crate) queue: Fifo,
     /// Tasks that woke themselves while they ran: they go behind the reactor's next turn.
@@ -44,7 +44,7 @@ pub(crate) struct Home {
     pub(crate) is_open: Cell<bool>,
 }
 
-impl Home {
+impl OwnerState {
     crate::prim::const_fn! {
         pub(crate) const fn new() -> Self {
             Self {
@@ -63,9 +63,9 @@ impl Home {
     }
 
     /// A new executor moves in.
-    pub(crate) fn open(&self, base: &Base, address: NonNull<Base>, now: Instant) {
+    pub(crate) fn open(&self, shared: &Shared, address: NonNull<Shared>, now: Instant) {
         self.slots.set_up_main(address);
-        self.slots.take_in(base.returned());
+        self.slots.take_in(shared.returned());
         self.counters.reset(now);
         self.pace.start_anew();
         self.task_budget.set_units(UNITS);
@@ -94,8 +94,8 @@ impl Home {
 
     /// Queues whatever was woken from afar.
     #[inline]
-    pub(crate) fn take_inbox(&self, base: &Base) {
-        base.inbox().drain(|slot| {
+    pub(crate) fn drain_inbox(&self, shared: &Shared) {
+        shared.inbox().drain(|slot| {
             // SAFETY: *Headers are for ever*.
             if unsafe { slot.as_ref() }.state.wake() != Wake::Nothing {
                 self.queue.push(slot);

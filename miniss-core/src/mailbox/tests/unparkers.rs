@@ -1,4 +1,4 @@
-//! A bell is foreign code: what a panic in it may not destroy.
+//! An unparker is foreign code: what a panic in it may not destroy.
 
 use core::cell::Cell;
 use core::future::Future;
@@ -13,17 +13,19 @@ use std::vec::Vec;
 use crate::kept::for_ever;
 use crate::mailbox::{Endpoint, FixedLane, Mesh};
 use crate::time::Instant;
-use crate::{Anchor, Doorbell, Executor, Idle, Reactor};
+use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// Panics when it is rung, once, if it is told to.
-struct Bell(AtomicBool);
+struct Unparker(AtomicBool);
 
 // SAFETY: nobody sleeps in earnest, so nobody has to be woken.
-unsafe impl Doorbell for Bell {
-    fn ring(&self) {
-        assert!(!self.0.swap(false, SeqCst), "the bell is broken");
+unsafe impl Unpark for Unparker {
+    fn unpark(&self) {
+        assert!(!self.0.swap(false, SeqCst), "the unparker is broken");
     }
+}
 
+impl Clock for Unparker {
     fn now(&self) -> Instant {
         Instant::ZERO
     }
@@ -34,7 +36,7 @@ unsafe impl Doorbell for Bell {
 struct Port(&'static Cell<bool>);
 
 impl Reactor for Port {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         0
@@ -45,11 +47,11 @@ impl Reactor for Port {
     }
 }
 
-type Core = (&'static Anchor<Bell>, Executor<Port>);
+type Core = (&'static ExecutorCell<Unparker>, Executor<Port>);
 
 fn core(port: Port) -> Core {
-    let anchor = for_ever(Anchor::new(Bell(AtomicBool::new(false))));
-    (anchor, Executor::new(anchor, port).unwrap())
+    let cell = for_ever(ExecutorCell::new(Unparker(AtomicBool::new(false))));
+    (cell, Executor::new(cell, port).unwrap())
 }
 
 fn unwinds(executor: &mut Executor<Port>) -> bool {
@@ -64,7 +66,7 @@ fn turn_both(near: &mut Executor<Port>, far: &mut Executor<Port>) {
 }
 
 #[test]
-fn a_bell_that_panics_while_room_is_reported_destroys_no_call() {
+fn an_unparker_that_panics_while_room_is_reported_destroys_no_call() {
     let port = Port(for_ever(Cell::new(false)));
     let ((sleeper, mut near), (_, mut far)) = (core(port), core(port));
     let mesh = Arc::new(Mesh::new(2, FixedLane::<1>::new));
@@ -77,9 +79,9 @@ fn a_bell_that_panics_while_room_is_reported_destroys_no_call() {
     port.0.set(true);
     while !unwinds(&mut near) {}
     port.0.set(false);
-    sleeper.bell().0.store(true, SeqCst);
+    sleeper.unparker().0.store(true, SeqCst);
     let unwound = (0..8).filter(|_| unwinds(&mut far)).count();
-    assert_eq!(unwound, 1, "the bell has rung");
+    assert_eq!(unwound, 1, "the unparker has rung");
     turn_both(&mut near, &mut far);
     let cx = &mut Context::from_waker(Waker::noop());
     for (number, call) in calls.iter_mut().enumerate() {
@@ -89,7 +91,7 @@ fn a_bell_that_panics_while_room_is_reported_destroys_no_call() {
 }
 
 #[test]
-fn a_bell_that_panics_in_a_flush_leaves_no_call_behind() {
+fn an_unparker_that_panics_in_a_flush_leaves_no_call_behind() {
     let port = Port(for_ever(Cell::new(false)));
     let cores = [(); 3].map(|()| core(port));
     let [(_, mut near), (sleeper, mut far), (_, mut third)] = cores;
@@ -107,9 +109,9 @@ fn a_bell_that_panics_in_a_flush_leaves_no_call_behind() {
     // More than the lane to the sleeper holds, and one for a core behind it.
     let mut calls: Vec<_> = (0..3).map(|n| end.run_on(1, move || Box::new(n))).collect();
     calls.push(end.run_on(2, || Box::new(3)));
-    sleeper.bell().0.store(true, SeqCst);
+    sleeper.unparker().0.store(true, SeqCst);
     let flush = AssertUnwindSafe(|| end.flush());
-    assert!(catch_unwind(flush).is_err(), "the bell has rung");
+    assert!(catch_unwind(flush).is_err(), "the unparker has rung");
     for _ in 0..8 {
         turn_both(&mut near, &mut far);
         third.turn();
@@ -125,7 +127,7 @@ fn a_bell_that_panics_in_a_flush_leaves_no_call_behind() {
 struct Listening(&'static Cell<(bool, bool)>);
 
 impl Reactor for Listening {
-    type Bell = Bell;
+    type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
         0
@@ -141,8 +143,8 @@ fn a_core_expects_calls_from_the_call_to_its_reply_and_once_behind_an_answer() {
     let (near_asks, far_asks) =
         (for_ever(Cell::new((false, false))), for_ever(Cell::new((false, false))));
     let listening = |asks| {
-        let anchor = for_ever(Anchor::new(Bell(AtomicBool::new(false))));
-        Executor::new(anchor, Listening(asks)).unwrap()
+        let cell = for_ever(ExecutorCell::new(Unparker(AtomicBool::new(false))));
+        Executor::new(cell, Listening(asks)).unwrap()
     };
     let (mut near, mut far) = (listening(near_asks), listening(far_asks));
     let mesh = Arc::new(Mesh::new(2, FixedLane::<4>::new));

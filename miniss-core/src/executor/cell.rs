@@ -1,0 +1,268 @@
+//! The executor cell: the part of an executor that stays where it is for ever.
+//!
+//! `waker ─▶ [executor cell] ─▶ run queue ─▶ executor ─▶ reactor`
+//!
+//! A waker may be used on any thread at any time, also when its task, its executor or the whole
+//! runtime is gone. So what wakers reach is not owned by the executor: it is `'static`, declared by
+//! the user in a `static` or leaked once and used again for the next executor on that core.
+//!
+//! It has two halves on separate cache lines: the *remote* half, all atomics, for everybody; and
+//! the *home* half, all plain cells, for the one core that runs the executor.
+//!
+//! Invariants: *Owner only* and *Headers are for ever* (see [`crate::task`]), and
+//!
+//! - **One claim.** At most one executor uses an executor cell at a time (`in_use`), and each has
+//!   an epoch of its own. A handle that is tied to the executor's thread and finds its own epoch
+//!   here thereby knows that it is at home and that the executor lives.
+
+use core::fmt;
+use core::mem;
+use core::ptr::{self, NonNull};
+
+use super::owner::OwnerState;
+use crate::coop::TaskBudget;
+use crate::error::CellInUse;
+use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence, ordering, planted, statics};
+use crate::run_queue::inbox::Inbox;
+use crate::task::header::Header;
+use crate::task::slots::Returned;
+use crate::unpark::Unpark;
+use crate::waker::wake_on;
+
+/// Wakes the task in a slot of the executor cell that has this function.
+pub(crate) type WakeFn = unsafe fn(NonNull<Header>);
+
+/// What all executor cells have in common, whatever their unparker.
+#[repr(C, align(128))]
+pub(crate) struct Shared {
+    /// A [`WakeFn`] that wakes a task of this executor cell, whatever its unparker; null until an
+    /// executor has moved in. So an executor cell in a `static` begins as zeroes, which an image
+    /// does not have to hold.
+    wake: statics::AtomicPtr<()>,
+    inbox: Inbox,
+    asleep: AtomicBool,
+    in_use: AtomicBool,
+    epoch: AtomicU32,
+    returned: Returned,
+    owner: OwnerHalf,
+}
+
+/// Keeps the plain half off the line that other cores write to.
+#[repr(align(128))]
+struct OwnerHalf(OwnerState);
+
+// SAFETY: the remote half is atomics; `owner` hands out the other half under *Owner only* alone.
+unsafe impl Sync for Shared {}
+// SAFETY: as above; nothing in it belongs to a particular thread while no executor uses it.
+unsafe impl Send for Shared {}
+
+impl Shared {
+    const_fn! {
+        const fn new() -> Self {
+            Self {
+                wake: statics::AtomicPtr::new(ptr::null_mut()),
+                inbox: Inbox::new(),
+                asleep: AtomicBool::new(false),
+                in_use: AtomicBool::new(false),
+                epoch: AtomicU32::new(0),
+                returned: Returned::new(),
+                owner: OwnerHalf(OwnerState::new()),
+            }
+        }
+    }
+
+    /// The half that only home may touch.
+    ///
+    /// # Safety
+    /// *Owner only*: the caller runs on the thread of the executor that uses this executor cell
+    /// now.
+    #[inline]
+    pub(crate) unsafe fn owner(&self) -> &OwnerState {
+        &self.owner.0
+    }
+
+    /// The budget of the task that is polled, for the futures at its leaves. It is atomic, hence no
+    /// matter of *Owner only*.
+    #[inline]
+    pub(crate) fn task_budget(&self) -> &TaskBudget {
+        &self.owner.0.task_budget
+    }
+
+    /// How its tasks are woken.
+    ///
+    /// # Safety
+    /// An executor has moved in, now or before.
+    #[inline]
+    pub(crate) unsafe fn wake(&self) -> WakeFn {
+        let wake = self.wake.load(statics::Ordering::Relaxed);
+        // SAFETY: the caller's promise: it is not null any more, so `claim` has stored it, from a
+        // function of this very type.
+        unsafe { mem::transmute::<*mut (), WakeFn>(wake) }
+    }
+
+    /// Which executor uses the executor cell, or will use it next.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    pub(crate) fn returned(&self) -> &Returned {
+        &self.returned
+    }
+
+    /// OwnerState says that it will sleep unless there is work; `true` if there is none.
+    ///
+    /// Pairs with [`ExecutorCell::wake_remote`]: each side writes, passes a full fence, then reads
+    /// what the other wrote, so at least one of them sees the other.
+    pub(crate) fn announce_sleep(&self) -> bool {
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(ordering!(SeqCst, "park: owner announces its sleep"));
+        let idle = self.inbox.is_empty() || planted("park: owner looks once more");
+        if !idle {
+            self.awake();
+        }
+        idle
+    }
+
+    /// Whether home sleeps, or is about to. Only a hint, unless a fence stands before it.
+    #[inline]
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed)
+    }
+
+    /// OwnerState is awake again: no unparkers.
+    #[inline]
+    pub(crate) fn awake(&self) {
+        if self.asleep.load(Ordering::Relaxed) {
+            self.asleep.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes the executor cell for a new executor; `false` if one uses it.
+    pub(crate) fn claim(&self) -> bool {
+        // Acquire: pairs with `release`, so the former owner's plain writes are ours to see.
+        let acquire = ordering!(Acquire, "cell: move in");
+        self.in_use.compare_exchange(false, true, acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// The executor is gone and nothing of it is left in the home half. An executor cell whose
+    /// epochs are used up stays in use for ever, so that no handle finds its epoch in another's
+    /// hands.
+    pub(crate) fn release(&self) {
+        if let Some(next) = self.epoch().checked_add(1) {
+            self.epoch.store(next, Ordering::Relaxed);
+            self.in_use.store(false, ordering!(Release, "cell: move out"));
+        }
+    }
+}
+
+/// The part of an executor that outlives it, so that wakers may point there for ever.
+///
+/// Declare one per core as a `static`, or leak one and keep it for the next executor on that core.
+/// An executor cell keeps the memory of its tasks' slots, for reuse.
+///
+/// ```
+/// use miniss_core::{ExecutorCell, Clock, Unpark, time::Instant};
+///
+/// struct Unparker;
+/// // SAFETY: `is_local` keeps its default.
+/// unsafe impl Unpark for Unparker {
+///     fn unpark(&self) {}
+/// }
+///
+/// impl Clock for Unparker {
+///     fn now(&self) -> Instant {
+///         Instant::ZERO
+///     }
+/// }
+///
+/// static CORE_0: ExecutorCell<Unparker> = ExecutorCell::new(Unparker);
+/// ```
+#[repr(C)]
+pub struct ExecutorCell<U> {
+    /// First, so that a pointer to it is one to the executor cell.
+    shared: Shared,
+    unparker: U,
+}
+
+impl<U: Unpark> ExecutorCell<U> {
+    const_fn! {
+        /// An executor cell that no executor uses yet.
+        ///
+        /// See [`ExecutorCell`] for an example.
+        pub const fn new(unparker: U) -> Self {
+            Self { shared: Shared::new(), unparker }
+        }
+    }
+
+    /// The unparker of the core that uses this executor cell.
+    ///
+    /// ```
+    /// # use miniss_core::{Clock, Unpark, doctest};
+    /// doctest::executor().local().cell().unparker().unpark();
+    /// ```
+    #[inline]
+    pub fn unparker(&self) -> &U {
+        &self.unparker
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// A pointer from which all of the executor cell may be reached.
+    pub(crate) fn shared_ptr(&'static self) -> NonNull<Shared> {
+        NonNull::from(self).cast()
+    }
+
+    /// # Safety
+    /// As for [`Shared::owner`].
+    #[inline]
+    pub(crate) unsafe fn owner(&self) -> &OwnerState {
+        // SAFETY: the caller's promise.
+        unsafe { self.shared.owner() }
+    }
+
+    /// A wake from another core, a foreign thread or an interrupt handler.
+    #[cold]
+    pub(crate) fn wake_remote(&self, slot: NonNull<Header>) {
+        if !self.shared.inbox.push(slot) {
+            return;
+        }
+        // The other half of `announce_sleep`.
+        fence(ordering!(SeqCst, "park: a waker looks for a sleeper"));
+        let asleep = &self.shared.asleep;
+        // The swap makes it one ring per sleep, however many wakers there are. Relaxed: the fences
+        // carry the argument alone.
+        if asleep.load(Ordering::Relaxed)
+            && (asleep.swap(false, Ordering::Relaxed) || planted("park: one ring per sleep"))
+        {
+            self.unparker.unpark();
+        }
+    }
+
+    /// Takes the executor cell for a new executor.
+    pub(crate) fn claim(&'static self) -> Result<u32, CellInUse> {
+        if !self.shared.claim() {
+            return Err(CellInUse);
+        }
+        let wake: WakeFn = wake_on::<U>;
+        self.shared.wake.store(wake as *mut (), statics::Ordering::Relaxed);
+        // SAFETY: *Owner only*: we have just become the one owner.
+        unsafe { self.owner() }.open(&self.shared, self.shared_ptr(), self.unparker.now());
+        Ok(self.shared.epoch())
+    }
+}
+
+impl<U> fmt::Debug for ExecutorCell<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecutorCell")
+            .field("address", &ptr::from_ref(self).cast::<()>())
+            .field("in_use", &self.shared.in_use)
+            .finish_non_exhaustive()
+    }
+}
