@@ -138,7 +138,7 @@ fn eventfd() -> OwnedFd {
     // SAFETY: no pointers.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
     assert!(fd >= 0, "eventfd: {}", io::Error::last_os_error());
-    // SAFETY: fresh, and nobody else's.
+    // SAFETY: fresh, and no one else's.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 

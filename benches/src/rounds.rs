@@ -1,5 +1,5 @@
 //! Interleaved rounds: what is compared runs in turn, many times, so that a disturbance of the
-//! machine meets everybody. What counts is the ratio of medians of one run.
+//! machine meets everyone. What counts is the ratio of medians of one run.
 
 #![forbid(unsafe_code)]
 
@@ -32,7 +32,7 @@ impl<'a> Row<'a> {
         self
     }
 
-    /// Runs everybody once to warm up, then `rounds` times in turn; returns lines of Markdown.
+    /// Runs everyone once to warm up, then `rounds` times in turn; returns lines of Markdown.
     pub fn run(mut self, rounds: usize) -> String {
         self.subjects.iter_mut().for_each(|subject| _ = (subject.sample)());
         let mut samples = vec![Vec::with_capacity(rounds); self.subjects.len()];

@@ -8,7 +8,7 @@ const ARGUMENTS: [&str; 7] = [
     "-static",
     "-no-pie",
     "-Wl,--gc-sections",
-    // Nobody loads it in steps after which parts could become read-only.
+    // No one loads it in steps after which parts could become read-only.
     "-Wl,-z,norelro",
     // The precompiled `core` was built to unwind and still names this symbol; nothing calls it.
     "-Wl,--defsym=rust_eh_personality=0",

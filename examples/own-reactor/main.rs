@@ -59,7 +59,7 @@ fn run(lanes: Arc<Lanes>) -> Stats {
             assert_eq!(length, Ok(expected.len()), "the second thread waits to be told");
             println!("{expected}: {} bytes", expected.len());
         }
-        writing.await.expect("nobody aborts it");
+        writing.await.expect("no one aborts it");
     });
     local.stats()
 }

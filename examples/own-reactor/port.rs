@@ -32,7 +32,7 @@ impl Unparker {
         // SAFETY: no pointers.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         assert!(fd >= 0, "no eventfd: {}", std::io::Error::last_os_error());
-        // SAFETY: a new descriptor, which nobody else owns.
+        // SAFETY: a new descriptor, which no one else owns.
         Self { eventfd: unsafe { File::from_raw_fd(fd) }, home: AtomicU64::new(0) }
     }
 }
@@ -40,7 +40,7 @@ impl Unparker {
 // SAFETY: `home` names a thread only while its executor is there, and no signal handler wakes.
 unsafe impl Unpark for Unparker {
     fn unpark(&self) {
-        // It fails only after 2^64 rings that nobody heard, and then it is readable anyway.
+        // It fails only after 2^64 rings that no one heard, and then it is readable anyway.
         let _ = (&self.eventfd).write(&1_u64.to_ne_bytes());
     }
 
@@ -96,7 +96,7 @@ pub struct Port {
 
 impl Port {
     /// An executor for this thread, whose tasks wait in `poll_set`. Its executor cell is leaked,
-    /// since wakers may point there for ever.
+    /// since wakers may point there forever.
     pub fn executor(poll_set: PollSet) -> Executor<Self> {
         let cell: &'static ExecutorCell<Unparker> =
             Box::leak(Box::new(ExecutorCell::new(Unparker::new())));

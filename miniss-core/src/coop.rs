@@ -1,7 +1,5 @@
 //! Giving way inside of one poll: what a task may do before others have their turn.
 //!
-//! `user future ─▶ leaf ─▶ [coop] ─▶ run queue ─▶ executor`
-//!
 //! A future that is ready lets the code around it go on. So a loop around futures that are always
 //! ready never comes back to the executor: one that receives from a closed channel, say. Nothing
 //! else on the core would run, not even the timer that is to end the loop. Hence each poll of a

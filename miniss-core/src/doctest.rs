@@ -1,6 +1,4 @@
 //! The smallest port that works anywhere, for the examples in this documentation.
-//!
-//! `task ─▶ run queue ─▶ executor ─▶ [reactor]`
 #![allow(missing_docs)]
 
 #[cfg(not(test))]
@@ -46,7 +44,7 @@ impl Reactor for Yield {
 pub fn cell() -> &'static ExecutorCell<Unparker> {
     let cell = ExecutorCell::new(Unparker(AtomicUsize::new(0)));
     #[cfg(test)]
-    return crate::kept::for_ever(cell);
+    return crate::kept::forever(cell);
     #[cfg(not(test))]
     Box::leak(Box::new(cell))
 }

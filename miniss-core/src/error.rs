@@ -1,6 +1,4 @@
 //! What can go wrong, one small type per cause.
-//!
-//! `user future ─▶ task ─▶ run queue ─▶ executor`: any of them may end a wait with one of these.
 
 use core::error::Error;
 use core::fmt;

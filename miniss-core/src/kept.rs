@@ -1,6 +1,4 @@
-//! What tests keep for ever, where a leak detector finds it.
-//!
-//! `cell, list or cell of a test ─▶ [kept]`
+//! What tests keep forever, where a leak detector finds it.
 
 use std::boxed::Box;
 use std::sync::Mutex;
@@ -10,7 +8,7 @@ use std::vec::Vec;
 static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// Keeps a value as if it stood in a `static`, or had been forgotten on purpose.
-pub(crate) fn for_ever<'a, T: 'a>(value: T) -> &'a T {
+pub(crate) fn forever<'a, T: 'a>(value: T) -> &'a T {
     let kept = Box::leak(Box::new(value));
     KEPT.lock().unwrap().push(core::ptr::from_ref(kept).addr());
     kept
@@ -18,5 +16,5 @@ pub(crate) fn for_ever<'a, T: 'a>(value: T) -> &'a T {
 
 /// [`core::mem::forget`], but a leak detector knows of it.
 pub(crate) fn forget<T>(value: T) {
-    for_ever(value);
+    forever(value);
 }

@@ -2,22 +2,23 @@
 //! operating system.
 //!
 //! ```text
-//!  user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor ─▶ op ─▶ kernel
-//!       ▲                    ▲                                        │
-//!       └──────── waker ◀────┴──────────── completion ◀───────────────┘
+//!  future ─▶ op table ─▶ driver ─▶ kernel
+//!    ▲                               │
+//!  executor ◀─ queue ◀─ waker ◀─ completion
 //!
-//!  core A: submit_to ─▶ lane A▸B ─▶ unparker ─▶ core B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
+//!  core A: submit_to ─▶ lane A▸B ─▶ core B (unparked if it sleeps)
+//!  core A: waker ◀───── lane B▸A ◀─ runs the call, replies
 //! ```
 //!
 //! Everything stands behind one small port: the [`Reactor`], a value that the [`Executor`] owns,
-//! and its [`Unpark`], the part that everybody may ring. Bring those two and the rest of this
+//! and its [`Unpark`], the part that everyone may ring. Bring those two and the rest of this
 //! crate runs on a microcontroller, in a kernel, under a hypervisor or in a simulation;
 //! `miniss-linux` is one such port.
 //!
 //! # Principles
 //!
 //! - **Shared nothing.** A task is polled, woken and dropped on one core. What other cores may
-//!   touch is atomic, small, and stays where it is for ever.
+//!   touch is atomic, small, and stays where it is forever.
 //! - **A wake is never lost**, costs no atomic read-modify-write at home, and does no harm after
 //!   its task, its executor or the whole program part is gone.
 //! - **The memory that an operation uses belongs to the operation** until whoever performs it is

@@ -1,7 +1,5 @@
 //! A hint to the processor: what will be wanted soon.
 //!
-//! `wake ─▶ [prefetch] ─▶ run queue ─▶ executor`
-//!
 //! # Invariant
 //!
 //! - **A hint.** Nothing is read by it, so no address is wrong.

@@ -1,19 +1,5 @@
 //! The one gate to shared memory: atomics, fences, cells and counts that more than one core may
 //! touch.
-//!
-//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor` all stand on this; nothing else
-//! names `core::sync::atomic` or `loom`.
-//!
-//! Ordinary builds get `core`'s types. Under `--cfg loom` they are loom's, so that the very code
-//! that ships is what the models explore. loom's atomics have no `const` constructor, so a
-//! constructor that should be `const` is declared inside [`const_fn!`].
-//!
-//! # Every ordering has a name
-//!
-//! An ordering that carries an argument is written `ordering!(Release, "inbox: push")`. That *is*
-//! `Ordering::Release`; the name lets a model take it away, to show that it would be missed
-//! (`planted`, under loom only). A check on which an argument stands is named likewise, by
-//! [`planted`]. A bare `Ordering` elsewhere is `Relaxed`.
 
 #[cfg(loom)]
 pub(crate) mod planted;

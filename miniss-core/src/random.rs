@@ -1,6 +1,4 @@
 //! Numbers that look random, for tests that print their seed: `MINISS_SEED` replays.
-//!
-//! `seed ─▶ [random] ─▶ a test's choices`
 
 /// The next of a sequence of numbers that look random (xorshift), for tests that print their seed.
 pub(crate) fn random(seed: &mut u64) -> u64 {

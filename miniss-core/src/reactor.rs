@@ -1,6 +1,4 @@
 //! The port: all that an executor asks of the world around it.
-//!
-//! `task ─▶ run queue ─▶ executor ─▶ [reactor] ─▶ op ─▶ kernel`
 
 use crate::executor::park::Idle;
 use crate::time::Instant;

@@ -1,9 +1,4 @@
 //! What things weigh, in bytes on a 64-bit machine: a table that is checked.
-//!
-//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`, each on the scales
-//!
-//! A size that changes is a decision: change the table with it, and say why in the commit. The test
-//! prints the whole table as it would have to be.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! A point in time, and arithmetic on it that cannot wrap by accident.
-//!
-//! `reactor ─▶ [now] ─▶ timers ─▶ park`
 
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub, SubAssign};

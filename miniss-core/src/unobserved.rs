@@ -1,6 +1,4 @@
-//! Failures that nobody saw: counted, and reported through a hook.
-//!
-//! `promise or task that failed ─▶ dropped unseen ─▶ [unobserved] ─▶ hook`
+//! Failures that no one saw: counted, and reported through a hook.
 //!
 //! An error that is dropped says nothing, and often it is the only trace of what went wrong. So the
 //! places where the runtime itself drops one tell of it:
@@ -30,10 +28,10 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// A [`Hook`], or null.
 static HOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
-/// What is called for each failure that nobody saw.
+/// What is called for each failure that no one saw.
 pub type Hook = fn(&Unobserved);
 
-/// A failure that nobody saw, as the [hook](set_hook) gets it.
+/// A failure that no one saw, as the [hook](set_hook) gets it.
 ///
 /// ```
 /// # use miniss_core::{Future, unobserved};
@@ -80,7 +78,7 @@ impl fmt::Display for Unobserved {
     }
 }
 
-/// How many failures nobody saw, in the whole program since it began. It wraps.
+/// How many failures no one saw, in the whole program since it began. It wraps.
 ///
 /// ```
 /// # use miniss_core::{Future, unobserved};
@@ -138,7 +136,7 @@ pub fn report(source: Source, error: &'static str) {
     hook(&Unobserved { source, error });
 }
 
-/// An error that is reported if it is dropped before somebody has looked at it.
+/// An error that is reported if it is dropped before someone has looked at it.
 ///
 /// ```
 /// # use miniss_core::{doctest::executor, unobserved::{self, Unseen}};
@@ -147,7 +145,7 @@ pub fn report(source: Source, error: &'static str) {
 /// let before = unobserved::count();
 /// executor.block_on(async move {
 ///     let failing = async { Err::<u32, _>("no file").map_err(Unseen::new) };
-///     drop(local.spawn(failing)); // nobody will see that it failed
+///     drop(local.spawn(failing)); // no one will see that it failed
 ///     miniss_core::combine::yield_now().await;
 /// });
 /// assert!(unobserved::count() > before);
@@ -159,7 +157,7 @@ pub struct Unseen<E> {
 }
 
 impl<E> Unseen<E> {
-    /// An error that nobody has seen yet.
+    /// An error that no one has seen yet.
     ///
     /// ```
     /// use miniss_core::unobserved::Unseen;

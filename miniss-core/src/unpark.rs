@@ -1,6 +1,4 @@
 //! What wakes a sleeping core from anywhere, and tells the time there.
-//!
-//! `submit_to ─▶ lane ─▶ [unpark] ─▶ executor`
 
 use crate::time::Instant;
 

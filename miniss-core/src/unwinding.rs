@@ -1,6 +1,4 @@
 //! Going on to the end although something unwinds: destructors and wakers are foreign code.
-//!
-//! `user destructor that panics ─▶ [unwinding] ─▶ those behind it`
 
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,7 @@
 //! The waker: the address of a task's header, and two ways from there to the run queue.
 //!
-//! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
-//!
 //! Cloning and dropping a waker does nothing at all, since a header is never given back (*Headers
-//! are for ever*, see [`crate::task`]). At home a wake is a look at the state word and a push on a
+//! are forever*, see [`crate::task`]). At home a wake is a look at the state word and a push on a
 //! list; from anywhere else it is a push on the inbox, and a ring if the core sleeps. No destructor
 //! ever runs in here, so a future is always dropped by its own core.
 //!
@@ -37,7 +35,7 @@ pub(crate) fn executor_of(waker: &Waker) -> Option<NonNull<Shared>> {
     if !ptr::eq(waker.vtable(), &TABLE) {
         return None;
     }
-    // SAFETY: *Our table, our header*, and *Headers are for ever*.
+    // SAFETY: *Our table, our header*, and *Headers are forever*.
     Some(unsafe { &*waker.data().cast::<Header>() }.executor)
 }
 
@@ -59,7 +57,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     // SAFETY: an address is never null.
     let slot = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Header>()) };
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     let shared = unsafe { slot.as_ref() }.executor;
     // SAFETY: executor cells are `'static`.
     let shared = unsafe { shared.as_ref() };
@@ -79,7 +77,7 @@ unsafe fn drop_nothing(_: *const ()) {}
 /// # Safety
 /// The task's header points at the shared that an `ExecutorCell<U>` begins with.
 pub(crate) unsafe fn wake_on<U: Unpark>(slot: NonNull<Header>) {
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     let shared = unsafe { slot.as_ref() }.executor;
     // SAFETY: the caller's promise, and executor cells are `'static`.
     let cell = unsafe { shared.cast::<ExecutorCell<U>>().as_ref() };

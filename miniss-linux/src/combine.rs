@@ -1,7 +1,5 @@
 //! Putting futures together: one after the other, side by side, and whatever happens.
 //!
-//! `[combine] ─▶ user future ─▶ task ─▶ run queue ─▶ executor`
-//!
 //! `async`, `await` and `?` are how new code reads best. These are the words of Seastar for code
 //! that comes from there, and the few things that the language has no word for. What the `futures`
 //! crate has (`join!`, `select!`, streams, `FuturesUnordered`) works here and is not here again.

@@ -1,7 +1,5 @@
 //! What the runtime says of itself: through the [`log`] facade, rarely; and in counts, always.
 //!
-//! `shard, driver, socket ─▶ [diagnostics] ─▶ log ─▶ the program's logger`
-//!
 //! A program chooses where it goes by the logger that it installs. Without one nothing is said, and
 //! that costs nothing. The manual has [the table](crate::manual::running) of what there is to say.
 //!

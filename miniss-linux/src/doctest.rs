@@ -1,6 +1,4 @@
 //! A connection with both its ends at hand, for the examples in this documentation.
-//!
-//! `user future ─▶ [stream] ─▶ driver ─▶ kernel`
 
 #![allow(missing_docs)]
 #![forbid(unsafe_code)]

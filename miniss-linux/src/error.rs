@@ -1,6 +1,4 @@
 //! What can go wrong: each error knows the operation, the cause and the remedy.
-//!
-//! `user future ─▶ task ─▶ executor ─▶ driver ─▶ kernel`: any of them may answer with one of these.
 
 #![forbid(unsafe_code)]
 
@@ -140,7 +138,7 @@ impl std::error::Error for BuildError {
     }
 }
 
-/// What a panic carried, on its way to whoever asks for the outcome. If nobody does, it is reported
+/// What a panic carried, on its way to whoever asks for the outcome. If no one does, it is reported
 /// as a failure that was not [observed](miniss_core::unobserved).
 pub(crate) struct Payload(Option<Box<dyn Any + Send + 'static>>);
 

@@ -1,11 +1,12 @@
 //! rust-miniss on Linux: one thread per core, nothing shared, io_uring underneath.
 //!
 //! ```text
-//!  user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor ─▶ op ─▶ kernel
-//!       ▲                    ▲                                        │
-//!       └──────── waker ◀────┴──────────── completion ◀───────────────┘
+//!  future ─▶ op table ─▶ driver ─▶ kernel
+//!    ▲                               │
+//!  executor ◀─ queue ◀─ waker ◀─ completion
 //!
-//!  shard A: submit_to ─▶ lane A▸B ─▶ unparker ─▶ shard B runs it ─▶ lane B▸A ─▶ promise ─▶ waker A
+//!  shard A: submit_to ─▶ lane A▸B ─▶ shard B (unparked if it sleeps)
+//!  shard A: waker ◀───── lane B▸A ◀─ runs the call, replies
 //! ```
 //!
 //! A [`Runtime`] has a number of *shards*. Each is a thread, pinned to a core, with an executor and

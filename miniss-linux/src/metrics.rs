@@ -1,6 +1,4 @@
 //! What a shard's driver has done, in numbers.
-//!
-//! `task ─▶ run queue ─▶ executor ─▶ driver ─▶ [metrics]`
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +14,7 @@ use crate::runtime::current;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DriverStats {
-    /// Operations that the kernel has in hand, those that nobody waits for any more included.
+    /// Operations that the kernel has in hand, those that no one waits for any more included.
     pub in_flight: usize,
     /// `io_uring_enter` calls.
     pub enters: u64,

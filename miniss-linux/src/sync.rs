@@ -1,7 +1,5 @@
 //! Waiting for one another on one shard: no atomics, no allocation, first come first served.
 //!
-//! `user future ─▶ [sync] ─▶ wait list ─▶ run queue ─▶ executor`
-//!
 //! Everything here belongs to one shard and is neither `Send` nor `Sync`; for another shard there
 //! is [`submit_to`](crate::submit_to). Share one among tasks with an `Rc`. A waiter may be dropped
 //! at any moment: it leaves the queue, and what it had been granted meanwhile goes to the next.

@@ -1,7 +1,5 @@
 //! Sleeping, timeouts and ticks, on `CLOCK_MONOTONIC`.
 //!
-//! `user future ─▶ [timer] ─▶ executor ─▶ driver ─▶ kernel`
-//!
 //! Timers live in a wheel in user space; only the earliest deadline is handed to the kernel, with
 //! the call that sleeps. A timer is never early. A sleep of [`Duration::MAX`], or until
 //! [`Instant::MAX`], never ends; one of zero ends after one turn.
@@ -35,7 +33,7 @@ use crate::runtime::current;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ShardTimers(());
 
-// SAFETY: passes on the answer of the current shard's `LocalHandle`, asked anew each time.
+// SAFETY: passes on the answer of the current shard's `LocalHandle`, asked again each time.
 unsafe impl Timers for ShardTimers {
     type Instant = Instant;
 

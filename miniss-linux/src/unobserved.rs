@@ -1,7 +1,5 @@
 //! Failures that no one saw: counted, and reported to the program's hook or its logger.
 //!
-//! `promise or task that failed ─▶ dropped unseen ─▶ [unobserved] ─▶ hook, or diagnostics`
-//!
 //! What counts as one is the core's to say ([`miniss_core::unobserved`]). Here a hook is called
 //! from destructors, perhaps while a panic unwinds; so its own panics end there. Without a hook
 //! they are told to the logger: see [`diagnostics`].

@@ -197,7 +197,7 @@ fn owned(fd: libc::c_long) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd as i32) }
 }
 
-/// Shuts a socket down in both directions, as somebody might who has a descriptor of it.
+/// Shuts a socket down in both directions, as someone might who has a descriptor of it.
 ///
 /// # Panics
 ///

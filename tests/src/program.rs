@@ -1,7 +1,7 @@
 //! The examples as programs of their own: built, started, looked at from outside, and killed.
 //!
 //! An example is built by the cargo that runs the test, with the test's own profile and beside it,
-//! so that a test needs nobody to have built it before.
+//! so that a test needs no one to have built it before.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
@@ -343,7 +343,7 @@ fn listeners(port: u16) -> usize {
 impl Drop for Server {
     fn drop(&mut self) {
         let ended = self.child.try_wait();
-        // If it ended already there is nobody to kill; the test is told below.
+        // If it ended already there is no one to kill; the test is told below.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if !thread::panicking() && !self.may_end {

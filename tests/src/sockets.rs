@@ -27,7 +27,7 @@ pub fn blocking_pair() -> (net::TcpStream, net::TcpStream) {
     let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port on the loopback");
     let address = listener.local_addr().expect("a bound socket has an address");
     let ours = net::TcpStream::connect(address).expect("the backlog has room");
-    let (peer, _) = listener.accept().expect("somebody has connected");
+    let (peer, _) = listener.accept().expect("someone has connected");
     (ours, peer)
 }
 

@@ -88,7 +88,7 @@ fn t5_join_handles_that_outlive_their_runtime_give_what_they_have_once() {
         handles.map(Some)
     });
     assert_eq!(drops.get(), 0);
-    // One of each is dropped while the runtime is there but nobody is in it.
+    // One of each is dropped while the runtime is there but no one is in it.
     drop((handles[0].take(), handles[1].take()));
     assert_eq!(drops.get(), 1);
     drop(first);

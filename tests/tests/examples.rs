@@ -196,7 +196,7 @@ fn first_line(command: &mut Command) -> (String, Output) {
     let stdout = child.stdout.take().expect("it is piped");
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line).expect("a pipe can be read");
-    // It runs for ever, or has ended already.
+    // It runs forever, or has ended already.
     let _ = child.kill();
     (line, child.wait_with_output().expect("our own child can be waited for"))
 }

@@ -22,7 +22,7 @@ fn assert_idle(builder: Builder, wait_for: impl AsyncFnOnce() + Clone + Send + '
         submit_to(1, wait_for).await.unwrap();
         run_on(1, thread_id).await.unwrap()
     });
-    // Shard 0 is this thread, which is in nobody's hands outside of `block_on`.
+    // Shard 0 is this thread, which is in no one's hands outside of `block_on`.
     let is_quiet = |_| {
         let before = (context_switches(workers), cpu_time(workers));
         thread::sleep(WATCHED);

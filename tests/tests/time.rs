@@ -272,7 +272,7 @@ async fn spin() {
 }
 
 #[test]
-fn t9_tasks_that_wake_themselves_for_ever_starve_neither_timers_nor_sockets_nor_calls() {
+fn t9_tasks_that_wake_themselves_forever_starve_neither_timers_nor_sockets_nor_calls() {
     let _deadline = deadline("T9");
     let runtime = Runtime::builder().shards(2).build().unwrap();
     runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! Failures that nobody saw are counted and reported, once each.
+//! Failures that no one saw are counted and reported, once each.
 
 use miniss_linux::unobserved::{self, Source, Unseen};
 use miniss_linux::{Future, Runtime, run_on, spawn, submit_to, yield_now};

@@ -62,7 +62,7 @@ fn to_four_tasks(criterion: &mut Criterion) {
         drop(sender);
         executor.block_on(async {
             for handle in handles {
-                handle.await.expect("nobody aborts it");
+                handle.await.expect("no one aborts it");
             }
         });
     });

@@ -52,7 +52,7 @@ fn contended(criterion: &mut Criterion, tasks: usize) {
         let handles: Vec<_> = (0..tasks).map(spawn).collect();
         executor.block_on(async {
             for handle in handles {
-                handle.await.expect("nobody aborts it");
+                handle.await.expect("no one aborts it");
             }
         });
     });
@@ -77,7 +77,7 @@ fn announced(criterion: &mut Criterion) {
         let handles = [0, 1].map(spawn);
         executor.block_on(async {
             for handle in handles {
-                handle.await.expect("nobody aborts it");
+                handle.await.expect("no one aborts it");
             }
         });
     });

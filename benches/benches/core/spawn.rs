@@ -24,7 +24,7 @@ fn on_the_heap(criterion: &mut Criterion) {
             let spawn = |n| local.spawn(async move { black_box(n) }).expect("there is room");
             handles.extend((0..BATCH).map(spawn));
             for handle in handles.drain(..) {
-                black_box(handle.await).expect("nobody aborts it");
+                black_box(handle.await).expect("no one aborts it");
             }
         });
     });
@@ -42,7 +42,7 @@ fn in_a_slab(criterion: &mut Criterion) {
             let spawn = |n| local.spawn_in(&SLAB, task(n)).expect("there is room");
             handles.extend((0..SLOTS).map(spawn));
             for handle in handles.drain(..) {
-                black_box(handle.await).expect("nobody aborts it");
+                black_box(handle.await).expect("no one aborts it");
             }
         });
     });

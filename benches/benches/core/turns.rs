@@ -27,7 +27,7 @@ fn yielding(criterion: &mut Criterion, tasks: usize) {
             let spawn = |_| local.spawn(task()).expect("there is room");
             let handles: Vec<_> = (0..tasks).map(spawn).collect();
             for handle in handles {
-                handle.await.expect("nobody aborts it");
+                handle.await.expect("no one aborts it");
             }
         });
     });

@@ -15,7 +15,7 @@ compare: rust-miniss, other runtimes and programs by hand, side by side
 Without a row it runs all of them, in about 7 minutes; `kv`, which is no row, means all rows whose
 names begin with it and a dash. Each run of a runtime is a process of its own; those of a row run in
 turn, and what counts is the median of their ratios in each round. It prints a Markdown table of
-everybody, then one of the targets; it writes both into compare.md, and compare.json, compare.svg.
+everyone, then one of the targets; it writes both into compare.md, and compare.json, compare.svg.
 
   --rounds N   how often each runs [9]; some rows take less, for more would only take time
   --out DIR    where the files go [target/compare]

@@ -109,7 +109,7 @@ mod tests {
         };
         assert!(main(&["spawn"]).contains("a row, a name and a size"));
         assert!(main(&["spam", "miniss", "1"]).contains("no such row"));
-        assert!(main(&["spawn", "nobody", "1"]).contains("`nobody`"));
+        assert!(main(&["spawn", "no one", "1"]).contains("`no one`"));
         assert!(main(&["spawn", "miniss", "many"]).contains("`many`"));
     }
 }

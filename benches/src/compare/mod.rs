@@ -4,15 +4,15 @@
 //!
 //! Each run of a subject is a process of its own, which is this program again with the hidden
 //! subcommand `subject`: so CPU time, peak memory and system calls are its own, and what one
-//! runtime leaves behind meets nobody else. The parent runs the subjects of a row in turn, so that
-//! a disturbance of the machine meets everybody, and takes the median of the ratios of each round.
+//! runtime leaves behind meets no one else. The parent runs the subjects of a row in turn, so that
+//! a disturbance of the machine meets everyone, and takes the median of the ratios of each round.
 //!
 //! - [`args`]: the command line.
 //! - [`rows`]: what is compared, with whom, and what we want to reach: add a row there.
 //! - [`work`]: the programs themselves, over [`Rival`](crate::rivals::Rival).
 //! - [`sample`]: what one run showed. [`child`]: one run. [`syscalls`]: one under strace.
 //! - [`rounds`]: all runs of a row. [`outcome`]: what they showed. [`target`]: is it enough?
-//! - [`table`]: everybody. [`summary`]: the targets. [`json`], [`report`], [`plot`]: for later.
+//! - [`table`]: everyone. [`summary`]: the targets. [`json`], [`report`], [`plot`]: for later.
 //! - [`machine`]: where it was, and when.
 //! - [`running`]: a server in another process. [`process`]: what is asked of the kernel.
 //! - [`allocator`]: counts allocations.

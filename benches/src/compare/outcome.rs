@@ -50,7 +50,7 @@ impl Measured {
     }
 
     /// How this one's figure compares with another's: the median of the ratios of each round, for
-    /// between rounds the machine may change, and with it everybody.
+    /// between rounds the machine may change, and with it everyone.
     pub fn ratio(&self, other: &Self, figure: Figure) -> Option<f64> {
         let ratio = match figure.of_sample() {
             Some(of) if self.samples.len() == other.samples.len() => {
@@ -137,7 +137,7 @@ mod tests {
         let of = |values: &[f64]| {
             let sample = |&value| Sample { value, ..Sample::default() };
             let samples = values.iter().map(sample).collect();
-            Measured { samples, ..Measured::new("somebody", Role::Peer) }
+            Measured { samples, ..Measured::new("someone", Role::Peer) }
         };
         // The machine is slower in the last two rounds, and the first is always twice the second.
         let (first, second) = (of(&[2.0, 20.0, 20.0]), of(&[1.0, 10.0, 10.0]));
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn who_never_ran_has_no_figures() {
-        let nobody = Measured::new("nobody", Role::Peer);
-        assert_eq!((nobody.median(), nobody.middle_half(), nobody.cpu_ns()), (None, None, None));
+        let no_one = Measured::new("no one", Role::Peer);
+        assert_eq!((no_one.median(), no_one.middle_half(), no_one.cpu_ns()), (None, None, None));
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub fn cpu_of(pid: u32) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The highest resident memory so far, in KiB. Unlike that of `getrusage` it begins anew with each
+/// The highest resident memory so far, in KiB. Unlike that of `getrusage` it begins again with each
 /// program. Zero where `/proc` is missing.
 pub fn peak_rss_kib() -> u64 {
     field("/proc/self/status", "VmHWM:")

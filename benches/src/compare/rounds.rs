@@ -35,7 +35,7 @@ pub fn run(
     Outcome { row, subjects, note }
 }
 
-/// Nobody could run.
+/// No one could run.
 fn unprepared(row: Row, why: &str) -> Outcome {
     let failed = |subject: &Subject| {
         let nothing = Measured::new(subject.name, subject.role);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn where_something_is_missing_nobody_runs_and_all_say_why() {
+    fn where_something_is_missing_no_one_runs_and_all_say_why() {
         let mut row = rows::all().swap_remove(0);
         row.prepare = Some(|| Err("no kv".into()));
         let outcome = run(row, 3, None, &mut |_| {});

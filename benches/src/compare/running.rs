@@ -110,7 +110,7 @@ impl Tracer {
 impl Drop for Tracer {
     fn drop(&mut self) {
         process::end(self.strace.id());
-        // Nobody else waits for it.
+        // No one else waits for it.
         _ = self.strace.wait();
     }
 }

@@ -90,7 +90,7 @@ impl Target {
         Self { figure, ..self }
     }
 
-    /// Whether it depends on nobody else.
+    /// Whether it depends on no one else.
     pub fn is_absolute(&self) -> bool {
         matches!(self.bound, Bound::Itself(_))
     }

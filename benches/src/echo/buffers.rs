@@ -65,7 +65,7 @@ impl Buffers {
     pub fn publish(&self) {
         // SAFETY: the tail lies inside the first entry of the ring, which is ours.
         let tail = unsafe { BufRingEntry::tail(self.ring.0.as_ptr().cast()) };
-        // SAFETY: as above; aligned, and everybody accesses it atomically.
+        // SAFETY: as above; aligned, and everyone accesses it atomically.
         let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
         // Release: pairs with the kernel's acquiring load; it sees the entries before the tail.
         tail.store(self.tail, Ordering::Release);

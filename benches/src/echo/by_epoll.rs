@@ -31,7 +31,7 @@ struct Server {
     buffer: Box<[u8]>,
 }
 
-/// Serves for ever; looks for work for so long before it sleeps.
+/// Serves forever; looks for work for so long before it sleeps.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ impl Server {
         if epoll < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: fresh, and nobody else's.
+        // SAFETY: fresh, and no one else's.
         let epoll = unsafe { OwnedFd::from_raw_fd(epoll) };
         watch(&epoll, &listener, LISTENER)?;
         let buffer = vec![0; BUFFER_BYTES].into();

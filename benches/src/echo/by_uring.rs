@@ -73,7 +73,7 @@ struct Server {
     hurries: bool,
 }
 
-/// Serves for ever; looks for work for so long before it sleeps.
+/// Serves forever; looks for work for so long before it sleeps.
 ///
 /// # Errors
 ///
@@ -146,7 +146,7 @@ impl Server {
             RECEIVE => self.received(number, completion),
             SEND => self.sent(number as u16, completion.result()),
             ACCEPT => self.accepted(completion),
-            // A place is free, for which somebody may be waiting.
+            // A place is free, for which someone may be waiting.
             _ => Ok(()),
         }
     }

@@ -38,7 +38,7 @@ Server:
   --cpu N                the CPU to run on                             [any]
 
 Comparison: the options of the client but --cpu, --idle-spin-us and --work of the server, and
-  --rounds N             how often everybody has a turn                [7]
+  --rounds N             how often everyone has a turn                [7]
   --only A,B,…           these kinds; the first is what others are compared with
 
 Kinds: uring and epoll (by hand), miniss, tokio, monoio, compio, glommio, smol. If asked for, also
@@ -60,9 +60,9 @@ pub enum Command {
 /// What is compared, and how.
 #[derive(Debug, Clone)]
 pub struct Comparison {
-    /// What everybody does in a turn.
+    /// What everyone does in a turn.
     pub task: Task,
-    /// How often everybody has a turn.
+    /// How often everyone has a turn.
     pub rounds: usize,
     /// Who; the first is what the others are compared with.
     pub servers: Vec<Server>,

@@ -11,7 +11,7 @@ use miniss_linux::{Builder, Pinning, Runtime, spawn};
 
 use super::servers::{Ready, Settings, work};
 
-/// Serves for ever.
+/// Serves forever.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@
 
 use std::sync::OnceLock;
 
-/// After so many bytes the sequence begins anew.
+/// After so many bytes the sequence begins again.
 pub const PERIOD: u64 = 65_521;
 /// The most that can be had in one piece.
 pub const PIECE_BYTES_MAX: usize = 1 << 20;

@@ -64,13 +64,13 @@ pub fn trial(
     running.trace(strace).map_err(|error| format!("strace of {}: {error}", server.name))?;
     let load = Load { address, cpu: Some(CLIENT_CPU), ..task.load };
     let watch = || load.run_watching(&mut || running.cpu());
-    // A thread of its own, so that nobody else is pinned.
+    // A thread of its own, so that no one else is pinned.
     let report = thread::scope(|scope| scope.spawn(watch).join());
     let report = report.expect("the client does not panic");
     Ok((report.map_err(|error| format!("{}: {error}", server.name))?, running))
 }
 
-/// Everybody in turn, `rounds` times; lines of a Markdown table. `told` hears of each turn.
+/// Everyone in turn, `rounds` times; lines of a Markdown table. `told` hears of each turn.
 ///
 /// # Errors
 ///

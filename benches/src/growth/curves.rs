@@ -101,11 +101,11 @@ const SHARDS: Curve = Curve {
     panels: &[
         Panel {
             y: Axis::decimal("million calls a second"),
-            series: &[ours("everybody calls all"), ours("everybody calls the next")],
+            series: &[ours("everyone calls all"), ours("everyone calls the next")],
         },
         Panel {
             y: Axis::decimal("CPU per call, ns"),
-            series: &[ours("everybody calls all"), ours("everybody calls the next")],
+            series: &[ours("everyone calls all"), ours("everyone calls the next")],
         },
         Panel { y: Axis::decimal("ms"), series: &[ours("start"), ours("end")] },
         Panel { y: Axis::decimal("private memory, MiB"), series: &[ours("the whole process")] },
@@ -117,7 +117,7 @@ const SHARDS: Curve = Curve {
 const DEPTHS: [usize; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 const CALL_SERIES: [Series; 4] =
-    [ours("run_on, nobody spins"), ours("run_on"), ours("submit_to"), ours("run_on, idle_spin")];
+    [ours("run_on, no one spins"), ours("run_on"), ours("submit_to"), ours("run_on, idle_spin")];
 
 const CALLS: Curve = Curve {
     name: "calls",

@@ -2,7 +2,7 @@
 //!
 //! `row ─▶ workload ─▶ [rival] ─▶ its runtime`
 //!
-//! A workload is written once, over [`Rival`], so that everybody runs the same program. What a
+//! A workload is written once, over [`Rival`], so that everyone runs the same program. What a
 //! runtime's own documentation advises is in its file: how it is built and pinned, its spawn, its
 //! yield, its sleep. Where it has a way of its own to call another core, it replaces
 //! [`Rival::calls`].
@@ -49,12 +49,12 @@ pub trait Rival {
     /// Runs `main` to its end on a new runtime, on the calling thread.
     fn block_on<F: Future>(place: Place, main: F) -> F::Output;
 
-    /// Starts a task that somebody will join.
+    /// Starts a task that someone will join.
     fn spawn<F: Future + 'static>(future: F) -> Self::Handle<F::Output>
     where
         F::Output: 'static;
 
-    /// Starts a task that nobody waits for.
+    /// Starts a task that no one waits for.
     fn detach<F: Future<Output = ()> + 'static>(future: F);
 
     /// Lets the other tasks run once.

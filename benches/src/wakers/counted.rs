@@ -9,7 +9,7 @@
 //!
 //! Invariants: **Counted** (a header lives while the sum of both counts is not zero, or the task
 //! has not ended), **Owner only** (plain cells are touched by the thread whose `HOME` is the owner)
-//! and **Shards are for ever** (leaked).
+//! and **Shards are forever** (leaked).
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
@@ -264,7 +264,7 @@ impl Design for Counted {
 }
 
 impl Drop for Counted {
-    /// Ends all tasks: home's counts become everybody's.
+    /// Ends all tasks: home's counts become everyone's.
     fn drop(&mut self) {
         HOME.set(self.shard);
         self.turn();

@@ -6,7 +6,7 @@
 //! generation compared. From afar: the slot's bit is set in a bitmap of the shard, and the word's
 //! in a summary.
 //!
-//! Invariants: **Shards are for ever** (leaked, so bitmap and table stay valid) and **Owner only**
+//! Invariants: **Shards are forever** (leaked, so bitmap and table stay valid) and **Owner only**
 //! (the cells of a shard are touched by the one thread whose `HOME` is this shard).
 
 use std::array;
@@ -146,11 +146,11 @@ fn wake(data: *const ()) {
     let word = data.addr();
     let (id, slot) = (word & 0xffff, (word >> 16) as u32 & 0xff_ffff);
     let home = HOME.get();
-    // SAFETY: *Shards are for ever*.
+    // SAFETY: *Shards are forever*.
     match unsafe { home.as_ref() } {
         // SAFETY: *Owner only* by the thread-local; the id came from `pack`.
         Some(home) if home.id == id => unsafe { home.wake_at_home(slot, (word >> 40) as u32) },
-        // SAFETY: *Shards are for ever*, and the id came from `pack`.
+        // SAFETY: *Shards are forever*, and the id came from `pack`.
         _ => unsafe { &*TABLE[id].load(Ordering::Acquire) }.wake_remote(slot),
     }
 }
@@ -164,7 +164,7 @@ pub struct Ids {
 
 impl Ids {
     fn shard(&self) -> &'static Shard {
-        // SAFETY: *Shards are for ever*.
+        // SAFETY: *Shards are forever*.
         unsafe { &*self.shard }
     }
 }

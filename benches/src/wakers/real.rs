@@ -23,7 +23,7 @@ pub struct Real {
 }
 
 impl Design for Real {
-    const NAME: &'static str = "address for ever (ships)";
+    const NAME: &'static str = "address forever (ships)";
     /// Asserted in the core: the header is one cache line.
     const TASK_BYTES: usize = 64;
 

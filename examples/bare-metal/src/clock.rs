@@ -47,7 +47,7 @@ pub(crate) fn measure() {
 
 fn wait_for_old_timer() {
     let [low, high] = COUNT.to_le_bytes();
-    // SAFETY: *Own devices*: the steps of the data sheet, for the channel that nobody else uses.
+    // SAFETY: *Own devices*: the steps of the data sheet, for the channel that no one else uses.
     unsafe {
         let gate = cpu::read_port(GATE) & !(GATE_OPEN | SPEAKER);
         cpu::write_port(GATE, gate | GATE_OPEN);

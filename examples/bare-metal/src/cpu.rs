@@ -79,7 +79,7 @@ pub unsafe fn halt_if(is_idle: impl FnOnce() -> bool) {
     }
 }
 
-/// Halts this core for ever.
+/// Halts this core forever.
 pub fn stop() -> ! {
     loop {
         // SAFETY: *Bare core*. Only what cannot be masked ends the halt, and then it halts again.

@@ -23,7 +23,7 @@
 //! - **Bare core.** All of this runs in ring 0 of a 64-bit core as `boot.s` leaves it: memory
 //!   below 4 GiB is mapped to itself, and nothing else runs on the machine.
 //! - **Own devices.** Serial port, timers and interrupt controllers are driven by the one module
-//!   that is named after them and by nobody else, and none of what is written to them makes them
+//!   that is named after them and by no one else, and none of what is written to them makes them
 //!   write to memory.
 //! - **Interrupts off.** What a task and an interrupt handler of the same core share, and is not
 //!   atomic, is touched only while that core takes no interrupts. Handlers run so.

@@ -31,7 +31,7 @@ fn kernel_main() -> ! {
     println!("ready");
     executor.block_on(async {
         echo().await;
-        ticking.await.expect("nobody aborts it");
+        ticking.await.expect("no one aborts it");
     });
     report(local);
     end(Status::Done)
@@ -109,5 +109,5 @@ fn report(local: LocalHandle<Unparker>) {
     println!("{halts} halts, {timer} timer and {serial} serial interrupts, {polls} polls");
     assert!(halts >= TICKS && halts <= timer + serial);
     assert!(polls <= stats.spawned + stats.wakes_local + stats.wakes_foreign);
-    assert!(CORE.unparker().rings() == 0, "nobody was there to ring");
+    assert!(CORE.unparker().rings() == 0, "no one was there to ring");
 }

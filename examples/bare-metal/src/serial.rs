@@ -44,7 +44,7 @@ pub(crate) fn enable() {
     apic::route(LINE, Vector::Serial);
 }
 
-/// Called by `boot.s` on the first core. It empties the port: the line rises anew only after that.
+/// Called by `boot.s` on the first core. It empties the port: the line rises again only after that.
 #[unsafe(no_mangle)]
 extern "C" fn on_serial() {
     INTERRUPTS_TAKEN.fetch_add(1, Ordering::Relaxed);
@@ -79,7 +79,7 @@ pub async fn read_byte() -> u8 {
 }
 
 fn state() -> u8 {
-    // SAFETY: *Own devices*; reading it clears error bits, which nobody looks at.
+    // SAFETY: *Own devices*; reading it clears error bits, which no one looks at.
     unsafe { cpu::read_port(STATE) }
 }
 

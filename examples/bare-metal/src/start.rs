@@ -59,7 +59,7 @@ pub fn second_core(work: fn() -> !) {
     assert!(former.is_null(), "the second core was started before");
     let page = ptr::with_exposed_provenance_mut::<u8>(usize::from(START_PAGE) * 4096);
     let (start, end) = (&raw const trampoline, &raw const trampoline_end);
-    // SAFETY: *Bare core*: the page is mapped and nobody's, and `boot.s` says how long the code is.
+    // SAFETY: *Bare core*: the page is mapped and no one's, and `boot.s` says how long the code is.
     unsafe { page.copy_from_nonoverlapping(start, end as usize - start as usize) };
     // SAFETY: *One second core*, and the code is in place.
     unsafe { apic::start_core(1, START_PAGE) };

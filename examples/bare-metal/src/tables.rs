@@ -152,7 +152,7 @@ pub(crate) fn load(core: usize) {
     let segments = Table { limit: size_of_val(&segments) as u16 - 1, address: tables as u64 };
     let gates = Table { limit: 256 * 16 - 1, address: GATES.0.get() as u64 };
     // SAFETY: *Bare core*. The tables are filled and `'static`. Code and data segments are what
-    // they were in the table of `boot.s`, so none need be loaded anew.
+    // they were in the table of `boot.s`, so none need be loaded again.
     unsafe {
         asm!("lgdt [{}]", in(reg) &raw const segments, options(nostack));
         asm!("ltr {:x}", in(reg) TASK, options(nostack));

@@ -47,7 +47,7 @@ fn kernel_main() -> ! {
 /// The second core: it runs what the first asks for.
 fn answer() -> ! {
     let mut executor = Port::executor(&CORES[1]);
-    executor.local().lend(&TASKS).expect("nobody else uses them");
+    executor.local().lend(&TASKS).expect("no one else uses them");
     let _endpoint = LANES.open(1, executor.local()).expect("the executor is there");
     executor.block_on(pending())
 }
@@ -57,7 +57,7 @@ async fn ask(endpoint: Endpoint<Unparker, FixedLane<LANE>>) -> u64 {
     let double = |n: u32| endpoint.submit_to(1, async move || u64::from(n) * 2);
     let mut sum = 0;
     for n in 0..ONE_BY_ONE {
-        sum += double(n).await.expect("the second core runs for ever");
+        sum += double(n).await.expect("the second core runs forever");
     }
     let mut numbers = ONE_BY_ONE..REQUESTS;
     for _ in 0..BURSTS {

@@ -30,7 +30,7 @@ const DONE: i32 = 42;
 /// What the process exits with after a panic, as in a program with std.
 const PANICKED: i32 = 101;
 
-/// A lost wake ends the process instead of letting it wait for ever.
+/// A lost wake ends the process instead of letting it wait forever.
 const LIFE_SECS_MAX: usize = 60;
 
 const PAUSE: Duration = Duration::from_millis(2);
@@ -57,7 +57,7 @@ extern "C" fn main() -> ! {
     let local = executor.local();
 
     let (reader, writer) = sys::pipe();
-    let (all_sent, promise) = SENT.pair().expect("nobody has used the cell yet");
+    let (all_sent, promise) = SENT.pair().expect("no one has used the cell yet");
     let sending = send(local, writer, promise);
     let sending = local.spawn_in(task_slab!(send), sending).expect("its slab is free");
     executor.block_on(async {
@@ -66,7 +66,7 @@ extern "C" fn main() -> ! {
             assert!(sys::read_byte(reader) == expected, "what was sent has come");
         }
         assert!(all_sent.await == Ok(TEXT.len()), "a promise in a static is kept");
-        sending.await.expect("nobody aborts it");
+        sending.await.expect("no one aborts it");
     });
     report(local);
     sys::exit(DONE)
@@ -94,7 +94,7 @@ fn report(local: LocalHandle<Unparker>) {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    // As above; there is nobody left to tell.
+    // As above; there is no one left to tell.
     let _ = writeln!(sys::Output, "{info}");
     sys::exit(PANICKED)
 }

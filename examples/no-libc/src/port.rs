@@ -21,7 +21,7 @@ use crate::sys::{self, PollFd};
 /// Futures that may wait for a descriptor at a time.
 const WAITS_MAX: usize = 4;
 
-/// The unparker of a process in which nobody is there to ring it.
+/// The unparker of a process in which no one is there to ring it.
 pub struct Unparker {
     has_executor: AtomicBool,
 }
@@ -54,7 +54,7 @@ pub struct PollSet {
 }
 
 impl PollSet {
-    /// A set in which nobody waits.
+    /// A set in which no one waits.
     pub const fn new() -> Self {
         Self { waits: RefCell::new([const { None }; WAITS_MAX]) }
     }

@@ -1,7 +1,5 @@
 //! A first-in first-out list of waiting futures whose nodes live inside those futures.
 //!
-//! `user future ─▶ [wait list] ─▶ waker ─▶ run queue`
-//!
 //! Everything in [`sync`](crate::sync) that makes a future wait queues it here. A [`Waiter`] is a
 //! field of the waiting future: it carries the future's waker and a small `Copy` payload, by which
 //! the one who waits says what it wants and the one who wakes says what it got. Enqueue, dequeue
@@ -79,7 +77,7 @@ impl<T: Copy> WaitList<T> {
         self.len.get()
     }
 
-    /// Whether nobody waits.
+    /// Whether no one waits.
     ///
     /// ```
     /// # use miniss_core::collections::WaitList;
@@ -104,7 +102,7 @@ impl<T: Copy> WaitList<T> {
         self.head.get().map(|head| self.node(head).payload.get())
     }
 
-    /// Takes the first waiter out, leaves it `payload` and wakes it; `false` if nobody waits.
+    /// Takes the first waiter out, leaves it `payload` and wakes it; `false` if no one waits.
     ///
     /// ```
     /// # use miniss_core::collections::WaitList;

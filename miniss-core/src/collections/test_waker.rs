@@ -1,6 +1,4 @@
 //! Wakers for tests that poll by hand: one counts, one runs a closure, one panics.
-//!
-//! `user future ─▶ [test waker]`: the run queue is left out.
 
 #![forbid(unsafe_code)]
 

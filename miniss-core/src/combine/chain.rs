@@ -1,7 +1,5 @@
 //! Two futures in a row, in the space of the larger one: what every sequential combinator is.
 //!
-//! `[chain] ─▶ user future ─▶ task`
-//!
 //! An `async` block that takes a future in and awaits it holds it twice, once as a capture and once
 //! as the thing awaited, so a chain of `n` such blocks takes room in the order of 2ⁿ. Here the
 //! second future takes the place of the first, and a chain of `n` grows by a few words per link.

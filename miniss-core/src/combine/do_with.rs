@@ -1,6 +1,4 @@
 //! A value that lives exactly as long as the work on it.
-//!
-//! `[do_with] ─▶ user future ─▶ task`
 
 #![forbid(unsafe_code)]
 

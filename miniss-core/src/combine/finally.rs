@@ -1,8 +1,6 @@
 //! A cleanup that runs on success, on failure and on cancellation, and what becomes of its own
 //! failure.
 //!
-//! `[finally] ─▶ chain ─▶ user future ─▶ task`
-//!
 //! The cleanup is *armed* at the first poll of the body and lies beside it in the chain. When the
 //! body ends, the chain starts it; when the chain is dropped before that, or the body's poll
 //! unwinds, the drop of what is armed starts it, after that of the body.
@@ -74,7 +72,7 @@ impl<N: Future, C: FnOnce() -> N> Armed<N, C> {
 }
 
 impl<N: Future, C: FnOnce() -> N> Drop for Armed<N, C> {
-    /// Nobody is there who could wait: the cleanup goes as far as its first wait.
+    /// No one is there who could wait: the cleanup goes as far as its first wait.
     fn drop(&mut self) {
         if let Some(cleanup) = self.cleanup.take() {
             // It is polled this once: no leaf of it may give way.

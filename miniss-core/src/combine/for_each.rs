@@ -1,7 +1,5 @@
 //! Work for each item of a sequence, many at once, and all of it, whatever fails.
 //!
-//! `[for each] ─▶ user futures ─▶ task`
-//!
 //! On the heap each of the futures has a waker of its own, and a wake polls the one that was woken
 //! (see `woken`). In a fixed number of seats they share the waker of their task, and a wake polls
 //! every one that is not done.

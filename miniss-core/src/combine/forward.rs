@@ -1,6 +1,4 @@
 //! The result of a future as that of a promise.
-//!
-//! `user future ─▶ [forward_to] ─▶ promise ─▶ the one who waits`
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +12,7 @@ pub(super) fn forward_to<T, E>(
     promise: Promise<T, E>,
 ) -> impl Future<Output = ()> {
     convert(source, move |outcome| {
-        // What comes back if nobody waits any more is dropped, as the waiter would have done.
+        // What comes back if no one waits any more is dropped, as the waiter would have done.
         match outcome {
             Ok(value) => drop(promise.complete(value)),
             Err(error) => drop(promise.fail(error)),

@@ -1,7 +1,5 @@
 //! Seastar's continuations as methods on every future.
 //!
-//! `[combine] ─▶ user future ─▶ task`
-//!
 //! The methods are thin; each combinator has a file of its own.
 
 #![forbid(unsafe_code)]
@@ -221,7 +219,7 @@ pub trait FutureExt: Future {
     ///
     /// If the future is dropped before its end, or panics, its drop drops what is running, then
     /// starts the cleanup and polls it once, in place: a cleanup that does not wait has run when
-    /// the drop returns, one that waits is cut short at its first wait. Nobody gets its error.
+    /// the drop returns, one that waits is cut short at its first wait. No one gets its error.
     /// [`finally_on`](Self::finally_on) is for a cleanup that must wait.
     ///
     /// A future that was never polled has not begun, so there is nothing to clean up. If the
@@ -311,7 +309,7 @@ pub trait FutureExt: Future {
         finally::finally_on(self, spawner, cleanup)
     }
 
-    /// Brings the value to `promise`, or fails it with the error. If nobody waits for it any more,
+    /// Brings the value to `promise`, or fails it with the error. If no one waits for it any more,
     /// the result is dropped.
     ///
     /// # Panics

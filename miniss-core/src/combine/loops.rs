@@ -1,6 +1,4 @@
 //! Loops that give way to the others when the time of the turn is used up.
-//!
-//! `[repeat] ─▶ user future ─▶ maybe_yield ─▶ task`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Many results made at once, and one made of them, in order.
-//!
-//! `[map_reduce] ─▶ when_all ─▶ user futures ─▶ task`
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,5 @@
 //! A future, or what became of it: a seat in `when_all`.
 //!
-//! `when_all ─▶ [seat] ─▶ user future`
-//!
 //! # Invariants
 //!
 //! - **Seats are pinned.** A running future is polled in its seat and dropped in its seat, by

@@ -1,6 +1,4 @@
 //! Giving way when the time of the turn is used up, and not before.
-//!
-//! `user future ─▶ [maybe_yield] ─▶ run queue ─▶ executor`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Going on after an error, after any or after some.
-//!
-//! `[or_else] ─▶ chain ─▶ user future ─▶ task`
 
 #![forbid(unsafe_code)]
 

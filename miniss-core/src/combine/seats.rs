@@ -1,7 +1,5 @@
 //! Rows of pinned places, in each of which a future runs.
 //!
-//! `when_all ─▶ [seats] ─▶ user futures`
-//!
 //! # Invariants
 //!
 //! - **A row is pinned whole.** The elements of a pinned slice are pinned: they are only reached

@@ -1,6 +1,4 @@
 //! Who can start a task: the seam between combinators and executors.
-//!
-//! `combine ─▶ [spawn] ─▶ task ─▶ run queue ─▶ executor`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Going on after a future: with its value, or with its outcome.
-//!
-//! `[then] ─▶ chain ─▶ user future ─▶ task`
 
 #![forbid(unsafe_code)]
 

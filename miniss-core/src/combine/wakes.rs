@@ -1,6 +1,4 @@
 //! Whom the parts of a row wake: the task itself if they are few, else each its own place.
-//!
-//! `user futures ─▶ [wakes] ─▶ waker of the task ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

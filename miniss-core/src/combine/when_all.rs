@@ -1,7 +1,5 @@
 //! Many futures at once: all outcomes, when the last is there.
 //!
-//! `[when_all] ─▶ user futures ─▶ task`
-//!
 //! Up to eight futures share the waker of their task, so a wake polls every one that is not done:
 //! the cheapest way for a handful. Where there are more, and a heap, each has a waker of its own,
 //! and a wake polls the one that was woken (see `woken`).
@@ -97,7 +95,7 @@ impl<F: Outcomes> Future for WhenAll<F> {
 pub trait Outcomes: sealed::Sealed {
     /// The outputs, in the order of the input.
     type Output;
-    /// Where the futures lie while they run. Nobody else is to use it.
+    /// Where the futures lie while they run. No one else is to use it.
     type Seats;
 
     #[doc(hidden)]

@@ -1,6 +1,4 @@
 //! Many futures at once: all their values, or the first error, when the last is there.
-//!
-//! `[when_all_succeed] ─▶ when_all ─▶ user futures ─▶ task`
 
 #![forbid(unsafe_code)]
 

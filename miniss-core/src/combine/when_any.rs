@@ -1,7 +1,5 @@
 //! Many futures at once until the first is ready, and the others back.
 //!
-//! `[when_any] ─▶ user futures ─▶ task`
-//!
 //! The others are to be used on, so all of them must be `Unpin`: a future of an `async` block goes
 //! in as a `Pin<&mut _>` made by [`pin!`](core::pin::pin), or as a `Pin<Box<_>>`.
 

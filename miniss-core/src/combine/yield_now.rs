@@ -1,6 +1,4 @@
 //! Giving way to the other tasks of this core once.
-//!
-//! `user future ─▶ [yield_now] ─▶ run queue ─▶ executor`
 
 #![forbid(unsafe_code)]
 

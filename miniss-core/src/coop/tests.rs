@@ -1,6 +1,4 @@
 //! Loops that never wait, and those that must have their turn all the same.
-//!
-//! `user future ─▶ leaf ─▶ [coop] ─▶ run queue ─▶ executor`
 
 use core::cell::Cell;
 use core::future::ready;

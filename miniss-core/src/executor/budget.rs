@@ -1,6 +1,4 @@
 //! The budget of a turn: how many polls, and for how long, before the reactor has its say.
-//!
-//! `task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
 use core::cell::Cell;
 use core::mem;

@@ -1,15 +1,13 @@
-//! The executor cell: the part of an executor that stays where it is for ever.
-//!
-//! `waker ─▶ [executor cell] ─▶ run queue ─▶ executor ─▶ reactor`
+//! The executor cell: the part of an executor that stays where it is forever.
 //!
 //! A waker may be used on any thread at any time, also when its task, its executor or the whole
 //! runtime is gone. So what wakers reach is not owned by the executor: it is `'static`, declared by
 //! the user in a `static` or leaked once and used again for the next executor on that core.
 //!
-//! It has two halves on separate cache lines: the *remote* half, all atomics, for everybody; and
+//! It has two halves on separate cache lines: the *remote* half, all atomics, foreveryone; and
 //! the *home* half, all plain cells, for the one core that runs the executor.
 //!
-//! Invariants: *Owner only* and *Headers are for ever* (see [`crate::task`]), and
+//! Invariants: *Owner only* and *Headers are forever* (see [`crate::task`]), and
 //!
 //! - **One claim.** At most one executor uses an executor cell at a time (`in_use`), and each has
 //!   an epoch of its own. A handle that is tied to the executor's thread and finds its own epoch
@@ -150,7 +148,7 @@ impl Shared {
     }
 
     /// The executor is gone and nothing of it is left in the home half. An executor cell whose
-    /// epochs are used up stays in use for ever, so that no handle finds its epoch in another's
+    /// epochs are used up stays in use forever, so that no handle finds its epoch in another's
     /// hands.
     pub(crate) fn release(&self) {
         if let Some(next) = self.epoch().checked_add(1) {
@@ -160,7 +158,7 @@ impl Shared {
     }
 }
 
-/// The part of an executor that outlives it, so that wakers may point there for ever.
+/// The part of an executor that outlives it, so that wakers may point there forever.
 ///
 /// Declare one per core as a `static`, or leak one and keep it for the next executor on that core.
 /// An executor cell keeps the memory of its tasks' slots, for reuse.

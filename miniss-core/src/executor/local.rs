@@ -1,6 +1,4 @@
 //! The handle to an executor that its own tasks use: spawn, time, counters.
-//!
-//! `user future ─▶ [spawn] ─▶ task ─▶ run queue ─▶ executor`
 
 use core::fmt;
 use core::marker::PhantomData;

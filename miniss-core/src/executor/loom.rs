@@ -1,7 +1,5 @@
 //! Models of wakes, aborts and sleep, each named for the race it rules out. They run the code that
 //! ships: the main thread is home, the others are strangers.
-//!
-//! `waker ─▶ [executor cell] ─▶ run queue ─▶ executor ─▶ reactor`
 
 use std::boxed::Box;
 
@@ -217,7 +215,7 @@ fn loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep()
         wakers.map(|waker| waker.join().unwrap());
         let (rung, work) = (rings(), !core.shared().inbox().is_empty());
         assert!(rung <= 1, "one ring per sleep");
-        assert!(!(asleep && work) || rung == 1, "asleep, with work, and nobody rang");
+        assert!(!(asleep && work) || rung == 1, "asleep, with work, and no one rang");
         core.shared().awake();
     });
 }
@@ -236,7 +234,7 @@ fn loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it() {
         let second = core.shared().announce_sleep();
         waker.join().unwrap();
         let rings = core.unparker().0.load(Ordering::Relaxed);
-        assert!(seen == 1 || !second || rings == 1, "the second sleep lasts for ever");
+        assert!(seen == 1 || !second || rings == 1, "the second sleep lasts forever");
         assert!(rings <= usize::from(first) + 1);
     });
 }
@@ -332,23 +330,23 @@ crate::prim::bugs! {
     loom_without_owner_s_fence_a_wake_is_slept_through:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
         with "park: owner announces its sleep" as Relaxed
-        says "asleep, with work, and nobody rang";
+        says "asleep, with work, and no one rang";
     loom_without_the_waker_s_fence_a_sleeper_is_overlooked:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
         with "park: a waker looks for a sleeper" as Relaxed
-        says "asleep, with work, and nobody rang";
+        says "asleep, with work, and no one rang";
     loom_without_a_full_fence_at_owner_a_wake_is_slept_through:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
         with "park: owner announces its sleep" as AcqRel
-        says "asleep, with work, and nobody rang";
+        says "asleep, with work, and no one rang";
     loom_without_a_full_fence_of_the_waker_a_sleeper_is_overlooked:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
         with "park: a waker looks for a sleeper" as AcqRel
-        says "asleep, with work, and nobody rang";
+        says "asleep, with work, and no one rang";
     loom_without_a_last_look_a_wake_is_slept_through:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
         without "park: owner looks once more"
-        says "asleep, with work, and nobody rang";
+        says "asleep, with work, and no one rang";
     loom_without_the_swap_of_asleep_two_wakers_ring:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
         without "park: one ring per sleep"

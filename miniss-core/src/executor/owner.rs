@@ -1,7 +1,5 @@
 //! The home half of an executor cell: everything that one core alone touches.
 //!
-//! `waker ─▶ [home] ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! All of it is plain cells: *Owner only* (see [`crate::task`]) is upheld by whoever hands out a
 //! reference to it. No method keeps a cell borrowed while foreign code runs, so everything here may
 //! be re-entered from a poll, a destructor or a wake.
@@ -67,7 +65,7 @@ impl OwnerState {
         self.slots.set_up_main(address);
         self.slots.take_in(shared.returned());
         self.counters.reset(now);
-        self.pace.start_anew();
+        self.pace.start_again();
         self.task_budget.set_units(UNITS);
         self.task_budget.lift();
         self.is_open.set(true);
@@ -82,7 +80,7 @@ impl OwnerState {
     /// the task and one of ours; no atomic read-modify-write.
     #[inline]
     pub(crate) fn wake(&self, slot: NonNull<Header>) {
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         match unsafe { slot.as_ref() }.state.wake() {
             Wake::Queue => self.queue.push(slot),
             Wake::QueueBehind => self.behind.push(slot),
@@ -96,7 +94,7 @@ impl OwnerState {
     #[inline]
     pub(crate) fn drain_inbox(&self, shared: &Shared) {
         shared.inbox().drain(|slot| {
-            // SAFETY: *Headers are for ever*.
+            // SAFETY: *Headers are forever*.
             if unsafe { slot.as_ref() }.state.wake() != Wake::Nothing {
                 self.queue.push(slot);
                 fetch_future(slot);

@@ -1,7 +1,5 @@
 //! When a task that asks should give way.
 //!
-//! `user future ─▶ maybe_yield ─▶ [pace] ─▶ executor`
-//!
 //! The loop knows nothing of this. The first question in a poll notes the time, and each question
 //! after it is one look at the clock. Hence a poll that does not ask costs nothing, and one that
 //! asks may go on for the time of a whole turn. The turn ends with it, so that a number of such
@@ -33,8 +31,8 @@ impl Pace {
         }
     }
 
-    /// Another executor begins, whose polls are counted anew, from one.
-    pub(crate) fn start_anew(&self) {
+    /// Another executor begins, whose polls are counted again, from one.
+    pub(crate) fn start_again(&self) {
         self.asked_in.set(0);
     }
 
@@ -90,12 +88,12 @@ mod tests {
     fn another_executor_counts_from_its_own_first_question() {
         let pace = pace();
         assert!(!pace.is_spent(1, at(10_000)));
-        pace.start_anew();
+        pace.start_again();
         assert!(!pace.is_spent(1, at(20_000)));
     }
 
     #[test]
-    fn without_a_limit_nobody_looks_at_the_clock() {
+    fn without_a_limit_no_one_looks_at_the_clock() {
         let pace = Pace::new();
         assert!(!pace.is_spent(1, || unreachable!("there is no limit")));
     }

@@ -1,7 +1,5 @@
 //! The park handshake: falling asleep without missing a wake.
 //!
-//! `task ─▶ run queue ─▶ executor ─▶ [park] ─▶ reactor`
-//!
 //! ```text
 //!  home                              a waker elsewhere
 //!  asleep = true                     push on the inbox

@@ -1,7 +1,5 @@
 //! One task's turn: poll it, and clear up if it ended.
 //!
-//! `run queue ─▶ [run] ─▶ task ─▶ user future`
-//!
 //! The core has no `catch_unwind`. It does not swallow a panic, but a panic in a poll or a
 //! destructor finds every structure in order: [`Unwinding`] ends the task on the way out.
 
@@ -18,7 +16,7 @@ use crate::waker::raw_waker;
 /// Does what is to be done with a task that was taken from the run queue.
 #[inline]
 pub(crate) fn run_task(owner: &OwnerState, slot: NonNull<Header>) {
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     let header = unsafe { slot.as_ref() };
     match header.state.start_poll(header.abort_is_wanted()) {
         Start::Poll => poll_task(owner, slot, header),
@@ -55,13 +53,13 @@ fn poll_task(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
 #[cold]
 pub(crate) fn abort_task(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
     let unwinding = Unwinding { owner, slot };
-    // SAFETY: *Stage follows state*: the caller found the future, and nobody is inside it.
+    // SAFETY: *Stage follows state*: the caller found the future, and no one is inside it.
     unsafe { (header.vtable().drop_future)(slot) };
     mem::forget(unwinding);
     finish(owner, slot, header);
 }
 
-/// Nobody will ask for the output of a task without a handle.
+/// No one will ask for the output of a task without a handle.
 fn drop_unwanted_output(slot: NonNull<Header>, header: &Header) {
     if !header.state.has_handle() && header.state.take_output() {
         // SAFETY: *Stage follows state*: we have just taken the output.
@@ -92,7 +90,7 @@ struct Unwinding<'a> {
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         self.owner.task_budget.lift();
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         let header = unsafe { self.slot.as_ref() };
         if header.state.has_future() {
             // SAFETY: *Stage follows state*: the future is there, and its poll has been left.

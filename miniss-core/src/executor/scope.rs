@@ -1,7 +1,5 @@
 //! Tasks that borrow: they end before what they borrow does.
 //!
-//! `user future on the stack ─▶ [scope] ─▶ task ─▶ run queue ─▶ executor`
-//!
 //! As [`std::thread::scope`](https://doc.rust-lang.org/std/thread/fn.scope.html) does for threads:
 //! the function that owns the scope does not return, and does not unwind further, before all tasks
 //! of the scope have ended. It is an ordinary function that runs the executor itself, so nothing

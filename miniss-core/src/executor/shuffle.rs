@@ -1,6 +1,4 @@
 //! Another order of polling, for tests: whoever leans on first come, first served finds out.
-//!
-//! `task ─▶ [run queue] ─▶ executor ─▶ reactor`
 
 use core::cell::Cell;
 use core::ptr::NonNull;

@@ -1,6 +1,4 @@
 //! The end of an executor: every task is dropped at home, and the executor cell is left clean.
-//!
-//! `[executor] ─▶ tasks, timers, cell`
 
 use core::ptr::NonNull;
 
@@ -63,7 +61,7 @@ fn clear_queues(shared: &Shared, owner: &OwnerState) {
 
 /// Drops the future in `slot`, if there is one.
 fn drop_future(owner: &OwnerState, slot: NonNull<Header>) {
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     let header = unsafe { slot.as_ref() };
     if header.state.start_drop() {
         abort_task(owner, slot, header);
@@ -74,7 +72,7 @@ impl OwnerState {
     /// Drops the futures of all tasks that borrow from the scope that ends now.
     pub(super) fn drop_scoped_tasks(&self) {
         self.slots.for_each(|slot| {
-            // SAFETY: *Headers are for ever*.
+            // SAFETY: *Headers are forever*.
             if unsafe { slot.as_ref() }.state.is_scoped() {
                 drop_future(self, slot);
             }

@@ -1,7 +1,5 @@
 //! Spawning: finding a slot for a future, in whatever memory there is.
 //!
-//! `user future ─▶ [spawn] ─▶ task ─▶ run queue ─▶ executor`
-//!
 //! However a slot was come by, the task in it is the same: joined, aborted, detached and woken in
 //! the same way.
 

@@ -1,6 +1,4 @@
 //! Counters: what an executor has done, always on.
-//!
-//! `task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
 use core::cell::Cell;
 use core::time::Duration;

@@ -1,7 +1,5 @@
 //! Tests of tasks, wakers, run queue and executor together, over a small port made for them.
 //!
-//! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
-//!
 //! Without `alloc` only those of the storages that need no heap are there. Most run twice: once
 //! over a port that knows when it is at home, once over one that does not, whose every wake goes
 //! through the inbox.

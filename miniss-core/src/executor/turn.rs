@@ -1,6 +1,4 @@
 //! The loop, on one screen: poll what is ready, ask the reactor, sleep if there is nothing.
-//!
-//! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
 use core::fmt;
 use core::future::Future;

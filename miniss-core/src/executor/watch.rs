@@ -1,7 +1,5 @@
 //! What an executor looks at beside its queues: places that other cores write to without telling.
 //!
-//! `lane from another core ─▶ [watch] ─▶ run queue ─▶ executor`
-//!
 //! A wake from afar costs several read-modify-writes on lines that both cores fight for. What is
 //! looked at anyway, once a turn and before each sleep, need not wake while the core is awake.
 //!
@@ -30,7 +28,7 @@ pub(crate) struct Watch {
     task: Cell<NonNull<Header>>,
     /// How much is to come back.
     awaited: Cell<usize>,
-    /// Somebody was answered since this was last asked for, who may have more.
+    /// Someone was answered since this was last asked for, who may have more.
     has_answered: Cell<bool>,
     is_listed: Cell<bool>,
     next: Cell<*const Watch>,
@@ -66,7 +64,7 @@ impl Watch {
         self.awaited.set(self.awaited.get().saturating_sub(1));
     }
 
-    /// Somebody elsewhere was answered.
+    /// Someone elsewhere was answered.
     #[inline]
     pub(crate) fn note_answer(&self) {
         self.has_answered.set(true);

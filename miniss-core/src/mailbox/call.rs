@@ -1,6 +1,4 @@
 //! The caller's handle to a call.
-//!
-//! `core A: submit_to ─▶ [call] … lane B▸A ─▶ [call] ─▶ user future`
 
 use core::fmt;
 use core::future::Future;

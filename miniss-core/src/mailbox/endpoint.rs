@@ -1,6 +1,4 @@
 //! One core's end of the mesh: sends calls, serves calls, takes replies.
-//!
-//! `core A: [submit_to] ─▶ lane A▸B ─▶ unparker ─▶ core B [serves it] ─▶ lane B▸A ─▶ waker A`
 
 use core::fmt;
 

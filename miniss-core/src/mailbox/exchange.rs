@@ -1,7 +1,5 @@
 //! What an endpoint is inside: the outboxes, and the way of a node in and out of its core.
 //!
-//! `core A: submit_to ─▶ [outbox] ─▶ lane A▸B ─▶ unparker ─▶ core B [serves it] ─▶ lane B▸A`
-//!
 //! Invariants: see [`super`], [`home`](super::home), and
 //!
 //! - **Mesh outlives.** Lanes, ports and outboxes are there as long as the exchange: they are
@@ -149,7 +147,7 @@ impl<U: Unpark, Q: Queue + 'static> Exchange<U, Q> {
     /// have left undone.
     pub(super) fn open(&self, waker: &Waker) {
         let base = self.local.cell().shared();
-        // SAFETY: *Wakers are for ever*: it is that of a task, which the only caller is, on this
+        // SAFETY: *Wakers are forever*: it is that of a task, which the only caller is, on this
         // executor.
         unsafe { self.end.open(waker, base) };
         self.task.replace(Some(waker.clone()));
@@ -158,7 +156,7 @@ impl<U: Unpark, Q: Queue + 'static> Exchange<U, Q> {
         self.end.look_everywhere();
     }
 
-    /// There is no task any more: nobody looks at the lanes.
+    /// There is no task any more: no one looks at the lanes.
     pub(super) fn end_watch(&self) {
         if let Some(home) = self.local.owner() {
             home.watches.unlist(&self.watch);

@@ -1,7 +1,5 @@
 //! The lane: a ring from one core to one other.
 //!
-//! `submit_to ─▶ [lane] ─▶ unparker ─▶ the other core`
-//!
 //! No operation here is a read-modify-write, and a call that is alone costs one cache line on its
 //! way: a slot holds the address of a node and, in its lowest bit, in which *lap* round the ring it
 //! was written, odd or even. So the receiver sees by the slot itself whether it is new. It does not
@@ -218,7 +216,7 @@ fn no_nodes<const N: usize>() -> [AtomicPtr<Node>; N] {
 
 impl<const N: usize> Drop for FixedLane<N> {
     fn drop(&mut self) {
-        // SAFETY: *One at each end*: nobody else has it any more.
+        // SAFETY: *One at each end*: no one else has it any more.
         unsafe { self.publish() };
         // SAFETY: as above.
         to_the_end(|| unsafe { self.pop() }.map(drop).is_some());

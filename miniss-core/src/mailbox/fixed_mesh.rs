@@ -1,13 +1,11 @@
 //! A mesh in a `static`: calls between cores without a heap.
 //!
-//! `[submit_to ─▶ lane A▸B] ─▶ unparker ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
-//!
 //! Each core has a *seat*, with all that its endpoint needs: the exchange, an outbox for each core,
 //! a pool of places for its calls, and two slots for its task. Nothing of it is ever given back.
 //!
 //! # Invariants
 //!
-//! - **One sitter.** Whoever has claimed an end of the mesh has the seat of that core for ever, and
+//! - **One sitter.** Whoever has claimed an end of the mesh has the seat of that core forever, and
 //!   never leaves its thread. It alone touches what is in the seat, except for nodes that travel.
 
 use core::cell::UnsafeCell;
@@ -131,7 +129,7 @@ unsafe impl<
 impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
     FixedMesh<U, CORES, CALLS, BYTES, LANE>
 {
-    /// A mesh that nobody has joined yet.
+    /// A mesh that no one has joined yet.
     ///
     /// See [`FixedMesh`] for an example.
     pub const fn new() -> Self {
@@ -194,7 +192,7 @@ impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, cons
         let memory = Memory::pool(size_of::<Place<BYTES>>());
         // Backwards: the first place is the first to be taken.
         for place in self.places.iter().rev() {
-            // SAFETY: *One sitter*, so it is the pool's for ever. It begins a line, as it must.
+            // SAFETY: *One sitter*, so it is the pool's forever. It begins a line, as it must.
             unsafe { memory.add(NonNull::from(place).cast()) };
         }
         // SAFETY: it becomes the beginning of the exchange that we write below.
@@ -211,7 +209,7 @@ impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, cons
     }
 
     /// # Safety
-    /// *Counted*: nobody uses the exchange any more, which [`take`](Self::take) has made.
+    /// *Counted*: no one uses the exchange any more, which [`take`](Self::take) has made.
     unsafe fn end(home: NonNull<Home>) {
         // SAFETY: the caller's promise; *Comes first*.
         unsafe { home.cast::<Exchange<U, FixedLane<LANE>>>().drop_in_place() };

@@ -1,7 +1,5 @@
 //! A mesh on the heap: as many cores as are found at run time.
 //!
-//! `[submit_to ─▶ lane A▸B] ─▶ unparker ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
-//!
 //! Invariants: see [`home`](super::home) and [`exchange`](super::exchange).
 
 use alloc::boxed::Box;
@@ -133,7 +131,7 @@ impl<U: Unpark, Q: Queue + 'static> Seat<U, Q> {
     }
 
     /// # Safety
-    /// *Counted*: nobody uses the exchange any more, which [`take`](Self::take) has made.
+    /// *Counted*: no one uses the exchange any more, which [`take`](Self::take) has made.
     unsafe fn end(home: NonNull<Home>) {
         // SAFETY: the caller's promise; *Comes first*.
         drop(unsafe { Box::from_raw(home.cast::<Self>().as_ptr()) });
@@ -158,7 +156,7 @@ impl Drop for Outboxes {
 }
 
 impl<U, Q> Drop for Mesh<U, Q> {
-    /// Nobody waits any more: whoever waits for a call keeps the mesh.
+    /// No one waits any more: whoever waits for a call keeps the mesh.
     fn drop(&mut self) {
         let mut ports = self.ports.iter();
         to_the_end(|| ports.next().map(|port| drop(port.take_strays())).is_some());

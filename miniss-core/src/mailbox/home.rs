@@ -1,7 +1,5 @@
 //! The core that a call comes home to: what the call knows of the exchange that made it.
 //!
-//! `core A: submit_to ─▶ [call] … lane B▸A ─▶ [home again] ─▶ user future`
-//!
 //! An exchange is shared by its endpoint's handles, its task, its calls and the work that it runs
 //! for others, all of them on one core: so it is counted without atomics. It may lie on the heap or
 //! in a `static`; only its end differs, and knows where it lies.
@@ -30,13 +28,13 @@ use crate::waker::executor_of;
 /// The part of an exchange that does not depend on its types.
 pub(super) struct Home {
     handles: Cell<usize>,
-    /// There is no task any more: nobody takes in replies, and what is to be sent must be sent at
+    /// There is no task any more: no one takes in replies, and what is to be sent must be sent at
     /// once.
     pub(super) is_over: Cell<bool>,
     pub(super) memory: Memory,
     /// That of the executor, with which its tasks end: they need not be told that it does.
     cell: NonNull<CellShared>,
-    /// The first of the calls that somebody else waits for: they hang together by their nodes.
+    /// The first of the calls that someone else waits for: they hang together by their nodes.
     strangers: Cell<*mut Node>,
     /// Ends the exchange that this is the beginning of.
     end: unsafe fn(NonNull<Home>),

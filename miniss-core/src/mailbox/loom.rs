@@ -153,7 +153,7 @@ impl<const N: usize> Side<N> {
         // SAFETY: the model keeps the core.
         unsafe { self.end.open(&waker(self.core), self.core.shared()) };
         let place = NonNull::from(&*self.end).cast();
-        // SAFETY: *Listed is there*: taken off the list by the drop. Nobody is woken by it.
+        // SAFETY: *Listed is there*: taken off the list by the drop. No one is woken by it.
         unsafe { self.owner().watches.list(&self.watch, place, NonNull::dangling()) };
     }
 
@@ -436,7 +436,7 @@ fn send_against_close_returns_or_delivers() {
         receiver.receive();
         receiver.end.close();
         receiver.receive();
-        // The receiver is gone: whatever rings now, nobody hears it.
+        // The receiver is gone: whatever rings now, no one hears it.
         let mut returned = sending.join().unwrap();
         returned.append(&mut receiver.received);
         returned.sort();
@@ -536,7 +536,7 @@ crate::prim::bugs! {
         send_against_close_returns_or_delivers with "mesh: drain again" as Relaxed
         says "a parcel was overlooked";
     without_a_look_back_a_parcel_stays_in_a_closed_lane:
-        send_against_close_returns_or_delivers without "mesh: what nobody receives is taken back"
+        send_against_close_returns_or_delivers without "mesh: what no one receives is taken back"
         says "a parcel was overlooked";
     without_release_a_stray_is_not_there:
         leave_stray_against_receive_loses_no_reply with "mesh: leave a stray" as Relaxed

@@ -1,7 +1,5 @@
 //! The task of an endpoint: serves what has come, then sends what has gathered.
 //!
-//! `core A: submit_to ─▶ [task] ─▶ lane A▸B ─▶ unparker ─▶ core B: [task] serves it`
-//!
 //! Publishing once per turn falls out of its being a task: it is woken by the first call of a turn
 //! and runs behind the tasks that are ready.
 //!

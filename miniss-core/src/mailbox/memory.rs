@@ -1,13 +1,11 @@
 //! The memory of nodes: whole cache lines, kept for the next call by the endpoint that made them.
 //!
-//! `submit_to ─▶ [memory of the node] ─▶ lane ─▶ the other core ─▶ lane ─▶ [back again]`
-//!
 //! Nodes come from the heap, by size in lines, or from a *pool*: a fixed number of places of one
 //! size. Either way those that are free make up lists, whose links lie in the free memory itself.
 //!
 //! # Invariant
 //!
-//! - **Free is nobody's.** Memory in a list is large enough for what the list is for, and nobody
+//! - **Free is no one's.** Memory in a list is large enough for what the list is for, and no one
 //!   else knows it. A list is touched on the endpoint's core only.
 
 use core::alloc::Layout;
@@ -48,7 +46,7 @@ impl Memory {
     ///
     /// # Safety
     /// The place has as many bytes as the pool was made for, begins a line, and stays the pool's
-    /// for ever.
+    /// forever.
     pub(super) unsafe fn add(&self, place: NonNull<u8>) {
         // SAFETY: the caller's promise; a place is at least a line.
         unsafe { self.free[0].push(place) };
@@ -61,7 +59,7 @@ impl Memory {
     #[inline]
     pub(super) fn take(&self, layout: Layout) -> Result<NonNull<u8>, CallError> {
         let former = self.list_for(layout).and_then(List::pop);
-        former.map_or_else(|| self.take_anew(layout), Ok)
+        former.map_or_else(|| self.take_again(layout), Ok)
     }
 
     /// Keeps the memory of a node that is gone, if there is room.
@@ -71,7 +69,7 @@ impl Memory {
     #[inline]
     pub(super) unsafe fn put(&self, memory: NonNull<u8>, layout: Layout) {
         match self.list_for(layout) {
-            // SAFETY: *Free is nobody's* by the caller's promise, and it is for this list.
+            // SAFETY: *Free is no one's* by the caller's promise, and it is for this list.
             Some(list) if self.keeps_more(list) => unsafe { list.push(memory) },
             // SAFETY: the caller's promise. What is not kept came from the heap.
             _ => unsafe { free(memory, layout) },
@@ -103,7 +101,7 @@ impl Memory {
 
     /// Memory that is no former node's, which only the heap has.
     #[cold]
-    fn take_anew(&self, layout: Layout) -> Result<NonNull<u8>, CallError> {
+    fn take_again(&self, layout: Layout) -> Result<NonNull<u8>, CallError> {
         if self.pool_bytes == 0 {
             return allocate(layout).ok_or(CallError::NoRoom);
         }
@@ -131,7 +129,7 @@ impl Drop for Memory {
             let bytes = (index + 1) * LINE_BYTES;
             let layout = Layout::from_size_align(bytes, LINE_BYTES).expect("a few lines");
             while let Some(memory) = list.pop() {
-                // SAFETY: *Free is nobody's*, and this is whole lines of this number.
+                // SAFETY: *Free is no one's*, and this is whole lines of this number.
                 unsafe { free(memory, layout) };
             }
         }
@@ -157,14 +155,14 @@ impl List {
     #[inline]
     fn pop(&self) -> Option<NonNull<u8>> {
         let head = NonNull::new(self.head.get())?;
-        // SAFETY: *Free is nobody's*, and `push` wrote the link.
+        // SAFETY: *Free is no one's*, and `push` wrote the link.
         self.head.set(unsafe { head.as_ref() }.next);
         self.len.set(self.len.get() - 1);
         Some(head.cast())
     }
 
     /// # Safety
-    /// *Free is nobody's*: the memory is the list's from now on.
+    /// *Free is no one's*: the memory is the list's from now on.
     #[inline]
     unsafe fn push(&self, memory: NonNull<u8>) {
         let memory = memory.cast::<Free>();

@@ -1,12 +1,10 @@
-//! What every mesh is made of: a lane for every ordered pair of cores, and where each core is to be
+//! What every mesh is made of: a lane forevery ordered pair of cores, and where each core is to be
 //! woken.
-//!
-//! `submit_to ─▶ [lane A▸B] ─▶ unparker ─▶ core B`
 //!
 //! # No parcel is overlooked
 //!
 //! A core that is awake looks at the lanes to it once a turn, and over and over while it spins; the
-//! looks are plain loads of lines that nobody else writes to unless there is something. So a sender
+//! looks are plain loads of lines that no one else writes to unless there is something. So a sender
 //! owes such a core nothing but the push. For one that sleeps, the [handshake of
 //! parking](crate::Idle) is extended: the sender publishes, passes a full fence, and then reads
 //! whether the receiver is asleep; the receiver says that it is, passes a full fence, and then
@@ -35,9 +33,9 @@
 //! - **One end each.** There is one [`End`] for each core, made by who claims it, and it is not
 //!   shared by threads. It alone sends on the core's lanes to others, and it alone receives from
 //!   those to the core, until that is closed; then whoever has raised `drainers` from zero does.
-//! - **Wakers are for ever.** What a port holds is the address and vtable of a task's waker, which
+//! - **Wakers are forever.** What a port holds is the address and vtable of a task's waker, which
 //!   owns nothing and may be used at any time, and the base of that task's executor cell, which is
-//!   never given back. The vtable is the same for every task of a mesh.
+//!   never given back. The vtable is the same forevery task of a mesh.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -129,7 +127,7 @@ impl Port {
         let base = self.base.load(Ordering::Relaxed);
         #[cfg(loom)]
         assert!(!base.is_null(), "a task was found whose base is not there");
-        // SAFETY: the base is there since the task is, and *Wakers are for ever*.
+        // SAFETY: the base is there since the task is, and *Wakers are forever*.
         unsafe { &*base }
     }
 
@@ -139,7 +137,7 @@ impl Port {
         let vtable = self.vtable.load(Ordering::Relaxed);
         // SAFETY: the vtable is there since the task is, and it is a `&'static` one.
         let vtable = unsafe { &*vtable };
-        // SAFETY: *Wakers are for ever*; it owns nothing, so it need not be dropped.
+        // SAFETY: *Wakers are forever*; it owns nothing, so it need not be dropped.
         ManuallyDrop::new(unsafe { Waker::new(task, vtable) }).wake_by_ref();
     }
 }
@@ -218,7 +216,7 @@ impl<Q: Queue> End<'_, Q> {
     /// Makes known where this core is to be woken; in place of its former waker, if it had one.
     ///
     /// # Safety
-    /// *Wakers are for ever*: this is the waker of a task, and that is the base of its executor
+    /// *Wakers are forever*: this is the waker of a task, and that is the base of its executor
     /// cell.
     pub(super) unsafe fn open(&self, waker: &Waker, base: &'static CellShared) {
         let port = self.port(self.me);
@@ -363,7 +361,7 @@ impl<Q: Queue> End<'_, Q> {
         let port = self.port(from);
         let task = port.task();
         if !task.is_null() {
-            // Whether it is asleep or not: it says anew that it waits, if it still does.
+            // Whether it is asleep or not: it says again that it waits, if it still does.
             // SAFETY: just loaded.
             unsafe { port.wake(task) };
         }
@@ -402,7 +400,7 @@ impl<Q: Queue> End<'_, Q> {
 
     /// Takes back what a receiver that has closed may have overlooked.
     pub(super) fn take_back(&self, to: usize) -> Option<Chain> {
-        if planted("mesh: what nobody receives is taken back") {
+        if planted("mesh: what no one receives is taken back") {
             return None;
         }
         drain(self.lane_to(to))

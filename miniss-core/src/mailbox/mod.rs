@@ -25,7 +25,7 @@
 //! - **The caller's corner.** `waker`, `outcome` and `abandoned` belong to the caller's core all
 //!   the time, and so does the place in the list of calls that strangers await.
 //! - **Home again.** A node is recycled by the endpoint that made it, or destroyed when the
-//!   mesh goes and nobody can be waiting; only one on the heap ever goes.
+//!   mesh goes and no one can be waiting; only one on the heap ever goes.
 
 mod call;
 mod endpoint;

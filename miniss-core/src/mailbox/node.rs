@@ -1,7 +1,5 @@
 //! A node: one call, there and back; and what nodes are kept in on the way.
 //!
-//! `submit_to ─▶ [node] ─▶ lane ─▶ the other core runs it ─▶ lane ─▶ [node] ─▶ waker`
-//!
 //! Invariants: see [`super`].
 
 use core::alloc::Layout;
@@ -192,7 +190,7 @@ impl Held {
         impl Drop for Freed {
             fn drop(&mut self) {
                 let layout = self.0.node().vtable.get().layout;
-                // SAFETY: *Home again*: nobody else knows the node any more.
+                // SAFETY: *Home again*: no one else knows the node any more.
                 unsafe { memory::free(self.0.0.cast(), layout) };
             }
         }

@@ -1,6 +1,4 @@
 //! What a lane needs of its queue.
-//!
-//! `submit_to ─▶ [lane] ─▶ unparker ─▶ the other core`
 
 use super::node::Parcel;
 

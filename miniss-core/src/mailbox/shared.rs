@@ -1,7 +1,5 @@
 //! The handle to an exchange, and what it takes one to do: make calls, and serve them.
 //!
-//! `core A: [submit_to] ─▶ lane A▸B ─▶ unparker ─▶ core B [serves it] ─▶ lane B▸A ─▶ waker A`
-//!
 //! Invariants: see [`super`] and [`home`](super::home).
 
 use core::marker::PhantomData;

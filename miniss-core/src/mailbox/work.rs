@@ -1,7 +1,5 @@
 //! How the two kinds of work are run, and how the reply finds its way whatever happens.
 //!
-//! `core A: submit_to ─▶ lane A▸B ─▶ [core B runs it] ─▶ lane B▸A ─▶ waker A`
-//!
 //! Invariants: see [`super`].
 
 use core::marker::PhantomData;

@@ -13,10 +13,10 @@
 //! atomic read-modify-write?
 //!
 //! **Choices.** *Ids*: shard, slot and generation in a word, looked up; from afar a bit in a
-//! bitmap. *Biased counts*: a header that home counts plainly, others atomically. *Address for
-//! ever*: a header that stays one.
+//! bitmap. *Biased counts*: a header that home counts plainly, others atomically. *Address
+//! forever*: a header that stays one.
 //!
-//! | nanoseconds (row `wakers`) | address for ever | ids | biased counts |
+//! | nanoseconds (row `wakers`) | address forever | ids | biased counts |
 //! |---|---|---|---|
 //! | clone and drop at home | 2.1 | 2.1 to 2.6 | 2.1 to 2.6 |
 //! | wake at home: queued already, parked | 1.7, 1.9 | 1.9, 2.4 | 1.6, 2.2 |
@@ -24,7 +24,7 @@
 //! | of a thousand, from another core | 18 to 69 | 9 to 23 | 48 to 187 |
 //! | bytes of a parked task | 64 | 64 | 64 |
 //!
-//! **Pick.** Address for ever: nothing is clearly faster at home, and no waker owns anything.
+//! **Pick.** Address forever: nothing is clearly faster at home, and no waker owns anything.
 //! Counts lose afar, and may free a header on a foreign thread. Ids win where neighbours are woken
 //! in a burst, but calls come by lanes, whose burst wakes one task; and they ask for a global
 //! table of shards and a bound on tasks.
@@ -38,7 +38,7 @@
 //!
 //! **Question.** What becomes of a task's memory when the task has ended?
 //!
-//! **Choices.** Free it when nobody holds it, which needs a count; free chunks that are wholly
+//! **Choices.** Free it when no one holds it, which needs a count; free chunks that are wholly
 //! unused, which needs proof that no waker points there; keep it.
 //!
 //! **Pick.** Keep it: free lists of 16 size classes, one list operation to spawn and one to end, no
@@ -69,21 +69,21 @@
 //! must not fail [reserves](crate::LocalHandle::reserve): the same slot, taken earlier.
 //!
 //! **Price.** A line of 64 bytes for each slab beside a line for each task. A slab that is kept
-//! looks for a free slot one by one. A slab belongs to its first executor cell for ever, as its
+//! looks for a free slot one by one. A slab belongs to its first executor cell forever, as its
 //! headers do.
 //!
 //! **What would change our mind.** Slabs of hundreds of slots that are kept: then a free list each.
 //!
 //! # A task that borrows keeps its header elsewhere
 //!
-//! **Question.** How can a task live on the stack, when wakers may point at its header for ever?
+//! **Question.** How can a task live on the stack, when wakers may point at its header forever?
 //!
 //! **Choices.** Headers on the stack with a count that must be waited for: any waker that leaks
 //! would hang the function. Not at all. The header in a slot, the future wherever the user has
 //! pinned it.
 //!
 //! **Pick.** The header in a slot. [`Executor::scope`](crate::Executor::scope) is an ordinary
-//! function that runs the executor until all tasks of the scope have ended, so nobody can forget it
+//! function that runs the executor until all tasks of the scope have ended, so no one can forget it
 //! half-way, which is what makes scoped tasks unsound inside of futures. A pinned reference fits
 //! the smallest slot.
 //!
@@ -91,7 +91,7 @@
 //!
 //! **What would change our mind.** Futures that cannot be forgotten, in the language.
 //!
-//! # Failures that nobody saw are counted for the whole program
+//! # Failures that no one saw are counted for the whole program
 //!
 //! **Question.** Where does a failure go whose future or handle is dropped without a look?
 //!
@@ -202,7 +202,7 @@
 //! a bare cache line each way; 64 callers 0.95; between cores that sleep nothing changes.
 //!
 //! **Price.** Each turn reads two lines for each other core. They are in the reader's cache as long
-//! as nobody writes to them. A core without a mesh reads one null pointer.
+//! as no one writes to them. A core without a mesh reads one null pointer.
 //!
 //! **What would change our mind.** Machines with so many cores that the looks show in a profile: a
 //! word of bits in which only senders to a busy core report would spare them.

@@ -86,7 +86,7 @@
 //! put at the back of the queue. A task that is queued, done or gone is left alone. A task that
 //! wakes itself while it runs is put in the list `behind`.
 //!
-//! *Cache lines:* the task's header, the unparker (which nobody writes to), the queue at home, and
+//! *Cache lines:* the task's header, the unparker (which no one writes to), the queue at home, and
 //! the header of the last task in it. No atomic read-modify-write.
 //!
 //! # Wake from afar
@@ -200,7 +200,7 @@
 //!    [`Call`](crate::mailbox::Call). That takes the output and gives the node's memory back.
 //!
 //! *Cache lines:* per call the node's own, there and back. Per eight calls that of their slots in
-//! the lane. The port's line and the executor cell's remote half are only read as long as nobody
+//! the lane. The port's line and the executor cell's remote half are only read as long as no one
 //! sleeps.
 //!
 //! # How does a waker work here?
@@ -209,7 +209,7 @@
 //! table of four functions that all of them have (`TABLE`, `waker.rs`).
 //!
 //! - **Clone and drop do nothing.** A waker owns nothing and counts nothing. That is sound since
-//!   the header's memory is never given back: chunks, slabs and the executor cell are for ever.
+//!   the header's memory is never given back: chunks, slabs and the executor cell are forever.
 //! - **Wake at home** is the state word and a push on a list.
 //! - **Wake from afar** is a flag, a compare-exchange, a fence, and a ring if home sleeps.
 //! - **A stale wake** finds that its task has ended, and does nothing; or finds the slot's next
@@ -227,7 +227,7 @@
 //!     assert_eq!(size_of_val(cx.waker()), 2 * size_of::<usize>());
 //!     Poll::Ready(vec![cx.waker().clone(); 1_000]) // copies of two words
 //! }));
-//! // The task has ended. Its wakers are good for any thread, for ever.
+//! // The task has ended. Its wakers are good for any thread, forever.
 //! std::thread::spawn(move || wakers.into_iter().for_each(Waker::wake)).join().unwrap();
 //! drop(executor);
 //! ```
@@ -262,7 +262,7 @@
 //! 128 results; then the next one wakes its task and is pending, as if it had to wait. It finds the
 //! budget by the task's waker: header, executor cell, home.
 //!
-//! **Nobody is polled without a reason.** A turn touches the tasks that were woken and no others,
+//! **No one is polled without a reason.** A turn touches the tasks that were woken and no others,
 //! so a million parked tasks cost memory and no time. However often a task is woken before its turn
 //! comes, it is polled once.
 //!
@@ -289,7 +289,7 @@
 //!     let order = order.clone();
 //!     local.spawn(async move {
 //!         order.borrow_mut().push(name);
-//!         yield_now().await; // behind everybody who is ready, and behind the reactor
+//!         yield_now().await; // behind everyone who is ready, and behind the reactor
 //!         order.borrow_mut().push(name);
 //!     }).unwrap().detach();
 //! }
@@ -309,7 +309,7 @@
 //!
 //! | what | methods | who has it |
 //! |---|---|---|
-//! | [`Unpark`](crate::Unpark) | `ring`, `now`; `is_local`, for speed | everybody, for ever |
+//! | [`Unpark`](crate::Unpark) | `ring`, `now`; `is_local`, for speed | everyone, forever |
 //! | [`Reactor`](crate::Reactor) | `poll`, `park` | the executor, by value |
 //! | [`Idle`](crate::Idle) | `confirmed` | `park` calls it before it sleeps |
 //!

@@ -48,10 +48,10 @@
 //! let after = local.stats();
 //! assert_eq!(after.polls - before.polls, 11);
 //! assert_eq!(after.spawned - before.spawned, 1); // the main future is a task
-//! assert_eq!(after.parks - before.parks, 0); // somebody was always ready
+//! assert_eq!(after.parks - before.parks, 0); // someone was always ready
 //! ```
 //!
-//! Beside these there are [`unobserved::count`](crate::unobserved::count), failures that nobody saw
+//! Beside these there are [`unobserved::count`](crate::unobserved::count), failures that no one saw
 //! in the whole program; [`OpTable::in_flight`](crate::op::OpTable::in_flight) and
 //! [`stale`](crate::op::OpTable::stale); and on Linux `miniss_linux::driver_stats`: entries into
 //! the kernel, what they submitted, what is in flight.
@@ -124,8 +124,8 @@
 //! off by 1 in 100 only. Echo rows run over a real ring and real sockets, whose clients are plain
 //! sockets of the same thread; what the kernel does is not counted. Compiler and C library decide
 //! as well: with others the test allows 15 in 100, and says so. Fewer than expected fails too:
-//! write the file anew with `MINISS_INSTRUCTIONS=write`, so that the gain is kept. A count is not a
-//! time: the call rows have both executors on one thread, where looking into lanes takes more
+//! write the file again with `MINISS_INSTRUCTIONS=write`, so that the gain is kept. A count is not
+//! a time: the call rows have both executors on one thread, where looking into lanes takes more
 //! instructions than a wake did; between two cores it takes a third less time.
 //!
 //! **Cache misses as a test.** The same runs count how often data is not in a first cache of

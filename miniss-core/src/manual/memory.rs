@@ -10,7 +10,7 @@
 //! # The executor cell
 //!
 //! An [`ExecutorCell`](crate::ExecutorCell) has all of an executor that others may point to, and
-//! lives for ever: in a `static`, or leaked once. It has the inbox, the run queue, the heads of the
+//! lives forever: in a `static`, or leaked once. It has the inbox, the run queue, the heads of the
 //! free lists, the counters, one slot for the main future, the timer wheel, and your unparker. The
 //! wheel is most of it: eleven levels of 64 rings, a word each.
 //!
@@ -112,7 +112,7 @@
 //! # Operations
 //!
 //! A slot of an [`OpTable`](crate::op::OpTable) is two lines: one for the state and one, 64
-//! bytes, for what the kernel may touch. What a multishot operation has reported and nobody has
+//! bytes, for what the kernel may touch. What a multishot operation has reported and no one has
 //! collected yet waits in parts of 12 bytes each, which all slots share.
 //!
 //! On the heap a table allocates its first 32 slots when it is first used, and a chunk twice as
@@ -249,7 +249,7 @@
 //!
 //! # What is never given back, and why
 //!
-//! - **An executor cell**, since wakers and handles may point at it for ever.
+//! - **An executor cell**, since wakers and handles may point at it forever.
 //! - **Chunks and slabs**, since wakers point at their headers. They stay with their executor cell,
 //!   and the next executor on it uses them again. So memory for tasks stands at its high-water
 //!   mark: headers and what lies behind them. What futures own is freed with them.
@@ -258,7 +258,7 @@
 //! - **A slot after 2³² tasks**: its generations are used up, and it retires.
 //! - **Seats of a `FixedMesh`**: an end is opened once.
 //! - **Slots of an `OpTable`**, until the table goes; and then, if an operation is still in flight,
-//!   for ever, since the kernel may still write there.
+//!   forever, since the kernel may still write there.
 //! - **What is forgotten**: the slot of a `JoinHandle`, `Reservation` or `OpKey`, and the node of a
 //!   `Call`, that went through [`core::mem::forget`].
 //!

@@ -3,7 +3,7 @@
 //! `task ─▶ run queue ─▶ executor ─▶ [reactor and unparker] ─▶ whatever there is`
 //!
 //! A port is two types. The *reactor* is a value that the executor owns and asks for events. The
-//! *unparker* is the small part of it that everybody may reach, from any core and from interrupt
+//! *unparker* is the small part of it that everyone may reach, from any core and from interrupt
 //! handlers. There is nothing to link, no global to define and no macro: two executors on two
 //! ports live in one program side by side.
 //!
@@ -155,7 +155,7 @@
 //!
 //!     fn put(&'static self, value: T) -> &'static mut T {
 //!         assert!(!self.0.swap(true, Ordering::Relaxed), "it takes one value");
-//!         // SAFETY: nobody was here before us, and nobody comes after.
+//!         // SAFETY: no one was here before us, and no one comes after.
 //!         unsafe { &mut *self.1.get() }.write(value)
 //!     }
 //! }
@@ -215,7 +215,7 @@
 //!         // SAFETY: it is full, so it is the handler's.
 //!         let promise = unsafe { &mut *TO_HANDLER.promise.get() }.take();
 //!         TO_HANDLER.is_full.store(false, Ordering::Release);
-//!         let _ = promise.map(|promise| promise.complete(42)); // perhaps nobody waits any more
+//!         let _ = promise.map(|promise| promise.complete(42)); // perhaps no one waits any more
 //!     }
 //! }
 //!
@@ -266,7 +266,7 @@
 //! | a ring only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |
 //! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce`; `mailbox/tests.rs`, over both memories |
 //! | counters: polls, wakes, parks, busy and idle time | `the_counters_tell_what_happened` |
-//! | a failure that nobody saw is counted and reported | `unobserved/tests.rs`, `what_fails_unseen_is_reported_and_what_is_seen_is_not` |
+//! | a failure that no one saw is counted and reported | `unobserved/tests.rs`, `what_fails_unseen_is_reported_and_what_is_seen_is_not` |
 //! | sizes | `nothing_has_grown_or_shrunk_unnoticed`, `a_parked_task_costs_one_line_beside_its_future`, `the_images_are_as_large_as_expected` |
 //!
 //! ## Timers
@@ -298,11 +298,11 @@
 //! | mutex | `sync/mutex/tests.rs` |
 //! | rwlock, writers not starved | `a_writer_is_not_starved_by_readers_that_come_after_it`, `sync/model/rwlock.rs` |
 //! | event | `sync/event/tests.rs`, `sync/model/event.rs` |
-//! | condition variable, FIFO, remembers a signal | `one_signal_wakes_one_waiter_first_come_first_served`, `a_signal_that_finds_nobody_is_remembered_once`, `sync/model/condvar.rs` |
+//! | condition variable, FIFO, remembers a signal | `one_signal_wakes_one_waiter_first_come_first_served`, `a_signal_that_finds_no_one_is_remembered_once`, `sync/model/condvar.rs` |
 //! | channel, bounded and unbounded | `sync/channel/tests.rs`, `sync/channel/model.rs` |
 //! | watch, broadcast | `sync/watch/tests.rs`, `sync/broadcast/tests.rs`, and a `model.rs` beside each |
 //! | barrier | `sync/barrier/tests.rs`, `sync/model/barrier.rs` |
-//! | gate: close waits, entering fails, a dropped closer loses nothing | `close_waits_for_the_last_one_and_wakes_once`, `an_empty_gate_closes_at_once_and_for_ever`, `a_dropped_closer_loses_nothing` |
+//! | gate: close waits, entering fails, a dropped closer loses nothing | `close_waits_for_the_last_one_and_wakes_once`, `an_empty_gate_closes_at_once_and_forever`, `a_dropped_closer_loses_nothing` |
 //! | abort source, reasons, children | `the_first_reason_counts`, `a_child_is_aborted_with_its_parent_or_alone` |
 //! | shared future, each waiter with its own timeout | `each_waiter_has_a_deadline_of_its_own`, `when_the_driver_goes_the_next_takes_over` |
 //! | polling 100 times registers one waiter | a test of each, named `polling_a_hundred_times_…` |
@@ -314,4 +314,4 @@
 //! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `run_queue`, `task`, `promise` and `mailbox` |
 //! | forget, panics in poll, drop and wake, reentrant wakes, wakers after the end | `tests/tests/soundness/main.rs`, one line each |
 //! | no leaks, no use after free | the same and the core's own tests, under AddressSanitizer and LeakSanitizer in `.ci/run` |
-//! | nobody leans on the order of polling | all tests with `MINISS_SHUFFLE` set, in `.ci/run` |
+//! | no one leans on the order of polling | all tests with `MINISS_SHUFFLE` set, in `.ci/run` |

@@ -29,7 +29,7 @@
 //!
 //! # Tasks
 //!
-//! - **Headers are for ever.** `task/mod.rs`. A header's memory is never given back and never
+//! - **Headers are forever.** `task/mod.rs`. A header's memory is never given back and never
 //!   becomes anything else. Upheld by `task/slots.rs`, which has no way to free a chunk; by
 //!   [`TaskSlab`](crate::TaskSlab), used by `&'static` only; and by
 //!   [`ExecutorCell`](crate::ExecutorCell), likewise. Shown by the tests
@@ -58,7 +58,7 @@
 //!   `State::start_poll`, which clears it. Shown by
 //!   `a_task_is_queued_once_however_often_it_is_woken`.
 //! - **The link goes with the flag.** `run_queue/inbox.rs`. `inbox_next` belongs to who raised
-//!   `in_inbox`, then to home, then to nobody. Upheld by `Inbox::push` and `Inbox::drain`, which
+//!   `in_inbox`, then to home, then to no one. Upheld by `Inbox::push` and `Inbox::drain`, which
 //!   reads the link before it lowers the flag. Shown by the models
 //!   `loom_a_push_against_a_drain_is_drained_once`,
 //!   `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once` and
@@ -79,7 +79,7 @@
 //!   `loom_an_executor_that_moves_in_sees_what_the_former_one_left`.
 //! - **Nothing outlives its scope.** `executor/scope.rs`. No future of a scoped task is left when
 //!   the scope ends. Upheld by [`Executor::scope`](crate::Executor::scope), an ordinary function
-//!   whose frame nobody can forget, and by its guard on the way of a panic. Shown by
+//!   whose frame no one can forget, and by its guard on the way of a panic. Shown by
 //!   `a_scope_waits_for_its_last_task`,
 //!   `a_panic_drops_what_borrows_from_the_scope_before_it_goes_on` and an example that must not
 //!   compile.
@@ -167,7 +167,7 @@
 //! - **A key fits its slot.** `op/mod.rs`. Index and generation name one operation, and the type is
 //!   checked. Upheld by `OpTable::slot_of`. Shown by
 //!   `a_key_of_another_table_is_refused_if_the_type_tells`.
-//! - **Nobody else inside.** `op/mod.rs`. While code of an operation has its payload, nobody else
+//! - **No one else inside.** `op/mod.rs`. While code of an operation has its payload, no one else
 //!   gets it. Upheld by `Inside`, which hides the vtable; who comes again panics. Shown by
 //!   `with_op_refuses_to_lend_the_same_operation_twice` and
 //!   `an_operation_cannot_be_entered_from_inside_of_it`.
@@ -178,9 +178,9 @@
 //! - **No gap.** `op/mod.rs`. Parts are collected in order, and the operation is told of each that
 //!   is not. No unsafe code stands on it. Shown by
 //!   `a_multishot_gives_its_parts_in_order_and_then_its_end` and
-//!   `every_part_that_nobody_collects_reaches_the_orphan`.
+//!   `every_part_that_no_one_collects_reaches_the_orphan`.
 //! - **Chunks stay.** `op/chunks.rs`. Elements below the count are initialised and stay where they
-//!   are until nobody can look them up. Upheld by `Chunks::grow`, which only adds, and by the room,
+//!   are until no one can look them up. Upheld by `Chunks::grow`, which only adds, and by the room,
 //!   which frees nothing while an operation is in a slot. Shown by the same oracles and
 //!   `large_payloads_stay_where_they_are_too`.
 //! - **Blocks are free or used.** `op/boxed.rs`. A block in a table's list holds nothing; one that
@@ -189,7 +189,7 @@
 //! - **One table.** `op/fixed.rs`. One table at a time touches fixed memory. Upheld by its claim,
 //!   an atomic word. Shown by `memory_serves_one_table_at_a_time`,
 //!   `memory_travels_from_thread_to_thread_and_only_one_has_it` and
-//!   `memory_that_the_kernel_may_write_to_stays_taken_for_ever`.
+//!   `memory_that_the_kernel_may_write_to_stays_taken_forever`.
 //! - **Set up once.** `op/fixed.rs`. Fixed slots are initialised by the first claim. Upheld by the
 //!   same word, which tells the first claim from the others. Shown by
 //!   `all_slots_and_parts_are_places_of_their_own`.
@@ -211,15 +211,15 @@
 //!   `Lanes::claim` and `drain`. Shown by the model `send_against_close_returns_or_delivers`.
 //! - **The caller's corner.** `mailbox/mod.rs`. `waker`, `outcome` and `abandoned` belong to the
 //!   caller's core. Upheld by `mailbox/call.rs` and `Exchange::settle`, who alone use them. Shown
-//!   by `outputs_that_nobody_awaits_are_dropped_at_home` and
+//!   by `outputs_that_no_one_awaits_are_dropped_at_home` and
 //!   `calls_that_outlive_their_executor_end`.
 //! - **Home again.** `mailbox/mod.rs`. A node is recycled by the endpoint that made it.
 //!   Upheld by `Exchange::send_back` and the destructor of `Reply`. Shown by
 //!   `a_place_is_used_again_and_again_however_its_call_ended` and
 //!   `cores_that_come_and_go_under_load_leave_nothing_behind`.
-//! - **Wakers are for ever.** `mailbox/mesh.rs`. What a port holds is the waker of a task, which
+//! - **Wakers are forever.** `mailbox/mesh.rs`. What a port holds is the waker of a task, which
 //!   owns nothing, and its executor cell. Upheld by the mail task, the only caller of `End::open`;
-//!   it rests on *Headers are for ever*. Shown by the model `send_against_open_and_sleep_rings`.
+//!   it rests on *Headers are forever*. Shown by the model `send_against_open_and_sleep_rings`.
 //! - **Listed is there.** `executor/watch.rs`. A watch on an executor's list is there, and what it
 //!   looks at is. Upheld by the mail task, which keeps the exchange and takes its watch off the
 //!   list when it ends. Shown by `handles_and_executors_go_in_any_order`.
@@ -235,9 +235,9 @@
 //!   strangers is that of a call which is not over. Upheld by whatever ends a call or drops its
 //!   handle, which takes it out. Shown by
 //!   `calls_that_are_awaited_elsewhere_are_forgotten_when_they_are_over`.
-//! - **Free is nobody's.** `mailbox/memory.rs`. Memory in a free list is large enough and known to
-//!   nobody else. Upheld by `Memory::put`. Shown by the oracle `memory_that_is_out_is_exclusive`.
-//! - **One sitter.** `mailbox/fixed_mesh.rs`. Who has claimed an end has that core's seat for ever,
+//! - **Free is no one's.** `mailbox/memory.rs`. Memory in a free list is large enough and known to
+//!   no one else. Upheld by `Memory::put`. Shown by the oracle `memory_that_is_out_is_exclusive`.
+//! - **One sitter.** `mailbox/fixed_mesh.rs`. Who has claimed an end has that core's seat forever,
 //!   on one thread. Upheld by `Lanes::claim`, an atomic flag that is never lowered, and by
 //!   endpoints not being `Send`. Shown by all tests of the mailbox that run over a fixed mesh.
 //!
@@ -280,7 +280,7 @@
 //!   `a_callback_may_drop_itself_its_child_source_and_those_that_come_next`.
 //! - **No stops on the way.** `sync/abort/hook.rs`. No foreign code runs between reading an entry
 //!   and having taken its action out. Upheld by the round in `sync/abort/source.rs`. Shown by
-//!   `a_callback_may_abort_again_and_wait` and `a_panic_in_a_callback_or_a_wake_strands_nobody`.
+//!   `a_callback_may_abort_again_and_wait` and `a_panic_in_a_callback_or_a_wake_strands_no_one`.
 //! - **The hook stays put.** `sync/abort/hook.rs`. Both its fields are structurally pinned. Upheld
 //!   by that file. Shown by `what_is_leaked_is_still_served`.
 //! - **The child stays put.** `sync/abort/child.rs`. `link` and `source` are structurally pinned.
@@ -341,7 +341,7 @@
 //! |---|---|
 //! | in a poll | `in_a_poll_of_a_task_that_woke_itself`, `in_the_main_future` |
 //! | as a future is dropped | `as_an_aborted_future_is_dropped` |
-//! | as an output is dropped | `as_an_output_that_nobody_wants_is_dropped` |
+//! | as an output is dropped | `as_an_output_that_no_one_wants_is_dropped` |
 //! | in a wake | `in_the_waker_of_the_joiner`, `in_a_waker_as_the_executor_clears_its_timers` |
 //! | as the executor ends | `as_the_executor_drops_its_tasks` |
 //! | in a promise's value | `panicking_drop_of_a_value_leaves_the_cell_free` |
@@ -382,13 +382,13 @@
 //!
 //! [`Timers`](crate::timer::Timers): that the wheel stays on the calling thread until its executor
 //! has taken all timers out, and that from then on the answer is `None`. Those who pass on the
-//! answer of another implementation, each time anew, have shown it.
+//! answer of another implementation, each time again, have shown it.
 //!
 //! [`Queue`](crate::mailbox::Queue): that what is popped was pushed there and happens after that;
 //! that no parcel is dropped but with the queue, which lives as long as its mesh and no longer;
 //! that no method unwinds or calls back. Its callers owe it one sender and one receiver.
 //!
-//! [`Reactor`](crate::Reactor) is a safe trait: a wrong one loses time or sleeps for ever, and
+//! [`Reactor`](crate::Reactor) is a safe trait: a wrong one loses time or sleeps forever, and
 //! breaks no memory. A driver that hands the kernel pointers into an operation does so by unsafe
 //! code of its own, and owes it that it reports a completion as the last only when it is.
 //!

@@ -1,7 +1,5 @@
 //! Operations that are too large for a slot, in blocks from the heap.
 //!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
-//!
 //! A table keeps some of the blocks that it has allocated, so that in the steady state large
 //! operations allocate no more than small ones. What is too large even for a block has a box of its
 //! own. Where there is no heap, no table takes either.
@@ -67,7 +65,7 @@ mod heap {
                 // SAFETY: it was allocated as a box is.
                 return *unsafe { Box::from_raw(place) };
             }
-            // SAFETY: it lies there, and nobody will look again.
+            // SAFETY: it lies there, and no one will look again.
             let op = unsafe { place.read() };
             // SAFETY: *Blocks are free or used*: the operation has just left it.
             unsafe { self.put_block(place.cast()) };

@@ -1,7 +1,5 @@
 //! Memory of slots and parts: chunks that double in size and never move.
 //!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
-//!
 //! An index is found by arithmetic alone. A table that grows adds a chunk from the heap, so that
 //! nothing is ever copied. One piece of fixed memory is the same chunks lying side by side, the
 //! last one cut short: to whoever looks up an index, there is no difference.
@@ -9,7 +7,7 @@
 //! # Invariants
 //!
 //! - **Chunks stay.** Elements below the count are initialised, lie in the chunk that their index
-//!   says, and stay there until nobody can look them up any more. Beyond the count there is memory
+//!   says, and stay there until no one can look them up any more. Beyond the count there is memory
 //!   up to the capacity, which is not touched before it is needed.
 
 #[cfg(feature = "alloc")]
@@ -130,7 +128,7 @@ impl<T> Chunks<T> {
     pub(super) unsafe fn free(&self) {
         let count = self.count.replace(0);
         for index in 0..count {
-            // SAFETY: *Chunks stay*: it was below the count, and nobody can look it up any more.
+            // SAFETY: *Chunks stay*: it was below the count, and no one can look it up any more.
             unsafe { self.locate(index).drop_in_place() };
         }
         let capacity = self.capacity.replace(0) as usize;

@@ -1,6 +1,4 @@
 //! Why an operation was not started, or a table not made.
-//!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

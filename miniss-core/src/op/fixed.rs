@@ -1,7 +1,5 @@
 //! Slots and parts in a `static`: operations where there is no heap, or where a bound is wanted.
 //!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
-//!
 //! # Invariants
 //!
 //! - **One table.** Between taking the claim and giving it back, one table alone, on one core,
@@ -114,7 +112,7 @@ unsafe fn take_in<T: Element, const COUNT: usize>(
     const { assert!(COUNT as u64 <= COUNT_MAX, "a pool has no more places") };
     let first = NonNull::from(elements).cast::<T>();
     for index in if is_new { 0..COUNT } else { 0..0 } {
-        // SAFETY: one of the elements, and nobody else's by the caller's promise.
+        // SAFETY: one of the elements, and no one else's by the caller's promise.
         unsafe { first.add(index).write(T::free()) };
     }
     // SAFETY: *Set up once*: before or just now. What is `'static` stays.
@@ -124,11 +122,11 @@ unsafe fn take_in<T: Element, const COUNT: usize>(
 /// Who may touch the memory.
 struct Claim(AtomicUsize);
 
-/// Nobody yet: it is not initialised.
+/// No one yet: it is not initialised.
 const NEW: usize = 0;
 /// A table.
 const TAKEN: usize = 1;
-/// Nobody; the elements are initialised, and all are free.
+/// No one; the elements are initialised, and all are free.
 const GIVEN_BACK: usize = 2;
 
 impl Claim {

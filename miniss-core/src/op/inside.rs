@@ -1,8 +1,6 @@
 //! Looking at an operation in its slot, one at a time.
 //!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
-//!
-//! Invariant: *Nobody else inside* (see [`super`]): while an operation's code runs, its vtable is
+//! Invariant: *No one else inside* (see [`super`]): while an operation's code runs, its vtable is
 //! hidden, so whoever comes again through the table panics instead of borrowing it twice.
 
 use super::slot::{Completion, OpVtable, Slot};
@@ -14,7 +12,7 @@ pub(super) struct Inside<'a> {
 }
 
 impl<'a> Inside<'a> {
-    /// Panics if somebody is inside already.
+    /// Panics if someone is inside already.
     pub(super) fn new(slot: &'a Slot) -> Self {
         let vtable = slot.vtable();
         slot.vtable.set(None);
@@ -32,11 +30,11 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// A completion that nobody will collect goes to its operation.
+/// A completion that no one will collect goes to its operation.
 pub(super) fn orphan_part(slot: &Slot, completion: Completion) {
     let inside = Inside::new(slot);
     let orphan_part = inside.vtable().orphan_part;
-    // SAFETY: the slot is in use, so it holds the operation of its vtable. *Nobody else inside*:
+    // SAFETY: the slot is in use, so it holds the operation of its vtable. *No one else inside*:
     // the vtable was there, and is hidden now.
     unsafe { orphan_part(slot.payload.get(), completion) };
 }

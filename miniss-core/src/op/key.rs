@@ -1,6 +1,4 @@
 //! What names an operation: an id for the kernel, a key for whoever waits.
-//!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Where the slots of a table come from.
-//!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 
 use super::pool::{Element, Pool};
 use super::room::Room;
@@ -19,7 +17,7 @@ use super::room::Room;
 /// ```
 pub trait Memory: Source {}
 
-/// What a memory does; nobody else is to implement it.
+/// What a memory does; no one else is to implement it.
 pub trait Source: Sized + 'static {
     /// Whether an operation that does not fit a slot may have a place on the heap.
     const BOXES: bool;
@@ -27,10 +25,10 @@ pub trait Source: Sized + 'static {
     /// Adds memory for elements to a pool, if there is any to be had.
     fn grow<T: Element>(pool: &Pool<T>) -> bool;
 
-    /// The table is gone. If it is not `idle`, its slots stay as they are, for ever.
+    /// The table is gone. If it is not `idle`, its slots stay as they are, forever.
     ///
     /// # Safety
-    /// All elements of the room came from this memory, and nobody uses it any more, except for
+    /// All elements of the room came from this memory, and no one uses it any more, except for
     /// whoever performs the operations in flight; if it is `idle`, there are none.
     unsafe fn give_back(room: &Room<Self>, idle: bool);
 }

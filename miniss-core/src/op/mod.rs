@@ -100,8 +100,8 @@
 //!   leaves (or is dropped) only after the terminal completion. Slots do not move, and the memory
 //!   of one that holds a payload outlives its table.
 //! - **A key fits its slot.** Index and generation name one operation; the type is checked.
-//! - **Nobody else inside.** While code of an operation has a reference to a payload, or has just
-//!   taken it out, the slot hides its vtable, without which nobody gets at the payload.
+//! - **No one else inside.** While code of an operation has a reference to a payload, or has just
+//!   taken it out, the slot hides its vtable, without which no one gets at the payload.
 //! - **A cancel is never lost.** An orphan stands in the cancel list, whose links are the slots'
 //!   own, until the driver has room for the request.
 //! - **No gap.** Parts of a multishot operation are collected in order up to its end, or up to the

@@ -1,7 +1,5 @@
 //! Completions of multishot operations that wait to be collected.
 //!
-//! `kernel ─▶ completion ─▶ [parts] ─▶ op ─▶ waker ─▶ user future`
-//!
 //! One pool of nodes serves all slots of a table, so an idle slot holds none and a busy one
 //! allocates nothing once the pool has grown to what the busiest moment needed.
 

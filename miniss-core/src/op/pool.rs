@@ -1,6 +1,4 @@
 //! Elements that are free or in use, and a list of the free ones.
-//!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 
 use core::cell::Cell;
 use core::ptr::NonNull;
@@ -56,7 +54,7 @@ impl<T: Element> Pool<T> {
         Some((index, element))
     }
 
-    /// Puts back an element that nobody uses.
+    /// Puts back an element that no one uses.
     #[inline]
     pub(super) fn put(&self, index: u32, element: &T) {
         element.next().set(self.free.replace(index));

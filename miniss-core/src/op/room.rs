@@ -1,6 +1,4 @@
 //! All slots and parts of a table, and the memory they came from.
-//!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
 
 use super::boxed::Blocks;
 use super::memory::Source;
@@ -58,7 +56,7 @@ fn take_new<M: Source, T: Element>(pool: &Pool<T>) -> Option<(u32, &T)> {
 
 impl<M: Source> Drop for Room<M> {
     /// Slots are given back unless an operation is in flight or uncollected: then the kernel may
-    /// still write there, or somebody's payload is there.
+    /// still write there, or someone's payload is there.
     fn drop(&mut self) {
         let idle = self.slots.iter().all(|slot| slot.stage.get() == Stage::Free);
         // SAFETY: the room is gone after this. *Owned while in flight*: in a free slot there is no

@@ -1,7 +1,5 @@
 //! One slot: the payload of an operation in flight, and what is known of its outcome.
 //!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
-//!
 //! Invariants: see [`super`].
 
 use core::any::TypeId;
@@ -50,7 +48,7 @@ pub trait Operation: Sized + 'static {
     fn settle(self, completion: Completion) -> Self::Output;
 
     /// A completion that is not the last one has come; with it, `waiting` of them are to be
-    /// collected. `true` asks for a cancel, to stem a flow that nobody drinks from.
+    /// collected. `true` asks for a cancel, to stem a flow that no one drinks from.
     ///
     /// ```
     /// use miniss_core::op::{Completion, OpTable, Operation};
@@ -82,7 +80,7 @@ pub trait Operation: Sized + 'static {
         false
     }
 
-    /// The terminal completion came when nobody waits any more: let go of what it brought (close a
+    /// The terminal completion came when no one waits any more: let go of what it brought (close a
     /// descriptor, return a buffer). By default the output is made and dropped.
     ///
     /// ```
@@ -118,7 +116,7 @@ pub trait Operation: Sized + 'static {
         drop(self.settle(completion));
     }
 
-    /// A completion that is not the last one came when nobody waits any more. Operations
+    /// A completion that is not the last one came when no one waits any more. Operations
     /// that complete once never see it.
     ///
     /// See [`settle_orphan`](Self::settle_orphan) for an example.
@@ -126,11 +124,11 @@ pub trait Operation: Sized + 'static {
         let _ = completion;
     }
 
-    /// A completion that is not the last one came when somebody waits, but there is no room to keep
+    /// A completion that is not the last one came when someone waits, but there is no room to keep
     /// it. The parts before it can still be collected; it and all that follow come here, so that
     /// there is no gap before the end, and a cancel is asked for. By default it is
     /// [`orphan_part`](Self::orphan_part)'s. Whoever must tell this end from another, such as an
-    /// operation that is started anew after a cancel, notes it here for [`settle`](Self::settle).
+    /// operation that is started again after a cancel, notes it here for [`settle`](Self::settle).
     ///
     /// ```
     /// # use core::task::{Context, Poll, Waker};
@@ -236,7 +234,7 @@ impl Element for Slot {
 }
 
 impl Slot {
-    /// The vtable of the operation in the slot, which nobody is inside of.
+    /// The vtable of the operation in the slot, which no one is inside of.
     #[track_caller]
     pub(super) fn vtable(&self) -> &'static OpVtable {
         self.vtable.get().expect("an operation must not be touched from inside of it")
@@ -244,7 +242,7 @@ impl Slot {
 
     /// Panics if code of the operation runs just now.
     #[track_caller]
-    pub(super) fn assert_nobody_inside(&self) {
+    pub(super) fn assert_no_one_inside(&self) {
         self.vtable();
     }
 
@@ -323,7 +321,7 @@ impl<O: Operation> Layout<O> {
             // SAFETY: it lies there, and the caller will not look again.
             unsafe { place.read() }
         } else {
-            // SAFETY: `put` has put it there, and nobody will look again.
+            // SAFETY: `put` has put it there, and no one will look again.
             unsafe { blocks.take(place) }
         }
     }
@@ -342,7 +340,7 @@ unsafe fn settle_orphan<O: Operation>(
 }
 
 /// # Safety
-/// The payload holds an `O`. *Nobody else inside*.
+/// The payload holds an `O`. *No one else inside*.
 unsafe fn orphan_part<O: Operation>(payload: *mut Payload, completion: Completion) {
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };
@@ -350,7 +348,7 @@ unsafe fn orphan_part<O: Operation>(payload: *mut Payload, completion: Completio
 }
 
 /// # Safety
-/// The payload holds an `O`. *Nobody else inside*.
+/// The payload holds an `O`. *No one else inside*.
 unsafe fn refuse_part<O: Operation>(payload: *mut Payload, completion: Completion) {
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };
@@ -358,7 +356,7 @@ unsafe fn refuse_part<O: Operation>(payload: *mut Payload, completion: Completio
 }
 
 /// # Safety
-/// The payload holds an `O`. *Nobody else inside*.
+/// The payload holds an `O`. *No one else inside*.
 unsafe fn wants_cancel_after<O: Operation>(
     payload: *mut Payload,
     completion: Completion,

@@ -1,7 +1,5 @@
 //! The table of operations in flight: keys for futures, ids for the kernel.
 //!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
-//!
 //! Invariants: see [`super`]. No method keeps anything borrowed while code of an operation, a waker
 //! or a buffer runs, so all of them may be re-entered.
 
@@ -25,8 +23,8 @@ use crate::unwinding::to_the_end;
 ///
 /// One from the [`Heap`] grows; one over [`FixedOps`] has a bound, and needs no heap.
 ///
-/// Dropping a table drops no operation: what is in flight or uncollected stays where it is, for
-/// ever, since the kernel may still write there.
+/// Dropping a table drops no operation: what is in flight or uncollected stays where it is,
+/// forever, since the kernel may still write there.
 ///
 /// ```
 /// use core::task::{Context, Poll, Waker};
@@ -170,7 +168,7 @@ impl<M: Memory> OpTable<M> {
         self.stale.get()
     }
 
-    /// Completions of multishot operations that found no room while somebody waited for them; see
+    /// Completions of multishot operations that found no room while someone waited for them; see
     /// [`Operation::refuse_part`]. If there are any, more parts are wanted, or tighter limits: an
     /// operation sets its own by [`Operation::wants_cancel_after`].
     ///
@@ -241,7 +239,7 @@ impl<M: Memory> OpTable<M> {
         let _inside = Inside::new(slot);
         // SAFETY: *A key fits its slot*: it holds an `O` until the key is given back.
         let op = unsafe { Layout::<O>::locate(slot.payload.get()) };
-        // SAFETY: as above. *Nobody else inside*: `slot_of` found the vtable, and it is hidden now.
+        // SAFETY: as above. *No one else inside*: `slot_of` found the vtable, and it is hidden now.
         f(unsafe { &mut *op })
     }
 
@@ -265,7 +263,7 @@ impl<M: Memory> OpTable<M> {
         }
         slot.register(cx.waker());
         match slot.stage.get() {
-            Stage::Done => self.poll_anew(key),
+            Stage::Done => self.poll_again(key),
             _ => Poll::Pending,
         }
     }
@@ -274,7 +272,7 @@ impl<M: Memory> OpTable<M> {
     /// collected it and put another in its place.
     #[cold]
     #[track_caller]
-    fn poll_anew<O: Operation>(&self, key: &OpKey<O>) -> Poll<O::Output> {
+    fn poll_again<O: Operation>(&self, key: &OpKey<O>) -> Poll<O::Output> {
         let slot = self.slot_of(key);
         let waker = slot.waker.take();
         let output = self.collect(key, slot);
@@ -330,7 +328,7 @@ impl<M: Memory> OpTable<M> {
         }
     }
 
-    /// Nobody waits for this operation any more. If it is in flight, it is to be cancelled, and its
+    /// No one waits for this operation any more. If it is in flight, it is to be cancelled, and its
     /// slot lives until its terminal completion comes.
     ///
     /// # Panics
@@ -464,7 +462,7 @@ impl<M: Memory> OpTable<M> {
             }
             (Stage::Overflowed, true) => self.refuse_part(id.index(), slot, completion),
             (Stage::Orphan, false) => {
-                slot.assert_nobody_inside();
+                slot.assert_no_one_inside();
                 self.in_flight.set(self.in_flight.get() - 1);
                 self.settle_orphan(id.index(), slot, completion);
             }
@@ -480,7 +478,7 @@ impl<M: Memory> OpTable<M> {
     /// There is no room for a part, or there was none for one before it: *No gap*.
     #[cold]
     fn refuse_part(&self, index: u32, slot: &Slot, completion: Completion) {
-        slot.assert_nobody_inside();
+        slot.assert_no_one_inside();
         self.parts_refused.set(self.parts_refused.get() + 1);
         if slot.stage.replace(Stage::Overflowed) == Stage::InFlight {
             self.want_cancel(index, slot);
@@ -508,7 +506,7 @@ impl<M: Memory> OpTable<M> {
     }
 
     fn settle_orphan(&self, index: u32, slot: &Slot, completion: Completion) {
-        slot.assert_nobody_inside();
+        slot.assert_no_one_inside();
         // A completion that the destructor itself reports is a stale one.
         slot.stage.set(Stage::Done);
         // Then the payload goes and, last of all, the slot is released; even if something unwinds.
@@ -519,9 +517,9 @@ impl<M: Memory> OpTable<M> {
 
     /// Takes the payload out and releases the slot.
     fn remove<O: Operation>(&self, index: u32, slot: &Slot) -> O {
-        slot.assert_nobody_inside();
+        slot.assert_no_one_inside();
         // SAFETY: *Owned while in flight*: the terminal completion has come; the caller checked
-        // that the key fits. *Nobody else inside*: just asserted.
+        // that the key fits. *No one else inside*: just asserted.
         let op = unsafe { Layout::<O>::take(slot.payload.get(), &self.room.blocks) };
         self.release(index, slot);
         op
@@ -626,8 +624,8 @@ impl<M: Memory> Drop for SettleOrphan<'_, M> {
         // From here on the payload is gone, and whoever looks for it finds no vtable.
         let inside = Inside::new(self.slot);
         let settle = inside.vtable().settle_orphan;
-        // SAFETY: *Owned while in flight*: this is the terminal completion, nobody has a key, and
-        // *Nobody else inside*: the vtable was there, and is hidden now.
+        // SAFETY: *Owned while in flight*: this is the terminal completion, no one has a key, and
+        // *No one else inside*: the vtable was there, and is hidden now.
         unsafe { settle(self.slot.payload.get(), self.completion, &self.table.room.blocks) };
     }
 }

@@ -49,7 +49,7 @@ impl Port for Fixed {
         USED.with_borrow_mut(|used| {
             let free = used.iter().find_map(|ops| OpTable::fixed(ops).ok());
             free.unwrap_or_else(|| {
-                used.push(crate::kept::for_ever(Ops::new()));
+                used.push(crate::kept::forever(Ops::new()));
                 OpTable::fixed(used[used.len() - 1]).unwrap()
             })
         })
@@ -67,7 +67,7 @@ impl<M: Memory> Insert for OpTable<M> {
     }
 }
 
-/// Makes each test of its body, once for every memory.
+/// Makes each test of its body, once forevery memory.
 macro_rules! on_both_memories {
     ($($body:ident),* $(,)?) => {
         mod heap {

@@ -1,7 +1,5 @@
 //! Bugs planted on purpose: a model that finds none when an ordering is taken away proves nothing.
 //!
-//! `[planted bug] ─▶ the code that ships ─▶ model ─▶ it must fail`
-//!
 //! A test says which named spot is to be weakened (or which check is to be left out), and runs a
 //! model over it that must fail. loom runs the threads of a model as coroutines on the test's own
 //! thread, so the choice is a thread-local: tests beside it are not disturbed.

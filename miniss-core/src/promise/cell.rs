@@ -1,7 +1,5 @@
 //! The memory that a future and its promise share, and the links by which they hold it.
 //!
-//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! Both ends may be on different cores. Who may touch which field when:
 //!
 //! | field          | who              | when                                                |
@@ -52,7 +50,7 @@ use crate::prim::{UnsafeCell, const_fn};
 ///
 /// static ANSWER: PromiseCell<u32> = PromiseCell::new();
 ///
-/// let (mut future, promise) = ANSWER.pair().expect("nobody else uses it");
+/// let (mut future, promise) = ANSWER.pair().expect("no one else uses it");
 /// assert!(ANSWER.pair().is_none(), "one pair at a time");
 /// promise.complete(42).unwrap();
 /// assert_eq!(future.try_take(), Some(Ok(42)));
@@ -183,7 +181,7 @@ impl<T, E> Link<T, E> {
     /// # Safety
     /// It is the caller's turn with the outcome, which has not been filled in.
     pub(super) unsafe fn put_outcome(&self, outcome: Result<T, E>) {
-        // SAFETY: the cell is live by the Two Ends Invariant; nobody else touches the outcome, by
+        // SAFETY: the cell is live by the Two Ends Invariant; no one else touches the outcome, by
         // the contract.
         unsafe {
             (*self.0.as_ptr()).outcome.with_mut(|slot| (*slot).write(outcome));
@@ -196,7 +194,7 @@ impl<T, E> Link<T, E> {
     /// It is the caller's turn with the outcome, which has been filled in and not been taken.
     pub(super) unsafe fn take_outcome(&self) -> Result<T, E> {
         // SAFETY: the cell is live by the Two Ends Invariant; by the contract the outcome is there
-        // and nobody else touches it.
+        // and no one else touches it.
         unsafe { (*self.0.as_ptr()).outcome.with_mut(|slot| (*slot).assume_init_read()) }
     }
 

@@ -1,7 +1,5 @@
 //! The awaiting end: what user code awaits.
 //!
-//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! A future is in one of three stages: it waits on a cell; it holds a result that was there from
 //! the start, and then needs no cell; or it has given its result. It leaves the cell in the same
 //! moment as it takes the result, so a static cell is free again, and a box is freed, before the

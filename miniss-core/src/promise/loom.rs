@@ -31,7 +31,7 @@ impl Unparker {
     fn new() -> (&'static Self, Waker) {
         let unparker = Self { rings: AtomicUsize::new(0), wakers: AtomicUsize::new(0) };
         let unparker: &'static Self = Box::leak(Box::new(unparker));
-        // SAFETY: the unparker is for ever, and the table takes it for what it is.
+        // SAFETY: the unparker is forever, and the table takes it for what it is.
         (unparker, unsafe { Waker::from_raw(Self::clone(ptr::from_ref(unparker).cast())) })
     }
 

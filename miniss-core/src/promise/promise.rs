@@ -1,7 +1,5 @@
 //! The giving end: brings the value or the failure, once.
 //!
-//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! The unsafe blocks here rest on the invariants of `cell` (Two Ends, Outcome Turn) and
 //! `waker_slot` (Waker Turn). The waiter is woken last of all, when the promise is out of the
 //! cell, so a waker that panics disturbs nothing.
@@ -18,7 +16,7 @@ use crate::error::BrokenPromise;
 /// [`PromiseCell::pair`](crate::PromiseCell::pair).
 ///
 /// Dropping it uncompleted ends the wait at once, with [`BrokenPromise`]. Forgetting it
-/// ([`core::mem::forget`]) does not: the future then waits for ever.
+/// ([`core::mem::forget`]) does not: the future then waits forever.
 ///
 /// ```
 /// # #[cfg(feature = "alloc")] {

@@ -1,7 +1,5 @@
 //! The state word of a promise: whose turn it is with each field, and who leaves last.
 //!
-//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! One byte decides everything that two cores could disagree about. Its bits are private; each
 //! transition is a method, and what it returns is what the caller now has to do.
 //!
@@ -11,7 +9,7 @@
 //! | `REPLACED`  | the waker was changed    | future           | promise, ending              |
 //! | `DONE`      | no more will come        | promise, ending  |                              |
 //! | `OUTCOME`   | the outcome is filled in | promise, ending  |                              |
-//! | `ABANDONED` | nobody waits any more    | future, leaving  |                              |
+//! | `ABANDONED` | no one waits any more    | future, leaving  |                              |
 //! | `FREE`      | the cell has no ends     | the last one out | `open`                       |
 //!
 //! `DONE` without `OUTCOME` is a broken promise. `WAKER` beside `DONE` says that the promise is
@@ -34,7 +32,7 @@
 //! The promise has three things to do as it ends: publish the outcome, take the waker, and be out
 //! of the cell, so that whoever reads the outcome may free it. Once the outcome is published the
 //! cell may vanish, so the waker must be in hand before. But before, the future may be replacing
-//! it. Two atomic steps are one way out. A lock to spin on is another, and would hang for ever
+//! it. Two atomic steps are one way out. A lock to spin on is another, and would hang forever
 //! where an interrupt handler polls what it interrupted.
 //!
 //! Nearly every future is only ever polled by one task, and there one step is enough. The *first*
@@ -85,7 +83,7 @@ pub(super) enum Ending {
 /// What the promise owes after [`State::end`].
 #[must_use]
 pub(super) enum Ended<W> {
-    /// Nobody is to be woken. The promise is out of the cell.
+    /// No one is to be woken. The promise is out of the cell.
     Unheard,
     /// The copied waker is the promise's now: wake it. The promise is out of the cell.
     Wake(W),

@@ -49,7 +49,7 @@ where
 
 /// A cell of our own for each test; the few bytes are never given back.
 fn static_cell<T>() -> &'static PromiseCell<T> {
-    crate::kept::for_ever(PromiseCell::new())
+    crate::kept::forever(PromiseCell::new())
 }
 
 /// Runs the body with a pair on the heap, and then with one in a static cell.
@@ -142,7 +142,7 @@ fn failure_and_broken_promise_arrive_as_the_own_error_type() {
 }
 
 #[test]
-fn value_comes_back_when_nobody_waits() {
+fn value_comes_back_when_no_one_waits() {
     both_homes(|future, promise| {
         assert!(!promise.is_abandoned());
         drop(future);

@@ -1,7 +1,5 @@
 //! The receiving end of a cell: waits for the promise to end, and takes what it left.
 //!
-//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! The unsafe blocks here rest on the invariants of `cell` (Two Ends, Outcome Turn) and
 //! `waker_slot` (Waker Turn). No foreign code (a waker's `clone` or `drop`, a value's `drop`)
 //! runs between the two halves of a change: it runs before the first transition or after the last.
@@ -111,7 +109,7 @@ impl<T, E> Drop for Waiter<T, E> {
     }
 }
 
-/// Drops an outcome that nobody took.
+/// Drops an outcome that no one took.
 fn drop_unseen<T, E>(outcome: Option<Result<T, E>>) {
     if let Some(Err(_)) = outcome {
         unobserved::report(Source::Promise, type_name::<E>());

@@ -1,7 +1,5 @@
 //! The place of a waiter's waker, which may be copied while it is being replaced.
 //!
-//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! A waker is two words. They are kept as two atomics, so that a promise may copy them before it
 //! knows whether they will be its own (see `state`): a copy made at the wrong moment is then a
 //! pair of meaningless words, not a data race. Only [`WakerCopy::into_waker`] turns words back
@@ -74,7 +72,7 @@ impl WakerCopy {
         #[cfg(loom)]
         assert!(!self.vtable.is_null(), "a waker was taken that is not there");
         // SAFETY: by the contract, both words come from one waker, which `put` kept from being
-        // dropped and which nobody else will turn back.
+        // dropped and which no one else will turn back.
         unsafe { Waker::new(self.data, &*self.vtable) }
     }
 }

@@ -1,7 +1,5 @@
 //! The local run queue: a singly linked list through the headers, first in, first out.
 //!
-//! `user future ─▶ task ─▶ [run queue] ─▶ executor ─▶ reactor`
-//!
 //! Invariants: **Queued once** (the `QUEUED` bit of the state is set exactly while a header is
 //! linked here, so `next` has one use) and *Owner only* (see [`crate::task`]). It has no bound of
 //! its own: its links are in the tasks, so it can never be full.
@@ -30,7 +28,7 @@ impl Fifo {
     /// Puts a task at the back.
     #[inline]
     pub(crate) fn push(&self, slot: NonNull<Header>) {
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         unsafe { slot.as_ref() }.next.set(ptr::null());
         // SAFETY: as above; a null tail means an empty queue.
         match unsafe { self.tail.get().as_ref() } {
@@ -44,7 +42,7 @@ impl Fifo {
     #[inline]
     pub(crate) fn pop(&self) -> Option<NonNull<Header>> {
         let slot = NonNull::new(self.head.get().cast_mut())?;
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         let next = unsafe { slot.as_ref() }.next.get();
         self.head.set(next);
         if next.is_null() {
@@ -59,7 +57,7 @@ impl Fifo {
         if other.is_empty() {
             return;
         }
-        // SAFETY: *Headers are for ever*; a null tail means an empty queue.
+        // SAFETY: *Headers are forever*; a null tail means an empty queue.
         match unsafe { self.tail.get().as_ref() } {
             Some(tail) => tail.next.set(other.head.get()),
             None => self.head.set(other.head.get()),

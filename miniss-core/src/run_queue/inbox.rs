@@ -1,7 +1,5 @@
 //! The inbox: wakes that come from other cores, foreign threads and interrupt handlers.
 //!
-//! `waker on another core ─▶ [inbox] ─▶ run queue ─▶ executor`
-//!
 //! A stack of headers that any number of wakers push to and home alone takes, whole. It allocates
 //! nothing, it can never be full (the link is in the header), and a header stands in it at most
 //! once: the second wake finds `in_inbox` set and leaves. Taking everything at once leaves no room
@@ -18,7 +16,7 @@
 //! # Invariant
 //!
 //! - **The link goes with the flag.** `inbox_next` belongs to the waker that raised `in_inbox`,
-//!   until its push; then to home, which takes it with the stack; and to nobody once home has
+//!   until its push; then to home, which takes it with the stack; and to no one once home has
 //!   lowered the flag.
 
 use core::ptr::{self, NonNull};
@@ -40,7 +38,7 @@ impl Inbox {
     /// Notes a wake; `false` if the header stands here already. Lock-free.
     #[must_use]
     pub(crate) fn push(&self, slot: NonNull<Header>) -> bool {
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         let header = unsafe { slot.as_ref() };
         // AcqRel: see the essay above.
         let stands_here = header.in_inbox.swap(true, ordering!(AcqRel, "inbox: raise the flag"));
@@ -80,9 +78,9 @@ impl Inbox {
         let taken = self.0.swap(ptr::null_mut(), ordering!(Acquire, "inbox: take all"));
         let mut next = reversed(taken);
         while let Some(slot) = NonNull::new(next) {
-            // SAFETY: *Headers are for ever*.
+            // SAFETY: *Headers are forever*.
             let header = unsafe { slot.as_ref() };
-            // Read before the flag falls: after that, another waker may link it anew.
+            // Read before the flag falls: after that, another waker may link it again.
             // SAFETY: *The link goes with the flag*: it was taken with the stack.
             next = header.inbox_next.with_mut(|next| unsafe { *next });
             header.in_inbox.swap(false, ordering!(AcqRel, "inbox: lower the flag"));
@@ -94,7 +92,7 @@ impl Inbox {
 /// Turns round a stack that was taken.
 fn reversed(mut head: *mut Header) -> *mut Header {
     let mut turned = ptr::null_mut();
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     while let Some(header) = unsafe { head.as_ref() } {
         // SAFETY: *The link goes with the flag*: it was taken with the stack.
         let next = header.inbox_next.with_mut(|next| unsafe { next.replace(turned) });

@@ -1,6 +1,4 @@
 //! Models of the inbox, each named for the race it rules out. They run the code that ships.
-//!
-//! `waker on another core ─▶ [inbox] ─▶ run queue ─▶ executor`
 
 use std::boxed::Box;
 use std::vec::Vec;
@@ -53,7 +51,7 @@ fn loom_a_push_against_a_drain_is_drained_once() {
         let two = Two::new();
         let pushers = [0, 1].map(|header| {
             let two = two.clone();
-            thread::spawn(move || assert!(two.push(header), "nobody else pushes it"))
+            thread::spawn(move || assert!(two.push(header), "no one else pushes it"))
         });
         let mut drained = two.drain();
         pushers.map(|pusher| pusher.join().unwrap());

@@ -1,7 +1,5 @@
 //! The wait for units of a semaphore.
 //!
-//! `user future ─▶ [acquire] ─▶ wait list ─▶ run queue`
-//!
 //! # Invariants
 //!
 //! - **The waiter stays put.** `waiter` is structurally pinned: no method moves it out of its
@@ -133,8 +131,8 @@ mod tests {
             unsafe { &*data.cast::<Semaphore>() }.release(1);
             RawWaker::new(data, &VTABLE)
         }
-        let semaphore: &'static Semaphore = crate::kept::for_ever(Semaphore::new(0));
-        // SAFETY: the functions only release a unit of a semaphore that lives for ever, and the
+        let semaphore: &'static Semaphore = crate::kept::forever(Semaphore::new(0));
+        // SAFETY: the functions only release a unit of a semaphore that lives forever, and the
         // waker never leaves this thread.
         let waker = unsafe { Waker::new(ptr::from_ref(semaphore).cast(), &VTABLE) };
         let mut acquire = pin!(semaphore.acquire(1));

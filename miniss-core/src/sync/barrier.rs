@@ -1,7 +1,5 @@
 //! A point that a number of futures pass together.
 //!
-//! `user future ─▶ [barrier] ─▶ wait list ─▶ run queue`
-//!
 //! # Invariants
 //!
 //! - **Arrived is waiting.** `arrived` counts the futures that wait in the present round. One that
@@ -73,7 +71,7 @@ impl Barrier {
     /// # Cancellation
     ///
     /// A future that is dropped before the barrier opens has not arrived: the others wait for
-    /// somebody in its place. Dropped later, it takes nothing back.
+    /// someone in its place. Dropped later, it takes nothing back.
     ///
     /// ```
     /// # use core::{pin::pin, task::{Context, Waker}};

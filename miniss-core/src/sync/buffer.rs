@@ -1,6 +1,4 @@
 //! Where a channel keeps its values: in an array of fixed size, or on the heap.
-//!
-//! `user future ─▶ channel, broadcast ─▶ [buffer]`
 
 #![forbid(unsafe_code)]
 

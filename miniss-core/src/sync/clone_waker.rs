@@ -1,6 +1,4 @@
 //! A waker whose clone is foreign code: it runs a closure.
-//!
-//! `user future ─▶ [clone waker]`: the run queue is left out.
 
 use core::cell::RefCell;
 use core::ptr;
@@ -21,7 +19,7 @@ fn clone(_: *const ()) -> RawWaker {
     RawWaker::new(ptr::null(), &VTABLE)
 }
 
-/// A waker that runs `action` inside its first clone, on this thread. It wakes nobody.
+/// A waker that runs `action` inside its first clone, on this thread. It wakes no one.
 pub(super) fn acting_on_clone(action: impl FnOnce() + 'static) -> Waker {
     ON_CLONE.with(|slot| *slot.borrow_mut() = Some(Box::new(action)));
     // SAFETY: the functions touch nothing but a thread-local; there is no data.

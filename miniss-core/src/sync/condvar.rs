@@ -1,15 +1,13 @@
-//! Waiting for a change that somebody else announces.
-//!
-//! `user future ─▶ [condvar] ─▶ wait list ─▶ run queue`
+//! Waiting for a change that someone else announces.
 //!
 //! On one core nothing happens between two awaits, so looking at the condition and beginning to
 //! wait need no mutex around them: [`Condvar::wait_until`] is both in one.
 //!
 //! # Invariants
 //!
-//! - **Remembered means nobody waits.** A signal goes to the first waiter. It is remembered only
+//! - **Remembered means no one waits.** A signal goes to the first waiter. It is remembered only
 //!   if there is none, and whoever comes next takes it without waiting.
-//! - **A signal is one or nobody's.** The waiter woken by a signal owns it until its wait returns.
+//! - **A signal is one or no one's.** The waiter woken by a signal owns it until its wait returns.
 //!   Dropped before, it hands the signal on as if it were new.
 //! - **All is a round.** A waiter carries the round in which it joined. Notifying all ends the
 //!   round, and whoever joins while its waiters are being woken belongs to the next. A signal or a
@@ -30,7 +28,7 @@ use crate::coop::consume_budget;
 
 /// A condition variable for futures of one core, first come first served.
 ///
-/// One signal is remembered if nobody waits for it, like Seastar's and unlike that of `std`.
+/// One signal is remembered if no one waits for it, like Seastar's and unlike that of `std`.
 ///
 /// ```
 /// # use miniss_core::combine::when_all;
@@ -59,7 +57,7 @@ pub struct Condvar {
 }
 
 impl Condvar {
-    /// A condition variable that nobody waits for, with no signal remembered.
+    /// A condition variable that no one waits for, with no signal remembered.
     ///
     /// ```
     /// # use miniss_core::sync::Condvar;
@@ -150,7 +148,7 @@ impl Condvar {
         Ok(())
     }
 
-    /// Wakes the first waiter. If nobody waits, the signal is remembered for the next one to come;
+    /// Wakes the first waiter. If no one waits, the signal is remembered for the next one to come;
     /// more than one are remembered as one.
     ///
     /// # Panics

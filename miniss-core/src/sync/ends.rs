@@ -1,7 +1,5 @@
 //! Counting the handles at both ends of a channel, and saying when the last one is gone.
 //!
-//! `user future ─▶ [ends] ─▶ channel, watch, broadcast ─▶ wait list`
-//!
 //! A handle reaches its channel by a pointer `P`: `&Channel` where the channel stands in a place
 //! of its own, `Rc<Channel>` where there is a heap. One implementation serves both.
 //!

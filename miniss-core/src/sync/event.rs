@@ -1,7 +1,5 @@
 //! A flag that futures wait for.
 //!
-//! `user future ─▶ [event] ─▶ wait list ─▶ run queue`
-//!
 //! # Invariants
 //!
 //! - **Set wakes a round.** A waiter carries the round in which it joined. Setting the event ends
@@ -62,7 +60,7 @@ impl Event {
     /// Sets the event and wakes all who wait, in the order in which they came.
     ///
     /// They go on even if the event is [reset](Self::reset) before they are polled. Until then,
-    /// whoever waits anew goes on at once.
+    /// whoever waits again goes on at once.
     ///
     /// ```
     /// # use miniss_core::sync::Event;

@@ -1,11 +1,9 @@
 //! A door that work goes through, and that closes once all of it has come out.
 //!
-//! `user future ─▶ [gate] ─▶ event ─▶ wait list ─▶ run queue`
-//!
 //! # Invariants
 //!
-//! - **Closed is for ever.** Once closed, the number of those inside only falls.
-//! - **Set when done.** The event `empty` is set when the gate is closed and nobody is inside, and
+//! - **Closed is forever.** Once closed, the number of those inside only falls.
+//! - **Set when done.** The event `empty` is set when the gate is closed and no one is inside, and
 //!   is never reset. So it does not matter how many wait for it, or when they come and go.
 
 #![forbid(unsafe_code)]
@@ -47,7 +45,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// An open gate with nobody inside.
+    /// An open gate with no one inside.
     ///
     /// ```
     /// use miniss_core::sync::Gate;
@@ -229,7 +227,7 @@ impl fmt::Debug for Gate {
 
 /// One who is inside a [`Gate`]; dropping it leaves.
 ///
-/// A pass that is leaked keeps the close waiting for ever.
+/// A pass that is leaked keeps the close waiting forever.
 ///
 /// ```
 /// use miniss_core::sync::{Closed, Gate, GatePass};

@@ -1,11 +1,4 @@
 //! Random lives of the primitives, each against a naive model that only remembers.
-//!
-//! `user future ─▶ [model] ─▶ wait list`: the run queue is left out.
-//!
-//! A model is a few plain fields and a [`Line`] of names. Every step is done twice, to the real
-//! thing and to the model. After each one it must hold that exactly those futures have been woken,
-//! once each, that the model took out of its line, and no poll may tell anything else than the
-//! model does. A waiter may be dropped or leaked at every stage of its life.
 
 #![forbid(unsafe_code)]
 
@@ -157,7 +150,7 @@ impl<'a, N: Naive, O> Pair<'a, N, O> {
         self.naive.give_up(outcome);
     }
 
-    /// The future stays in its queue for ever.
+    /// The future stays in its queue forever.
     fn leak(&mut self, slot: usize) {
         let leaked = self.slots.get_mut(slot).and_then(Option::take);
         crate::kept::forget(leaked.map(|slot| slot.future));

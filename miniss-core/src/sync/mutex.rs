@@ -1,7 +1,5 @@
 //! A value that one future at a time may use, across its awaits.
 //!
-//! `user future ─▶ [mutex] ─▶ semaphore ─▶ wait list ─▶ run queue`
-//!
 //! On one core a plain `RefCell` protects a value between two awaits. This lock is for what must
 //! stay untouched *over* an await.
 //!
@@ -97,7 +95,7 @@ impl<T: ?Sized> Mutex<T> {
         MutexGuard { value: &self.value, _unit: unit }
     }
 
-    /// The lock, if it is free and nobody waits for it.
+    /// The lock, if it is free and no one waits for it.
     ///
     /// ```
     /// # use miniss_core::sync::Mutex;
@@ -190,7 +188,7 @@ impl<T: ?Sized> Mutex<T> {
         body(&mut guard).await
     }
 
-    /// The value, without locking: `&mut self` shows that nobody else has it.
+    /// The value, without locking: `&mut self` shows that no one else has it.
     ///
     /// ```
     /// # use miniss_core::sync::Mutex;

@@ -1,6 +1,4 @@
 //! What is done at the end of a block whatever happens in it, be it a panic.
-//!
-//! `user future ─▶ channel, broadcast ─▶ [on drop] ─▶ waker ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,5 @@
 //! A value that many futures may read or one may write, across their awaits.
 //!
-//! `user future ─▶ [rwlock] ─▶ semaphore ─▶ wait list ─▶ run queue`
-//!
 //! A semaphore does the work: a reader takes one unit, a writer takes all there are. Whatever holds
 //! of its queue holds here: a writer waits for the readers before it and is not overtaken by those
 //! behind it, so neither side starves.
@@ -76,7 +74,7 @@ impl<T> RwLock<T> {
 impl<T: ?Sized> RwLock<T> {
     /// Waits until the value may be read: until no writer has it, or asked for it earlier.
     ///
-    /// A future that holds one read guard and waits for another one waits for ever if a writer
+    /// A future that holds one read guard and waits for another one waits forever if a writer
     /// asked in between.
     ///
     /// # Cancellation
@@ -115,7 +113,7 @@ impl<T: ?Sized> RwLock<T> {
         self.writer(self.wait_for(READERS_MAX).await)
     }
 
-    /// The value for reading, if no writer has it and nobody waits.
+    /// The value for reading, if no writer has it and no one waits.
     ///
     /// ```
     /// # use miniss_core::sync::RwLock;
@@ -128,7 +126,7 @@ impl<T: ?Sized> RwLock<T> {
         self.try_for(1).map(|unit| self.reader(unit))
     }
 
-    /// The value for writing, if nobody has it and nobody waits.
+    /// The value for writing, if no one has it and no one waits.
     ///
     /// ```
     /// # use miniss_core::sync::RwLock;
@@ -140,7 +138,7 @@ impl<T: ?Sized> RwLock<T> {
         self.try_for(READERS_MAX).map(|all| self.writer(all))
     }
 
-    /// The value, without locking: `&mut self` shows that nobody else has it.
+    /// The value, without locking: `&mut self` shows that no one else has it.
     ///
     /// ```
     /// # use miniss_core::sync::RwLock;

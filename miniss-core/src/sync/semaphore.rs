@@ -1,13 +1,11 @@
 //! A counting semaphore: so many units, handed out first come first served.
 //!
-//! `user future ─▶ [semaphore] ─▶ wait list ─▶ run queue`
-//!
 //! # Invariants
 //!
-//! - **No overtaking.** Units go to the front of the queue or to nobody. A small request waits
+//! - **No overtaking.** Units go to the front of the queue or to no one. A small request waits
 //!   behind a large one, so the large one cannot starve.
 //! - **Granted is taken.** A waiter's units leave `available` when it is woken, not when it is
-//!   polled, so nobody can slip in between. Until the poll they belong to its [`Acquire`], whose
+//!   polled, so no one can slip in between. Until the poll they belong to its [`Acquire`], whose
 //!   drop gives them back.
 //! - **Nothing affordable waits.** Every change that could let the front proceed (units coming
 //!   back, the front leaving) ends in [`Semaphore::grant`].
@@ -29,7 +27,7 @@ use super::units::Units;
 use crate::collections::WaitList;
 
 /// What was to be waited for or entered is closed: a [`Semaphore`] or a
-/// [`Condvar`](super::Condvar) hands out nothing any more, a [`Gate`](super::Gate) lets nobody in.
+/// [`Condvar`](super::Condvar) hands out nothing any more, a [`Gate`](super::Gate) lets no one in.
 ///
 /// ```
 /// # use miniss_core::{doctest::executor, sync::{Closed, Semaphore}};
@@ -42,7 +40,7 @@ pub struct Closed;
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closed: nobody is let in and nothing is handed out any more")
+        f.write_str("closed: no one is let in and nothing is handed out any more")
     }
 }
 
@@ -132,7 +130,7 @@ impl Semaphore {
 
     /// Waits until `units` units are there and all who came earlier have theirs.
     ///
-    /// A request for no units is ready as soon as nobody waits and there is no debt. A request for
+    /// A request for no units is ready as soon as no one waits and there is no debt. A request for
     /// more than will ever be there waits until the semaphore is closed.
     ///
     /// # Errors
@@ -161,7 +159,7 @@ impl Semaphore {
         Acquire::new(self, units)
     }
 
-    /// Takes `units` units if they are there and nobody waits.
+    /// Takes `units` units if they are there and no one waits.
     ///
     /// # Errors
     ///
@@ -276,7 +274,7 @@ impl Semaphore {
 
     /// Takes `units` units without waiting, into debt if need be.
     ///
-    /// For costs that are known only afterwards. Nobody is served until the debt has been paid by
+    /// For costs that are known only afterwards. No one is served until the debt has been paid by
     /// [`release`](Self::release).
     ///
     /// # Panics

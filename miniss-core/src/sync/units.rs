@@ -1,6 +1,4 @@
 //! Units in hand: what a semaphore gave, and gives back by itself.
-//!
-//! `user future ─▶ semaphore ─▶ [units] ─▶ semaphore`
 
 #![forbid(unsafe_code)]
 

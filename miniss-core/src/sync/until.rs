@@ -1,6 +1,4 @@
 //! Waiting for a state that whoever changes it may bring about, for any number at once.
-//!
-//! `user future ─▶ [until] ─▶ wait list ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! What every wait without a hand-written future comes down to: join a queue, be woken, look.
-//!
-//! `user future ─▶ [wait] ─▶ wait list ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

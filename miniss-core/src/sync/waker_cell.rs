@@ -1,6 +1,4 @@
 //! The place for the waker of the only one who may wait.
-//!
-//! `user future ─▶ [waker cell] ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

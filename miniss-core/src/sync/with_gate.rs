@@ -1,7 +1,5 @@
 //! Work inside a gate.
 //!
-//! `user future ─▶ [with gate] ─▶ gate ─▶ event`
-//!
 //! Written by hand because an `async` block would hold the work twice: once as it was given, and
 //! once as it is awaited.
 //!

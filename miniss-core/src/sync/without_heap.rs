@@ -1,6 +1,4 @@
 //! The channels and shared futures in places of their own, as they are used without a heap.
-//!
-//! `user future ─▶ [channel, watch, broadcast, shared] ─▶ wait list`: the run queue is left out.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,5 @@
 //! The typed view of a slot: header and stage, and the functions behind the task's vtable.
 //!
-//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! A slot's memory is laid out once as `Header` plus a class of bytes; for the life of one task it
 //! is looked at as a [`TaskCell`] of that task's future. Invariants: see [`super`].
 
@@ -88,7 +86,7 @@ unsafe fn place_as<F: Future>(slot: NonNull<Header>, future: F, vtable: &'static
     // SAFETY: the caller owns the free slot (*Owner only*) and vouches for its size and
     // alignment; a free slot's stage holds nothing that would have to be dropped.
     unsafe { (&raw mut (*cell).stage.future).write(ManuallyDrop::new(future)) };
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     let header = unsafe { slot.as_ref() };
     header.vtable.set(Some(vtable));
     header.state.spawn();
@@ -99,14 +97,14 @@ unsafe fn place_as<F: Future>(slot: NonNull<Header>, future: F, vtable: &'static
 /// # Safety
 /// As for [`place`].
 pub(crate) unsafe fn place_nothing<F: Future>(slot: NonNull<Header>) {
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     let header = unsafe { slot.as_ref() };
     header.vtable.set(Some(&Vtable::<F>::TABLE));
     header.state.end_before_it_began();
 }
 
 /// # Safety
-/// Owner only; the stage holds a future of type `F` that nobody else is inside of.
+/// Owner only; the stage holds a future of type `F` that no one else is inside of.
 unsafe fn poll<F: Future>(slot: NonNull<Header>, waker: &Waker) -> Poll<()> {
     let cell = slot.cast::<TaskCell<F>>().as_ptr();
     // SAFETY: *Stage follows state*: the caller checked that the future is there. It stays where
@@ -119,18 +117,18 @@ unsafe fn poll<F: Future>(slot: NonNull<Header>, waker: &Waker) -> Poll<()> {
     unsafe { drop_future::<F>(slot) };
     // SAFETY: *Stage follows state*: the future is gone, so the stage is free for the output.
     unsafe { (&raw mut (*cell).stage.output).write(ManuallyDrop::new(output)) };
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     unsafe { slot.as_ref() }.state.put_output();
     Poll::Ready(())
 }
 
 /// # Safety
-/// Owner only; the stage holds a future of type `F` that nobody is inside of.
+/// Owner only; the stage holds a future of type `F` that no one is inside of.
 unsafe fn drop_future<F: Future>(slot: NonNull<Header>) {
     let cell = slot.cast::<TaskCell<F>>().as_ptr();
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     unsafe { slot.as_ref() }.state.take_future();
-    // SAFETY: *Stage follows state*: it was there, and from the line above on, nobody will look
+    // SAFETY: *Stage follows state*: it was there, and from the line above on, no one will look
     // for it again, even if its destructor unwinds.
     unsafe { ManuallyDrop::drop(&mut (*cell).stage.future) };
 }

@@ -1,6 +1,4 @@
-//! The header of a task: the one cache line that everybody who is not the future points at.
-//!
-//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+//! The header of a task: the one cache line that everyone who is not the future points at.
 //!
 //! The table of who may touch which field stands in [`super`].
 
@@ -100,7 +98,7 @@ impl Header {
     /// # Safety
     /// Owner only.
     pub(crate) unsafe fn take_joiner(&self) -> Option<Waker> {
-        // SAFETY: *Owner only*: nobody else is inside the cell, and no reference into it
+        // SAFETY: *Owner only*: no one else is inside the cell, and no reference into it
         // outlives this statement.
         unsafe { (*self.joiner.get()).take() }
     }

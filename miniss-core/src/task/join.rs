@@ -1,6 +1,4 @@
 //! The handles of a task: one to await or abort it at home, one to abort it from anywhere.
-//!
-//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
 
 use core::fmt;
 use core::future::Future;
@@ -80,7 +78,7 @@ impl<T> JoinHandle<T> {
     }
 
     fn header(&self) -> Option<&'static Header> {
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         self.slot.map(|slot| unsafe { slot.as_ref() })
     }
 
@@ -129,7 +127,7 @@ impl<T> JoinHandle<T> {
     pub fn abort_handle(&self) -> AbortHandle {
         AbortHandle {
             task: self.slot.map(|slot| {
-                // SAFETY: *Headers are for ever*.
+                // SAFETY: *Headers are forever*.
                 let header = unsafe { slot.as_ref() };
                 header.state.mark_abort_handle();
                 // SAFETY: *Our table, our header*.
@@ -163,7 +161,7 @@ impl<T> JoinHandle<T> {
     /// Gives the slot up, whoever's it is now.
     fn let_go(&mut self) {
         let Some(slot) = self.slot.take() else { return };
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         let header = unsafe { slot.as_ref() };
         if header.state.drop_handle() == Hold::Kept {
             return;
@@ -185,7 +183,7 @@ impl<T> Future for JoinHandle<T> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let slot = self.slot.expect("a JoinHandle was polled after it had given its result");
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         let header = unsafe { slot.as_ref() };
         if !header.state.is_done() {
             register(header, cx.waker());
@@ -236,7 +234,7 @@ impl<T> Drop for JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
-    /// Drops the output that nobody will see, then gives the slot up, even if that unwinds.
+    /// Drops the output that no one will see, then gives the slot up, even if that unwinds.
     fn let_go_after(&mut self, output: Option<NonNull<Header>>) {
         struct LetGo<'a, T>(&'a mut JoinHandle<T>);
         impl<T> Drop for LetGo<'_, T> {
@@ -246,7 +244,7 @@ impl<T> JoinHandle<T> {
         }
         let _at_the_end = LetGo(self);
         if let Some(slot) = output {
-            // SAFETY: *Headers are for ever*.
+            // SAFETY: *Headers are forever*.
             let vtable = unsafe { slot.as_ref() }.vtable();
             // SAFETY: *Stage follows state*: the caller has just taken the output.
             unsafe { (vtable.drop_output)(slot) };
@@ -287,7 +285,7 @@ impl AbortHandle {
     pub fn abort(&self) {
         let Some((waker, generation)) = &self.task else { return };
         let header = waker.data().cast::<Header>();
-        // SAFETY: our own waker, so its data word is a header; *Headers are for ever*.
+        // SAFETY: our own waker, so its data word is a header; *Headers are forever*.
         let wanted = unsafe { &(*header).abort_wanted };
         // The highest generation wins, so that a late abort of a former task cannot hide a
         // timely one. Relaxed: the wake below carries it to home.

@@ -1,7 +1,5 @@
 //! Models of slots that come back late, each named for the race it rules out. They run the code
 //! that ships.
-//!
-//! `handle ─▶ [returned slot] ─▶ free list ─▶ next task`
 
 use std::boxed::Box;
 

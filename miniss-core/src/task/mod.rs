@@ -24,7 +24,7 @@
 //!
 //! # Invariants
 //!
-//! - **Headers are for ever.** A header's memory is never given back and never becomes anything
+//! - **Headers are forever.** A header's memory is never given back and never becomes anything
 //!   but a header; its slot is reused for other tasks. So a waker may point at it from any
 //!   core at any time, and the worst that a stale wake can do is one poll too many, which
 //!   `Future` allows.

@@ -1,7 +1,5 @@
 //! Room for a task, taken before it is needed.
 //!
-//! `[reserve] ─▶ user future ─▶ task ─▶ run queue ─▶ executor`
-//!
 //! # Invariants
 //!
 //! - **Reserved is free.** The slot of a reservation is in no free list and holds nothing: its

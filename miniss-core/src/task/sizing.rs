@@ -1,7 +1,5 @@
 //! The size of an `async fn`'s future, without naming its type.
 //!
-//! `async fn ─▶ [size] ─▶ slab ─▶ task`
-//!
 //! The type of an `async fn`'s future has no name, but the function has: the compiler finds the
 //! future through the function's `Fn` implementation, and a `const fn` tells its size. So a
 //! `static` can be declared that is just large enough.

@@ -1,18 +1,16 @@
 //! Slots in a `static`: tasks where there is no heap, or where a bound is wanted.
 //!
-//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! The slots are the very ones that the heap's chunks have, with the same header and the same
 //! stage; only where the memory comes from differs, and who may use it:
 //!
-//! - [lent](crate::LocalHandle::lend) to an executor, a slab's slots are free for every task that
+//! - [lent](crate::LocalHandle::lend) to an executor, a slab's slots are free forevery task that
 //!   fits;
 //! - [spawned in](crate::LocalHandle::spawn_in), a slab keeps them for its own tasks.
 //!
 //! # Invariants
 //!
 //! - **One owner.** A slab belongs to the executor cell that used it first, in the way that it was
-//!   used first, for ever: the owner word changes once, from null. Only home of that executor cell
+//!   used first, forever: the owner word changes once, from null. Only home of that executor cell
 //!   touches the rest of the memory.
 
 use core::cell::UnsafeCell;
@@ -76,7 +74,7 @@ struct Slot<const BYTES: usize> {
     payload: [u8; BYTES],
 }
 
-// SAFETY: nobody uses a slab before it is `'static` and stays where it is.
+// SAFETY: no one uses a slab before it is `'static` and stays where it is.
 unsafe impl<const BYTES: usize, const SLOTS: usize> Send for TaskSlab<BYTES, SLOTS> {}
 // SAFETY: *One owner*: the memory is touched on one core only.
 unsafe impl<const BYTES: usize, const SLOTS: usize> Sync for TaskSlab<BYTES, SLOTS> {}
@@ -84,7 +82,7 @@ unsafe impl<const BYTES: usize, const SLOTS: usize> Sync for TaskSlab<BYTES, SLO
 /// How a slab is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
-    /// Its slots are free for every task of the executor.
+    /// Its slots are free forevery task of the executor.
     Lent,
     /// It keeps its slots for those who name it.
     Own,
@@ -100,7 +98,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
     const SLOT_BYTES: usize = size_of::<Slot<BYTES>>();
 
     const_fn! {
-        /// A slab that nobody uses yet.
+        /// A slab that no one uses yet.
         ///
         /// See [`TaskSlab`] for an example.
         pub const fn new() -> Self {

@@ -1,7 +1,5 @@
 //! Where tasks live: slots of a few size classes, in chunks that are never given back.
 //!
-//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
-//!
 //! A slot is a header line and a multiple of 64 bytes behind it. Spawning takes the first free slot
 //! of the smallest class that fits; ending a task puts it back: a few loads and stores. When a
 //! class has none free and there is a heap, it grows by a chunk; where there is none, a slot of a
@@ -9,7 +7,7 @@
 //! the slot.
 //!
 //! A chunk comes from the heap or is a [`TaskSlab`](super::TaskSlab) in a `static`; what follows
-//! is the same for both. Chunks stay with their executor cell for ever (*Headers are for ever*, see
+//! is the same for both. Chunks stay with their executor cell forever (*Headers are forever*, see
 //! [`super`]), so an executor's memory for tasks stands at its high-water mark.
 
 use core::cell::{Cell, UnsafeCell};
@@ -113,7 +111,7 @@ impl Slots {
             return;
         }
         let slot = self.main.get().cast::<Header>();
-        // SAFETY: the first use of the slot, so nobody knows it yet; size and alignment are its
+        // SAFETY: the first use of the slot, so no one knows it yet; size and alignment are its
         // own.
         unsafe { slot.write(Header::new(cell, MAIN_CLASS)) };
         // SAFETY: part of an executor cell, thus not null.
@@ -125,17 +123,17 @@ impl Slots {
     pub(crate) fn take(&self, class: u8) -> Option<NonNull<Header>> {
         let list = &self.free[class as usize];
         let slot = NonNull::new(list.get().cast_mut())?;
-        // SAFETY: *Headers are for ever*, and a free slot is home's.
+        // SAFETY: *Headers are forever*, and a free slot is home's.
         list.set(unsafe { slot.as_ref() }.next.get());
         self.live.set(self.live.get() + 1);
         Some(slot)
     }
 
-    /// Puts back a slot that nobody holds. A slot whose generations are used up is not put back:
+    /// Puts back a slot that no one holds. A slot whose generations are used up is not put back:
     /// one slot lost in four thousand million tasks that had an `AbortHandle`.
     #[inline]
     pub(crate) fn put(&self, slot: NonNull<Header>) {
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         let header = unsafe { slot.as_ref() };
         let had_abort_handle = header.state.release();
         self.live.set(self.live.get() - 1);
@@ -157,7 +155,7 @@ impl Slots {
     pub(crate) unsafe fn take_of(&self, chunk: NonNull<Chunk>) -> Option<NonNull<Header>> {
         // SAFETY: the caller's promise.
         let slot = unsafe { slots_of(chunk.as_ptr()) }.find(|slot| {
-            // SAFETY: *Headers are for ever*.
+            // SAFETY: *Headers are forever*.
             unsafe { slot.as_ref() }.is_free()
         })?;
         self.live.set(self.live.get() + 1);
@@ -165,7 +163,7 @@ impl Slots {
     }
 
     fn link(&self, slot: NonNull<Header>) {
-        // SAFETY: *Headers are for ever*.
+        // SAFETY: *Headers are forever*.
         let header = unsafe { slot.as_ref() };
         let list = &self.free[header.class as usize];
         header.next.set(list.get());
@@ -177,7 +175,7 @@ impl Slots {
         let acquire = ordering!(Acquire, "returned: take in");
         let mut slot = returned.0.swap(ptr::null_mut(), acquire).cast_const();
         while let Some(header) = NonNull::new(slot.cast_mut()) {
-            // SAFETY: *Headers are for ever*; read before `put` links it anew.
+            // SAFETY: *Headers are forever*; read before `put` links it again.
             slot = unsafe { header.as_ref() }.next.get();
             self.live.set(self.live.get() + 1);
             self.put(header);
@@ -189,7 +187,7 @@ impl Slots {
         self.live.set(0);
     }
 
-    /// Calls `visit` for every slot there is but the main one, free ones included.
+    /// Calls `visit` forevery slot there is but the main one, free ones included.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(NonNull<Header>)) {
         let mut chunk = self.chunks.get();
         // SAFETY: chunks are never given back, and the list only grows at its head.
@@ -201,12 +199,12 @@ impl Slots {
     }
 
     /// Makes headers of the `slots` slots of `slot_bytes` bytes each, header included, behind
-    /// `chunk`, and takes them in, for ever. Those of a size class are free for any task from now
+    /// `chunk`, and takes them in, forever. Those of a size class are free for any task from now
     /// on.
     ///
     /// # Safety
     /// The chunk is empty, and is followed by that much memory, which `chunk` may be used for,
-    /// which is never given back, and which nobody else uses. A slot of a size class is large
+    /// which is never given back, and which no one else uses. A slot of a size class is large
     /// enough for it, and a multiple of 64 bytes.
     pub(crate) unsafe fn adopt(
         &self,
@@ -221,7 +219,7 @@ impl Slots {
         header.slots.set(slots);
         // SAFETY: as above.
         for slot in unsafe { slots_of(chunk.as_ptr()) } {
-            // SAFETY: as above, and nobody knows the slot yet.
+            // SAFETY: as above, and no one knows the slot yet.
             unsafe { slot.write(Header::new(cell, class)) };
             if class != OWN_CLASS {
                 self.link(slot);
@@ -284,7 +282,7 @@ impl Returned {
     pub(crate) fn push(&self, slot: NonNull<Header>) {
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
-            // SAFETY: *Headers are for ever*; the slot is the caller's until the exchange.
+            // SAFETY: *Headers are forever*; the slot is the caller's until the exchange.
             unsafe { slot.as_ref() }.next.set(head);
             // Release: the next owner reads `next` and the state after its acquiring swap.
             match self.0.compare_exchange_weak(

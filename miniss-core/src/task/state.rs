@@ -1,6 +1,4 @@
-//! The state word of a task: one word, and a named method for every way it may change.
-//!
-//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+//! The state word of a task: one word, and a named method forevery way it may change.
 //!
 //! The word has one writer at a time (see the table in [`super`]), so a transition is a relaxed
 //! load and a relaxed store: on every machine two plain moves. It is an atomic only so that a
@@ -72,9 +70,9 @@ pub(crate) enum Start {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Hold {
-    /// Nobody: release it.
+    /// No one: release it.
     Release,
-    /// Somebody else.
+    /// Someone else.
     Kept,
 }
 
@@ -138,7 +136,7 @@ impl State {
         self.store(LIVE | HANDLE);
     }
 
-    /// Whether the slot holds nothing and nobody holds it.
+    /// Whether the slot holds nothing and no one holds it.
     pub(crate) fn is_free(&self) -> bool {
         self.load() == 0
     }
@@ -241,7 +239,7 @@ impl State {
         self.has(FUTURE)
     }
 
-    /// The future is about to be dropped outside of its turn; `false` if it is gone or somebody
+    /// The future is about to be dropped outside of its turn; `false` if it is gone or someone
     /// is inside it. As in a poll, the slot is held until [`finish`](Self::finish), so a
     /// destructor that lets go of the task's own handle does not release it.
     #[must_use]

@@ -1,11 +1,9 @@
 //! Deadlines at a fixed distance.
 //!
-//! `user future ─▶ [interval] ─▶ sleep ─▶ node ─▶ wheel`
-//!
 //! An interval keeps only the time of the next tick, and each tick is a [`Sleep`] of its own. So
 //! it may be moved and needs no pinning. The price is a flag: a tick that is awaited in a loop
 //! with another, busier future is cancelled again and again, and if it had to go through the
-//! wheel anew each time, it might never come. Hence a tick that has been *begun* before is ready
+//! wheel again each time, it might never come. Hence a tick that has been *begun* before is ready
 //! at once if it is due. The others all go through the wheel, so that an interval too short to be
 //! kept up with still leaves the executor its turns.
 
@@ -193,7 +191,7 @@ impl<K: Timers> Interval<K> {
         due.into()
     }
 
-    /// Starts anew: the next tick comes one period from now.
+    /// Starts again: the next tick comes one period from now.
     ///
     /// ```
     /// use core::time::Duration;

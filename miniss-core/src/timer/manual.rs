@@ -1,6 +1,4 @@
 //! A clock that stands still until it is moved: timers under test, without an executor.
-//!
-//! `sleep ─▶ wheel ─▶ [manual clock]`, in the executor's place
 
 use core::cell::Cell;
 use core::fmt;

@@ -1,7 +1,5 @@
 //! The part of a timer future that the wheel links: no timer ever allocates.
 //!
-//! `sleep ─▶ [node] ─▶ ring ─▶ wheel`
-//!
 //! | field | written by | meaning |
 //! |---|---|---|
 //! | `next`, `prev` | the ring that holds the node | neighbours; stale while not linked |
@@ -89,7 +87,7 @@ impl TimerNode {
         old.is_some()
     }
 
-    /// Whether a waker is there: somebody was told to wait, and has not been woken since.
+    /// Whether a waker is there: someone was told to wait, and has not been woken since.
     pub(crate) fn is_awaited(&self) -> bool {
         let waker = self.waker.take();
         let awaited = waker.is_some();
@@ -97,7 +95,7 @@ impl TimerNode {
         awaited
     }
 
-    /// Takes the waker out; `None` if nobody waits.
+    /// Takes the waker out; `None` if no one waits.
     pub(crate) fn take_waker(&self) -> Option<Waker> {
         self.waker.take()
     }

@@ -1,6 +1,4 @@
 //! Wakers for the tests of this folder: one that takes notes, one that does as it is told.
-//!
-//! `wheel ─▶ [probe]`, in the task's place
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -12,11 +10,11 @@ use super::manual::ManualClock;
 use super::wheel::Wheel;
 
 pub(super) fn leaked_wheel() -> &'static Wheel {
-    crate::kept::for_ever(Wheel::new())
+    crate::kept::forever(Wheel::new())
 }
 
 pub(super) fn leaked_clock() -> &'static ManualClock {
-    crate::kept::for_ever(ManualClock::new())
+    crate::kept::forever(ManualClock::new())
 }
 
 /// What was woken, in order.

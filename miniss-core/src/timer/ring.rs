@@ -1,7 +1,5 @@
 //! A first-in first-out list of timer nodes, linked through the nodes themselves.
 //!
-//! `sleep ─▶ node ─▶ [ring] ─▶ wheel`
-//!
 //! The list is a circle and the ring points to its first node, whose `prev` is the last one: one
 //! word a ring, append and removal from the middle in O(1).
 //!

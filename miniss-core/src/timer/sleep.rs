@@ -1,7 +1,5 @@
 //! Waits for a deadline.
 //!
-//! `user future ─▶ [sleep] ─▶ node ─▶ wheel ─▶ waker ─▶ user future`
-//!
 //! **Pin Invariant.** Nothing moves the node of a pinned `Sleep`: no method hands out `&mut` to it,
 //! and the node makes `Sleep` not `Unpin`. `Sleep` has no `Drop` of its own; that of the node
 //! takes it out of the wheel.

@@ -1,7 +1,5 @@
 //! Another future against a deadline.
 //!
-//! `user future ─▶ [timeout] ─▶ inner future, sleep ─▶ node ─▶ wheel`
-//!
 //! **Pin Invariant.** `future` and `sleep` are pinned whenever the `Timeout` is: it has no `Drop`,
 //! is `Unpin` only if both are, and nothing moves them out of it. The future is dropped in place.
 

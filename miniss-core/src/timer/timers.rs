@@ -1,6 +1,4 @@
 //! Where a timer future finds its clock and its wheel: the seam between futures and executors.
-//!
-//! `user future ─▶ [timers] ─▶ executor ─▶ park(deadline)`
 
 use core::fmt;
 
@@ -17,7 +15,7 @@ use crate::time::Instant;
 /// What `wheel` returns must stay in the hands of the calling thread alone until the executor
 /// that owns it has ended and taken out all timers, and from then on `wheel` must return `None`.
 /// An implementation that passes on the answer of another one meets this, provided that it asks
-/// anew each time.
+/// again each time.
 ///
 /// ```
 /// use miniss_core::time::Instant;

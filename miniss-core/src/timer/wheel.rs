@@ -1,7 +1,5 @@
 //! All armed timers of one executor, in the order in which they will fire.
 //!
-//! `sleep ─▶ node ─▶ ring ─▶ [wheel] ─▶ executor ─▶ park(deadline)`
-//!
 //! # How it works
 //!
 //! Write a time in nanoseconds as eleven digits of six bits. A timer lives on the *level* of the
@@ -54,8 +52,8 @@ const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
 const EXPIRED: usize = LEVELS * SLOTS;
 /// How many nodes [`Wheel::next_deadline`] looks at, at most.
 const SCAN_MAX: usize = 16;
-/// How many nodes are looked at before they are filed anew, at most: as many as the cache still has
-/// when their turn comes.
+/// How many nodes are looked at before they are filed again, at most: as many as the cache still
+/// has when their turn comes.
 const REFILE_SCAN_MAX: usize = 1024;
 
 /// The armed timers of one executor.

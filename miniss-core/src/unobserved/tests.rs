@@ -1,6 +1,4 @@
 //! What is reported, and what is not.
-//!
-//! `promise or task that failed ─▶ dropped unseen ─▶ [unobserved] ─▶ hook`
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,7 +46,7 @@ fn a_failure_that_is_dropped_with_its_future_is_reported() {
         promise.fail(NoFile).unwrap();
         drop(future);
         drop(Future::<u32, NoFile>::failed(NoFile));
-        let cell = crate::kept::for_ever(PromiseCell::<u32, NoFile>::new());
+        let cell = crate::kept::forever(PromiseCell::<u32, NoFile>::new());
         let (future, promise) = cell.pair().unwrap();
         promise.fail(NoFile).unwrap();
         drop(future);
@@ -107,7 +105,7 @@ fn a_panic_of_the_main_future_is_seen_by_whoever_waits_for_it() {
 }
 
 #[test]
-fn an_unseen_error_is_reported_until_somebody_looks() {
+fn an_unseen_error_is_reported_until_someone_looks() {
     let seen = reports(|| {
         drop(Unseen::new(NoFile));
         drop(Unseen::new("as text").to_string());

@@ -1,7 +1,5 @@
 //! What a buffer must offer to be written from and read into.
 //!
-//! `user future ─▶ op (takes the [buffer]) ─▶ kernel ─▶ completion (gives the [buffer] back)`
-//!
 //! The read side is safe to implement, the write side is not. See the module above for the three
 //! invariants; *Pinned while in flight* is the reason that `as_init` needs no promise beyond its
 //! signature.
@@ -64,7 +62,7 @@ pub trait IoBuf: 'static {
     /// # Panics
     ///
     /// When the range ends before it begins, ends beyond `bytes_total`, or begins beyond the
-    /// initialised bytes: reading into it would leave a gap of bytes that nobody wrote.
+    /// initialised bytes: reading into it would leave a gap of bytes that no one wrote.
     ///
     /// ```
     /// use miniss_linux::buf::IoBuf;
@@ -90,7 +88,7 @@ pub trait IoBuf: 'static {
 ///
 /// # Safety
 ///
-/// The implementation upholds *One memory*: as long as nobody else uses the value through
+/// The implementation upholds *One memory*: as long as no one else uses the value through
 /// `&mut`,
 ///
 /// - `as_init` is the beginning of the memory that `as_uninit` gives, and never gets shorter;

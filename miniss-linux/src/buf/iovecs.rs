@@ -1,7 +1,5 @@
 //! The addresses and lengths of several buffers, in the form the kernel wants.
 //!
-//! `user future ─▶ op (lists its buffers in [iovecs]) ─▶ kernel ─▶ completion`
-//!
 //! The list is part of the operation's slot, next to the buffers, and like them *Pinned while in
 //! flight*: first everything moves to the slot, then the list is filled. It holds raw addresses
 //! and says nothing about how long they are good; that is the operation's business.

@@ -1,7 +1,5 @@
 //! A window on a buffer: write a part of it, or read into a part of it.
 //!
-//! `user future ─▶ op (takes the [slice]) ─▶ kernel ─▶ completion (gives the [slice] back)`
-//!
 //! # Invariants
 //!
 //! **No gap.** `begin` is not beyond the initialised bytes of the buffer. Checked when the slice

@@ -1,7 +1,5 @@
 //! The buffers that std gives us.
 //!
-//! `user future ─▶ op (takes the [buffer]) ─▶ kernel ─▶ completion (gives the [buffer] back)`
-//!
 //! | type | write from | read into | after a read of n bytes |
 //! |---|---|---|---|
 //! | `Vec<u8>` | its `len` bytes | its whole capacity | `len` is n |

@@ -1,6 +1,4 @@
 //! Every small case against a naive model: bytes in a plain `Vec`, one loop per operation.
-//!
-//! `user future ─▶ op (takes the [buffer]) ─▶ kernel ─▶ completion (gives the [buffer] back)`
 
 use super::*;
 use std::fs::File;

@@ -1,7 +1,5 @@
 //! Several buffers in one operation, filled or written front to back.
 //!
-//! `user future ─▶ op (takes the [buffers]) ─▶ kernel ─▶ completion (gives the [buffers] back)`
-//!
 //! The invariants of the module above hold for each buffer. The lifetime in the signatures is
 //! what makes these traits safe to implement: every piece is borrowed from `self` for as long as
 //! the slot's borrow lasts, not only during the call.

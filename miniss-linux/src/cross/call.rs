@@ -1,7 +1,4 @@
 //! Calls from shard to shard.
-//!
-//! `shard A: [submit_to] ─▶ lane A▸B ─▶ unparker ─▶ shard B runs it ─▶ lane B▸A ─▶ [call] ─▶ waker
-//! A`
 
 #![forbid(unsafe_code)]
 
@@ -68,7 +65,7 @@ impl<T> fmt::Debug for Call<T> {
 /// # Panics
 ///
 /// Outside of a runtime, or if there is no such shard. A panic in `work` reaches the caller as
-/// [`CallError::Panicked`] and nobody else.
+/// [`CallError::Panicked`] and no one else.
 ///
 /// # Cancellation
 ///
@@ -151,7 +148,7 @@ where
 {
     spawn(async move {
         let output = Guarded::new(async move { work().await }).await;
-        // Nobody waits any more if this fails: the output is dropped here.
+        // No one waits any more if this fails: the output is dropped here.
         let _ = promise.complete(output);
     })
     .detach();

@@ -1,6 +1,4 @@
 //! Calls from threads that are no shard.
-//!
-//! `foreign thread ─▶ [inbound queue] ─▶ unparker ─▶ shard runs it ─▶ promise ─▶ foreign waker`
 
 #![forbid(unsafe_code)]
 
@@ -53,7 +51,7 @@ impl Inbound {
         }
     }
 
-    /// The task of the shard: runs what comes, for ever.
+    /// The task of the shard: runs what comes, forever.
     pub(crate) async fn serve(self: Arc<Self>) {
         std::future::poll_fn(|cx| {
             if self.waker.set(cx.waker().clone()).is_ok() {
@@ -114,7 +112,7 @@ impl Handle {
         self.inbound.len()
     }
 
-    /// Runs the async closure `work` as a task on `shard`. Shard 0 works only while somebody is in
+    /// Runs the async closure `work` as a task on `shard`. Shard 0 works only while someone is in
     /// [`Runtime::block_on`](crate::Runtime::block_on).
     ///
     /// # Panics

@@ -1,6 +1,4 @@
 //! The lane between two shards.
-//!
-//! `shard A: submit_to ─▶ [lane A▸B] ─▶ unparker ─▶ shard B`
 
 use miniss_core::mailbox::FixedLane;
 

@@ -1,6 +1,4 @@
 //! Wakes and calls between shards, and what becomes of them when a shard goes down.
-//!
-//! `shard A ─▶ [cross] ─▶ shard B`
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;

@@ -1,7 +1,5 @@
 //! The unparker of a shard: ends its sleep in the kernel.
 //!
-//! `waker on another thread ─▶ [unparker] ─▶ executor`
-//!
 //! Two ways, both built in. Any thread can write to the shard's eventfd, which the shard's ring
 //! watches: one system call for the waker. A shard can instead have its own ring post a message to
 //! the other's, with the enter it makes anyway. Which one shards use among themselves is a setting;
@@ -40,7 +38,7 @@ pub enum WakeBy {
     MsgRing,
 }
 
-/// What must be reachable from everywhere to wake a shard. It stays for ever, in the shard's
+/// What must be reachable from everywhere to wake a shard. It stays forever, in the shard's
 /// executor cell; what it rings comes and goes with runtimes.
 #[derive(Debug)]
 pub(crate) struct Unparker {
@@ -178,6 +176,6 @@ fn make_eventfd() -> io::Result<OwnedFd> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: fresh, and nobody else's.
+    // SAFETY: fresh, and no one else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

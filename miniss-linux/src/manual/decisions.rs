@@ -51,7 +51,7 @@
 //! **Price.** n² rings of 1.4 KiB: 1.4 MiB at 32 shards.
 //!
 //! **What would change our mind.** A queue for one producer and one consumer that is as fast, from
-//! somebody who keeps it.
+//! someone who keeps it.
 //!
 //! # A shard that expects a call looks for it before it sleeps
 //!
@@ -67,8 +67,8 @@
 //! a call has ended a sleep of less than 50 us, and looks for no longer than that sleep took: so it
 //! spends at most what it may spare, and this by itself is a few microseconds where sleeps are that
 //! cheap. From then on it looks for four times as long as what came last took to come. One look in
-//! vain ends it, and it begins anew only after two such sleeps, then four, and so on to 256. What
-//! comes from the kernel is no hit: a server with a call that lasts for ever does not spin for its
+//! vain ends it, and it begins again only after two such sleeps, then four, and so on to 256. What
+//! comes from the kernel is no hit: a server with a call that lasts forever does not spin for its
 //! connections.
 //!
 //! Ratios to the same without it (interleaved, 5 to 9 rounds, `chrt -f 50`, two virtual cores),
@@ -138,7 +138,7 @@
 //! **Choices.** Leave it to the compiler: streams with their parts side by side, and `async fn` all
 //! the way. Or count: a task that receives and writes back had a future of 472 bytes then, 288 for
 //! the receive and 224 for the write, since an `async fn` keeps its arguments beside the locals
-//! that they are moved to, and room for every wait that might come.
+//! that they are moved to, and room forevery wait that might come.
 //!
 //! **Pick.** Count. What a stream shares with its operations is one allocation of 184 bytes, and
 //! the stream a pointer to it. The receive is one poll function; the write is a state machine of 48

@@ -72,7 +72,7 @@
 //! - **The longest turn grows with the number of timers.** When time reaches a slot of the wheel,
 //!   its timers are filed again all at once. The coarsest slots in use here begin at multiples of
 //!   2³⁶ ns, 69 s: of all deadlines, the six of seven that lie beyond the next multiple are filed
-//!   again in the turn in which it comes. With 10,000 timers nobody notices; a shard with a million
+//!   again in the turn in which it comes. With 10,000 timers no one notices; a shard with a million
 //!   of them pauses for some milliseconds, once in 69 s. A heap pays evenly instead, and in full
 //!   for all that is cancelled.
 //!
@@ -87,7 +87,7 @@
 #![doc = include_str!("growth/connections.md")]
 //!
 //! - **One connection is dear**: for each request both sides fall asleep and are woken, by an
-//!   interrupt from the other core. From 4 connections on somebody is always ready.
+//!   interrupt from the other core. From 4 connections on someone is always ready.
 //! - **From there to 10,000 a request becomes about twice as dear, and by as much for the servers
 //!   by hand.** At 64 connections 97% of the server's time are the kernel's
 //!   (`perf record -e cpu-clock`). For each connection its two sockets take 11 KiB of the kernel's
@@ -133,7 +133,7 @@
 //!   [`call_spin`](crate::Builder::call_spin) of zero.
 //! - **As it comes, a shard looks for answers before it sleeps**, and one call costs less than a
 //!   hundredth: cache lines, and no kernel. With [`idle_spin`](crate::Builder::idle_spin), which
-//!   looks before every sleep, it is a little less still, for nobody asks the clock how long it
+//!   looks before every sleep, it is a little less still, for no one asks the clock how long it
 //!   took.
 //! - Depth then gains less, for there is less to share: the ways of the lines between the cores,
 //!   which a processor can have several of under way. With 256 calls under way the lane, which has

@@ -1,7 +1,5 @@
 //! What a stream, its halves and the operations in flight on it share: one piece of memory.
 //!
-//! `socket ─▶ [connection] ─▶ op ─▶ kernel`
-//!
 //! An idle connection should cost little, so there is one allocation for all of it, and the stream
 //! itself is a pointer.
 
@@ -35,7 +33,7 @@ pub(crate) struct Connection {
     writing: Semaphore,
     /// The send in flight, its future awaited or dropped.
     sending: InFlight,
-    /// Bytes that went out of writes whose futures were dropped, since somebody last asked.
+    /// Bytes that went out of writes whose futures were dropped, since someone last asked.
     cancelled_bytes: Cell<usize>,
 }
 

@@ -1,7 +1,5 @@
 //! A socket's descriptor, shared between its owner and the operations in flight on it.
 //!
-//! `socket ─▶ [descriptor] ─▶ op ─▶ kernel`
-//!
 //! Invariant **Open while used**: each operation holds a share, and an entry in the ring names the
 //! number only while its operation holds one. So the number is not given to another file under an
 //! entry's feet. The one exception is an explicit close (`Connection::close`): from its start on
@@ -150,7 +148,7 @@ impl Fd {
     /// Takes the descriptor out; `None` if that was done before.
     fn take(&self) -> Option<OwnedFd> {
         let raw = self.raw.replace(NONE);
-        // SAFETY: it was ours, and nobody finds it here any more.
+        // SAFETY: it was ours, and no one finds it here any more.
         (raw != NONE).then(|| unsafe { OwnedFd::from_raw_fd(raw) })
     }
 
@@ -219,7 +217,7 @@ fn dead_file() -> io::Result<&'static OwnedFd> {
 
 /// Closes a descriptor and says how that went, which dropping it does not.
 fn close(fd: OwnedFd) -> io::Result<()> {
-    // SAFETY: it was owned, and nobody has it any more.
+    // SAFETY: it was owned, and no one has it any more.
     if unsafe { libc::close(fd.into_raw_fd()) } == 0 {
         Ok(())
     } else {

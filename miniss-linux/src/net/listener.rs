@@ -1,7 +1,5 @@
 //! A listening socket.
 //!
-//! `kernel ─▶ [listener] ─▶ stream ─▶ user future`
-//!
 //! One accept stays in flight. With a large backlog it is a multishot accept, each of whose
 //! completions is a connection. Those wait here for their `accept`, and count as part of the
 //! backlog. With a small backlog it takes a single connection, since a multishot accept takes all
@@ -322,7 +320,7 @@ impl TcpListener {
         }
     }
 
-    /// Waits for a completion of the accept, starting it anew if it has ended.
+    /// Waits for a completion of the accept, starting it again if it has ended.
     async fn next_connection(&self, accepting: &mut Option<Op<Accept>>) -> io::Result<OwnedFd> {
         loop {
             let part = poll_fn(|cx| {
@@ -387,7 +385,7 @@ fn is_of_the_connection(errno: i32) -> bool {
     )
 }
 
-/// Errors that pass when somebody lets go of something.
+/// Errors that pass when someone lets go of something.
 fn is_shortage(errno: i32) -> bool {
     matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
 }

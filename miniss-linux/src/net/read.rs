@@ -1,7 +1,5 @@
 //! The reading side of a TCP connection.
 //!
-//! `kernel ─▶ completion ─▶ [stream] ─▶ user future`
-//!
 //! Bytes come three ways: into a reader's own buffer; into buffers of the pool, received ahead of
 //! the reader; and, where an earlier read was given up or the pool was empty, through memory of
 //! their own. What was received first is read first, whichever ways are mixed. Where a read waits
@@ -239,7 +237,7 @@ impl TcpStream {
     }
 
     /// Data is here, and all buffers of the shard are held. Waiting for one would let a few readers
-    /// that hold on to theirs stop everybody else, so this message gets memory of its own.
+    /// that hold on to theirs stop everyone else, so this message gets memory of its own.
     async fn recv_to_heap(&self) -> io::Result<PoolBuf> {
         let buffer = Vec::with_capacity(self.connection.fd.driver().recv_buffer_bytes());
         let (result, buffer) = self.receive_into(buffer).await;
@@ -336,7 +334,7 @@ enum Next {
     NoBuffer,
 }
 
-/// `None`: it is to be started anew.
+/// `None`: it is to be started again.
 fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
     if let Some(bytes) = received(pool, ended.completion).filter(|bytes| !bytes.is_empty()) {
         return Some(Next::Bytes(Ok(bytes)));

@@ -1,7 +1,5 @@
 //! What a stream knows of its reading: who reads, and which bytes wait.
 //!
-//! `kernel ─▶ completion ─▶ [read side] ─▶ user future`
-//!
 //! The promise is that a read which is dropped eats nothing. The kernel may have taken bytes off
 //! the connection by the time it hears of the cancel. So the orphaned receive brings them
 //! here, and the next read first waits for it to end, then takes these.

@@ -1,6 +1,4 @@
 //! The two halves of a connection.
-//!
-//! `user future ─▶ [half] ─▶ stream ─▶ driver ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! A TCP connection.
-//!
-//! `user future ─▶ [stream] ─▶ driver ─▶ op ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

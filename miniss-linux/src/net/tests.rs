@@ -1,6 +1,4 @@
 //! Streams on a runtime of one shard, against peers of the standard library's.
-//!
-//! `kernel ─▶ completion ─▶ [net] ─▶ user future`
 
 mod accepted;
 mod cancelled;

@@ -1,6 +1,4 @@
 //! The writing side of a TCP connection.
-//!
-//! `user future ─▶ [stream] ─▶ driver ─▶ op ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,5 @@
 //! A write in progress: first its turn, then sends until the kernel has taken what it is to take.
 //!
-//! `user future ─▶ stream ─▶ [writing] ─▶ op ─▶ kernel`
-//!
 //! The turn lies in the send, not here. So a write that is dropped in the middle keeps it until the
 //! kernel has let go of the send, and nothing of it can go out behind a later write.
 //!
@@ -37,7 +35,7 @@ pub(super) struct Writing<'a, B: IoBuf> {
 
 enum Stage<'a, B: IoBuf> {
     New(B),
-    /// Somebody else writes. Only who has to wait takes memory for it.
+    /// Someone else writes. Only who has to wait takes memory for it.
     Waiting(B, Pin<Box<Acquire<'a>>>),
     Sending(Op<Send<B>>),
     Ended,

@@ -1,6 +1,4 @@
 //! Accepts connections: one with each request, or one after the other with a single request.
-//!
-//! `listener ─▶ [accept] ─▶ kernel ─▶ connection, connection, …`
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -36,7 +34,7 @@ pub(crate) fn connection(completion: Completion) -> io::Result<OwnedFd> {
 }
 
 impl Operation for Accept {
-    /// `None`: it paused, and is to be started anew.
+    /// `None`: it paused, and is to be started again.
     type Output = Option<io::Result<OwnedFd>>;
 
     fn settle(self, completion: Completion) -> Self::Output {

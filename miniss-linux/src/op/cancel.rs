@@ -1,6 +1,4 @@
 //! Cancels an operation, so that its descriptor can be closed.
-//!
-//! `close ─▶ [cancel] ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Connects a socket.
-//!
-//! `user future ─▶ [connect] ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

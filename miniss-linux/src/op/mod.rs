@@ -1,5 +1,5 @@
 //! The operations, one a file, all of the same shape: what the kernel may touch, how it is asked,
-//! what its answer means, and what becomes of the answer if nobody waits.
+//! what its answer means, and what becomes of the answer if no one waits.
 //!
 //! `user future ─▶ executor ─▶ driver ─▶ [op] ─▶ kernel`
 //!

@@ -1,6 +1,4 @@
 //! Waits until there is something to receive.
-//!
-//! `user future ─▶ [readable] ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Receives into a buffer of the caller's.
-//!
-//! `user future ─▶ [recv] ─▶ kernel ─▶ buffer`
 
 use std::rc::Rc;
 
@@ -12,7 +10,7 @@ use crate::buf::{BufResult, IoBufMut, op_len};
 use crate::driver::Prepare;
 use crate::net::{Connection, OrphanEnd};
 
-/// A receive. Bytes that come when nobody waits any more are kept for the next read of the stream.
+/// A receive. Bytes that come when no one waits any more are kept for the next read of the stream.
 pub(crate) struct Recv<B> {
     pub(crate) connection: Rc<Connection>,
     pub(crate) buffer: B,

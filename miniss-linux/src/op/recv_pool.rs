@@ -1,6 +1,4 @@
 //! Receives into provided buffers, again and again, with a single request.
-//!
-//! `stream ─▶ [recv] ─▶ kernel ─▶ buffer, buffer, …`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Receives into several buffers of the caller's.
-//!
-//! `user future ─▶ [recvmsg] ─▶ kernel ─▶ buffers`
 
 use std::rc::Rc;
 
@@ -13,7 +11,7 @@ use crate::buf::{BufResult, IoVecBufMut, IoVecs};
 use crate::driver::Prepare;
 use crate::net::{Connection, OrphanEnd};
 
-/// A scattering receive. Bytes that come when nobody waits any more are kept for the next read of
+/// A scattering receive. Bytes that come when no one waits any more are kept for the next read of
 /// the stream.
 pub(crate) struct RecvMsg<V> {
     connection: Rc<Connection>,

@@ -1,6 +1,4 @@
 //! Sends a buffer of the caller's.
-//!
-//! `user future ─▶ [send] ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Sends several buffers of the caller's as one.
-//!
-//! `user future ─▶ [sendmsg] ─▶ kernel`
 
 use std::io;
 

@@ -1,6 +1,4 @@
 //! The settings of a runtime, checked before anything starts.
-//!
-//! `main ─▶ [builder] ─▶ runtime ─▶ shards`
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,5 @@
 //! The thread-local that says which shard this thread is in.
 //!
-//! `user future ─▶ [current shard] ─▶ executor`
-//!
 //! Invariant **Entered means alive**: the pointers are set by [`enter`] alone, which borrows the
 //! shard. When its guard goes, those of before are back: the guard of that shard, further up the
 //! stack, is still there.

@@ -1,6 +1,4 @@
 //! The shard that a future happens to be on, for combinators that start tasks or give way.
-//!
-//! `combine ─▶ [current shard] ─▶ executor`
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,5 @@
 //! The death of a shard, and who is told.
 //!
-//! `shard ─▶ [failure] ─▶ run, block_on ─▶ main`
-//!
 //! A task keeps its panics to itself. What ends a shard comes from elsewhere: a ring that the
 //! kernel no longer takes, or a panic in a waker of the user's own making. Its tasks, its sockets
 //! and all it kept are gone then, and a program that goes on without them is half dead. So each

@@ -1,7 +1,5 @@
 //! Catches what a task throws: in its poll, and in the destructors that follow.
 //!
-//! `user future ─▶ [guard] ─▶ task ─▶ executor`
-//!
 //! A panic in a task reaches its handle and nothing else. The panic hook has printed it by then, as
 //! it does for threads.
 

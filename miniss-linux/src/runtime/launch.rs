@@ -1,6 +1,4 @@
 //! Starting the shards' threads, and getting them to end.
-//!
-//! `main ─▶ runtime ─▶ [launch] ─▶ shard`
 
 #![forbid(unsafe_code)]
 
@@ -126,7 +124,7 @@ fn run_shard(
     let failure = config.failure.clone();
     let (shard, mut executor) = match prepare(config, thread) {
         Ok((shard, executor, ready)) => {
-            // Nobody listens if the runtime was given up meanwhile; then it also tells us to stop.
+            // No one listens if the runtime was given up meanwhile; then it also tells us to stop.
             let _ = tell_ready.send(Ok(ready));
             (shard, executor)
         }

@@ -1,6 +1,4 @@
 //! The runtime, as its user holds it.
-//!
-//! `main ─▶ [runtime] ─▶ shards ─▶ executor ─▶ driver`
 
 #![forbid(unsafe_code)]
 
@@ -278,7 +276,7 @@ impl Runtime {
         self.workers.iter().for_each(Worker::tell_to_stop);
     }
 
-    /// Starts `future` as a task on shard 0; it runs while somebody is in
+    /// Starts `future` as a task on shard 0; it runs while someone is in
     /// [`block_on`](Self::block_on).
     ///
     /// ```
@@ -345,7 +343,7 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// Reports what would not end. There is nobody left to give an error to.
+    /// Reports what would not end. There is no one left to give an error to.
     fn report(&self, left: Option<LeftOver>, shard: ShardId) {
         let timeout = self.shutdown_timeout;
         match left {

@@ -1,6 +1,4 @@
 //! A shard: one thread, one executor, one ring, and its end of the lanes.
-//!
-//! `main ─▶ runtime ─▶ [shard] ─▶ executor ─▶ driver`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! Tasks: spawning, joining, aborting.
-//!
-//! `user future ─▶ [spawn] ─▶ task ─▶ run queue ─▶ executor`
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,5 @@
 //! The set of CPUs the kernel lets a thread run on, and how to change it.
 //!
-//! `[topology] ─▶ builder ─▶ one shard thread per CPU ─▶ executor`
-//!
 //! Masks here are as long as the kernel wants them. libc's `cpu_set_t` ends at CPU 1023, and the
 //! kernel refuses (`EINVAL`) a mask shorter than its own; so we try again with a longer one.
 //!
@@ -234,7 +232,7 @@ mod tests {
     use super::*;
     use std::thread;
 
-    /// Runs `test` on a thread of its own, whose affinity is nobody else's business.
+    /// Runs `test` on a thread of its own, whose affinity is no one else's business.
     fn on_a_thread(test: impl FnOnce() + Send + 'static) {
         thread::spawn(test).join().unwrap();
     }

@@ -1,7 +1,5 @@
 //! How much CPU time the control groups grant: what a container's "1.5 CPUs" comes to.
 //!
-//! `[topology] ─▶ builder ─▶ one shard thread per CPU ─▶ executor`
-//!
 //! A quota is so many microseconds in each period, for all threads of a group and of the groups
 //! below it together. Thus the smallest quota on the way from our own group to the root counts.
 //!

@@ -1,7 +1,5 @@
 //! `"0-3,7"`: a set of CPUs as people and the kernel write it.
 //!
-//! `command line ─▶ [CPU list] ─▶ builder ─▶ one shard thread per CPU`
-//!
 //! The grammar is that of `taskset -c` and of the files under `/sys/devices/system/cpu`, without
 //! strides: numbers and ranges, separated by commas. Blanks are allowed around the whole only.
 #![forbid(unsafe_code)]

@@ -25,7 +25,7 @@ pub use cpu_list::{CPUS_MAX, CpuList, CpuListError, CpuListErrorKind};
 use std::num::NonZeroUsize;
 use std::thread;
 
-/// How many shards to start when nobody says otherwise; at least 1.
+/// How many shards to start when no one says otherwise; at least 1.
 ///
 /// One for each CPU that the calling thread may use, but not more than the control groups' CPU
 /// quota, rounded up: with less time than threads, the kernel would stop all shards together

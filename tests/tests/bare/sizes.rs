@@ -5,15 +5,15 @@ use std::{env, fs};
 
 use crate::elf::Size;
 
-/// With the value `write` in the environment, the file is written anew.
+/// With the value `write` in the environment, the file is written again.
 const REWRITE: &str = "MINISS_SIZES";
-/// How far a size may be off before somebody must look at it: so much in a hundred, or a line.
+/// How far a size may be off before someone must look at it: so much in a hundred, or a line.
 const PER_CENT: u64 = 3;
 const LINE_BYTES: u64 = 64;
 
 const HEADER: &str = "\
 # Bytes in memory of each program: loaded from its file, and zeroed at its start.
-# A test fails if one is off by more than 3 in 100. If that is as it should be, write the file anew
+# A test fails if one is off by more than 3 in 100. If that is as it should be, write the file again
 # with `MINISS_SIZES=write cargo test -p miniss-tests --test bare`, and say why in the commit.
 # Measured with Rust 1.95; another compiler may need other figures.
 ";

@@ -24,7 +24,7 @@ use miniss_tests::sockets::pair;
 
 use super::{GiveUp, give_up};
 
-/// A buffer over memory that stays for ever, so that a late write would be seen.
+/// A buffer over memory that stays forever, so that a late write would be seen.
 struct Canary {
     memory: *mut [u8],
     dropped: Arc<AtomicUsize>,
@@ -47,7 +47,7 @@ impl Drop for Canary {
 
 impl IoBuf for Canary {
     fn as_init(&self) -> &[u8] {
-        // SAFETY: leaked for ever, and ours alone.
+        // SAFETY: leaked forever, and ours alone.
         unsafe { &*self.memory }
     }
 }
@@ -55,7 +55,7 @@ impl IoBuf for Canary {
 // SAFETY: always the same leaked memory, all of it initialised.
 unsafe impl IoBufMut for Canary {
     unsafe fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: leaked for ever, and ours alone; the caller writes bytes only.
+        // SAFETY: leaked forever, and ours alone; the caller writes bytes only.
         unsafe { &mut *(self.memory as *mut [MaybeUninit<u8>]) }
     }
 
@@ -92,12 +92,12 @@ fn r7_r9_a_runtime_dropped_with_reads_in_flight_writes_nothing_afterwards() {
         assert!(start.elapsed() < SOON, "the end was cut short");
         assert_eq!(dropped.load(Ordering::Relaxed), 200, "buffers that were not given back");
         for peer in &mut peers {
-            // Refused once the peer has learnt that nobody is there.
+            // Refused once the peer has learnt that no one is there.
             let _ = peer.write_all(&[0; 64]);
         }
         thread::sleep(Duration::from_millis(50));
         for canary in memory {
-            // SAFETY: leaked for ever, and nobody else's any more.
+            // SAFETY: leaked forever, and no one else's any more.
             assert!(unsafe { &*canary }.iter().all(|&byte| byte == SONG), "written after the end");
         }
         drop(peers);
@@ -128,7 +128,7 @@ fn r8_forgotten_reads_neither_hang_the_end_nor_write_after_it() {
         }
         thread::sleep(Duration::from_millis(50));
         for canary in memory {
-            // SAFETY: leaked for ever, and nobody else's any more.
+            // SAFETY: leaked forever, and no one else's any more.
             assert!(unsafe { &*canary }.iter().all(|&byte| byte == SONG), "written after the end");
         }
     });

@@ -44,7 +44,7 @@ async fn accepts(how: GiveUp) {
             drop(client);
         }
         if round % 2 == 0 {
-            // What nobody took is still there for the next.
+            // What no one took is still there for the next.
             let _client = net::TcpStream::connect(address).unwrap();
             listener.accept().await.unwrap();
         }
@@ -107,7 +107,7 @@ async fn reads(how: GiveUp) {
         let read = give_up(how, random, read).await;
         assert!(read.is_none_or(|len| len == 5 || round % 3 != 0), "{read:?}");
         if round % 3 == 1 {
-            // The peer may have been told already that nobody listens.
+            // The peer may have been told already that no one listens.
             let _ = peer.write_all(b"late");
         }
     }
@@ -188,7 +188,7 @@ fn n12_connects_given_up_leave_no_descriptor_and_no_late_connection() {
             settled(0).await;
             before.assert_back();
         });
-        // Room again: nobody comes but those who waited.
+        // Room again: no one comes but those who waited.
         for _ in &waiting {
             listener.accept().unwrap();
         }

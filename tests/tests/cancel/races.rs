@@ -136,7 +136,7 @@ fn r6_a_read_dropped_after_its_bytes_came_hands_them_to_the_next() {
             assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
             yield_now().await;
             peer.write_all(b"kept").unwrap();
-            // The bytes come, and nobody looks at the read any more.
+            // The bytes come, and no one looks at the read any more.
             sleep(Duration::from_millis(20)).await;
             drop(first);
             let next = timeout(SOON, read(ours.clone())).await;

@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use crate::{Counts, MEASURES};
 
-/// With the value `write` in the environment, the file is written anew.
+/// With the value `write` in the environment, the file is written again.
 const REWRITE: &str = "MINISS_INSTRUCTIONS";
 /// The room that every row has at least where compiler or C library are others.
 const PER_CENT_ELSEWHERE: f64 = 15.0;
@@ -37,14 +37,14 @@ fn row_of(name: &str) -> &str {
 
 /// What a failed test says.
 pub const WHAT_TO_DO: &str = "\
-If this is as it should be, write `tests/tests/instructions/expected.txt` anew with
+If this is as it should be, write `tests/tests/instructions/expected.txt` again with
   MINISS_INSTRUCTIONS=write cargo test -p miniss-tests --test instructions
 and say why in the commit. If not, `miniss_core::manual::measuring` says how to find the function.";
 
 const HEADER: &str = "\
 # Instructions in user space that each operation takes in the steady state, misses of the data
 # caches of a core with 32 KiB of L1 and 512 KiB of L2, and how far a count may be off before a test
-# fails. If that is as it should be, write the file anew with
+# fails. If that is as it should be, write the file again with
 # `MINISS_INSTRUCTIONS=write cargo test -p miniss-tests --test instructions`, and say why in the
 # commit; the room after `within` may be changed by hand, and stays in proportion. The counts hang
 # on compiler and C library: with others the test allows 15 in 100, and says so.

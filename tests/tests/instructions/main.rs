@@ -34,7 +34,7 @@ type Counts = BTreeMap<String, f64>;
 
 /// Tells whoever runs the tests, although nothing fails: it is not captured as what is printed is.
 fn note(text: &str) {
-    writeln!(io::stderr(), "instructions: {text}").expect("there is somebody to tell");
+    writeln!(io::stderr(), "instructions: {text}").expect("there is someone to tell");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn a_ipc_2_an_error_or_a_panic_reaches_the_caller_and_the_shard_goes_on() {
 }
 
 #[test]
-fn a_ipc_3_a_call_that_waits_holds_up_nobody() {
+fn a_ipc_3_a_call_that_waits_holds_up_no_one() {
     with_both("A-IPC-3", 2, async || {
         thread_local! {
             static LATER: Cell<u32> = const { Cell::new(0) };

@@ -132,7 +132,7 @@ struct Redis(Child);
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        // If it has ended there is nobody to kill.
+        // If it has ended there is no one to kill.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -1,4 +1,4 @@
-//! Clients that promise or ask for more than is good: what they cost is bounded, and nobody else
+//! Clients that promise or ask for more than is good: what they cost is bounded, and no one else
 //! notices.
 
 use std::io::{ErrorKind, Write};
@@ -123,8 +123,8 @@ fn a_client_that_asks_for_gigabytes_and_never_reads_is_bounded() {
 }
 
 #[test]
-fn a_hundred_clients_that_never_read_stop_nobody_else() {
-    let _deadline = deadline("a_hundred_clients_that_never_read_stop_nobody_else");
+fn a_hundred_clients_that_never_read_stop_no_one_else() {
+    let _deadline = deadline("a_hundred_clients_that_never_read_stop_no_one_else");
     let server = kv(2);
     let mut setter = client(&server);
     for key in ["a", "b", "c", "d"] {

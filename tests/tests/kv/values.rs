@@ -15,7 +15,7 @@ fn round_trip(from: &mut Client, to: &mut Client, key: &str, value: &[u8]) {
     request(&mut bytes, &[b"SET", key.as_bytes(), value]);
     from.send(bytes);
     assert_eq!(from.reply(), Reply::ok());
-    // Not assert_eq: nobody wants to read the difference.
+    // Not assert_eq: no one wants to read the difference.
     assert!(to.ask(&format!("GET {key}")) == Reply::text(value), "{} bytes changed", value.len());
 }
 
@@ -64,8 +64,8 @@ fn a_key_past_its_deadline_is_never_seen() {
 }
 
 #[test]
-fn keys_that_nobody_asks_for_vanish_too() {
-    let _deadline = deadline("keys_that_nobody_asks_for_vanish_too");
+fn keys_that_no_one_asks_for_vanish_too() {
+    let _deadline = deadline("keys_that_no_one_asks_for_vanish_too");
     let server = kv(2);
     let mut client = client(&server);
     // Three times: the task that expires keys ends with the last of them and must start again.

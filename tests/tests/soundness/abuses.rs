@@ -191,7 +191,7 @@ fn woken_at_the_future(place: Place, act: impl Fn(&Core, Slot) -> Box<dyn FnOnce
         slot.set(Some(future));
         come();
         settle(&mut core);
-        assert!(ON_WAKE.take().is_none(), "nobody was woken");
+        assert!(ON_WAKE.take().is_none(), "no one was woken");
         drop(slot.take());
         is_whole(core);
     });

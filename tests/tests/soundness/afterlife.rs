@@ -22,7 +22,7 @@ use crate::port::{Core, Unparker, core_on, is_whole, on_both_ports, settle};
 
 const LONG: Duration = Duration::from_secs(1);
 
-/// The waker and the abort handle of a task that waits for ever, started in `core`.
+/// The waker and the abort handle of a task that waits forever, started in `core`.
 fn task_of(core: &mut Core) -> (Waker, AbortHandle) {
     let (send, waker) = mpsc::channel();
     let task = poll_fn(move |cx| {

@@ -68,7 +68,7 @@ fn a_forgotten_handle_of_a_task_keeps_its_output_and_no_more() {
         forget(core.local().spawn(async { task }).unwrap());
         settle(&mut core);
         is_whole(core);
-        assert_eq!(Rc::strong_count(&output), 2, "the output lies in the slot for ever");
+        assert_eq!(Rc::strong_count(&output), 2, "the output lies in the slot forever");
     });
 }
 

@@ -18,7 +18,7 @@ thread_local! {
 /// The addresses of all that is leaked on purpose, so that a leak detector finds it.
 static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
-/// Keeps a value for ever: what [`std::mem::forget`] does, and what `static`s are.
+/// Keeps a value forever: what [`std::mem::forget`] does, and what `static`s are.
 pub fn keep<T>(value: T) -> &'static T
 where
     T: 'static,

@@ -1,4 +1,4 @@
-//! Connections that end under somebody's hands. Scenarios R10, R11, N3.
+//! Connections that end under someone's hands. Scenarios R10, R11, N3.
 
 #![forbid(unsafe_code)]
 

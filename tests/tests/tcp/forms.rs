@@ -348,14 +348,14 @@ fn many_writes_at_a_time_are_sent_in_the_order_they_were_started() {
 }
 
 #[test]
-fn a_connect_to_nobody_is_refused() {
+fn a_connect_to_no_one_is_refused() {
     let _deadline = deadline("connect refused");
     let runtime = Runtime::builder().shards(1).build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let nobody = async {
+        let no_one = async {
             // The listener is closed once its accept, if there was one, has been cancelled.
             loop {
                 match TcpStream::connect(address).await {
@@ -365,7 +365,7 @@ fn a_connect_to_nobody_is_refused() {
                 }
             }
         };
-        timeout(SOON, nobody).await.expect("refused some day");
+        timeout(SOON, no_one).await.expect("refused some day");
         // Of several addresses, the first that answers.
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let both = [address, listener.local_addr().unwrap()];

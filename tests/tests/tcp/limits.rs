@@ -214,7 +214,7 @@ fn n1_a_server_that_stops_accepting_leaves_connections_in_the_backlog() {
                 sleep(Duration::from_millis(1)).await;
             }
             let ahead = Census::take().descriptors - before - 900;
-            assert!(ahead < 450, "{ahead} were accepted that nobody asked for");
+            assert!(ahead < 450, "{ahead} were accepted that no one asked for");
             for _ in 0..900 {
                 timeout(LONG, listener.accept()).await.unwrap().unwrap();
             }

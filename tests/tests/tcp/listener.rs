@@ -87,7 +87,7 @@ fn a_listener_that_was_shut_down_says_so_and_then_rests_before_it_says_so_again(
 }
 
 #[test]
-fn a_listener_that_is_given_back_loses_nobody() {
+fn a_listener_that_is_given_back_loses_no_one() {
     let _deadline = deadline("given back");
     for (backlog, clients) in [(16, 12), (1024, 300)] {
         runtime().block_on(async {

@@ -1,4 +1,4 @@
-//! Slow readers and shared buffers: pressure goes back to the sender, and nobody pays for another.
+//! Slow readers and shared buffers: pressure goes back to the sender, and no one pays for another.
 //! Scenarios N7, R13.
 
 #![forbid(unsafe_code)]
@@ -77,7 +77,7 @@ fn r13_a_hundred_busy_sockets_share_four_buffers() {
             readers.push(spawn(async move {
                 let mut received = Vec::new();
                 while received.len() < bytes.len() {
-                    let piece = ours.recv().await.expect("nobody is reset");
+                    let piece = ours.recv().await.expect("no one is reset");
                     assert!(!piece.is_empty(), "the peer has not ended");
                     // Some hold on to what they have.
                     if number % 3 == 0 {
@@ -98,8 +98,8 @@ fn r13_a_hundred_busy_sockets_share_four_buffers() {
 }
 
 #[test]
-fn r13_readers_that_hold_every_buffer_stop_nobody() {
-    alone("pressure::r13_readers_that_hold_every_buffer_stop_nobody", || {
+fn r13_readers_that_hold_every_buffer_stop_no_one() {
+    alone("pressure::r13_readers_that_hold_every_buffer_stop_no_one", || {
         let _deadline = deadline("r13, held");
         let runtime = Runtime::builder().shards(1).recv_buffers(4, 1024).build().unwrap();
         runtime.block_on(async {
@@ -139,7 +139,7 @@ fn r13_readers_that_hold_every_buffer_stop_nobody() {
 }
 
 #[test]
-fn r13_one_stream_that_nobody_reads_does_not_hold_all_buffers() {
+fn r13_one_stream_that_no_one_reads_does_not_hold_all_buffers() {
     let _deadline = deadline("r13, unread");
     let mut random = Random::new();
     let bytes = random.bytes(200_000);

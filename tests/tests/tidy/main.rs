@@ -63,7 +63,7 @@ fn every_violation(root: &Path, files: &[PathBuf]) -> Vec<Violation> {
 fn rust_rules(source: &Source, found: &mut Vec<Violation>) {
     text::line_width(source, found);
     text::module_doc(source, found);
-    text::place_line(source, found);
+    text::journey(source, found);
     text::banned_words(source, found);
     text::foreign_paths(source, found);
     unsafe_notes::missing(source, found);

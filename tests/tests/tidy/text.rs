@@ -1,13 +1,10 @@
-//! Rules on the text of one file: width, module doc, place line, words that must not stay.
+//! Rules on the text of one file: width, module doc, journey, words that must not stay.
 
 use crate::Violation;
 use crate::source::{Source, words};
 use std::ffi::OsStr;
 
 const WIDTH_CHARS_MAX: usize = 100;
-
-/// The place line stands near the top of the module doc.
-const PLACE_LINES_MAX: usize = 6;
 
 /// Notes to ourselves, split so that this file does not break its own rule.
 const BANNED: &[(&str, &str)] = &[
@@ -41,23 +38,43 @@ pub fn module_doc(source: &Source, found: &mut Vec<Violation>) {
     }
 }
 
-/// Every module of the core says where on the journey it stands.
-pub fn place_line(source: &Source, found: &mut Vec<Violation>) {
-    if needs_place_line(source) && !source.text.lines().take(PLACE_LINES_MAX).any(is_place_line) {
-        let what = format!("no place line (`a ─▶ [b]`) in the first {PLACE_LINES_MAX} lines");
-        found.push(Violation::new(&source.path, 1, what));
+/// The module doc of each folder shows the journey, with its stop marked; other files do not.
+pub fn journey(source: &Source, found: &mut Vec<Violation>) {
+    let Some(place) = place_in_crate(source) else { return };
+    let drawing = numbered(&source.text).find(|(_, line)| is_drawing(line));
+    match (place, drawing) {
+        (Place::Folder, None) => {
+            let what = "the folder's journey (`a ─▶ [b]`) is not drawn";
+            found.push(Violation::new(&source.path, 1, what));
+        }
+        (Place::File, Some((number, _))) => {
+            let what = "the journey is drawn in the folder's `mod.rs`, not in each file";
+            found.push(Violation::new(&source.path, number, what));
+        }
+        _ => {}
     }
 }
 
-fn needs_place_line(source: &Source) -> bool {
-    let name = source.path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let is_test = source.path.components().any(|part| part.as_os_str() == "tests");
-    let exempt_by_kind = is_test || ["lib.rs", "tests.rs", "loom.rs"].contains(&name);
-    source.path.starts_with("miniss-core/src") && !exempt_by_kind
+enum Place {
+    Folder,
+    File,
 }
 
-fn is_place_line(line: &str) -> bool {
-    line.starts_with("//!") && line.contains("─▶") && line.contains('`')
+/// `None` for what the rule is not about: tests, the manual, contents pages of crates, and folders
+/// in folders.
+fn place_in_crate(source: &Source) -> Option<Place> {
+    let crates = ["miniss-core/src", "miniss-linux/src"];
+    let path = crates.iter().find_map(|folder| source.path.strip_prefix(folder).ok())?;
+    let parts: Vec<_> = path.iter().filter_map(OsStr::to_str).collect();
+    match parts.as_slice() {
+        [.., "tests", _] | ["manual", ..] | ["lib.rs"] | [_, .., _, "mod.rs"] => None,
+        [_, "mod.rs"] => Some(Place::Folder),
+        _ => Some(Place::File),
+    }
+}
+
+fn is_drawing(line: &str) -> bool {
+    line.starts_with("//! `") && line.contains("─▶")
 }
 
 /// Nothing is left that a developer meant to come back to. Comments and strings count too.
@@ -119,15 +136,19 @@ fn a_file_without_module_doc_is_found() {
 }
 
 #[test]
-fn a_module_of_the_core_without_place_line_is_found() {
-    let placed = "//! An idea.\n//!\n//! `task ─▶ [idea]`\n";
-    let late = format!("//! An idea.\n{}//! `task ─▶ [idea]`\n", "//!\n".repeat(5));
-    let check = |path, text| complaints(place_line, path, text);
-    assert_eq!(check("miniss-core/src/idea.rs", placed), []);
-    assert_eq!(check("miniss-core/src/idea.rs", "//! An idea.\n"), [1]);
-    assert_eq!(check("miniss-core/src/idea/mod.rs", &late), [1]);
-    assert_eq!(check("miniss-core/src/idea/tests.rs", "//! Tests.\n"), []);
-    assert_eq!(check("miniss-linux/src/idea.rs", "//! An idea.\n"), []);
+fn a_folder_without_journey_and_a_file_with_one_are_found() {
+    let drawn = "//! An idea.\n//!\n//! `task ─▶ [idea]`\n";
+    let check = |path: &str, text: &str| complaints(journey, path, text);
+    for folder in ["miniss-core/src", "miniss-linux/src"] {
+        let at = |path| format!("{folder}/{path}");
+        assert_eq!(check(&at("idea/mod.rs"), drawn), []);
+        assert_eq!(check(&at("idea/mod.rs"), "//! An idea.\n"), [1]);
+        assert_eq!(check(&at("idea/part.rs"), drawn), [3]);
+        assert_eq!(check(&at("idea/part.rs"), "//! A part.\n"), []);
+        assert_eq!(check(&at("idea/part/mod.rs"), "//! A part.\n"), []);
+        assert_eq!(check(&at("idea/tests/port.rs"), drawn), []);
+    }
+    assert_eq!(check("tests/src/idea.rs", drawn), []);
 }
 
 #[test]

@@ -63,8 +63,8 @@ fn compare(settings: &Settings) -> Result<(), String> {
         install()?;
     }
     let untraced = syscalls::missing();
-    let mut everybody = table::head();
-    print!("{machine}\n\n{everybody}");
+    let mut everyone = table::head();
+    print!("{machine}\n\n{everyone}");
     let mut outcomes = Vec::new();
     let is_wanted = |row: &Row| settings.rows.is_empty() || settings.rows.contains(&row.name);
     for row in rows::all().into_iter().filter(is_wanted) {
@@ -72,12 +72,12 @@ fn compare(settings: &Settings) -> Result<(), String> {
         progress("");
         let lines = table::lines(&outcome);
         print!("{lines}");
-        everybody += &lines;
+        everyone += &lines;
         outcomes.push(outcome);
     }
     let summary = summary::text(&machine, settings.rounds, &outcomes);
     print!("\n{summary}");
-    let text = format!("{summary}\nEverybody:\n\n{everybody}");
+    let text = format!("{summary}\nEveryone:\n\n{everyone}");
     write(&settings.out, &machine, settings.rounds, &outcomes, &text)
         .map_err(|error| format!("{}: {error}", settings.out.display()))?;
     failures(&outcomes)

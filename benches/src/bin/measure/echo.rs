@@ -105,7 +105,7 @@ fn serve(spin: Duration, connections: usize, tell: Sender<SocketAddr>) -> Durati
     let builder = Runtime::builder().shards(1).pinning(Pinning::Cpus(vec![0])).idle_spin(spin);
     builder.build().expect("the kernel gives us a ring").block_on(async {
         let listener = miniss_linux::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        tell.send(listener.local_addr().expect("bound")).expect("somebody waits");
+        tell.send(listener.local_addr().expect("bound")).expect("someone waits");
         let mut tasks = Vec::new();
         for _ in 0..connections {
             let (stream, _) = listener.accept().await.expect("a client");
@@ -133,7 +133,7 @@ async fn echo(stream: miniss_linux::net::TcpStream) -> io::Result<()> {
 
 fn serve_by_hand(spins: bool, connections: usize, tell: Sender<SocketAddr>) -> Duration {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    tell.send(listener.local_addr().expect("bound")).expect("somebody waits");
+    tell.send(listener.local_addr().expect("bound")).expect("someone waits");
     let accept = |_| listener.accept().expect("a client").0;
     let mut streams: Vec<_> = (0..connections).map(accept).collect();
     let poll = Poll::of(&streams).expect("epoll");
@@ -194,7 +194,7 @@ impl Poll {
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: fresh, and nobody else's.
+        // SAFETY: fresh, and no one else's.
         let poll = Self(unsafe { OwnedFd::from_raw_fd(fd) });
         for (index, stream) in streams.iter().enumerate() {
             stream.set_nodelay(true)?;

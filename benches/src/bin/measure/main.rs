@@ -19,7 +19,7 @@ measure: what rust-miniss costs, against what the machine allows
   measure [--rounds N] [ROW…]
 
 Without a row it measures those down to echo-spin. What a row compares runs in turn, N times [15],
-so that a disturbance of the machine meets everybody. The first line of a row is the limit: the
+so that a disturbance of the machine meets everyone. The first line of a row is the limit: the
 same work by hand, without a runtime; where that would be a program of its own, the first is simply
 the first.
 
@@ -33,7 +33,7 @@ the first.
   echo           TCP echo on core 0, 64 bytes, 64 connections; client on core 1
   echo-cpu       the same, CPU time of the server for each request
   echo-1         the same, 1 connection, latency
-  echo-spin      the same, and nobody ever sleeps
+  echo-spin      the same, and no one ever sleeps
   wakers         the designs of a waker
   unparkers      the ways to wake a shard
   profile-spawn, profile-yield, profile-wake, profile-sleep, profile-sleepers, profile-call,

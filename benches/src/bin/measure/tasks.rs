@@ -126,7 +126,7 @@ async fn sleep_all(count: usize) {
             sleep_for(Duration::from_millis(1)).await;
             left.0.set(left.0.get() - 1);
             if left.0.get() == 0 {
-                left.1.take().expect("taken once").complete(()).expect("somebody waits");
+                left.1.take().expect("taken once").complete(()).expect("someone waits");
             }
         };
         spawn_task(task).detach();

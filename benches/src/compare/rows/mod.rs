@@ -68,7 +68,7 @@ pub enum Role {
     Peer,
 }
 
-/// Somebody who does the work of a row.
+/// Someone who does the work of a row.
 #[derive(Clone)]
 pub struct Subject {
     /// What tables and children call it.
@@ -207,7 +207,7 @@ impl Row {
     }
 
     /// The three kinds of subjects, who all do the same amount.
-    fn everybody(
+    fn everyone(
         self,
         size: usize,
         limit: Work,

@@ -35,28 +35,28 @@ fn spawn() -> Row {
     Row::new("spawn", "spawn + join of a trivial local task, batches of 1,000")
         .target(Target::at_most(Peer(0.5)))
         .traced(20, 40)
-        .everybody(500, by_hand::spawn, tasks::spawn::<Miniss>, peers!(tasks::spawn))
+        .everyone(500, by_hand::spawn, tasks::spawn::<Miniss>, peers!(tasks::spawn))
 }
 
 fn yielding() -> Row {
     Row::new("yield", "yield, 100 tasks in turn")
         .target(Target::at_most(Peer(0.33)))
         .traced(100, 200)
-        .everybody(20_000, by_hand::yielding, tasks::yielding::<Miniss>, peers!(tasks::yielding))
+        .everyone(20_000, by_hand::yielding, tasks::yielding::<Miniss>, peers!(tasks::yielding))
 }
 
 fn sleep() -> Row {
     Row::new("sleep", "sleep: create, poll once, drop")
         .target(Target::at_most(Peer(0.3)))
         .traced(10_000, 20_000)
-        .everybody(200_000, by_hand::sleep, timers::sleep::<Miniss>, peers!(timers::sleep))
+        .everyone(200_000, by_hand::sleep, timers::sleep::<Miniss>, peers!(timers::sleep))
 }
 
 fn sleepers() -> Row {
     Row::new("sleepers", "10,000 tasks that sleep 1 ms, per task beyond the millisecond")
         .target(Target::at_most(Peer(0.5)))
         .traced(2, 4)
-        .everybody(20, by_hand::sleepers, timers::sleepers::<Miniss>, peers!(timers::sleepers))
+        .everyone(20, by_hand::sleepers, timers::sleepers::<Miniss>, peers!(timers::sleepers))
 }
 
 fn call_awake() -> Row {
@@ -88,7 +88,7 @@ fn call_asleep() -> Row {
 }
 
 fn call_again() -> Row {
-    Row::new("call-again", "call to another core and reply, call after call, nobody told to spin")
+    Row::new("call-again", "call to another core and reply, call after call, no one told to spin")
         .unit("us", 1e3)
         .target(Target::at_most(Limit(1.0)))
         .traced(500, 2_500)
@@ -101,7 +101,7 @@ fn call_again() -> Row {
 }
 
 fn call_64() -> Row {
-    Row::new("call-64", "call to another core and reply, 64 callers at once, nobody told to spin")
+    Row::new("call-64", "call to another core and reply, 64 callers at once, no one told to spin")
         .target(Target::at_most(Peer(0.3)))
         .traced(20, 40)
         .with(Role::Limit, "64 cache lines each way", 5_000, by_hand::calls_of_64)
@@ -132,7 +132,7 @@ fn idle() -> Row {
         .target(Target::at_most(Itself(0.0)).on(Figure::Syscalls))
         .traced(1_000, 2_000)
         .rounds_max(3)
-        .everybody(1_000, by_hand::idle, timers::idle::<Miniss>, peers!(timers::idle))
+        .everyone(1_000, by_hand::idle, timers::idle::<Miniss>, peers!(timers::idle))
 }
 
 fn parked() -> Row {
@@ -141,5 +141,5 @@ fn parked() -> Row {
         .unit("B", 1.0)
         .target(Target::at_most(Itself(64.0)))
         .rounds_max(3)
-        .everybody(200_000, by_hand::parked, memory::parked::<Miniss>, peers!(memory::parked))
+        .everyone(200_000, by_hand::parked, memory::parked::<Miniss>, peers!(memory::parked))
 }

@@ -24,9 +24,9 @@ pub struct Calls {
     pub pause: Duration,
 }
 
-/// Long enough that nobody falls asleep between two calls.
+/// Long enough that no one falls asleep between two calls.
 const SPIN: Duration = Duration::from_millis(2);
-/// Long enough that everybody is asleep, whatever was learnt from the calls before.
+/// Long enough that everyone is asleep, whatever was learnt from the calls before.
 pub const PAUSE: Duration = Duration::from_millis(1);
 
 impl Calls {
@@ -35,7 +35,7 @@ impl Calls {
         Self { spin: SPIN, ..Self::untold(count) }
     }
 
-    /// One caller; nobody is told to spin.
+    /// One caller; no one is told to spin.
     pub fn untold(count: usize) -> Self {
         Self { count, callers: 1, spin: Duration::ZERO, pause: Duration::ZERO }
     }
@@ -130,7 +130,7 @@ pub fn awake<R: Rival>(count: usize) -> Sample {
     R::calls(Calls::awake(count))
 }
 
-/// One caller; nobody is told to spin.
+/// One caller; no one is told to spin.
 pub fn untold<R: Rival>(count: usize) -> Sample {
     R::calls(Calls::untold(count))
 }

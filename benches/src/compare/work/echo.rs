@@ -15,7 +15,7 @@ use crate::echo::trial::{Task, trial};
 pub struct Echo {
     /// Connections, each with one request of 64 bytes under way.
     pub connections: usize,
-    /// Steps of work that everybody adds to each request.
+    /// Steps of work that everyone adds to each request.
     pub work_steps: u32,
     /// How long a server that can looks for work before it sleeps.
     pub idle_spin: Duration,

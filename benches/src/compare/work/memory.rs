@@ -16,7 +16,7 @@ use crate::rivals::{Place, Rival};
 /// Bytes of the future that is parked.
 pub const FUTURE_BYTES: usize = 64;
 
-/// A future that waits for ever and counts those that have begun to.
+/// A future that waits forever and counts those that have begun to.
 #[derive(Debug)]
 struct Parked {
     parked: Rc<Cell<usize>>,

@@ -54,7 +54,7 @@ async fn sleep_all<R: Rival>() {
     }
 }
 
-/// One task that waits for ever, and a main task that sleeps for `ms`.
+/// One task that waits forever, and a main task that sleeps for `ms`.
 pub fn idle<R: Rival>(ms: usize) -> Sample {
     R::block_on(Place::default(), async {
         R::detach(pending());

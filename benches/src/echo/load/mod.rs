@@ -47,7 +47,7 @@ pub struct Load {
     pub message_bytes: usize,
     /// Requests under way on each connection.
     pub depth: usize,
-    /// A connection is closed and made anew after so many requests.
+    /// A connection is closed and made again after so many requests.
     pub churn: Option<u64>,
     /// What is done before counting starts.
     pub warm_up: Duration,

@@ -1,6 +1,6 @@
 //! The client's loop.
 //!
-//! Invariant **For ever**: what is sent lies in the table of the pattern, which is never freed.
+//! Invariant **Forever**: what is sent lies in the table of the pattern, which is never freed.
 
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
@@ -135,7 +135,7 @@ impl Run {
     }
 
     fn push(&mut self, entry: squeue::Entry, data: u64) -> Result<(), LoadError> {
-        // SAFETY: *For ever*; the timespec is a constant, and other entries point at nothing.
+        // SAFETY: *Forever*; the timespec is a constant, and other entries point at nothing.
         unsafe { self.ring.push(&entry.user_data(data)) }.map_err(LoadError::Ring)
     }
 
@@ -250,7 +250,7 @@ impl Run {
         self.send(number)
     }
 
-    /// Makes a connection anew; what the kernel still does for the old one ends by itself.
+    /// Makes a connection again; what the kernel still does for the old one ends by itself.
     fn replace(&mut self, number: usize) -> Result<(), LoadError> {
         let old = &self.connections[number];
         let generation = old.generation.wrapping_add(1);

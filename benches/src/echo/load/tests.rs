@@ -56,7 +56,7 @@ fn messages_of_all_sizes_come_back_whole_at_any_depth() {
 }
 
 #[test]
-fn churn_makes_connections_anew() {
+fn churn_makes_connections_again() {
     let load = Load { churn: Some(10), ..small(serve(|_| ())) };
     let report = load.run().unwrap();
     assert!(report.connects >= 3 + 17, "{} connections", report.connects);
@@ -81,7 +81,7 @@ fn a_server_that_hangs_up_is_an_error() {
 }
 
 #[test]
-fn nobody_there_is_an_error_that_says_so() {
+fn no_one_there_is_an_error_that_says_so() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

@@ -10,7 +10,7 @@ use miniss_linux::{Builder, Pinning, Runtime, run_on, spawn, submit_to};
 use crate::growth::curve::Values;
 use crate::limits::process_cpu;
 
-/// Long enough that nobody falls asleep between two calls.
+/// Long enough that no one falls asleep between two calls.
 const SPIN: Duration = Duration::from_millis(2);
 /// Calls of a sample, at least and at most.
 const CALLS_MIN: usize = 5_000;

@@ -132,7 +132,7 @@ fn try_to_show(
     Ok(Shown { report, grown_bytes: grown_kib * 1024.0 })
 }
 
-/// In a thread of its own, so that nobody else is pinned.
+/// In a thread of its own, so that no one else is pinned.
 fn run(load: &Load, server: &Running) -> Result<Report, String> {
     let watch = || load.run_watching(&mut || server.cpu());
     let report = thread::scope(|scope| scope.spawn(watch).join());

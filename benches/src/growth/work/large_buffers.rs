@@ -12,7 +12,7 @@ use crate::echo::ours;
 const BUFFER_BYTES: u32 = 64 << 10;
 const BUFFERS: u16 = 64;
 
-/// Serves for ever; `ready` hears where.
+/// Serves forever; `ready` hears where.
 ///
 /// # Errors
 ///

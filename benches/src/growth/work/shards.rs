@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_is_called_and_nobody_calls_himself_unless_alone() {
+    fn everyone_is_called_and_no_one_calls_himself_unless_alone() {
         let targets = |pattern: Pattern, shards| {
             let all = (0..shards * 3).map(|n| pattern.target(2 % shards, 5, n, shards));
             let mut all: Vec<_> = all.collect();

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::vec::Vec;
 
 fn leaked<T: Copy>() -> &'static WaitList<T> {
-    crate::kept::for_ever(WaitList::new())
+    crate::kept::forever(WaitList::new())
 }
 
 fn queued<'l, T: Copy>(list: &'l WaitList<T>, payload: T) -> Pin<Box<Waiter<'l, T>>> {
@@ -76,7 +76,7 @@ fn a_wake_may_drop_its_neighbours_and_join_again() {
     let third = queued(list, 'c');
     first.register(&acting(move || {
         drop(second);
-        crate::kept::for_ever(queued(list, 'd'));
+        crate::kept::forever(queued(list, 'd'));
     }));
     let mut seen = Vec::new();
     list.wake_while(|name| {
@@ -123,7 +123,7 @@ fn a_decide_that_panics_is_not_asked_again() {
 #[test]
 fn a_leaked_waiter_outlives_a_move_of_its_list() {
     let list = WaitList::new();
-    crate::kept::for_ever(queued(&list, 5));
+    crate::kept::forever(queued(&list, 5));
     let moved = Box::new(list);
     assert_eq!(moved.front(), Some(5));
     assert!(moved.wake_first(6) && moved.is_empty());

@@ -177,7 +177,7 @@ mod with_promises {
     }
 
     #[test]
-    fn forward_to_nobody_drops_the_result() {
+    fn forward_to_no_one_drops_the_result() {
         let (answer, promise) = Future::<std::rc::Rc<()>, Failed>::fallible();
         drop(answer);
         let value = std::rc::Rc::new(());

@@ -109,7 +109,7 @@ fn one_that_panics_leaves_the_others_to_be_polled_and_dropped() {
 
 #[test]
 #[should_panic(expected = "none of no futures")]
-fn nobody_can_be_first_of_none() {
+fn no_one_can_be_first_of_none() {
     drop(when_any([0; 0].map(ready::<u32>)));
 }
 

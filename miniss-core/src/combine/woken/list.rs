@@ -1,7 +1,5 @@
 //! Blocks of parts, their wakers, and the list of those blocks that have a part that was woken.
 //!
-//! `part's waker ─▶ [block ─▶ list] ─▶ waker of the whole`
-//!
 //! A block is one bit for each of as many parts as a word has bits. A part's waker is the address
 //! of a byte in its block: the block is aligned to as many bytes as it has parts, or more, so the
 //! address says both which block and which part. To clone a waker is to count one share more.

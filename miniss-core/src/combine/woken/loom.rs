@@ -1,7 +1,5 @@
 //! Models of wakes against polls, each named for the race it rules out. They run the code that
 //! ships: the main thread polls the whole, the others wake its parts.
-//!
-//! `part's waker ─▶ [woken] ─▶ waker of the whole`
 
 use core::task::Waker;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `[woken]`: polls counted for every combinator, and wakers that outlive what they woke.
+//! `[woken]`: polls counted forevery combinator, and wakers that outlive what they woke.
 
 use super::*;
 use crate::collections::test_waker::{Counter, acting, poll_once, poll_with};
@@ -124,7 +124,7 @@ fn a_part_is_polled_first_and_when_it_was_woken() {
         let waker = Counter::new();
         assert!(poll_while_woken(&mut whole, &waker).is_pending());
         assert_eq!(parts.take_polls(), MANY, "{name}: each once");
-        // In an order that is nobody's: all numbers, since 7 and a thousand have no divisor.
+        // In an order that is no one's: all numbers, since 7 and a thousand have no divisor.
         for step in 1..=MANY {
             let wakes = waker.0.wakes();
             parts.let_go(step * 7 % MANY);
@@ -198,7 +198,7 @@ fn many_wakes_of_a_part_are_one_poll_and_the_task_of_the_last_poll_is_woken() {
 }
 
 #[test]
-fn parts_that_wake_themselves_for_ever_keep_neither_others_nor_the_task_waiting() {
+fn parts_that_wake_themselves_forever_keep_neither_others_nor_the_task_waiting() {
     let polls = Rc::new(Cell::new(0));
     let others = Rc::new(Cell::new(0));
     let part = |number: usize| -> Whole {

@@ -1,7 +1,5 @@
 //! The waker of the whole: its owner leaves it in a place, and any thread takes it, to wake it.
 //!
-//! `part's waker ─▶ list ─▶ [waker of the whole] ─▶ run queue`
-//!
 //! The place is one pointer to a counted waker. Both sides swap it, so there is nothing to wait for
 //! and nothing to try again, also where an interrupt handler polls what it interrupted. The owner
 //! keeps a share of its own: as long as it is polled by the same task, it leaves that one again,

@@ -1,6 +1,4 @@
 //! The end of an executor: what is dropped, where, and what outlives it.
-//!
-//! `[executor] ─▶ tasks, timers, cell`
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,6 +1,4 @@
 //! Join, detach and abort, in time and too late, from home and from elsewhere.
-//!
-//! `user future ─▶ [handle] ─▶ task ─▶ run queue ─▶ executor`
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -61,7 +59,7 @@ fn a_detached_task_goes_on_and_its_output_is_dropped_at_once() {
 }
 
 #[test]
-fn an_output_that_nobody_reads_goes_with_its_handle() {
+fn an_output_that_no_one_reads_goes_with_its_handle() {
     on_both_ports(|mut executor| {
         let alive = Rc::new(());
         let output = alive.clone();

@@ -1,6 +1,4 @@
 //! Random steps against a naive model: a list of ready tasks, and what has become of each.
-//!
-//! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -23,7 +21,7 @@ enum Step {
     Spawn,
     /// Wakes the task from home.
     Wake(usize),
-    /// Lets the task end in its next poll; wakes nobody.
+    /// Lets the task end in its next poll; wakes no one.
     Allow(usize),
     /// Makes the task wake itself in its next poll.
     Spin(usize),
@@ -206,7 +204,7 @@ impl World {
             live += usize::from(future || task.handle.is_some());
         }
         let stale = self.executor.local().stats().tasks_live - live;
-        assert!(stale <= self.tasks.len(), "slots are held by nobody");
+        assert!(stale <= self.tasks.len(), "slots are held by no one");
     }
 }
 

@@ -1,7 +1,5 @@
 //! A panic in whatever the executor calls unwinds out of it and leaves it, and all other tasks, in
 //! order.
-//!
-//! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -114,7 +112,7 @@ fn as_a_future_that_is_done_is_dropped() {
 }
 
 #[test]
-fn as_an_output_that_nobody_wants_is_dropped() {
+fn as_an_output_that_no_one_wants_is_dropped() {
     on_both_ports(|mut executor| {
         let alive = Rc::new(());
         let bomb = Bomb(alive.clone());

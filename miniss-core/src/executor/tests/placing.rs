@@ -1,6 +1,4 @@
 //! Where futures and outputs of any size and alignment live, and that slots are used again.
-//!
-//! `user future ─▶ [slot] ─▶ run queue ─▶ executor`
 
 use std::boxed::Box;
 use std::rc::Rc;

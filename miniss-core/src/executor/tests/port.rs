@@ -1,7 +1,5 @@
 //! A port for tests: its clock jumps to the deadline it is asked to sleep to, and without a
 //! deadline it waits for the unparker.
-//!
-//! `executor ─▶ [port]`, in the place of reactor and unparker
 
 use std::boxed::Box;
 use std::cell::{Cell, RefCell};
@@ -137,7 +135,7 @@ impl Reactor for Port {
 }
 
 pub(super) fn cell(knows_owner: bool) -> &'static ExecutorCell<Unparker> {
-    crate::kept::for_ever(ExecutorCell::new(Unparker {
+    crate::kept::forever(ExecutorCell::new(Unparker {
         knows_owner,
         now: AtomicU64::new(0),
         rings: AtomicU64::new(0),

@@ -1,6 +1,4 @@
 //! What runs, in which order, and what the reactor is asked meanwhile.
-//!
-//! `user future ─▶ task ─▶ run queue ─▶ [executor] ─▶ reactor`
 
 use std::boxed::Box;
 use std::cell::{Cell, RefCell};
@@ -57,7 +55,7 @@ fn tasks_run_in_the_order_in_which_they_were_spawned_and_woken() {
 }
 
 #[test]
-fn a_task_that_wakes_itself_for_ever_starves_neither_reactor_nor_timers_nor_others() {
+fn a_task_that_wakes_itself_forever_starves_neither_reactor_nor_timers_nor_others() {
     on_both_ports(|mut executor| {
         let local = executor.local();
         let spins = Rc::new(Cell::new(0_u64));
@@ -81,7 +79,7 @@ fn a_task_that_wakes_itself_for_ever_starves_neither_reactor_nor_timers_nor_othe
 }
 
 #[test]
-fn tasks_that_wake_each_other_for_ever_leave_the_reactor_its_turn() {
+fn tasks_that_wake_each_other_forever_leave_the_reactor_its_turn() {
     let mut executor = executor();
     executor.set_budget(Budget { polls_max: 10, ..Budget::default() });
     let local = executor.local();
@@ -190,7 +188,7 @@ fn the_reactor_sleeps_until_the_earliest_timer() {
 }
 
 #[test]
-fn an_idle_executor_polls_nobody_without_a_reason() {
+fn an_idle_executor_polls_no_one_without_a_reason() {
     on_both_ports(|mut executor| {
         let local = executor.local();
         local.spawn(core::future::pending::<()>()).unwrap().detach();
@@ -260,7 +258,7 @@ fn an_executor_cell_has_one_owner_at_a_time() {
         let mut owner = executor_on(cell);
         let other = std::thread::spawn(|| Executor::new(cell, NoPort).err()).join().unwrap();
         assert_eq!(other, Some(CellInUse));
-        assert_eq!(owner.local().stats().spawned, 0, "counts begin anew");
+        assert_eq!(owner.local().stats().spawned, 0, "counts begin again");
         assert_eq!(owner.block_on(async { round }), round);
     }
 }
@@ -314,5 +312,5 @@ fn a_shuffled_executor_polls_in_an_order_that_follows_from_the_seed() {
     assert_eq!(order(1), order(1));
     let mut all = order(3);
     all.sort_unstable();
-    assert_eq!(all, fair, "everybody is polled");
+    assert_eq!(all, fair, "everyone is polled");
 }

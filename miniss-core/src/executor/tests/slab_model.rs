@@ -1,6 +1,4 @@
 //! A slab of task slots beside its model: a `Vec` of the slots in use.
-//!
-//! `user future ─▶ [slot] ─▶ run queue ─▶ executor`
 
 use std::rc::Rc;
 use std::vec::Vec;
@@ -53,7 +51,7 @@ proptest! {
     /// A `Vec` of the slots in use tells when there is room, whatever becomes of the tasks.
     #[test]
     fn a_slab_has_room_when_its_model_has(steps in prop::collection::vec(step(), 1..60)) {
-        let slab: &'static TaskSlab<128, SLOTS> = crate::kept::for_ever(TaskSlab::new());
+        let slab: &'static TaskSlab<128, SLOTS> = crate::kept::forever(TaskSlab::new());
         let mut executor = executor();
         let mut used: Vec<Used> = Vec::new();
         for step in steps {

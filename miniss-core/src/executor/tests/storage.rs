@@ -1,6 +1,4 @@
 //! The same task in every storage: one body for all, and then what each alone can do.
-//!
-//! `user future ─▶ [slot] ─▶ run queue ─▶ executor`
 
 use std::rc::Rc;
 use std::vec::Vec;
@@ -73,12 +71,12 @@ impl Storage for Reserved {
 type Few = TaskSlab<256, 2>;
 
 fn few() -> &'static Few {
-    crate::kept::for_ever(Few::new())
+    crate::kept::forever(Few::new())
 }
 
 /// Slots for whatever a test spawns, with a heap or without.
 fn lend_many(executor: &Executor<Port>) {
-    executor.local().lend(crate::kept::for_ever(TaskSlab::<256, 100>::new())).unwrap();
+    executor.local().lend(crate::kept::forever(TaskSlab::<256, 100>::new())).unwrap();
 }
 
 struct Own(&'static Few);
@@ -218,7 +216,7 @@ fn a_slab_belongs_to_one_executor_in_one_way() {
 
 #[test]
 fn the_next_executor_of_an_executor_cell_finds_its_slabs_free() {
-    let slab: &'static TaskSlab<64, 1> = crate::kept::for_ever(TaskSlab::new());
+    let slab: &'static TaskSlab<64, 1> = crate::kept::forever(TaskSlab::new());
     let first = executor();
     let cell = first.local().cell();
     let outlives = first.local().spawn_in(slab, pending::<()>()).unwrap();
@@ -233,7 +231,7 @@ fn the_next_executor_of_an_executor_cell_finds_its_slabs_free() {
 
 #[test]
 fn a_handle_of_a_task_that_was_never_polled_holds_its_slot_until_it_goes() {
-    let slab: &'static TaskSlab<64, 1> = crate::kept::for_ever(TaskSlab::new());
+    let slab: &'static TaskSlab<64, 1> = crate::kept::forever(TaskSlab::new());
     let first = executor();
     let cell = first.local().cell();
     let alive = Rc::new(());
@@ -278,7 +276,7 @@ type Big = core::future::Ready<[u8; 2000]>;
 
 #[test]
 fn a_reservation_that_outlives_its_executor_spawns_nothing_and_gives_its_slot_back() {
-    let slab: &'static TaskSlab<64, 2> = crate::kept::for_ever(TaskSlab::new());
+    let slab: &'static TaskSlab<64, 2> = crate::kept::forever(TaskSlab::new());
     let first = executor();
     let cell = first.local().cell();
     first.local().lend(slab).unwrap();
@@ -297,7 +295,7 @@ fn a_reservation_that_outlives_its_executor_spawns_nothing_and_gives_its_slot_ba
 #[test]
 fn a_handle_of_a_task_that_never_began_holds_its_slot_and_is_told_from_the_next_task_there() {
     type Later = core::pin::Pin<std::boxed::Box<dyn Future<Output = u32>>>;
-    let slab: &'static TaskSlab<64, 1> = crate::kept::for_ever(TaskSlab::new());
+    let slab: &'static TaskSlab<64, 1> = crate::kept::forever(TaskSlab::new());
     let first = executor();
     let cell = first.local().cell();
     first.local().lend(slab).unwrap();
@@ -519,7 +517,7 @@ fn what_a_scope_gave_out_may_be_used_after_it() {
             let output = OnDrop(move || scope.spawn(late()).unwrap().detach());
             scope.spawn(async move { output }).unwrap().detach();
         });
-        assert_eq!(spawned.get(), 1, "spawned by an output that nobody took");
+        assert_eq!(spawned.get(), 1, "spawned by an output that no one took");
         let mut kept = kept.into_inner();
         assert_eq!(executor.block_on(kept.pop().unwrap()), Ok(&number));
         drop(kept.pop());
@@ -534,7 +532,7 @@ fn the_main_slot_does_not_wear_out() {
     executor.block_on(async {});
     let owner = executor.local().owner().unwrap();
     let slot = owner.slots.take(crate::task::slots::MAIN_CLASS).unwrap();
-    // SAFETY: *Headers are for ever*.
+    // SAFETY: *Headers are forever*.
     let generation = &unsafe { slot.as_ref() }.generation;
     generation.store(u32::MAX - 2, core::sync::atomic::Ordering::Relaxed);
     owner.slots.put(slot);
@@ -576,8 +574,8 @@ fn a_handle_that_is_asked_while_its_future_is_dropped_waits_for_the_output() {
 
 #[test]
 fn executors_on_two_threads_in_turn_share_an_executor_cell_and_its_slabs() {
-    let few: &'static TaskSlab<128, 2> = crate::kept::for_ever(TaskSlab::new());
-    let lent: &'static TaskSlab<128, 2> = crate::kept::for_ever(TaskSlab::new());
+    let few: &'static TaskSlab<128, 2> = crate::kept::forever(TaskSlab::new());
+    let lent: &'static TaskSlab<128, 2> = crate::kept::forever(TaskSlab::new());
     let first = executor();
     let (local, cell) = (first.local(), first.local().cell());
     local.lend(lent).unwrap();
@@ -631,7 +629,7 @@ fn of_threads_that_want_a_slab_at_once_one_gets_it() {
 #[test]
 fn a_destructor_that_unwinds_as_the_executor_ends_leaves_the_slab_whole() {
     on_both_ports(|mut executor| {
-        let slab: &'static TaskSlab<128, 4> = crate::kept::for_ever(TaskSlab::new());
+        let slab: &'static TaskSlab<128, 4> = crate::kept::forever(TaskSlab::new());
         let (local, alive) = (executor.local(), Rc::new(()));
         let task = |number| {
             let held = alive.clone();

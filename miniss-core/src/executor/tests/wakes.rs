@@ -1,6 +1,4 @@
 //! Wakes from other threads: none is lost, and none does harm.
-//!
-//! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

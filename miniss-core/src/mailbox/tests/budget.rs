@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::vec::Vec;
 
 use crate::combine::yield_now;
-use crate::kept::for_ever;
+use crate::kept::forever;
 use crate::mailbox::{Endpoint, FixedLane, Mesh};
 use crate::time::Instant;
 use crate::{Budget, Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
@@ -50,7 +50,7 @@ impl Net {
     fn new(budget: Budget) -> Self {
         let mesh = Arc::new(Mesh::new(4, FixedLane::new));
         let core = |_| {
-            Executor::new(for_ever(ExecutorCell::new(Unparker(AtomicU64::new(0)))), Port).unwrap()
+            Executor::new(forever(ExecutorCell::new(Unparker(AtomicU64::new(0)))), Port).unwrap()
         };
         let mut cores: Vec<_> = (0..4).map(core).collect();
         let open = |me: usize| Endpoint::open(mesh.clone(), me, cores[me].local()).unwrap();

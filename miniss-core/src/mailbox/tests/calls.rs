@@ -10,7 +10,7 @@ over_all_meshes! {
     a_ring_of_cores_that_forward_goes_on
     calls_of_a_turn_are_served_and_answered_in_one_poll
     a_full_lane_to_one_core_does_not_hold_up_calls_to_another
-    outputs_that_nobody_awaits_are_dropped_at_home
+    outputs_that_no_one_awaits_are_dropped_at_home
     calls_of_a_core_to_itself_give_way_to_its_tasks
     replies_that_wait_reach_a_core_that_takes_them_one_by_one
     a_call_among_many_is_sent_within_the_turn
@@ -232,7 +232,7 @@ mod scenarios {
         let (mut a, mut c) = (restless(), restless());
         let at_a = mesh.open(0, a.local());
         let _at_c = mesh.open(2, c.local());
-        // Nobody serves core 1 yet.
+        // No one serves core 1 yet.
         let waiting: Vec<_> = (0..20)
             .map(|number| {
                 let call = at_a.run_on(1, move || number);
@@ -252,7 +252,7 @@ mod scenarios {
         }
     }
 
-    pub(super) fn outputs_that_nobody_awaits_are_dropped_at_home<N: Net>() {
+    pub(super) fn outputs_that_no_one_awaits_are_dropped_at_home<N: Net>() {
         on_cores::<N>(2, async |end| {
             let (other, ledger) = (1 - end.me(), Ledger::new());
             for _ in 0..1_000 {
@@ -352,7 +352,7 @@ mod scenarios {
     }
 
     pub(super) fn cores_that_share_a_bit_do_not_lose_mail<N: Net>() {
-        // 3, 67 and 131 share a bit, with each other and nobody else that is there.
+        // 3, 67 and 131 share a bit, with each other and no one else that is there.
         const CORES: [usize; 5] = [0, 3, 67, 131, 140];
         let (mesh, line) = (N::new(141), Arc::new(Line::new(CORES.len())));
         let done = Arc::new(AtomicUsize::new(0));

@@ -430,7 +430,7 @@ mod scenarios {
             thread::scope(|scope| {
                 for me in 0..3 {
                     let (mesh, line) = (mesh.clone(), Arc::new(Line::new(1)));
-                    // Each core goes when it likes; nobody waits for the others.
+                    // Each core goes when it likes; no one waits for the others.
                     scope.spawn(move || {
                         run_core(mesh, me, line, async move |end| {
                             let ledger = Ledger::new();

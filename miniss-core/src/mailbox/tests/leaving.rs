@@ -164,7 +164,7 @@ mod scenarios {
         turn_all([&mut a]);
         at_b.close();
         let (bomb, local) = (Bomb, a.local());
-        // The end of the loop is no place for a destructor of somebody else.
+        // The end of the loop is no place for a destructor of someone else.
         let mut call = None;
         a.block_on(async {
             (0..300).for_each(|_| local.spawn(async {}).unwrap().detach());

@@ -170,7 +170,7 @@ mod scenarios {
             at_c.flush();
             turn_all([&mut a]);
         }
-        // An output that nobody awaits waits to be taken in.
+        // An output that no one awaits waits to be taken in.
         drop(at_a.run_on(1, || Bomb));
         at_a.flush();
         turn_all([&mut b]);

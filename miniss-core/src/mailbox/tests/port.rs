@@ -1,6 +1,4 @@
 //! A port of threads and condition variables, and a little frame to run a scenario on some cores.
-//!
-//! `executor ─▶ [port]`, in the place of reactor and unparker
 
 use std::any::Any;
 use std::boxed::Box;
@@ -18,7 +16,7 @@ use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
 use crate::executor::LocalHandle;
-use crate::kept::for_ever;
+use crate::kept::forever;
 use crate::mailbox::{Endpoint, FixedLane, FixedMesh, Mesh, Parcel, Queue};
 use crate::time::Instant;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
@@ -106,7 +104,7 @@ fn executor(sleeps: bool) -> Executor<Port> {
         rung: Mutex::new(false),
         changed: Condvar::new(),
     };
-    let cell: &'static _ = crate::kept::for_ever(ExecutorCell::new(unparker));
+    let cell: &'static _ = crate::kept::forever(ExecutorCell::new(unparker));
     HOMES.with_borrow_mut(|homes| homes.push(cell.unparker()));
     Executor::new(cell, Port { unparker: cell.unparker(), sleeps }).expect("a new cell is free")
 }
@@ -228,12 +226,12 @@ impl Net for Fixed {
         static BLANK: InPlace = FixedMesh::new();
         assert!(cores <= 5);
         let mesh = Box::leak(Box::<InPlace>::new_uninit());
-        // SAFETY: nobody has opened the blank one, so it is plain bytes; it is too large for the
+        // SAFETY: no one has opened the blank one, so it is plain bytes; it is too large for the
         // stack.
         unsafe { core::ptr::from_ref(&BLANK).copy_to_nonoverlapping(mesh.as_mut_ptr(), 1) };
         // SAFETY: written by the line above.
         let mesh = unsafe { mesh.assume_init_ref() };
-        for_ever(mesh);
+        forever(mesh);
         mesh
     }
 
@@ -314,7 +312,7 @@ pub(super) fn run_core<N: Net>(
         outcome.set(true);
     };
     executor.local().spawn(body).unwrap().detach();
-    // The future is made anew each time: what it gave may have been lost in the unwinding.
+    // The future is made again each time: what it gave may have been lost in the unwinding.
     while catch_unwind(AssertUnwindSafe(|| executor.block_on(line.complete()))).is_err() {}
     HERE.set(None);
     assert!(ended_well.get());

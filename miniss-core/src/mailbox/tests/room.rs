@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::port::{Port, Unparker, restless, turn_all};
 use super::*;
 use crate::error::{CallError, Gone};
-use crate::kept::for_ever;
+use crate::kept::forever;
 use crate::mailbox::memory::Memory;
 use crate::mailbox::node::{Node, Typed};
 use crate::mailbox::{Call, Endpoint, FixedLane, FixedMesh, Mesh};
@@ -24,7 +24,7 @@ type Pair = [(Executor<Port>, End); 2];
 
 /// Two cores on this thread, each with places for three calls of 64 bytes.
 fn pair() -> Pair {
-    let mesh: &'static FixedMesh<Unparker, 2, 3, 64> = for_ever(FixedMesh::new());
+    let mesh: &'static FixedMesh<Unparker, 2, 3, 64> = forever(FixedMesh::new());
     [0, 1].map(|me| {
         let executor = restless();
         let end = mesh.open(me, executor.local()).unwrap();
@@ -49,7 +49,7 @@ fn a_call_too_many_gives_its_work_back() {
     }
     assert_eq!(at_a.try_submit_to(1, async || ()).unwrap_err().reason, CallError::NoRoom);
     turn_all([&mut a, &mut b]);
-    // They are back, but nobody has taken what they brought.
+    // They are back, but no one has taken what they brought.
     assert!(at_a.try_run_on(1, || ()).is_err());
     for (number, mut call) in calls.into_iter().enumerate() {
         assert_eq!(outcome(&mut call), Poll::Ready(Ok(number)));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::vec::Vec;
 
-use crate::kept::for_ever;
+use crate::kept::forever;
 use crate::mailbox::{Endpoint, FixedLane, Mesh};
 use crate::time::Instant;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
@@ -18,7 +18,7 @@ use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 /// Panics when it is rung, once, if it is told to.
 struct Unparker(AtomicBool);
 
-// SAFETY: nobody sleeps in earnest, so nobody has to be woken.
+// SAFETY: no one sleeps in earnest, so no one has to be woken.
 unsafe impl Unpark for Unparker {
     fn unpark(&self) {
         assert!(!self.0.swap(false, SeqCst), "the unparker is broken");
@@ -50,7 +50,7 @@ impl Reactor for Port {
 type Core = (&'static ExecutorCell<Unparker>, Executor<Port>);
 
 fn core(port: Port) -> Core {
-    let cell = for_ever(ExecutorCell::new(Unparker(AtomicBool::new(false))));
+    let cell = forever(ExecutorCell::new(Unparker(AtomicBool::new(false))));
     (cell, Executor::new(cell, port).unwrap())
 }
 
@@ -67,7 +67,7 @@ fn turn_both(near: &mut Executor<Port>, far: &mut Executor<Port>) {
 
 #[test]
 fn an_unparker_that_panics_while_room_is_reported_destroys_no_call() {
-    let port = Port(for_ever(Cell::new(false)));
+    let port = Port(forever(Cell::new(false)));
     let ((sleeper, mut near), (_, mut far)) = (core(port), core(port));
     let mesh = Arc::new(Mesh::new(2, FixedLane::<1>::new));
     let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
@@ -92,7 +92,7 @@ fn an_unparker_that_panics_while_room_is_reported_destroys_no_call() {
 
 #[test]
 fn an_unparker_that_panics_in_a_flush_leaves_no_call_behind() {
-    let port = Port(for_ever(Cell::new(false)));
+    let port = Port(forever(Cell::new(false)));
     let cores = [(); 3].map(|()| core(port));
     let [(_, mut near), (sleeper, mut far), (_, mut third)] = cores;
     let mesh = Arc::new(Mesh::new(3, FixedLane::<1>::new));
@@ -141,9 +141,9 @@ impl Reactor for Listening {
 #[test]
 fn a_core_expects_calls_from_the_call_to_its_reply_and_once_behind_an_answer() {
     let (near_asks, far_asks) =
-        (for_ever(Cell::new((false, false))), for_ever(Cell::new((false, false))));
+        (forever(Cell::new((false, false))), forever(Cell::new((false, false))));
     let listening = |asks| {
-        let cell = for_ever(ExecutorCell::new(Unparker(AtomicBool::new(false))));
+        let cell = forever(ExecutorCell::new(Unparker(AtomicBool::new(false))));
         Executor::new(cell, Listening(asks)).unwrap()
     };
     let (mut near, mut far) = (listening(near_asks), listening(far_asks));

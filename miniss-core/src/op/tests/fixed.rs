@@ -124,7 +124,7 @@ fn memory_serves_one_table_at_a_time() {
 }
 
 #[test]
-fn memory_that_the_kernel_may_write_to_stays_taken_for_ever() {
+fn memory_that_the_kernel_may_write_to_stays_taken_forever() {
     static OPS: [FixedOps<2>; 3] = [const { FixedOps::new() }; 3];
     let log = Rc::<Log>::default();
     for (moment, ops) in ["in flight", "orphaned", "uncollected"].into_iter().zip(&OPS) {

@@ -81,7 +81,7 @@ fn large_operations_use_the_same_blocks_again() {
 fn a_table_that_is_dropped_with_an_operation_in_flight_leaves_the_memory_alone() {
     let (table, log) = (OpTable::new(), Rc::<Log>::default());
     let (inline, boxed) = (table.insert(Small::new(&log)), table.insert(Large::new(&log)));
-    let at = *crate::kept::for_ever(table.with_op(&inline, |op| op.bytes.as_mut_ptr()));
+    let at = *crate::kept::forever(table.with_op(&inline, |op| op.bytes.as_mut_ptr()));
     let far = table.with_op(&boxed, |op| op.bytes.as_mut_ptr());
     table.orphan(inline);
     drop(table);

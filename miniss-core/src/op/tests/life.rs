@@ -12,7 +12,7 @@ on_both_memories! {
     a_slot_is_not_reused_while_the_cancel_list_holds_it,
     completions_of_former_or_unknown_operations_are_counted_and_ignored,
     a_multishot_gives_its_parts_in_order_and_then_its_end,
-    every_part_that_nobody_collects_reaches_the_orphan,
+    every_part_that_no_one_collects_reaches_the_orphan,
     parts_that_were_not_collected_do_not_reach_the_next_operation_in_the_slot,
     a_forgotten_key_leaks_its_slot_and_nothing_else,
     the_steady_state_grows_nothing,
@@ -155,7 +155,7 @@ fn a_multishot_gives_its_parts_in_order_and_then_its_end<M: Port>() {
     assert_eq!(table.in_flight(), 0);
 }
 
-fn every_part_that_nobody_collects_reaches_the_orphan<M: Port>() {
+fn every_part_that_no_one_collects_reaches_the_orphan<M: Port>() {
     let (table, log) = (M::table(), Rc::<Log>::default());
     let key = table.insert(Small::new(&log));
     let id = key.id();
@@ -192,7 +192,7 @@ fn a_forgotten_key_leaks_its_slot_and_nothing_else<M: Port>() {
     let (table, log) = (M::table(), Rc::<Log>::default());
     let key = table.insert(Small::new(&log));
     let id = key.id();
-    // Its chunk stays for ever with it.
+    // Its chunk stays forever with it.
     crate::kept::forget(table.with_op(&key, |op| op.bytes.as_mut_ptr()));
     // A key has no destructor, so this is what forgetting it is.
     let _ = key;

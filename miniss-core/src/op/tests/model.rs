@@ -328,7 +328,7 @@ proptest! {
         static OPS: FixedOps<6, 5> = FixedOps::new();
         // A case that fails leaves operations there; the next one takes other memory.
         let table = OpTable::fixed(&OPS);
-        let other = || crate::kept::for_ever(FixedOps::<6, 5>::new());
+        let other = || crate::kept::forever(FixedOps::<6, 5>::new());
         let table = table.or_else(|_| OpTable::fixed(other()));
         live(Model::new(table.unwrap(), Some(6), Some(5)), steps);
     }

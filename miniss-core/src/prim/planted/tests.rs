@@ -1,6 +1,4 @@
 //! Every ordering that carries an argument has a name, and every name a bug that a model finds.
-//!
-//! `[source] ─▶ named spots ─▶ planted bugs ─▶ models`
 
 use std::collections::BTreeSet;
 use std::fs;

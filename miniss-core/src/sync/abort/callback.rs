@@ -1,7 +1,5 @@
 //! A closure's entry.
 //!
-//! `user code ─▶ [callback] ─▶ hook ─▶ abort`
-//!
 //! **Pin Invariant.** `hook` is structurally pinned: nothing moves it out of its guard, which is
 //! not `Unpin` and has no `Drop` of its own.
 //!

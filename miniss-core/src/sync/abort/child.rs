@@ -1,7 +1,5 @@
 //! A child's entry: a source with a list of its own.
 //!
-//! `user future ─▶ [child] ─▶ abort source ─▶ hook`
-//!
 //! # Invariants
 //!
 //! - **The child stays put.** `link` and `source` are structurally pinned: nothing moves them out

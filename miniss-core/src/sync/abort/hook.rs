@@ -1,7 +1,5 @@
 //! An entry in the list of an abort source: something to do, kept inside its owner.
 //!
-//! `abort ─▶ [hook] ─▶ waker or closure`
-//!
 //! What is to be done is foreign code, and may drop any hook or child source of the tree that is
 //! being aborted, its own among them. Therefore an abort takes one action at a time: it moves the
 //! action out of the first hook in its list, and looks at neither when it runs that. Then it looks

@@ -1,7 +1,5 @@
 //! The reason, and what is to be done when it comes.
 //!
-//! `user future ─▶ [abort source] ─▶ hook ─▶ waker or closure`
-//!
 //! # Invariants
 //!
 //! - **Aborted is for good.** A reason that is there stays, its own or a parent's. Nothing is
@@ -84,7 +82,7 @@ pub struct AbortSource<R = Aborted> {
 }
 
 impl<R> AbortSource<R> {
-    /// A source that nobody has aborted.
+    /// A source that no one has aborted.
     ///
     /// ```
     /// use miniss_core::sync::{AbortSource, Aborted};

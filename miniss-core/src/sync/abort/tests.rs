@@ -220,7 +220,7 @@ fn a_child_that_is_dropped_unregisters() {
 
 #[test]
 fn a_parent_aborted_inside_the_abort_of_a_child_leaves_the_child_its_reason() {
-    let parent: &'static AbortSource<char> = crate::kept::for_ever(AbortSource::new());
+    let parent: &'static AbortSource<char> = crate::kept::forever(AbortSource::new());
     let (child, notes) = (pin!(parent.child()), Notes::default());
     let child = child.as_ref().source();
     let _first = register(child, move |_| assert!(parent.abort('p')));
@@ -234,7 +234,7 @@ fn a_parent_aborted_inside_the_abort_of_a_child_leaves_the_child_its_reason() {
 #[test]
 fn a_callback_may_drop_itself_its_child_source_and_those_that_come_next() {
     type Place<T> = Rc<RefCell<Option<T>>>;
-    let (source, notes) = (crate::kept::for_ever(AbortSource::new()), Notes::default());
+    let (source, notes) = (crate::kept::forever(AbortSource::new()), Notes::default());
     let child: Pin<Rc<ChildSource<'static, char>>> = Rc::pin(source.child());
     // The hooks of the child, and the child itself, go while the child is being aborted.
     let hooks: Place<Vec<Box<dyn core::any::Any>>> = Place::default();
@@ -257,7 +257,7 @@ fn a_callback_may_drop_itself_its_child_source_and_those_that_come_next() {
 
 #[test]
 fn a_callback_may_abort_again_and_wait() {
-    let source: &'static AbortSource<char> = crate::kept::for_ever(AbortSource::new());
+    let source: &'static AbortSource<char> = crate::kept::forever(AbortSource::new());
     let _callback = register(source, |_| {
         assert!(!source.abort('b'));
         assert_eq!(now(source.aborted()), 'a');
@@ -267,13 +267,13 @@ fn a_callback_may_abort_again_and_wait() {
 
 #[test]
 fn a_waker_whose_clone_aborts_is_not_forgotten() {
-    let source: &'static AbortSource<char> = crate::kept::for_ever(AbortSource::new());
+    let source: &'static AbortSource<char> = crate::kept::forever(AbortSource::new());
     let waker = acting_on_clone(|| assert!(source.abort('a')));
     assert_eq!(poll_with(pin!(source.aborted()), &waker), Poll::Ready('a'));
 }
 
 #[test]
-fn a_panic_in_a_callback_or_a_wake_strands_nobody() {
+fn a_panic_in_a_callback_or_a_wake_strands_no_one() {
     let (source, notes) = (AbortSource::new(), Notes::default());
     let mut aborted = pin!(source.aborted());
     assert!(poll_with(aborted.as_mut(), &panicking()).is_pending());
@@ -317,7 +317,7 @@ impl Drop for Chain {
     }
 }
 
-/// Runs `test` where a function that calls itself for every level of a deep tree has no room to.
+/// Runs `test` where a function that calls itself forevery level of a deep tree has no room to.
 fn on_a_small_stack(test: fn()) {
     let thread = std::thread::Builder::new().stack_size(128 * 1024);
     thread.spawn(test).unwrap().join().unwrap();

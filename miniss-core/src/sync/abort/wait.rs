@@ -1,7 +1,5 @@
 //! A future's entry: a waker. And the future of work that goes on until there is a reason to stop.
 //!
-//! `user future ─▶ [wait] ─▶ hook ─▶ abort`
-//!
 //! [`UntilAborted`] is written by hand because an `async` block would hold the work twice: once as
 //! it was given, and once as it is awaited.
 //!

@@ -64,7 +64,7 @@ fn dropped_before_the_opening_it_has_not_arrived() {
 }
 
 #[test]
-fn dropped_after_the_opening_it_takes_nobody_back() {
+fn dropped_after_the_opening_it_takes_no_one_back() {
     let barrier = Barrier::new(3);
     let [gone, mut stays] = [(); 2].map(|()| waiting(barrier.wait(), Waker::noop()));
     assert!(now(barrier.wait()).is_leader());
@@ -85,7 +85,7 @@ fn a_leaked_waiter_has_arrived() {
 
 #[test]
 fn who_comes_again_inside_a_wake_waits_for_the_next_opening() {
-    let barrier: &Barrier = crate::kept::for_ever(Barrier::new(3));
+    let barrier: &Barrier = crate::kept::forever(Barrier::new(3));
     let _first =
         waiting(barrier.wait(), &acting(|| forget(waiting(barrier.wait(), Waker::noop()))));
     let mut second = waiting(barrier.wait(), Waker::noop());
@@ -96,7 +96,7 @@ fn who_comes_again_inside_a_wake_waits_for_the_next_opening() {
 
 #[test]
 fn a_wake_may_drop_the_waiters_that_come_next() {
-    let barrier: &Barrier = crate::kept::for_ever(Barrier::new(3));
+    let barrier: &Barrier = crate::kept::forever(Barrier::new(3));
     let mut first = Box::pin(barrier.wait());
     assert!(poll_once(first.as_mut()).is_pending());
     let second = waiting(barrier.wait(), Waker::noop());

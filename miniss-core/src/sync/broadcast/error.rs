@@ -1,6 +1,4 @@
 //! Why there was no value.
-//!
-//! `user future ─▶ [broadcast] ─▶ wait list ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

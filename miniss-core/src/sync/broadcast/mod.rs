@@ -4,7 +4,7 @@
 //!
 //! The last `N` values are kept. A receiver gets a clone of each that was sent after it subscribed,
 //! in order; one that falls behind by more than `N` is told how many it missed and goes on with the
-//! oldest that is kept. So a slow receiver slows nobody down, and sending never waits.
+//! oldest that is kept. So a slow receiver slows no one down, and sending never waits.
 //!
 //! - [`Broadcast`]: a ring of `N` values in place; [`split`](Ring::split) makes the handles, which
 //!   borrow from it. No heap.

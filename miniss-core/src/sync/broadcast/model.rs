@@ -1,6 +1,4 @@
 //! A random life of a broadcast, against one that forgets nothing.
-//!
-//! `user future ─▶ [broadcast] ─▶ wait list`
 
 use super::*;
 use crate::collections::test_waker::{Counter, poll_with};

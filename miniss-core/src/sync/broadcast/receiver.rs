@@ -1,6 +1,4 @@
 //! A receiving end.
-//!
-//! `user future ─▶ [receiver] ─▶ wait list ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

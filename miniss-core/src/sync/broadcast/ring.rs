@@ -1,7 +1,5 @@
 //! The last values, numbered, and who waits for the next one.
 //!
-//! `user future ─▶ [ring] ─▶ wait list ─▶ run queue`
-//!
 //! # Invariants
 //!
 //! - **Numbers without gaps.** Values are numbered as they are sent. The buffer holds those up to
@@ -95,7 +93,7 @@ impl<T, const N: usize> Ring<FixedBuffer<T, N>> {
         Self::with(FixedBuffer::new())
     }
 
-    /// The two handles of the broadcast, which starts anew: empty and open.
+    /// The two handles of the broadcast, which starts again: empty and open.
     ///
     /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
     /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has

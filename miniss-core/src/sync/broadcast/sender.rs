@@ -1,6 +1,4 @@
 //! The sending end.
-//!
-//! `user future ─▶ [sender] ─▶ wait list ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

@@ -69,7 +69,7 @@ fn all_who_wait_are_woken_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_loses_nothing_and_a_leaked_one_harms_nobody() {
+fn a_wait_that_is_dropped_loses_nothing_and_a_leaked_one_harms_no_one() {
     let (sender, mut receiver) = channel(2);
     let mut leaked = receiver.clone();
     let mut leaked = Box::pin(async move { leaked.recv().await });
@@ -137,7 +137,7 @@ fn each_side_is_closed_when_the_other_is_gone() {
 }
 
 #[test]
-fn that_nobody_receives_any_more_is_told_even_if_a_value_panics_as_it_goes() {
+fn that_no_one_receives_any_more_is_told_even_if_a_value_panics_as_it_goes() {
     struct Panics(bool);
     impl Drop for Panics {
         fn drop(&mut self) {
@@ -187,7 +187,7 @@ fn a_waker_whose_clone_sends_is_not_forgotten() {
 }
 
 #[test]
-fn a_panic_in_a_wake_strands_nobody() {
+fn a_panic_in_a_wake_strands_no_one() {
     let (sender, mut first) = channel(1);
     let mut second = sender.subscribe();
     let (mut first, mut second) = (pin!(first.recv()), pin!(second.recv()));

@@ -1,13 +1,11 @@
 //! How sending and receiving can fail. A value that was not sent comes back in the error.
-//!
-//! `user future ─▶ [channel] ─▶ semaphore ─▶ wait list`
 
 #![forbid(unsafe_code)]
 
 use core::error::Error;
 use core::fmt;
 
-/// Nobody will receive the value, which is in here.
+/// No one will receive the value, which is in here.
 ///
 /// ```
 /// use miniss_core::{doctest::executor, sync::channel::{self, SendError}};
@@ -27,7 +25,7 @@ impl<T> fmt::Debug for SendError<T> {
 
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not sent: nobody will receive it")
+        f.write_str("not sent: no one will receive it")
     }
 }
 
@@ -49,7 +47,7 @@ impl<T> Error for SendError<T> {}
 pub enum TrySendError<T> {
     /// There is no room now, or others wait for it.
     Full(T),
-    /// Nobody will receive it.
+    /// No one will receive it.
     Closed(T),
 }
 
@@ -80,7 +78,7 @@ impl<T> fmt::Display for TrySendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full(_) => "not sent: there is no room now",
-            Self::Closed(_) => "not sent: nobody will receive it",
+            Self::Closed(_) => "not sent: no one will receive it",
         })
     }
 }

@@ -19,7 +19,7 @@
 //!
 //! The end may come from either side. When the last sender is gone, or the receiver has called
 //! [`close`](Receiver::close), what is queued is still received, then `None`. When the receiver is
-//! gone, or somebody called `abort`, what is queued is dropped. Senders that wait when the end
+//! gone, or someone called `abort`, what is queued is dropped. Senders that wait when the end
 //! comes, or that come later, get their value back in the error.
 
 mod error;

@@ -1,6 +1,4 @@
 //! A random life of a channel, against a naive one.
-//!
-//! `user future ─▶ [channel] ─▶ semaphore ─▶ wait list`
 
 use super::*;
 use crate::collections::test_waker::poll_once;

@@ -1,7 +1,5 @@
 //! The queue itself: its room, its values, and who is to be woken.
 //!
-//! `user future ─▶ [queue] ─▶ semaphore ─▶ wait list ─▶ run queue`
-//!
 //! # Invariants
 //!
 //! - **A slot is room.** The units of `room` are the slots of `items`: each is free, held by a
@@ -81,7 +79,7 @@ pub fn bounded<T>(capacity: usize) -> (OwnedSender<T>, OwnedReceiver<T>) {
 
 /// A channel on the heap whose room grows as it is needed, and its two handles.
 ///
-/// Nothing slows its senders down, so somebody else must: a producer that is faster than the
+/// Nothing slows its senders down, so someone else must: a producer that is faster than the
 /// receiver for good fills the memory. [`try_send`](Sender::try_send) is never answered with
 /// `Full`, and [`send`](Sender::send) never waits.
 ///
@@ -134,7 +132,7 @@ impl<T, const N: usize> Queue<FixedBuffer<T, N>> {
         }
     }
 
-    /// The two handles of the channel, which starts anew: empty and open.
+    /// The two handles of the channel, which starts again: empty and open.
     ///
     /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
     /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has

@@ -1,6 +1,4 @@
 //! The receiving end.
-//!
-//! `user future ─▶ [receiver] ─▶ waker ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! The sending end.
-//!
-//! `user future ─▶ [sender] ─▶ semaphore ─▶ wait list ─▶ run queue`
 
 #![forbid(unsafe_code)]
 
@@ -106,7 +104,7 @@ where
         }
     }
 
-    /// Sends `value` if there is room and nobody waits for it.
+    /// Sends `value` if there is room and no one waits for it.
     ///
     /// # Errors
     ///
@@ -164,7 +162,7 @@ where
         Ok(Permit { queue: &self.queue, slot })
     }
 
-    /// Takes room for one value, if there is some and nobody waits for it, and keeps it until the
+    /// Takes room for one value, if there is some and no one waits for it, and keeps it until the
     /// permit is used or dropped.
     ///
     /// # Errors
@@ -192,8 +190,8 @@ where
         }
     }
 
-    /// Waits until nothing can be sent any more, because the receiver is gone or somebody has
-    /// closed or aborted the channel. For producers that would work for nobody.
+    /// Waits until nothing can be sent any more, because the receiver is gone or someone has
+    /// closed or aborted the channel. For producers that would work for no one.
     ///
     /// # Cancellation
     ///

@@ -155,7 +155,7 @@ fn a_receiver_that_waits_is_told_of_an_abort_even_if_a_senders_waker_panics() {
 }
 
 #[test]
-fn a_send_that_is_leaked_keeps_its_room_and_harms_nobody() {
+fn a_send_that_is_leaked_keeps_its_room_and_harms_no_one() {
     let (sender, mut receiver) = bounded(2);
     sender.try_send(1).unwrap();
     sender.try_send(2).unwrap();

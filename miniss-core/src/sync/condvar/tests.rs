@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
-use crate::kept::{for_ever, forget};
+use crate::kept::{forever, forget};
 use crate::sync::wait::waiting;
 use core::future::Future;
 use core::task::{Poll, Waker};
@@ -16,7 +16,7 @@ const NOTIFIED: Outcome = Poll::Ready(Ok(()));
 const CLOSED: Outcome = Poll::Ready(Err(Closed));
 
 fn leaked() -> &'static Condvar {
-    for_ever(Condvar::new())
+    forever(Condvar::new())
 }
 
 fn poll_all<F: Future>(waits: &mut [Pin<Box<F>>]) -> Vec<bool> {
@@ -35,7 +35,7 @@ fn one_signal_wakes_one_waiter_first_come_first_served() {
 }
 
 #[test]
-fn a_signal_that_finds_nobody_is_remembered_once() {
+fn a_signal_that_finds_no_one_is_remembered_once() {
     let condvar = Condvar::new();
     condvar.notify_one();
     condvar.notify_one();
@@ -65,7 +65,7 @@ fn a_waiter_dropped_with_its_signal_hands_it_on() {
     drop(first);
     assert_eq!(counter.wakes(), 1);
     drop(second);
-    assert_eq!(now(condvar.wait()), Ok(()), "nobody was left, so it is remembered");
+    assert_eq!(now(condvar.wait()), Ok(()), "no one was left, so it is remembered");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_close_inside_a_wake_of_all_takes_nothing_back() {
 }
 
 #[test]
-fn a_panic_in_a_wake_strands_nobody() {
+fn a_panic_in_a_wake_strands_no_one() {
     let condvar = Condvar::new();
     let _first = waiting(condvar.wait(), &panicking());
     let mut second = waiting(condvar.wait(), Waker::noop());

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
-use crate::kept::{for_ever, forget};
+use crate::kept::{forever, forget};
 use crate::sync::wait::waiting;
 use core::task::Waker;
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[test]
-fn set_lets_everybody_through_until_reset() {
+fn set_lets_everyone_through_until_reset() {
     let event = Event::new();
     event.set();
     now(event.wait());
@@ -19,7 +19,7 @@ fn set_lets_everybody_through_until_reset() {
 }
 
 #[test]
-fn a_set_and_reset_at_once_wakes_all_who_waited_and_nobody_later() {
+fn a_set_and_reset_at_once_wakes_all_who_waited_and_no_one_later() {
     let event = Event::new();
     let (counter, waker) = Counter::new();
     let mut early = [waiting(event.wait(), &waker), waiting(event.wait(), &waker)];
@@ -73,7 +73,7 @@ fn a_leaked_waiter_does_no_harm() {
 
 #[test]
 fn who_waits_again_inside_a_wake_belongs_to_the_next_set() {
-    let event = for_ever(Event::new());
+    let event = forever(Event::new());
     let again = || {
         event.reset();
         forget(waiting(event.wait(), Waker::noop()));
@@ -86,7 +86,7 @@ fn who_waits_again_inside_a_wake_belongs_to_the_next_set() {
 }
 
 #[test]
-fn a_panic_in_a_wake_strands_nobody() {
+fn a_panic_in_a_wake_strands_no_one() {
     let event = Event::new();
     let _first = waiting(event.wait(), &panicking());
     let (counter, waker) = Counter::new();

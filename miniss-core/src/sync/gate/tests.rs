@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::vec::Vec;
 
 #[test]
-fn an_empty_gate_closes_at_once_and_for_ever() {
+fn an_empty_gate_closes_at_once_and_forever() {
     let gate = Gate::new();
     now(gate.close());
     now(gate.close());

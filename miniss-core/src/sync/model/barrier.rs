@@ -1,6 +1,4 @@
 //! A barrier: a queue of a certain length.
-//!
-//! `user future ─▶ [barrier] ─▶ wait list`, beside its model.
 
 use super::*;
 use crate::sync::Barrier;

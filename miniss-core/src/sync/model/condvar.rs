@@ -1,6 +1,4 @@
 //! A condition variable: one remembered signal and a queue.
-//!
-//! `user future ─▶ [condvar] ─▶ wait list`, beside its model.
 
 use super::*;
 use crate::sync::{Closed, Condvar};

@@ -1,6 +1,4 @@
 //! An event: a flag and a queue.
-//!
-//! `user future ─▶ [event] ─▶ wait list`, beside its model.
 
 use super::*;
 use crate::sync::Event;

@@ -1,6 +1,4 @@
 //! A gate: a count and a flag.
-//!
-//! `user future ─▶ [gate] ─▶ wait list`, beside its model.
 
 use super::*;
 use crate::sync::Gate;

@@ -1,6 +1,4 @@
 //! A reader-writer lock: a count of readers, a flag and a queue.
-//!
-//! `user future ─▶ [rwlock] ─▶ wait list`, beside its model.
 
 use super::*;
 #[cfg(feature = "alloc")]

@@ -1,6 +1,4 @@
 //! A semaphore: a number and a queue.
-//!
-//! `user future ─▶ [semaphore] ─▶ wait list`, beside its model.
 
 use super::*;
 #[cfg(feature = "alloc")]

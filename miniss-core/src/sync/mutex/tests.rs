@@ -78,7 +78,7 @@ fn the_lock_excludes_others_over_an_await() {
 
 #[test]
 fn a_wake_may_try_the_lock_that_is_being_handed_over() {
-    let mutex: &Mutex<i32> = crate::kept::for_ever(Mutex::new(0));
+    let mutex: &Mutex<i32> = crate::kept::forever(Mutex::new(0));
     let guard = mutex.try_lock().unwrap();
     let mut next = pin!(mutex.lock());
     let waker = acting(|| assert!(mutex.try_lock().is_none()));

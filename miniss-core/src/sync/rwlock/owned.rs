@@ -1,7 +1,5 @@
 //! Guards that own a share in their lock, as a task needs them that borrows nothing.
 //!
-//! `user future ─▶ [rwlock] ─▶ semaphore ─▶ wait list ─▶ run queue`
-//!
 //! They keep the invariants of the module above: a [`Share`] holds units as a borrowing guard does.
 
 use core::fmt;

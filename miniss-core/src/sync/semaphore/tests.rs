@@ -30,7 +30,7 @@ fn ready<'a>(acquire: &mut Pinned<'a>) -> Result<Units<'a>, Closed> {
 }
 
 fn leaked(units: usize) -> &'static Semaphore {
-    crate::kept::for_ever(Semaphore::new(units))
+    crate::kept::forever(Semaphore::new(units))
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn polling_a_hundred_times_registers_one_waiter_and_wakes_once() {
 }
 
 #[test]
-fn consume_goes_into_debt_and_nobody_is_served_until_it_is_paid() {
+fn consume_goes_into_debt_and_no_one_is_served_until_it_is_paid() {
     let semaphore = Semaphore::new(1);
     semaphore.consume(3);
     let mut nothing = queued(&semaphore, 0, Waker::noop());
@@ -158,7 +158,7 @@ fn a_wake_may_ask_and_release_in_turn() {
     let semaphore = leaked(0);
     let action = || {
         assert!(semaphore.try_acquire(1).is_err(), "there is one unit, but the next is first");
-        crate::kept::for_ever(queued(semaphore, 1, Waker::noop()));
+        crate::kept::forever(queued(semaphore, 1, Waker::noop()));
         semaphore.release(1);
     };
     let first = queued(semaphore, 1, &acting(action));
@@ -192,7 +192,7 @@ fn a_wake_may_close_the_semaphore_that_is_serving() {
 }
 
 #[test]
-fn a_release_inside_a_close_saves_nobody() {
+fn a_release_inside_a_close_saves_no_one() {
     let semaphore = leaked(0);
     let mut first = queued(semaphore, 1, &acting(|| semaphore.release(2)));
     let mut second = queued(semaphore, 1, Waker::noop());
@@ -203,7 +203,7 @@ fn a_release_inside_a_close_saves_nobody() {
 }
 
 #[test]
-fn a_panic_in_a_wake_strands_nobody_and_loses_no_unit() {
+fn a_panic_in_a_wake_strands_no_one_and_loses_no_unit() {
     let semaphore = Semaphore::new(0);
     let (counter, waker) = Counter::new();
     let first = queued(&semaphore, 1, &panicking());
@@ -226,7 +226,7 @@ fn a_panic_in_a_wake_does_not_stop_a_close() {
 
 #[test]
 fn a_wait_that_times_out_lets_those_behind_it_pass() {
-    let clock: &'static ManualClock = crate::kept::for_ever(ManualClock::new());
+    let clock: &'static ManualClock = crate::kept::forever(ManualClock::new());
     let semaphore = Semaphore::new(1);
     let second = Duration::from_secs(1);
     let mut large = Box::pin(Timeout::new(clock, second, semaphore.acquire(2)));
@@ -240,7 +240,7 @@ fn a_wait_that_times_out_lets_those_behind_it_pass() {
 
 #[test]
 fn a_grant_in_time_wins_over_the_deadline() {
-    let clock: &'static ManualClock = crate::kept::for_ever(ManualClock::new());
+    let clock: &'static ManualClock = crate::kept::forever(ManualClock::new());
     let semaphore = Semaphore::new(0);
     let second = Duration::from_secs(1);
     let mut wait = Box::pin(Timeout::new(clock, second, semaphore.acquire(1)));

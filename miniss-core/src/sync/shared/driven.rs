@@ -1,7 +1,5 @@
 //! Any future, for many waiters: one of them drives it.
 //!
-//! `user future ─▶ [shared] ─▶ inner future`
-//!
 //! There is one seat at the wheel, which the waiters acquire in the order in which they come. Who
 //! has it polls the inner future with its own waker. If it gives up, the next one is woken, takes
 //! the seat and polls at once, so the inner future always knows the waker of a task that waits.
@@ -9,7 +7,7 @@
 //!
 //! # Invariants
 //!
-//! - **One driver.** `future` is touched by nobody but the one who holds the only unit of `seat`,
+//! - **One driver.** `future` is touched by no one but the one who holds the only unit of `seat`,
 //!   in `drive`, which that one cannot enter twice, since its own future is being polled.
 //! - **The future stays put.** `future` is structurally pinned: it is polled and dropped in place.
 //!   `Shared` is `Unpin` only if it is, and has no `Drop` of its own.
@@ -25,7 +23,7 @@ use crate::sync::{Semaphore, Units};
 
 /// A future whose output many may await.
 ///
-/// It makes progress only while somebody waits, and the first who waits drives it for all: a wait
+/// It makes progress only while someone waits, and the first who waits drives it for all: a wait
 /// that is kept but not polled on stops the others, so drop one that is given up.
 ///
 /// Pin it where its users can reach it, with a heap in an `Rc`:
@@ -66,7 +64,7 @@ pub struct Shared<F: Future> {
 }
 
 impl<F: Future> Shared<F> {
-    /// Shares `future`, which is not polled before somebody waits.
+    /// Shares `future`, which is not polled before someone waits.
     ///
     /// ```
     /// use core::pin::pin;
@@ -148,7 +146,7 @@ impl<F: Future> Shared<F> {
         // Empty if the former driver panicked as it dropped the future: "The output comes first".
         if let Some(future) = place.as_mut().as_pin_mut() {
             let output = ready!(future.poll(cx));
-            // Nobody else drives, so nobody else has set it.
+            // No one else drives, so no one else has set it.
             let _first = self.output.set(output);
             place.set(None);
         }

@@ -7,7 +7,7 @@
 //! others.
 //!
 //! - `driven`: [`Shared`], any future, driven by whoever waits for it
-//! - `promised`: [`SharedFuture`] and [`SharedPromise`], a value that somebody brings
+//! - `promised`: [`SharedFuture`] and [`SharedPromise`], a value that someone brings
 
 mod driven;
 mod promised;

@@ -1,14 +1,12 @@
 //! A value that is not there yet, for many waiters on one core.
 //!
-//! `user future ─▶ [shared future] ─▶ wait list ─▶ run queue`
-//!
 //! What [`Future`](crate::Future) and [`Promise`](crate::Promise) are for one waiter, which may be
 //! on another core, these are for many on this one.
 //!
 //! # Invariants
 //!
 //! - **An outcome is for good.** It is set once, before anybody is woken, and read by reference
-//!   from then on. Nobody queues after that.
+//!   from then on. No one queues after that.
 
 #![forbid(unsafe_code)]
 
@@ -52,7 +50,7 @@ impl<T> SharedCell<T> {
         Self { outcome: OnceCell::new(), waiters: WaitList::new(), ends: Counts::pair() }
     }
 
-    /// A future and its promise, which start anew.
+    /// A future and its promise, which start again.
     ///
     /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
     /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
@@ -279,7 +277,7 @@ impl<T, P: Deref<Target = SharedCell<T>>> SharedPromise<P> {
         Ok(())
     }
 
-    /// Whether there is no future any more, and so nobody to bring a value to.
+    /// Whether there is no future any more, and so no one to bring a value to.
     ///
     /// ```
     /// use miniss_core::sync::SharedCell;

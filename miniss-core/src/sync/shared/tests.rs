@@ -21,7 +21,7 @@ use std::vec::Vec;
 const MS: Duration = Duration::from_millis(1);
 
 fn clock() -> &'static ManualClock {
-    crate::kept::for_ever(ManualClock::new())
+    crate::kept::forever(ManualClock::new())
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_promise_without_futures_gives_the_value_back() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_or_leaked_harms_nobody() {
+fn a_wait_that_is_dropped_or_leaked_harms_no_one() {
     let (future, promise) = OwnedSharedFuture::<u32>::new();
     let mut leaked = Box::pin(future.wait());
     let mut dropped = Box::pin(future.wait());

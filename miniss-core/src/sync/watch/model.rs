@@ -1,6 +1,4 @@
 //! A random life of a watch, against counting versions.
-//!
-//! `user future ─▶ [watch] ─▶ wait list`
 
 use super::*;
 use crate::collections::test_waker::{Counter, poll_with};

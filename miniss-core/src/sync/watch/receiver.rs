@@ -1,6 +1,4 @@
 //! The end that looks at the value and waits for a new one.
-//!
-//! `user future ─▶ [receiver] ─▶ wait list ─▶ run queue`
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,4 @@
 //! The end that changes the value.
-//!
-//! `user future ─▶ [sender] ─▶ wait list ─▶ run queue`
 
 #![forbid(unsafe_code)]
 
@@ -65,7 +63,7 @@ impl<T, P: Deref<Target = Watch<T>>> Sender<P> {
     /// # Panics
     ///
     /// If the value is borrowed, if a receiver's waker does, or the drop of the former value; in
-    /// the last two cases the new value is in place and everybody has been told.
+    /// the last two cases the new value is in place and everyone has been told.
     ///
     /// ```
     /// use miniss_core::sync::watch::{SendError, Watch};
@@ -109,7 +107,7 @@ impl<T, P: Deref<Target = Watch<T>>> Sender<P> {
     /// # Panics
     ///
     /// If the value is borrowed, if `change` borrows or changes it by way of another handle, or if
-    /// a receiver's waker panics. If `change` itself panics, what it did so far stays and nobody
+    /// a receiver's waker panics. If `change` itself panics, what it did so far stays and no one
     /// is told.
     ///
     /// ```

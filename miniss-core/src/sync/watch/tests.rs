@@ -60,7 +60,7 @@ fn all_who_wait_are_woken_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn a_wait_that_is_dropped_or_leaked_harms_nobody() {
+fn a_wait_that_is_dropped_or_leaked_harms_no_one() {
     let (sender, mut receiver) = channel(0);
     let (mut dropped, mut leaked) = (receiver.clone(), receiver.clone());
     let mut dropped = Box::pin(dropped.changed());
@@ -208,7 +208,7 @@ fn a_waker_whose_clone_sends_is_not_forgotten() {
 }
 
 #[test]
-fn a_panic_in_a_wake_strands_nobody() {
+fn a_panic_in_a_wake_strands_no_one() {
     let (sender, mut first) = channel(0);
     let mut second = sender.subscribe();
     let (mut first, mut second) = (pin!(first.changed()), pin!(second.changed()));
@@ -244,7 +244,7 @@ fn a_value_that_is_borrowed_cannot_be_changed() {
 }
 
 #[test]
-fn a_change_that_panics_tells_nobody_and_leaves_the_watch_in_order() {
+fn a_change_that_panics_tells_no_one_and_leaves_the_watch_in_order() {
     let (sender, mut receiver) = channel(0);
     let change = || {
         sender.send_modify(|value| {

@@ -1,7 +1,5 @@
 //! The value, its version, and who waits for the next one.
 //!
-//! `user future ─▶ [watch] ─▶ wait list ─▶ run queue`
-//!
 //! # Invariants
 //!
 //! - **Newer wakes older.** A waiter's payload is the version that its receiver has seen. Versions

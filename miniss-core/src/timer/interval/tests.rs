@@ -1,6 +1,4 @@
 //! Intervals, polled by hand.
-//!
-//! `user future ─▶ [interval] ─▶ sleep ─▶ wheel`
 
 use std::pin::pin;
 use std::task::{Poll, Waker};

@@ -1,6 +1,4 @@
 //! Sleeping, polled by hand.
-//!
-//! `user future ─▶ [sleep] ─▶ node ─▶ wheel`
 
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,7 +78,7 @@ fn reset_moves_a_waiting_task() {
     let (clock, log) = (leaked_clock(), Log::default());
     let mut sleep = pin!(Sleep::new(clock, MS));
     sleep.as_mut().reset(clock.now() + 2 * MS);
-    assert_eq!(clock.armed(), 0, "nobody waits yet");
+    assert_eq!(clock.armed(), 0, "no one waits yet");
     assert!(poll(sleep.as_mut(), &log.waker(1)).is_pending());
     sleep.as_mut().reset(Instant::MAX);
     assert_eq!(clock.armed(), 0);
@@ -109,7 +107,7 @@ fn a_waker_may_drop_another_sleep_that_is_due() {
     let clock = leaked_clock();
     let mut other = Some(Box::pin(Sleep::new(clock, MS)));
     let mut first = Box::pin(Sleep::new(clock, MS));
-    let slot = crate::kept::for_ever(Cell::new(None));
+    let slot = crate::kept::forever(Cell::new(None));
     let slot: &'static Cell<Option<Pin<Box<Sleep<&'static ManualClock>>>>> = slot;
     assert!(poll(first.as_mut(), &calling(move || drop(slot.take()))).is_pending());
     let waker = calling(|| panic!("woken after it was dropped"));
@@ -139,7 +137,7 @@ fn the_end_of_the_executor_is_told_to_those_who_wait() {
 fn advances_when_cloned(clock: &'static ManualClock) -> Waker {
     // SAFETY: called through the vtable alone, with the clock that the waker was made from.
     unsafe fn clone(clock: *const ()) -> RawWaker {
-        // SAFETY: it was made from `clock`, which lives for ever, on this thread.
+        // SAFETY: it was made from `clock`, which lives forever, on this thread.
         unsafe { &*clock.cast::<ManualClock>() }.advance(MS);
         RawWaker::new(clock, &VTABLE)
     }

@@ -1,6 +1,4 @@
 //! Futures against deadlines, polled by hand.
-//!
-//! `user future ─▶ [timeout] ─▶ inner future, sleep`
 
 use std::future::{pending, poll_fn, ready};
 use std::pin::pin;

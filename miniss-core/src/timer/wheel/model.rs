@@ -1,6 +1,4 @@
 //! The wheel against an ordered map, under random orders.
-//!
-//! `node ─▶ ring ─▶ [wheel] ─▶ executor`
 
 use std::boxed::Box;
 use std::collections::BTreeMap;

@@ -1,6 +1,4 @@
 //! The wheel by hand: order, edges, and wakers that meddle.
-//!
-//! `node ─▶ ring ─▶ [wheel] ─▶ executor`
 
 use std::boxed::Box;
 use std::cell::RefCell;
@@ -155,12 +153,12 @@ fn a_waker_may_drop_cancel_and_arm_others() {
             let mut others: Vec<Node> = others.take();
             others.remove(0).cancel();
             wheel.arm(others[0].as_ref(), at(0));
-            crate::kept::for_ever(others);
+            crate::kept::forever(others);
         }
     }));
     wheel.arm(meddler.as_ref(), at(7));
     others.replace(arm_all(wheel, &log, &[7, 8, 9]));
-    assert_eq!(wheel.advance(at(9)), 2, "one is gone, one has been armed anew");
+    assert_eq!(wheel.advance(at(9)), 2, "one is gone, one has been armed again");
     assert_eq!(log.take(), [2]);
     assert_eq!(wheel.advance(at(9)), 1);
     assert_eq!(log.take(), [1]);
@@ -169,7 +167,7 @@ fn a_waker_may_drop_cancel_and_arm_others() {
 #[test]
 fn a_waker_that_arms_itself_again_does_not_hold_up_the_turn() {
     let wheel = leaked_wheel();
-    let node: &'static Node = crate::kept::for_ever(Box::pin(TimerNode::new()));
+    let node: &'static Node = crate::kept::forever(Box::pin(TimerNode::new()));
     node.register(&calling(move || wheel.arm(node.as_ref(), at(0))));
     wheel.arm(node.as_ref(), at(0));
     assert_eq!(wheel.advance(at(1)), 1);
@@ -219,7 +217,7 @@ fn clear_wakes_all_and_leaves_nothing() {
 #[test]
 fn clear_leaves_nothing_even_if_wakers_panic_or_arm() {
     let (wheel, log) = (leaked_wheel(), Log::default());
-    let stubborn: &'static Node = crate::kept::for_ever(Box::pin(TimerNode::new()));
+    let stubborn: &'static Node = crate::kept::forever(Box::pin(TimerNode::new()));
     stubborn.register(&calling(move || wheel.arm(stubborn.as_ref(), at(0))));
     wheel.arm(stubborn.as_ref(), at(1));
     wheel.clear();

@@ -1,7 +1,5 @@
 //! Provided receive buffers: memory that the kernel takes from when data is there, not before.
 //!
-//! `kernel ─▶ [provided buffer] ─▶ completion ─▶ user future ─▶ [back to the kernel]`
-//!
 //! An idle connection holds no buffer. One area is cut into equal buffers; a ring shared with the
 //! kernel says which are free. A buffer is always in exactly one of three hands (**One hand**): the
 //! kernel's (it stands in the ring), a completion's that no one has read yet, or a [`PoolBuf`]'s.
@@ -58,7 +56,7 @@ impl BufferPool {
             registered: Cell::new(false),
         });
         let address = pool.ring.as_ptr().expose_provenance() as u64;
-        // SAFETY: the ring's memory lives until after `unregister`, or for ever if that is not
+        // SAFETY: the ring's memory lives until after `unregister`, or forever if that is not
         // called.
         unsafe { submitter.register_buf_ring_with_flags(address, count, GROUP, 0) }?;
         pool.registered.set(true);
@@ -108,7 +106,7 @@ impl BufferPool {
     fn publish(&self) {
         // SAFETY: the tail lies inside the first entry of the ring, which is ours.
         let tail = unsafe { BufRingEntry::tail(self.ring.as_ptr()) };
-        // SAFETY: as above; aligned, and everybody accesses it atomically.
+        // SAFETY: as above; aligned, and everyone accesses it atomically.
         let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
         // Release: pairs with the kernel's acquiring load; it sees the entries before the tail.
         tail.store(self.tail.get(), Ordering::Release);
@@ -130,7 +128,7 @@ impl Drop for BufferPool {
         if self.registered.get() {
             return;
         }
-        // SAFETY: allocated with this layout; nobody has a hand on it any more.
+        // SAFETY: allocated with this layout; no one has a hand on it any more.
         unsafe { dealloc(self.ring.as_ptr().cast(), ring_layout(self.count)) };
         // SAFETY: as above.
         unsafe { dealloc(self.area.as_ptr(), area_layout(self.count, self.buffer_bytes)) };

@@ -1,7 +1,5 @@
 //! The end of a driver: nothing is given back before the kernel has let go of it.
 //!
-//! `runtime ─▶ [driver: close] ─▶ kernel`
-//!
 //! Closing a ring is not a barrier: the kernel may write to a buffer after the close has returned.
 //! So everything is cancelled and every terminal completion awaited; what will not end within the
 //! time allowed is leaked, memory and all, and reported.

@@ -1,6 +1,4 @@
 //! Completions: from the kernel's queue to the slots, and on to the wakers.
-//!
-//! `kernel ─▶ [driver: complete] ─▶ op ─▶ waker ─▶ run queue`
 
 use std::mem::MaybeUninit;
 
@@ -74,7 +72,7 @@ impl Driver {
     }
 
     /// Has the kernel watch the eventfd that foreign threads ring. A multishot poll is
-    /// edge-triggered: each write ends a wait, and nobody need ever read the counter.
+    /// edge-triggered: each write ends a wait, and no one need ever read the counter.
     pub(super) fn arm_unparker(&self) {
         if self.unparker_is_armed.replace(true) {
             return;

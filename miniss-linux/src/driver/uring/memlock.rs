@@ -1,7 +1,5 @@
 //! How much locked memory a ring may take: the user's allowance, shared among the shards.
 //!
-//! `runtime ─▶ [driver: memlock] ─▶ setup ─▶ kernel`
-//!
 //! The kernel counts the memory that it shares with a ring as locked, up to `RLIMIT_MEMLOCK` for
 //! all processes of a user together, unless the process has the capability `CAP_IPC_LOCK`. (It did
 //! before Linux 5.12, and does again since it makes rings of regions.) The limit was 64 KiB on

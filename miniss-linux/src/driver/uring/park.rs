@@ -1,6 +1,4 @@
 //! One enter per turn: submit, post, and sleep if there is nothing to do.
-//!
-//! `task ─▶ run queue ─▶ executor ─▶ [driver: park] ─▶ kernel`
 
 use std::cell::RefMut;
 use std::io;

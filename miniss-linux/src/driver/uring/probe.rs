@@ -1,6 +1,4 @@
 //! What the ring can do, asked once and under the filters in force.
-//!
-//! `executor ─▶ [driver: probe] ─▶ kernel`
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,5 @@
 //! The ring: the two queues shared with the kernel, and entries that wait for room.
 //!
-//! `executor ─▶ [driver: ring] ─▶ kernel`
-//!
 //! Nothing that was pushed is ever lost or reordered. When the submission queue is full we submit;
 //! when the kernel will not take more just now (`EBUSY`, `EAGAIN`), entries wait in a queue of ours
 //! and go first next time.

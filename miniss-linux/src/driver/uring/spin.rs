@@ -1,9 +1,7 @@
 //! Whether to look for work for a while before sleeping, and for how long.
 //!
-//! `task ─▶ run queue ─▶ executor ─▶ [driver: park] ─▶ kernel`
-//!
 //! Sleeping and being woken costs tens of microseconds in a virtual machine and a few on bare
-//! metal. Who sleeps for less than that has paid more than who looks for work meanwhile. Nobody
+//! metal. Who sleeps for less than that has paid more than who looks for work meanwhile. No one
 //! knows beforehand how long it will take, so both kinds of spinning learn from what happened, and
 //! stop where it does not pay.
 
@@ -53,7 +51,7 @@ impl IdleSpin {
 /// It begins when a call has ended a sleep that was short, and then looks for no longer than that
 /// sleep took; so it costs no more than it may spare. What comes earlier makes it look less long.
 /// When nothing has come in time it stops, and passes by twice as many short sleeps as the last
-/// time before it begins anew.
+/// time before it begins again.
 #[derive(Debug)]
 pub(super) struct CallSpin {
     /// A sleep that takes longer is not short.

@@ -1,6 +1,4 @@
 //! From an operation to an entry in the ring, and the future that waits for it.
-//!
-//! `user future ─▶ executor ─▶ [driver: submit] ─▶ op ─▶ kernel`
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -35,7 +33,7 @@ pub(super) mod tag {
     pub(in super::super) const OP: u64 = 0;
     /// An unparker was rung.
     pub(in super::super) const UNPARKER: u64 = 1 << OpId::BITS;
-    /// Nobody wants to know.
+    /// No one wants to know.
     pub(in super::super) const IGNORE: u64 = 2 << OpId::BITS;
     /// A message that was to ring an unparker; the other bits are the unparker's name.
     pub(in super::super) const MESSAGE: u64 = 3 << OpId::BITS;

@@ -1,7 +1,5 @@
 //! The gate to the kernel: the system calls that we make ourselves.
 //!
-//! `executor ─▶ driver ─▶ [sys] ─▶ kernel`
-//!
 //! The `io-uring` crate lays out and maps the queues. We enter the kernel ourselves, for two
 //! reasons: its `submit` forgets the registered ring descriptor between calls, and it looks at more
 //! than a loop needs to look at.

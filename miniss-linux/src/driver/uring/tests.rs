@@ -1,7 +1,5 @@
 //! The driver over real rings, without a runtime: operations are started and the kernel is entered
 //! by hand.
-//!
-//! `executor ─▶ [driver] ─▶ op ─▶ kernel`
 
 mod flow;
 mod ladder;

@@ -4,12 +4,12 @@ use super::*;
 use crate::net::TcpListener;
 
 #[test]
-fn connections_that_nobody_accepts_yet_wait_in_the_kernel_and_none_is_lost() {
+fn connections_that_no_one_accepts_yet_wait_in_the_kernel_and_none_is_lost() {
     const CONNECTIONS: usize = 600;
     builder().build().unwrap().block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        // The accept is under way from here on, and nobody takes what it brings.
+        // The accept is under way from here on, and no one takes what it brings.
         poll_once(pin!(listener.accept()));
         let peers = std::thread::spawn(move || {
             let connect = |_| std::net::TcpStream::connect(address).unwrap();

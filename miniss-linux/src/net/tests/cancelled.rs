@@ -1,4 +1,4 @@
-//! Reads that are dropped eat nothing and stop nobody.
+//! Reads that are dropped eat nothing and stop no one.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn a_read_that_ended_but_was_never_polled_again_leaves_its_bytes() {
                 let mut read = pin!(stream.read(vec![0; 64]));
                 poll_once(read.as_mut());
                 peer.write_all(b"kept").unwrap();
-                // The completion is here, and nobody has looked at it.
+                // The completion is here, and no one has looked at it.
                 sleep(A_WHILE).await;
             }
             assert_eq!(next_read(&stream, by_recv).await, b"kept");
@@ -76,7 +76,7 @@ fn a_recv_that_is_dropped_leaves_what_was_received_ahead() {
 
 #[test]
 fn a_slow_reader_gets_everything_once() {
-    // Small buffers, a small ring and one byte a message: it pauses and starts anew all the time.
+    // Small buffers, a small ring and one byte a message: it pauses and starts again all the time.
     let runtime = builder().ring_entries(2).recv_buffers(16, 1).build().unwrap();
     runtime.block_on(async {
         let (stream, mut peer) = pair();

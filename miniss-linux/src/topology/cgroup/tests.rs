@@ -1,6 +1,4 @@
 //! Control groups as they look on hosts and in containers, without any of these at hand.
-//!
-//! `[topology] ─▶ builder ─▶ one shard thread per CPU ─▶ executor`
 
 use super::*;
 
@@ -95,7 +93,7 @@ fn a_mount_of_a_part_is_counted_from_there() {
 #[test]
 fn the_mount_that_has_our_group_is_preferred() {
     let mounts = "\
-32 31 0:29 /somebody /first rw - cgroup2 cgroup2 rw
+32 31 0:29 /someone /first rw - cgroup2 cgroup2 rw
 33 31 0:29 / /second rw - cgroup2 cgroup2 rw
 ";
     let files = [("/first/cpu.max", "100000 100000"), ("/second/us/cpu.max", "600000 100000")];

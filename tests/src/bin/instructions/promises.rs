@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 
 use miniss_core::Future as Promised;
 
-/// The value is there when somebody asks.
+/// The value is there when someone asks.
 pub fn completed_first(times: usize) {
     for n in 0..times as u64 {
         let (mut future, promise) = Promised::new();
@@ -18,7 +18,7 @@ pub fn completed_first(times: usize) {
     }
 }
 
-/// Somebody asks, then the value comes.
+/// Someone asks, then the value comes.
 pub fn awaited_first(times: usize) {
     for n in 0..times as u64 {
         let (mut future, promise) = Promised::new();

@@ -24,7 +24,7 @@ pub fn spawn(times: usize) {
         for _ in 0..times / CROWD {
             handles.extend((0..CROWD).map(|n| miniss_linux::spawn(async move { black_box(n) })));
             for handle in handles.drain(..) {
-                black_box(handle.await.expect("nobody aborts it"));
+                black_box(handle.await.expect("no one aborts it"));
             }
         }
     });

@@ -43,7 +43,7 @@ async fn in_crowds(
     for _ in 0..times / crowd {
         handles.extend((0..crowd).map(|n| spawn(n).expect("there is room")));
         for handle in handles.drain(..) {
-            black_box(handle.await.expect("nobody aborts it"));
+            black_box(handle.await.expect("no one aborts it"));
         }
     }
 }
@@ -70,7 +70,7 @@ fn yield_in_turn(crowd: usize, times: usize) {
         let spawn = |_| local.spawn(task()).expect("there is room");
         let handles: Vec<_> = (0..crowd).map(spawn).collect();
         for handle in handles {
-            handle.await.expect("nobody aborts it");
+            handle.await.expect("no one aborts it");
         }
     });
 }

@@ -105,7 +105,7 @@ fn buffers_go_round_whoever_held_them() {
         let mut op = driver.start(RecvPool::new(connection.clone(), pool.clone()));
         assert_eq!(&next(&driver, &mut op).unwrap()[..], &[round, 1, 2]);
         drop(second);
-        // What nobody collects goes back as well.
+        // What no one collects goes back as well.
         peer.write_all(&[9]).unwrap();
         turn(&driver);
         drop(op);
@@ -129,7 +129,7 @@ fn a_pause_that_was_asked_for_is_remembered_when_the_reader_catches_up() {
 }
 
 #[test]
-fn an_accept_that_nobody_collects_from_pauses() {
+fn an_accept_that_no_one_collects_from_pauses() {
     let driver = driver(8);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -81,7 +81,7 @@ fn a_waker_that_panics_loses_no_completion_behind_it() {
 }
 
 #[test]
-fn a_close_names_its_descriptor_to_nobody_else() {
+fn a_close_names_its_descriptor_to_no_one_else() {
     let driver = driver(8);
     let (stream, mut peer) = stream(&driver);
     let mut waiting = pin!(stream.read(vec![0; 8]));

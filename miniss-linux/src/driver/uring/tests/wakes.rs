@@ -77,7 +77,7 @@ fn a_message_that_fails_is_followed_by_the_eventfd() {
 }
 
 #[test]
-fn an_unparker_that_was_taken_down_rings_nobody() {
+fn an_unparker_that_was_taken_down_rings_no_one() {
     static UNPARKER: Unparker = Unparker::new();
     let _driver = driver_of(&UNPARKER);
     UNPARKER.take_down();
