@@ -67,7 +67,7 @@ const PERMITS: usize = 64;
 const BYTES_KEPT: usize = 2 << 10;
 /// Entries of its rows that are kept.
 const ENTRIES_KEPT: usize = 64;
-/// Bytes of a request forevery shard from which on it is shared instead of copied.
+/// Bytes of a request for every shard from which on it is shared instead of copied.
 const WHOLE_BYTES_MIN: usize = 1 << 10;
 /// Bytes that the rounds in stock on one shard may have.
 const STOCK_BYTES_MAX: usize = 128 << 10;

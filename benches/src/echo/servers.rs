@@ -88,7 +88,7 @@ static WORK_STEPS: AtomicU32 = AtomicU32::new(0);
 ///
 /// Client and server cost the kernel about the same. Where the client is the slower of the two, a
 /// server that has time left works off smaller batches, and the CPU time it saves does not show.
-/// With equal work foreveryone the server is the slower one, and differences show.
+/// With equal work for everyone the server is the slower one, and differences show.
 pub fn set_work(steps: u32) {
     WORK_STEPS.store(steps, Ordering::Relaxed);
 }

@@ -121,7 +121,7 @@ static DOCS: &[Doc] = &[
         "key:key [count:integer]"),
     doc("rpush", "1.0.0", N, "Append one or multiple elements to a list", "key:key element..."),
     doc("sadd", "1.0.0", N, "Add one or more members to a set", "key:key member..."),
-    doc("scan", "2.8.0", "O(1) forevery call. O(N) for a complete iteration.",
+    doc("scan", "2.8.0", "O(1) for every call. O(N) for a complete iteration.",
         "Incrementally iterate the keys space",
         "cursor:integer [MATCH pattern:pattern] [COUNT count:integer] [TYPE type]"),
     doc("scard", "1.0.0", "O(1)", "Get the number of members in a set", "key:key"),

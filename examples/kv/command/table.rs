@@ -243,9 +243,9 @@ const SLOTS: usize = 256;
 /// Longest name that can be looked up: what a `u128` holds.
 const NAME_BYTES_MAX: usize = size_of::<u128>();
 
-/// Forevery command, its packed name.
+/// For every command, its packed name.
 static PACKED: [u128; COUNT] = packed_names();
-/// Forevery slot, one more than the command's number; zero if it is free.
+/// For every slot, one more than the command's number; zero if it is free.
 static INDEX: [u8; SLOTS] = index();
 
 /// A name as one number, its letters made small; `None` if it is too long.

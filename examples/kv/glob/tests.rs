@@ -64,7 +64,7 @@ fn a_range_compares_bytes_that_have_a_sign() {
     assert!((0..=u8::MAX).all(|byte| matches(b"[\x80-\x7f]", [byte])));
 }
 
-/// Matches as Redis does, by trying every place forevery star.
+/// Matches as Redis does, by trying every place for every star.
 fn oracle(pattern: &[u8], text: &[u8]) -> bool {
     let [byte, after @ ..] = text else { return pattern.is_empty() };
     match pattern {

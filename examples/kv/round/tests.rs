@@ -3,7 +3,7 @@ use super::*;
 use crate::resp::{Parsed, Parser};
 use crate::testing::Server;
 
-/// A pipeline that asks foreverything, and whose replies tell their place.
+/// A pipeline that asks for everything, and whose replies tell their place.
 fn pipeline() -> String {
     let mut lines = String::new();
     for number in 0..200 {

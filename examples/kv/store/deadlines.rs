@@ -2,13 +2,13 @@
 //!
 //! `socket ─▶ parser ─▶ route ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
 //!
-//! A binary heap of deadlines, and forevery position of the row where its deadline is in the
+//! A binary heap of deadlines, and for every position of the row where its deadline is in the
 //! heap. That second half makes the heap exact: a deadline that changes is moved, one that is
 //! lifted is taken out. A key whose `EXPIRE` is renewed a million times holds one node, not a
 //! million stale ones, and the root is always a real deadline.
 //!
-//! **Link invariant:** `nodes[place[p]].position == p` forevery position `p` with a deadline,
-//! and `place[p] == NONE` forevery other.
+//! **Link invariant:** `nodes[place[p]].position == p` for every position `p` with a deadline,
+//! and `place[p] == NONE` for every other.
 #![forbid(unsafe_code)]
 
 /// The place of a position without a deadline.

@@ -4,7 +4,7 @@
 //! runtime is gone. So what wakers reach is not owned by the executor: it is `'static`, declared by
 //! the user in a `static` or leaked once and used again for the next executor on that core.
 //!
-//! It has two halves on separate cache lines: the *remote* half, all atomics, foreveryone; and
+//! It has two halves on separate cache lines: the *remote* half, all atomics, for everyone; and
 //! the *home* half, all plain cells, for the one core that runs the executor.
 //!
 //! Invariants: *Owner only* and *Headers are forever* (see [`crate::task`]), and

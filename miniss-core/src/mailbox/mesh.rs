@@ -1,4 +1,4 @@
-//! What every mesh is made of: a lane forevery ordered pair of cores, and where each core is to be
+//! What every mesh is made of: a lane for every ordered pair of cores, and where each core is to be
 //! woken.
 //!
 //! # No parcel is overlooked
@@ -35,7 +35,7 @@
 //!   those to the core, until that is closed; then whoever has raised `drainers` from zero does.
 //! - **Wakers are forever.** What a port holds is the address and vtable of a task's waker, which
 //!   owns nothing and may be used at any time, and the base of that task's executor cell, which is
-//!   never given back. The vtable is the same forevery task of a mesh.
+//!   never given back. The vtable is the same for every task of a mesh.
 
 use core::cell::Cell;
 use core::marker::PhantomData;

@@ -376,7 +376,7 @@
 //! # What an unsafe trait asks of who implements it
 //!
 //! [`Unpark`](crate::Unpark): that `is_local` says `true` only on the core or thread of the
-//! executor celled there, while that executor exists, and never in an interrupt or signal
+//! executor that it belongs to, while that executor exists, and never in an interrupt or signal
 //! handler. Those who leave the default alone have nothing to prove. That `ring` ends the sleep is
 //! no matter of memory: if it does not, tasks hang.
 //!

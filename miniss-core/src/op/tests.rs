@@ -67,7 +67,7 @@ impl<M: Memory> Insert for OpTable<M> {
     }
 }
 
-/// Makes each test of its body, once forevery memory.
+/// Makes each test of its body, once for every memory.
 macro_rules! on_both_memories {
     ($($body:ident),* $(,)?) => {
         mod heap {

@@ -3,7 +3,7 @@
 //! The slots are the very ones that the heap's chunks have, with the same header and the same
 //! stage; only where the memory comes from differs, and who may use it:
 //!
-//! - [lent](crate::LocalHandle::lend) to an executor, a slab's slots are free forevery task that
+//! - [lent](crate::LocalHandle::lend) to an executor, a slab's slots are free for every task that
 //!   fits;
 //! - [spawned in](crate::LocalHandle::spawn_in), a slab keeps them for its own tasks.
 //!
@@ -82,7 +82,7 @@ unsafe impl<const BYTES: usize, const SLOTS: usize> Sync for TaskSlab<BYTES, SLO
 /// How a slab is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
-    /// Its slots are free forevery task of the executor.
+    /// Its slots are free for every task of the executor.
     Lent,
     /// It keeps its slots for those who name it.
     Own,

@@ -187,7 +187,7 @@ impl Slots {
         self.live.set(0);
     }
 
-    /// Calls `visit` forevery slot there is but the main one, free ones included.
+    /// Calls `visit` for every slot there is but the main one, free ones included.
     pub(crate) fn for_each(&self, mut visit: impl FnMut(NonNull<Header>)) {
         let mut chunk = self.chunks.get();
         // SAFETY: chunks are never given back, and the list only grows at its head.

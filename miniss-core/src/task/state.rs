@@ -1,4 +1,4 @@
-//! The state word of a task: one word, and a named method forevery way it may change.
+//! The state word of a task: one word, and a named method for every way it may change.
 //!
 //! The word has one writer at a time (see the table in [`super`]), so a transition is a relaxed
 //! load and a relaxed store: on every machine two plain moves. It is an atomic only so that a

@@ -138,7 +138,7 @@
 //! **Choices.** Leave it to the compiler: streams with their parts side by side, and `async fn` all
 //! the way. Or count: a task that receives and writes back had a future of 472 bytes then, 288 for
 //! the receive and 224 for the write, since an `async fn` keeps its arguments beside the locals
-//! that they are moved to, and room forevery wait that might come.
+//! that they are moved to, and room for every wait that might come.
 //!
 //! **Pick.** Count. What a stream shares with its operations is one allocation of 184 bytes, and
 //! the stream a pointer to it. The receive is one poll function; the write is a state machine of 48

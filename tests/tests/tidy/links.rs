@@ -25,11 +25,11 @@ fn check(
     let mut complain = |line, what| found.push(Violation::new(&document.path, line, what));
     for (number, line) in prose(&document.text) {
         for target in targets(&line).into_iter().filter(|target| !is_foreign(target)) {
-            let (file, cell) = target.split_once('#').unwrap_or((target, ""));
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
             let path = resolve(&document.path, file);
             if !exists(&path) {
                 complain(number, format!("`{target}` leads nowhere"));
-            } else if !cell.is_empty() && !headings(&path).iter().any(|slug| slug == cell) {
+            } else if !anchor.is_empty() && !headings(&path).contains(&anchor.to_owned()) {
                 complain(number, format!("`{target}`: no such heading"));
             }
         }
@@ -80,7 +80,7 @@ fn resolve(document: &Path, target: &str) -> PathBuf {
     path
 }
 
-/// The executor cells that a forge makes of the headings.
+/// The anchors that a forge makes of the headings.
 fn slugs(text: &str) -> Vec<String> {
     let mut in_code = false;
     let headings = text.lines().filter(|line| {

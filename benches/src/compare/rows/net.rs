@@ -40,7 +40,7 @@ fn echo_busy() -> Row {
     let echo = Echo { work_steps: WORK_STEPS, ..Echo::of(64) };
     let title = "TCP echo, 64 B, 64 connections, 3.5 us of work on each";
     rate("echo-busy", title, 30_000, echo).note(
-        "echo-busy: the same with equal work foreveryone on each request, so that the server is \
+        "echo-busy: the same with equal work for everyone on each request, so that the server is \
          the slower side; the work is part of CPU per operation.",
     )
 }

@@ -1,4 +1,4 @@
-//! `[woken]`: polls counted forevery combinator, and wakers that outlive what they woke.
+//! `[woken]`: polls counted for every combinator, and wakers that outlive what they woke.
 
 use super::*;
 use crate::collections::test_waker::{Counter, acting, poll_once, poll_with};

@@ -317,7 +317,7 @@ impl Drop for Chain {
     }
 }
 
-/// Runs `test` where a function that calls itself forevery level of a deep tree has no room to.
+/// Runs `test` where a function that calls itself for every level of a deep tree has no room to.
 fn on_a_small_stack(test: fn()) {
     let thread = std::thread::Builder::new().stack_size(128 * 1024);
     thread.spawn(test).unwrap().join().unwrap();

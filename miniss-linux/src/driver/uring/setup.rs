@@ -1,6 +1,6 @@
 //! Making a ring: the best that this kernel, under the filters in force, will give.
 //!
-//! A ladder: ask foreverything, and on `EINVAL` step down to what an older kernel knows. The
+//! A ladder: ask for everything, and on `EINVAL` step down to what an older kernel knows. The
 //! kernel's version is never asked: distributions port features back, and sandboxes lie.
 
 use std::io;
