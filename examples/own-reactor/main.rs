@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Endpoint, FixedLane, Mesh};
 use miniss_core::timer::Sleep;
 use miniss_core::{Future, LocalHandle, Stats};
 use port::{PollSet, Port, Unparker};

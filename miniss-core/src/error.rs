@@ -131,7 +131,7 @@ impl Error for SpawnError {}
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+/// # use miniss_core::call::{Endpoint, FixedLane, Mesh};
 /// # use miniss_core::{doctest::executor, error::CallError};
 /// # let mesh = Arc::new(Mesh::new(2, FixedLane::<16>::new));
 /// let (mut core_0, core_1) = (executor(), executor());
@@ -147,10 +147,10 @@ pub enum CallError {
     /// The core that was to do the work has ended, or ended before it was done.
     Gone,
     /// All places for calls are taken on this core, or the other core has no slot for the task of
-    /// a call that is [async](crate::mailbox::Endpoint::submit_to).
+    /// a call that is [async](crate::call::Endpoint::submit_to).
     NoRoom,
     /// The closure or its output has more bytes than a place in the
-    /// [`FixedMesh`](crate::mailbox::FixedMesh).
+    /// [`FixedMesh`](crate::call::FixedMesh).
     TooLarge,
 }
 
@@ -174,7 +174,7 @@ impl Error for CallError {}
 /// A call that was not made: its work, unused, and why.
 ///
 /// ```
-/// # use miniss_core::{doctest::{Unparker, executor}, mailbox::FixedMesh};
+/// # use miniss_core::{doctest::{Unparker, executor}, call::FixedMesh};
 /// # use miniss_core::error::CallError;
 /// static MESH: FixedMesh<Unparker, 1, 4, 64> = FixedMesh::new();
 /// let executor = executor();

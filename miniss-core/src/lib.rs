@@ -72,7 +72,7 @@ mod unpark;
 
 pub mod timer;
 
-pub mod mailbox;
+pub mod call;
 
 pub mod collections;
 pub mod combine;

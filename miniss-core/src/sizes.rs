@@ -7,9 +7,9 @@ use std::string::String;
 
 use core::task::Waker;
 
+use crate::call::{Call, FixedMesh};
 use crate::doctest::Unparker;
 use crate::executor::cell::Shared;
-use crate::mailbox::{Call, FixedMesh};
 use crate::op::{OpId, OpKey};
 use crate::task::header::Header;
 use crate::timer::{Interval, Sleep};

@@ -201,8 +201,8 @@ async fn connection() -> (TcpStream, TcpStream) {
 
 #[test]
 fn an_endpoint_in_a_static_never_goes_to_the_heap() {
+    use miniss_core::call::FixedMesh;
     use miniss_core::doctest::{Unparker, executor};
-    use miniss_core::mailbox::FixedMesh;
 
     static MESH: FixedMesh<Unparker, 2, 4, 64> = FixedMesh::new();
     let (mut near, mut far) = (executor(), executor());

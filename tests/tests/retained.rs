@@ -14,9 +14,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use miniss_core::call::{Endpoint, FixedLane, Mesh};
 use miniss_core::combine::{parallel_for_each, when_all};
 use miniss_core::doctest::executor;
-use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
 use miniss_core::op::{Completion, OpTable, Operation};
 use miniss_core::sync::channel::{self, OwnedReceiver, OwnedSender};
 use miniss_core::sync::{Event, broadcast};
@@ -226,7 +226,7 @@ const GROWING: [(&str, &str); 10] = [
     ("combine/when_all.rs", "futures that ran together"),
     ("combine/when_all_succeed.rs", "futures that ran together"),
     ("combine/when_any.rs", "futures that ran together"),
-    ("mailbox/memory.rs", "calls"),
+    ("call/memory.rs", "calls"),
     ("op/boxed.rs", "operations"),
     ("op/chunks.rs", "operations"),
     ("sync/buffer.rs", "channels, a broadcast"),

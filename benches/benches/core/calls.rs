@@ -10,7 +10,7 @@ use std::sync::Arc;
 use criterion::Criterion;
 use miniss_benches::port::{Port, Unparker, executor};
 use miniss_core::Executor;
-use miniss_core::mailbox::{Call, Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Call, Endpoint, FixedLane, Mesh};
 
 use crate::each_of;
 

@@ -11,7 +11,7 @@ use core::future::pending;
 
 use bare_metal::end::{Status, end};
 use bare_metal::miniss_core::combine::when_all;
-use bare_metal::miniss_core::mailbox::{Endpoint, FixedLane, FixedMesh};
+use bare_metal::miniss_core::call::{Endpoint, FixedLane, FixedMesh};
 use bare_metal::miniss_core::{ExecutorCell, TaskSlab};
 use bare_metal::port::{Port, Unparker};
 use bare_metal::{println, start};

@@ -8,7 +8,7 @@ use crate::coop::UNITS;
 use crate::time::Instant;
 
 /// How much tasks may do before the reactor is asked again. Whichever limit is reached first ends
-/// the turn; the tasks that remain keep their place. What other [cores](crate::mailbox) send is
+/// the turn; the tasks that remain keep their place. What other [cores](crate::call) send is
 /// taken in by a task, one poll of which has as much again.
 ///
 /// ```

@@ -169,17 +169,17 @@
 //!
 //! # A call to another core
 //!
-//! `mailbox/endpoint.rs`, `mailbox/shared.rs`, `mailbox/exchange.rs`, `mailbox/mesh.rs`,
-//! `mailbox/mail.rs`, `mailbox/work.rs`.
+//! `call/endpoint.rs`, `call/shared.rs`, `call/exchange.rs`, `call/mesh.rs`,
+//! `call/mail.rs`, `call/work.rs`.
 //!
 //! On core A:
 //!
-//! 1. [`submit_to`](crate::mailbox::Endpoint::submit_to) takes memory for a *node*
+//! 1. [`submit_to`](crate::call::Endpoint::submit_to) takes memory for a *node*
 //!    (`Memory::take`), writes the closure into it, and puts it in the lane to core B
 //!    (`Exchange::put`), where it is not to be seen yet. The first call of a turn wakes the
 //!    endpoint's task, which stands behind all tasks that are ready now, so it finds the calls that
 //!    those made too.
-//! 2. That task (`mailbox/mail.rs`) publishes them (`flush_to`): one store makes all of them
+//! 2. That task (`call/mail.rs`) publishes them (`flush_to`): one store makes all of them
 //!    visible. Only if B is asleep is its mail task woken, from afar as any other. After every 16
 //!    calls they are published without waiting for the task.
 //!
@@ -188,16 +188,16 @@
 //! 3. The executor looks at the lanes to it (`executor/watch.rs`) after each turn, and over and
 //!    over while it spins. If there is something, it wakes the mail task at home, which empties the
 //!    lanes and serves each node in order (`serve`). Work of
-//!    [`run_on`](crate::mailbox::Endpoint::run_on) runs right there. Work of `submit_to` is spawned
+//!    [`run_on`](crate::call::Endpoint::run_on) runs right there. Work of `submit_to` is spawned
 //!    as a task.
 //! 4. When the work is done, or dropped, or has panicked, the destructor of `Reply`
-//!    (`mailbox/work.rs`) puts the node in the lane to A. The output lies where the closure was,
+//!    (`call/work.rs`) puts the node in the lane to A. The output lies where the closure was,
 //!    so the reply needs no memory. The same task publishes it.
 //!
 //! On core A again:
 //!
 //! 5. The mail task finds a node that comes home (`settle`) and wakes who awaits the
-//!    [`Call`](crate::mailbox::Call). That takes the output and gives the node's memory back.
+//!    [`Call`](crate::call::Call). That takes the output and gives the node's memory back.
 //!
 //! *Cache lines:* per call the node's own, there and back. Per eight calls that of their slots in
 //! the lane. The port's line and the executor cell's remote half are only read as long as no one
@@ -267,7 +267,7 @@
 //! comes, it is polled once.
 //!
 //! **No stealing.** A task runs where it was spawned. Another core gets work by a
-//! [call](crate::mailbox), which is a message. Hence there is no lock and no atomic
+//! [call](crate::call), which is a message. Hence there is no lock and no atomic
 //! read-modify-write in the queue, in timers, or in the semaphores and channels that tasks of one
 //! core share.
 //!

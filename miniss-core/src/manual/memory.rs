@@ -137,13 +137,13 @@
 //!
 //! A `Mesh` has nodes from the heap. Each endpoint keeps up to 1,024 of
 //! each size up to 512 bytes for the next call; what is beyond goes back to the heap. A
-//! [`FixedMesh`](crate::mailbox::FixedMesh) has all in a `static`: for each core its places for
+//! [`FixedMesh`](crate::call::FixedMesh) has all in a `static`: for each core its places for
 //! calls, its endpoint, an outbox for each other core and two slots for its task; and for each
 //! ordered pair of cores a lane.
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
-//! # use miniss_core::{doctest::Unparker, mailbox::{FixedLane, FixedMesh}};
+//! # use miniss_core::{doctest::Unparker, call::{FixedLane, FixedMesh}};
 //! // 32 calls of each of two cores, with closures and outputs of up to 72 bytes: lines of 64.
 //! let one = size_of::<FixedMesh<Unparker, 2, 1, 72>>();
 //! let many = size_of::<FixedMesh<Unparker, 2, 33, 72>>();
@@ -238,13 +238,13 @@
 //! | a channel (not `unbounded`) | its capacity | [`try_send`] gives the value back |
 //!
 //! That the program ends when the heap has no memory left is what allocations in Rust do. A call of
-//! [`submit_to`](crate::mailbox::Endpoint::submit_to) that finds no place in a fixed mesh ends with
+//! [`submit_to`](crate::call::Endpoint::submit_to) that finds no place in a fixed mesh ends with
 //! [`CallError::NoRoom`](crate::error::CallError::NoRoom) instead.
 //!
 //! [`NoRoom`]: crate::error::SpawnError::NoRoom
 //! [`reserve`]: crate::LocalHandle::reserve
 //! [`try_insert`]: crate::op::OpTable::try_insert
-//! [`try_submit_to`]: crate::mailbox::Endpoint::try_submit_to
+//! [`try_submit_to`]: crate::call::Endpoint::try_submit_to
 //! [`try_send`]: crate::sync::channel::Sender::try_send
 //!
 //! # What is never given back, and why
@@ -284,7 +284,7 @@
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
-//! # use miniss_core::{ExecutorCell, TaskSlab, doctest::Unparker, mailbox::FixedMesh};
+//! # use miniss_core::{ExecutorCell, TaskSlab, doctest::Unparker, call::FixedMesh};
 //! const EACH: usize = size_of::<ExecutorCell<Unparker>>() + size_of::<TaskSlab<128, 8>>();
 //! const MESH: usize = size_of::<FixedMesh<Unparker, 2, 16, 72>>(); // 16 calls from each core
 //! assert!(2 * EACH + MESH < 25 * 1024);

@@ -88,7 +88,7 @@
 //! | tasks that own what they use | [`Executor::scope`](crate::Executor::scope): tasks that borrow |
 //! | `Future::new` | [`PromiseCell`](crate::PromiseCell) |
 //! | `SharedFuture::new` | [`SharedCell`](crate::sync::SharedCell) |
-//! | `Mesh::new` | [`FixedMesh`](crate::mailbox::FixedMesh) |
+//! | `Mesh::new` | [`FixedMesh`](crate::call::FixedMesh) |
 //! | `OpTable::new` | [`FixedOps`](crate::op::FixedOps) |
 //! | `channel::bounded` | [`Channel`](crate::sync::channel::Channel) |
 //! | `watch::channel` | [`Watch`](crate::sync::watch::Watch) |
@@ -180,7 +180,7 @@
 //! |---|---|
 //! | a `Waker` of a task | what is in [`sync`](crate::sync) |
 //! | [`Promise::complete`](crate::Promise::complete) and [`fail`](crate::Promise::fail), of a [`PromiseCell`](crate::PromiseCell) | [`LocalHandle`](crate::LocalHandle) and timers |
-//! | [`AbortHandle::abort`](crate::AbortHandle::abort) | an [`Endpoint`](crate::mailbox::Endpoint) or a `Call` |
+//! | [`AbortHandle::abort`](crate::AbortHandle::abort) | an [`Endpoint`](crate::call::Endpoint) or a `Call` |
 //! | the unparker: [`Unpark::unpark`](crate::Unpark::unpark), [`now`](crate::Clock::now) | an [`OpTable`](crate::op::OpTable) |
 //!
 //! Nothing in the right column is `Sync`, so safe code does not get it there. A promise from the
@@ -234,7 +234,7 @@
 //! is what keeps `park` from sleeping if the interrupt came after the last look. [`op`](crate::op)
 //! has the future that belongs to it.
 //!
-//! Two cores are two executor cells, two executors and one [mesh](crate::mailbox). The second
+//! Two cores are two executor cells, two executors and one [mesh](crate::call). The second
 //! kernel in `examples/bare-metal` sends 2,000 requests from one to the other and counts the
 //! interrupts.
 //!
@@ -264,7 +264,7 @@
 //! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks` |
 //! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `run_queue/inbox.rs` |
 //! | a ring only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |
-//! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce`; `mailbox/tests.rs`, over both memories |
+//! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce`; `call/tests.rs`, over both memories |
 //! | counters: polls, wakes, parks, busy and idle time | `the_counters_tell_what_happened` |
 //! | a failure that no one saw is counted and reported | `unobserved/tests.rs`, `what_fails_unseen_is_reported_and_what_is_seen_is_not` |
 //! | sizes | `nothing_has_grown_or_shrunk_unnoticed`, `a_parked_task_costs_one_line_beside_its_future`, `the_images_are_as_large_as_expected` |
@@ -311,7 +311,7 @@
 //!
 //! | | shown by |
 //! |---|---|
-//! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `run_queue`, `task`, `promise` and `mailbox` |
+//! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `run_queue`, `task`, `promise` and `call` |
 //! | forget, panics in poll, drop and wake, reentrant wakes, wakers after the end | `tests/tests/soundness/main.rs`, one line each |
 //! | no leaks, no use after free | the same and the core's own tests, under AddressSanitizer and LeakSanitizer in `.ci/run` |
 //! | no one leans on the order of polling | all tests with `MINISS_SHUFFLE` set, in `.ci/run` |

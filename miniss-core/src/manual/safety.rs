@@ -198,46 +198,46 @@
 //!
 //! Most of its tests run twice, over a mesh on the heap and one in a `static`.
 //!
-//! - **One holder.** `mailbox/mod.rs`. A node is held by one of outbox, lane, core that runs it,
+//! - **One holder.** `call/mod.rs`. A node is held by one of outbox, lane, core that runs it,
 //!   strays, or the endpoint that takes the reply. Upheld by the types `Held`, `Parcel` and
-//!   `Chain`, which are neither `Copy` nor `Clone`, and by the [`Queue`](crate::mailbox::Queue).
+//!   `Chain`, which are neither `Copy` nor `Clone`, and by the [`Queue`](crate::call::Queue).
 //!   Shown by the models `send_against_receive_hands_over_what_is_sent`,
 //!   `send_against_close_returns_or_delivers` and `leave_stray_against_receive_loses_no_reply`.
-//! - **One at each end.** `mailbox/fixed.rs`. A lane has one sender and one receiver at a time.
-//!   Upheld by the callers of [`Queue`](crate::mailbox::Queue), which is to say by *One end each*.
+//! - **One at each end.** `call/fixed.rs`. A lane has one sender and one receiver at a time.
+//!   Upheld by the callers of [`Queue`](crate::call::Queue), which is to say by *One end each*.
 //!   Shown by the model `a_batch_is_seen_whole`.
-//! - **One end each.** `mailbox/mesh.rs`. Each core's end is made once, and stays on one thread;
+//! - **One end each.** `call/mesh.rs`. Each core's end is made once, and stays on one thread;
 //!   from a lane to a closed core whoever raised a count from zero receives. Upheld by
 //!   `Lanes::claim` and `drain`. Shown by the model `send_against_close_returns_or_delivers`.
-//! - **The caller's corner.** `mailbox/mod.rs`. `waker`, `outcome` and `abandoned` belong to the
-//!   caller's core. Upheld by `mailbox/call.rs` and `Exchange::settle`, who alone use them. Shown
+//! - **The caller's corner.** `call/mod.rs`. `waker`, `outcome` and `abandoned` belong to the
+//!   caller's core. Upheld by `call/call.rs` and `Exchange::settle`, who alone use them. Shown
 //!   by `outputs_that_no_one_awaits_are_dropped_at_home` and
 //!   `calls_that_outlive_their_executor_end`.
-//! - **Home again.** `mailbox/mod.rs`. A node is recycled by the endpoint that made it.
+//! - **Home again.** `call/mod.rs`. A node is recycled by the endpoint that made it.
 //!   Upheld by `Exchange::send_back` and the destructor of `Reply`. Shown by
 //!   `a_place_is_used_again_and_again_however_its_call_ended` and
 //!   `cores_that_come_and_go_under_load_leave_nothing_behind`.
-//! - **Wakers are forever.** `mailbox/mesh.rs`. What a port holds is the waker of a task, which
+//! - **Wakers are forever.** `call/mesh.rs`. What a port holds is the waker of a task, which
 //!   owns nothing, and its executor cell. Upheld by the mail task, the only caller of `End::open`;
 //!   it rests on *Headers are forever*. Shown by the model `send_against_open_and_sleep_rings`.
 //! - **Listed is there.** `executor/watch.rs`. A watch on an executor's list is there, and what it
 //!   looks at is. Upheld by the mail task, which keeps the exchange and takes its watch off the
 //!   list when it ends. Shown by `handles_and_executors_go_in_any_order`.
-//! - **Mesh outlives.** `mailbox/exchange.rs`. Lanes, ports and outboxes are there as long as the
+//! - **Mesh outlives.** `call/exchange.rs`. Lanes, ports and outboxes are there as long as the
 //!   exchange. Upheld by an `Arc` in it, or by being `'static`. Shown by
 //!   `handles_and_executors_go_in_any_order`.
-//! - **Counted.** `mailbox/home.rs`. While a reference to a home exists, its exchange does. Upheld
+//! - **Counted.** `call/home.rs`. While a reference to a home exists, its exchange does. Upheld
 //!   by `HomeRef`, which is not `Send`, so its count needs no atomics. Shown by
 //!   `handles_and_executors_go_in_any_order`.
-//! - **Comes first.** `mailbox/home.rs`. A home is the beginning of its exchange. Upheld by
+//! - **Comes first.** `call/home.rs`. A home is the beginning of its exchange. Upheld by
 //!   `#[repr(C)]` and the two places that make one. Shown by whatever makes a call.
-//! - **Listed calls live.** `mailbox/home.rs`. A node in the list of calls that are awaited by
+//! - **Listed calls live.** `call/home.rs`. A node in the list of calls that are awaited by
 //!   strangers is that of a call which is not over. Upheld by whatever ends a call or drops its
 //!   handle, which takes it out. Shown by
 //!   `calls_that_are_awaited_elsewhere_are_forgotten_when_they_are_over`.
-//! - **Free is no one's.** `mailbox/memory.rs`. Memory in a free list is large enough and known to
+//! - **Free is no one's.** `call/memory.rs`. Memory in a free list is large enough and known to
 //!   no one else. Upheld by `Memory::put`. Shown by the oracle `memory_that_is_out_is_exclusive`.
-//! - **One sitter.** `mailbox/fixed_mesh.rs`. Who has claimed an end has that core's seat forever,
+//! - **One sitter.** `call/fixed_mesh.rs`. Who has claimed an end has that core's seat forever,
 //!   on one thread. Upheld by `Lanes::claim`, an atomic flag that is never lowered, and by
 //!   endpoints not being `Send`. Shown by all tests of the mailbox that run over a fixed mesh.
 //!
@@ -384,7 +384,7 @@
 //! has taken all timers out, and that from then on the answer is `None`. Those who pass on the
 //! answer of another implementation, each time again, have shown it.
 //!
-//! [`Queue`](crate::mailbox::Queue): that what is popped was pushed there and happens after that;
+//! [`Queue`](crate::call::Queue): that what is popped was pushed there and happens after that;
 //! that no parcel is dropped but with the queue, which lives as long as its mesh and no longer;
 //! that no method unwinds or calls back. Its callers owe it one sender and one receiver.
 //!

@@ -33,7 +33,7 @@ use crate::{ShardId, spawn};
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct Call<T> {
     /// Whatever is dropped on the way, at either end, is dropped quietly.
-    inner: miniss_core::mailbox::Call<Quiet<Result<T, Payload>>>,
+    inner: miniss_core::call::Call<Quiet<Result<T, Payload>>>,
     shard: ShardId,
 }
 

@@ -1,6 +1,6 @@
 //! The lane between two shards.
 
-use miniss_core::mailbox::FixedLane;
+use miniss_core::call::FixedLane;
 
 /// Calls that a lane holds; beyond that, they gather on the sender's side.
 const CALLS_MAX: usize = 128;

@@ -2,7 +2,7 @@
 //!
 //! `shard A: submit_to ─▶ [lane A▸B] ─▶ [unparker] ─▶ shard B runs it ─▶ [lane B▸A] ─▶ waker A`
 //!
-//! The protocol is the core's (`miniss_core::mailbox`); here it meets threads.
+//! The protocol is the core's (`miniss_core::call`); here it meets threads.
 
 mod call;
 mod foreign;

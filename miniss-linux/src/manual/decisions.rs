@@ -40,7 +40,7 @@
 //! **Question.** What queue lies between two shards?
 //!
 //! **Choices.** `ArrayQueue`, one for each ordered pair; or
-//! [`FixedLane`](miniss_core::mailbox::FixedLane), the core's ring for one sender and one receiver.
+//! [`FixedLane`](miniss_core::call::FixedLane), the core's ring for one sender and one receiver.
 //!
 //! **Pick.** The ring, with room for 128 calls. Once shards look into their lanes themselves, the
 //! queue is a good part of what is left of a call: over `ArrayQueue` a call between shards that are

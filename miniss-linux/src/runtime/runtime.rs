@@ -12,7 +12,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use miniss_core::Executor;
-use miniss_core::mailbox::Mesh;
+use miniss_core::call::Mesh;
 
 use super::builder::Builder;
 use super::current;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use miniss_core::mailbox::{Endpoint, Mesh};
+use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 
 use super::current;

@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use miniss_core::AbortHandle;
+use miniss_core::call::{Endpoint, FixedLane, Mesh};
 use miniss_core::error::Cancelled;
-use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
 use miniss_core::timer::{Interval, Sleep};
 
 use crate::abuses::unwinds;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use miniss_core::call::{Endpoint, FixedLane, Mesh};
 use miniss_core::collections::{WaitList, Waiter};
-use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
 use miniss_core::op::{Completion, OpKey, OpTable, Operation};
 use miniss_core::sync::{Mutex, Semaphore};
 use miniss_core::timer::{Interval, Sleep, Timeout};

@@ -11,8 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use miniss_core::call::{Endpoint, FixedLane, Mesh};
 use miniss_core::collections::{WaitList, Waiter};
-use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
 use miniss_core::op::{Completion, OpTable, Operation};
 use miniss_core::sync::{Mutex, Semaphore};
 use miniss_core::timer::{Sleep, Timeout};

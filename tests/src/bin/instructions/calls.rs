@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use miniss_core::Executor;
-use miniss_core::mailbox::{Call, Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Call, Endpoint, FixedLane, Mesh};
 
 use crate::port::{Port, Unparker, executor};
 

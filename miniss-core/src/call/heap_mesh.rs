@@ -29,7 +29,7 @@ use crate::unwinding::to_the_end;
 /// Needs the `alloc` feature.
 ///
 /// ```
-/// use miniss_core::mailbox::{FixedLane, Mesh};
+/// use miniss_core::call::{FixedLane, Mesh};
 /// # use miniss_core::doctest::Unparker;
 /// let mesh = Mesh::<Unparker, _>::new(4, FixedLane::<16>::new);
 /// assert_eq!(mesh.len(), 4);
@@ -44,7 +44,7 @@ impl<U: Unpark, Q: Queue> Mesh<U, Q> {
     /// A mesh of `cores` cores whose lanes use the queues that `queue` makes.
     ///
     /// ```
-    /// # use miniss_core::{doctest::Unparker, mailbox::{FixedLane, Mesh}};
+    /// # use miniss_core::{doctest::Unparker, call::{FixedLane, Mesh}};
     /// let mesh = Mesh::<Unparker, _>::new(2, FixedLane::<16>::new);
     /// # assert!(!mesh.is_empty());
     /// ```
@@ -59,7 +59,7 @@ impl<U: Unpark, Q: Queue> Mesh<U, Q> {
     /// How many cores there are.
     ///
     /// ```
-    /// # use miniss_core::{doctest::Unparker, mailbox::{FixedLane, Mesh}};
+    /// # use miniss_core::{doctest::Unparker, call::{FixedLane, Mesh}};
     /// assert_eq!(Mesh::<Unparker, _>::new(3, FixedLane::<2>::new).len(), 3);
     /// ```
     pub fn len(&self) -> usize {
@@ -69,7 +69,7 @@ impl<U: Unpark, Q: Queue> Mesh<U, Q> {
     /// Whether there are no cores at all.
     ///
     /// ```
-    /// # use miniss_core::{doctest::Unparker, mailbox::{FixedLane, Mesh}};
+    /// # use miniss_core::{doctest::Unparker, call::{FixedLane, Mesh}};
     /// assert!(Mesh::<Unparker, _>::new(0, FixedLane::<2>::new).is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {

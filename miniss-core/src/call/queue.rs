@@ -18,7 +18,7 @@ use super::node::Parcel;
 ///
 /// ```
 /// use std::{collections::VecDeque, sync::Mutex};
-/// use miniss_core::mailbox::{Parcel, Queue};
+/// use miniss_core::call::{Parcel, Queue};
 ///
 /// struct Locked(Mutex<VecDeque<Parcel>>);
 ///

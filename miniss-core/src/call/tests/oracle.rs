@@ -21,10 +21,10 @@ use std::vec::Vec;
 use std::{format, thread, thread_local};
 
 use super::port::*;
+use crate::call::{Call, Endpoint, FixedLane, Queue};
 use crate::combine::yield_now;
 use crate::error::{CallError, Gone};
 use crate::kept::forget;
-use crate::mailbox::{Call, Endpoint, FixedLane, Queue};
 use crate::random::{random, seed};
 use crate::{Budget, Executor};
 

@@ -12,11 +12,11 @@ use proptest::prelude::*;
 
 use super::port::{Port, Unparker, restless, turn_all};
 use super::*;
+use crate::call::memory::Memory;
+use crate::call::node::{Node, Typed};
+use crate::call::{Call, Endpoint, FixedLane, FixedMesh, Mesh};
 use crate::error::{CallError, Gone};
 use crate::kept::forever;
-use crate::mailbox::memory::Memory;
-use crate::mailbox::node::{Node, Typed};
-use crate::mailbox::{Call, Endpoint, FixedLane, FixedMesh, Mesh};
 use crate::{Budget, Executor};
 
 type End = Endpoint<Unparker, FixedLane<16>>;

@@ -48,7 +48,7 @@ use crate::unpark::Unpark;
 /// image is larger by all of it.
 ///
 /// ```
-/// use miniss_core::mailbox::FixedMesh;
+/// use miniss_core::call::FixedMesh;
 /// # use miniss_core::doctest::{Unparker, executor};
 ///
 /// static MESH: FixedMesh<Unparker, 2, 32, 64> = FixedMesh::new();
@@ -66,13 +66,13 @@ use crate::unpark::Unpark;
 /// for calls:
 ///
 /// ```compile_fail
-/// use miniss_core::mailbox::FixedMesh;
+/// use miniss_core::call::FixedMesh;
 /// # use miniss_core::doctest::Unparker;
 /// static MESH: FixedMesh<Unparker, 2, 32, 64, 3> = FixedMesh::new();
 /// ```
 ///
 /// ```compile_fail
-/// use miniss_core::mailbox::FixedMesh;
+/// use miniss_core::call::FixedMesh;
 /// # use miniss_core::doctest::Unparker;
 /// static MESH: FixedMesh<Unparker, 2, 0, 64> = FixedMesh::new();
 /// ```

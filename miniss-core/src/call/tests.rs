@@ -10,7 +10,7 @@ macro_rules! over_heap_meshes {
     ($($name:ident)*) => {$(
         #[test]
         fn $name() {
-            scenarios::$name::<super::port::Heap<crate::mailbox::FixedLane<4>>>();
+            scenarios::$name::<super::port::Heap<crate::call::FixedLane<4>>>();
             scenarios::$name::<super::port::Heap<super::port::Tight>>();
         }
     )*};

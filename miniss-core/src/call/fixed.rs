@@ -31,7 +31,7 @@ use crate::unwinding::to_the_end;
 /// A lane that is full is no error: calls gather on the sender's side until there is room.
 ///
 /// ```
-/// use miniss_core::mailbox::{FixedLane, Queue};
+/// use miniss_core::call::{FixedLane, Queue};
 /// let lane: FixedLane<8> = FixedLane::new();
 /// assert_eq!(lane.capacity(), 8);
 /// ```
@@ -71,7 +71,7 @@ impl<const N: usize> FixedLane<N> {
         /// An empty lane.
         ///
         /// ```
-        /// let lane = miniss_core::mailbox::FixedLane::<4>::new();
+        /// let lane = miniss_core::call::FixedLane::<4>::new();
         /// # let _ = lane;
         /// ```
         pub const fn new() -> Self {

@@ -15,7 +15,7 @@ use crate::unpark::Unpark;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+/// use miniss_core::call::{Endpoint, FixedLane, Mesh};
 /// # use miniss_core::doctest::executor;
 ///
 /// let mesh = Arc::new(Mesh::new(1, FixedLane::<16>::new));
@@ -88,7 +88,7 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     /// If there is no such core.
     ///
     /// ```
-    /// use miniss_core::{error::CallError, mailbox::FixedMesh};
+    /// use miniss_core::{error::CallError, call::FixedMesh};
     /// # use miniss_core::doctest::{Unparker, executor};
     /// static MESH: FixedMesh<Unparker, 1, 1, 64> = FixedMesh::new();
     /// let mut executor = executor();
@@ -126,7 +126,7 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+    /// use miniss_core::call::{Endpoint, FixedLane, Mesh};
     /// # use miniss_core::doctest::executor;
     /// # let mesh = Arc::new(Mesh::new(1, FixedLane::<16>::new));
     /// # let mut executor = executor();
@@ -170,7 +170,7 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+    /// use miniss_core::call::{Endpoint, FixedLane, Mesh};
     /// # use miniss_core::doctest::executor;
     /// # let mesh = Arc::new(Mesh::new(1, FixedLane::<16>::new));
     /// # let executor = executor();
@@ -186,7 +186,7 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+    /// use miniss_core::call::{Endpoint, FixedLane, Mesh};
     /// # use miniss_core::doctest::executor;
     /// # let mesh = Arc::new(Mesh::new(2, FixedLane::<16>::new));
     /// # let (here, mut there) = (executor(), executor());
@@ -207,7 +207,7 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     ///
     /// ```
     /// # use std::sync::Arc;
-    /// use miniss_core::mailbox::{Endpoint, FixedLane, Mesh};
+    /// use miniss_core::call::{Endpoint, FixedLane, Mesh};
     /// # use miniss_core::doctest::executor;
     /// # let mesh = Arc::new(Mesh::new(2, FixedLane::<1>::new));
     /// # let (mut here, mut there) = (executor(), executor());

@@ -15,9 +15,9 @@ use std::{thread, thread_local};
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
+use crate::call::{Endpoint, FixedLane, FixedMesh, Mesh, Parcel, Queue};
 use crate::executor::LocalHandle;
 use crate::kept::forever;
-use crate::mailbox::{Endpoint, FixedLane, FixedMesh, Mesh, Parcel, Queue};
 use crate::time::Instant;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 

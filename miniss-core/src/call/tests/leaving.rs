@@ -20,9 +20,9 @@ mod scenarios {
 
     use super::super::port::*;
     use super::super::*;
+    use crate::call::Call;
     use crate::combine::yield_now;
     use crate::error::{CallError, Gone};
-    use crate::mailbox::Call;
     use crate::{Budget, Executor};
 
     thread_local! {
@@ -185,8 +185,8 @@ mod scenarios {
 /// Over an unparker that never knows that it is at home: each wake goes by the inbox.
 #[test]
 fn calls_are_on_their_way_over_the_simplest_unparker() {
+    use crate::call::{Endpoint, FixedLane, Mesh};
     use crate::doctest::executor;
-    use crate::mailbox::{Endpoint, FixedLane, Mesh};
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     let (mut a, mut b) = (executor(), executor());

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::vec::Vec;
 
+use crate::call::{Endpoint, FixedLane, Mesh};
 use crate::combine::yield_now;
 use crate::kept::forever;
-use crate::mailbox::{Endpoint, FixedLane, Mesh};
 use crate::time::Instant;
 use crate::{Budget, Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::vec::Vec;
 
+use crate::call::{Endpoint, FixedLane, Mesh};
 use crate::kept::forever;
-use crate::mailbox::{Endpoint, FixedLane, Mesh};
 use crate::time::Instant;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 

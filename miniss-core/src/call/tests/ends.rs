@@ -33,9 +33,9 @@ mod scenarios {
     use super::super::port::*;
     use super::super::*;
     use crate::Executor;
+    use crate::call::Call;
     use crate::combine::yield_now;
     use crate::error::{CallError, Gone};
-    use crate::mailbox::Call;
 
     /// Two cores on this thread.
     fn pair<N: Net>() -> [(Executor<Port>, End<N>); 2] {

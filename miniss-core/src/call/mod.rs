@@ -27,6 +27,7 @@
 //! - **Home again.** A node is recycled by the endpoint that made it, or destroyed when the
 //!   mesh goes and no one can be waiting; only one on the heap ever goes.
 
+#[allow(clippy::module_inception, reason = "the type that the folder is about")]
 mod call;
 mod endpoint;
 mod exchange;

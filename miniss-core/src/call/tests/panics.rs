@@ -32,9 +32,9 @@ mod scenarios {
     use super::super::port::*;
     use super::super::*;
     use crate::Executor;
+    use crate::call::Call;
     use crate::combine::yield_now;
     use crate::error::{CallError, Gone};
-    use crate::mailbox::Call;
 
     thread_local! {
         static SERVED: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
