@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use crate::buf::IoBuf;
 use crate::net::{TcpListener, TcpStream};
 use crate::time::sleep;
-use crate::{CallError, Runtime, ShardId, WakeBy, run_on, spawn, submit_to, unobserved, yield_now};
+use crate::{
+    CallError, Runtime, ShardId, WakeBy, driver_stats, run_on, spawn, stats, submit_to, unobserved,
+    yield_now,
+};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -76,6 +79,44 @@ fn whom_shard_0_woke_last_runs_while_it_rests() {
         });
         told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{kind:?}: it sleeps on"));
     }
+}
+
+/// A message is an entry of the waker's ring, a write to an eventfd is none.
+#[test]
+fn shards_wake_each_other_in_the_way_that_was_asked_for() {
+    for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
+        let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
+        runtime.block_on(async {
+            let deadline = Instant::now() + PATIENCE;
+            // From here on the kernel watches the eventfd.
+            sleep(Duration::from_millis(1)).await;
+            let before = driver_stats().submitted;
+            let mut rounds = 0;
+            while rounds < 20 || kind == WakeBy::MsgRing && driver_stats().submitted == before {
+                // For the other shard to fall asleep.
+                sleep(Duration::from_millis(2)).await;
+                run_on(1, || ()).await.unwrap();
+                rounds += 1;
+                assert!(Instant::now() < deadline, "no message wakes a shard");
+            }
+            if kind == WakeBy::EventFd {
+                assert_eq!(driver_stats().submitted, before, "a message wakes a shard");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_wake_within_a_shard_takes_the_short_way() {
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    runtime.block_on(async {
+        let before = stats();
+        (0..10).for_each(|_| spawn(yield_now()).detach());
+        spawn(yield_now()).await.unwrap();
+        let after = stats();
+        assert!(after.wakes_local >= before.wakes_local + 10);
+        assert_eq!(after.wakes_foreign, before.wakes_foreign);
+    });
 }
 
 #[test]

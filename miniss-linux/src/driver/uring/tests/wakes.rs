@@ -4,6 +4,9 @@ use super::*;
 use crate::cross::Unparker;
 use miniss_core::Unpark;
 
+/// For what must not come: it would be here at once.
+const A_WHILE_NS: u64 = 20_000_000;
+
 /// A driver whose unparker is watched.
 fn driver_of(unparker: &'static Unparker) -> Closing {
     let driver = driver_with_unparker(8, unparker.hang().unwrap());
@@ -79,9 +82,11 @@ fn a_message_that_fails_is_followed_by_the_eventfd() {
 #[test]
 fn an_unparker_that_was_taken_down_rings_no_one() {
     static UNPARKER: Unparker = Unparker::new();
-    let _driver = driver_of(&UNPARKER);
+    let driver = driver_of(&UNPARKER);
     UNPARKER.take_down();
     UNPARKER.unpark();
+    driver.enter(Wait::Nanos(A_WHILE_NS));
+    assert_eq!(driver.reap(), 0);
 }
 
 /// Has the kernel give up the watch, as it does when its queue overflows.
