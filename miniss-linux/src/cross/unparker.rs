@@ -145,6 +145,14 @@ impl UnparkerName {
         let unparkers = UNPARKERS.read().unwrap_or_else(PoisonError::into_inner);
         unparkers[self.0 as usize].ring_by_eventfd();
     }
+
+    /// As [`ring`](Self::ring), for whoever may have been rung in vain. The others look once for
+    /// nothing.
+    #[cold]
+    pub(crate) fn ring_all() {
+        let unparkers = UNPARKERS.read().unwrap_or_else(PoisonError::into_inner);
+        unparkers.iter().for_each(|unparker| unparker.ring_by_eventfd());
+    }
 }
 
 // SAFETY: `is_local` is true only on the thread that has entered the shard whose unparker this is,

@@ -12,7 +12,7 @@ use super::ring::Ring;
 use super::spin::{CallSpin, IdleSpin};
 use super::submit::Driver;
 use super::sys::{Wait, now};
-use crate::cross::Unparker;
+use crate::cross::{Unparker, UnparkerName};
 use crate::diagnostics::{self, Event};
 
 /// The reactor of a shard: the port between core and driver.
@@ -143,14 +143,27 @@ impl Driver {
         if self.ops.wants_cancel() {
             self.push_cancels(&mut ring);
         }
-        if ring.wants_enter() { enter(ring, Wait::No) } else { Ok(()) }
+        if ring.wants_enter() { self.enter_with(ring, Wait::No) } else { Ok(()) }
     }
 
     /// As [`enter`](Self::enter), for those who cannot use a panic.
     pub(super) fn try_enter(&self, wait: Wait) -> io::Result<()> {
         let Some(mut ring) = self.ring_mut() else { return Ok(()) };
         self.push_cancels(&mut ring);
-        enter(ring, wait)
+        self.enter_with(ring, wait)
+    }
+
+    #[inline]
+    fn enter_with(&self, ring: RefMut<'_, Ring>, wait: Wait) -> io::Result<()> {
+        enter(ring, wait).inspect_err(|_| self.give_up())
+    }
+
+    /// The ring is broken. Messages to other shards may be left in it, and each of them sleeps
+    /// until it is woken: so all are woken now, and by their eventfds from here on.
+    #[cold]
+    fn give_up(&self) {
+        self.refuse();
+        UnparkerName::ring_all();
     }
 
     #[inline]
