@@ -7,12 +7,14 @@
 #![forbid(unsafe_code)]
 
 mod cancellation;
+mod layout;
 mod links;
 mod manifest;
 mod modules;
 mod source;
 mod text;
 mod unsafe_notes;
+mod walks;
 
 use source::{Document, Source};
 use std::fmt;
@@ -44,6 +46,28 @@ fn the_house_rules_hold() {
     let files = source::files(&root);
     assert!(files.len() > 10, "the walk found only {} files in {root:?}", files.len());
     let mut found = every_violation(&root, &files);
+    found.sort();
+    let list: Vec<_> = found.iter().map(Violation::to_string).collect();
+    assert!(list.is_empty(), "{} violations:\n{}", list.len(), list.join("\n"));
+}
+
+#[test]
+#[ignore = "the layout is still on its way"]
+fn the_rules_of_the_layout_hold() {
+    let root = source::root();
+    let files = source::files(&root);
+    let sources = Source::read_all(&root, &files);
+    let mut found = Vec::new();
+    layout::circles(&sources, &mut found);
+    layout::contents(&sources, &mut found);
+    layout::too_many(&sources, &mut found);
+    walks::untrue(&root, &sources, &mut found);
+    for source in &sources {
+        text::plain_words(&source.path, &source.text, &mut found);
+    }
+    for document in &Document::read_all(&root, &files) {
+        text::plain_words(&document.path, &document.text, &mut found);
+    }
     found.sort();
     let list: Vec<_> = found.iter().map(Violation::to_string).collect();
     assert!(list.is_empty(), "{} violations:\n{}", list.len(), list.join("\n"));

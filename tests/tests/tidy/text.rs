@@ -3,17 +3,28 @@
 use crate::Violation;
 use crate::source::{Source, words};
 use std::ffi::OsStr;
+use std::path::Path;
 
 const WIDTH_CHARS_MAX: usize = 100;
 
 /// Notes to ourselves, split so that this file does not break its own rule.
-const BANNED: &[(&str, &str)] = &[
+const UNFINISHED: &[(&str, &str)] = &[
     (concat!("to", "do!"), "write the code, or return an error"),
     (concat!("d", "bg!"), "remove it"),
     (concat!("unimple", "mented!"), "write the code, or return an error"),
     (concat!("TO", "DO"), "do it, or say in a sentence what is missing"),
     (concat!("FIX", "ME"), "fix it"),
     (concat!("X", "XX"), "say in a sentence what is meant"),
+];
+
+/// Words that send a reader to the dictionary, split for the same reason.
+const RARE: &[(&str, &str)] = &[
+    (concat!("for ", "ever"), "forever"),
+    (concat!("an", "ew"), "again"),
+    (concat!("who", "ever"), "someone who, or: each … that"),
+    (concat!("who", "m"), "who; or say first who acts"),
+    (concat!("no", "body"), "no one"),
+    (concat!("le", "st"), "so that … not"),
 ];
 
 /// Places on a developer's machine, split for the same reason.
@@ -80,8 +91,18 @@ fn is_drawing(line: &str) -> bool {
 /// Nothing is left that a developer meant to come back to. Comments and strings count too.
 pub fn banned_words(source: &Source, found: &mut Vec<Violation>) {
     for (number, line) in numbered(&source.text) {
-        for (word, instead) in BANNED.iter().filter(|(word, _)| holds_word(line, word)) {
+        for (word, instead) in UNFINISHED.iter().filter(|(word, _)| holds_word(line, word)) {
             found.push(Violation::new(&source.path, number, format!("`{word}`: {instead}")));
+        }
+    }
+}
+
+/// Plain words only, in code and in documents, wherever they stand.
+pub fn plain_words(path: &Path, text: &str, found: &mut Vec<Violation>) {
+    for (number, line) in numbered(text) {
+        let line = line.to_lowercase();
+        for (word, instead) in RARE.iter().filter(|(word, _)| holds_word(&line, word)) {
+            found.push(Violation::new(path, number, format!("`{word}`: say {instead}")));
         }
     }
 }
@@ -153,10 +174,21 @@ fn a_folder_without_journey_and_a_file_with_one_are_found() {
 
 #[test]
 fn each_banned_word_is_found() {
-    for (word, _) in BANNED {
+    for (word, _) in UNFINISHED {
         let text = format!("//! a\n{word}(x)\n// see {word}\nx{word}\n{word}_");
         let expected: &[usize] = if word.ends_with('!') { &[2, 3, 5] } else { &[2, 3] };
         assert_eq!(complaints(banned_words, "a.rs", &text), expected, "{word}");
+    }
+}
+
+#[test]
+fn each_rare_word_is_found() {
+    for (word, _) in RARE {
+        let (first, rest) = word.split_at(1);
+        let text = format!("A {word}.\n{}{rest}\nx{word} {word}y\n", first.to_uppercase());
+        let mut found = Vec::new();
+        plain_words(Path::new("a.md"), &text, &mut found);
+        assert_eq!(crate::lines_of(&found), [1, 2], "{word}");
     }
 }
 
