@@ -19,7 +19,7 @@ use std::time::Duration;
 use log::Level;
 use miniss_core::time::Instant;
 
-use crate::driver::uring::now;
+use crate::driver::now;
 use crate::runtime::guard::silently;
 
 /// What the runtime reports.

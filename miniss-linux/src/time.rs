@@ -14,7 +14,7 @@ pub use std::time::Duration;
 use miniss_core::timer::{Timers, Wheel};
 pub use miniss_core::{error::TimedOut, timer::MissedTick};
 
-use crate::driver::uring::now;
+use crate::driver::now;
 use crate::runtime::current;
 
 /// The timers of the shard that a future is polled on.

@@ -45,4 +45,4 @@ pub(crate) use read_side::Reading;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::TcpStream;
 
-pub use crate::driver::uring::buffers::PoolBuf;
+pub use crate::driver::buffers::PoolBuf;

@@ -19,7 +19,7 @@ use super::read_side::Reading;
 use super::stream::TcpStream;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut};
 use crate::driver::Prepare;
-use crate::driver::uring::buffers::{BufferPool, PoolBuf};
+use crate::driver::buffers::{BufferPool, PoolBuf};
 use crate::op::readable::Readable;
 use crate::op::recv::Recv;
 use crate::op::recv_pool::{Ended, RecvPool, received};

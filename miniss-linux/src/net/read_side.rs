@@ -15,7 +15,7 @@ use miniss_core::op::OpId;
 
 use super::connection::Connection;
 use crate::driver::InFlight;
-use crate::driver::uring::buffers::PoolBuf;
+use crate::driver::buffers::PoolBuf;
 
 /// The reading half's state, shared by a stream and the receives in flight on it.
 #[derive(Default)]

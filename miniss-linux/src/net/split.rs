@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::stream::TcpStream;
 use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
-use crate::driver::uring::buffers::PoolBuf;
+use crate::driver::buffers::PoolBuf;
 
 pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     let stream = Rc::new(stream);

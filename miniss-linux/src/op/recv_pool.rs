@@ -7,7 +7,7 @@ use std::rc::Rc;
 use io_uring::{cqueue, opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
-use crate::driver::uring::buffers::{BufferPool, GROUP, PoolBuf};
+use crate::driver::buffers::{BufferPool, GROUP, PoolBuf};
 use crate::driver::{Prepare, poll_first};
 use crate::net::Connection;
 

@@ -15,7 +15,7 @@ use super::current;
 use super::failure::Failure;
 use super::guard::quietly;
 use crate::cross::{Inbound, Lane, Unparker, UnparkerPost, WakeBy};
-use crate::driver::uring::now;
+use crate::driver::now;
 use crate::driver::{Driver, DriverConfig, UringReactor};
 use crate::error::BuildError;
 use crate::topology::CpuMask;

@@ -1,7 +1,7 @@
 //! Every rung of the ladder carries the same conversation.
 
 use super::*;
-use crate::driver::uring::setup::{LADDER, build};
+use crate::driver::setup::{LADDER, build};
 use crate::op::recv_pool::received;
 use miniss_core::op::Part;
 

@@ -1,8 +1,8 @@
 //! More operations than a ring has room for: order, cancels, buffers.
 
 use super::*;
-use crate::driver::uring::buffers::PoolBuf;
-use crate::driver::uring::submit::tag;
+use crate::driver::buffers::PoolBuf;
+use crate::driver::submit::tag;
 use crate::net::Reading;
 use crate::op::accept::{Accept, connection};
 use crate::op::recv_pool::received;
