@@ -20,7 +20,7 @@ use log::Level;
 use miniss_core::time::Instant;
 
 use crate::driver::now;
-use crate::runtime::guard::silently;
+use crate::guard::silently;
 
 /// What the runtime reports.
 ///

@@ -41,9 +41,9 @@
 
 #![warn(missing_docs)]
 
-mod cross;
 mod driver;
 mod error;
+mod guard;
 mod metrics;
 mod op;
 mod runtime;
@@ -63,13 +63,13 @@ pub mod manual;
 #[doc(hidden)]
 pub mod doctest;
 
-pub use cross::{Call, ForeignCall, Handle, WakeBy, run_on, submit_to};
+pub use driver::WakeBy;
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats};
 pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::BrokenPromise;
 pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, coop};
 pub use runtime::{
-    Builder, CurrentShard, JoinHandle, Pinning, Runtime, ShardError, ShardId, maybe_yield, spawn,
-    spawn_on, stats,
+    Builder, Call, CurrentShard, ForeignCall, Handle, JoinHandle, Pinning, Runtime, ShardError,
+    ShardId, maybe_yield, run_on, spawn, spawn_on, stats, submit_to,
 };

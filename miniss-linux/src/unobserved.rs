@@ -11,7 +11,7 @@ use std::sync::{PoisonError, RwLock};
 pub use miniss_core::unobserved::{Hook, Source, Unobserved, Unseen, count, report};
 
 use crate::diagnostics::{self, Event};
-use crate::runtime::guard::silently;
+use crate::guard::silently;
 
 /// The program's hook. No code of others runs under the lock.
 static HOOK: RwLock<Option<Hook>> = RwLock::new(None);

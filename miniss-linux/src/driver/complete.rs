@@ -6,8 +6,8 @@ use io_uring::{cqueue, opcode, types};
 use miniss_core::op::{Completion, OpId};
 
 use super::submit::{Driver, tag};
-use crate::cross::UnparkerName;
-use crate::runtime::guard::quietly;
+use super::unpark::UnparkerName;
+use crate::guard::quietly;
 
 /// Completions taken from the queue at a time. They are copied out first, so that wakers and
 /// destructors run while nothing of ours is borrowed, and the kernel has its room back early.

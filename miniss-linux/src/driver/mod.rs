@@ -21,8 +21,11 @@ mod submit;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod unpark;
 
 pub(crate) use park::UringReactor;
 pub(crate) use setup::DriverConfig;
 pub(crate) use submit::{Driver, InFlight, Op, Prepare, cancel_entry};
 pub(crate) use sys::{now, poll_first};
+pub use unpark::WakeBy;
+pub(crate) use unpark::{Unparker, UnparkerPost};

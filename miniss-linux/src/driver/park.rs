@@ -12,7 +12,7 @@ use super::ring::Ring;
 use super::spin::{CallSpin, IdleSpin};
 use super::submit::Driver;
 use super::sys::{Wait, now};
-use crate::cross::{Unparker, UnparkerName};
+use super::unpark::{Unparker, UnparkerName};
 use crate::diagnostics::{self, Event};
 
 /// The reactor of a shard: the port between core and driver.

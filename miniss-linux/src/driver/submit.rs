@@ -20,10 +20,10 @@ use super::probe::{Features, probe};
 use super::ring::{Ring, RingStats};
 use super::setup::{DriverConfig, make_ring};
 use super::sys::now;
-use crate::cross::{Unparker, UnparkerName};
+use super::unpark::{Unparker, UnparkerName};
 use crate::error::DriverUnavailable;
+use crate::guard::quietly;
 use crate::runtime::current;
-use crate::runtime::guard::quietly;
 
 /// The four topmost bits of `user_data`: what a completion is about.
 pub(super) mod tag {

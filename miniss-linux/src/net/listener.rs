@@ -25,11 +25,11 @@ use miniss_core::op::Part;
 use miniss_core::sync::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::fd::Fd;
 use super::stream::{TcpStream, socket_address};
 use crate::diagnostics::{self, Event};
 use crate::driver::Op;
 use crate::op::accept::{Accept, connection};
+use crate::op::fd::Fd;
 use crate::runtime::current;
 use crate::time::sleep;
 

@@ -23,11 +23,8 @@
 //! There is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel could
 //! then write to after the borrow has ended. Adapters for code that needs them are yet to come.
 
-mod connection;
-mod fd;
 mod listener;
 mod read;
-mod read_side;
 mod split;
 mod stream;
 #[cfg(test)]
@@ -35,14 +32,9 @@ mod tests;
 mod write;
 mod writing;
 
-pub(crate) use connection::{Closing, Connection, WriteTurn};
-pub(crate) use fd::Fd;
-pub use fd::{is_cancelled, is_closed};
 pub use listener::{ListenOptions, TcpListener};
-pub(crate) use read_side::OrphanEnd;
-#[cfg(test)]
-pub(crate) use read_side::Reading;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::TcpStream;
 
 pub use crate::driver::buffers::PoolBuf;
+pub use crate::op::fd::{is_cancelled, is_closed};

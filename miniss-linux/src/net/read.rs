@@ -15,11 +15,11 @@ use std::task::{Context, Poll, ready};
 use miniss_core::coop::cooperative;
 use miniss_core::op::Part;
 
-use super::read_side::Reading;
 use super::stream::TcpStream;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut};
 use crate::driver::Prepare;
 use crate::driver::buffers::{BufferPool, PoolBuf};
+use crate::op::read_side::Reading;
 use crate::op::readable::Readable;
 use crate::op::recv::Recv;
 use crate::op::recv_pool::{Ended, RecvPool, received};

@@ -12,10 +12,10 @@ use std::time::Duration;
 use miniss_core::coop::consume_budget;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
-use super::connection::Connection;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use crate::driver::{Driver, Op, Prepare};
 use crate::op::connect::Connect;
+use crate::op::connection::Connection;
 use crate::runtime::current;
 
 /// A TCP connection, which belongs to the shard that made it.

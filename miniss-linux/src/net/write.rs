@@ -9,11 +9,11 @@ use std::task::{Poll, ready};
 
 use miniss_core::coop::consume_budget;
 
-use super::connection::WriteTurn;
 use super::stream::TcpStream;
 use super::writing::Writing;
 use crate::buf::{BufResult, IoBuf, IoVecBuf};
 use crate::driver::Op;
+use crate::op::connection::WriteTurn;
 use crate::op::sendmsg::SendMsg;
 
 impl TcpStream {

@@ -19,9 +19,9 @@ use std::task::{Context, Poll, ready};
 use miniss_core::coop::Leaf;
 use miniss_core::sync::Acquire;
 
-use super::connection::{Connection, WriteTurn};
 use crate::buf::{BufResult, IoBuf};
 use crate::driver::Op;
+use crate::op::connection::{Connection, WriteTurn};
 use crate::op::send::Send;
 
 /// A write of a buffer; gives the number of bytes written.

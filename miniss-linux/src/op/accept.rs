@@ -9,8 +9,8 @@ use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::count;
+use super::fd::Fd;
 use crate::driver::Prepare;
-use crate::net::Fd;
 
 /// An accept on a listening socket.
 pub(crate) struct Accept {

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, OpId, Operation};
 
+use super::connection::Closing;
 use crate::driver::{Prepare, cancel_entry};
-use crate::net::Closing;
 
 /// A cancel of what is in flight on a descriptor, if anything is. It shares the close: the number
 /// stays taken until the kernel has seen this entry, and so every earlier one that names it.

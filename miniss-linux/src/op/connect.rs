@@ -9,9 +9,9 @@ use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 use socket2::SockAddr;
 
+use super::connection::Connection;
 use super::count;
 use crate::driver::Prepare;
-use crate::net::Connection;
 
 /// A connect to an address, which the kernel reads while it is in flight.
 pub(crate) struct Connect {

@@ -10,6 +10,9 @@
 pub(crate) mod accept;
 pub(crate) mod cancel;
 pub(crate) mod connect;
+pub(crate) mod connection;
+pub(crate) mod fd;
+pub(crate) mod read_side;
 pub(crate) mod readable;
 pub(crate) mod recv;
 pub(crate) mod recv_pool;

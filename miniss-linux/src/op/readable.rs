@@ -8,9 +8,10 @@ use std::rc::Rc;
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
+use super::connection::Connection;
 use super::count;
+use super::read_side::OrphanEnd;
 use crate::driver::Prepare;
-use crate::net::{Connection, OrphanEnd};
 
 /// A wait for bytes, the end of the stream or an error. It takes nothing, and needs no buffer.
 pub(crate) struct Readable {

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
+use super::connection::Connection;
 use super::count;
+use super::read_side::OrphanEnd;
 use crate::buf::{BufResult, IoBufMut, op_len};
 use crate::driver::Prepare;
-use crate::net::{Connection, OrphanEnd};
 
 /// A receive. Bytes that come when no one waits any more are kept for the next read of the stream.
 pub(crate) struct Recv<B> {

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use io_uring::{cqueue, opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
+use super::connection::Connection;
 use crate::driver::buffers::{BufferPool, GROUP, PoolBuf};
 use crate::driver::{Prepare, poll_first};
-use crate::net::Connection;
 
 /// Buffers that may wait unread on one stream. With so many, the receive is cancelled until they
 /// have been read, so that one slow reader cannot hold all buffers of a shard; the kernel then

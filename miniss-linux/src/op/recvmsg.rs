@@ -5,11 +5,12 @@ use std::rc::Rc;
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
+use super::connection::Connection;
 use super::count;
+use super::read_side::OrphanEnd;
 use super::sendmsg::empty_header;
 use crate::buf::{BufResult, IoVecBufMut, IoVecs};
 use crate::driver::Prepare;
-use crate::net::{Connection, OrphanEnd};
 
 /// A scattering receive. Bytes that come when no one waits any more are kept for the next read of
 /// the stream.

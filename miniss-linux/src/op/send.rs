@@ -7,10 +7,10 @@ use std::io;
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
+use super::connection::WriteTurn;
 use super::count;
 use crate::buf::{IoBuf, op_len};
 use crate::driver::Prepare;
-use crate::net::WriteTurn;
 
 /// A send of what is left of a buffer. A peer that is gone is an error, never a signal.
 pub(crate) struct Send<B> {

@@ -5,10 +5,10 @@ use std::io;
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
+use super::connection::WriteTurn;
 use super::count;
 use crate::buf::{IoVecBuf, IoVecs};
 use crate::driver::Prepare;
-use crate::net::WriteTurn;
 
 /// A gathering send of what is left of the buffers.
 pub(crate) struct SendMsg<V> {
@@ -27,7 +27,7 @@ impl<V: IoVecBuf> SendMsg<V> {
 }
 
 /// A message header that names nothing.
-pub(super) fn empty_header() -> libc::msghdr {
+pub(crate) fn empty_header() -> libc::msghdr {
     // SAFETY: a plain C struct of numbers and nullable pointers.
     unsafe { std::mem::zeroed() }
 }

@@ -8,9 +8,8 @@ use miniss_core::{Budget, coop};
 
 use super::current;
 use super::runtime::Runtime;
-use crate::cross::WakeBy;
 use crate::diagnostics::{self, Event};
-use crate::driver::DriverConfig;
+use crate::driver::{DriverConfig, WakeBy};
 use crate::error::BuildError;
 use crate::topology;
 

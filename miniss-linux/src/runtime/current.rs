@@ -11,7 +11,7 @@ use std::ptr;
 use miniss_core::coop::TaskBudget;
 
 use super::shard::Shard;
-use crate::cross::Unparker;
+use crate::driver::Unparker;
 
 struct Current {
     /// The unparker of the shard, apart because every wake looks at it.

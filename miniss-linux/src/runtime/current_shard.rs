@@ -9,10 +9,10 @@ use miniss_core::combine::{self, MaybeYield, Spawn, TurnBudget};
 use miniss_core::error::SpawnError;
 
 use super::current;
-use super::guard::Guarded;
 use super::shard::Shard;
 use super::spawn::JoinHandle;
 use crate::error::JoinError;
+use crate::guard::Guarded;
 
 /// Stands for the shard that this thread is in, looked up at each use.
 ///

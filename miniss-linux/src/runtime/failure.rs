@@ -17,11 +17,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::current;
-use super::guard::quietly;
+use super::foreign::Inbound;
 use super::shard::ShardId;
-use crate::cross::Inbound;
 use crate::diagnostics::{self, Event};
 use crate::error::text_of;
+use crate::guard::quietly;
 use crate::time::sleep;
 
 /// A shard died: it ended although it was not told to.

@@ -15,8 +15,8 @@ use miniss_core::{ExecutorCell, Future, Promise};
 use super::current;
 use super::failure::ShardError;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
-use crate::cross::{Unparker, UnparkerPost};
 use crate::diagnostics::{self, Event};
+use crate::driver::{Unparker, UnparkerPost, WakeBy};
 use crate::error::BuildError;
 use crate::topology;
 
@@ -167,7 +167,7 @@ pub(super) fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> 
 }
 
 /// Posts the unparker of a shard that is up.
-fn ready_of(shard: &Shard, kind: crate::cross::WakeBy) -> Result<Ready, BuildError> {
+fn ready_of(shard: &Shard, kind: WakeBy) -> Result<Ready, BuildError> {
     use std::os::fd::AsRawFd;
 
     let fail = |error| BuildError::Start {

@@ -9,19 +9,24 @@
 //! [`runtime`](mod@runtime) holds it all and ends it.
 
 pub(crate) mod builder;
+pub(crate) mod call;
 pub(crate) mod current;
 pub(crate) mod current_shard;
 pub(crate) mod failure;
-pub(crate) mod guard;
+pub(crate) mod foreign;
 pub(crate) mod launch;
 #[allow(clippy::module_inception, reason = "the type that the folder is about")]
 pub(crate) mod runtime;
 pub(crate) mod shard;
 pub(crate) mod spawn;
+#[cfg(test)]
+mod tests;
 
 pub use builder::{Builder, Pinning};
+pub use call::{Call, run_on, submit_to};
 pub use current_shard::{CurrentShard, maybe_yield};
 pub use failure::ShardError;
+pub use foreign::{ForeignCall, Handle};
 pub use runtime::Runtime;
 pub use shard::ShardId;
 pub use spawn::{JoinHandle, spawn, spawn_on, stats};

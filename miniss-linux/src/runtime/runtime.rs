@@ -15,12 +15,13 @@ use miniss_core::Executor;
 use miniss_core::call::Mesh;
 
 use super::builder::Builder;
+use super::call::{Lane, submit_to};
 use super::current;
 use super::failure::{Failure, ShardError};
+use super::foreign::{Handle, Inbound};
 use super::launch::{Ready, ThreadConfig, Worker, put_cell, start_posted, take_cell};
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
 use super::spawn::{JoinHandle, spawn_in};
-use crate::cross::{Handle, Inbound, Lane, submit_to};
 use crate::diagnostics::{self, Event};
 use crate::driver::{Driver, UringReactor};
 use crate::error::{BuildError, CallError, Panic};

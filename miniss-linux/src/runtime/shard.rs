@@ -11,13 +11,13 @@ use std::time::Duration;
 use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 
+use super::call::Lane;
 use super::current;
 use super::failure::Failure;
-use super::guard::quietly;
-use crate::cross::{Inbound, Lane, Unparker, UnparkerPost, WakeBy};
-use crate::driver::now;
-use crate::driver::{Driver, DriverConfig, UringReactor};
+use super::foreign::Inbound;
+use crate::driver::{Driver, DriverConfig, Unparker, UnparkerPost, UringReactor, WakeBy, now};
 use crate::error::BuildError;
+use crate::guard::quietly;
 use crate::topology::CpuMask;
 
 /// How long `block_on` waits for room in the lanes to other shards.

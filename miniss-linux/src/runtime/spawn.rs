@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 
 use miniss_core::{AbortHandle, Stats};
 
+use super::call::{Call, submit_to};
 use super::current;
-use super::guard::{Guarded, Quiet};
 use super::shard::{Shard, ShardId};
-use crate::cross::{Call, submit_to};
 use crate::error::{JoinError, Panic, Payload};
+use crate::guard::{Guarded, Quiet};
 
 /// Starts `future` as a task of its own on this shard, behind those that are ready already.
 ///

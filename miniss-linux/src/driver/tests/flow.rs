@@ -3,8 +3,8 @@
 use super::*;
 use crate::driver::buffers::PoolBuf;
 use crate::driver::submit::tag;
-use crate::net::Reading;
 use crate::op::accept::{Accept, connection};
+use crate::op::read_side::Reading;
 use crate::op::recv_pool::received;
 use io_uring::{cqueue, opcode};
 use miniss_core::op::Part;

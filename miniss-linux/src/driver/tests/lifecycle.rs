@@ -120,7 +120,7 @@ fn a_close_that_is_dropped_closes_all_the_same() {
 
 #[test]
 fn an_exec_closes_every_descriptor() {
-    static UNPARKER: crate::cross::Unparker = crate::cross::Unparker::new();
+    static UNPARKER: Unparker = Unparker::new();
     let unparker = UNPARKER.hang().unwrap();
     let driver = driver_with_unparker(8, unparker);
     let ring = driver.ring.borrow().as_ref().unwrap().fd();

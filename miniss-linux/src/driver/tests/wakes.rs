@@ -1,7 +1,7 @@
 //! What ends a sleep: the eventfd, however often it is rung, and messages from ring to ring.
 
 use super::*;
-use crate::cross::Unparker;
+use crate::driver::unpark::Unparker;
 use miniss_core::Unpark;
 
 /// For what must not come: it would be here at once.

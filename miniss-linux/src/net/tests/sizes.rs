@@ -4,8 +4,8 @@ use std::io;
 
 use crate::doctest::connected;
 use crate::net::TcpStream;
-use crate::net::connection::Connection;
-use crate::net::fd::Fd;
+use crate::op::connection::Connection;
+use crate::op::fd::Fd;
 
 async fn echo(stream: TcpStream) -> io::Result<()> {
     loop {

@@ -84,7 +84,7 @@ impl Fd {
     /// # Panics
     ///
     /// If it is closed, and there is no descriptor left for a file to stand in its place.
-    pub(super) fn lend(&self) -> BorrowedFd<'_> {
+    pub(crate) fn lend(&self) -> BorrowedFd<'_> {
         if self.is_closed() {
             return dead_file().expect("a descriptor to stand for a closed socket").as_fd();
         }
@@ -111,7 +111,7 @@ impl Fd {
     }
 
     /// Nothing new may name the number; `false` if that was so before.
-    pub(super) fn start_close(&self) -> bool {
+    pub(crate) fn start_close(&self) -> bool {
         let is_first = !self.is_closed();
         if is_first {
             self.stage.set(Stage::Closing);
@@ -120,7 +120,7 @@ impl Fd {
     }
 
     /// No entry names the number any more: closes it, if that was not done before.
-    pub(super) fn finish_close(&self) -> io::Result<()> {
+    pub(crate) fn finish_close(&self) -> io::Result<()> {
         if self.stage.replace(Stage::Closed) != Stage::Closing {
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl Fd {
     }
 
     /// The descriptor of a socket that was not closed.
-    pub(super) fn into_owned(self) -> Option<OwnedFd> {
+    pub(crate) fn into_owned(self) -> Option<OwnedFd> {
         self.take()
     }
 }
@@ -165,12 +165,12 @@ impl Drop for Fd {
 }
 
 /// The error of what begins when it has been closed.
-pub(super) fn closed() -> io::Error {
+pub(crate) fn closed() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)
 }
 
 /// Whether an operation of a socket failed because it was in progress when the socket was
-/// [closed](super::TcpStream::close) (`ECANCELED`).
+/// [closed](crate::net::TcpStream::close) (`ECANCELED`).
 ///
 /// ```
 /// # miniss_linux::doctest::connected(async |stream, peer| {
@@ -192,7 +192,7 @@ pub fn is_cancelled(error: &io::Error) -> bool {
 }
 
 /// Whether an operation of a socket failed because the socket had been
-/// [closed](super::TcpStream::close) before it began (`EBADF`).
+/// [closed](crate::net::TcpStream::close) before it began (`EBADF`).
 ///
 /// ```
 /// # miniss_linux::doctest::connected(async |stream, peer| {

@@ -16,7 +16,7 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use miniss_core::time::Instant;
 use miniss_core::{Clock, Unpark};
 
-use crate::driver::now;
+use super::sys::now;
 use crate::runtime::current;
 
 /// How shards of one runtime wake each other. Foreign threads always use the eventfd.

@@ -8,10 +8,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use miniss_core::call::FixedLane;
+
+use super::current;
 use crate::error::{CallError, Panic, Payload};
-use crate::runtime::current;
-use crate::runtime::guard::{Guarded, Quiet};
+use crate::guard::{Guarded, Quiet};
 use crate::{ShardId, spawn};
+
+/// Calls that a lane holds; beyond that, they gather on the sender's side.
+const CALLS_MAX: usize = 128;
+
+/// The lane from one shard to one other.
+pub(crate) type Lane = FixedLane<CALLS_MAX>;
 
 /// A call to another shard: awaits its output.
 ///

@@ -56,7 +56,7 @@ impl ReadSide {
     }
 
     /// There will be no further read.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.reader.set(Reader::Gone);
     }
 
@@ -82,7 +82,7 @@ impl ReadSide {
     }
 
     /// The receive that has not ended.
-    pub(super) fn in_flight(&self) -> Option<OpId> {
+    pub(crate) fn in_flight(&self) -> Option<OpId> {
         self.in_flight.get()
     }
 

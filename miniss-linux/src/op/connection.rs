@@ -15,11 +15,11 @@ use miniss_core::coop::consume_budget;
 use miniss_core::op::{OpId, Operation};
 use miniss_core::sync::{Acquire, Closed, Semaphore, Units};
 
+use super::cancel::Cancel;
 use super::fd::{Fd, closed};
 use super::read_side::ReadSide;
+use super::recv_pool::RecvPool;
 use crate::driver::{Driver, InFlight, Op};
-use crate::op::cancel::Cancel;
-use crate::op::recv_pool::RecvPool;
 
 /// The shared part of a connection.
 pub(crate) struct Connection {
@@ -27,7 +27,7 @@ pub(crate) struct Connection {
     pub(crate) side: ReadSide,
     /// The multishot receive, once `recv` has been used. It shares the connection, so the stream
     /// takes it out when it goes.
-    pub(super) receiving: RefCell<Option<Op<RecvPool>>>,
+    pub(crate) receiving: RefCell<Option<Op<RecvPool>>>,
     /// Whoever holds its one unit writes: with two sends in flight, the kernel may let the later
     /// one go first when there is room again.
     writing: Semaphore,
@@ -50,7 +50,7 @@ impl Connection {
     }
 
     /// The right to write, if no one has it or waits for it, and the connection is open.
-    pub(super) fn try_turn_to_write(self: &Rc<Self>) -> Option<WriteTurn> {
+    pub(crate) fn try_turn_to_write(self: &Rc<Self>) -> Option<WriteTurn> {
         if self.fd.is_closed() {
             return None;
         }
@@ -58,29 +58,29 @@ impl Connection {
     }
 
     /// Waits for the right to write.
-    pub(super) fn wait_to_write(&self) -> Acquire<'_> {
+    pub(crate) fn wait_to_write(&self) -> Acquire<'_> {
         self.fd.driver().assert_here();
         self.writing.acquire(1)
     }
 
     /// The right to write, in a future of any size.
-    pub(super) async fn turn_to_write(self: &Rc<Self>) -> WriteTurn {
+    pub(crate) async fn turn_to_write(self: &Rc<Self>) -> WriteTurn {
         self.turn(self.wait_to_write().await)
     }
 
     /// What a wait has come to.
-    pub(super) fn turn(self: &Rc<Self>, unit: Result<Units<'_>, Closed>) -> WriteTurn {
+    pub(crate) fn turn(self: &Rc<Self>, unit: Result<Units<'_>, Closed>) -> WriteTurn {
         unit.expect("the right to write is never closed").forget();
         WriteTurn(self.clone())
     }
 
     /// The send that has just been started is what is in flight.
-    pub(super) fn set_sending<O: Operation>(&self, send: &Op<O>) {
+    pub(crate) fn set_sending<O: Operation>(&self, send: &Op<O>) {
         self.sending.set(send.id());
     }
 
     /// What went out of dropped writes, from now on zero.
-    pub(super) fn take_cancelled_bytes(&self) -> usize {
+    pub(crate) fn take_cancelled_bytes(&self) -> usize {
         self.cancelled_bytes.take()
     }
 
@@ -106,12 +106,12 @@ impl Connection {
     }
 
     /// Gives back what was received and is not going to be read.
-    pub(super) fn discard(&self) {
+    pub(crate) fn discard(&self) {
         drop((self.receiving.take(), self.side.take_kept()));
     }
 
     /// There will be no further read.
-    pub(super) fn stop_reading(&self) {
+    pub(crate) fn stop_reading(&self) {
         self.side.stop();
         self.discard();
     }
@@ -119,7 +119,7 @@ impl Connection {
     /// Who reads a closed connection is told so; what a read left that the close found in progress
     /// goes back then.
     #[cold]
-    pub(super) fn nothing_more(&self) -> io::Error {
+    pub(crate) fn nothing_more(&self) -> io::Error {
         self.discard_if_no_one_reads();
         closed()
     }

@@ -14,7 +14,7 @@ use crossbeam_queue::SegQueue;
 
 use crate::ShardId;
 use crate::error::{CallError, Panic, Payload};
-use crate::runtime::guard::{Quiet, quietly};
+use crate::guard::{Quiet, quietly};
 
 type Work = Box<dyn FnOnce() + Send>;
 
