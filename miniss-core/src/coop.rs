@@ -31,9 +31,9 @@ use core::task::{Context, Poll, Waker, ready};
 
 #[cfg(feature = "alloc")]
 use crate::combine;
+use crate::defer::OnDrop;
+use crate::executor::wake;
 use crate::prim::statics::{AtomicI32, AtomicPtr, AtomicU32, Ordering::*};
-use crate::sync::on_drop::OnDrop;
-use crate::waker;
 
 /// How many results leaves may give in one poll of a task; fewer while single polls take so long
 /// that others wait.
@@ -187,7 +187,7 @@ fn current() -> Option<&'static TaskBudget> {
 
 /// The budget that `waker` leads to, or the port.
 pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
-    waker::budget_of(waker).or_else(|| budget_elsewhere(waker))
+    wake::budget_of(waker).or_else(|| budget_elsewhere(waker))
 }
 
 /// The budget for a waker that is not that of a task.
@@ -253,7 +253,7 @@ impl Leaf {
     /// See [`Leaf`] for an example.
     #[inline]
     pub fn poll_proceed(&self, cx: &Context<'_>) -> Poll<()> {
-        match waker::budget_of(cx.waker()) {
+        match wake::budget_of(cx.waker()) {
             Some(budget) if budget.spend() => Poll::Ready(()),
             found => self.poll_slowly(found, cx),
         }
@@ -273,7 +273,7 @@ impl Leaf {
     /// No unit is left: gives way, unless it is let through.
     #[cold]
     fn poll_pass(&self, budget: &TaskBudget, cx: &Context<'_>) -> Poll<()> {
-        let is_ours = waker::budget_of(cx.waker()).is_some();
+        let is_ours = wake::budget_of(cx.waker()).is_some();
         if self.may_pass(budget.spent_poll(), is_ours) {
             return Poll::Ready(());
         }

@@ -47,28 +47,24 @@ extern crate alloc;
 #[cfg(any(test, loom))]
 extern crate std;
 
+mod defer;
 mod prefetch;
 mod prim;
-mod unwinding;
 
 pub mod error;
 pub mod time;
 
 mod promise;
 mod task;
-mod waker;
 
 pub mod coop;
 pub mod unobserved;
-
-mod run_queue;
 
 mod executor;
 
 pub mod op;
 
 mod reactor;
-mod unpark;
 
 pub mod timer;
 
@@ -93,8 +89,8 @@ mod sizes;
 #[doc(hidden)]
 pub mod doctest;
 
-pub use executor::{Budget, Executor, ExecutorCell, Idle, LocalHandle, Scope, Stats};
+pub use executor::{AbortHandle, Budget, Executor, ExecutorCell, JoinHandle, LocalHandle};
+pub use executor::{Reservation, Scope, Stats};
 pub use promise::{Future, Promise, PromiseCell};
-pub use reactor::Reactor;
-pub use task::{AbortHandle, JoinHandle, Reservation, TaskFn, TaskSlab, future_bytes};
-pub use unpark::{Clock, Unpark};
+pub use reactor::{Clock, Idle, Reactor, Unpark};
+pub use task::{TaskFn, TaskSlab, future_bytes};

@@ -1,8 +1,25 @@
 //! The port: all that an executor asks of the world around it.
+//!
+//! The [`Reactor`] is the executor's own. Its [`Unpark`], which is also its [`Clock`], may be
+//! reached from anywhere. [`Idle`] is the handshake between the two: falling asleep without missing
+//! a wake.
+//!
+//! ```text
+//!  the owner                         a waker elsewhere
+//!  asleep = true                     push on the inbox
+//!  fence(SeqCst)                     fence(SeqCst)
+//!  inbox empty? ── yes ─▶ sleep      asleep? ── yes ─▶ asleep = false, unpark
+//! ```
+//!
+//! Each side writes, passes a full fence and then reads what the other wrote; so not both can read
+//! the old value. Either the owner sees the push and stays awake, or the waker sees the sleep and
+//! unparks the core. The reads and writes are relaxed: the two fences carry the argument alone.
 
-use crate::executor::park::Idle;
+use core::fmt;
+
+use crate::executor::cell::{OwnerState, Shared};
+use crate::prim::planted;
 use crate::time::Instant;
-use crate::unpark::Unpark;
 
 /// What an executor runs on: a ring, a poll set, an interrupt controller, a simulation.
 ///
@@ -90,4 +107,159 @@ pub trait Reactor {
     ///
     /// See [`Reactor`] for an example.
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>);
+}
+
+/// A clock that never goes back.
+///
+/// Each [`Unpark`] has one: the clock of the executor's timers. See there for an example.
+pub trait Clock {
+    /// The time now.
+    fn now(&self) -> Instant;
+}
+
+/// The part of a port that every thread may hold: it wakes the core that an executor runs on, and
+/// knows whether the caller is on that core.
+///
+/// It lives in the [`ExecutorCell`](crate::ExecutorCell), whose memory is never given back, so all
+/// of it may be called from any thread, core or interrupt handler, before the executor starts and
+/// after it has ended.
+///
+/// # Safety
+///
+/// [`is_local`](Unpark::is_local) may return `true` only to a caller that runs on the core (or
+/// thread) of the executor that owns this cell, while that executor exists, and that is not an
+/// interrupt handler or signal handler: what it guards is not atomic. Returning `false` is always
+/// sound. An implementation that leaves the default alone has nothing to prove.
+///
+/// ```
+/// use miniss_core::{Clock, Unpark, time::Instant};
+///
+/// /// A port for a loop that never sleeps: there is nothing to wake, and the clock stands still.
+/// struct Spinning;
+///
+/// // SAFETY: `is_local` keeps its default.
+/// unsafe impl Unpark for Spinning {
+///     fn unpark(&self) {}
+/// }
+///
+/// impl Clock for Spinning {
+///     fn now(&self) -> Instant {
+///         Instant::ZERO
+///     }
+/// }
+/// ```
+pub unsafe trait Unpark: Clock + Send + Sync + 'static {
+    /// Ends the sleep of the core.
+    ///
+    /// Called at most once per sleep, only when the core announced that it sleeps. A call that
+    /// comes when the core is awake already must not be harmful, and one that comes between the
+    /// core's last look and its falling asleep must end that sleep at once. After the executor
+    /// has ended it must do nothing.
+    fn unpark(&self);
+
+    /// Whether the caller is on the executor's own core or thread, outside of any handler.
+    ///
+    /// With `true`, wakes take the short way, which has no atomic read-modify-write.
+    #[inline]
+    fn is_local(&self) -> bool {
+        false
+    }
+}
+
+/// Permission to sleep, if it is still given at the last moment.
+///
+/// Handed to [`Reactor::park`](crate::Reactor::park).
+///
+/// See [`confirmed`](Self::confirmed) for an example.
+#[derive(Clone, Copy)]
+pub struct Idle<'a> {
+    shared: &'a Shared,
+    /// Also keeps the permission on its own thread.
+    owner: &'a OwnerState,
+}
+
+impl<'a> Idle<'a> {
+    pub(crate) fn new(shared: &'a Shared, owner: &'a OwnerState) -> Self {
+        Self { shared, owner }
+    }
+
+    /// Announces the sleep and looks once more: `true` if there is nothing to do, and then every
+    /// later wake from elsewhere rings the unparker.
+    ///
+    /// Call it where a ring already ends the sleep that follows: with interrupts off before
+    /// `sti; hlt`, or any time before a blocking call that a written eventfd ends.
+    ///
+    /// ```
+    /// # use miniss_core::{Idle, time::Instant};
+    /// fn park(deadline: Option<Instant>, idle: Idle<'_>) {
+    ///     if idle.confirmed() {
+    ///         // block until the unparker rings or the deadline passes
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn confirmed(&self) -> bool {
+        if !self.owner.is_idle() || !self.shared.announce_sleep() {
+            return false;
+        }
+        // Behind the same fence: what others publish from now on, they ring for.
+        let is_quiet =
+            !self.owner.watches.have_news() || planted("park: owner looks at the lanes once more");
+        if !is_quiet {
+            self.shared.awake();
+        }
+        is_quiet
+    }
+
+    /// Whether a call or a reply from another core may well come soon: one that was made here is
+    /// under way, or one from there was answered since this was last asked. For a port that spins
+    /// before it sleeps, to tell when that may pay.
+    ///
+    /// ```
+    /// # use miniss_core::Idle;
+    /// fn spin_worth(idle: Idle<'_>) -> u32 {
+    ///     if idle.expects_calls() { 1_000 } else { 0 }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn expects_calls(&self) -> bool {
+        self.owner.watches.expect_news()
+    }
+
+    /// Whether a call or a reply has come in.
+    ///
+    /// ```
+    /// # use miniss_core::Idle;
+    /// fn was_woken_by_a_call(idle: Idle<'_>) -> bool {
+    ///     idle.has_calls()
+    /// }
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn has_calls(&self) -> bool {
+        self.owner.watches.have_news()
+    }
+
+    /// Whether something is ready or has come in from elsewhere. Plain loads, for a port that
+    /// spins for a while before it sleeps.
+    ///
+    /// ```
+    /// # use miniss_core::Idle;
+    /// fn spin(idle: Idle<'_>) {
+    ///     while !idle.has_work() {
+    ///         core::hint::spin_loop();
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.owner.is_idle() || !self.shared.inbox().is_empty() || self.owner.watches.have_news()
+    }
+}
+
+impl fmt::Debug for Idle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idle").field("has_work", &self.has_work()).finish()
+    }
 }

@@ -11,7 +11,7 @@ use crate::call::{Call, FixedMesh};
 use crate::doctest::Unparker;
 use crate::executor::cell::Shared;
 use crate::op::{OpId, OpKey};
-use crate::task::header::Header;
+use crate::task::cell::Header;
 use crate::timer::{Interval, Sleep};
 use crate::{AbortHandle, ExecutorCell, JoinHandle, LocalHandle, Reservation, TaskSlab};
 use crate::{Future, Promise, PromiseCell, sync};

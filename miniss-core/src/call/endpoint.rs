@@ -8,7 +8,7 @@ use super::queue::Queue;
 use super::shared::Shared;
 use super::work::{AsyncWork, SyncWork};
 use crate::error::{Refused, SpawnError};
-use crate::unpark::Unpark;
+use crate::reactor::Unpark;
 
 /// One core's end of a `Mesh` or a [`FixedMesh`](super::FixedMesh). It stays on its core; cloning
 /// it is cheap.

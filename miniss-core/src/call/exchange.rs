@@ -24,8 +24,8 @@ use crate::error::CallError;
 use crate::executor::LocalHandle;
 use crate::executor::budget::{Allowance, Budget, Stride};
 use crate::executor::watch::Watch;
-use crate::task::header::Header;
-use crate::unpark::Unpark;
+use crate::reactor::Unpark;
+use crate::task::cell::Header;
 
 /// Calls and replies that may gather before they are sent within a turn: so many share the cost of
 /// a crossing, and the other core begins with them while this one makes the next.

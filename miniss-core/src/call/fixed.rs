@@ -22,9 +22,9 @@ use core::ptr::{self, NonNull};
 
 use super::node::{Node, Parcel};
 use super::queue::Queue;
+use crate::defer::to_the_end;
 use crate::prefetch::prefetch;
 use crate::prim::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering};
-use crate::unwinding::to_the_end;
 
 /// A ring for `N` calls, in place. `N` is a power of two.
 ///

@@ -23,7 +23,7 @@ use super::node::{Node, Outbox};
 use super::shared::Shared;
 use crate::error::SpawnError;
 use crate::executor::LocalHandle;
-use crate::unpark::Unpark;
+use crate::reactor::Unpark;
 
 /// A mesh of `CORES` cores for a `static`, each of which may have `CALLS` calls under way.
 ///

@@ -16,10 +16,10 @@ use super::mesh::{Lane, Lanes, Port};
 use super::node::Outbox;
 use super::queue::Queue;
 use super::shared::Shared;
+use crate::defer::to_the_end;
 use crate::error::SpawnError;
 use crate::executor::LocalHandle;
-use crate::unpark::Unpark;
-use crate::unwinding::to_the_end;
+use crate::reactor::Unpark;
 
 /// The lanes between a number of cores, whose executors have unparkers of type `U`.
 ///

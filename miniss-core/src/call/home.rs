@@ -20,10 +20,10 @@ use core::task::Waker;
 
 use super::memory::Memory;
 use super::node::{Held, Node};
+use crate::defer::to_the_end;
 use crate::executor::cell::{ExecutorCell, Shared as CellShared};
-use crate::unpark::Unpark;
-use crate::unwinding::to_the_end;
-use crate::waker::executor_of;
+use crate::executor::wake::executor_of;
+use crate::reactor::Unpark;
 
 /// The part of an exchange that does not depend on its types.
 pub(super) struct Home {

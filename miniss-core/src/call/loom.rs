@@ -19,11 +19,11 @@ use super::node::{CallVtable, Cargo, Chain, Held, Parcel, Typed};
 use super::queue::Queue;
 use crate::ExecutorCell;
 use crate::executor::budget::{Allowance, Budget, Stride};
-use crate::executor::owner::OwnerState;
-use crate::executor::park::Idle;
+use crate::executor::cell::OwnerState;
 use crate::executor::watch::Watch;
+use crate::reactor::Idle;
+use crate::reactor::{Clock, Unpark};
 use crate::time::Instant;
-use crate::unpark::{Clock, Unpark};
 
 /// Rung by wakes, heard by the polls that they lead to.
 struct Unparker(AtomicBool);

@@ -15,7 +15,7 @@ use super::home::StrangersWoken;
 use super::queue::Queue;
 use super::shared::Shared;
 use crate::error::SpawnError;
-use crate::unpark::Unpark;
+use crate::reactor::Unpark;
 
 /// The task of an endpoint.
 pub(super) struct Mail<U: Unpark, Q: Queue + 'static> {

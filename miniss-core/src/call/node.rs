@@ -10,8 +10,8 @@ use core::task::Waker;
 
 use super::home::HomeRef;
 use super::memory;
+use crate::defer::to_the_end;
 use crate::error::CallError;
-use crate::unwinding::to_the_end;
 
 /// What the caller knows of its call. Belongs to the caller's corner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::node::{CallVtable, Cargo, Held, Typed};
 use super::queue::Queue;
 use crate::error::Refused;
 use crate::executor::Budget;
-use crate::unpark::Unpark;
+use crate::reactor::Unpark;
 
 /// A counted reference to an exchange.
 pub(super) struct Shared<U: Unpark, Q: Queue + 'static> {

@@ -8,7 +8,7 @@ use super::home::HomeRef;
 use super::node::{CallVtable, Cargo, Held, Typed};
 use super::queue::Queue;
 use super::shared::Shared;
-use crate::unpark::Unpark;
+use crate::reactor::Unpark;
 
 /// Sends a node back when it is dropped, with the output or without: also if the work unwinds, or
 /// its task is dropped with the executor.

@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 
 use super::yield_now::{YieldNow, yield_now};
 use crate::executor::LocalHandle;
-use crate::unpark::Unpark;
+use crate::reactor::Unpark;
 
 /// Who knows whether the time that tasks have in a turn is used up.
 ///

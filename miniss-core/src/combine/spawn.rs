@@ -6,9 +6,8 @@ use core::fmt;
 use core::future::Future;
 
 use crate::error::{Cancelled, SpawnError};
-use crate::executor::LocalHandle;
-use crate::task::JoinHandle;
-use crate::unpark::Unpark;
+use crate::executor::{JoinHandle, LocalHandle};
+use crate::reactor::Unpark;
 
 /// A handle to the executor on this thread that starts tasks there.
 ///

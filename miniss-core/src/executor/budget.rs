@@ -1,4 +1,12 @@
-//! The budget of a turn: how many polls, and for how long, before the reactor has its say.
+//! The budget of a turn: how many polls, and for how long, before the reactor is asked again.
+//!
+//! A single poll that takes long is not interrupted, but a task may ask whether to give way
+//! ([`Pace`]). The loop knows nothing of that: the first question in a poll notes the time, and
+//! each question after it is one look at the clock. So a poll that does not ask costs nothing, and
+//! one that asks may go on for the time of a whole turn. The turn ends with it, so that a number
+//! of such tasks get their time one by one, with a look at the reactor between two.
+
+#![forbid(unsafe_code)]
 
 use core::cell::Cell;
 use core::mem;
@@ -250,156 +258,52 @@ impl<'a, N: FnMut() -> Instant> Allowance<'a, N> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
+/// When the poll under way began to ask, and what it may take.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// Zero: no limit.
+    time_max: Cell<Duration>,
+    /// The poll in which a task asked last, and when it began to.
+    asked_in: Cell<u64>,
+    asked_first: Cell<Instant>,
+}
 
-    const TIME_MAX_NS: u64 = 500_000;
-
-    /// An executor's turns, whose clock goes on with each poll and counts the looks at it.
-    struct Turns {
-        budget: Budget,
-        stride: Stride,
-        polls: u64,
-        now_ns: Cell<u64>,
-        looks: Cell<u64>,
-        /// What the reactor takes for each of its turns.
-        reactor_ns: u64,
-    }
-
-    impl Turns {
-        fn new(polls_max: u32) -> Self {
-            let time_max = Duration::from_nanos(TIME_MAX_NS);
-            let turns = Self {
-                budget: Budget { polls_max, time_max },
-                stride: Stride::new(),
-                polls: 0,
-                now_ns: Cell::new(1),
-                looks: Cell::new(0),
-                reactor_ns: 0,
-            };
-            turns.stride.set_time_max(time_max);
-            turns
-        }
-
-        /// One turn with `ready` polls of `poll_ns` each at most; how long it took.
-        fn turn(&mut self, ready: u64, poll_ns: u64) -> u64 {
-            let (start_ns, end) = (self.now_ns.get(), self.polls + ready);
-            let mut spending = self.budget.start();
-            let now = || {
-                self.looks.set(self.looks.get() + 1);
-                Instant::from_nanos(self.now_ns.get())
-            };
-            while self.polls < end {
-                let polls = u64::from(spending.pay(&self.stride, self.polls, now));
-                if polls == 0 {
-                    break;
-                }
-                let polls = polls.min(end - self.polls);
-                self.polls += polls;
-                self.now_ns.set(self.now_ns.get() + polls * poll_ns);
-            }
-            self.stride.end_turn(self.polls, now);
-            let took_ns = self.now_ns.get() - start_ns;
-            self.now_ns.set(self.now_ns.get() + self.reactor_ns);
-            took_ns
-        }
-
-        /// Turns that are quick, until the executor knows it.
-        fn settle(&mut self) {
-            for _ in 0..10 {
-                self.turn(10, 100);
-            }
-            self.looks.set(0);
+impl Pace {
+    pub(crate) const fn new() -> Self {
+        Self {
+            time_max: Cell::new(Duration::ZERO),
+            asked_in: Cell::new(0),
+            asked_first: Cell::new(Instant::ZERO),
         }
     }
 
-    #[test]
-    fn a_turn_has_as_many_quick_polls_as_it_may_and_one_at_least() {
-        for polls_max in [0, 1, 31, 32, 100, 1_000] {
-            let mut turns = Turns::new(polls_max);
-            turns.turn(10_000, 1);
-            assert_eq!(turns.polls, u64::from(polls_max.max(1)));
-        }
+    /// Another executor begins, whose polls are counted again, from one.
+    pub(crate) fn start_again(&self) {
+        self.asked_in.set(0);
     }
 
-    #[test]
-    fn quick_polls_cost_a_look_in_32_however_short_the_turns_are() {
-        for ready in [1, 5, 32, 100, 256] {
-            let mut turns = Turns::new(256);
-            turns.settle();
-            let before = turns.polls;
-            for _ in 0..1_000 {
-                turns.turn(ready, 100);
-            }
-            let looks = turns.looks.get();
-            assert!(looks <= (turns.polls - before) / 32 + 1, "{looks} looks");
-        }
+    pub(crate) fn time_max(&self) -> Duration {
+        self.time_max.get()
     }
 
-    #[test]
-    fn time_ends_a_turn_of_slow_polls_from_the_first_turn_on() {
-        for poll_ns in [16_000, 100_000, TIME_MAX_NS, 10 * TIME_MAX_NS] {
-            for ready in [1, 3, 30, 32, 33, 1_000] {
-                let mut turns = Turns::new(10_000);
-                for _ in 0..100 {
-                    let took_ns = turns.turn(ready, poll_ns);
-                    assert!(took_ns <= 2 * TIME_MAX_NS + poll_ns, "{ready} polls: {took_ns} ns");
-                }
-            }
-        }
+    pub(crate) fn set_time_max(&self, time_max: Duration) {
+        self.time_max.set(time_max);
     }
 
-    #[test]
-    fn polls_that_become_slow_are_noticed_within_a_stride_and_so_are_quick_ones() {
-        for ready in [5, 30, 100] {
-            let mut turns = Turns::new(10_000);
-            for _ in 0..10 {
-                turns.settle();
-                let slow = turns.polls;
-                while turns.looks.get() == 0 {
-                    turns.turn(ready, TIME_MAX_NS);
-                }
-                assert!(turns.polls - slow <= 32 + 1);
-                for _ in 0..100 {
-                    assert!(turns.turn(ready, TIME_MAX_NS) <= 2 * TIME_MAX_NS);
-                }
-            }
-            turns.settle();
-            turns.turn(20, 100);
-            assert!(turns.looks.get() <= 1, "quick again");
+    /// Whether the poll under way, the executor's `poll`th, has used up its time. It stays so for
+    /// the rest of the poll: whoever asks first need not be the one who can give way.
+    pub(crate) fn is_spent(&self, poll: u64, now: impl FnOnce() -> Instant) -> bool {
+        if self.time_max.get().is_zero() {
+            return false;
         }
-    }
-
-    #[test]
-    fn a_poll_has_fewer_units_while_single_polls_take_long_and_then_only() {
-        let mut turns = Turns::new(10_000);
-        for (poll_ns, units) in [(TIME_MAX_NS, 1), (TIME_MAX_NS / 10, UNITS)] {
-            (0..20).for_each(|_| _ = turns.turn(3, poll_ns));
-            assert_eq!(turns.stride.units(), units, "polls of {poll_ns} ns");
+        let now = now();
+        if self.asked_in.replace(poll) != poll {
+            self.asked_first.set(now);
+            return false;
         }
-        turns.reactor_ns = 10 * TIME_MAX_NS;
-        for ready in [1, 40] {
-            (0..100).for_each(|_| _ = turns.turn(ready, 100));
-            assert_eq!(turns.stride.units(), UNITS, "a slow reactor is none of their doing");
-        }
-    }
-
-    #[test]
-    fn without_a_limit_the_clock_is_not_looked_at() {
-        let mut turns = Turns::new(10_000);
-        turns.budget.time_max = Duration::ZERO;
-        turns.stride.set_time_max(Duration::ZERO);
-        turns.turn(1_000, 10 * TIME_MAX_NS);
-        assert_eq!((turns.polls, turns.looks.get()), (1_000, 0));
-    }
-
-    #[test]
-    fn the_longest_time_is_no_limit_either() {
-        let mut turns = Turns::new(u32::MAX);
-        turns.budget.time_max = Duration::MAX;
-        turns.stride.set_time_max(Duration::MAX);
-        turns.turn(100_000, 1_000_000_000);
-        assert_eq!(turns.polls, 100_000);
+        now - self.asked_first.get() >= self.time_max.get()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

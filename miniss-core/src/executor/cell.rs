@@ -4,28 +4,34 @@
 //! runtime is gone. So what wakers reach is not owned by the executor: it is `'static`, declared by
 //! the user in a `static` or leaked once and used again for the next executor on that core.
 //!
-//! It has two halves on separate cache lines: the *remote* half, all atomics, for everyone; and
-//! the *home* half, all plain cells, for the one core that runs the executor.
+//! It has two parts on separate cache lines: [`Shared`], all atomics, for every core; and
+//! [`OwnerState`], all plain cells, for the one core that runs the executor. No method of
+//! `OwnerState` keeps a cell borrowed while foreign code runs, so all of it may be entered again
+//! from a poll, a destructor or a wake.
 //!
 //! Invariants: *Owner only* and *Headers are forever* (see [`crate::task`]), and
 //!
 //! - **One claim.** At most one executor uses an executor cell at a time (`in_use`), and each has
 //!   an epoch of its own. A handle that is tied to the executor's thread and finds its own epoch
-//!   here thereby knows that it is at home and that the executor lives.
+//!   here knows that it is on the executor's core and that the executor lives.
 
+use core::cell::Cell;
 use core::fmt;
 use core::mem;
 use core::ptr::{self, NonNull};
 
-use super::owner::OwnerState;
-use crate::coop::TaskBudget;
+use super::budget::{Budget, Pace};
+use super::stats::Counters;
+use super::wake::{Fifo, Inbox, wake_on};
+use super::watch::Watches;
+use crate::coop::{TaskBudget, UNITS};
 use crate::error::CellInUse;
 use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence, ordering, planted, statics};
-use crate::run_queue::inbox::Inbox;
-use crate::task::header::Header;
-use crate::task::slots::Returned;
-use crate::unpark::Unpark;
-use crate::waker::wake_on;
+use crate::reactor::Unpark;
+use crate::task::cell::Header;
+use crate::task::slots::{Returned, Slots};
+use crate::time::Instant;
+use crate::timer::Wheel;
 
 /// Wakes the task in a slot of the executor cell that has this function.
 pub(crate) type WakeFn = unsafe fn(NonNull<Header>);
@@ -262,5 +268,74 @@ impl<U> fmt::Debug for ExecutorCell<U> {
             .field("address", &ptr::from_ref(self).cast::<()>())
             .field("in_use", &self.shared.in_use)
             .finish_non_exhaustive()
+    }
+}
+
+/// Run queue, slots, timers and counters of one core.
+pub(crate) struct OwnerState {
+    /// Tasks to be polled.
+    pub(crate) queue: Fifo,
+    /// Tasks that woke themselves while they ran: they go behind the reactor's next turn.
+    pub(crate) behind: Fifo,
+    pub(crate) slots: Slots,
+    pub(crate) wheel: Wheel,
+    /// Where other cores leave something without a wake.
+    pub(crate) watches: Watches,
+    pub(crate) counters: Counters,
+    /// For tasks that ask whether to give way.
+    pub(crate) pace: Pace,
+    /// For the leaves of the task that is polled.
+    pub(crate) task_budget: TaskBudget,
+    /// With the time in `pace`, the budget of a turn.
+    pub(crate) polls_max: Cell<u32>,
+    /// Tasks may be spawned: an executor is there, and not ending.
+    pub(crate) is_open: Cell<bool>,
+}
+
+impl OwnerState {
+    const_fn! {
+        pub(crate) const fn new() -> Self {
+            Self {
+                queue: Fifo::new(),
+                behind: Fifo::new(),
+                slots: Slots::new(),
+                wheel: Wheel::new(),
+                watches: Watches::new(),
+                counters: Counters::new(),
+                pace: Pace::new(),
+                task_budget: TaskBudget::new(),
+                polls_max: Cell::new(0),
+                is_open: Cell::new(false),
+            }
+        }
+    }
+
+    /// A new executor moves in.
+    pub(crate) fn open(&self, shared: &Shared, address: NonNull<Shared>, now: Instant) {
+        self.slots.set_up_main(address);
+        self.slots.take_in(shared.returned());
+        self.counters.reset(now);
+        self.pace.start_again();
+        self.task_budget.set_units(UNITS);
+        self.task_budget.lift();
+        self.is_open.set(true);
+    }
+
+    /// How much may be done in a turn.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget { polls_max: self.polls_max.get(), time_max: self.pace.time_max() }
+    }
+
+    /// Ends the turn with the poll under way, which has used up its time: those that wait keep
+    /// their place, behind the reactor.
+    pub(crate) fn end_turn(&self) {
+        self.queue.append(&self.behind);
+        self.behind.append(&self.queue);
+    }
+
+    /// Whether no task is ready.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.behind.is_empty()
     }
 }

@@ -12,19 +12,16 @@ use ::loom::sync::Arc;
 use ::loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ::loom::thread;
 
-use super::cell::ExecutorCell;
-use super::local::LocalHandle;
-use super::owner::OwnerState;
-use super::run::run_task;
-use super::shutdown::Claim;
+use super::cell::{ExecutorCell, OwnerState};
+use super::run::{Claim, run_task};
+use super::spawn::LocalHandle;
+use super::wake::raw_waker;
 use crate::JoinHandle;
 use crate::error::Cancelled;
-use crate::task::cell::class_of;
-use crate::task::header::Header;
+use crate::reactor::{Clock, Unpark};
+use crate::task::cell::{Header, class_of};
 use crate::task::slots::MAIN_CLASS;
 use crate::time::Instant;
-use crate::unpark::{Clock, Unpark};
-use crate::waker::raw_waker;
 
 /// Counts its rings. Relaxed, so that it adds no ordering of its own.
 struct Unparker(AtomicUsize);

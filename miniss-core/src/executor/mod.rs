@@ -4,27 +4,23 @@
 
 pub(crate) mod budget;
 pub(crate) mod cell;
-pub(crate) mod local;
+mod join;
 #[cfg(all(test, loom))]
 mod loom;
-pub(crate) mod owner;
-pub(crate) mod pace;
-pub(crate) mod park;
 mod run;
-pub(crate) mod scope;
-mod shuffle;
-mod shutdown;
+mod scope;
 mod spawn;
-pub(crate) mod stats;
+mod stats;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod turn;
+pub(crate) mod wake;
 pub(crate) mod watch;
 
 pub use budget::Budget;
 pub use cell::ExecutorCell;
-pub use local::LocalHandle;
-pub use park::Idle;
+pub use join::{AbortHandle, JoinHandle, Reservation};
 pub use scope::Scope;
+pub use spawn::LocalHandle;
 pub use stats::Stats;
 pub use turn::Executor;

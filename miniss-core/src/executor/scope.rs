@@ -19,12 +19,12 @@ use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::local::LocalHandle;
+use super::join::JoinHandle;
+use super::spawn::LocalHandle;
 use super::turn::Executor;
 use crate::error::SpawnError;
 use crate::reactor::Reactor;
-use crate::task::JoinHandle;
-use crate::unpark::Unpark;
+use crate::reactor::Unpark;
 
 /// Where tasks that borrow from `'env` are spawned, see [`Executor::scope`].
 pub struct Scope<'scope, 'env: 'scope, U: Unpark> {

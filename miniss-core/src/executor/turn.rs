@@ -1,5 +1,6 @@
 //! The loop, on one screen: poll what is ready, ask the reactor, sleep if there is nothing.
 
+use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
 use core::pin::{Pin, pin};
@@ -7,20 +8,15 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::budget::{Budget, Stride};
-use super::cell::ExecutorCell;
-use super::local::{LocalHandle, StaysOnItsCore};
-use super::owner::OwnerState;
-use super::park::Idle;
-use super::run::run_task;
-use super::shuffle::Shuffle;
-use super::shutdown::{Claim, shut_down};
+use super::cell::{ExecutorCell, OwnerState};
+use super::join::JoinHandle;
+use super::run::{Claim, run_task, shut_down};
+use super::spawn::{LocalHandle, StaysOnItsCore};
+use super::wake::Fifo;
 use crate::error::CellInUse;
-use crate::reactor::Reactor;
-use crate::run_queue::fifo::Fifo;
-use crate::task::JoinHandle;
-use crate::task::header::Header;
+use crate::reactor::{Idle, Reactor, Unpark};
+use crate::task::cell::Header;
 use crate::task::slots::MAIN_CLASS;
-use crate::unpark::Unpark;
 
 /// Runs tasks on the thread or core that made it, over a [`Reactor`] of the user's.
 ///
@@ -328,5 +324,36 @@ impl Drop for Leaving {
     #[inline]
     fn drop(&mut self) {
         self.0.watches.send();
+    }
+}
+
+/// How many of the tasks at the front may be passed over for another.
+const PASSED_MAX: u64 = 8;
+
+/// A sequence of numbers that look random, by xorshift (G. Marsaglia, "Xorshift RNGs", 2003).
+#[derive(Debug)]
+pub(super) struct Shuffle(Cell<u64>);
+
+impl Shuffle {
+    /// `None` for the seed 0, from which nothing but 0 follows.
+    pub(super) fn new(seed: u64) -> Option<Self> {
+        (seed != 0).then_some(Self(Cell::new(seed)))
+    }
+
+    /// Takes one of the first tasks of the queue; those before it go to its end.
+    pub(super) fn pop(&self, queue: &Fifo) -> Option<NonNull<Header>> {
+        for _ in 0..self.next() % PASSED_MAX {
+            queue.push(queue.pop()?);
+        }
+        queue.pop()
+    }
+
+    fn next(&self) -> u64 {
+        let mut bits = self.0.get();
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        self.0.set(bits);
+        bits
     }
 }

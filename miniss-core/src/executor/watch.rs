@@ -15,8 +15,8 @@
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
-use super::owner::OwnerState;
-use crate::task::header::Header;
+use super::cell::OwnerState;
+use crate::task::cell::Header;
 
 /// A place to look at, and the task to wake when there is something.
 pub(crate) struct Watch {

@@ -19,7 +19,7 @@
 //! so the size class is a constant (`class_of`, `task/cell.rs`). At run time it looks whether the
 //! executor is still there (`open_owner`), takes the first free slot of that class (`Slots::take`),
 //! writes the future behind the slot's header and sets the state word (`place`), puts the header at
-//! the back of the run queue (`Fifo::push`, `run_queue/fifo.rs`) and returns a
+//! the back of the run queue (`Fifo::push`, `executor/wake.rs`) and returns a
 //! [`JoinHandle`](crate::JoinHandle) of two words.
 //!
 //! Only if no slot is free it goes on to `free_slot_slowly`: slots that handles gave back late,
@@ -59,7 +59,7 @@
 //! | `wake`, parked | | `QUEUED` | `OwnerState::wake`, `OwnerState::drain_inbox` |
 //! | `wake`, in its own poll | `RUNNING` | `RUNNING QUEUED` | the same |
 //! | `wake`, queued or done | | unchanged | the same |
-//! | `request_abort` | `FUTURE` | `FUTURE ABORT` | `JoinHandle::abort`, `task/join.rs` |
+//! | `request_abort` | `FUTURE` | `FUTURE ABORT` | `JoinHandle::abort`, `executor/join.rs` |
 //! | `take_future` | `FUTURE` | none | `drop_future`, before the destructor runs |
 //! | `put_output` | | `OUTPUT` | `poll`, `task/cell.rs` |
 //! | `finish` | `RUNNING`, perhaps `ABORT` | neither | `finish`, `executor/run.rs` |
@@ -79,7 +79,7 @@
 //!
 //! # Wake at home
 //!
-//! `waker.rs`, then `executor/owner.rs`.
+//! `executor/wake.rs`, then `executor/cell.rs`.
 //!
 //! `wake` reads the executor cell's address from the header and asks the unparker whether it [is
 //! home](crate::Unpark::is_local). If so, `OwnerState::wake` asks the state word. A parked task is
@@ -91,7 +91,7 @@
 //!
 //! # Wake from afar
 //!
-//! `executor/cell.rs`, then `run_queue/inbox.rs`.
+//! `executor/cell.rs`, then `executor/wake.rs`.
 //!
 //! `wake_remote` raises the flag `in_inbox` in the header. If it was up already, the wake is done:
 //! a task stands in the inbox at most once. Otherwise the header is pushed on the inbox, a stack
@@ -124,7 +124,7 @@
 //!
 //! # Park
 //!
-//! `executor/park.rs` has the handshake as a drawing.
+//! `reactor.rs` has the handshake as a drawing.
 //!
 //! With nothing to run, the executor calls `park` with the earliest deadline of its timers. The
 //! reactor calls [`Idle::confirmed`](crate::Idle::confirmed) at the point from which on a ring ends
@@ -206,7 +206,7 @@
 //! # How does a waker work here?
 //!
 //! A [`Waker`](core::task::Waker) is two words: the address of a task's header, and that of the one
-//! table of four functions that all of them have (`TABLE`, `waker.rs`).
+//! table of four functions that all of them have (`TABLE`, `executor/wake.rs`).
 //!
 //! - **Clone and drop do nothing.** A waker owns nothing and counts nothing. That is sound since
 //!   the header's memory is never given back: chunks, slabs and the executor cell are forever.
@@ -254,7 +254,7 @@
 //! the reactor its turn then. The clock is read once in 32 polls as long as they are quick, and
 //! more often once they took long, down to each poll. Those that remain keep their place. A poll
 //! that takes long is not interrupted, for there is no way to; it may ask
-//! [`maybe_yield`](crate::combine::maybe_yield) (`executor/pace.rs`), and if its time is up, the
+//! [`maybe_yield`](crate::combine::maybe_yield) (`executor/budget.rs`), and if its time is up, the
 //! turn ends with it: those that wait go to the list `behind`.
 //!
 //! **A budget ends a poll** (`coop.rs`): a future that is ready does not come back to the loop, so

@@ -262,7 +262,7 @@
 //! | join, abort, detach on each of them | the five `…lives_and_dies` have one body |
 //! | the result survives an abort that comes too late | `an_abort_that_comes_too_late_keeps_the_result`, and the same body |
 //! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks` |
-//! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `run_queue/inbox.rs` |
+//! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `executor/wake.rs` |
 //! | a ring only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |
 //! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce`; `call/tests.rs`, over both memories |
 //! | counters: polls, wakes, parks, busy and idle time | `the_counters_tell_what_happened` |
@@ -311,7 +311,7 @@
 //!
 //! | | shown by |
 //! |---|---|
-//! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `run_queue`, `task`, `promise` and `call` |
+//! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `executor/wake`, `task`, `promise` and `call` |
 //! | forget, panics in poll, drop and wake, reentrant wakes, wakers after the end | `tests/tests/soundness/main.rs`, one line each |
 //! | no leaks, no use after free | the same and the core's own tests, under AddressSanitizer and LeakSanitizer in `.ci/run` |
 //! | no one leans on the order of polling | all tests with `MINISS_SHUFFLE` set, in `.ci/run` |

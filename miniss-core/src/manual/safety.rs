@@ -36,10 +36,10 @@
 //!   `eight_threads_wake_tasks_that_have_long_ended` and
 //!   `wakes_after_the_end_do_no_harm_to_the_next_executor`, and the model
 //!   `loom_wake_against_completion_is_harmless`.
-//! - **Our table, our header.** `waker.rs`. The data word of a waker with our table is a header's
-//!   address. Upheld by `raw_waker`, which makes them all; the executor cell of the header names
-//!   the function for its unparker's type. Shown by the tests of `coop`, where wakers of others
-//!   meet ours.
+//! - **Our table, our header.** `executor/wake.rs`. The data word of a waker with our table is a
+//!   header's address. Upheld by `raw_waker`, which makes them all; the executor cell of the
+//!   header names the function for its unparker's type. Shown by the tests of `coop`, where wakers
+//!   of others meet ours.
 //! - **Owner only.** `task/mod.rs`. What is not atomic is touched by home alone, or, once the
 //!   executor is gone, by the handle that still holds the slot. Upheld by the compiler, since
 //!   [`Executor`](crate::Executor), [`LocalHandle`](crate::LocalHandle), [`Scope`](crate::Scope),
@@ -53,11 +53,11 @@
 //!   destructor runs and set after a write. Shown by the oracle
 //!   `the_executor_does_what_a_naive_one_would`, by all of `executor/tests/panics.rs`, and by
 //!   `futures_and_outputs_of_every_size_run_and_are_dropped`.
-//! - **Queued once.** `run_queue/fifo.rs`. `QUEUED` is set exactly while a header is linked in the
+//! - **Queued once.** `executor/wake.rs`. `QUEUED` is set exactly while a header is linked in the
 //!   queue. Upheld by `State::wake`, which says `Queue` only as it sets the bit, and by
 //!   `State::start_poll`, which clears it. Shown by
 //!   `a_task_is_queued_once_however_often_it_is_woken`.
-//! - **The link goes with the flag.** `run_queue/inbox.rs`. `inbox_next` belongs to who raised
+//! - **The link goes with the flag.** `executor/wake.rs`. `inbox_next` belongs to who raised
 //!   `in_inbox`, then to home, then to no one. Upheld by `Inbox::push` and `Inbox::drain`, which
 //!   reads the link before it lowers the flag. Shown by the models
 //!   `loom_a_push_against_a_drain_is_drained_once`,
@@ -67,7 +67,7 @@
 //!   was used first. Upheld by `TaskSlab::claim`: the owner word changes once, from null. Shown by
 //!   `a_slab_belongs_to_one_executor_in_one_way`, the oracle `a_slab_has_room_when_its_model_has`,
 //!   and an example that must not compile, of a future too large for its slab.
-//! - **Reserved is free.** `task/reservation.rs`. A reserved slot is in no free list and holds
+//! - **Reserved is free.** `executor/join.rs`. A reserved slot is in no free list and holds
 //!   nothing. Upheld by the reservation, which alone knows the slot. Shown by
 //!   `a_reservation_keeps_its_room_and_gives_it_back`.
 //!

@@ -17,7 +17,7 @@ use super::memory::{Heap, Memory};
 use super::pool::NONE;
 use super::room::Room;
 use super::slot::{Completion, Layout, Operation, Slot, Stage};
-use crate::unwinding::to_the_end;
+use crate::defer::to_the_end;
 
 /// The operations in flight of one driver. It belongs to one core.
 ///

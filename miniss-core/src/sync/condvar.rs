@@ -21,10 +21,10 @@ use core::mem;
 use core::pin::{Pin, pin};
 
 use super::Closed;
-use super::on_drop::OnDrop;
 use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
 use crate::coop::consume_budget;
+use crate::defer::OnDrop;
 
 /// A condition variable for futures of one core, first come first served.
 ///

@@ -38,7 +38,6 @@ mod gate;
 #[cfg(all(test, not(loom)))]
 mod model;
 mod mutex;
-pub(crate) mod on_drop;
 mod rwlock;
 mod semaphore;
 mod shared;

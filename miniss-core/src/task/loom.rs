@@ -10,7 +10,7 @@ use ::loom::cell::UnsafeCell;
 use ::loom::sync::Arc;
 use ::loom::thread;
 
-use super::header::Header;
+use super::cell::Header;
 use super::slab::TaskSlab;
 use super::slots::{Returned, Slots};
 use super::state::Hold;

@@ -14,7 +14,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
-use super::header::Header;
+use super::cell::Header;
 use crate::executor::cell::Shared;
 use crate::prim::{AtomicPtr, Ordering, const_fn, ordering};
 

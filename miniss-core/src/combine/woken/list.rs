@@ -6,7 +6,7 @@
 //!
 //! Whoever sets the first bit of a block puts it on the list; whoever puts the first block on the
 //! list wakes the whole. The owner takes the list, whole, and then from each block all of its bits.
-//! This is the inbox of a core (`run_queue::inbox`) with bits for a flag.
+//! This is the inbox of a core (`executor::wake`) with bits for a flag.
 //!
 //! # Why no wake is lost
 //!

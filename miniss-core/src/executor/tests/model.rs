@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::port::{Port, cell, executor_on, peek};
 use crate::error::Cancelled;
-use crate::task::header::Header;
+use crate::task::cell::Header;
 use crate::{AbortHandle, Budget, Executor, JoinHandle};
 
 #[derive(Debug, Clone)]

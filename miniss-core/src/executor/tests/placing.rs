@@ -11,7 +11,7 @@ use core::task::{Poll, Waker};
 
 use super::port::{Unparker, executor, on_both_ports, rounds};
 use crate::combine::yield_now;
-use crate::task::header::Header;
+use crate::task::cell::Header;
 use crate::{AbortHandle, JoinHandle, LocalHandle};
 
 #[test]

@@ -24,11 +24,11 @@ use super::error::TryRecvError;
 use super::{OwnedReceiver, OwnedSender};
 use super::{Receiver, Sender};
 use crate::collections::WaitList;
+use crate::defer::OnDrop;
 #[cfg(feature = "alloc")]
 use crate::sync::buffer::HeapBuffer;
 use crate::sync::buffer::{Buffer, FixedBuffer};
 use crate::sync::ends::{self, Counts, Ends};
-use crate::sync::on_drop::OnDrop;
 
 /// A broadcast that keeps the last `N` values in place.
 ///

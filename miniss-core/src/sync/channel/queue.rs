@@ -22,9 +22,9 @@ use super::error::{SendError, TryRecvError};
 use super::{Receiver, Sender};
 use crate::collections::WaitList;
 use crate::coop::Leaf;
+use crate::defer::OnDrop;
 use crate::sync::buffer::{Buffer, FixedBuffer};
 use crate::sync::ends::{self, Counts, Ends};
-use crate::sync::on_drop::OnDrop;
 use crate::sync::waker_cell::WakerCell;
 use crate::sync::{Semaphore, Units};
 

@@ -1,6 +1,17 @@
-//! Going on to the end although something unwinds: destructors and wakers are foreign code.
+//! What is done at the end of a block whatever happens in it: destructors and wakers are foreign
+//! code, which may unwind.
 
 #![forbid(unsafe_code)]
+
+/// Calls a closure as it is dropped. Of several in one block the last one made comes first, and one
+/// that panics does not keep the others from their turn.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
 
 /// Calls `step` until it gives `false`. If a call unwinds, the others are made on the way out.
 pub(crate) fn to_the_end(step: impl FnMut() -> bool) {

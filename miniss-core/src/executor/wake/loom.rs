@@ -9,8 +9,8 @@ use ::loom::sync::Arc;
 use ::loom::sync::atomic::{AtomicUsize, Ordering};
 use ::loom::thread;
 
-use super::inbox::Inbox;
-use crate::task::header::Header;
+use super::Inbox;
+use crate::task::cell::Header;
 
 /// An inbox with two headers, which live as long as the model.
 struct Two {
