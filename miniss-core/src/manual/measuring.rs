@@ -70,9 +70,9 @@
 //! - `.ci/thread-sanitizer`: what threads share, under ThreadSanitizer.
 //! - `cargo test -p miniss-tests --test bare`: how large programs without std are, against what is
 //!   expected in `tests/tests/bare/sizes.txt`.
-//! - `cargo run --release -p miniss-benches --bin compare`: the rows of the README beside tokio,
-//!   monoio, compio, glommio, smol, redis-server and programs by hand, each in a process of its
-//!   own, with CPU time, system calls and memory.
+//! - `cargo run --release -p miniss-benches --bin compare`: the rows of
+//!   `miniss_linux::manual::peers`: tokio, monoio, compio, glommio, smol, redis-server and programs
+//!   by hand, each in a process of its own, with CPU time, system calls and memory.
 //! - `cargo run --release -p miniss-benches --bin growth`: how cost grows, from one task, timer,
 //!   connection or shard to very many; its plots are `miniss_linux::manual::growth`.
 //! - `cargo run --release -p miniss-benches --bin echo_load -- compare`: echo servers of all of

@@ -1,7 +1,5 @@
 //! How cost grows: with tasks, timers, connections, shards, queue depth and message size.
 //!
-//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ driver ─▶ kernel`, from one of each to many
-//!
 //! Tables and pictures are what this command wrote, on the day and the machine that stand below
 //! each table:
 //!

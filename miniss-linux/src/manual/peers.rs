@@ -1,0 +1,37 @@
+//! Peers: every row of the comparison with other runtimes, and where we lose.
+//!
+//! One command measures all rows on your machine, beside the peers at these versions and beside
+//! programs by hand without a runtime. It takes about seven minutes:
+//!
+//! ```sh
+//! cargo run --release -p miniss-benches --bin compare
+//! ```
+//!
+//! With `-- --install` behind it, it first installs what it can use of Debian's packages (`strace`,
+//! `redis-tools`). What is missing is said in the row that wants it.
+//!
+//! This is its summary from 23 November 2026, on a virtual machine with two cores of an AMD EPYC,
+//! Linux 6.18: medians of up to 9 interleaved rounds. A ratio is the median of the ratios of each
+//! round. The *limit* is the program by hand. Since that day each poll of a task has a budget, and
+//! calls keep their order: spawn takes a tenth more instructions, an echo request 7 in 100, a call
+//! up to a fifth. Times were not measured again.
+//!
+#![doc = include_str!("peers.md")]
+//!
+//! - echo: client and server cost the kernel about the same. The core of the client is always
+//!   busy, so its speed is part of the rate. CPU per operation is the server's alone.
+//! - echo-busy: the same with equal work for everyone on each request, so that the server is the
+//!   slower side. The work is part of CPU per operation.
+//! - connections: growth of the server's own memory over 2,000 connections that have echoed once.
+//!   By hand and in miniss a pool of buffers serves all connections. It is in use before, so it is
+//!   not part of the growth. `tokio, readable` takes a buffer only when there is something to read,
+//!   as its documentation shows.
+//! - kv: with one request in flight redis-benchmark, on a core of its own, has as much to do as the
+//!   server, so its speed is part of the rate. CPU per operation is the server's alone.
+//! - kv-2cores: kv with two shards, and redis-server as it comes, without I/O threads: with two,
+//!   which spin, it was 8 to 15 times slower here. The client needs a core, too, so the rate says
+//!   little. CPU per operation says more.
+//!
+//! How not to be fooled by such figures stands in `miniss_core::manual::measuring`.
+
+#![forbid(unsafe_code)]
