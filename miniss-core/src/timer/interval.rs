@@ -11,8 +11,7 @@
 
 use core::time::Duration;
 
-use super::sleep::Sleep;
-use super::timers::Timers;
+use super::sleep::{Sleep, Timers};
 use crate::coop::consume_budget;
 use crate::time::Instant;
 
@@ -238,6 +237,3 @@ impl<K: Timers> Interval<K> {
         self.period
     }
 }
-
-#[cfg(all(test, not(loom)))]
-mod tests;

@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::timers::Timers;
+use super::sleep::Timers;
 use super::wheel::Wheel;
 use crate::time::Instant;
 

@@ -10,8 +10,8 @@
 //! - [`Interval`]: deadlines at a fixed distance, with a policy for those that were missed.
 //! - [`ManualClock`]: timers that move only when told to, for tests.
 //!
-//! Inside: `node` is what is linked, `ring` the list that links it, `wheel` the order of it all;
-//! tests watch it with the wakers of `probe`.
+//! Inside: `list` has the node that is linked and the list that links it, `wheel` the order of it
+//! all.
 //!
 //! Every timer keeps three promises. It is *never early*: it fires at or after its exact
 //! deadline. It is *never inline*: a deadline that has already passed fires on a later turn of the
@@ -19,19 +19,14 @@
 //! which overlong durations saturate, means *never*.
 
 mod interval;
+mod list;
 mod manual;
-mod node;
-#[cfg(all(test, not(loom)))]
-mod probe;
-mod ring;
 mod sleep;
-mod timeout;
-mod timers;
+#[cfg(all(test, not(loom)))]
+mod tests;
 mod wheel;
 
 pub use interval::{Interval, MissedTick};
 pub use manual::ManualClock;
-pub use sleep::Sleep;
-pub use timeout::Timeout;
-pub use timers::Timers;
+pub use sleep::{Sleep, Timeout, Timers};
 pub use wheel::Wheel;

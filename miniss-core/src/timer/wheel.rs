@@ -39,19 +39,18 @@
 use core::cell::Cell;
 use core::pin::Pin;
 
-use super::node::TimerNode;
-use super::ring::Ring;
+use super::list::{Ring, TimerNode};
 use crate::time::Instant;
 
 /// Bits in a digit: a level has as many slots as a word has bits.
 const BITS: u32 = 6;
 const SLOTS: usize = 1 << BITS;
 /// Digits in a time.
-const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
+pub(super) const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
 /// The ring of those that are due and about to be woken; it follows the slots' rings.
 const EXPIRED: usize = LEVELS * SLOTS;
 /// How many nodes [`Wheel::next_deadline`] looks at, at most.
-const SCAN_MAX: usize = 16;
+pub(super) const SCAN_MAX: usize = 16;
 /// How many nodes are looked at before they are filed again, at most: as many as the cache still
 /// has when their turn comes.
 const REFILE_SCAN_MAX: usize = 1024;
@@ -310,8 +309,3 @@ impl Drop for TakeOut<'_> {
         }
     }
 }
-
-#[cfg(all(test, not(loom)))]
-mod model;
-#[cfg(all(test, not(loom)))]
-mod tests;

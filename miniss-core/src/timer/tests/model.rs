@@ -7,7 +7,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::timer::probe::{Log, leaked_wheel};
+use crate::timer::wheel::SCAN_MAX;
 
 #[derive(Debug, Clone)]
 enum Step {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Wake, Waker};
 
 use super::*;
-use crate::timer::probe::{Log, leaked_clock, poll};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -1,14 +1,13 @@
 //! Sleeping, polled by hand.
 
 use std::boxed::Box;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 use std::vec::Vec;
 
 use super::*;
-use crate::timer::ManualClock;
-use crate::timer::probe::{Log, calling, leaked_clock, poll};
 
 const MS: Duration = Duration::from_millis(1);
 

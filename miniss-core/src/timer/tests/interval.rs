@@ -5,8 +5,6 @@ use std::task::{Poll, Waker};
 use std::vec::Vec;
 
 use super::*;
-use crate::timer::ManualClock;
-use crate::timer::probe::{leaked_clock, poll};
 
 const MS: Duration = Duration::from_millis(1);
 

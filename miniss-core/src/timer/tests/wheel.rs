@@ -8,7 +8,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
-use crate::timer::probe::{Log, calling, leaked_wheel};
+use crate::timer::wheel::{LEVELS, SCAN_MAX};
 
 type Node = Pin<Box<TimerNode>>;
 

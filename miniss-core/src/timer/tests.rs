@@ -4,22 +4,31 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::vec::Vec;
 
+mod interval;
+mod model;
+mod sleep;
+mod timeout;
+mod wheel;
+
 use core::pin::Pin;
+use core::time::Duration;
 
-use super::manual::ManualClock;
-use super::wheel::Wheel;
+use super::list::TimerNode;
+use super::{Interval, ManualClock, MissedTick, Sleep, Timeout, Timers, Wheel};
+use crate::error::TimedOut;
+use crate::time::Instant;
 
-pub(super) fn leaked_wheel() -> &'static Wheel {
+fn leaked_wheel() -> &'static Wheel {
     crate::kept::forever(Wheel::new())
 }
 
-pub(super) fn leaked_clock() -> &'static ManualClock {
+fn leaked_clock() -> &'static ManualClock {
     crate::kept::forever(ManualClock::new())
 }
 
 /// What was woken, in order.
 #[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<usize>>>);
+struct Log(Arc<Mutex<Vec<usize>>>);
 
 struct Entry(usize, Log);
 
@@ -31,12 +40,12 @@ impl Wake for Entry {
 
 impl Log {
     /// A waker that writes down `id`.
-    pub(super) fn waker(&self, id: usize) -> Waker {
+    fn waker(&self, id: usize) -> Waker {
         Waker::from(Arc::new(Entry(id, self.clone())))
     }
 
     /// What was written down since the last call.
-    pub(super) fn take(&self) -> Vec<usize> {
+    fn take(&self) -> Vec<usize> {
         core::mem::take(&mut *self.0.lock().unwrap())
     }
 }
@@ -55,11 +64,11 @@ impl<F: Fn() + 'static> Wake for Call<F> {
 }
 
 /// A waker that calls `f`.
-pub(super) fn calling(f: impl Fn() + 'static) -> Waker {
+fn calling(f: impl Fn() + 'static) -> Waker {
     Waker::from(Arc::new(Call(f)))
 }
 
 /// Polls once with `waker`.
-pub(super) fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(waker))
 }
