@@ -6,10 +6,8 @@
 //! joining a task, a timer's end) can be said with this pair.
 //!
 //! - `state`: the state word, its transitions, and why one atomic step each is enough
-//! - `waker_slot`: the place of the waiter's waker
 //! - `cell`: the memory both ends share, on the heap or in a `static`
-//! - `waiter`: the receiving end of a cell
-//! - `future`: what users await: a waiting end, or a result that was there from the start
+//! - `future`: what users await: the receiving end, or a result that was there from the start
 //! - `promise`: the giving end
 
 #![deny(clippy::missing_safety_doc)]
@@ -19,8 +17,6 @@ mod future;
 #[allow(clippy::module_inception)]
 mod promise;
 mod state;
-mod waiter;
-mod waker_slot;
 
 #[cfg(all(test, loom))]
 mod loom;

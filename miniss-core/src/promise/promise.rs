@@ -1,7 +1,7 @@
 //! The giving end: brings the value or the failure, once.
 //!
-//! The unsafe blocks here rest on the invariants of `cell` (Two Ends, Outcome Turn) and
-//! `waker_slot` (Waker Turn). The waiter is woken last of all, when the promise is out of the
+//! The unsafe blocks here rest on the invariants of `cell` (Two Ends, Outcome Turn, Waker Turn).
+//! The waiter is woken last of all, when the promise is out of the
 //! cell, so a waker that panics disturbs nothing.
 
 use core::fmt;
