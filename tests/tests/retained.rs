@@ -227,8 +227,8 @@ const GROWING: [(&str, &str); 10] = [
     ("combine/when_all_succeed.rs", "futures that ran together"),
     ("combine/when_any.rs", "futures that ran together"),
     ("call/memory.rs", "calls"),
-    ("op/boxed.rs", "operations"),
-    ("op/chunks.rs", "operations"),
+    ("op/blocks.rs", "operations"),
+    ("op/pool.rs", "operations"),
     ("sync/buffer.rs", "channels, a broadcast"),
     ("task/slots.rs", "tasks"),
 ];

@@ -135,7 +135,7 @@
 //!
 //! # Timer
 //!
-//! `timer/sleep.rs`, `timer/wheel.rs`, `timer/node.rs`.
+//! `timer/sleep.rs`, `timer/wheel.rs`, `timer/list.rs`.
 //!
 //! The first poll of a [`Sleep`](crate::timer::Sleep) keeps the waker in the node, which is a field
 //! of the future, and files the node in the wheel: count the leading zeros of deadline xor present,

@@ -276,7 +276,7 @@
 //! | under foreign wakers: `join!`, `select!`, `FuturesUnordered` | `sleeps_in_join_wait_side_by_side`, `a_thousand_sleeps_in_futures_unordered_end_by_deadline_and_are_polled_when_woken` |
 //! | a million armed, 99 of 100 cancelled | `of_a_million_sleeps_the_one_in_a_hundred_that_is_not_cancelled_fires_in_order` |
 //! | the next deadline is handed to `park` | `the_reactor_sleeps_until_the_earliest_timer` |
-//! | as a `BTreeMap` would | `timer/wheel/model.rs` |
+//! | as a `BTreeMap` would | `timer/tests/model.rs` |
 //!
 //! ## Futures
 //!

@@ -101,7 +101,7 @@
 //!   is. Upheld by the same transitions. Shown by the models
 //!   `loom_complete_against_the_first_poll`, `loom_complete_against_try_take` and
 //!   `loom_two_step_complete_against_take_and_free`, and by `every_value_is_dropped_exactly_once`.
-//! - **Waker Turn Invariant.** `promise/waker_slot.rs`. The waker in the slot has one owner, who
+//! - **Waker Turn Invariant.** `promise/cell.rs`. The waker in the slot has one owner, who
 //!   alone turns the copied words back into one. Upheld by the same transitions. Shown by the
 //!   models `loom_waker_replacement_against_complete`,
 //!   `loom_second_waker_replacement_against_complete` and
@@ -112,13 +112,13 @@
 //!
 //! # Timers
 //!
-//! - **Pinned Invariant.** `timer/node.rs`. A linked node neither moves nor dies. Upheld by
+//! - **Pinned Invariant.** `timer/list.rs`. A linked node neither moves nor dies. Upheld by
 //!   `Wheel::arm`, which takes it pinned, and by its `Drop`. Shown by `a_dropped_node_is_gone` and
 //!   `it_is_armed_by_the_first_poll_and_disarmed_by_drop`.
-//! - **One Thread Invariant.** `timer/node.rs`. All that happens to linked nodes happens on one
+//! - **One Thread Invariant.** `timer/list.rs`. All that happens to linked nodes happens on one
 //!   thread. Upheld by the compiler: a node is neither `Send` nor `Sync`. Shown by
 //!   `it_stays_on_its_thread_and_where_it_is`.
-//! - **Link Invariant.** `timer/ring.rs`, `timer/wheel.rs`. Each linked node is alive, in the one
+//! - **Link Invariant.** `timer/list.rs`, `timer/wheel.rs`. Each linked node is alive, in the one
 //!   ring that its `place` names. Upheld by `Wheel::file`, `Wheel::remove` and `Wheel::drain`.
 //!   Shown by the oracle `the_wheel_does_what_an_ordered_map_does`.
 //! - **Filing Invariant.** `timer/wheel.rs`. Deadline and time determine the ring, and no deadline
@@ -129,7 +129,7 @@
 //!   `Wheel::clear`, which unlink before they wake. Shown by
 //!   `a_waker_may_drop_cancel_and_arm_others`, `a_waker_may_advance_the_wheel` and
 //!   `after_a_panic_the_rest_is_woken_at_the_next_advance`.
-//! - **Pin Invariant.** `timer/sleep.rs`, `timer/timeout.rs`, `sync/abort/wait.rs`,
+//! - **Pin Invariant.** `timer/sleep.rs`, `sync/abort/wait.rs`,
 //!   `sync/abort/callback.rs`. Fields that are structurally pinned are never moved out of. Upheld
 //!   by these files, which hand out no `&mut` to them and have no `Drop` that would. Shown by
 //!   `it_stays_on_its_thread_and_where_it_is` and `what_is_leaked_is_still_served`.
@@ -179,18 +179,18 @@
 //!   is not. No unsafe code stands on it. Shown by
 //!   `a_multishot_gives_its_parts_in_order_and_then_its_end` and
 //!   `every_part_that_no_one_collects_reaches_the_orphan`.
-//! - **Chunks stay.** `op/chunks.rs`. Elements below the count are initialised and stay where they
+//! - **Chunks stay.** `op/pool.rs`. Elements below the count are initialised and stay where they
 //!   are until no one can look them up. Upheld by `Chunks::grow`, which only adds, and by the room,
 //!   which frees nothing while an operation is in a slot. Shown by the same oracles and
 //!   `large_payloads_stay_where_they_are_too`.
-//! - **Blocks are free or used.** `op/boxed.rs`. A block in a table's list holds nothing; one that
+//! - **Blocks are free or used.** `op/blocks.rs`. A block in a table's list holds nothing; one that
 //!   holds an operation is in no list. Upheld by `Blocks::put` and `take`, which move a block from
 //!   one to the other. Shown by `large_operations_use_the_same_blocks_again` and the same oracles.
-//! - **One table.** `op/fixed.rs`. One table at a time touches fixed memory. Upheld by its claim,
+//! - **One table.** `op/memory.rs`. One table at a time touches fixed memory. Upheld by its claim,
 //!   an atomic word. Shown by `memory_serves_one_table_at_a_time`,
 //!   `memory_travels_from_thread_to_thread_and_only_one_has_it` and
 //!   `memory_that_the_kernel_may_write_to_stays_taken_forever`.
-//! - **Set up once.** `op/fixed.rs`. Fixed slots are initialised by the first claim. Upheld by the
+//! - **Set up once.** `op/memory.rs`. Fixed slots are initialised by the first claim. Upheld by the
 //!   same word, which tells the first claim from the others. Shown by
 //!   `all_slots_and_parts_are_places_of_their_own`.
 //!

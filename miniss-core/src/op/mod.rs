@@ -109,24 +109,15 @@
 //!
 //! The table knows nothing of any kernel: io_uring, epoll and a simulation are drivers over it.
 
-mod boxed;
-mod chunks;
-mod error;
-mod fixed;
-mod inside;
-mod key;
+mod blocks;
 mod memory;
-mod part;
+mod operation;
 mod pool;
-mod room;
 mod slot;
 mod table;
 #[cfg(all(test, feature = "alloc", not(loom)))]
 mod tests;
 
-pub use error::{InsertError, OpsInUse, Refused};
-pub use fixed::{Fixed, FixedOps};
-pub use key::{OpId, OpKey, Part};
-pub use memory::{Heap, Memory};
-pub use slot::{Completion, Operation};
+pub use memory::{Fixed, FixedOps, Heap, Memory};
+pub use operation::{Completion, InsertError, OpId, OpKey, Operation, OpsInUse, Part, Refused};
 pub use table::OpTable;

@@ -1,9 +1,84 @@
-//! Elements that are free or in use, and a list of the free ones.
+//! All slots and parts of a table: elements by index, with a list of the free ones.
+//!
+//! They lie in chunks that double in size and never move.
+//! An index is found by arithmetic alone. A table that grows adds a chunk from the heap, so that
+//! nothing is ever copied. One piece of fixed memory is the same chunks lying side by side, the
+//! last one cut short: to whoever looks up an index, there is no difference.
+//!
+//! # Invariants
+//!
+//! - **Chunks stay.** Elements below the count are initialised, lie in the chunk that their index
+//!   says, and stay there until no one can look them up any more. Beyond the count there is memory
+//!   up to the capacity, which is not touched before it is needed.
 
+#[cfg(feature = "alloc")]
+use alloc::alloc::{Layout, alloc, dealloc};
 use core::cell::Cell;
 use core::ptr::NonNull;
 
-use super::chunks::Chunks;
+use super::blocks::Blocks;
+use super::memory::Source;
+use super::operation::Completion;
+use super::slot::{Node, Slot, Stage};
+
+/// The slots, parts and blocks of one table.
+pub struct Room<M: Source> {
+    pub(super) slots: Pool<Slot>,
+    pub(super) parts: Pool<Node>,
+    pub(super) blocks: Blocks,
+    pub(super) memory: M,
+}
+
+impl<M: Source> Room<M> {
+    /// Room in `memory`, of which nothing has been taken yet.
+    pub(super) const fn new(memory: M) -> Self {
+        Self { slots: Pool::new(), parts: Pool::new(), blocks: Blocks::new(), memory }
+    }
+
+    #[inline]
+    pub(super) fn take_slot(&self) -> Option<(u32, &Slot)> {
+        match self.slots.take() {
+            None => take_new::<M, _>(&self.slots),
+            taken => taken,
+        }
+    }
+
+    /// Keeps a part until it is collected; `false` if there is no room.
+    #[inline]
+    #[must_use]
+    pub(super) fn push_part(&self, slot: &Slot, part: Completion) -> bool {
+        let node = match self.parts.take() {
+            None => take_new::<M, _>(&self.parts),
+            taken => taken,
+        };
+        let Some(node) = node else { return false };
+        slot.parts.push(&self.parts, node, part);
+        true
+    }
+
+    #[inline]
+    pub(super) fn pop_part(&self, slot: &Slot) -> Option<Completion> {
+        slot.parts.pop(&self.parts)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn take_new<M: Source, T: Element>(pool: &Pool<T>) -> Option<(u32, &T)> {
+    let new = pool.take_new();
+    if new.is_none() && M::grow(pool) { pool.take_new() } else { new }
+}
+
+impl<M: Source> Drop for Room<M> {
+    /// Slots are given back unless an operation is in flight or uncollected: then the kernel may
+    /// still write there, or someone's payload is there.
+    fn drop(&mut self) {
+        let idle = self.slots.iter().all(|slot| slot.stage.get() == Stage::Free);
+        // SAFETY: the room is gone after this. *Owned while in flight*: in a free slot there is no
+        // operation.
+        unsafe { M::give_back(self, idle) };
+    }
+}
 
 /// The end of a list of elements, and the index of none of them.
 pub(super) const NONE: u32 = u32::MAX;
@@ -94,4 +169,145 @@ impl<T: Element> Pool<T> {
         // SAFETY: the caller's promise.
         unsafe { self.elements.free() };
     }
+}
+
+/// Elements in the first chunk; each further chunk is twice the one before.
+const FIRST_CHUNK: usize = 32;
+/// 27 chunks are nearly 2^32 elements.
+const CHUNKS_MAX: usize = 27;
+/// As many elements as the chunks have together.
+pub(super) const COUNT_MAX: u64 = (FIRST_CHUNK as u64) * ((1 << CHUNKS_MAX) - 1);
+
+/// Elements by index.
+pub(super) struct Chunks<T> {
+    /// The first element of each; those beyond the count point nowhere.
+    chunks: [Cell<NonNull<T>>; CHUNKS_MAX],
+    count: Cell<u32>,
+    capacity: Cell<u32>,
+}
+
+impl<T> Chunks<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            chunks: [const { Cell::new(NonNull::dangling()) }; CHUNKS_MAX],
+            count: Cell::new(0),
+            capacity: Cell::new(0),
+        }
+    }
+
+    /// How many elements there are.
+    pub(super) fn count(&self) -> u32 {
+        self.count.get()
+    }
+
+    #[inline]
+    pub(super) fn at(&self, index: u32) -> Option<&T> {
+        if index >= self.count.get() {
+            return None;
+        }
+        // SAFETY: *Chunks stay*: it is below the count, thus below the capacity and initialised.
+        Some(unsafe { self.locate(index).as_ref() })
+    }
+
+    /// Where an element lies, or will.
+    ///
+    /// # Safety
+    /// The index is below the capacity.
+    #[inline]
+    unsafe fn locate(&self, index: u32) -> NonNull<T> {
+        let (chunk, offset) = place_of(index);
+        debug_assert!(chunk < CHUNKS_MAX);
+        // SAFETY: *Chunks stay*: by the caller's promise it is in one of the chunks.
+        let chunk = unsafe { self.chunks.get_unchecked(chunk) }.get();
+        // SAFETY: as above.
+        unsafe { chunk.add(offset) }
+    }
+
+    /// Puts an element behind the last one; `None` if there is no memory left for it.
+    pub(super) fn push(&self, element: T) -> Option<(u32, &T)> {
+        let index = self.count.get();
+        if index == self.capacity.get() {
+            return None;
+        }
+        // SAFETY: below the capacity.
+        let place = unsafe { self.locate(index) };
+        // SAFETY: *Chunks stay*: memory of ours in which there is no element yet.
+        unsafe { place.write(element) };
+        self.count.set(index + 1);
+        // SAFETY: written by the line before the last.
+        Some((index, unsafe { place.as_ref() }))
+    }
+
+    /// Takes in the elements of one piece of memory.
+    ///
+    /// # Safety
+    /// There are no elements yet. `first` is the first of `count` elements side by side, and may be
+    /// used for all of them; *Chunks stay*.
+    pub(super) unsafe fn adopt(&self, first: NonNull<T>, count: usize) {
+        for (number, chunk) in self.chunks.iter().enumerate() {
+            let before = first_of(number);
+            if before >= count {
+                break;
+            }
+            // SAFETY: one of the elements, by the caller's promise.
+            chunk.set(unsafe { first.add(before) });
+        }
+        self.capacity.set(count as u32);
+        self.count.set(count as u32);
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T> Chunks<T> {
+    /// Adds a chunk from the heap, untouched; `false` if memory is out.
+    pub(super) fn grow(&self) -> bool {
+        let capacity = self.capacity.get();
+        let (number, _) = place_of(capacity);
+        let len = FIRST_CHUNK << number;
+        let (Some(chunk), Ok(end)) =
+            (self.chunks.get(number), u32::try_from(capacity as usize + len))
+        else {
+            return false;
+        };
+        let Ok(layout) = Layout::array::<T>(len) else { return false };
+        // SAFETY: neither elements nor chunks are empty.
+        let Some(first) = NonNull::new(unsafe { alloc(layout) }) else { return false };
+        chunk.set(first.cast());
+        self.capacity.set(end);
+        true
+    }
+
+    /// Gives all chunks back to the heap.
+    ///
+    /// # Safety
+    /// All of them came from [`grow`](Self::grow), and no element is in use.
+    pub(super) unsafe fn free(&self) {
+        let count = self.count.replace(0);
+        for index in 0..count {
+            // SAFETY: *Chunks stay*: it was below the count, and no one can look it up any more.
+            unsafe { self.locate(index).drop_in_place() };
+        }
+        let capacity = self.capacity.replace(0) as usize;
+        for (number, chunk) in self.chunks.iter().enumerate() {
+            if first_of(number) >= capacity {
+                break;
+            }
+            let layout = Layout::array::<T>(FIRST_CHUNK << number).expect("as it was allocated");
+            // SAFETY: `grow` allocated it with this layout, and nothing is there any more.
+            unsafe { dealloc(chunk.get().cast().as_ptr(), layout) };
+        }
+    }
+}
+
+/// Chunk and offset of an element.
+#[inline]
+fn place_of(index: u32) -> (usize, usize) {
+    let shifted = index as usize + FIRST_CHUNK;
+    let chunk = (shifted.ilog2() - FIRST_CHUNK.ilog2()) as usize;
+    (chunk, shifted - (FIRST_CHUNK << chunk))
+}
+
+/// How many elements lie before a chunk.
+fn first_of(chunk: usize) -> usize {
+    (FIRST_CHUNK << chunk) - FIRST_CHUNK
 }

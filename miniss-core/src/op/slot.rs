@@ -1,168 +1,21 @@
-//! One slot: the payload of an operation in flight, and what is known of its outcome.
+//! One slot: the payload of an operation in flight, what is known of its outcome, and the
+//! completions that wait to be collected.
 //!
-//! Invariants: see [`super`].
+//! Invariants: see [`super`]. *No one else inside*: while an operation's code runs, its vtable is
+//! hidden, so whoever comes again through the table panics instead of borrowing it twice.
+//!
+//! One pool of nodes for completions of multishot operations serves all slots of a table, so an
+//! idle slot holds none and a busy one allocates nothing once the pool has grown to what the
+//! busiest moment needed.
 
 use core::any::TypeId;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::task::Waker;
 
-use super::boxed::Blocks;
-use super::part::Parts;
-use super::pool::{Element, NONE};
-
-/// What a driver reports of an operation, in the kernel's own terms.
-///
-/// See [`Operation`] for an example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Completion {
-    /// The result; below zero it is a negated error number.
-    pub result: i32,
-    /// Flags that the driver and the operation understand.
-    pub flags: u32,
-}
-
-/// An operation: what the kernel may touch while it is in flight, and how to read the outcome.
-///
-/// ```
-/// use miniss_core::op::{Completion, Operation};
-///
-/// struct Read {
-///     buffer: Vec<u8>,
-/// }
-///
-/// impl Operation for Read {
-///     type Output = (i32, Vec<u8>);
-///     fn settle(self, completion: Completion) -> Self::Output {
-///         (completion.result, self.buffer)
-///     }
-/// }
-/// ```
-pub trait Operation: Sized + 'static {
-    /// What the future gives.
-    type Output;
-
-    /// Makes the output from the terminal completion.
-    ///
-    /// See [`Operation`] for an example.
-    fn settle(self, completion: Completion) -> Self::Output;
-
-    /// A completion that is not the last one has come; with it, `waiting` of them are to be
-    /// collected. `true` asks for a cancel, to stem a flow that no one drinks from.
-    ///
-    /// ```
-    /// use miniss_core::op::{Completion, OpTable, Operation};
-    ///
-    /// struct Accept;
-    ///
-    /// impl Operation for Accept {
-    ///     type Output = i32;
-    ///     fn settle(self, completion: Completion) -> i32 {
-    ///         completion.result
-    ///     }
-    ///     fn wants_cancel_after(&mut self, _connection: Completion, waiting: u32) -> bool {
-    ///         waiting == 2
-    ///     }
-    /// }
-    ///
-    /// let table = OpTable::new();
-    /// let key = table.insert(Accept);
-    /// for connection in [5, 6] {
-    ///     assert!(!table.wants_cancel());
-    ///     table.complete(key.id(), Completion { result: connection, flags: 0 }, true);
-    /// }
-    /// assert_eq!(table.next_cancel(), Some(key.id()));
-    /// # table.complete(key.id(), Completion { result: -125, flags: 0 }, false);
-    /// # table.orphan(key);
-    /// ```
-    fn wants_cancel_after(&mut self, completion: Completion, waiting: u32) -> bool {
-        let _ = (completion, waiting);
-        false
-    }
-
-    /// The terminal completion came when no one waits any more: let go of what it brought (close a
-    /// descriptor, return a buffer). By default the output is made and dropped.
-    ///
-    /// ```
-    /// use std::{cell::Cell, rc::Rc};
-    /// use miniss_core::op::{Completion, OpTable, Operation};
-    ///
-    /// /// Counts the connections that it had to close.
-    /// struct Accept(Rc<Cell<u32>>);
-    ///
-    /// impl Operation for Accept {
-    ///     type Output = i32;
-    ///     fn settle(self, completion: Completion) -> i32 {
-    ///         completion.result
-    ///     }
-    ///     fn settle_orphan(mut self, completion: Completion) {
-    ///         self.orphan_part(completion);
-    ///     }
-    ///     fn orphan_part(&mut self, _connection: Completion) {
-    ///         self.0.set(self.0.get() + 1);
-    ///     }
-    /// }
-    ///
-    /// let closed = Rc::new(Cell::new(0));
-    /// let table = OpTable::new();
-    /// let key = table.insert(Accept(closed.clone()));
-    /// let id = key.id();
-    /// table.orphan(key);
-    /// table.complete(id, Completion { result: 5, flags: 0 }, true);
-    /// table.complete(id, Completion { result: 6, flags: 0 }, false);
-    /// assert_eq!(closed.get(), 2);
-    /// ```
-    fn settle_orphan(self, completion: Completion) {
-        drop(self.settle(completion));
-    }
-
-    /// A completion that is not the last one came when no one waits any more. Operations
-    /// that complete once never see it.
-    ///
-    /// See [`settle_orphan`](Self::settle_orphan) for an example.
-    fn orphan_part(&mut self, completion: Completion) {
-        let _ = completion;
-    }
-
-    /// A completion that is not the last one came when someone waits, but there is no room to keep
-    /// it. The parts before it can still be collected; it and all that follow come here, so that
-    /// there is no gap before the end, and a cancel is asked for. By default it is
-    /// [`orphan_part`](Self::orphan_part)'s. Whoever must tell this end from another, such as an
-    /// operation that is started again after a cancel, notes it here for [`settle`](Self::settle).
-    ///
-    /// ```
-    /// # use core::task::{Context, Poll, Waker};
-    /// use miniss_core::op::{Completion, FixedOps, OpTable, Operation, Part};
-    ///
-    /// /// A flow of bytes; whether some are missing.
-    /// struct Receive(bool);
-    ///
-    /// impl Operation for Receive {
-    ///     type Output = bool;
-    ///     fn settle(self, _end: Completion) -> bool {
-    ///         self.0
-    ///     }
-    ///     fn refuse_part(&mut self, _bytes: Completion) {
-    ///         self.0 = true;
-    ///     }
-    /// }
-    ///
-    /// static OPS: FixedOps<1, 2> = FixedOps::new();
-    /// let table = OpTable::fixed(&OPS).unwrap();
-    /// let key = table.try_insert(Receive(false)).unwrap();
-    /// let bytes = |count| Completion { result: count, flags: 0 };
-    /// (1..=3).for_each(|count| table.complete(key.id(), bytes(count), true));
-    /// assert_eq!((table.next_cancel(), table.parts_refused()), (Some(key.id()), 1));
-    /// table.complete(key.id(), bytes(-125), false);
-    /// # let cx = &mut Context::from_waker(Waker::noop());
-    /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::More(bytes(1))));
-    /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::More(bytes(2))));
-    /// assert_eq!(table.poll_part(&key, cx), Poll::Ready(Part::End(true)));
-    /// ```
-    fn refuse_part(&mut self, completion: Completion) {
-        self.orphan_part(completion);
-    }
-}
+use super::blocks::Blocks;
+use super::operation::{Completion, Operation};
+use super::pool::{Element, NONE, Pool};
 
 /// Payloads up to this size live in their slot; larger ones in a block, if there is a heap.
 pub(super) const PAYLOAD_BYTES: usize = 64;
@@ -261,6 +114,31 @@ impl Slot {
                 drop(former);
             }
         }
+    }
+
+    /// A completion that no one will collect goes to its operation.
+    pub(super) fn orphan_part(&self, completion: Completion) {
+        let inside = Inside::new(self);
+        let orphan_part = inside.vtable().orphan_part;
+        // SAFETY: the slot is in use, so it holds the operation of its vtable. *No one else inside*:
+        // the vtable was there, and is hidden now.
+        unsafe { orphan_part(self.payload.get(), completion) };
+    }
+
+    /// Whether the operation would rather be cancelled than receive more.
+    pub(super) fn wants_cancel_after(&self, completion: Completion) -> bool {
+        let inside = Inside::new(self);
+        let wants_cancel_after = inside.vtable().wants_cancel_after;
+        // SAFETY: as in `orphan_part`.
+        unsafe { wants_cancel_after(self.payload.get(), completion, self.parts.len()) }
+    }
+
+    /// A completion that there is no room for goes to its operation.
+    pub(super) fn refuse_part(&self, completion: Completion) {
+        let inside = Inside::new(self);
+        let refuse_part = inside.vtable().refuse_part;
+        // SAFETY: as in `orphan_part`.
+        unsafe { refuse_part(self.payload.get(), completion) };
     }
 }
 
@@ -365,4 +243,93 @@ unsafe fn wants_cancel_after<O: Operation>(
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };
     op.wants_cancel_after(completion, waiting)
+}
+
+/// Marks a payload as borrowed, by hiding its vtable.
+pub(super) struct Inside<'a> {
+    slot: &'a Slot,
+    vtable: &'static OpVtable,
+}
+
+impl<'a> Inside<'a> {
+    /// Panics if someone is inside already.
+    pub(super) fn new(slot: &'a Slot) -> Self {
+        let vtable = slot.vtable();
+        slot.vtable.set(None);
+        Self { slot, vtable }
+    }
+
+    pub(super) fn vtable(&self) -> &'static OpVtable {
+        self.vtable
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.slot.vtable.set(Some(self.vtable));
+    }
+}
+
+/// A slot's FIFO: head and tail in the pool.
+pub(super) struct Parts {
+    head: Cell<u32>,
+    tail: Cell<u32>,
+    len: Cell<u32>,
+}
+
+/// One completion in a FIFO, or none.
+pub struct Node {
+    completion: Cell<Completion>,
+    next: Cell<u32>,
+}
+
+const _: () = assert!(size_of::<Node>() == 12, "documented at `FixedOps`");
+
+impl Element for Node {
+    fn free() -> Self {
+        let completion = Completion { result: 0, flags: 0 };
+        Self { completion: Cell::new(completion), next: Cell::new(NONE) }
+    }
+
+    fn next(&self) -> &Cell<u32> {
+        &self.next
+    }
+}
+
+impl Parts {
+    pub(super) fn new() -> Self {
+        Self { head: Cell::new(NONE), tail: Cell::new(NONE), len: Cell::new(0) }
+    }
+
+    /// Puts a completion at the back, in a node that has just been taken from the pool.
+    #[inline]
+    pub(super) fn push(&self, pool: &Pool<Node>, (index, node): (u32, &Node), part: Completion) {
+        node.completion.set(part);
+        self.len.set(self.len.get() + 1);
+        match self.tail.replace(index) {
+            NONE => self.head.set(index),
+            tail => pool.at(tail).expect("listed nodes are in the pool").next.set(index),
+        }
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> u32 {
+        self.len.get()
+    }
+
+    /// Takes the completion at the front.
+    #[inline]
+    pub(super) fn pop(&self, pool: &Pool<Node>) -> Option<Completion> {
+        let len = self.len.get().checked_sub(1)?;
+        let index = self.head.get();
+        let node = pool.at(index).expect("listed nodes are in the pool");
+        self.len.set(len);
+        let next = node.next.get();
+        self.head.set(next);
+        if next == NONE {
+            self.tail.set(NONE);
+        }
+        pool.put(index, node);
+        Some(node.completion.get())
+    }
 }

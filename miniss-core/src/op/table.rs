@@ -9,14 +9,12 @@ use core::fmt;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-use super::error::{InsertError, OpsInUse, Refused};
-use super::fixed::{Fixed, FixedOps};
-use super::inside::{Inside, orphan_part, refuse_part, wants_cancel_after};
-use super::key::{GENERATION_BITS, OpId, OpKey, Part};
-use super::memory::{Heap, Memory};
-use super::pool::NONE;
-use super::room::Room;
-use super::slot::{Completion, Layout, Operation, Slot, Stage};
+use super::memory::{Fixed, FixedOps, Heap, Memory};
+use super::operation::{
+    Completion, GENERATION_BITS, InsertError, OpId, OpKey, Operation, OpsInUse, Part, Refused,
+};
+use super::pool::{NONE, Room};
+use super::slot::{Inside, Layout, Slot, Stage};
 use crate::defer::to_the_end;
 
 /// The operations in flight of one driver. It belongs to one core.
@@ -456,7 +454,7 @@ impl<M: Memory> OpTable<M> {
                 }
                 // Woken at the end of the arm, also if the operation's own code unwinds.
                 let _woken = WakeAtTheEnd(slot.waker.take());
-                if wants_cancel_after(slot, completion) {
+                if slot.wants_cancel_after(completion) {
                     self.want_cancel(id.index(), slot);
                 }
             }
@@ -466,7 +464,7 @@ impl<M: Memory> OpTable<M> {
                 self.in_flight.set(self.in_flight.get() - 1);
                 self.settle_orphan(id.index(), slot, completion);
             }
-            (Stage::Orphan, true) => orphan_part(slot, completion),
+            (Stage::Orphan, true) => slot.orphan_part(completion),
             (Stage::Done | Stage::Free, _) => self.count_stale(),
         }
     }
@@ -483,7 +481,7 @@ impl<M: Memory> OpTable<M> {
         if slot.stage.replace(Stage::Overflowed) == Stage::InFlight {
             self.want_cancel(index, slot);
         }
-        refuse_part(slot, completion);
+        slot.refuse_part(completion);
     }
 
     fn want_cancel(&self, index: u32, slot: &Slot) {
@@ -502,7 +500,7 @@ impl<M: Memory> OpTable<M> {
     /// Completions that no one collected lose their owner one by one, each of them even if the end
     /// of another unwinds.
     fn drain_parts(&self, slot: &Slot) {
-        to_the_end(|| self.room.pop_part(slot).map(|part| orphan_part(slot, part)).is_some());
+        to_the_end(|| self.room.pop_part(slot).map(|part| slot.orphan_part(part)).is_some());
     }
 
     fn settle_orphan(&self, index: u32, slot: &Slot, completion: Completion) {
