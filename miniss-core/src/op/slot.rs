@@ -120,8 +120,8 @@ impl Slot {
     pub(super) fn orphan_part(&self, completion: Completion) {
         let inside = Inside::new(self);
         let orphan_part = inside.vtable().orphan_part;
-        // SAFETY: the slot is in use, so it holds the operation of its vtable. *No one else inside*:
-        // the vtable was there, and is hidden now.
+        // SAFETY: the slot is in use, so it holds the operation of its vtable. *No one else
+        // inside*: the vtable was there, and is hidden now.
         unsafe { orphan_part(self.payload.get(), completion) };
     }
 

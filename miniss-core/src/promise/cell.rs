@@ -30,10 +30,11 @@
 //!
 //! # The place of the waker
 //!
-//! It may be copied while it is being replaced. A waker is two words. They are kept as two atomics, so that a promise may copy them before it
-//! knows whether they will be its own (see `state`): a copy made at the wrong moment is then a
-//! pair of meaningless words, not a data race. Only [`WakerCopy::into_waker`] turns words back
-//! into a waker, and it is `unsafe`. All accesses are relaxed; the state word orders them.
+//! It may be copied while it is being replaced. A waker is two words. They are kept as two atomics,
+//! so that a promise may copy them before it knows whether they will be its own (see `state`): a
+//! copy made at the wrong moment is then a pair of meaningless words, not a data race. Only
+//! [`WakerCopy::into_waker`] turns words back into a waker, and it is `unsafe`. All accesses are
+//! relaxed; the state word orders them.
 //!
 //! **Waker Turn Invariant**: the waker in the slot has one owner, and only the owner may turn a
 //! copy into a [`Waker`]. It is the future, from `put` on; it becomes the promise at the
