@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::TcpStream;
 use crate::time::{sleep, timeout};
-use crate::{Builder, Runtime, spawn};
+use crate::{Builder, JoinHandle, Runtime, spawn};
 
 /// Longer than any of this takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -48,6 +48,13 @@ fn blocking_pair() -> (std::net::TcpStream, std::net::TcpStream) {
 fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) {
     let poll = future.poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(poll, Poll::Pending));
+}
+
+/// A task for what has begun already, however many others are to run before it.
+fn spawn_begun<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+    let mut future = Box::pin(future);
+    poll_once(future.as_mut());
+    spawn(future)
 }
 
 async fn patiently<F: Future>(future: F) -> F::Output {

@@ -101,7 +101,7 @@ fn a_close_ends_the_reads_of_other_tasks() {
     builder().build().unwrap().block_on(async {
         let (stream, mut peer) = pair();
         let stream = std::rc::Rc::new(stream);
-        let reader = spawn({
+        let reader = spawn_begun({
             let stream = stream.clone();
             async move { (stream.recv().await, stream.recv().await) }
         });

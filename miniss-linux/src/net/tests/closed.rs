@@ -44,7 +44,7 @@ fn what_is_in_progress_ends_with_the_same_error_however_far_it_is() {
             let writes = [WRITES[round % 2], WRITES[0], WRITES[1]];
             let tasks: Vec<_> = std::iter::once(read)
                 .chain(writes)
-                .map(|start| spawn(start(stream.clone())))
+                .map(|start| spawn_begun(start(stream.clone())))
                 .collect();
             sleep(A_WHILE).await;
             patiently(stream.close()).await.unwrap();
@@ -89,7 +89,7 @@ fn a_close_leaves_those_alone_who_have_the_socket_by_another_descriptor() {
                 }
             });
             poll_once(theirs.as_mut());
-            let write = spawn(WRITES[0](stream.clone()));
+            let write = spawn_begun(WRITES[0](stream.clone()));
             sleep(A_WHILE).await;
             patiently(stream.close()).await.unwrap();
             assert_eq!(errno(patiently(write).await.unwrap()), Some(libc::ECANCELED));

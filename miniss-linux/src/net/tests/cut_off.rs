@@ -112,7 +112,7 @@ fn a_write_that_was_given_up_before_its_turn_leaves_no_trace() {
         let (stream, peer) = pair();
         let stream = Rc::new(stream);
         let first = stream.clone();
-        let first = spawn(async move { first.write_all(vec![b'A'; TOO_MUCH]).await.0 });
+        let first = spawn_begun(async move { first.write_all(vec![b'A'; TOO_MUCH]).await.0 });
         sleep(A_WHILE).await;
         {
             let mut second = pin!(stream.write_all("C"));
