@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
@@ -147,9 +148,11 @@ fn n3_a_reset_in_the_middle_of_a_write_is_an_error_and_no_signal() {
             runtime.block_on(async {
                 let (ours, mut peer) = pair();
                 let ours = Rc::new(ours);
-                let stream = ours.clone();
+                let (stream, begun) = (ours.clone(), Rc::new(Cell::new(false)));
+                let has_begun = begun.clone();
                 let write = spawn(async move {
                     let bytes = vec![1; 8 << 20];
+                    has_begun.set(true);
                     match form {
                         0 => stream.write_all(bytes).await.0,
                         1 => stream.write_vectored_all([bytes.clone(), bytes]).await.0,
@@ -160,7 +163,10 @@ fn n3_a_reset_in_the_middle_of_a_write_is_an_error_and_no_signal() {
                         },
                     }
                 });
-                sleep(Duration::from_millis(2)).await;
+                // The read below blocks the shard.
+                while !begun.get() {
+                    sleep(Duration::from_millis(2)).await;
+                }
                 peer.read_exact(&mut [0; 1000]).unwrap();
                 reset_on_close(&peer);
                 drop(peer);
