@@ -55,7 +55,6 @@ pub mod net;
 pub mod sync;
 pub mod time;
 pub mod topology;
-pub mod unobserved;
 
 #[cfg(doc)]
 pub mod manual;
@@ -63,13 +62,14 @@ pub mod manual;
 #[doc(hidden)]
 pub mod doctest;
 
+pub use diagnostics::unobserved;
 pub use driver::WakeBy;
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
-pub use metrics::{DriverStats, driver_stats};
+pub use metrics::{DriverStats, driver_stats, stats};
 pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::BrokenPromise;
 pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, coop};
 pub use runtime::{
     Builder, Call, CurrentShard, ForeignCall, Handle, JoinHandle, Pinning, Runtime, ShardError,
-    ShardId, maybe_yield, run_on, spawn, spawn_on, stats, submit_to,
+    ShardId, maybe_yield, run_on, spawn, spawn_on, submit_to,
 };

@@ -1,8 +1,26 @@
-//! What a shard's driver has done, in numbers.
+//! What a shard's executor and its driver have done, in numbers.
 
 #![forbid(unsafe_code)]
 
-use crate::runtime::current;
+use miniss_core::Stats;
+
+use crate::runtime::with_current;
+
+/// What this shard's executor has done so far.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// ```
+/// use miniss_linux::{Runtime, stats};
+/// let runtime = Runtime::builder().shards(1).build().unwrap();
+/// assert!(runtime.block_on(async { stats().polls }) >= 1);
+/// ```
+#[track_caller]
+pub fn stats() -> Stats {
+    with_current(|shard| shard.local.stats())
+}
 
 /// What the driver of a shard has done so far. Counts wrap after 2^64.
 ///
@@ -32,7 +50,7 @@ pub struct DriverStats {
 ///
 /// See [`DriverStats`] for an example.
 pub fn driver_stats() -> DriverStats {
-    current::with(|shard| {
+    with_current(|shard| {
         let ring = shard.driver.stats();
         DriverStats {
             in_flight: shard.driver.in_flight(),

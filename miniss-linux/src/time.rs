@@ -15,7 +15,7 @@ use miniss_core::timer::{Timers, Wheel};
 pub use miniss_core::{error::TimedOut, timer::MissedTick};
 
 use crate::driver::now;
-use crate::runtime::current;
+use crate::runtime::try_with_current;
 
 /// The timers of the shard that a future is polled on.
 ///
@@ -44,7 +44,7 @@ unsafe impl Timers for ShardTimers {
 
     #[inline]
     fn wheel(&self) -> Option<&'static Wheel> {
-        current::try_with(|shard| shard.local.wheel()).flatten()
+        try_with_current(|shard| shard.local.wheel()).flatten()
     }
 }
 

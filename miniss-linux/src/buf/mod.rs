@@ -60,18 +60,15 @@
 //! relies on it: what it once saw initialised in front of its window still is.
 
 mod io_buf;
-mod iovecs;
 mod slice;
-mod std_types;
 mod vectored;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 pub use io_buf::{IoBuf, IoBufMut};
-pub use iovecs::{IOVECS_INLINE, IOVECS_MAX, IoVecs};
 pub use slice::Slice;
-pub use vectored::{IoVecBuf, IoVecBufMut};
+pub use vectored::{IOVECS_INLINE, IOVECS_MAX, IoVecBuf, IoVecBufMut, IoVecs};
 
 use std::io;
 

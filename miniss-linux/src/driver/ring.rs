@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, RawFd};
 
 use io_uring::{IoUring, cqueue, squeue};
 
-use super::probe::Features;
+use super::setup::Features;
 use super::sys::{EnterFd, Wait};
 
 /// Counters of a ring.

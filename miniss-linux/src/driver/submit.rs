@@ -15,15 +15,13 @@ use miniss_core::op::{Completion, OpId, OpKey, OpTable, Operation, Part};
 use miniss_core::time::Instant;
 
 use super::buffers::BufferPool;
-use super::memlock::report_short;
-use super::probe::{Features, probe};
 use super::ring::{Ring, RingStats};
-use super::setup::{DriverConfig, make_ring};
+use super::setup::{DriverConfig, Features, make_ring, probe, report_short};
 use super::sys::now;
 use super::unpark::{Unparker, UnparkerName};
 use crate::error::DriverUnavailable;
 use crate::guard::quietly;
-use crate::runtime::current;
+use crate::runtime::is_local;
 
 /// The four topmost bits of `user_data`: what a completion is about.
 pub(super) mod tag {
@@ -106,7 +104,7 @@ impl Driver {
     /// Whether this thread is in the shard that drives it.
     #[inline]
     fn is_here(&self) -> bool {
-        self.home.is_none_or(current::is_local)
+        self.home.is_none_or(is_local)
     }
 
     /// # Panics

@@ -24,8 +24,7 @@ use crate::buf::IoBuf;
 use crate::net::TcpStream;
 use crate::op::connection::{Connection, WriteTurn};
 use crate::op::fd::Fd;
-use crate::op::recv::Recv;
-use crate::op::recv_pool::RecvPool;
+use crate::op::recv::{Recv, RecvPool};
 use crate::op::send::Send;
 
 /// Longer than any of this takes on the slowest machine.

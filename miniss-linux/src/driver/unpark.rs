@@ -17,7 +17,7 @@ use miniss_core::time::Instant;
 use miniss_core::{Clock, Unpark};
 
 use super::sys::now;
-use crate::runtime::current;
+use crate::runtime::{is_local, try_with_current};
 
 /// How shards of one runtime wake each other. Foreign threads always use the eventfd.
 ///
@@ -101,7 +101,7 @@ impl Unparker {
         }
         let fd = self.ring_fd.load(Ordering::Acquire);
         let Some(name) = self.name().filter(|_| fd >= 0) else { return false };
-        current::try_with(|shard| shard.driver.ring_other(fd, name)).unwrap_or(false)
+        try_with_current(|shard| shard.driver.ring_other(fd, name)).unwrap_or(false)
     }
 
     fn ring_by_eventfd(&self) {
@@ -167,7 +167,7 @@ unsafe impl Unpark for Unparker {
 
     #[inline]
     fn is_local(&self) -> bool {
-        current::is_local(self)
+        is_local(self)
     }
 }
 

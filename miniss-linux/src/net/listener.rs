@@ -28,9 +28,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::stream::{TcpStream, socket_address};
 use crate::diagnostics::{self, Event};
 use crate::driver::Op;
-use crate::op::accept::{Accept, connection};
+use crate::op::connect::{Accept, connection};
 use crate::op::fd::Fd;
-use crate::runtime::current;
+use crate::runtime::with_current;
 use crate::time::sleep;
 
 /// Settings for a listening socket.
@@ -209,7 +209,7 @@ impl TcpListener {
     }
 
     fn from_fd(fd: OwnedFd, ahead_max: i32) -> Self {
-        let driver = current::with(|shard| shard.driver.clone());
+        let driver = with_current(|shard| shard.driver.clone());
         Self {
             fd: Rc::new(Fd::new(fd, driver)),
             accepting: Mutex::new(None),

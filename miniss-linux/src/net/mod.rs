@@ -30,7 +30,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod write;
-mod writing;
 
 pub use listener::{ListenOptions, TcpListener};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};

@@ -19,11 +19,8 @@ use super::stream::TcpStream;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut};
 use crate::driver::Prepare;
 use crate::driver::buffers::{BufferPool, PoolBuf};
-use crate::op::read_side::Reading;
-use crate::op::readable::Readable;
-use crate::op::recv::Recv;
-use crate::op::recv_pool::{Ended, RecvPool, received};
-use crate::op::recvmsg::RecvMsg;
+use crate::op::connection::Reading;
+use crate::op::recv::{Ended, Readable, Recv, RecvMsg, RecvPool, received};
 
 impl TcpStream {
     /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the

@@ -16,7 +16,7 @@ use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use crate::driver::{Driver, Op, Prepare};
 use crate::op::connect::Connect;
 use crate::op::connection::Connection;
-use crate::runtime::current;
+use crate::runtime::with_current;
 
 /// A TCP connection, which belongs to the shard that made it.
 ///
@@ -87,7 +87,7 @@ impl TcpStream {
     async fn connect_to(address: SocketAddr) -> io::Result<Self> {
         let kind = Type::STREAM.cloexec();
         let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
-        let stream = Self::from_fd(socket.into(), current::with(|shard| shard.driver.clone()));
+        let stream = Self::from_fd(socket.into(), with_current(|shard| shard.driver.clone()));
         let connection = stream.connection.clone();
         stream.start(Connect { connection, address: SockAddr::from(address) }).await?;
         Ok(stream)
@@ -114,7 +114,7 @@ impl TcpStream {
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         // The ring waits by itself; a non-blocking descriptor would make it answer EAGAIN instead.
         stream.set_nonblocking(false)?;
-        Ok(Self::from_fd(stream.into(), current::with(|shard| shard.driver.clone())))
+        Ok(Self::from_fd(stream.into(), with_current(|shard| shard.driver.clone())))
     }
 
     pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<Driver>) -> Self {

@@ -1,9 +1,8 @@
-//! Connects a socket.
+//! How connections begin: an accept takes the next one of a listener, a connect makes one.
 
-#![forbid(unsafe_code)]
-
-use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::rc::Rc;
+use std::{io, ptr};
 
 use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
@@ -11,7 +10,60 @@ use socket2::SockAddr;
 
 use super::connection::Connection;
 use super::count;
+use super::fd::Fd;
 use crate::driver::Prepare;
+
+/// An accept on a listening socket.
+pub(crate) struct Accept {
+    listener: Rc<Fd>,
+    /// How many connections may wait here to be taken; none: it accepts one, and ends.
+    ahead_max: u32,
+    /// It was we who asked for the end.
+    paused: bool,
+}
+
+impl Accept {
+    pub(crate) fn new(listener: Rc<Fd>, ahead_max: u32) -> Self {
+        Self { listener, ahead_max, paused: false }
+    }
+}
+
+/// The connection that a completion brings.
+pub(crate) fn connection(completion: Completion) -> io::Result<OwnedFd> {
+    // SAFETY: the kernel has just opened it for us, and each completion is looked at once.
+    count(completion).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+impl Operation for Accept {
+    /// `None`: it paused, and is to be started again.
+    type Output = Option<io::Result<OwnedFd>>;
+
+    fn settle(self, completion: Completion) -> Self::Output {
+        let is_pause = self.paused && completion.result == -libc::ECANCELED;
+        (!is_pause).then(|| connection(completion))
+    }
+
+    fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
+        let is_full = waiting >= self.ahead_max;
+        self.paused |= is_full;
+        is_full
+    }
+
+    fn orphan_part(&mut self, completion: Completion) {
+        drop(connection(completion));
+    }
+}
+
+impl Prepare for Accept {
+    fn prepare(&mut self) -> squeue::Entry {
+        let (fd, flags) = (self.listener.number(), libc::SOCK_CLOEXEC);
+        if self.ahead_max > 0 {
+            return opcode::AcceptMulti::new(fd).flags(flags).build();
+        }
+        // The address is asked of the connection.
+        opcode::Accept::new(fd, ptr::null_mut(), ptr::null_mut()).flags(flags).build()
+    }
+}
 
 /// A connect to an address, which the kernel reads while it is in flight.
 pub(crate) struct Connect {

@@ -1,24 +1,24 @@
-//! The operations, one a file, all of the same shape: what the kernel may touch, how it is asked,
-//! what its answer means, and what becomes of the answer if no one waits.
+//! The operations that sockets are made of, all of the same shape: what the kernel may touch, how
+//! it is asked (`prepare`), what its answer means (`settle`), and what becomes of the answer if no
+//! one waits for it any more. To add one, copy the nearest.
 //!
-//! `user future ─▶ executor ─▶ driver ─▶ [op] ─▶ kernel`
+//! `net ─▶ [op] ─▶ driver ─▶ kernel ─▶ completion ─▶ [op] ─▶ waker`
+//!
+//! - [`fd`]: a descriptor, which stays open while an operation uses it.
+//! - [`connection`]: what a stream and its operations share: who reads, who writes, the close.
+//! - [`connect`]: accept and connect.
+//! - [`recv`]: receives, and the wait for something to receive.
+//! - [`send`]: sends, of one buffer or of several as one.
 //!
 //! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where
 //! it does not move, from before `prepare` until the terminal completion. So `prepare` may hand out
 //! pointers into it.
 
-pub(crate) mod accept;
-pub(crate) mod cancel;
 pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod fd;
-pub(crate) mod read_side;
-pub(crate) mod readable;
 pub(crate) mod recv;
-pub(crate) mod recv_pool;
-pub(crate) mod recvmsg;
 pub(crate) mod send;
-pub(crate) mod sendmsg;
 
 use std::io;
 

@@ -1,15 +1,18 @@
-//! Receives into a buffer of the caller's.
+//! Receives: into a buffer of the caller's, into several, or into provided buffers again and again
+//! with a single request; and the wait until there is something to receive.
 
+use std::io;
 use std::rc::Rc;
 
-use io_uring::{opcode, squeue};
+use io_uring::{cqueue, opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
-use super::connection::Connection;
+use super::connection::{Connection, OrphanEnd};
 use super::count;
-use super::read_side::OrphanEnd;
-use crate::buf::{BufResult, IoBufMut, op_len};
-use crate::driver::Prepare;
+use super::send::empty_header;
+use crate::buf::{BufResult, IoBufMut, IoVecBufMut, IoVecs, op_len};
+use crate::driver::buffers::{BufferPool, GROUP, PoolBuf};
+use crate::driver::{Prepare, poll_first};
 
 /// A receive. Bytes that come when no one waits any more are kept for the next read of the stream.
 pub(crate) struct Recv<B> {
@@ -48,5 +51,151 @@ impl<B: IoBufMut> Prepare for Recv<B> {
         let memory = unsafe { self.buffer.as_uninit() };
         let flags = if self.peeks { libc::MSG_PEEK } else { 0 };
         opcode::Recv::new(fd, memory.as_mut_ptr().cast(), op_len(memory.len())).flags(flags).build()
+    }
+}
+
+/// A scattering receive. Bytes that come when no one waits any more are kept for the next read of
+/// the stream.
+pub(crate) struct RecvMsg<V> {
+    connection: Rc<Connection>,
+    buffers: V,
+    iovecs: IoVecs,
+    header: libc::msghdr,
+}
+
+impl<V: IoVecBufMut> RecvMsg<V> {
+    pub(crate) fn new(connection: Rc<Connection>, buffers: V) -> Self {
+        Self { connection, buffers, iovecs: IoVecs::new(), header: empty_header() }
+    }
+}
+
+impl<V: IoVecBufMut> Operation for RecvMsg<V> {
+    type Output = BufResult<usize, V>;
+
+    fn settle(mut self, completion: Completion) -> Self::Output {
+        let result = count(completion);
+        if let Ok(len) = result {
+            // SAFETY: the kernel has filled the buffers front to back, with `len` bytes.
+            unsafe { self.buffers.set_len_all(len) };
+        }
+        (result, self.buffers)
+    }
+
+    fn settle_orphan(self, completion: Completion) {
+        let ended = OrphanEnd::new(&self.connection);
+        let (result, buffers) = self.settle(completion);
+        ended.keep(result.map(|len| {
+            let mut bytes = Vec::with_capacity(len);
+            buffers.for_each_init(|part| {
+                let rest = len - bytes.len();
+                bytes.extend_from_slice(&part[..part.len().min(rest)]);
+            });
+            bytes
+        }));
+    }
+}
+
+impl<V: IoVecBufMut> Prepare for RecvMsg<V> {
+    fn prepare(&mut self) -> squeue::Entry {
+        self.iovecs.scatter(&mut self.buffers);
+        let iovecs = self.iovecs.as_slice();
+        self.header.msg_iov = iovecs.as_ptr().cast_mut();
+        self.header.msg_iovlen = iovecs.len();
+        let fd = self.connection.fd.number();
+        opcode::RecvMsg::new(fd, &raw mut self.header).build()
+    }
+}
+
+/// Buffers that may wait unread on one stream. With so many, the receive is cancelled until they
+/// have been read, so that one slow reader cannot hold all buffers of a shard; the kernel then
+/// keeps the data, and TCP tells the sender to wait. Before it hears of that, the kernel may fill
+/// more: up to 32, if so much has come at once.
+const UNREAD_MAX: u32 = 8;
+/// The same for a stream that no one is reading, while less than half of the shard's buffers are
+/// free: many of them together cannot hold all buffers either.
+const UNREAD_MAX_IF_SHORT: u32 = 1;
+
+/// A multishot receive.
+pub(crate) struct RecvPool {
+    connection: Rc<Connection>,
+    pool: Rc<BufferPool>,
+    /// It was we who asked for the end.
+    paused: bool,
+}
+
+/// How a multishot receive ended.
+pub(crate) struct Ended {
+    pub(crate) completion: Completion,
+    pub(crate) paused: bool,
+}
+
+impl RecvPool {
+    pub(crate) fn new(connection: Rc<Connection>, pool: Rc<BufferPool>) -> Self {
+        Self { connection, pool, paused: false }
+    }
+
+    fn unread_max(&self) -> u32 {
+        let is_read = self.connection.side.is_read();
+        let is_short = || self.connection.fd.driver().is_short_of_buffers();
+        if !is_read && is_short() { UNREAD_MAX_IF_SHORT } else { UNREAD_MAX }
+    }
+}
+
+/// The bytes that a completion brings, if it brings any.
+pub(crate) fn received(pool: &Rc<BufferPool>, completion: Completion) -> Option<PoolBuf> {
+    let id = cqueue::buffer_select(completion.flags)?;
+    Some(pool.claim(id, completion.result.max(0) as usize))
+}
+
+impl Operation for RecvPool {
+    type Output = Ended;
+
+    fn settle(self, completion: Completion) -> Ended {
+        Ended { completion, paused: self.paused }
+    }
+
+    fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
+        let is_full = waiting >= self.unread_max();
+        // The cancel stays asked for, however much has been read by the time it takes effect.
+        self.paused |= is_full;
+        is_full
+    }
+
+    fn settle_orphan(mut self, completion: Completion) {
+        self.orphan_part(completion);
+    }
+
+    fn orphan_part(&mut self, completion: Completion) {
+        drop(received(&self.pool, completion));
+    }
+}
+
+impl Prepare for RecvPool {
+    fn prepare(&mut self) -> squeue::Entry {
+        // It waits for data before it takes a buffer: so it finds none only when data is here.
+        poll_first(opcode::RecvMulti::new(self.connection.fd.number(), GROUP).build())
+    }
+}
+
+/// A wait for bytes, the end of the stream or an error. It takes nothing, and needs no buffer.
+pub(crate) struct Readable {
+    pub(crate) connection: Rc<Connection>,
+}
+
+impl Operation for Readable {
+    type Output = io::Result<()>;
+
+    fn settle(self, completion: Completion) -> Self::Output {
+        count(completion).map(drop)
+    }
+
+    fn settle_orphan(self, _: Completion) {
+        drop(OrphanEnd::new(&self.connection));
+    }
+}
+
+impl Prepare for Readable {
+    fn prepare(&mut self) -> squeue::Entry {
+        opcode::PollAdd::new(self.connection.fd.number(), libc::POLLIN as u32).build()
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use miniss_core::{Budget, coop};
 
-use super::current;
 use super::runtime::Runtime;
+use super::shard::task_budget;
 use crate::diagnostics::{self, Event};
 use crate::driver::{DriverConfig, WakeBy};
 use crate::error::BuildError;
@@ -259,7 +259,7 @@ impl Builder {
     pub fn build(self) -> Result<Runtime, BuildError> {
         let shards = self.shard_count()?;
         let cpus = self.cpus(shards)?;
-        coop::set_current(current::task_budget);
+        coop::set_current(task_budget);
         Runtime::launch(&self, &cpus)
     }
 

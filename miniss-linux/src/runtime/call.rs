@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use miniss_core::call::FixedLane;
 
-use super::current;
+use super::shard::with_current;
 use crate::error::{CallError, Panic, Payload};
 use crate::guard::{Guarded, Quiet};
 use crate::{ShardId, spawn};
@@ -109,8 +109,8 @@ where
     let shard = shard.into();
     let work = Quiet::new(work);
     let guarded = async move || Guarded::new(async move { work.into_inner()().await }).await;
-    let index = shard.index_among(current::with(|here| here.endpoint.cores()));
-    let inner = current::with(|here| here.endpoint.submit_to(index, guarded));
+    let index = shard.index_among(with_current(|here| here.endpoint.cores()));
+    let inner = with_current(|here| here.endpoint.submit_to(index, guarded));
     Call { inner, shard }
 }
 
@@ -143,8 +143,8 @@ where
     let work = Quiet::new(work);
     let caught = move || catch_unwind(AssertUnwindSafe(work.into_inner()));
     let guarded = move || Quiet::new(caught().map_err(Payload::new));
-    let index = shard.index_among(current::with(|here| here.endpoint.cores()));
-    let inner = current::with(|here| here.endpoint.run_on(index, guarded));
+    let index = shard.index_among(with_current(|here| here.endpoint.cores()));
+    let inner = with_current(|here| here.endpoint.run_on(index, guarded));
     Call { inner, shard }
 }
 

@@ -16,9 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::current;
 use super::foreign::Inbound;
-use super::shard::ShardId;
+use super::shard::{ShardId, with_current};
 use crate::diagnostics::{self, Event};
 use crate::error::text_of;
 use crate::guard::quietly;
@@ -133,7 +132,7 @@ impl Failure {
                 panic!("{error}");
             }
         };
-        current::with(|shard| mem::forget(shard.local.spawn(end)));
+        with_current(|shard| mem::forget(shard.local.spawn(end)));
     }
 
     fn is_seen(&self) -> bool {

@@ -2,29 +2,131 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
-use std::os::fd::OwnedFd;
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use miniss_core::{ExecutorCell, Future, Promise};
+use miniss_core::call::Mesh;
+use miniss_core::{Executor, ExecutorCell, Future, Promise};
 
-use super::current;
-use super::failure::ShardError;
-use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
-use crate::diagnostics::{self, Event};
-use crate::driver::{Unparker, UnparkerPost, WakeBy};
+use super::builder::Builder;
+use super::call::Lane;
+use super::failure::{Failure, ShardError};
+use super::foreign::Inbound;
+use super::runtime::Runtime;
+use super::shard::{LeftOver, Shard, ShardConfig, ShardId, enter};
+use crate::diagnostics::{self, Event, unobserved};
+use crate::driver::{Unparker, UnparkerPost, UringReactor, WakeBy};
 use crate::error::BuildError;
-use crate::topology;
+use crate::topology::{self, CpuMask, Pinned};
+
+impl Runtime {
+    /// Starts a shard for each element of `cpus`.
+    pub(super) fn launch(builder: &Builder, cpus: &[Option<usize>]) -> Result<Self, BuildError> {
+        let shards = cpus.len();
+        let shuffle = builder.shuffle_seed()?;
+        let driver = builder.driver.shared_among(shards);
+        unobserved::report_by_default();
+        let mesh = Arc::new(Mesh::new(shards, Lane::new));
+        let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
+        let failure = Arc::new(Failure::new(inbound[0].clone(), builder.shutdown_timeout));
+        let cpus_of_program = CpuMask::of_this_thread().ok().map(Arc::new);
+        let config = |index: usize| ShardConfig {
+            id: ShardId::new(index),
+            cell: take_cell(),
+            mesh: mesh.clone(),
+            inbound: inbound[index].clone(),
+            driver,
+            budget: builder.budget,
+            shuffle,
+            unparker: builder.unparker,
+            shutdown_timeout: builder.shutdown_timeout,
+            failure: failure.clone(),
+            cpus_of_program: cpus_of_program.clone(),
+        };
+        let first = config(0);
+        let cell = first.cell;
+        let (shard_0, ready) =
+            Shard0::start(first, cpus[0], builder).inspect_err(|_| put_cell(cell))?;
+        let mut runtime = Self {
+            shard_0: Some(shard_0),
+            workers: Vec::new(),
+            inbound: inbound.clone(),
+            failure: failure.clone(),
+            shutdown_timeout: builder.shutdown_timeout,
+            rings: vec![ready],
+        };
+        // From here on, an error drops `runtime`, which ends what has started.
+        for (index, cpu) in cpus.iter().enumerate().skip(1) {
+            let thread = ThreadConfig {
+                name: format!("{}-{index}", builder.thread_name),
+                stack_bytes: builder.stack_bytes,
+                cpu: *cpu,
+                pinning_is_strict: builder.pinning_is_strict(),
+            };
+            runtime.workers.push(Worker::start(config(index), thread)?);
+        }
+        for worker in &runtime.workers {
+            runtime.rings.push(worker.wait_ready()?);
+        }
+        Ok(runtime)
+    }
+}
+
+/// The shard of the thread that made the runtime.
+pub(super) struct Shard0 {
+    pub(super) shard: Shard,
+    pub(super) executor: RefCell<Executor<UringReactor>>,
+    cpu: Option<usize>,
+    /// Whether it was said that pinning was refused.
+    pin_refusal_told: Cell<bool>,
+}
+
+impl Shard0 {
+    fn start(
+        config: ShardConfig,
+        cpu: Option<usize>,
+        builder: &Builder,
+    ) -> Result<(Self, Ready), BuildError> {
+        if let (Some(cpu), true) = (cpu, builder.pinning_is_strict()) {
+            let pin = |error| BuildError::Start {
+                shard: config.id,
+                operation: "pinning it to its CPU",
+                error,
+            };
+            drop(Pinned::to(cpu).map_err(pin)?);
+        }
+        let (shard, executor, ready) = start_posted(config)?;
+        let executor = RefCell::new(executor);
+        Ok((Self { shard, executor, cpu, pin_refusal_told: Default::default() }, ready))
+    }
+
+    /// Pins the caller's thread until the guard is dropped.
+    pub(super) fn pin(&self) -> Option<Pinned> {
+        match Pinned::to(self.cpu?) {
+            Ok(pinned) => Some(pinned),
+            Err(error) => {
+                if !self.pin_refusal_told.replace(true) {
+                    diagnostics::report(
+                        Event::Unpinned,
+                        format_args!("shard 0 runs unpinned: {error}"),
+                    );
+                }
+                None
+            }
+        }
+    }
+}
 
 /// ExecutorCells of runtimes that have ended. An executor cell is never given back, so the next
 /// runtime takes it; there are as many as there were ever shards at one time.
 static CELLS: Mutex<Vec<&'static ExecutorCell<Unparker>>> = Mutex::new(Vec::new());
 
-pub(super) fn take_cell() -> &'static ExecutorCell<Unparker> {
+fn take_cell() -> &'static ExecutorCell<Unparker> {
     let former = CELLS.lock().unwrap_or_else(PoisonError::into_inner).pop();
     former.unwrap_or_else(|| Box::leak(Box::new(ExecutorCell::new(Unparker::new()))))
 }
@@ -34,11 +136,11 @@ pub(super) fn put_cell(cell: &'static ExecutorCell<Unparker>) {
 }
 
 /// How a shard's thread is to run.
-pub(super) struct ThreadConfig {
-    pub(super) name: String,
-    pub(super) stack_bytes: Option<usize>,
-    pub(super) cpu: Option<usize>,
-    pub(super) pinning_is_strict: bool,
+struct ThreadConfig {
+    name: String,
+    stack_bytes: Option<usize>,
+    cpu: Option<usize>,
+    pinning_is_strict: bool,
 }
 
 /// What a shard that is up hands to the runtime.
@@ -60,7 +162,7 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts a thread that builds the shard.
-    pub(super) fn start(config: ShardConfig, thread: ThreadConfig) -> Result<Self, BuildError> {
+    fn start(config: ShardConfig, thread: ThreadConfig) -> Result<Self, BuildError> {
         let (id, cell) = (config.id, config.cell);
         let (stopped, stop) = Future::new();
         let (tell_ready, ready) = mpsc::channel();
@@ -79,7 +181,7 @@ impl Worker {
     }
 
     /// Waits until the shard is up.
-    pub(super) fn wait_ready(&self) -> Result<Ready, BuildError> {
+    fn wait_ready(&self) -> Result<Ready, BuildError> {
         self.ready.recv().unwrap_or_else(|_| {
             let error = std::io::Error::other("its thread panicked");
             Err(BuildError::Start { shard: self.id, operation: "building it", error })
@@ -130,7 +232,7 @@ fn run_shard(
         }
         Err(error) => return drop(tell_ready.send(Err(error))),
     };
-    let entered = current::enter(&shard);
+    let entered = enter(&shard);
     // It ends with a word or, if the runtime is gone without one, with a broken promise. A panic
     // that comes out of it is the end of the shard, but in order.
     let ended = catch_unwind(AssertUnwindSafe(|| _ = executor.block_on(stopped)));
@@ -144,7 +246,7 @@ fn run_shard(
 }
 
 /// A shard that is up, and what it hands to the runtime.
-pub(super) type Prepared = (Shard, miniss_core::Executor<crate::driver::UringReactor>, Ready);
+type Prepared = (Shard, Executor<UringReactor>, Ready);
 
 fn prepare(config: ShardConfig, thread: &ThreadConfig) -> Result<Prepared, BuildError> {
     if let Some(cpu) = thread.cpu {
@@ -154,7 +256,7 @@ fn prepare(config: ShardConfig, thread: &ThreadConfig) -> Result<Prepared, Build
 }
 
 /// Builds a shard and posts its unparker. One whose unparker cannot be posted is ended again.
-pub(super) fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> {
+fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> {
     let kind = config.unparker;
     let (shard, executor) = Shard::start(config)?;
     match ready_of(&shard, kind) {
@@ -168,8 +270,6 @@ pub(super) fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> 
 
 /// Posts the unparker of a shard that is up.
 fn ready_of(shard: &Shard, kind: WakeBy) -> Result<Ready, BuildError> {
-    use std::os::fd::AsRawFd;
-
     let fail = |error| BuildError::Start {
         shard: shard.id,
         operation: "duplicating its ring's descriptor",

@@ -1,17 +1,19 @@
-//! The runtime: one thread per shard, launched, pinned, and ended in order.
+//! The runtime: one thread per shard, launched, pinned, and ended in order. Read it in the order of
+//! a life: from the settings, through the tasks and calls of a shard, to its end.
 //!
 //! `main ─▶ [runtime] ─▶ shards ─▶ executor ─▶ driver`
 //!
-//! In the order of a life: [`builder`] checks the settings, [`launch`] starts the shards, [`shard`]
-//! is what each of them is, [`current`] finds it from inside, [`spawn`](mod@spawn) starts tasks on
-//! it, [`current_shard`] lends it to combinators, [`guard`] catches the panics of its tasks,
-//! [`failure`] tells of a shard that died,
-//! [`runtime`](mod@runtime) holds it all and ends it.
+//! - [`builder`]: the settings, checked before anything starts.
+//! - [`launch`]: starts the shards' threads, and gets them to end.
+//! - [`runtime`](mod@runtime): what the user holds; runs futures, and ends it all.
+//! - [`shard`]: what each shard is, and which one this thread is in.
+//! - [`spawn`](mod@spawn): starts tasks on this shard.
+//! - [`call`]: calls from shard to shard.
+//! - [`foreign`]: calls from threads that are no shard.
+//! - [`failure`]: the death of a shard, and who is told.
 
 pub(crate) mod builder;
 pub(crate) mod call;
-pub(crate) mod current;
-pub(crate) mod current_shard;
 pub(crate) mod failure;
 pub(crate) mod foreign;
 pub(crate) mod launch;
@@ -24,9 +26,9 @@ mod tests;
 
 pub use builder::{Builder, Pinning};
 pub use call::{Call, run_on, submit_to};
-pub use current_shard::{CurrentShard, maybe_yield};
 pub use failure::ShardError;
 pub use foreign::{ForeignCall, Handle};
 pub use runtime::Runtime;
 pub use shard::ShardId;
-pub use spawn::{JoinHandle, spawn, spawn_on, stats};
+pub(crate) use shard::{is_local, try_with_current, with_current};
+pub use spawn::{CurrentShard, JoinHandle, maybe_yield, spawn, spawn_on};

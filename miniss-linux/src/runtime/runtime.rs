@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,22 +10,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use miniss_core::Executor;
-use miniss_core::call::Mesh;
-
 use super::builder::Builder;
-use super::call::{Lane, submit_to};
-use super::current;
+use super::call::submit_to;
 use super::failure::{Failure, ShardError};
 use super::foreign::{Handle, Inbound};
-use super::launch::{Ready, ThreadConfig, Worker, put_cell, start_posted, take_cell};
-use super::shard::{LeftOver, Shard, ShardConfig, ShardId};
+use super::launch::{Ready, Shard0, Worker, put_cell};
+use super::shard::{LeftOver, ShardId, enter};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::diagnostics::{self, Event};
-use crate::driver::{Driver, UringReactor};
+use crate::driver::Driver;
 use crate::error::{BuildError, CallError, Panic};
-use crate::topology::{CpuMask, Pinned};
-use crate::unobserved;
 
 /// Some shards, each a thread with an executor and a ring of its own.
 ///
@@ -81,21 +74,13 @@ use crate::unobserved;
 /// ```
 pub struct Runtime {
     /// `None` only while it is being dropped.
-    shard_0: Option<Shard0>,
-    workers: Vec<Worker>,
-    inbound: Arc<[Arc<Inbound>]>,
-    failure: Arc<Failure>,
-    shutdown_timeout: Duration,
+    pub(super) shard_0: Option<Shard0>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) inbound: Arc<[Arc<Inbound>]>,
+    pub(super) failure: Arc<Failure>,
+    pub(super) shutdown_timeout: Duration,
     /// Dropped last: see [`Ready`].
-    rings: Vec<Ready>,
-}
-
-struct Shard0 {
-    shard: Shard,
-    executor: RefCell<Executor<UringReactor>>,
-    cpu: Option<usize>,
-    /// Whether it was said that pinning was refused.
-    pin_refusal_told: std::cell::Cell<bool>,
+    pub(super) rings: Vec<Ready>,
 }
 
 impl Runtime {
@@ -184,7 +169,7 @@ impl Runtime {
         assert_outside();
         let shard_0 = self.shard_0.as_ref().expect("there until dropped");
         let _pinned = shard_0.pin();
-        let _entered = current::enter(&shard_0.shard);
+        let _entered = enter(&shard_0.shard);
         let _last = LastTurn(&shard_0.shard.driver);
         let output = shard_0.executor.borrow_mut().block_on(future);
         shard_0.shard.send_rest();
@@ -293,57 +278,6 @@ impl Runtime {
         spawn_in(&self.shard_0.as_ref().expect("there until dropped").shard, future)
     }
 
-    /// Starts a shard for each element of `cpus`.
-    pub(super) fn launch(builder: &Builder, cpus: &[Option<usize>]) -> Result<Self, BuildError> {
-        let shards = cpus.len();
-        let shuffle = builder.shuffle_seed()?;
-        let driver = builder.driver.shared_among(shards);
-        unobserved::report_by_default();
-        let mesh = Arc::new(Mesh::new(shards, Lane::new));
-        let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
-        let failure = Arc::new(Failure::new(inbound[0].clone(), builder.shutdown_timeout));
-        let cpus_of_program = CpuMask::of_this_thread().ok().map(Arc::new);
-        let config = |index: usize| ShardConfig {
-            id: ShardId::new(index),
-            cell: take_cell(),
-            mesh: mesh.clone(),
-            inbound: inbound[index].clone(),
-            driver,
-            budget: builder.budget,
-            shuffle,
-            unparker: builder.unparker,
-            shutdown_timeout: builder.shutdown_timeout,
-            failure: failure.clone(),
-            cpus_of_program: cpus_of_program.clone(),
-        };
-        let first = config(0);
-        let cell = first.cell;
-        let (shard_0, ready) =
-            Shard0::start(first, cpus[0], builder).inspect_err(|_| put_cell(cell))?;
-        let mut runtime = Self {
-            shard_0: Some(shard_0),
-            workers: Vec::new(),
-            inbound: inbound.clone(),
-            failure: failure.clone(),
-            shutdown_timeout: builder.shutdown_timeout,
-            rings: vec![ready],
-        };
-        // From here on, an error drops `runtime`, which ends what has started.
-        for (index, cpu) in cpus.iter().enumerate().skip(1) {
-            let thread = ThreadConfig {
-                name: format!("{}-{index}", builder.thread_name),
-                stack_bytes: builder.stack_bytes,
-                cpu: *cpu,
-                pinning_is_strict: builder.pinning_is_strict(),
-            };
-            runtime.workers.push(Worker::start(config(index), thread)?);
-        }
-        for worker in &runtime.workers {
-            runtime.rings.push(worker.wait_ready()?);
-        }
-        Ok(runtime)
-    }
-
     /// Reports what would not end. There is no one left to give an error to.
     fn report(&self, left: Option<LeftOver>, shard: ShardId) {
         let timeout = self.shutdown_timeout;
@@ -363,42 +297,6 @@ impl Runtime {
                      their memory, so it is leaked"
                 ),
             ),
-        }
-    }
-}
-
-impl Shard0 {
-    fn start(
-        config: ShardConfig,
-        cpu: Option<usize>,
-        builder: &Builder,
-    ) -> Result<(Self, Ready), BuildError> {
-        if let (Some(cpu), true) = (cpu, builder.pinning_is_strict()) {
-            let pin = |error| BuildError::Start {
-                shard: config.id,
-                operation: "pinning it to its CPU",
-                error,
-            };
-            drop(Pinned::to(cpu).map_err(pin)?);
-        }
-        let (shard, executor, ready) = start_posted(config)?;
-        let executor = RefCell::new(executor);
-        Ok((Self { shard, executor, cpu, pin_refusal_told: Default::default() }, ready))
-    }
-
-    /// Pins the caller's thread until the guard is dropped.
-    fn pin(&self) -> Option<Pinned> {
-        match Pinned::to(self.cpu?) {
-            Ok(pinned) => Some(pinned),
-            Err(error) => {
-                if !self.pin_refusal_told.replace(true) {
-                    diagnostics::report(
-                        Event::Unpinned,
-                        format_args!("shard 0 runs unpinned: {error}"),
-                    );
-                }
-                None
-            }
         }
     }
 }

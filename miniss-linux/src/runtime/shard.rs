@@ -1,18 +1,22 @@
-//! A shard: one thread, one executor, one ring, and its end of the lanes.
+//! A shard: one thread, one executor, one ring, and its end of the lanes; and the thread-local that
+//! says which shard this thread is in.
+//!
+//! Invariant **Entered means alive**: the pointers are set by [`enter`] alone, which borrows the
+//! shard. When its guard goes, those of before are back: the guard of that shard, further up the
+//! stack, is still there.
 
-#![forbid(unsafe_code)]
-
-use std::fmt;
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
+use std::{fmt, ptr, thread};
 
 use miniss_core::call::{Endpoint, Mesh};
+use miniss_core::coop::TaskBudget;
 use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 
 use super::call::Lane;
-use super::current;
 use super::failure::Failure;
 use super::foreign::Inbound;
 use crate::driver::{Driver, DriverConfig, Unparker, UnparkerPost, UringReactor, WakeBy, now};
@@ -82,7 +86,7 @@ impl ShardId {
     /// ```
     #[track_caller]
     pub fn current() -> Self {
-        current::with(|shard| shard.id)
+        with_current(|shard| shard.id)
     }
 
     /// The shard we are on, if we are on one.
@@ -91,7 +95,7 @@ impl ShardId {
     /// assert_eq!(miniss_linux::ShardId::try_current(), None);
     /// ```
     pub fn try_current() -> Option<Self> {
-        current::try_with(|shard| shard.id)
+        try_with_current(|shard| shard.id)
     }
 
     /// All shards of the runtime we are in.
@@ -107,7 +111,7 @@ impl ShardId {
     /// ```
     #[track_caller]
     pub fn all() -> impl ExactSizeIterator<Item = ShardId> {
-        (0..current::with(|shard| shard.endpoint.cores())).map(ShardId::new)
+        (0..with_current(|shard| shard.endpoint.cores())).map(ShardId::new)
     }
 }
 
@@ -226,7 +230,7 @@ impl Shard {
     /// told.
     pub(crate) fn shut_down(self, executor: Executor<UringReactor>) -> LeftOver {
         let deadline = now() + self.shutdown_timeout;
-        let entered = current::enter(&self);
+        let entered = enter(&self);
         self.inbound.close();
         // Code of the user's may panic in any of these; the end goes on.
         quietly(|| self.endpoint.close());
@@ -238,5 +242,82 @@ impl Shard {
         drop(entered);
         self.local.cell().unparker().take_down();
         LeftOver { shard: self.id, ops }
+    }
+}
+
+struct Current {
+    /// The unparker of the shard, apart because every wake looks at it.
+    unparker: Cell<*const Unparker>,
+    shard: Cell<*const Shard>,
+}
+
+thread_local! {
+    // Without a destructor, so that wakers may be used while a thread's locals are torn down.
+    static CURRENT: Current =
+        const { Current { unparker: Cell::new(ptr::null()), shard: Cell::new(ptr::null()) } };
+}
+
+/// Whether this thread is in the shard of `unparker`.
+#[inline]
+pub(crate) fn is_local(unparker: &Unparker) -> bool {
+    CURRENT.with(|current| ptr::eq(current.unparker.get(), unparker))
+}
+
+/// Calls `f` with the shard this thread is in, if it is in one.
+#[inline]
+pub(crate) fn try_with_current<T>(f: impl FnOnce(&Shard) -> T) -> Option<T> {
+    let shard = CURRENT.with(|current| current.shard.get());
+    // SAFETY: *Entered means alive*.
+    unsafe { shard.as_ref() }.map(f)
+}
+
+/// The budget of the task that this thread polls, if it is in a shard.
+pub(crate) fn task_budget() -> Option<&'static TaskBudget> {
+    try_with_current(|shard| shard.local.task_budget())
+}
+
+/// Calls `f` with the shard this thread is in.
+///
+/// # Panics
+/// If it is in none.
+#[inline]
+#[track_caller]
+pub(crate) fn with_current<T>(f: impl FnOnce(&Shard) -> T) -> T {
+    try_with_current(f).expect(
+        "this needs a shard: call it inside `Runtime::block_on`, or use a `Handle` from other \
+         threads",
+    )
+}
+
+/// This thread is in `shard` until the guard is dropped. It may have been in another: a runtime
+/// that a task made ends inside of that task's shard.
+pub(crate) fn enter(shard: &Shard) -> Entered<'_> {
+    CURRENT.with(|current| Entered {
+        unparker_before: current.unparker.replace(shard.local.cell().unparker()),
+        shard_before: current.shard.replace(shard),
+        shard: PhantomData,
+    })
+}
+
+/// Leaves the shard when it is dropped, for the one that the thread was in before.
+pub(crate) struct Entered<'a> {
+    unparker_before: *const Unparker,
+    shard_before: *const Shard,
+    shard: PhantomData<&'a Shard>,
+}
+
+impl Entered<'_> {
+    /// The shard's executor is gone: wakes take the long way from here on, as from anywhere else.
+    pub(crate) fn without_executor(&self) {
+        CURRENT.with(|current| current.unparker.set(ptr::null()));
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        CURRENT.with(|current| {
+            current.shard.set(self.shard_before);
+            current.unparker.set(self.unparker_before);
+        });
     }
 }

@@ -10,7 +10,7 @@
 //! mask. The kernel is always told that very size.
 
 use super::CPUS_MAX;
-use crate::runtime::current;
+use crate::runtime::try_with_current;
 use std::io;
 use std::marker::PhantomData;
 
@@ -155,7 +155,7 @@ impl Drop for Former {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn unpinned<T>(start: impl FnOnce() -> T) -> T {
-    let of_program = current::try_with(|shard| shard.cpus_of_program.clone()).flatten();
+    let of_program = try_with_current(|shard| shard.cpus_of_program.clone()).flatten();
     let _former = of_program.and_then(|cpus| swap(&cpus).ok());
     start()
 }

@@ -3,9 +3,9 @@
 use super::*;
 use crate::driver::buffers::PoolBuf;
 use crate::driver::submit::tag;
-use crate::op::accept::{Accept, connection};
-use crate::op::read_side::Reading;
-use crate::op::recv_pool::received;
+use crate::op::connect::{Accept, connection};
+use crate::op::connection::Reading;
+use crate::op::recv::received;
 use io_uring::{cqueue, opcode};
 use miniss_core::op::Part;
 use std::mem::MaybeUninit;

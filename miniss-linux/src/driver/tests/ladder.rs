@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::driver::setup::{LADDER, build};
-use crate::op::recv_pool::received;
+use crate::op::recv::received;
 use miniss_core::op::Part;
 
 /// Echoes once by a plain receive, and once out of a provided buffer.

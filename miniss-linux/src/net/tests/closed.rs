@@ -1,7 +1,7 @@
 //! A close ends what is in progress on the stream, and nothing else.
 
 use super::*;
-use crate::runtime::current;
+use crate::runtime::with_current;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -125,7 +125,7 @@ fn a_close_waits_for_no_one_who_was_given_up() {
 fn a_close_gives_back_what_was_received_and_not_read() {
     let runtime = builder().recv_buffers(4, 8).build().unwrap();
     runtime.block_on(async {
-        let driver = current::with(|shard| shard.driver.clone());
+        let driver = with_current(|shard| shard.driver.clone());
         for reading in [false, true] {
             let (stream, mut peer) = pair();
             let mut first = Box::pin(stream.recv());
