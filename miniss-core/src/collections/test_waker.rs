@@ -1,11 +1,10 @@
 //! Wakers for tests that poll by hand: one counts, one runs a closure, one panics.
 
-#![forbid(unsafe_code)]
-
 use core::cell::RefCell;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::ptr;
+use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::boxed::Box;
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
@@ -81,4 +80,30 @@ pub(crate) fn now<F: Future>(future: F) -> F::Output {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("not ready at its first poll"),
     }
+}
+
+std::thread_local! {
+    static ON_CLONE: RefCell<Option<Action>> = const { RefCell::new(None) };
+}
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, |_| (), |_| (), |_| ());
+
+fn clone(_: *const ()) -> RawWaker {
+    let action = ON_CLONE.with(|slot| slot.borrow_mut().take());
+    action.into_iter().for_each(|act| act());
+    RawWaker::new(ptr::null(), &VTABLE)
+}
+
+/// A waker that runs `action` inside its first clone, on this thread. It wakes no one.
+pub(crate) fn acting_on_clone(action: impl FnOnce() + 'static) -> Waker {
+    ON_CLONE.with(|slot| *slot.borrow_mut() = Some(Box::new(action)));
+    // SAFETY: the functions touch nothing but a thread-local; there is no data.
+    unsafe { Waker::new(ptr::null(), &VTABLE) }
+}
+
+/// `future`, polled once, and waiting.
+pub(crate) fn waiting<F: Future>(future: F, waker: &Waker) -> Pin<Box<F>> {
+    let mut future = Box::pin(future);
+    assert!(poll_with(future.as_mut(), waker).is_pending(), "ready at its first poll");
+    future
 }

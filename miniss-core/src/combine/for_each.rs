@@ -1,4 +1,5 @@
-//! Work for each item of a sequence, many at once, and all of it, whatever fails.
+//! Work for each item of a sequence, many at once: all of it, whatever fails, or one value made of
+//! all results.
 //!
 //! On the heap each of the futures has a waker of its own, and a wake polls the one that was woken
 //! (see `woken`). In a fixed number of seats they share the waker of their task, and a wake polls
@@ -13,7 +14,11 @@ use core::task::{Context, Poll};
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
 
-use super::seats::{each, row};
+#[cfg(feature = "alloc")]
+use super::chain::{convert, on_first_poll};
+use super::slots::{each, row};
+#[cfg(feature = "alloc")]
+use super::when_all::when_all;
 #[cfg(feature = "alloc")]
 use super::woken::Woken;
 
@@ -176,6 +181,61 @@ where
         let mut work = Work::new(items.into_iter(), f);
         poll_fn(|cx| work.poll(seats.as_mut(), cx)).await
     }
+}
+
+/// Runs `map(item)` for all `items` at once; when all are done, folds the outputs into `initial`
+/// by `reduce`, in the order of the items, whatever the order in which they came.
+///
+/// Nothing happens before the first poll. The futures lie in one box; their outputs are gathered in
+/// a `Vec` before the first is reduced. All run at once, so for very many items let `map` acquire a
+/// [`Semaphore`](crate::sync::Semaphore) first.
+///
+/// Outputs are handed on as they are: where `map` may fail, `reduce` says what becomes of it.
+///
+/// Needs the `alloc` feature.
+///
+/// # Panics
+///
+/// If one of the closures or futures does, or when polled after it was ready.
+///
+/// # Cancellation
+///
+/// Dropping it drops all futures that are not done, and the outputs of those that are.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use core::time::Duration;
+/// use miniss_core::combine::map_reduce;
+/// use miniss_core::timer::Sleep;
+///
+/// let mut executor = executor();
+/// let local = executor.local();
+/// let spell = async |letter: char| {
+///     Sleep::new(local, Duration::from_micros(200 - letter as u64)).await;
+///     letter
+/// };
+/// let add = |mut word: String, letter| {
+///     word.push(letter);
+///     word
+/// };
+/// let word = map_reduce("miniss".chars(), spell, String::new(), add);
+/// assert_eq!(executor.block_on(word), "miniss");
+/// ```
+#[cfg(feature = "alloc")]
+pub fn map_reduce<I, N, A>(
+    items: I,
+    map: impl FnMut(I::Item) -> N,
+    initial: A,
+    reduce: impl FnMut(A, N::Output) -> A,
+) -> impl Future<Output = A>
+where
+    I: IntoIterator,
+    N: Future,
+{
+    on_first_poll(move || {
+        let all: Vec<N> = items.into_iter().map(map).collect();
+        convert(when_all(all), move |outputs| outputs.into_iter().fold(initial, reduce))
+    })
 }
 
 /// What is to be done yet, and what has come of it.
@@ -355,5 +415,7 @@ impl<N> Seats<N> for Boxed<N> {
     }
 }
 
+#[cfg(all(test, not(loom), feature = "alloc"))]
+mod map_reduce_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;

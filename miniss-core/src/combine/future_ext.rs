@@ -1,14 +1,12 @@
 //! Seastar's continuations as methods on every future.
-//!
-//! The methods are thin; each combinator has a file of its own.
 
 #![forbid(unsafe_code)]
 
 use core::future::Future;
+use core::ops::ControlFlow::{Break, Continue};
 
-use super::finally::{self, CleanupOutcome};
-use super::spawn::Spawn;
-use super::{forward, or_else, then};
+use super::chain::{Chain, convert};
+use super::finally::{self, CleanupOutcome, Spawn};
 use crate::promise::Promise;
 
 /// Continuations for futures, most of them for futures of a `Result`.
@@ -63,7 +61,10 @@ pub trait FutureExt: Future {
         Self: Future<Output = Result<T, E>> + Sized,
         N: Future<Output = Result<U, E>>,
     {
-        then::then(self, f)
+        Chain::new(self, |outcome| match outcome {
+            Ok(value) => Continue(f(value)),
+            Err(error) => Break(Err(error)),
+        })
     }
 
     /// On success replaces the value by `f(value)`. An error passes by.
@@ -88,7 +89,7 @@ pub trait FutureExt: Future {
     where
         Self: Future<Output = Result<T, E>> + Sized,
     {
-        then::map(self, f)
+        convert(self, |outcome| outcome.map(f))
     }
 
     /// On failure replaces the error by `f(error)`. A value passes by.
@@ -113,7 +114,7 @@ pub trait FutureExt: Future {
     where
         Self: Future<Output = Result<T, E>> + Sized,
     {
-        then::map_err(self, f)
+        convert(self, |outcome| outcome.map_err(f))
     }
 
     /// Calls `f` with the output, be it a value or an error, and goes on with the future that it
@@ -140,7 +141,7 @@ pub trait FutureExt: Future {
     where
         Self: Sized,
     {
-        then::then_wrapped(self, f)
+        Chain::new(self, |outcome| Continue(f(outcome)))
     }
 
     /// On failure calls `f` with the error and goes on with the future that it returns. A value
@@ -168,7 +169,10 @@ pub trait FutureExt: Future {
         Self: Future<Output = Result<T, E>> + Sized,
         N: Future<Output = Result<T, D>>,
     {
-        or_else::or_else(self, f)
+        Chain::new(self, |outcome| match outcome {
+            Ok(value) => Break(Ok(value)),
+            Err(error) => Continue(f(error)),
+        })
     }
 
     /// Like [`or_else`](Self::or_else), but only for errors for which `matches` is true; other
@@ -201,7 +205,10 @@ pub trait FutureExt: Future {
         Self: Future<Output = Result<T, E>> + Sized,
         N: Future<Output = Result<T, E>>,
     {
-        or_else::handle_error_if(self, matches, f)
+        Chain::new(self, |outcome| match outcome {
+            Err(error) if matches(&error) => Continue(f(error)),
+            passed => Break(passed),
+        })
     }
 
     /// Runs `cleanup` whatever the outcome was, then gives that outcome.
@@ -336,7 +343,13 @@ pub trait FutureExt: Future {
     where
         Self: Future<Output = Result<T, E>> + Sized,
     {
-        forward::forward_to(self, promise)
+        convert(self, move |outcome| {
+            // What comes back if no one waits any more is dropped, as the waiter would have done.
+            match outcome {
+                Ok(value) => drop(promise.complete(value)),
+                Err(error) => drop(promise.fail(error)),
+            }
+        })
     }
 }
 

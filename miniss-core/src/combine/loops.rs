@@ -1,11 +1,11 @@
-//! Loops that give way to the others when the time of the turn is used up.
+//! Loops that give way to the others, and a value that lives as long as the work on it.
 
 #![forbid(unsafe_code)]
 
 use core::future::Future;
 use core::ops::ControlFlow;
 
-use super::maybe_yield::{TurnBudget, maybe_yield};
+use super::yield_now::{TurnBudget, maybe_yield};
 
 /// Calls `body` again and again, one call after the other, until it breaks off with a value.
 ///
@@ -90,5 +90,34 @@ pub fn do_until<E>(
     }
 }
 
+/// Keeps `value` alive while `body` works on it, and drops it when `body` has finished.
+///
+/// In Seastar this is how a continuation chain borrows a value. Here an `async` block owns what it
+/// uses, and does the same without a name; this is for ported code.
+///
+/// # Cancellation
+///
+/// Dropping it drops `body` where it stands, then `value`.
+///
+/// ```
+/// # use core::{pin::pin, task::{Context, Poll, Waker}};
+/// use miniss_core::combine::do_with;
+///
+/// let counted = do_with(vec![1, 2], async |list| {
+///     list.push(3);
+///     list.len()
+/// });
+/// # let mut cx = Context::from_waker(Waker::noop());
+/// assert_eq!(pin!(counted).poll(&mut cx), Poll::Ready(3));
+/// ```
+// A block where an `async fn` would do: it uses its captures in place, so it holds the value once,
+// while an `async fn` holds each argument twice.
+#[allow(clippy::manual_async_fn)]
+pub fn do_with<V, R>(mut value: V, body: impl AsyncFnOnce(&mut V) -> R) -> impl Future<Output = R> {
+    async move { body(&mut value).await }
+}
+
+#[cfg(all(test, not(loom)))]
+mod do_with_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -27,40 +27,23 @@
 //! - [`Spawn`], [`TurnBudget`]: what these ask of an executor.
 
 mod chain;
-mod do_with;
 mod finally;
 mod for_each;
-mod forward;
 mod future_ext;
 mod loops;
-#[cfg(feature = "alloc")]
-mod map_reduce;
-mod maybe_done;
-mod maybe_yield;
-mod or_else;
-mod seats;
-mod spawn;
-mod then;
-mod wakes;
+mod slots;
 mod when_all;
-mod when_all_succeed;
 mod when_any;
 #[cfg(feature = "alloc")]
 pub(crate) mod woken;
 mod yield_now;
 
-pub use do_with::do_with;
-pub use finally::{CleanupOutcome, FinallyError};
+pub use finally::{CleanupOutcome, FinallyError, Spawn};
 pub use for_each::max_concurrent_for_each_fixed;
 #[cfg(feature = "alloc")]
-pub use for_each::{max_concurrent_for_each, parallel_for_each};
+pub use for_each::{map_reduce, max_concurrent_for_each, parallel_for_each};
 pub use future_ext::FutureExt;
-pub use loops::{do_until, repeat};
-#[cfg(feature = "alloc")]
-pub use map_reduce::map_reduce;
-pub use maybe_yield::{MaybeYield, TurnBudget, maybe_yield};
-pub use spawn::Spawn;
-pub use when_all::{Outcomes, WhenAll, when_all};
-pub use when_all_succeed::{Results, when_all_succeed};
+pub use loops::{do_until, do_with, repeat};
+pub use when_all::{Outcomes, Results, WhenAll, when_all, when_all_succeed};
 pub use when_any::{Race, Raced, WhenAny, when_any};
-pub use yield_now::{YieldNow, yield_now};
+pub use yield_now::{MaybeYield, TurnBudget, YieldNow, maybe_yield, yield_now};

@@ -1,4 +1,4 @@
-//! Many futures at once: all outcomes, when the last is there.
+//! Many futures at once: all outcomes, or all values or the first error, when the last is there.
 //!
 //! Up to eight futures share the waker of their task, so a wake polls every one that is not done:
 //! the cheapest way for a handful. Where there are more, and a heap, each has a waker of its own,
@@ -18,9 +18,8 @@ use core::ops::ControlFlow::{Break, Continue};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::maybe_done::MaybeDone;
-use super::seats::{each, nth, row};
-use super::wakes::Wakes;
+use super::chain::convert;
+use super::slots::{MaybeDone, Wakes, each, nth, row};
 
 /// Runs all `futures` at once and gives all their outputs, in the order of the input.
 ///
@@ -109,6 +108,8 @@ pub trait Outcomes: sealed::Sealed {
 
 mod sealed {
     pub trait Sealed {}
+
+    pub trait Results {}
 }
 
 /// A row of seats, and whom those who sit there wake.
@@ -237,5 +238,127 @@ tuple!(A.0, B.1, C.2, D.3, E.4, F.5);
 tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6);
 tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7);
 
+/// Runs all `futures` at once and gives all their values, or an error if one has failed.
+///
+/// `futures` is what [`when_all`] takes, each with a `Result` as its output, and all with one type
+/// of error. One that fails stops none of the others: only when all are done the first error in the
+/// order of the input is given, and values and other errors are dropped.
+///
+/// # Errors
+///
+/// The first error in the order of the input.
+///
+/// # Panics
+///
+/// When polled after it was ready.
+///
+/// # Cancellation
+///
+/// Dropping it drops all futures that are not done, and the outputs of those that are.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::combine::when_all_succeed;
+///
+/// async fn load(name: &str) -> Result<usize, String> {
+///     if name.is_empty() { Err("no name".into()) } else { Ok(name.len()) }
+/// }
+/// # executor().block_on(async {
+/// assert_eq!(when_all_succeed((load("a"), load("bc"))).await, Ok((1, 2)));
+/// assert_eq!(when_all_succeed([load("a"), load("")]).await, Err("no name".into()));
+/// # });
+/// ```
+pub fn when_all_succeed<F>(
+    futures: F,
+) -> impl Future<Output = Result<<F::Output as Results>::Values, <F::Output as Results>::Error>>
+where
+    F: Outcomes<Output: Results>,
+{
+    convert(when_all(futures), Results::values)
+}
+
+/// What [`when_all_succeed`] can sum up: many results, with one type of error.
+///
+/// It is implemented for tuples of two to eight results, for arrays and, with `alloc`, for `Vec`.
+/// The method is for this module only.
+///
+/// ```
+/// use miniss_core::combine::{Outcomes, Results, when_all_succeed};
+///
+/// async fn succeeds<F: Outcomes<Output: Results>>(futures: F) -> bool {
+///     when_all_succeed(futures).await.is_ok()
+/// }
+/// ```
+pub trait Results: sealed::Results {
+    /// The values, in the order of the input.
+    type Values;
+    /// The error that all of them share.
+    type Error;
+
+    /// The values, or else the first error.
+    #[doc(hidden)]
+    fn values(self) -> Result<Self::Values, Self::Error>;
+}
+
+impl<T, E, const N: usize> sealed::Results for [Result<T, E>; N] {}
+
+impl<T, E, const N: usize> Results for [Result<T, E>; N] {
+    type Values = [T; N];
+    type Error = E;
+
+    fn values(self) -> Result<[T; N], E> {
+        let mut failed = None;
+        let values = self.map(|result| match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                failed.get_or_insert(error);
+                None
+            }
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(values.map(|value| value.expect("what has not failed has a value"))),
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T, E> sealed::Results for Vec<Result<T, E>> {}
+
+#[cfg(feature = "alloc")]
+impl<T, E> Results for Vec<Result<T, E>> {
+    type Values = Vec<T>;
+    type Error = E;
+
+    fn values(self) -> Result<Vec<T>, E> {
+        self.into_iter().collect()
+    }
+}
+
+macro_rules! results {
+    ($($value:ident . $index:tt),+) => {
+        impl<$($value,)+ Error> sealed::Results for ($(Result<$value, Error>,)+) {}
+
+        impl<$($value,)+ Error> Results for ($(Result<$value, Error>,)+) {
+            type Values = ($($value,)+);
+            type Error = Error;
+
+            fn values(self) -> Result<Self::Values, Error> {
+                Ok(($(self.$index?,)+))
+            }
+        }
+    };
+}
+
+results!(A.0, B.1);
+results!(A.0, B.1, C.2);
+results!(A.0, B.1, C.2, D.3);
+results!(A.0, B.1, C.2, D.3, E.4);
+results!(A.0, B.1, C.2, D.3, E.4, F.5);
+results!(A.0, B.1, C.2, D.3, E.4, F.5, G.6);
+results!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7);
+
+#[cfg(all(test, not(loom)))]
+mod succeed_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;

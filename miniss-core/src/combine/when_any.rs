@@ -12,7 +12,7 @@ use core::ops::ControlFlow::{Break, Continue};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::wakes::Wakes;
+use super::slots::Wakes;
 
 /// Runs all `futures` at once until one of them is ready, and gives its output together with the
 /// others, which may be awaited further.

@@ -1,10 +1,13 @@
-//! Giving way to the other tasks of this core once.
+//! Giving way to the other tasks of this core: once, or when the time of the turn is used up.
 
 #![forbid(unsafe_code)]
 
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+
+use crate::executor::LocalHandle;
+use crate::reactor::Unpark;
 
 /// Lets every other task that is ready run before the caller goes on.
 ///
@@ -57,19 +60,113 @@ impl Future for YieldNow {
     }
 }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::collections::test_waker::{Counter, poll_with};
-    use core::pin::pin;
+/// Who knows whether the time that tasks have in a turn is used up.
+///
+/// [`LocalHandle`] does, for the executor's [`Budget`](crate::Budget).
+///
+/// ```
+/// use miniss_core::combine::TurnBudget;
+///
+/// /// Sums up until the time is used up; where it stopped.
+/// fn sum(budget: &impl TurnBudget, numbers: &[u32]) -> (u32, usize) {
+///     let mut total = 0;
+///     for (index, number) in numbers.iter().enumerate() {
+///         if budget.is_spent() {
+///             return (total, index);
+///         }
+///         total += number;
+///     }
+///     (total, numbers.len())
+/// }
+/// # let mut executor = miniss_core::doctest::executor();
+/// # let local = executor.local();
+/// # let numbers = [1; 10_000];
+/// # assert_ne!(executor.block_on(async { sum(&local, &numbers) }), (10_000, 10_000));
+/// ```
+pub trait TurnBudget {
+    /// Whether the poll that is under way has used up the time of a turn
+    /// ([`Budget::time_max`](crate::Budget::time_max)), counted from its first call of this. Then
+    /// the caller should give way, and the turn ends with its poll. Until then the answer stays the
+    /// same, so one part of a poll may ask and leave it to another to give way.
+    ///
+    /// It costs one look at the clock. Seastar's `need_preempt`.
+    ///
+    /// See [`TurnBudget`] for an example.
+    fn is_spent(&self) -> bool;
+}
 
-    #[test]
-    fn wakes_itself_once() {
-        let (counter, waker) = Counter::new();
-        let mut given_way = pin!(yield_now());
-        assert!(poll_with(given_way.as_mut(), &waker).is_pending());
-        assert_eq!(counter.wakes(), 1);
-        assert!(poll_with(given_way.as_mut(), &waker).is_ready());
-        assert_eq!(counter.wakes(), 1);
+impl<U: Unpark> TurnBudget for LocalHandle<U> {
+    fn is_spent(&self) -> bool {
+        let Some(owner) = self.owner() else { return false };
+        let is_spent = owner.pace.is_spent(owner.counters.polls.value(), || self.now());
+        if is_spent {
+            owner.end_turn();
+        }
+        is_spent
     }
 }
+
+impl<T: TurnBudget + ?Sized> TurnBudget for &T {
+    fn is_spent(&self) -> bool {
+        (**self).is_spent()
+    }
+}
+
+/// Gives way like [`yield_now`], but only if the time of the turn is used up; else it goes on at
+/// once, for the price of a look at the clock.
+///
+/// For loops over much work, a microsecond or more between two calls. Time counts from the first
+/// call in a poll, so a stretch of work before it is not seen.
+///
+/// # Cancellation
+///
+/// Safe: there is nothing to lose.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::combine::maybe_yield;
+///
+/// let mut executor = executor();
+/// let local = executor.local();
+/// executor.block_on(async {
+///     for _ in 0..100 {
+///         maybe_yield(local).await; // a short loop is not interrupted
+///     }
+/// });
+/// assert_eq!(executor.local().stats().polls, 1);
+/// ```
+pub const fn maybe_yield<T: TurnBudget>(budget: T) -> MaybeYield<T> {
+    MaybeYield { budget, given_way: None }
+}
+
+/// The future of [`maybe_yield`].
+///
+/// # Cancellation
+///
+/// Safe: there is nothing to lose.
+///
+/// See [`maybe_yield`] for an example.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct MaybeYield<T> {
+    budget: T,
+    given_way: Option<YieldNow>,
+}
+
+// Nothing in it is pinned.
+impl<T> Unpin for MaybeYield<T> {}
+
+impl<T: TurnBudget> Future for MaybeYield<T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.given_way.is_none() && !this.budget.is_spent() {
+            return Poll::Ready(());
+        }
+        Pin::new(this.given_way.get_or_insert_with(yield_now)).poll(cx)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -129,9 +129,9 @@
 //!   `Wheel::clear`, which unlink before they wake. Shown by
 //!   `a_waker_may_drop_cancel_and_arm_others`, `a_waker_may_advance_the_wheel` and
 //!   `after_a_panic_the_rest_is_woken_at_the_next_advance`.
-//! - **Pin Invariant.** `timer/sleep.rs`, `sync/abort/wait.rs`,
-//!   `sync/abort/callback.rs`. Fields that are structurally pinned are never moved out of. Upheld
-//!   by these files, which hand out no `&mut` to them and have no `Drop` that would. Shown by
+//! - **Pin Invariant.** `timer/sleep.rs`, `sync/abort/hooks.rs`. Fields that are structurally
+//!   pinned are never moved out of. Upheld by these files, which hand out no `&mut` to them and
+//!   have no `Drop` that would. Shown by
 //!   `it_stays_on_its_thread_and_where_it_is` and `what_is_leaked_is_still_served`.
 //!
 //! # Wait lists
@@ -251,48 +251,63 @@
 //!   semaphore. Shown by `many_read_or_one_writes`.
 //! - **All units, one writer.** `sync/rwlock.rs`. A write guard holds all. Upheld by the semaphore.
 //!   Shown by `many_read_or_one_writes` and `a_downgrade_lets_in_readers_up_to_the_next_writer`.
-//! - **The waiter stays put.** `sync/acquire.rs`. `waiter` is structurally pinned. Upheld by that
+//! - **No overtaking.** `sync/semaphore.rs`. Units go to the front of the queue or to no one. No
+//!   unsafe code stands on it. Shown by `a_small_request_does_not_overtake_a_large_one`.
+//! - **Granted is taken.** `sync/semaphore.rs`. Granted units are not available to others. No
+//!   unsafe code stands on it, but locks do. Shown by
+//!   `a_panic_in_a_wake_strands_no_one_and_loses_no_unit`.
+//! - **Nothing affordable waits.** `sync/semaphore.rs`. Whatever could let the first waiter go on
+//!   grants. No unsafe code stands on it. Shown by
+//!   `dropped_while_queued_lets_those_behind_it_pass`.
+//! - **Closed is empty.** `sync/semaphore.rs`. A closed semaphore has no waiters. No unsafe code
+//!   stands on it. Shown by `close_fails_all_now_and_later_but_keeps_what_was_granted`.
+//! - **The waiter stays put.** `sync/semaphore.rs`. `waiter` is structurally pinned. Upheld by that
 //!   file. Shown by `a_wake_may_drop_the_waiters_that_come_next`.
-//! - **Granted is owned.** `sync/acquire.rs`. A granted request owns its units, which delivery or
+//! - **Granted is owned.** `sync/semaphore.rs`. A granted request owns its units, which delivery or
 //!   drop takes, not both. No unsafe code there stands on it, but locks do. Shown by
 //!   `dropped_after_being_granted_passes_the_units_on`.
-//! - **The work stays put.** `sync/with_gate.rs`. `future` is structurally pinned. Upheld by that
+//! - **Closed is forever.** `sync/gate.rs`. No one enters a closed gate. No unsafe code stands on
+//!   it. Shown by `an_empty_gate_closes_at_once_and_forever`.
+//! - **Set when done.** `sync/gate.rs`. The event of a closed gate is set when the last one leaves.
+//!   No unsafe code stands on it. Shown by `close_waits_for_the_last_one_and_wakes_once`.
+//! - **The work stays put.** `sync/gate.rs`. `future` is structurally pinned. Upheld by that
 //!   file. Shown by `the_work_is_held_once`.
-//! - **The work goes first.** `sync/with_gate.rs`. The work is dropped before the gate is left. No
+//! - **The work goes first.** `sync/gate.rs`. The work is dropped before the gate is left. No
 //!   unsafe code stands on it. Shown by
 //!   `the_gate_is_left_only_after_the_work_is_gone_whether_polled_or_not`.
-//! - **One driver.** `sync/shared/driven.rs`. The inner future is touched by who holds the seat.
+//! - **One driver.** `sync/shared.rs`. The inner future is touched by who holds the seat.
 //!   Upheld by a semaphore of one unit. Shown by
 //!   `a_future_may_wait_for_itself_as_it_is_polled_and_dropped` and
 //!   `a_panic_in_the_future_hands_the_seat_on`.
-//! - **The future stays put.** `sync/shared/driven.rs`. `future` is structurally pinned. Upheld by
+//! - **The future stays put.** `sync/shared.rs`. `future` is structurally pinned. Upheld by
 //!   that file. Shown by `when_the_driver_goes_the_next_takes_over`.
-//! - **The output comes first.** `sync/shared/driven.rs`. The future's place is empty only after
-//!   the output is there. No unsafe code stands on it. Shown by
-//!   `one_drives_and_all_get_the_output`.
+//! - **An outcome is for good.** `sync/shared.rs`. It is set once, before anyone is woken. No
+//!   unsafe code stands on it. Shown by `all_who_wait_and_all_who_come_later_get_a_clone`.
+//! - **The output comes first.** `sync/shared.rs`. The future's place is empty only after the
+//!   output is there. No unsafe code stands on it. Shown by `one_drives_and_all_get_the_output`.
 //!
 //! That locks and events are not `Sync` is an example that must not compile at each of them.
 //!
 //! # Aborts
 //!
-//! - **Linked means alive.** `sync/abort/hook.rs`. An entry is in a list only as long as its waiter
-//!   lives. Upheld by the order of fields and by pinning. Shown by
+//! - **Linked means alive.** `sync/abort/hooks.rs`. An entry is in a list only as long as its
+//!   waiter lives. Upheld by the order of fields and by pinning. Shown by
 //!   `a_callback_may_drop_itself_its_child_source_and_those_that_come_next`.
-//! - **No stops on the way.** `sync/abort/hook.rs`. No foreign code runs between reading an entry
-//!   and having taken its action out. Upheld by the round in `sync/abort/source.rs`. Shown by
+//! - **No stops on the way.** `sync/abort/hooks.rs`. No foreign code runs between reading an entry
+//!   and having taken its action out. Upheld by the round in `sync/abort.rs`. Shown by
 //!   `a_callback_may_abort_again_and_wait` and `a_panic_in_a_callback_or_a_wake_strands_no_one`.
-//! - **The hook stays put.** `sync/abort/hook.rs`. Both its fields are structurally pinned. Upheld
+//! - **The hook stays put.** `sync/abort/hooks.rs`. Both its fields are structurally pinned. Upheld
 //!   by that file. Shown by `what_is_leaked_is_still_served`.
-//! - **The child stays put.** `sync/abort/child.rs`. `link` and `source` are structurally pinned.
+//! - **The child stays put.** `sync/abort/hooks.rs`. `link` and `source` are structurally pinned.
 //!   Upheld by that file. Shown by `a_child_that_is_dropped_unregisters`.
-//! - **Parents last longer.** `sync/abort/child.rs`, `sync/abort/source.rs`. A parent outlives
-//!   every reference to its child's source. Upheld by the compiler: the child borrows it. Shown by
+//! - **Parents last longer.** `sync/abort.rs`. A parent outlives every reference to its child's
+//!   source. Upheld by the compiler: the child borrows it. Shown by
 //!   `a_child_is_aborted_with_its_parent_or_alone`.
-//! - **The tree is told at once.** `sync/abort/source.rs`. An abort gives its reason to all sources
-//!   below and takes their lists over before foreign code runs. Upheld by `take_over_children`.
-//!   Shown by `a_deep_tree_is_built_asked_aborted_and_dropped_on_a_small_stack`.
-//! - **Aborted is for good.** `sync/abort/source.rs`. A reason stays, and nothing is linked from
-//!   then on. No unsafe code stands on it. Shown by `the_first_reason_counts`.
+//! - **The tree is told at once.** `sync/abort.rs`. An abort gives its reason to all sources below
+//!   and takes their lists over before foreign code runs. Upheld by `take_over_children`. Shown by
+//!   `a_deep_tree_is_built_asked_aborted_and_dropped_on_a_small_stack`.
+//! - **Aborted is for good.** `sync/abort.rs`. A reason stays, and nothing is linked from then on.
+//!   No unsafe code stands on it. Shown by `the_first_reason_counts`.
 //!
 //! # Combinators
 //!
@@ -301,23 +316,23 @@
 //!
 //! - **Stages are pinned.** `combine/chain.rs`. Upheld by `Pin::set`, by which alone a stage
 //!   changes. Shown by `the_first_future_is_gone_before_the_second_is_made`.
-//! - **Seats are pinned.** `combine/maybe_done.rs`. Upheld in the same way. Shown by
+//! - **Seats are pinned.** `combine/slots.rs`. Upheld in the same way. Shown by
 //!   `one_that_is_done_is_not_polled_again_and_is_dropped_at_once`.
 //! - **Seats stay put.** `combine/when_all.rs`. Upheld by `WhenAll`, which has no `Drop`. Shown by
 //!   `futures_that_must_not_move_stay_put`.
-//! - **A row is pinned whole.** `combine/seats.rs`. Upheld by that file, which only walks over it.
+//! - **A row is pinned whole.** `combine/slots.rs`. Upheld by that file, which only walks over it.
 //!   Shown by the same test.
-//! - **Blocks last as long as their owner.** `combine/woken/mod.rs`. Whatever the list of woken
-//!   parts leads to is there. Upheld by `Woken`, which keeps its blocks and only adds to them.
-//!   Shown by `parts_are_told_in_the_order_of_their_numbers_and_those_left_over_come_first`.
-//! - **Bits are a place in the list.** `combine/woken/list.rs`. A block that has bits stands in the
+//! - **Blocks last as long as their owner.** `combine/woken.rs`. Whatever the list of woken parts
+//!   leads to is there. Upheld by `Woken`, which keeps its blocks and only adds to them. Shown by
+//!   `parts_are_told_in_the_order_of_their_numbers_and_those_left_over_come_first`.
+//! - **Bits are a place in the list.** `combine/woken.rs`. A block that has bits stands in the
 //!   list once. Upheld by read-modify-writes of its bits. Shown by the model
 //!   `loom_a_part_woken_again_while_it_is_polled_is_polled_again`.
-//! - **A waker is a share.** `combine/woken/list.rs`. A part's waker keeps its block. Upheld by the
+//! - **A waker is a share.** `combine/woken.rs`. A part's waker keeps its block. Upheld by the
 //!   four functions of its table. Shown by the model
 //!   `loom_a_waker_may_outlive_its_whole_and_wakes_nothing`.
-//! - **The place is a share.** `combine/woken/whole.rs`. Whoever swaps the waker of the whole out
-//!   owns it. Upheld by that file. Shown by the same model.
+//! - **The place is a share.** `combine/woken.rs`. Whoever swaps the waker of the whole out owns
+//!   it. Upheld by that file. Shown by the same model.
 //!
 //! # Without an invariant
 //!

@@ -24,13 +24,9 @@
 //! - [`Shared`], [`SharedFuture`]: one result for many waiters.
 
 mod abort;
-mod acquire;
 mod barrier;
 pub mod broadcast;
-mod buffer;
 pub mod channel;
-#[cfg(all(test, not(loom)))]
-mod clone_waker;
 mod condvar;
 mod ends;
 mod event;
@@ -41,34 +37,27 @@ mod mutex;
 mod rwlock;
 mod semaphore;
 mod shared;
-mod units;
-mod until;
 mod wait;
-mod waker_cell;
 pub mod watch;
-mod with_gate;
 #[cfg(all(test, not(loom)))]
 mod without_heap;
 
 pub use abort::{AbortSource, Aborted, ChildSource, OnAbort, UntilAborted, WaitAborted};
-pub use acquire::Acquire;
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::Condvar;
 pub use event::Event;
 #[cfg(feature = "alloc")]
 pub use gate::OwnedGatePass;
-pub use gate::{Gate, GatePass};
+pub use gate::{Gate, GatePass, WithGate};
 #[cfg(feature = "alloc")]
 pub use mutex::OwnedMutexGuard;
 pub use mutex::{Mutex, MutexGuard};
 #[cfg(feature = "alloc")]
 pub use rwlock::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-pub use semaphore::{Closed, Semaphore, TryAcquireError};
+#[cfg(feature = "alloc")]
+pub use semaphore::OwnedUnits;
+pub use semaphore::{Acquire, Closed, Semaphore, TryAcquireError, Units};
 #[cfg(feature = "alloc")]
 pub use shared::{OwnedSharedFuture, OwnedSharedPromise};
 pub use shared::{Shared, SharedCell, SharedFuture, SharedPromise};
-#[cfg(feature = "alloc")]
-pub use units::OwnedUnits;
-pub use units::Units;
-pub use with_gate::WithGate;

@@ -10,21 +10,24 @@
 //! - **Nothing affordable waits.** Every change that could let the front proceed (units coming
 //!   back, the front leaving) ends in [`Semaphore::grant`].
 //! - **Closed is empty.** A closed semaphore has no waiters and gets no new ones.
-
-#![forbid(unsafe_code)]
+//! - **The waiter stays put.** `waiter` is structurally pinned: no method moves it out of its
+//!   [`Acquire`], which is not `Unpin`, and whose `Drop` does not move it either.
+//! - **Granted is owned.** A request in the state `Granted` owns its units. Exactly one of delivery
+//!   and drop takes them.
 
 use core::cell::Cell;
 use core::error::Error;
 use core::fmt;
+use core::future::Future;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
 
 #[cfg(feature = "alloc")]
 use alloc::rc::Rc;
 
-use super::acquire::{Acquire, Request};
-#[cfg(feature = "alloc")]
-use super::units::OwnedUnits;
-use super::units::Units;
-use crate::collections::WaitList;
+use crate::collections::{WaitList, Waiter};
+use crate::coop::Leaf;
 
 /// What was to be waited for or entered is closed: a [`Semaphore`] or a
 /// [`Condvar`](super::Condvar) hands out nothing any more, a [`Gate`](super::Gate) lets no one in.
@@ -385,6 +388,350 @@ impl fmt::Debug for Semaphore {
             .field("waiters", &self.waiters())
             .field("closed", &self.is_closed())
             .finish()
+    }
+}
+
+/// The future of [`Semaphore::acquire`].
+///
+/// # Panics
+///
+/// When polled after it was ready.
+///
+/// # Cancellation
+///
+/// Safe, see [`Semaphore::acquire`].
+///
+/// ```
+/// use miniss_core::sync::{Acquire, Semaphore};
+///
+/// let semaphore = Semaphore::new(1);
+/// let never_polled: Acquire<'_> = semaphore.acquire(1);
+/// drop(never_polled);
+/// assert_eq!(semaphore.available(), 1);
+/// ```
+#[derive(Debug)]
+#[must_use = "futures do nothing unless polled"]
+pub struct Acquire<'a> {
+    semaphore: &'a Semaphore,
+    waiter: Waiter<'a, Request>,
+    leaf: Leaf,
+}
+
+impl<'a> Acquire<'a> {
+    pub(super) const fn new(semaphore: &'a Semaphore, units: usize) -> Self {
+        let waiter = Waiter::new(&semaphore.queue, Request::New(units));
+        Self { semaphore, waiter, leaf: Leaf::new() }
+    }
+
+    fn start(self: Pin<&Self>, units: usize) {
+        let request = match self.semaphore.try_acquire(units) {
+            Ok(units) => Request::Granted(units.forget()),
+            Err(TryAcquireError::Closed) => Request::Closed,
+            Err(TryAcquireError::NoUnits) => Request::Queued(units),
+        };
+        self.waiter.set_payload(request);
+        if let Request::Queued(_) = request {
+            // SAFETY: "The waiter stays put": a pinned future has a pinned waiter.
+            unsafe { self.map_unchecked(|acquire| &acquire.waiter) }.enqueue();
+        }
+    }
+
+    fn deliver(&self, outcome: Result<usize, Closed>) -> Result<Units<'a>, Closed> {
+        self.waiter.set_payload(Request::Delivered);
+        outcome.map(|units| Units::new(self.semaphore, units))
+    }
+}
+
+impl<'a> Future for Acquire<'a> {
+    type Output = Result<Units<'a>, Closed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_ref();
+        if let Request::New(units) = this.waiter.payload() {
+            this.start(units);
+        }
+        this.waiter.register(cx.waker());
+        let outcome = match this.waiter.payload() {
+            Request::New(_) | Request::Queued(_) => return Poll::Pending,
+            Request::Granted(units) => Ok(units),
+            Request::Closed => Err(Closed),
+            Request::Delivered => panic!("polled after it was ready"),
+        };
+        ready!(this.leaf.poll_proceed(cx));
+        Poll::Ready(this.deliver(outcome))
+    }
+}
+
+impl Drop for Acquire<'_> {
+    fn drop(&mut self) {
+        match self.waiter.payload() {
+            Request::Granted(units) => self.semaphore.release(units),
+            Request::Queued(_) => {
+                self.waiter.leave();
+                self.semaphore.grant();
+            }
+            Request::New(_) | Request::Closed | Request::Delivered => {}
+        }
+    }
+}
+
+/// What a waiter asks for and what became of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Request {
+    /// Not polled yet.
+    New(usize),
+    /// In the queue.
+    Queued(usize),
+    /// Woken, and owner of these units until they are delivered.
+    Granted(usize),
+    /// Woken by a close.
+    Closed,
+    /// The outcome has been delivered.
+    Delivered,
+}
+
+/// Units of a [`Semaphore`], given back when dropped.
+///
+/// ```
+/// # use miniss_core::sync::{Semaphore, TryAcquireError};
+/// let semaphore = Semaphore::new(5);
+/// let units = semaphore.try_acquire(3)?;
+/// assert_eq!((units.len(), semaphore.available()), (3, 2));
+/// drop(units);
+/// assert_eq!(semaphore.available(), 5);
+/// # Ok::<(), TryAcquireError>(())
+/// ```
+#[must_use = "units that are not kept are given back at once"]
+pub struct Units<'a> {
+    semaphore: &'a Semaphore,
+    count: usize,
+}
+
+impl<'a> Units<'a> {
+    pub(super) const fn new(semaphore: &'a Semaphore, count: usize) -> Self {
+        Self { semaphore, count }
+    }
+
+    /// How many units these are.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// assert_eq!(Semaphore::new(5).try_acquire(3).unwrap().len(), 3);
+    /// ```
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether these are no units at all.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// assert!(Semaphore::new(5).try_acquire(0).unwrap().is_empty());
+    /// ```
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Takes `count` units out of these; `None`, and nothing taken, if there are not as many.
+    ///
+    /// Dropping the part gives some units back early.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Semaphore::new(5);
+    /// let mut units = semaphore.try_acquire(5).unwrap();
+    /// drop(units.split(2));
+    /// assert_eq!((units.len(), semaphore.available()), (3, 2));
+    /// assert!(units.split(4).is_none());
+    /// ```
+    pub fn split(&mut self, count: usize) -> Option<Self> {
+        self.count = self.count.checked_sub(count)?;
+        Some(Self::new(self.semaphore, count))
+    }
+
+    /// Puts `other` to these.
+    ///
+    /// # Panics
+    ///
+    /// If `other` comes from another semaphore, or if the sum is more than a `usize` can count.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Semaphore::new(5);
+    /// let mut units = semaphore.try_acquire(2).unwrap();
+    /// units.merge(semaphore.try_acquire(3).unwrap());
+    /// assert_eq!(units.len(), 5);
+    /// ```
+    pub fn merge(&mut self, other: Self) {
+        assert!(core::ptr::eq(self.semaphore, other.semaphore), "units of two semaphores");
+        let sum = self.count.checked_add(other.count);
+        self.count = sum.expect("more units than can be counted");
+        other.forget();
+    }
+
+    /// Gives nothing back and tells how many units these were.
+    ///
+    /// Whoever keeps the number calls [`Semaphore::release`] or [`Semaphore::adopt`] with it later,
+    /// or the units are gone. Seastar's `release`.
+    ///
+    /// ```
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Semaphore::new(5);
+    /// let count = semaphore.try_acquire(3).unwrap().forget();
+    /// assert_eq!((count, semaphore.available()), (3, 2));
+    /// semaphore.release(count);
+    /// ```
+    pub fn forget(self) -> usize {
+        let count = self.count;
+        mem::forget(self);
+        count
+    }
+}
+
+impl Drop for Units<'_> {
+    fn drop(&mut self) {
+        self.semaphore.release(self.count);
+    }
+}
+
+impl fmt::Debug for Units<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Units").field(&self.count).finish()
+    }
+}
+
+/// Units of a [`Semaphore`] on the heap, given back when dropped. See
+/// [`Semaphore::acquire_owned`].
+///
+/// Needs the `alloc` feature.
+///
+/// ```
+/// use std::rc::Rc;
+/// use miniss_core::sync::{OwnedUnits, Semaphore, TryAcquireError};
+///
+/// let semaphore = Rc::new(Semaphore::new(5));
+/// let units: OwnedUnits = semaphore.try_acquire_owned(3)?;
+/// assert_eq!((units.len(), semaphore.available()), (3, 2));
+/// drop(units);
+/// assert_eq!(semaphore.available(), 5);
+/// # Ok::<(), TryAcquireError>(())
+/// ```
+#[cfg(feature = "alloc")]
+#[must_use = "units that are not kept are given back at once"]
+pub struct OwnedUnits {
+    semaphore: Rc<Semaphore>,
+    count: usize,
+}
+
+#[cfg(feature = "alloc")]
+impl OwnedUnits {
+    pub(super) const fn new(semaphore: Rc<Semaphore>, count: usize) -> Self {
+        Self { semaphore, count }
+    }
+
+    /// The semaphore that gave them.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Rc::new(Semaphore::new(5));
+    /// let units = semaphore.try_acquire_owned(3).unwrap();
+    /// assert!(Rc::ptr_eq(units.semaphore(), &semaphore));
+    /// ```
+    pub const fn semaphore(&self) -> &Rc<Semaphore> {
+        &self.semaphore
+    }
+
+    /// How many units these are.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::Semaphore;
+    /// assert_eq!(Rc::new(Semaphore::new(5)).try_acquire_owned(3).unwrap().len(), 3);
+    /// ```
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether these are no units at all.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::Semaphore;
+    /// assert!(Rc::new(Semaphore::new(5)).try_acquire_owned(0).unwrap().is_empty());
+    /// ```
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Takes `count` units out of these; `None`, and nothing taken, if there are not as many.
+    ///
+    /// Dropping the part gives some units back early.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Rc::new(Semaphore::new(5));
+    /// let mut units = semaphore.try_acquire_owned(5).unwrap();
+    /// drop(units.split(2));
+    /// assert_eq!((units.len(), semaphore.available()), (3, 2));
+    /// assert!(units.split(4).is_none());
+    /// ```
+    pub fn split(&mut self, count: usize) -> Option<Self> {
+        self.count = self.count.checked_sub(count)?;
+        Some(Self::new(Rc::clone(&self.semaphore), count))
+    }
+
+    /// Puts `other` to these.
+    ///
+    /// # Panics
+    ///
+    /// If `other` comes from another semaphore, or if the sum is more than a `usize` can count.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Rc::new(Semaphore::new(5));
+    /// let mut units = semaphore.try_acquire_owned(2).unwrap();
+    /// units.merge(semaphore.try_acquire_owned(3).unwrap());
+    /// assert_eq!(units.len(), 5);
+    /// ```
+    pub fn merge(&mut self, other: Self) {
+        assert!(Rc::ptr_eq(&self.semaphore, &other.semaphore), "units of two semaphores");
+        let sum = self.count.checked_add(other.count);
+        self.count = sum.expect("more units than can be counted");
+        other.forget();
+    }
+
+    /// Gives nothing back and tells how many units these were. The share in the semaphore goes.
+    ///
+    /// The number is for [`Semaphore::release`] or [`Semaphore::adopt`] later, or the units are
+    /// gone. Seastar's `release`.
+    ///
+    /// ```
+    /// # use std::rc::Rc;
+    /// # use miniss_core::sync::Semaphore;
+    /// let semaphore = Rc::new(Semaphore::new(5));
+    /// let count = semaphore.try_acquire_owned(3).unwrap().forget();
+    /// assert_eq!((count, semaphore.available()), (3, 2));
+    /// semaphore.release(count);
+    /// ```
+    pub fn forget(mut self) -> usize {
+        mem::take(&mut self.count)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Drop for OwnedUnits {
+    fn drop(&mut self) {
+        self.semaphore.release(self.count);
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl fmt::Debug for OwnedUnits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OwnedUnits").field(&self.count).finish()
     }
 }
 

@@ -1,10 +1,10 @@
 //! `[abort]`: order, children, and callbacks that pull the ground away under the abort.
 
 use super::*;
+use crate::collections::test_waker::acting_on_clone;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
 use crate::kept::forget;
 use crate::sync::Semaphore;
-use crate::sync::clone_waker::acting_on_clone;
 use core::cell::RefCell;
 use core::future::{pending, ready};
 use core::pin::{Pin, pin};

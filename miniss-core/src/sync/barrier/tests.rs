@@ -1,9 +1,9 @@
 //! `[barrier]` polled by hand: rounds, leaders, and those who leave.
 
 use super::*;
+use crate::collections::test_waker::waiting;
 use crate::collections::test_waker::{Counter, acting, now, poll_once, poll_with};
 use crate::kept::forget;
-use crate::sync::wait::waiting;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Poll, Waker};

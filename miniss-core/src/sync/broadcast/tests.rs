@@ -1,9 +1,9 @@
 //! `[broadcast]` polled by hand: who sees what, who lags, and values that misbehave.
 
 use super::*;
+use crate::collections::test_waker::acting_on_clone;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
 use crate::kept::forget;
-use crate::sync::clone_waker::acting_on_clone;
 use core::cell::{Cell, RefCell};
 use core::pin::pin;
 use core::task::Poll;

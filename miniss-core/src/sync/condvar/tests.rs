@@ -1,9 +1,9 @@
 //! `[condvar]` polled by hand: who gets which signal, and what becomes of those not taken.
 
 use super::*;
+use crate::collections::test_waker::waiting;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
 use crate::kept::{forever, forget};
-use crate::sync::wait::waiting;
 use core::future::Future;
 use core::task::{Poll, Waker};
 use std::boxed::Box;

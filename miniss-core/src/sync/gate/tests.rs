@@ -1,9 +1,9 @@
 //! `[gate]` polled by hand: closers that come, go and come again.
 
 use super::*;
+use crate::collections::test_waker::waiting;
 use crate::collections::test_waker::{Counter, now, poll_once, poll_with};
 use crate::kept::forget;
-use crate::sync::wait::waiting;
 use core::cell::RefCell;
 use core::future::{pending, poll_fn, ready};
 use core::task::{Poll, Waker};

@@ -1,9 +1,9 @@
 //! `[rwlock]` polled by hand: sharing, exclusion, order, and guards that change or go.
 
 use super::*;
+use crate::collections::test_waker::waiting;
 use crate::collections::test_waker::{Counter, now, poll_once, poll_with};
 use crate::kept::forget;
-use crate::sync::wait::waiting;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Poll, Waker};

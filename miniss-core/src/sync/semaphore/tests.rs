@@ -6,8 +6,9 @@ use crate::error::TimedOut;
 use crate::kept::forget;
 use crate::timer::{ManualClock, Timeout};
 use core::cell::RefCell;
-use core::pin::Pin;
-use core::task::{Poll, Waker};
+use core::pin::{Pin, pin};
+use core::ptr;
+use core::task::{Poll, RawWaker, RawWakerVTable, Waker};
 use core::time::Duration;
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -384,4 +385,20 @@ mod owned {
         drop(unit);
         assert_eq!(semaphore.try_acquire_owned(1).unwrap_err(), TryAcquireError::Closed);
     }
+}
+
+#[test]
+fn a_waker_whose_clone_releases_units_is_not_forgotten() {
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(release, |_| (), |_| (), |_| ());
+    fn release(data: *const ()) -> RawWaker {
+        // SAFETY: `data` is the leaked semaphore below.
+        unsafe { &*data.cast::<Semaphore>() }.release(1);
+        RawWaker::new(data, &VTABLE)
+    }
+    let semaphore: &'static Semaphore = crate::kept::forever(Semaphore::new(0));
+    // SAFETY: the functions only release a unit of a semaphore that lives forever, and the
+    // waker never leaves this thread.
+    let waker = unsafe { Waker::new(ptr::from_ref(semaphore).cast(), &VTABLE) };
+    let mut acquire = pin!(semaphore.acquire(1));
+    assert!(poll_with(acquire.as_mut(), &waker).is_ready());
 }

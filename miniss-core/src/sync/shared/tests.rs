@@ -1,11 +1,11 @@
 //! `[shared]` polled by hand: who drives, who takes over, and one deadline each.
 
 use super::*;
+use crate::collections::test_waker::acting_on_clone;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
 use crate::error::{BrokenPromise, TimedOut};
 use crate::kept::forget;
 use crate::sync::Semaphore;
-use crate::sync::clone_waker::acting_on_clone;
 use crate::timer::{ManualClock, Timeout};
 use core::cell::Cell;
 use core::future::poll_fn;

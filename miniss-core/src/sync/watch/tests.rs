@@ -1,10 +1,10 @@
 //! `[watch]` polled by hand: what is seen, who is woken, and values that call back.
 
 use super::*;
+use crate::collections::test_waker::acting_on_clone;
 use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
 use crate::kept::forget;
 use crate::sync::Closed;
-use crate::sync::clone_waker::acting_on_clone;
 use core::cell::RefCell;
 use core::pin::pin;
 use core::task::{Poll, Waker};

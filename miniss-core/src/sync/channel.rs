@@ -1,4 +1,24 @@
-//! The queue itself: its room, its values, and who is to be woken.
+//! A queue of values from many senders to one receiver, on one core.
+//!
+//! The room in the queue is counted by a [semaphore](super::Semaphore): a sender acquires a slot,
+//! and receiving gives it back. So senders that wait for room are served in the order in which
+//! they came, and one that gives up hands its slot to the next.
+//!
+//! - [`Channel`]: a queue with room for `N` values in place; [`split`](Queue::split) makes the
+//!   handles, which borrow from it. No heap.
+#![cfg_attr(
+    feature = "alloc",
+    doc = "- [`bounded`], [`unbounded`]: the same on the heap, with handles that own it."
+)]
+//! - [`Sender`], [`Receiver`], [`Permit`]: the handles.
+//!
+//! One receiver, since on one core a value that several tasks may work on is as well given to a
+//! task of its own. For many that each see every value there is [`broadcast`](super::broadcast).
+//!
+//! The end may come from either side. When the last sender is gone, or the receiver has called
+//! [`close`](Receiver::close), what is queued is still received, then `None`. When the receiver is
+//! gone, or someone called `abort`, what is queued is dropped. Senders that wait when the end
+//! comes, or that come later, get their value back in the error.
 //!
 //! # Invariants
 //!
@@ -11,27 +31,29 @@
 
 #![forbid(unsafe_code)]
 
+mod handles;
+
 use core::cell::RefCell;
+use core::error::Error;
 use core::fmt;
 use core::task::{Context, Poll, ready};
 
 #[cfg(feature = "alloc")]
 use alloc::rc::Rc;
 
-use super::error::{SendError, TryRecvError};
-use super::{Receiver, Sender};
+#[cfg(feature = "alloc")]
+pub use super::ends::HeapBuffer;
+pub use super::ends::{Buffer, FixedBuffer};
+#[cfg(feature = "alloc")]
+pub use handles::{OwnedReceiver, OwnedSender};
+pub use handles::{Permit, Receiver, Sender};
+
+use super::ends::{self, Counts, Ends};
+use super::wait::WakerCell;
+use super::{Semaphore, Units};
 use crate::collections::WaitList;
 use crate::coop::Leaf;
 use crate::defer::OnDrop;
-use crate::sync::buffer::{Buffer, FixedBuffer};
-use crate::sync::ends::{self, Counts, Ends};
-use crate::sync::waker_cell::WakerCell;
-use crate::sync::{Semaphore, Units};
-
-#[cfg(feature = "alloc")]
-use super::{OwnedReceiver, OwnedSender};
-#[cfg(feature = "alloc")]
-use crate::sync::buffer::HeapBuffer;
 
 /// A channel with room for `N` values in place.
 ///
@@ -224,17 +246,17 @@ impl<B: Buffer> Queue<B> {
         self.room.is_closed()
     }
 
-    pub(super) const fn room(&self) -> &Semaphore {
+    const fn room(&self) -> &Semaphore {
         &self.room
     }
 
     /// Those who wait for the channel to be closed.
-    pub(super) const fn closing(&self) -> &WaitList<()> {
+    const fn closing(&self) -> &WaitList<()> {
         &self.closing
     }
 
     /// Queues `value` in `slot`, unless the channel was closed since the slot was granted.
-    pub(super) fn put(&self, slot: Units<'_>, value: B::Item) -> Result<(), SendError<B::Item>> {
+    fn put(&self, slot: Units<'_>, value: B::Item) -> Result<(), SendError<B::Item>> {
         if self.is_closed() {
             return Err(SendError(value));
         }
@@ -246,7 +268,7 @@ impl<B: Buffer> Queue<B> {
     }
 
     /// Takes the first value out and gives its slot to the next sender.
-    pub(super) fn take(&self) -> Result<B::Item, TryRecvError> {
+    fn take(&self) -> Result<B::Item, TryRecvError> {
         let value = self.items.borrow_mut().pop();
         match value {
             Some(value) => {
@@ -258,7 +280,7 @@ impl<B: Buffer> Queue<B> {
         }
     }
 
-    pub(super) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<B::Item>> {
+    fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<B::Item>> {
         if !self.has_outcome() {
             self.receiver.register(cx.waker());
             // Asked again: to clone a waker is foreign code, which may have sent.
@@ -276,7 +298,7 @@ impl<B: Buffer> Queue<B> {
     }
 
     /// Lets nothing more in; what is queued stays. All who wait are told, also if a waker panics.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         let _closing = OnDrop(|| {
             self.closing.wake_while(Some);
         });
@@ -286,7 +308,7 @@ impl<B: Buffer> Queue<B> {
 
     /// Lets nothing more in and drops what is queued, also if a waker panics. Where the drop of a
     /// value panics, those behind it are dropped with the channel.
-    pub(super) fn abort(&self) {
+    fn abort(&self) {
         let _emptied = OnDrop(|| while self.take().is_ok() {});
         self.close();
     }
@@ -316,3 +338,118 @@ impl<B: Buffer> fmt::Debug for Queue<B> {
             .finish_non_exhaustive()
     }
 }
+
+/// No one will receive the value, which is in here.
+///
+/// ```
+/// use miniss_core::{doctest::executor, sync::channel::{self, SendError}};
+///
+/// let (sender, receiver) = channel::bounded(1);
+/// drop(receiver);
+/// assert_eq!(executor().block_on(sender.send(7)), Err(SendError(7)));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T>(pub T);
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendError").finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not sent: no one will receive it")
+    }
+}
+
+impl<T> Error for SendError<T> {}
+
+/// Why a value could not be sent at once. The value is in here.
+///
+/// ```
+/// use miniss_core::sync::channel::{self, TrySendError};
+///
+/// let (sender, receiver) = channel::bounded(1);
+/// sender.try_send('a').unwrap();
+/// assert_eq!(sender.try_send('b'), Err(TrySendError::Full('b')));
+/// drop(receiver);
+/// assert_eq!(sender.try_send('c'), Err(TrySendError::Closed('c')));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrySendError<T> {
+    /// There is no room now, or others wait for it.
+    Full(T),
+    /// No one will receive it.
+    Closed(T),
+}
+
+impl<T> TrySendError<T> {
+    /// The value.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel::TrySendError;
+    /// assert_eq!(TrySendError::Full(3).into_inner(), 3);
+    /// ```
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(value) | Self::Closed(value) => value,
+        }
+    }
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "not sent: there is no room now",
+            Self::Closed(_) => "not sent: no one will receive it",
+        })
+    }
+}
+
+impl<T> Error for TrySendError<T> {}
+
+/// Why there was nothing to receive at once.
+///
+/// ```
+/// use miniss_core::sync::channel::{self, TryRecvError};
+///
+/// let (sender, mut receiver) = channel::bounded::<u32>(1);
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+/// drop(sender);
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryRecvError {
+    /// Nothing is there now.
+    Empty,
+    /// Nothing is there, and nothing will come.
+    Closed,
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "nothing has been sent yet",
+            Self::Closed => "closed: nothing will be sent any more",
+        })
+    }
+}
+
+impl Error for TryRecvError {}
+
+#[cfg(all(test, not(loom), feature = "alloc"))]
+mod model;
+#[cfg(all(test, not(loom), feature = "alloc"))]
+mod tests;

@@ -1,4 +1,17 @@
-//! Blocks of parts, their wakers, and the list of those blocks that have a part that was woken.
+//! Which parts of a whole were woken: a waker for each, so that one wake costs one poll.
+//!
+//! A few futures share the waker of the task that they run in, and all of them are polled whenever
+//! it is woken. For a thousand that would be a thousand polls for each wake. So where there are
+//! more than [`FEW`], each has a waker of its own, which notes its part, and wakes the whole.
+//!
+//! # What a poll of the whole costs
+//!
+//! At most [`POLLS_MAX`] parts are polled, each once, in the order of their numbers. Those that are
+//! left come first in the next poll, for which the whole wakes itself. So no part keeps another
+//! from its poll, nor the whole the other tasks, whatever it does. Wakes are counted once: a part
+//! that was woken ten times is polled once.
+//!
+//! # Blocks, and the list of those that were woken
 //!
 //! A block is one bit for each of as many parts as a word has bits. A part's waker is the address
 //! of a byte in its block: the block is aligned to as many bytes as it has parts, or more, so the
@@ -8,13 +21,26 @@
 //! list wakes the whole. The owner takes the list, whole, and then from each block all of its bits.
 //! This is the inbox of a core (`executor::wake`) with bits for a flag.
 //!
+//! # The waker of the whole
+//!
+//! Its owner leaves it in a place, and any thread takes it, to wake it. The place is one pointer to
+//! a counted waker. Both sides swap it, so there is nothing to wait for and nothing to try again,
+//! also where an interrupt handler polls what it interrupted. The owner keeps a share of its own:
+//! as long as it is polled by the same task, it leaves that one again, and allocates nothing.
+//!
 //! # Why no wake is lost
 //!
 //! Both sides change the bits by a read-modify-write (acquire and release), so they stand in one
 //! order. If a wake finds bits, the owner has not taken them yet, and the poll that follows sees
 //! all that was written before the wake. If it finds none, the block is on no list, and the wake
 //! puts it there. The owner leaves its waker before it looks at the list. So a wake that puts the
-//! first block there finds that waker, or the owner sees the block (see `whole`).
+//! first block there finds that waker, or the owner sees the block.
+//!
+//! A wake writes, then takes the waker; the owner leaves its waker, then reads. All swaps of the
+//! place (acquire and release) stand in one order. If the wake's is the first, the owner's sees
+//! what was written before it. If the owner's is the first, the wake finds a waker; or someone has
+//! taken that in between and wakes it, and then the poll that follows swaps again, before the wake
+//! or after.
 //!
 //! # Who may outlive whom
 //!
@@ -25,19 +51,141 @@
 //!
 //! # Invariants
 //!
+//! - **Blocks last as long as their owner.** A [`Woken`] keeps a share in each of its blocks, and
+//!   only blocks of its own stand in its list. So whatever its list leads to is there.
 //! - **Bits are a place in the list.** A block that has bits stands in the list once, or was taken
 //!   from it by the owner. `next` belongs to the wake that set the first bit, until its push; then
 //!   to the owner, which takes it with the list.
 //! - **A waker is a share.** The data word of a part's waker is the address of a byte of a block
 //!   in which it has a share.
+//! - **The place is a share.** The pointer in it is null, or has a share in the waker that it leads
+//!   to, which whoever swaps it out owns.
 
+use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 use core::ptr;
-use core::task::{RawWaker, RawWakerVTable, Waker};
+use core::task::{Context, RawWaker, RawWakerVTable, Waker};
 
-use super::whole::Place;
-use crate::coop::{BudgetPlace, TaskBudget};
+use crate::coop::{self, BudgetPlace, TaskBudget};
 use crate::prim::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering};
+
+/// So many parts share the waker of the whole; it takes no memory, and polls all of them.
+pub(super) const FEW: usize = 8;
+
+/// So many parts are polled in one poll of the whole.
+pub(super) const POLLS_MAX: usize = 128;
+
+/// The parts that were woken and not polled since.
+pub(super) struct Woken {
+    hub: Arc<Hub>,
+    /// The waker that was registered last.
+    whole: Option<Arc<Waker>>,
+    /// *Blocks last as long as their owner*. Part `n` is in block `n / PARTS`.
+    blocks: Vec<Arc<Block>>,
+    /// Blocks that were taken from the list and are to be looked at, the next one last.
+    round: Vec<usize>,
+    /// The block that is being looked at, and which of its parts are left.
+    block: usize,
+    parts: usize,
+    /// In this poll the list is not looked at: what is left from the one before comes first.
+    is_behind: bool,
+    polls_left: usize,
+}
+
+impl Woken {
+    /// `count` parts, all of which are to be polled.
+    pub(super) fn new(count: usize) -> Self {
+        let hub = Arc::new(Hub::new());
+        let all_of =
+            |first: usize| usize::MAX >> (usize::BITS as usize - (count - first).min(PARTS));
+        let blocks: Vec<_> = (0..count)
+            .step_by(PARTS)
+            .map(|first| Block::new(&hub, first / PARTS, all_of(first)))
+            .collect();
+        let round = (0..blocks.len()).rev().collect();
+        let (block, parts, is_behind, polls_left) = (0, 0, false, 0);
+        Self { hub, whole: None, blocks, round, block, parts, is_behind, polls_left }
+    }
+
+    /// Begins a poll of the whole, of which `waker` is to be woken from now on.
+    pub(super) fn begin(&mut self, waker: &Waker) {
+        self.register(waker);
+        self.hub.budget.set(coop::budget_of(waker));
+        self.polls_left = POLLS_MAX;
+        self.is_behind = self.has_more();
+        if !self.is_behind {
+            self.take_list();
+        }
+    }
+
+    fn register(&mut self, waker: &Waker) {
+        let known = self.whole.take().filter(|known| known.will_wake(waker));
+        let whole = known.unwrap_or_else(|| Arc::new(waker.clone()));
+        self.hub.whole.put(&whole);
+        self.whole = Some(whole);
+    }
+
+    /// The next part to be polled in this poll of the whole.
+    pub(super) fn next(&mut self) -> Option<usize> {
+        if self.polls_left == 0 {
+            return None;
+        }
+        while self.parts == 0 {
+            self.next_block()?;
+        }
+        self.polls_left -= 1;
+        let part = self.parts.trailing_zeros() as usize;
+        self.parts &= self.parts - 1;
+        Some(self.block * PARTS + part)
+    }
+
+    /// Goes on to the next block; `None` if there is none.
+    fn next_block(&mut self) -> Option<()> {
+        self.block = self.round.pop()?;
+        self.parts = self.blocks[self.block].take_parts();
+        Some(())
+    }
+
+    /// Whether parts are left in this round.
+    fn has_more(&self) -> bool {
+        self.parts != 0 || !self.round.is_empty()
+    }
+
+    /// Moves the list to `round`.
+    fn take_list(&mut self) {
+        let round = &mut self.round;
+        // SAFETY: *Blocks last as long as their owner*.
+        unsafe { self.hub.take_all(|block| round.push(block)) };
+        round.sort_unstable_by(|a, b| b.cmp(a));
+    }
+
+    /// Ends a poll of the whole. If parts are left, it is woken to go on with them.
+    pub(super) fn end(&self, waker: &Waker) {
+        if self.has_more() || self.is_behind && !self.hub.is_empty() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Polls one part, with a waker of its own.
+    pub(super) fn poll<R>(&self, part: usize, poll: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        let waker = waker(&self.blocks[part / PARTS], part % PARTS);
+        poll(&mut Context::from_waker(&waker))
+    }
+
+    /// One part more, which the caller polls first.
+    pub(super) fn add(&mut self, part: usize) {
+        if part / PARTS == self.blocks.len() {
+            self.blocks.push(Block::new(&self.hub, self.blocks.len(), 0));
+        }
+    }
+}
+
+impl Drop for Woken {
+    /// Whoever still has a part's waker wakes nothing from now on.
+    fn drop(&mut self) {
+        drop(self.hub.whole.take());
+    }
+}
 
 /// Parts in a block. In models few, so that two threads need not share one.
 pub(super) const PARTS: usize = if cfg!(loom) { 2 } else { usize::BITS as usize };
@@ -203,3 +351,47 @@ unsafe fn drop_share(data: *const ()) {
     // SAFETY: "A waker is a share": this is its end.
     unsafe { Arc::decrement_strong_count(block) };
 }
+
+/// Where the waker of a whole lies until it is taken.
+pub(super) struct Place(AtomicPtr<Waker>);
+
+impl Place {
+    pub(super) fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    /// Leaves `waker` in the place of the former one.
+    pub(super) fn put(&self, waker: &Arc<Waker>) {
+        let share = Arc::into_raw(Arc::clone(waker)).cast_mut();
+        // AcqRel: see the essay above.
+        let former = self.0.swap(share, ordering!(AcqRel, "whole: put"));
+        // SAFETY: "The place is a share": it was swapped out.
+        drop(unsafe { share_of(former) });
+    }
+
+    /// Takes the waker. `None` if it was taken since it was put, or its owner has gone.
+    pub(super) fn take(&self) -> Option<Arc<Waker>> {
+        // AcqRel: see the essay above.
+        let taken = self.0.swap(ptr::null_mut(), ordering!(AcqRel, "whole: take"));
+        // SAFETY: "The place is a share": it was swapped out.
+        unsafe { share_of(taken) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+/// # Safety
+/// "The place is a share": the pointer was swapped out of it just now.
+unsafe fn share_of(waker: *mut Waker) -> Option<Arc<Waker>> {
+    // SAFETY: the caller's promise.
+    (!waker.is_null()).then(|| unsafe { Arc::from_raw(waker) })
+}
+
+#[cfg(all(test, loom))]
+mod loom;
+#[cfg(all(test, not(loom)))]
+mod tests;

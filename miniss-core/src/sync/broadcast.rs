@@ -1,4 +1,19 @@
-//! The last values, numbered, and who waits for the next one.
+//! Every value to every receiver, as long as they keep up.
+//!
+//! The last `N` values are kept. A receiver gets a clone of each that was sent after it subscribed,
+//! in order; one that falls behind by more than `N` is told how many it missed and goes on with the
+//! oldest that is kept. So a slow receiver slows no one down, and sending never waits.
+//!
+//! - [`Broadcast`]: a ring of `N` values in place; [`split`](Ring::split) makes the handles, which
+//!   borrow from it. No heap.
+#![cfg_attr(
+    feature = "alloc",
+    doc = "- [`channel`]: the same on the heap, with handles that own it."
+)]
+//! - [`Sender`], [`Receiver`]: the handles. There may be many of both.
+//!
+//! A value stays in the ring until `N` others came after it, or until the last receiver is gone.
+//! What is large or scarce is best sent behind an `Rc`, and counts as held until then.
 //!
 //! # Invariants
 //!
@@ -12,23 +27,27 @@
 
 #![forbid(unsafe_code)]
 
+mod handles;
+
 use core::cell::{Cell, RefCell};
+use core::error::Error;
 use core::fmt;
 use core::ops::Deref;
 
 #[cfg(feature = "alloc")]
 use alloc::rc::Rc;
 
-use super::error::TryRecvError;
+pub use super::channel::SendError;
 #[cfg(feature = "alloc")]
-use super::{OwnedReceiver, OwnedSender};
-use super::{Receiver, Sender};
+pub use super::ends::HeapBuffer;
+pub use super::ends::{Buffer, FixedBuffer};
+#[cfg(feature = "alloc")]
+pub use handles::{OwnedReceiver, OwnedSender};
+pub use handles::{Receiver, Sender};
+
+use super::ends::{self, Counts, Ends};
 use crate::collections::WaitList;
 use crate::defer::OnDrop;
-#[cfg(feature = "alloc")]
-use crate::sync::buffer::HeapBuffer;
-use crate::sync::buffer::{Buffer, FixedBuffer};
-use crate::sync::ends::{self, Counts, Ends};
 
 /// A broadcast that keeps the last `N` values in place.
 ///
@@ -174,26 +193,26 @@ impl<B: Buffer> Ring<B> {
     }
 
     /// The number that the next value will have.
-    pub(super) const fn next(&self) -> u64 {
+    const fn next(&self) -> u64 {
         self.next.get()
     }
 
-    pub(super) const fn wait_list(&self) -> &WaitList<u64> {
+    const fn wait_list(&self) -> &WaitList<u64> {
         &self.waiters
     }
 
     /// Whether the last sender is gone.
-    pub(super) const fn is_ended(&self) -> bool {
+    const fn is_ended(&self) -> bool {
         self.ends.senders() == 0
     }
 
     /// Those who wait for the last receiver to go.
-    pub(super) const fn closing(&self) -> &WaitList<()> {
+    const fn closing(&self) -> &WaitList<()> {
         &self.closing
     }
 
     /// How many of the values from number `wanted` on are kept.
-    pub(super) fn kept_from(&self, wanted: u64) -> usize {
+    fn kept_from(&self, wanted: u64) -> usize {
         let kept = self.items.borrow().len();
         usize::try_from(self.next() - wanted).map_or(kept, |sent| sent.min(kept))
     }
@@ -201,7 +220,7 @@ impl<B: Buffer> Ring<B> {
     /// Keeps `value` as the newest, wakes who waits for it, and returns the oldest if that had to
     /// go.
     #[track_caller]
-    pub(super) fn push(&self, value: B::Item) -> Option<B::Item> {
+    fn push(&self, value: B::Item) -> Option<B::Item> {
         let mut items =
             self.items.try_borrow_mut().expect("a broadcast cannot send while a value is cloned");
         let full = items.len() == items.capacity();
@@ -231,7 +250,7 @@ impl<B: Buffer> Ring<B> {
 impl<B: Buffer<Item: Clone>> Ring<B> {
     /// A clone of the value that `wanted` numbers; `wanted` moves on to the next, or to the oldest
     /// that is kept.
-    pub(super) fn take(&self, wanted: &mut u64) -> Result<B::Item, TryRecvError> {
+    fn take(&self, wanted: &mut u64) -> Result<B::Item, TryRecvError> {
         let oldest = self.oldest();
         if *wanted < oldest {
             let missed = oldest - *wanted;
@@ -280,3 +299,78 @@ impl<B: Buffer> fmt::Debug for Ring<B> {
             .finish_non_exhaustive()
     }
 }
+
+/// What a receiver got instead of a value.
+///
+/// ```
+/// # use miniss_core::doctest::executor;
+/// use miniss_core::sync::broadcast::{self, RecvError};
+///
+/// let (sender, mut receiver) = broadcast::channel(1);
+/// sender.send('a').unwrap();
+/// sender.send('b').unwrap();
+/// drop(sender);
+/// executor().block_on(async {
+///     assert_eq!(receiver.recv().await, Err(RecvError::Lagged(1)));
+///     assert_eq!(receiver.recv().await, Ok('b'));
+///     assert_eq!(receiver.recv().await, Err(RecvError::Closed));
+/// });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The last sender is gone, and all it sent has been received.
+    Closed,
+    /// So many values were overwritten before this receiver came to them. It goes on with the
+    /// oldest that is kept.
+    Lagged(u64),
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed: nothing will be sent any more"),
+            Self::Lagged(missed) => write!(f, "too slow: missed {missed} values"),
+        }
+    }
+}
+
+impl Error for RecvError {}
+
+/// What a receiver that does not wait got instead of a value.
+///
+/// ```
+/// use miniss_core::sync::broadcast::{self, TryRecvError};
+///
+/// let (sender, mut receiver) = broadcast::channel::<u32>(1);
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+/// drop(sender);
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryRecvError {
+    /// There is nothing that it has not received.
+    Empty,
+    /// As [`RecvError::Closed`].
+    Closed,
+    /// As [`RecvError::Lagged`].
+    Lagged(u64),
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Empty => f.write_str("nothing new has been sent yet"),
+            Self::Closed => RecvError::Closed.fmt(f),
+            Self::Lagged(missed) => RecvError::Lagged(missed).fmt(f),
+        }
+    }
+}
+
+impl Error for TryRecvError {}
+
+#[cfg(all(test, not(loom), feature = "alloc"))]
+mod model;
+#[cfg(all(test, not(loom), feature = "alloc"))]
+mod tests;

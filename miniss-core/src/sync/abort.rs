@@ -1,15 +1,30 @@
-//! The reason, and what is to be done when it comes.
+//! Asking work to stop, once and with a reason.
+//!
+//! Whoever may want work to stop holds an [`AbortSource`]; the work holds a reference to it. Work
+//! that only awaits is given to [`run`](AbortSource::run), which drops it. Work that must do
+//! something of its own awaits [`aborted`](AbortSource::aborted), asks
+//! [`is_aborted`](AbortSource::is_aborted) between its steps, or leaves a closure with
+//! [`on_abort`](AbortSource::on_abort). A [`child`](AbortSource::child) stops part of the work:
+//! alone, or with the whole.
+//!
+//! None of it allocates. The source is used by reference; with a heap, `Rc<AbortSource>` is the
+//! handle to pass around.
+//!
+//! What waits for the abort stands in `hooks`.
 //!
 //! # Invariants
 //!
 //! - **Aborted is for good.** A reason that is there stays, its own or a parent's. Nothing is
 //!   linked from then on, so the round that runs the actions comes to an end.
 //! - **Parents last longer.** The parent of a source, and so its parent's parent, outlives every
-//!   reference to it: see `child`.
+//!   reference to it: a `ChildSource<'p>` borrows its parent for `'p`, and the source in it is
+//!   reached only by a reference that is shorter than `'p`.
 //! - **The tree is told at once.** An abort gives its reason to all sources below it that have
 //!   none, and takes the lists of these over into its own, before any foreign code runs. So a
 //!   source that has a reason looks no further, and one that is linked has a parent without one.
 //!   Both walks go along a list, whatever the depth of the tree, and see each entry once.
+
+mod hooks;
 
 use core::cell::{Cell, OnceCell};
 use core::error::Error;
@@ -17,8 +32,9 @@ use core::fmt;
 use core::future::Future;
 use core::ptr::NonNull;
 
-use super::hook::{Action, Entry};
-use super::{ChildSource, OnAbort, UntilAborted, WaitAborted};
+pub use hooks::{ChildSource, OnAbort, UntilAborted, WaitAborted};
+
+use self::hooks::{Action, Entry};
 use crate::collections::WaitList;
 
 /// The reason of an abort that has no reason to give.
@@ -97,11 +113,11 @@ impl<R> AbortSource<R> {
     /// # Safety
     ///
     /// "Parents last longer": `reason` is that of a parent, near or far.
-    pub(super) unsafe fn inherit(&self, reason: &R) {
+    unsafe fn inherit(&self, reason: &R) {
         self.inherited.set(Some(NonNull::from(reason)));
     }
 
-    pub(super) const fn hooks(&self) -> &WaitList<Entry<R>> {
+    const fn hooks(&self) -> &WaitList<Entry<R>> {
         &self.hooks
     }
 
@@ -361,3 +377,6 @@ impl<R> Drop for Round<'_, R> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,4 +1,15 @@
-//! The value, its version, and who waits for the next one.
+//! The latest value of something, and news that it has changed.
+//!
+//! Configuration, the state of a connection, progress: where only the newest value counts. A
+//! receiver that is slow misses what was overwritten, and never the last value.
+//!
+//! - [`Watch`]: the value; [`split`](Watch::split) makes the handles, which borrow from it. No
+//!   heap.
+#![cfg_attr(
+    feature = "alloc",
+    doc = "- [`channel`]: the same on the heap, with handles that own it."
+)]
+//! - [`Sender`], [`Receiver`]: the handles. There may be many of both.
 //!
 //! # Invariants
 //!
@@ -10,6 +21,8 @@
 
 #![forbid(unsafe_code)]
 
+mod handles;
+
 use core::cell::{Cell, Ref, RefCell};
 use core::fmt;
 use core::ops::Deref;
@@ -17,13 +30,15 @@ use core::ops::Deref;
 #[cfg(feature = "alloc")]
 use alloc::rc::Rc;
 
+pub use super::channel::SendError;
 #[cfg(feature = "alloc")]
-use super::{OwnedReceiver, OwnedSender};
-use super::{Receiver, Sender};
+pub use handles::{OwnedReceiver, OwnedSender};
+pub use handles::{Receiver, Sender};
+
+use super::Closed;
+use super::ends::{self, Counts, Ends};
+use super::wait::until;
 use crate::collections::WaitList;
-use crate::sync::Closed;
-use crate::sync::ends::{self, Counts, Ends};
-use crate::sync::until::until;
 
 /// A value on the heap and the two handles of its watch. The receiver has seen `value`.
 ///
@@ -147,23 +162,23 @@ impl<T> Watch<T> {
         self.waiters.len()
     }
 
-    pub(super) const fn version(&self) -> u64 {
+    const fn version(&self) -> u64 {
         self.version.get()
     }
 
     /// Whether the last sender is gone.
-    pub(super) const fn is_ended(&self) -> bool {
+    const fn is_ended(&self) -> bool {
         self.ends.senders() == 0
     }
 
     /// Those who wait for the last receiver to go.
-    pub(super) const fn closing(&self) -> &WaitList<()> {
+    const fn closing(&self) -> &WaitList<()> {
         &self.closing
     }
 
     /// Changes the value by `change`, and tells the receivers if that says so.
     #[track_caller]
-    pub(super) fn modify<A>(&self, change: impl FnOnce(&mut T) -> (A, bool)) -> A {
+    fn modify<A>(&self, change: impl FnOnce(&mut T) -> (A, bool)) -> A {
         let mut value = self
             .value
             .try_borrow_mut()
@@ -182,7 +197,7 @@ impl<T> Watch<T> {
     }
 
     /// Waits for a version that is not `seen`.
-    pub(super) async fn newer(&self, seen: u64) -> Result<u64, Closed> {
+    async fn newer(&self, seen: u64) -> Result<u64, Closed> {
         until(&self.waiters, seen, || self.version() != seen || self.is_ended()).await;
         if self.version() != seen { Ok(self.version()) } else { Err(Closed) }
     }
@@ -217,3 +232,8 @@ impl<T: fmt::Debug> fmt::Debug for Watch<T> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(loom), feature = "alloc"))]
+mod model;
+#[cfg(all(test, not(loom), feature = "alloc"))]
+mod tests;

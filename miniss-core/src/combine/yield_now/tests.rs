@@ -1,8 +1,9 @@
-//! `[maybe_yield]` over an executor whose clock goes on by a microsecond at each look.
+//! `[yield_now]`; `maybe_yield` over a clock that goes on by a microsecond at each look.
 
 use super::*;
 use crate::collections::test_waker::{Counter, now, poll_with};
 use core::cell::Cell;
+use core::pin::pin;
 
 struct Spent(Cell<bool>);
 
@@ -10,6 +11,16 @@ impl TurnBudget for Spent {
     fn is_spent(&self) -> bool {
         self.0.replace(false)
     }
+}
+
+#[test]
+fn wakes_itself_once() {
+    let (counter, waker) = Counter::new();
+    let mut given_way = pin!(yield_now());
+    assert!(poll_with(given_way.as_mut(), &waker).is_pending());
+    assert_eq!(counter.wakes(), 1);
+    assert!(poll_with(given_way.as_mut(), &waker).is_ready());
+    assert_eq!(counter.wakes(), 1);
 }
 
 #[test]
