@@ -1,12 +1,9 @@
 //! Decisions of the Linux side: question, choices, pick, price, and what would change our mind.
 //!
-//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ driver ─▶ kernel`, seen from above
-//!
 //! Figures: medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
-//! 6.18, 23 November 2026) that other programs used too, from
-//! `chrt -f 50 cargo run --release -p miniss-benches --bin measure ROW`. Ratios count; absolute
-//! figures are for orientation. The decisions of the core stand in
-//! `miniss_core::manual::decisions`.
+//! 6.18, 23 November 2026) that other programs used too, from `chrt -f 50 cargo run --release -p
+//! miniss-benches --bin measure ROW`. Ratios count; absolute figures are for orientation. The
+//! decisions of the core stand in `miniss_core::manual::decisions`.
 //!
 //! # The unparker is an eventfd
 //!
@@ -22,54 +19,54 @@
 //! | busy shard calls a sleeping one: its own time | 7.9 us | 8.4 us |
 //! | the same: until the work runs, 20 us of other work in the turn | 41 us | 40 us |
 //! | 64 callers, per call | 516 ns | 532 ns |
-//! | system calls per ring (`strace -f -c`, rows `profile-…`) | 2.0 | 1.5 |
+//! | system calls per unpark (`strace -f -c`, rows `profile-…`) | 2.0 | 1.5 |
 //!
-//! **Pick.** Eventfd by default; [`WakeBy::MsgRing`](crate::WakeBy) stays a setting.
-//! Half a system call less is not seen in time: interrupt and scheduler cost the same either way,
-//! and they are what is expensive. So robustness decides: the eventfd works from every thread and
-//! on every kernel, cannot fail for want of memory, and does not wait for the ringer's next enter.
-//! Others report lost messages on 5.19 and 6.1.
+//! **Pick.** Eventfd by default; [`WakeBy::MsgRing`](crate::WakeBy) stays a setting. Half a system
+//! call less does not show in time: interrupt and scheduler cost the same either way, and they are
+//! what is expensive. So robustness decides. The eventfd works from every thread and on every
+//! kernel, cannot fail for want of memory, and does not wait for the caller's next enter. Others
+//! report lost messages on 5.19 and 6.1.
 //!
 //! **Price.** A system call for each sleep that a call ends.
 //!
 //! **What would change our mind.** A machine with many cores where the write shows in a profile and
-//! a message does not; the row is there to look.
+//! a message does not. The row is there to look.
 //!
-//! # Lanes are the core's ring, not `crossbeam_queue::ArrayQueue`
+//! # Lanes are the core's queue, not `crossbeam_queue::ArrayQueue`
 //!
 //! **Question.** What queue lies between two shards?
 //!
-//! **Choices.** `ArrayQueue`, one for each ordered pair; or
-//! [`FixedLane`](miniss_core::call::FixedLane), the core's ring for one sender and one receiver.
+//! **Choices.** `ArrayQueue`, one for each ordered pair. Or
+//! [`FixedLane`](miniss_core::call::FixedLane), the core's queue for one sender and one receiver.
 //!
-//! **Pick.** The ring, with room for 128 calls. Once shards look into their lanes themselves, the
+//! **Pick.** The core's, with room for 128 calls. Shards look into their lanes themselves, so the
 //! queue is a good part of what is left of a call: over `ArrayQueue` a call between shards that are
 //! awake takes 1.28 times as long, and 64 callers 1.7 to 2.0 times (interleaved, spinning). What
 //! comes from threads that are no shards still goes through `crossbeam_queue::SegQueue`, which many
 //! threads may push to.
 //!
-//! **Price.** n² rings of 1.4 KiB: 1.4 MiB at 32 shards.
+//! **Price.** n² lanes of 1.4 KiB: 1.4 MiB at 32 shards.
 //!
-//! **What would change our mind.** A queue for one producer and one consumer that is as fast, from
-//! someone who keeps it.
+//! **What would change our mind.** A queue for one producer and one consumer that is as fast and
+//! that someone else maintains.
 //!
 //! # A shard that expects a call looks for it before it sleeps
 //!
-//! **Question.** Two shards that call each other in turn each sleep while they wait for the other,
-//! and so pay for a sleep and a wake on each side of each round, some 30 us in a virtual machine,
-//! for work of one or two. Is that left to those who set `idle_spin`?
+//! **Question.** Two shards that call each other in turn each sleep while they wait for the other.
+//! So each side pays for a sleep and a wake in each round, some 30 us in a virtual machine, for
+//! work of one or two. Is that left to those who set `idle_spin`?
 //!
 //! **Choices.** Only `idle_spin`, which looks before every sleep. A fixed short spin wherever calls
-//! are under way. A spin that learns whether it pays.
+//! are in flight. A spin that learns whether it pays.
 //!
 //! **Pick.** It learns ([`Builder::call_spin`](crate::Builder::call_spin), on by default). A shard
-//! looks only if it has a call under way, or has answered one since its last sleep. It begins when
-//! a call has ended a sleep of less than 50 us, and looks for no longer than that sleep took: so it
-//! spends at most what it may spare, and this by itself is a few microseconds where sleeps are that
-//! cheap. From then on it looks for four times as long as what came last took to come. One look in
-//! vain ends it, and it begins again only after two such sleeps, then four, and so on to 256. What
-//! comes from the kernel is no hit: a server with a call that lasts forever does not spin for its
-//! connections.
+//! looks only if it has a call in flight, or has answered one since its last sleep. It begins when
+//! a call has ended a sleep of less than 50 us, and looks for no longer than that sleep took. So it
+//! spends at most what it may spare, and where sleeps are that cheap this is a few microseconds.
+//! From then on it looks for four times as long as the last call took to come. If it looks once in
+//! vain, it stops, and begins again only after two such sleeps, then four, and so on to 256. What
+//! comes from the kernel does not count as a success: a server with a call that lasts forever does
+//! not spin for its connections.
 //!
 //! Ratios to the same without it (interleaved, 5 to 9 rounds, `chrt -f 50`, two virtual cores),
 //! elapsed and CPU time per call:
@@ -92,23 +89,23 @@
 //!
 //! # A stream pauses its receive when buffers wait unread
 //!
-//! **Question.** A multishot receive takes provided buffers whether or not anybody reads. What
-//! stops one slow reader from taking all buffers of its shard?
+//! **Question.** A multishot receive takes buffers from the pool whether or not the program reads.
+//! What stops one slow reader from taking all buffers of its shard?
 //!
 //! **Choices.** Nothing: others then get `ENOBUFS`. Single receives: a system call's worth of work
 //! for each. Copying out: unbounded memory. Cancelling the receive when enough of its buffers wait,
-//! and starting it again when they have been read.
+//! and starting it again when the program has read them.
 //!
-//! **Pick.** The last. The bounds are in `op/recv_pool.rs`: `UNREAD_MAX`, 8, and
-//! `UNREAD_MAX_IF_SHORT`, 1, for a stream that no one is reading while less than half of the pool
-//! is free. While paused the data stays in the socket, and TCP tells the sender to wait. What came
-//! before the cancel took effect is kept and read in order.
+//! **Pick.** The last. The bounds are `UNREAD_MAX`, 8, and `UNREAD_MAX_IF_SHORT`, 1, for a stream
+//! that no one reads while less than half of the pool is free. While it is paused the data stays in
+//! the socket, and TCP tells the sender to wait. What came before the cancel took effect is kept
+//! and read in order.
 //!
 //! **Price.** A cancel and a new receive in each pause; a reader that is a little too slow may
 //! pause often. The kernel may fill up to 32 more buffers before it hears of the cancel, if so much
 //! comes at once. So some hundred streams that no one reads, or a dozen that are flooded, can still
-//! hold every buffer; others then receive into memory of their own, for as long as a message is
-//! looked at. The pool is the bound of what is received ahead.
+//! hold every buffer. The others then receive into memory of their own, for as long as the program
+//! looks at a message. The pool is the bound of what is received ahead.
 //!
 //! **What would change our mind.** Bulk transfers that pause all the time: then larger buffers or
 //! bundles (`RECVSEND_BUNDLE`, Linux 6.10) first, a higher bound second.
@@ -131,38 +128,38 @@
 //! **What would change our mind.** Kernels that fill one buffer with several messages (`INC`, Linux
 //! 6.12) everywhere: then fewer and larger ones.
 //!
-//! # An idle connection is small, at the price of futures written out
+//! # An idle connection is small, at the price of futures written by hand
 //!
 //! **Question.** What does a connection cost in user space while nothing happens on it?
 //!
 //! **Choices.** Leave it to the compiler: streams with their parts side by side, and `async fn` all
-//! the way. Or count: a task that receives and writes back had a future of 472 bytes then, 288 for
-//! the receive and 224 for the write, since an `async fn` keeps its arguments beside the locals
-//! that they are moved to, and room for every wait that might come.
+//! the way. Or count. A task that receives and writes back had a future of 472 bytes then, 288 for
+//! the receive and 224 for the write: an `async fn` keeps its arguments beside the locals that they
+//! are moved to, and room for every wait that might come.
 //!
 //! **Pick.** Count. What a stream shares with its operations is one allocation of 184 bytes, and
-//! the stream a pointer to it. The receive is one poll function; the write is a state machine of 48
-//! bytes, whose buffer is either in it or in the operation. Waits that hardly ever come (another
-//! write before ours, a message without a pool buffer) are boxed. A slot for operations has 64
-//! bytes for what the kernel may touch, where it had 128; what is larger takes a block of 384 bytes
-//! that the table keeps for the next one, so that vectored writes no longer allocate either.
-//! Together under 512 bytes: 176 the task, 128 the slot of its receive, 200 the connection.
+//! the stream is a pointer to it. The receive is one poll function. The write is a state machine of
+//! 48 bytes; its buffer is either in it or in the operation. Waits that seldom come (another write
+//! before ours, a message without a pool buffer) are boxed. A slot for operations has 64 bytes for
+//! what the kernel may touch, where it had 128. What is larger takes a block of 384 bytes that the
+//! table keeps for the next one, so vectored writes no longer allocate either. Together this is
+//! under 512 bytes: 176 the task, 128 the slot of its receive, 200 the connection.
 //!
-//! **Price.** Who writes to a stream while another task does allocates. Three functions of
+//! **Price.** A write to a stream on which another task is writing allocates. Three functions of
 //! `TcpStream` are `fn … -> impl Future` where `async fn` would read better.
 //!
 //! **What would change our mind.** A compiler that lays out futures as well (rust-lang/rust#62958).
 //!
 //! # A receive looks for data before it takes a buffer
 //!
-//! **Question.** A multishot receive takes its provided buffer first and then looks for data. With
-//! no buffer free, each receive that is started ends at once with `ENOBUFS`, data or not. Where
-//! does an idle one wait?
+//! **Question.** A multishot receive takes its buffer from the pool first and then looks for data.
+//! With no buffer free, each receive that is started ends at once with `ENOBUFS`, data or not.
+//! Where does an idle receive wait?
 //!
 //! **Choices.** In a plain receive with a buffer of its own, 16 KiB each. In a poll, then a
 //! receive. In the multishot receive itself, told to poll first (`IORING_RECVSEND_POLL_FIRST`).
 //!
-//! **Pick.** The last. `ENOBUFS` now means that data is here, so memory is taken only for bytes
+//! **Pick.** The last. `ENOBUFS` now means that data is here. So memory is taken only for bytes
 //! that can be read at once, and a receive that waits goes on with the pool as soon as buffers are
 //! back. Where there is no pool, a poll comes first.
 //!
@@ -172,7 +169,7 @@
 //!
 //! **What would change our mind.** Nothing known.
 //!
-//! # After a write that was given up, the stream is asked
+//! # After a write that was given up, the program asks the stream
 //!
 //! **Question.** A write that is dropped in flight may have sent a part of its bytes. How does a
 //! protocol learn of it?
@@ -180,10 +177,10 @@
 //! **Choices.** An error on the next write, once. A `cancel` on the write's future. A question to
 //! the stream.
 //!
-//! **Pick.** The question, [`cancelled_write_bytes`](crate::net::TcpStream::cancelled_write_bytes):
-//! it serves a write whose future is gone, with its task or in a `select`, which a method of the
-//! future does not. And it leaves those alone who write bytes that need no frame, where an error on
-//! the next write fails a write that has done nothing wrong.
+//! **Pick.** The question, [`cancelled_write_bytes`](crate::net::TcpStream::cancelled_write_bytes).
+//! It works also when the write's future is gone, with its task or in a `select`; a method of the
+//! future does not. And it leaves programs alone that write bytes without frames: an error on the
+//! next write would fail a write that has done nothing wrong.
 //!
 //! **Price.** A protocol that does not ask, and does not close after a timeout either, sends the
 //! next message behind a torn one, as with every other runtime. One word for each connection.
@@ -207,16 +204,16 @@
 //!
 //! **What would change our mind.** Nothing in sight.
 //!
-//! # What the runtime has to say goes to `log`
+//! # What the runtime reports goes to `log`
 //!
-//! **Question.** Some things no error tells: accepting rests, a queue overflowed, a shard was left
-//! behind. Where do they go?
+//! **Question.** Some events reach no error: accepting pauses, a queue overflowed, a shard was left
+//! behind. Where are they reported?
 //!
 //! **Choices.** Standard error, each write unchecked. A callback that the program sets. The facade
 //! `log`, or `tracing`.
 //!
 //! **Pick.** `log`: one small dependency that nearly every program has already, whose cost without
-//! a logger is one load; `tracing` takes its events by a bridge. What is said is also counted. Each
+//! a logger is one load; `tracing` takes its events by a bridge. All events are also counted. Each
 //! event has one line, then at most one in five seconds with a count of what was left out. The
 //! logger is called while nothing of ours is borrowed, never from within itself, and its panics end
 //! there.
@@ -235,10 +232,11 @@
 //! **Choices.** They go on, and callers read `ShardGone`. The process aborts. `run` ends and says
 //! why.
 //!
-//! **Pick.** `run` and `try_run` end at once, in order: their mains are on all shards. The future
-//! in `block_on` is the program's own, and its calls tell it by `ShardGone`; it gets the shutdown
-//! timeout to come to an end, then `block_on` panics, unless the program asked for
-//! `Runtime::failure`. A panic of a main in `run` is no death: it goes on when all are done.
+//! **Pick.** `run` and `try_run` end at once, in order: their main futures are on all shards. The
+//! future in `block_on` is the program's own, and its calls tell it by `ShardGone`. It gets the
+//! shutdown timeout to come to an end; then `block_on` panics, unless the program asked for
+//! `Runtime::failure`. If a main future panics in `run`, its shard does not die: the panic goes on
+//! when all are done.
 //!
 //! **Price.** A program that means to outlive a shard must say so by asking.
 //!
@@ -247,13 +245,13 @@
 //! # A socket belongs to its shard, and a wrong place panics
 //!
 //! **Question.** A stream, which is not `Send`, can be awaited in another runtime of its thread.
-//! Then its ring is not turned while we wait.
+//! Then its own ring does not turn while the task waits.
 //!
 //! **Choices.** Let it hang. Turn the other ring, too. An error. A panic.
 //!
 //! **Pick.** A panic that names the remedy: it is an error of the program, found at the first use.
-//! Operations look when they start and whenever they would wait, a load and a compare. A sleep has
-//! no home and moves.
+//! Operations check when they start and whenever they would wait, with a load and a compare. A
+//! sleep belongs to no shard and may move.
 //!
 //! **Price.** An `Rc` of a stream that two runtimes share and use in turn no longer works by luck.
 //!

@@ -1,32 +1,30 @@
 //! Running a program: what it says, and how it ends.
-//!
-//! `main ─▶ runtime ─▶ shards ─▶ executor ─▶ driver`, seen from outside
-//!
+
 //! # What the runtime says
 //!
-//! It says what no error tells, through the [`log`] facade; the program decides where that goes by
-//! the logger that it installs. Without a logger nothing is said, at the cost of one load. Of each
-//! event there is one line, then at most one in five seconds, which says how many were left out;
-//! [`count`](crate::diagnostics::count) has all of them.
+//! Some events reach no error. The runtime reports them through the crate [`log`], and the program
+//! chooses with its logger where they go. Without a logger a report costs one load. Each event is
+//! reported once, then at most once in five seconds with the number that was left out.
+//! [`count`](crate::diagnostics::count) counts all of them.
 //!
 //! | event | level | target | when |
 //! |---|---|---|---|
 //! | `AcceptRests` | warn | `miniss_linux::net` | descriptors or memory have run out; connections wait in the backlog |
 //! | `QueueOverflowed` | warn | `miniss_linux::driver` | more completions at once than the queue holds; none is lost |
-//! | `LockedMemoryShort` | warn | `miniss_linux::driver` | the limit of locked memory makes rings small, or receives do without provided buffers |
+//! | `LockedMemoryShort` | warn | `miniss_linux::driver` | the limit of locked memory makes rings small, or there are no buffers for receives |
 //! | `Unpinned` | warn | `miniss_linux::runtime` | too few CPUs for [`Pinning::Auto`](crate::Pinning), or pinning was refused |
 //! | `ShardDied` | error | `miniss_linux::runtime` | a shard ended although it was not told to |
 //! | `ShardLeft` | error | `miniss_linux::runtime` | at the end, a shard was busy beyond the shutdown timeout |
 //! | `OperationsLeaked` | error | `miniss_linux::runtime` | at the end, the kernel kept operations beyond the shutdown timeout, or its ring was broken |
 //! | `Unobserved` | warn | `miniss_linux::unobserved` | an error or a panic was dropped that no one had looked at |
 //!
-//! A hook that the program sets by [`unobserved::set_hook`](crate::unobserved::set_hook) gets the
-//! failures that no one saw in place of the logger.
+//! If the program sets a hook with [`unobserved::set_hook`](crate::unobserved::set_hook), the hook
+//! gets the failures that no one saw, and the logger does not.
 //!
-//! The logger runs on the shard that has something to say. It may use the runtime, and if it panics
-//! the shard goes on; but while it blocks, its shard stands still. One that writes to a pipe, where
-//! the reader may be gone or asleep, is safe like this: no failure is looked at, and a thread of
-//! its own does the waiting. (`eprintln!` is not: it panics when the reader is gone.)
+//! The logger runs on the shard that reports. It may use the runtime, and if it panics the shard
+//! goes on. But while it blocks, its shard does nothing else. The reader of a pipe may be gone or
+//! asleep; this logger is safe to write to one, because it ignores failures and a thread of its own
+//! waits. (`eprintln!` is not safe: it panics when the reader is gone.)
 //!
 //! ```
 //! use std::io::Write;
@@ -57,11 +55,11 @@
 //! # When a shard dies
 //!
 //! A panic in a task reaches its handle and nothing else. A shard ends before its time if its ring
-//! breaks (the kernel refuses to be entered), or if a panic comes out of code that no task runs: a
-//! waker of the program's own making. Its tasks are dropped on it, its sockets closed; what the
-//! kernel has in hand is waited for, or leaked if the ring is broken. Then
+//! breaks (the kernel refuses to be entered), or if code that no task runs panics: a waker that the
+//! program wrote. The shard drops its tasks and closes its sockets. It waits for what the kernel
+//! still works on, or leaks it if the ring is broken. Then
 //!
-//! - every call to it, under way or later, gives [`ShardGone`](crate::CallError::ShardGone);
+//! - every call to it, in flight or later, gives [`ShardGone`](crate::CallError::ShardGone);
 //! - `ShardDied` is reported;
 //! - [`Runtime::try_run`](crate::Runtime::try_run) tells the other shards to end and returns a
 //!   [`ShardError`](crate::ShardError) with the shard and the cause;
@@ -73,14 +71,14 @@
 //! # Threads and child processes
 //!
 //! With more than one shard, each is pinned to a CPU if there are enough
-//! ([`Pinning`](crate::Pinning)). Linux hands a thread's set of CPUs down to the threads and the
-//! child processes that it starts. So those of a pinned shard share its CPU for their whole life,
-//! and a pool that asks how many CPUs there are is told one. Three ways out:
+//! ([`Pinning`](crate::Pinning)). On Linux the threads and child processes that a thread starts
+//! inherit its set of CPUs. So those that a pinned shard starts share its CPU for their whole life,
+//! and a pool that asks how many CPUs there are is told one. There are three ways out:
 //!
 //! - start them before [`Runtime::block_on`](crate::Runtime::block_on), on the thread that built
 //!   the runtime: it is pinned only while it is in there;
 //! - start them by [`topology::unpinned`](crate::topology::unpinned);
-//! - [`Pinning::None`](crate::Pinning::None), where the kernel places shards and all else.
+//! - [`Pinning::None`](crate::Pinning::None), where the kernel places shards and everything else.
 //!
 //! Two runtimes in one process pin their shards to the same CPUs, in the same order, unless they
 //! are told others by [`Pinning::Cpus`](crate::Pinning::Cpus).
