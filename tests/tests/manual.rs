@@ -213,6 +213,71 @@ fn the_files_that_chapters_name_are_there() {
     assert_none("there is no file", &wrong.collect::<Vec<_>>());
 }
 
+const WORDS_MAX: usize = 29;
+
+/// The terms that the chapter on words explains, and the items that it names beside them.
+fn terms(chapter: &str) -> Vec<(Vec<String>, Vec<String>)> {
+    let entries = chapter.split("\n- **").skip(1).map(|entry| format!("**{entry}"));
+    let heads = entries.map(|entry| entry.split(": ").next().unwrap_or_default().to_owned());
+    let marked = |head: &str, mark| between(head, mark).map(String::from).collect();
+    heads.map(|head| (marked(&head, "**"), marked(&head, "`"))).collect()
+}
+
+/// Whether one of `files` declares an item of this name; of a path, all of its parts.
+fn declares(files: &[File], item: &str) -> bool {
+    let keywords = ["struct", "enum", "trait", "type", "fn", "union"];
+    item.split("::").all(|name| {
+        let starts = keywords.map(|keyword| format!("{keyword} {name}"));
+        let is_name = |c: char| c.is_alphanumeric() || c == '_';
+        let declares = |text: &str, start: &str| {
+            let mut after = text.match_indices(start).map(|(at, _)| &text[at + start.len()..]);
+            after.any(|after| !after.starts_with(is_name))
+        };
+        files.iter().any(|file| starts.iter().any(|start| declares(&file.text, start)))
+    })
+}
+
+/// What is wrong with a list of terms: too many, explained twice, or of an item that is not there.
+fn wrong_words(chapter: &str, files: &[File]) -> Vec<String> {
+    let terms = terms(chapter);
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    let words: Vec<&String> = terms.iter().flat_map(|(words, _)| words).collect();
+    if words.len() > WORDS_MAX {
+        wrong.push(format!("{} terms, {WORDS_MAX} are allowed", words.len()));
+    }
+    wrong.extend(
+        words.iter().filter(|word| !seen.insert(**word)).map(|word| format!("{word} twice")),
+    );
+    let items = terms.iter().flat_map(|(_, items)| items);
+    wrong.extend(items.filter(|item| !declares(files, item)).map(|item| format!("no `{item}`")));
+    wrong
+}
+
+#[test]
+fn each_term_has_one_meaning_and_its_item_is_there() {
+    let linux = root().join("miniss-linux/src");
+    let files: Vec<_> = modules().into_iter().chain(files(&linux, &linux)).collect();
+    let chapter = chapter("words");
+    assert!(terms(&chapter).len() > 15, "the terms were not read");
+    assert_none("words.rs", &wrong_words(&chapter, &files));
+}
+
+#[test]
+fn a_term_that_is_wrong_is_found() {
+    let files =
+        [file("a.rs", "pub struct Lane<T>;\nimpl Lane { fn push(&self) {} }\nenum Laney {}")];
+    let check = |text: &str| wrong_words(&format!("Words.\n\n{text}"), &files);
+    assert_eq!(check("- **lane** (`Lane`, `Lane::push`): a `Queue`.\n- **a**, **b**: c."), [""; 0]);
+    assert_eq!(
+        check("- **lane** (`Lan`): a queue.\n- **a**: b.\n- **a**: c."),
+        ["a twice", "no `Lan`"]
+    );
+    assert_eq!(check("- **lane** (`Lane::pop`): a queue."), ["no `Lane::pop`"]);
+    let many: String = (0..30).map(|n| format!("- **{n}**: a.\n")).collect();
+    assert_eq!(check(&many), ["30 terms, 29 are allowed"]);
+}
+
 fn file(path: &str, text: &str) -> File {
     File { path: path.into(), text: text.into() }
 }

@@ -1,33 +1,31 @@
 //! Decisions of the core: question, choices, pick, price, and what would change our mind.
 //!
-//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`, seen from above
-//!
 //! Figures: medians of interleaved rounds on a virtual machine with two cores (AMD EPYC, Linux
-//! 6.18, 23 November 2026) that other programs used too, from
-//! `chrt -f 50 cargo run --release -p miniss-benches --bin measure ROW`. Ratios count; absolute
-//! figures are for orientation.
+//! 6.18, 23 November 2026) that other programs used too, from `chrt -f 50 cargo run --release -p
+//! miniss-benches --bin measure ROW`. Ratios count; absolute figures are for orientation. Words are
+//! used as in [`words`](super::words).
 //!
 //! # A waker is an address in memory that is never given back
 //!
-//! **Question.** What is in a `Waker`, so that any thread may use it at any time, and home needs no
-//! atomic read-modify-write?
+//! **Question.** What is in a `Waker`, so that any thread may use it at any time, and the owner
+//! needs no atomic read-modify-write?
 //!
-//! **Choices.** *Ids*: shard, slot and generation in a word, looked up; from afar a bit in a
-//! bitmap. *Biased counts*: a header that home counts plainly, others atomically. *Address
-//! forever*: a header that stays one.
+//! **Choices.** *Ids*: shard, slot and generation in a word, looked up; a wake from another core
+//! sets a bit in a bitmap. *Biased counts*: a header that its owner counts with plain loads and
+//! stores, others with atomics. *Address forever*: a header that stays a header.
 //!
 //! | nanoseconds (row `wakers`) | address forever | ids | biased counts |
 //! |---|---|---|---|
-//! | clone and drop at home | 2.1 | 2.1 to 2.6 | 2.1 to 2.6 |
-//! | wake at home: queued already, parked | 1.7, 1.9 | 1.9, 2.4 | 1.6, 2.2 |
+//! | clone and drop by the owner | 2.1 | 2.1 to 2.6 | 2.1 to 2.6 |
+//! | local wake: queued already, waiting | 1.7, 1.9 | 1.9, 2.4 | 1.6, 2.2 |
 //! | foreign wake: alone, of a thousand | 18, 17 | 19, 7 | 23, 22 |
 //! | of a thousand, from another core | 18 to 69 | 9 to 23 | 48 to 187 |
-//! | bytes of a parked task | 64 | 64 | 64 |
+//! | bytes of a waiting task | 64 | 64 | 64 |
 //!
-//! **Pick.** Address forever: nothing is clearly faster at home, and no waker owns anything.
-//! Counts lose afar, and may free a header on a foreign thread. Ids win where neighbours are woken
-//! in a burst, but calls come by lanes, whose burst wakes one task; and they ask for a global
-//! table of shards and a bound on tasks.
+//! **Pick.** Address forever: for local wakes nothing is clearly faster, and no waker owns
+//! anything. Counts lose in foreign wakes, and may free a header on a foreign thread. Ids win where
+//! neighbours are woken in a burst. But calls come by lanes, whose burst wakes one task; and ids
+//! need a global table of shards and a bound on tasks.
 //!
 //! **Price.** Memory for tasks stands at its high-water mark; a stale wake costs a spurious poll.
 //!
@@ -38,35 +36,36 @@
 //!
 //! **Question.** What becomes of a task's memory when the task has ended?
 //!
-//! **Choices.** Free it when no one holds it, which needs a count; free chunks that are wholly
-//! unused, which needs proof that no waker points there; keep it.
+//! **Choices.** Free it when no one holds it, which needs a count. Free chunks that are wholly
+//! unused, which needs proof that no waker points there. Keep it.
 //!
 //! **Pick.** Keep it: free lists of 16 size classes, one list operation to spawn and one to end, no
-//! allocator in the steady state. It is what lets wakers own nothing.
+//! allocator in the steady state. Because of this, wakers own nothing.
 //!
 //! **Price.** An executor that once ran a million tasks keeps a million headers and the inline part
 //! of their futures. What futures own is freed; those above one KiB are boxed, and the box is
-//! freed. A class lends to a smaller one only where nothing can grow. An executor cell that is used
-//! again uses the memory again.
+//! freed. A class lends to a smaller one only where nothing can grow. The next executor in the same
+//! cell uses the memory again.
 //!
 //! **What would change our mind.** Reports of processes that stay large after a peak. Then: give
 //! the payload pages back to the system (`madvise`) and keep the header lines.
 //!
 //! # A slab is a chunk in a `static`, lent or kept
 //!
-//! **Question.** How are tasks spawned where there is no heap, and how is one spawned that must not
-//! fail?
+//! **Question.** How are tasks spawned where there is no heap, and how is a task spawned that must
+//! not fail?
 //!
-//! **Choices.** A task type of its own for statics, as embassy has it: one pool for each
-//! `async fn`, made by a procedural macro. An allocator over a static arena. The slots that there
-//! are, in a static chunk.
+//! **Choices.** A task type of its own for statics, as embassy has it: one pool for each `async
+//! fn`, made by a procedural macro. An allocator over a static arena. The slots that there are, in
+//! a static chunk.
 //!
 //! **Pick.** The slots that there are. A [`TaskSlab`](crate::TaskSlab) has the layout of a chunk
-//! from the heap, so run queue, wakers, handles and shutdown see no difference and need no code.
-//! *Lent*, its slots go into the free lists, and `spawn` works as ever. *Kept*, it serves those who
-//! name it, with slots of any size, checked when the program is compiled. A `const fn` finds the
-//! size of an `async fn`'s future through the function, so a `macro_rules!` macro is enough. What
-//! must not fail [reserves](crate::LocalHandle::reserve): the same slot, taken earlier.
+//! from the heap, so run queue, wakers, handles and shutdown see no difference and need no code. If
+//! a slab is *lent*, its slots go into the free lists, and `spawn` works as ever. If it is *kept*,
+//! it serves the spawns that name it, with slots of any size, checked when the program is compiled.
+//! A `const fn` finds the size of an `async fn`'s future through the function, so a `macro_rules!`
+//! macro is enough. A spawn that must not fail [reserves](crate::LocalHandle::reserve): the same
+//! slot, taken earlier.
 //!
 //! **Price.** A line of 64 bytes for each slab beside a line for each task. A slab that is kept
 //! looks for a free slot one by one. A slab belongs to its first executor cell forever, as its
@@ -83,7 +82,7 @@
 //! pinned it.
 //!
 //! **Pick.** The header in a slot. [`Executor::scope`](crate::Executor::scope) is an ordinary
-//! function that runs the executor until all tasks of the scope have ended, so no one can forget it
+//! function that runs the executor until all tasks of the scope have ended. So no one can forget it
 //! half-way, which is what makes scoped tasks unsound inside of futures. A pinned reference fits
 //! the smallest slot.
 //!
@@ -93,25 +92,25 @@
 //!
 //! # Failures that no one saw are counted for the whole program
 //!
-//! **Question.** Where does a failure go whose future or handle is dropped without a look?
+//! **Question.** Where does a failure go when its future or handle is dropped without a look?
 //!
 //! **Choices.** Nowhere, as in miniss. A hook for each executor: but a promise belongs to none, and
 //! may be dropped on any thread. One count and one hook.
 //!
 //! **Pick.** One count and one hook, [`unobserved`](crate::unobserved), touched only when something
-//! has failed. A broken promise and an aborted task do not count: dropping is how work is given up
-//! in Rust, and a report on every cancelled request would be switched off on the first day. The
-//! output of a task is opaque to the runtime, so an `Err` counts where the task says so, by
+//! has failed. A broken promise and an aborted task do not count: dropping is how a program gives
+//! up work in Rust, and a report on every cancelled request would be switched off on the first day.
+//! The runtime cannot see into the output of a task, so an `Err` counts where the task says so, by
 //! [`Unseen`](crate::unobserved::Unseen).
 //!
-//! **Price.** Two words of the program's that are not anybody's in particular.
+//! **Price.** Two words of the whole program.
 //!
 //! **What would change our mind.** A way to see in generic code that a type is a `Result`.
 //!
 //! # A cleanup that waits is a task
 //!
-//! **Question.** How does `finally` keep its word when its future is dropped, since a drop cannot
-//! wait?
+//! **Question.** How does `finally` keep its promise when its future is dropped, since a drop
+//! cannot wait?
 //!
 //! **Choices.** Not at all. Block in the drop. Poll the cleanup once in the drop. Hand it to an
 //! executor.
@@ -132,10 +131,10 @@
 //! **Choices.** Trust. Take an ordering away by hand now and then. A build for each mutilated
 //! version. Bugs that a test plants by name.
 //!
-//! **Pick.** Bugs by name. Under loom, and only there, an ordering in the code has a name, and a
-//! test weakens the one that it names while its model runs; the test demands that the model fails.
-//! What ships is the ordering alone. loom runs the threads of a model on the thread of its test, so
-//! a thread-local says which bug is planted, and all of them run side by side in one binary.
+//! **Pick.** Bugs by name. Under loom, and only there, an ordering in the code has a name. A test
+//! weakens the ordering that it names while its model runs, and demands that the model fails. What
+//! ships is the ordering alone. loom runs the threads of a model on the thread of its test, so a
+//! thread-local says which bug is planted, and all of them run side by side in one binary.
 //!
 //! **Price.** An ordering is written as `ordering!(Release, "its name")`.
 //!
@@ -149,7 +148,7 @@
 //! microsecond with exact deadlines in the nodes: nodes of a tick must be sorted. Ticks of one
 //! nanosecond: eleven levels, exact without a case of its own.
 //!
-//! **Pick.** One nanosecond. Two more levels than microseconds need are 1 KiB of ring heads. To arm
+//! **Pick.** One nanosecond. Two more levels than microseconds need are 1 KiB of list heads. To arm
 //! and to cancel is O(1) at any number of levels.
 //!
 //! | row | nanoseconds |
@@ -172,34 +171,36 @@
 //! and all that have gathered published together.
 //!
 //! **Pick.** Each by its address. The node that brings the request takes the reply back, so a reply
-//! needs no memory of its own. What finds its lane full waits in an outbox, which is a list through
-//! the nodes and cannot be full: so a reply always has room, and no two cores wait for each other's
-//! queues. What has gathered becomes visible by one store, at the end of a turn and after every 16
-//! calls within it; that and at most one ring are shared by all of them.
+//! needs no memory of its own. A call that finds its lane full waits in an outbox, which is a list
+//! through the nodes and cannot be full. So a reply always has room, and no two cores wait for each
+//! other's queues. What has gathered becomes visible by one store, at the end of a turn and after
+//! every 16 calls within it. All of them share that store and at most one unpark.
 //!
 //! **Price.** Up to 16 calls arrive together: the other core waits for the last of them before it
-//! sees the first. A lane can be full, so a sender that waits must be woken, and the receiver looks
-//! for one now and then. To publish once a turn, however long, let 64 callers run in lockstep with
-//! the other core (row `call-64`, measured with chains): 74 ns each where 16 at a time took 57.
+//! sees the first. A lane can be full, so a sender that waits must be woken, and the receiver
+//! checks for one now and then. To publish once a turn, however long, let 64 callers run in
+//! lockstep with the other core (row `call-64`, measured with chains): 74 ns each where 16 at a
+//! time took 57.
 //!
 //! **What would change our mind.** Bursts that overflow the lanes as a rule: then chains beside the
 //! lanes, for what waits.
 //!
-//! # The mailbox is an ordinary task, and the executor looks into its lanes
+//! # The pump is an ordinary task, and the executor looks into the lanes
 //!
-//! **Question.** Who looks into the lanes, and who says that there is something?
+//! **Question.** Which code looks into the lanes, and how does it learn that there is something?
 //!
-//! **Choices.** A task of the endpoint, woken from afar as any other, by its header, the inbox, and
-//! a word of bits for who has sent; or a look that the executor takes in each turn, as Seastar's
-//! poller.
+//! **Choices.** A task of the endpoint, woken from the other core like any task: by its header, the
+//! inbox, and a word of bits for who has sent. Or a look that the executor takes in each turn, as
+//! Seastar's poller.
 //!
 //! **Pick.** The look, and behind it the task. A core that is awake looks at its lanes once a turn,
-//! and over and over while it spins; a sender owes it nothing but the push and one fence. Only one
-//! that sleeps is woken from afar. What the look finds is served by an ordinary task, woken at
-//! home: so foreign code runs where foreign code always runs, and publishing once a turn falls out
-//! of the queue's order. Against the wake from afar, in interleaved runs, a call between cores
-//! that are awake takes 0.69 of the time by `run_on` and 0.57 by `submit_to`, and 2.3 and 2.5 times
-//! a bare cache line each way; 64 callers 0.95; between cores that sleep nothing changes.
+//! and over and over while it spins; a sender owes it nothing but the push and one fence. Only a
+//! core that sleeps is woken from the sender's. What the look finds, an ordinary task serves, which
+//! is woken locally. So the program's code runs where it always runs, and publishing once a turn
+//! follows from the queue's order. Against the wake from the other core, in interleaved runs, a
+//! call between cores that are awake takes 0.69 of the time by `run_on` and 0.57 by `submit_to`,
+//! and 2.3 and 2.5 times a bare cache line each way; 64 callers 0.95; between cores that sleep
+//! nothing changes.
 //!
 //! **Price.** Each turn reads two lines for each other core. They are in the reader's cache as long
 //! as no one writes to them. A core without a mesh reads one null pointer.
@@ -207,23 +208,23 @@
 //! **What would change our mind.** Machines with so many cores that the looks show in a profile: a
 //! word of bits in which only senders to a busy core report would spare them.
 //!
-//! # A lane is a ring of our own
+//! # A lane is a queue of our own
 //!
 //! **Question.** What queue lies between two cores?
 //!
 //! **Choices.** A queue for many producers and consumers, from `heapless` or `crossbeam-queue`,
-//! which carries chains of calls, so that its cost is shared, as it did at first; or a ring for one
-//! sender and one receiver, which carries each call by its address.
+//! which carries chains of calls, so that its cost is shared, as it did at first. Or a circular
+//! buffer for one sender and one receiver, which carries each call by its address.
 //!
-//! **Pick.** The ring. It has loads and stores only. A slot says by one bit whether it is new, so a
-//! call that is alone costs one line on its way. And the receiver knows the next calls before it
-//! has read the one at hand: it fetches four ahead, where the link of a chain lies in the very line
-//! that is waited for. Over the same protocol, `crossbeam_queue::ArrayQueue` takes 1.28 times as
-//! long for a single call, and 1.7 to 2.0 times for 64 callers that keep both cores awake. It is
-//! modelled under loom with the rest.
+//! **Pick.** The circular buffer. It has loads and stores only. A slot says by one bit whether it
+//! is new, so a call that is alone costs one line on its way. And the receiver knows the next calls
+//! before it has read the one at hand: it fetches four ahead, where the link of a chain lies in the
+//! very line that is waited for. Over the same protocol, `crossbeam_queue::ArrayQueue` takes 1.28
+//! times as long for a single call, and 1.7 to 2.0 times for 64 callers that keep both cores awake.
+//! It is modelled under loom with the rest.
 //!
-//! **Price.** 150 lines with unsafe code. The end of a core's life, when either side may empty the
-//! lane, needs a count that decides who does.
+//! **Price.** 150 lines with unsafe code. At the end of a core's life either side may empty the
+//! lane, which needs a count that decides who does.
 //!
 //! **What would change our mind.** Nothing in sight.
 //!
@@ -240,24 +241,25 @@
 //! **Price.** It surprises those who expect a future to do nothing until polled; hence `must_use`
 //! and a sentence in its documentation. A call cannot be taken back.
 //!
-//! **What would change our mind.** Nothing at present; a lazy call is
-//! `async { submit_to(…).await }`.
+//! **What would change our mind.** Nothing at present; a lazy call is `async { submit_to(…).await
+//! }`.
 //!
 //! # A promise decides everything in one byte
 //!
 //! **Question.** How do future and promise, on two cores, agree on outcome, waker and memory?
 //!
-//! **Choices.** A lock; two words (outcome, waker); one word whose bits say whose turn it is with
+//! **Choices.** A lock. Two words (outcome, waker). One word whose bits say whose turn it is with
 //! each field.
 //!
 //! **Pick.** One word. The first waker is written once, so the promise copies it and ends by one
 //! compare-exchange that fails if the waker was replaced (`WAKER` without `REPLACED`); only then it
-//! takes the longer way of two steps. No lock that an interrupt handler could find taken. Every
-//! transition is a method that says what its caller now owes, and all are modelled under loom.
+//! takes the longer way of two steps. There is no lock that an interrupt handler could find taken.
+//! Every transition is a method that says what its caller now owes, and all are modelled under
+//! loom.
 //!
 //! **Price.** 1 read-modify-write to complete and 1 for the first poll that waits, also where both
-//! ends are on one core; 22 ns for make, poll, complete, poll on the heap
-//! (`cargo bench -p miniss-benches --bench core`).
+//! ends are on one core; 22 ns for make, poll, complete, poll on the heap (`cargo bench -p
+//! miniss-benches --bench core`).
 //!
 //! **What would change our mind.** A use in which both ends are always on one core and it shows: a
 //! plain-cell twin, `!Send`.
@@ -276,7 +278,7 @@
 //! data word is the address of a byte of its block, so a waker is a share in the block and nothing
 //! else. The waker of the whole lies in a place of one pointer that owner and wakes swap. There is
 //! no state to wait for, so a task that interrupts the one that wakes it does not spin; the usual
-//! cell with a lock bit makes the owner wake itself again and again while a wake is under way.
+//! cell with a lock bit makes the owner wake itself again and again while a wake is in progress.
 //!
 //! **Price.** A wake of a part is two read-modify-writes and a swap instead of a plain store, a
 //! poll of the whole a swap and a count more; five allocations for the first poll. Without a heap
@@ -289,13 +291,13 @@
 //!
 //! **Question.** What does a buffer on the heap keep once its peak is over?
 //!
-//! **Choices.** All of it; nothing beyond what is needed, at each step; half of it whenever three
+//! **Choices.** All of it. Nothing beyond what is needed, at each step. Half of it whenever three
 //! quarters are free.
 //!
-//! **Pick.** Halves, down to 4 KiB or four large values: a value pays for a constant number of
+//! **Pick.** Halves, down to 4 KiB or four large values. A value pays for a constant number of
 //! moves, and a channel that goes up and down about any size allocates seldom. Free lists of equal
 //! pieces have a bound instead: 1,024 nodes of calls of a size, 256 blocks of operations. Headers
-//! of tasks and slots of operations stay, since wakers and late completions may look there.
+//! of tasks and slots of operations stay, because wakers and late completions may look there.
 //!
 //! **Price.** A channel that swings between empty and much more than 4 KiB allocates twice in each
 //! swing.
@@ -317,7 +319,7 @@
 //! runs on this core, and miniss-linux does. A leaf that was refused passes once in a later poll,
 //! so that none starves beside a busy neighbour.
 //!
-//! **Price.** Four bytes in each leaf. A wake calls through a pointer. Where there is no port that
-//! knows, loops under foreign wakers are not bounded.
+//! **Price.** Four bytes in each leaf. A wake calls through a pointer. Where no port knows the
+//! executor, loops under foreign wakers are not bounded.
 //!
 //! **What would change our mind.** A context that carries data (`Context::ext`), once it is stable.

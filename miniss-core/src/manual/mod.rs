@@ -1,7 +1,5 @@
 //! The manual of the core: chapters that belong to no single item.
 //!
-//! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`, seen from above
-//!
 //! Three questions stood at the beginning, and [`journey`] answers them: how does a waker work
 //! here, how are tasks scheduled efficiently, what is the least API we need?
 //!
@@ -11,6 +9,7 @@
 //! | bring it to a machine, kernel or simulator of your own | [`porting`] |
 //! | know where every byte lives, and plan a board | [`memory`] |
 //! | know why it is sound, and what shows it | [`safety`] |
+//! | know what a word of ours means | [`words`] |
 //! | find out what it costs | [`measuring`] |
 //! | know why it is like this and not otherwise | [`decisions`] |
 
@@ -22,3 +21,4 @@ pub mod measuring;
 pub mod memory;
 pub mod porting;
 pub mod safety;
+pub mod words;
