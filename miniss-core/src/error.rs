@@ -171,7 +171,10 @@ impl fmt::Display for CallError {
 
 impl Error for CallError {}
 
-/// A call that was not made: its work, unused, and why.
+/// What was not started, given back as it was, and why.
+///
+/// A call to another core gives back its closure, with a [`CallError`]; a table of operations the
+/// operation, with an [`InsertError`](crate::op::InsertError).
 ///
 /// ```
 /// # use miniss_core::{doctest::{Unparker, executor}, call::FixedMesh};
@@ -182,33 +185,33 @@ impl Error for CallError {}
 /// let bytes = [7_u8; 100];
 /// let refused = endpoint.try_run_on(0, move || bytes.len()).unwrap_err();
 /// assert_eq!(refused.reason, CallError::TooLarge);
-/// assert_eq!((refused.work)(), 100);
+/// assert_eq!((refused.value)(), 100);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Refused<F> {
-    /// What was to be run on the other core.
-    pub work: F,
-    /// Why there is no call.
-    pub reason: CallError,
+pub struct Refused<T, E> {
+    /// What was to be started.
+    pub value: T,
+    /// Why it was not.
+    pub reason: E,
 }
 
-impl<F> Refused<F> {
-    pub(crate) fn new(work: F, reason: CallError) -> Self {
-        Self { work, reason }
+impl<T, E> Refused<T, E> {
+    pub(crate) fn new(value: T, reason: E) -> Self {
+        Self { value, reason }
     }
 }
 
-impl<F> fmt::Debug for Refused<F> {
+impl<T, E: fmt::Debug> fmt::Debug for Refused<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refused").field("reason", &self.reason).finish_non_exhaustive()
     }
 }
 
-impl<F> fmt::Display for Refused<F> {
+impl<T, E: fmt::Display> fmt::Display for Refused<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.reason, f)
     }
 }
 
-impl<F> Error for Refused<F> {}
+impl<T, E: Error> Error for Refused<T, E> {}

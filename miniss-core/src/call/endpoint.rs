@@ -7,7 +7,7 @@ use super::mail::Mail;
 use super::queue::Queue;
 use super::shared::Shared;
 use super::work::{AsyncWork, SyncWork};
-use crate::error::{Refused, SpawnError};
+use crate::error::{CallError, Refused, SpawnError};
 use crate::reactor::Unpark;
 
 /// One core's end of a `Mesh` or a [`FixedMesh`](super::FixedMesh). It stays on its core; cloning
@@ -81,7 +81,7 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     ///
     /// # Errors
     ///
-    /// [`Refused`] with the work, if there is no room for the call, or it is too large.
+    /// [`Refused`] gives the work back, if there is no room for the call, or it is too large.
     ///
     /// # Panics
     ///
@@ -98,11 +98,15 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     /// assert_eq!(refused.reason, CallError::NoRoom);
     ///
     /// assert_eq!(executor.block_on(call), Ok(1));
-    /// let call = endpoint.try_submit_to(0, refused.work).unwrap();
+    /// let call = endpoint.try_submit_to(0, refused.value).unwrap();
     /// assert_eq!(executor.block_on(call), Ok(2));
     /// ```
     #[track_caller]
-    pub fn try_submit_to<F, T>(&self, core: usize, work: F) -> Result<Call<T>, Refused<F>>
+    pub fn try_submit_to<F, T>(
+        &self,
+        core: usize,
+        work: F,
+    ) -> Result<Call<T>, Refused<F, CallError>>
     where
         F: AsyncFnOnce() -> T + Send + 'static,
         T: Send + 'static,
@@ -147,7 +151,7 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     ///
     /// # Errors
     ///
-    /// [`Refused`] with the work, if there is no room for the call, or it is too large.
+    /// [`Refused`] gives the work back, if there is no room for the call, or it is too large.
     ///
     /// # Panics
     ///
@@ -155,7 +159,7 @@ impl<U: Unpark, Q: Queue + 'static> Endpoint<U, Q> {
     ///
     /// See [`try_submit_to`](Self::try_submit_to) for an example.
     #[track_caller]
-    pub fn try_run_on<F, T>(&self, core: usize, work: F) -> Result<Call<T>, Refused<F>>
+    pub fn try_run_on<F, T>(&self, core: usize, work: F) -> Result<Call<T>, Refused<F, CallError>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,

@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use super::home::HomeRef;
 use super::node::{CallVtable, Cargo, Held, Typed};
 use super::queue::Queue;
-use crate::error::Refused;
+use crate::error::{CallError, Refused};
 use crate::executor::Budget;
 use crate::reactor::Unpark;
 
@@ -71,7 +71,7 @@ impl<U: Unpark, Q: Queue + 'static> Shared<U, Q> {
         core: usize,
         work: W,
         vtable: &'static CallVtable,
-    ) -> Result<Call<T>, Refused<W>> {
+    ) -> Result<Call<T>, Refused<W, CallError>> {
         self.check(core);
         match self.home.memory.take(vtable.layout) {
             // SAFETY: the caller's promise; memory of this layout.

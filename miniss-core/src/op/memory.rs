@@ -122,12 +122,12 @@ impl Source for Heap {
 /// let key = table.try_insert(Read(first)).unwrap();
 /// let refused = table.try_insert(Read(second)).unwrap_err();
 /// assert_eq!(refused.reason, InsertError::NoRoom);
-/// assert_eq!(refused.op.0.len(), 512); // it is still ours
+/// assert_eq!(refused.value.0.len(), 512); // it is still ours
 ///
 /// table.complete(key.id(), Completion { result: 4, flags: 0 }, false);
 /// # let cx = &mut core::task::Context::from_waker(core::task::Waker::noop());
 /// assert!(table.poll(&key, cx).is_ready());
-/// assert!(table.try_insert(refused.op).is_ok());
+/// assert!(table.try_insert(refused.value).is_ok());
 /// ```
 #[repr(C)]
 pub struct FixedOps<const SLOTS: usize, const PARTS: usize = 0> {

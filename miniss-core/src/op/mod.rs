@@ -49,7 +49,7 @@
 //! impl<'a> Reading<'a> {
 //!     /// Gives the buffer back if there is no slot.
 //!     fn start(table: &'a OpTable<Fixed>, buffer: &'static mut [u8]) -> Result<Self, Read> {
-//!         let key = table.try_insert(Read(buffer)).map_err(|refused| refused.op)?;
+//!         let key = table.try_insert(Read(buffer)).map_err(|refused| refused.value)?;
 //!         let (id, address) = (key.id(), table.with_op(&key, |read| read.0.as_mut_ptr()));
 //!         # let _ = (id, address);
 //!         // Here the device is told to write to `address`, and to name `id` when it has.
@@ -119,5 +119,5 @@ mod table;
 mod tests;
 
 pub use memory::{Fixed, FixedOps, Heap, Memory};
-pub use operation::{Completion, InsertError, OpId, OpKey, Operation, OpsInUse, Part, Refused};
+pub use operation::{Completion, InsertError, OpId, OpKey, Operation, OpsInUse, Part};
 pub use table::OpTable;

@@ -282,38 +282,6 @@ impl fmt::Display for InsertError {
 
 impl Error for InsertError {}
 
-/// An operation that was not started: the operation, untouched, and why.
-///
-/// See [`FixedOps`](super::FixedOps) for an example.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused<O> {
-    /// What was to be started.
-    pub op: O,
-    /// Why it was not.
-    pub reason: InsertError,
-}
-
-impl<O> Refused<O> {
-    pub(super) fn new(op: O, reason: InsertError) -> Self {
-        Self { op, reason }
-    }
-}
-
-impl<O> fmt::Debug for Refused<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refused").field("reason", &self.reason).finish_non_exhaustive()
-    }
-}
-
-impl<O> fmt::Display for Refused<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.reason, f)
-    }
-}
-
-impl<O> Error for Refused<O> {}
-
 /// Another table uses this memory, or one that is gone left an operation in flight there.
 ///
 /// ```

@@ -11,11 +11,12 @@ use core::task::{Context, Poll, Waker};
 
 use super::memory::{Fixed, FixedOps, Heap, Memory};
 use super::operation::{
-    Completion, GENERATION_BITS, InsertError, OpId, OpKey, Operation, OpsInUse, Part, Refused,
+    Completion, GENERATION_BITS, InsertError, OpId, OpKey, Operation, OpsInUse, Part,
 };
 use super::pool::{NONE, Room};
 use super::slot::{Inside, Layout, Slot, Stage};
 use crate::defer::to_the_end;
+use crate::error::Refused;
 
 /// The operations in flight of one driver. It belongs to one core.
 ///
@@ -186,7 +187,7 @@ impl<M: Memory> OpTable<M> {
     ///
     /// See [`FixedOps`] for an example.
     #[inline]
-    pub fn try_insert<O: Operation>(&self, op: O) -> Result<OpKey<O>, Refused<O>> {
+    pub fn try_insert<O: Operation>(&self, op: O) -> Result<OpKey<O>, Refused<O, InsertError>> {
         if !Layout::<O>::INLINE && !M::BOXES {
             return Err(Refused::new(op, InsertError::TooLarge));
         }

@@ -14,8 +14,9 @@ use core::task::{Context, Poll, Waker};
 
 use super::{
     Completion, Fixed, FixedOps, Heap, InsertError, Memory, OpId, OpKey, OpTable, Operation,
-    OpsInUse, Part, Refused,
+    OpsInUse, Part,
 };
+use crate::error::Refused;
 
 /// A memory that tests are run over.
 trait Port: Memory {

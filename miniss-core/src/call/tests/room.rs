@@ -87,7 +87,7 @@ fn what_is_too_large_never_fits() {
     let [(mut a, at_a), (mut b, _at_b)] = pair();
     let (fits, large) = ([7_u8; 64], [7_u8; 100]);
     let refused = at_a.try_run_on(1, move || large.len()).unwrap_err();
-    assert_eq!((refused.reason, (refused.work)()), (CallError::TooLarge, 100));
+    assert_eq!((refused.reason, (refused.value)()), (CallError::TooLarge, 100));
     // The output counts, too; and so does what the hardware wants aligned.
     assert_eq!(at_a.try_run_on(1, || [0_u8; 100]).unwrap_err().reason, CallError::TooLarge);
     #[repr(align(128))]

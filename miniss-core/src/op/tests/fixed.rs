@@ -19,9 +19,9 @@ fn a_full_table_gives_the_operation_back_until_another_has_ended() {
 
     let key = keys.pop().unwrap();
     table.complete(key.id(), done(0), false);
-    let refused = table.try_insert(refused.op).unwrap_err();
+    let refused = table.try_insert(refused.value).unwrap_err();
     drop(ready(poll(&table, &key)));
-    keys.push(table.try_insert(refused.op).unwrap());
+    keys.push(table.try_insert(refused.value).unwrap());
     keys.into_iter().for_each(|key| end(&table, key));
     assert_eq!((log.dropped.get(), table.in_flight()), (4, 0));
 }
@@ -36,7 +36,7 @@ fn a_slot_on_the_cancel_list_is_free_when_the_driver_has_come_by() {
     table.complete(id, done(0), false);
     let refused = table.try_insert(Small::new(&log)).unwrap_err();
     assert_eq!(table.next_cancel(), None);
-    end(&table, table.try_insert(refused.op).unwrap());
+    end(&table, table.try_insert(refused.value).unwrap());
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn an_operation_that_does_not_fit_comes_back() {
     let refused = table.try_insert(TooLarge::new(&log)).unwrap_err();
     assert_eq!((refused.reason, log.dropped.get()), (InsertError::TooLarge, 0));
     let refused = table.try_insert(Aligned(3)).unwrap_err();
-    assert_eq!((refused.reason, refused.op.0), (InsertError::TooLarge, 3));
+    assert_eq!((refused.reason, refused.value.0), (InsertError::TooLarge, 3));
     let key = table.insert(Fits::new(&log));
     assert_eq!(table.try_insert(Aligned(3)).unwrap_err().reason, InsertError::TooLarge);
     end(&table, key);

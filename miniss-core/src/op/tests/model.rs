@@ -269,7 +269,7 @@ impl<M: Port> Model<M> {
 
 /// The key, or nothing if the operation came back as it was to.
 fn checked<const N: usize>(
-    inserted: Result<OpKey<Traced<N>>, Refused<Traced<N>>>,
+    inserted: Result<OpKey<Traced<N>>, Refused<Traced<N>, InsertError>>,
     refusal: Option<InsertError>,
 ) -> Option<OpKey<Traced<N>>> {
     match inserted {
@@ -277,7 +277,7 @@ fn checked<const N: usize>(
             assert_eq!(refusal, None);
             Some(key)
         }
-        Err(Refused { op, reason }) => {
+        Err(Refused { value: op, reason }) => {
             assert_eq!(Some(reason), refusal);
             assert_eq!(op.log.dropped.get(), 0, "it is still ours");
             None
