@@ -28,7 +28,7 @@ use crate::coop::{TaskBudget, UNITS};
 use crate::error::CellInUse;
 use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence, ordering, planted, statics};
 use crate::reactor::Unpark;
-use crate::task::cell::Header;
+use crate::task::cell::{CellAddress, Header};
 use crate::task::slots::{Returned, Slots};
 use crate::time::Instant;
 use crate::timer::Wheel;
@@ -75,7 +75,15 @@ impl Shared {
         }
     }
 
-    /// The half that only home may touch.
+    /// That of the executor cell which owns a task's slot.
+    #[inline]
+    pub(crate) fn of(header: &Header) -> &'static Shared {
+        // SAFETY: *Headers are forever*, and so is the executor cell at the address that each has
+        // from [`ExecutorCell::address`].
+        unsafe { header.executor.as_ptr().cast().as_ref() }
+    }
+
+    /// The part that only the owner may touch.
     ///
     /// # Safety
     /// *Owner only*: the caller runs on the thread of the executor that uses this executor cell
@@ -223,6 +231,11 @@ impl<U: Unpark> ExecutorCell<U> {
         NonNull::from(self).cast()
     }
 
+    /// What the headers of its slots know of it.
+    pub(crate) fn address(&'static self) -> CellAddress {
+        CellAddress::new(self.shared_ptr().cast())
+    }
+
     /// # Safety
     /// As for [`Shared::owner`].
     #[inline]
@@ -257,7 +270,7 @@ impl<U: Unpark> ExecutorCell<U> {
         let wake: WakeFn = wake_on::<U>;
         self.shared.wake.store(wake as *mut (), statics::Ordering::Relaxed);
         // SAFETY: *Owner only*: we have just become the one owner.
-        unsafe { self.owner() }.open(&self.shared, self.shared_ptr(), self.unparker.now());
+        unsafe { self.owner() }.open(&self.shared, self.address(), self.unparker.now());
         Ok(self.shared.epoch())
     }
 }
@@ -311,7 +324,7 @@ impl OwnerState {
     }
 
     /// A new executor moves in.
-    pub(crate) fn open(&self, shared: &Shared, address: NonNull<Shared>, now: Instant) {
+    pub(crate) fn open(&self, shared: &Shared, address: CellAddress, now: Instant) {
         self.slots.set_up_main(address);
         self.slots.take_in(shared.returned());
         self.counters.reset(now);

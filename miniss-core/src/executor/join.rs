@@ -118,9 +118,9 @@ impl<T> JoinHandle<T> {
         if let (Some(slot), Some(header)) = (self.slot, self.header())
             && header.state.request_abort()
         {
-            // SAFETY: executor cells are `'static`. *Owner only*: the future is still there, so its
-            // executor is too, and this handle never left that thread.
-            unsafe { header.executor.as_ref().owner() }.wake(slot);
+            // SAFETY: *Owner only*: the future is still there, so its executor is too, and this
+            // handle never left that thread.
+            unsafe { Shared::of(header).owner() }.wake(slot);
         }
     }
 
@@ -176,8 +176,7 @@ impl<T> JoinHandle<T> {
         if header.state.drop_handle() == Hold::Kept {
             return;
         }
-        // SAFETY: executor cells are `'static`.
-        let shared: &'static Shared = unsafe { header.executor.as_ref() };
+        let shared = Shared::of(header);
         if shared.epoch() == self.epoch || planted("handle: only its owner") {
             // SAFETY: *Owner only*: the executor of this handle lives, and on this very thread.
             unsafe { shared.owner() }.slots.put(slot);

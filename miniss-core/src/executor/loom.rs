@@ -201,7 +201,7 @@ fn loom_late_abort_of_a_former_task_does_not_hide_a_timely_one() {
 #[test]
 fn loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep() {
     model(|core| {
-        let headers = [0, 1].map(|_| Box::new(Header::new(core.shared_ptr(), 0)));
+        let headers = [0, 1].map(|_| Box::new(Header::new(core.address(), 0)));
         let slots = headers.each_ref().map(|header| core::ptr::NonNull::from(&**header));
         let wakers = slots.map(|slot| thread::spawn(move || core.wake_remote(slot)));
         let rings = || core.unparker().0.load(Ordering::Relaxed);
@@ -220,7 +220,7 @@ fn loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep()
 #[test]
 fn loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it() {
     model(|core| {
-        let header = Box::new(Header::new(core.shared_ptr(), 0));
+        let header = Box::new(Header::new(core.address(), 0));
         let slot = core::ptr::NonNull::from(&*header);
         let waker = thread::spawn(move || core.wake_remote(slot));
         let mut seen = 0;

@@ -229,7 +229,7 @@ impl<U: Unpark> LocalHandle<U> {
         let owner = self.open_owner()?;
         let take = || {
             // SAFETY: *Owner only* by `owner`.
-            unsafe { slab.take::<F>(&owner.slots, self.cell().shared_ptr()) }
+            unsafe { slab.take::<F>(&owner.slots, self.cell().address()) }
         };
         let slot = take().or_else(|error| {
             // Handles that outlived a former executor may have let go of a slot.
@@ -271,7 +271,7 @@ impl<U: Unpark> LocalHandle<U> {
     ) -> Result<(), SpawnError> {
         let owner = self.open_owner()?;
         // SAFETY: *Owner only* by `owner`.
-        unsafe { slab.lend(&owner.slots, self.cell().shared_ptr()) }
+        unsafe { slab.lend(&owner.slots, self.cell().address()) }
     }
 
     /// Takes a slot for a task before it is needed, so that the spawn itself cannot fail.
@@ -388,7 +388,7 @@ impl<U: Unpark> LocalHandle<U> {
         owner.slots.take_in(self.cell().shared().returned());
         let slot = owner.slots.take(class);
         #[cfg(feature = "alloc")]
-        let slot = slot.or_else(|| owner.slots.grow(class, self.cell().shared_ptr()));
+        let slot = slot.or_else(|| owner.slots.grow(class, self.cell().address()));
         slot.or_else(|| owner.slots.take_larger(class))
     }
 

@@ -65,7 +65,8 @@ pub(crate) fn executor_of(waker: &Waker) -> Option<NonNull<Shared>> {
         return None;
     }
     // SAFETY: *Our table, our header*, and *Headers are forever*.
-    Some(unsafe { &*waker.data().cast::<Header>() }.executor)
+    let header = unsafe { &*waker.data().cast::<Header>() };
+    Some(header.executor.as_ptr().cast())
 }
 
 /// The budget of the executor whose task `waker` wakes; `None` if it is not that of a task.
@@ -87,11 +88,9 @@ unsafe fn wake(data: *const ()) {
     // SAFETY: an address is never null.
     let slot = unsafe { NonNull::new_unchecked(data.cast_mut().cast::<Header>()) };
     // SAFETY: *Headers are forever*.
-    let shared = unsafe { slot.as_ref() }.executor;
-    // SAFETY: executor cells are `'static`.
-    let shared = unsafe { shared.as_ref() };
-    // SAFETY: a task's header was made by an executor on its executor cell. Whoever brought the
-    // waker to this thread brought the writes before it, too.
+    let shared = Shared::of(unsafe { slot.as_ref() });
+    // SAFETY: a task's header was made by an executor on its executor cell. What brought the waker
+    // to this thread brought the writes before it, too.
     let wake = unsafe { shared.wake() };
     // SAFETY: the executor cell's own function, for a header that points at it.
     unsafe { wake(slot) };
@@ -104,12 +103,12 @@ unsafe fn drop_nothing(_: *const ()) {}
 /// Wakes a task on an executor whose unparker is a `U`.
 ///
 /// # Safety
-/// The task's header points at the shared that an `ExecutorCell<U>` begins with.
+/// The header is that of a slot of an `ExecutorCell<U>`.
 pub(crate) unsafe fn wake_on<U: Unpark>(slot: NonNull<Header>) {
     // SAFETY: *Headers are forever*.
-    let shared = unsafe { slot.as_ref() }.executor;
+    let address = unsafe { slot.as_ref() }.executor;
     // SAFETY: the caller's promise, and executor cells are `'static`.
-    let cell = unsafe { shared.cast::<ExecutorCell<U>>().as_ref() };
+    let cell = unsafe { address.as_ptr().cast::<ExecutorCell<U>>().as_ref() };
     if cell.unparker().is_local() {
         // SAFETY: *Owner only*: the unparker vouches for it.
         unsafe { cell.owner() }.wake(slot);

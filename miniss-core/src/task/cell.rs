@@ -15,7 +15,6 @@ use core::task::{Context, Poll, Waker};
 
 use super::slots::class_for;
 use super::state::State;
-use crate::executor::cell::Shared;
 use crate::prim::{self, AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// What is known of a task's type once it has been erased.
@@ -31,12 +30,26 @@ pub(crate) struct TaskVtable {
     pub(crate) drop_output: unsafe fn(NonNull<Header>),
 }
 
+/// Where an executor cell is. What is there, only the executor knows: for a task it is a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CellAddress(NonNull<()>);
+
+impl CellAddress {
+    pub(crate) const fn new(cell: NonNull<()>) -> Self {
+        Self(cell)
+    }
+
+    pub(crate) const fn as_ptr(self) -> NonNull<()> {
+        self.0
+    }
+}
+
 /// One line beside each future.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Header {
-    /// The executor that owns the slot.
-    pub(crate) executor: NonNull<Shared>,
+    /// The executor cell that owns the slot.
+    pub(crate) executor: CellAddress,
     /// The type of the task in the slot; `None` before the first.
     pub(crate) vtable: Cell<Option<&'static TaskVtable>>,
     /// Link in the run queue while queued, in the free list while free.
@@ -59,8 +72,8 @@ pub(crate) struct Header {
 const _: () = assert!(size_of::<Header>() == 64, "a parked task costs one cache line");
 
 impl Header {
-    /// The header of a free slot of the executor at `executor`.
-    pub(crate) fn new(executor: NonNull<Shared>, class: u8) -> Self {
+    /// The header of a free slot of the executor cell at `executor`.
+    pub(crate) fn new(executor: CellAddress, class: u8) -> Self {
         Self {
             executor,
             vtable: Cell::new(None),

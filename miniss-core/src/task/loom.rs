@@ -10,11 +10,10 @@ use ::loom::cell::UnsafeCell;
 use ::loom::sync::Arc;
 use ::loom::thread;
 
-use super::cell::Header;
+use super::cell::{CellAddress, Header};
 use super::slab::TaskSlab;
 use super::slots::{Returned, Slots};
 use super::state::Hold;
-use crate::executor::cell::Shared;
 
 /// Two slots that handles hold beyond the end of their executor, and the stack they return to.
 struct Held {
@@ -27,7 +26,7 @@ struct Held {
 impl Held {
     fn new() -> Arc<Self> {
         let header = || {
-            let header = Box::new(Header::new(NonNull::dangling(), 0));
+            let header = Box::new(Header::new(CellAddress::new(NonNull::dangling()), 0));
             header.state.spawn();
             assert!(header.state.start_drop());
             header.state.take_future();
@@ -87,8 +86,8 @@ fn loom_of_two_cores_that_claim_a_slab_at_once_one_has_it() {
         // As a core does, whose executor cell has the given number.
         let claim = |core: usize| {
             let slots = Slots::new();
-            let cell =
-                NonNull::without_provenance(NonZero::new(core * align_of::<Shared>()).unwrap());
+            let cell = NonNull::without_provenance(NonZero::new(2 * core).unwrap());
+            let cell = CellAddress::new(cell);
             // SAFETY: the slots are this core's, and what is claimed is only counted.
             let is_ours = unsafe { slab.lend(&slots, cell) }.is_ok();
             let mut slots_of_it = 0;

@@ -11,7 +11,7 @@
 //!
 //! | field | who | when | ordering |
 //! |---|---|---|---|
-//! | `cell`, `class` | anyone | read only, once a waker exists | plain |
+//! | `executor`, `class` | anyone | read only, once a waker exists | plain |
 //! | `state` | owner, or the last handle once the executor is gone | any time | relaxed (1) |
 //! | `vtable`, `next`, stage | as `state` | while the state says so | plain |
 //! | `joiner` | the `JoinHandle` and owner | until the slot is free | plain |

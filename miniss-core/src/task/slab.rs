@@ -23,10 +23,9 @@ use core::future::Future;
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
-use super::cell::{Header, TaskCell};
+use super::cell::{CellAddress, Header, TaskCell};
 use super::slots::{Chunk, INLINE_BYTES_MAX, OWN_CLASS, STEP_BYTES, Slots, class_for};
 use crate::error::SpawnError;
-use crate::executor::cell::Shared;
 use crate::prim::{Ordering, const_fn, planted};
 
 /// Memory for `SLOTS` tasks whose futures and outputs take up to `BYTES` bytes each, to be declared
@@ -93,8 +92,8 @@ enum Use {
 
 /// The word that says who owns a slab: the executor cell's address, and one bit more for how it is
 /// used.
-fn owner_word(cell: NonNull<Shared>, usage: Use) -> *mut () {
-    cell.as_ptr().cast::<()>().wrapping_byte_add((usage == Use::Own).into())
+fn owner_word(cell: CellAddress, usage: Use) -> *mut () {
+    cell.as_ptr().as_ptr().wrapping_byte_add((usage == Use::Own).into())
 }
 
 impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
@@ -120,7 +119,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
     pub(crate) unsafe fn take<F: Future>(
         &'static self,
         slots: &Slots,
-        cell: NonNull<Shared>,
+        cell: CellAddress,
     ) -> Result<NonNull<Header>, SpawnError> {
         const {
             assert!(
@@ -142,7 +141,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
     pub(crate) unsafe fn lend(
         &'static self,
         slots: &Slots,
-        cell: NonNull<Shared>,
+        cell: CellAddress,
     ) -> Result<(), SpawnError> {
         const {
             assert!(
@@ -162,7 +161,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
     unsafe fn claim(
         &'static self,
         slots: &Slots,
-        cell: NonNull<Shared>,
+        cell: CellAddress,
         usage: Use,
         class: u8,
     ) -> Result<(), SpawnError> {

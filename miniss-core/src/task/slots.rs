@@ -14,8 +14,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
-use super::cell::Header;
-use crate::executor::cell::Shared;
+use super::cell::{CellAddress, Header};
 use crate::prim::{AtomicPtr, Ordering, const_fn, ordering};
 
 /// Bytes of one step between size classes, and the alignment of every slot.
@@ -106,7 +105,7 @@ impl Slots {
     }
 
     /// Makes the main slot fit for use, once in the life of the executor cell.
-    pub(crate) fn set_up_main(&self, cell: NonNull<Shared>) {
+    pub(crate) fn set_up_main(&self, cell: CellAddress) {
         if self.main_is_set_up.replace(true) {
             return;
         }
@@ -211,7 +210,7 @@ impl Slots {
         chunk: NonNull<Chunk>,
         (slot_bytes, slots): (usize, usize),
         class: u8,
-        cell: NonNull<Shared>,
+        cell: CellAddress,
     ) {
         // SAFETY: the caller's promise.
         let header = unsafe { chunk.as_ref() };
@@ -231,7 +230,7 @@ impl Slots {
     /// Grows `class` by a chunk and takes a slot of it; `None` if there is no memory for it.
     #[cfg(feature = "alloc")]
     #[cold]
-    pub(crate) fn grow(&self, class: u8, cell: NonNull<Shared>) -> Option<NonNull<Header>> {
+    pub(crate) fn grow(&self, class: u8, cell: CellAddress) -> Option<NonNull<Header>> {
         use alloc::alloc::{Layout, alloc};
 
         let slot_bytes = size_of::<Header>() + (class as usize + 1) * STEP_BYTES;

@@ -10,7 +10,7 @@ use ::loom::sync::atomic::{AtomicUsize, Ordering};
 use ::loom::thread;
 
 use super::Inbox;
-use crate::task::cell::Header;
+use crate::task::cell::{CellAddress, Header};
 
 /// An inbox with two headers, which live as long as the model.
 struct Two {
@@ -22,7 +22,7 @@ struct Two {
 
 impl Two {
     fn new() -> Arc<Self> {
-        let header = || Box::new(Header::new(NonNull::dangling(), 0));
+        let header = || Box::new(Header::new(CellAddress::new(NonNull::dangling()), 0));
         let written = AtomicUsize::new(0);
         Arc::new(Self { inbox: Inbox::new(), headers: [header(), header()], written })
     }
