@@ -31,7 +31,7 @@ use core::task::{Context, Poll, Waker, ready};
 
 #[cfg(feature = "alloc")]
 use crate::combine;
-use crate::defer::OnDrop;
+use crate::defer::defer;
 use crate::executor::wake;
 use crate::prim::statics::{AtomicI32, AtomicPtr, AtomicU32, Ordering::*};
 
@@ -423,7 +423,7 @@ impl<F: Future> Future for Unconstrained<F> {
         let left = budget.map_or(UNCONSTRAINED, |budget| budget.left.load(Relaxed));
         let set = |left| budget.into_iter().for_each(|budget| budget.left.store(left, Relaxed));
         set(UNCONSTRAINED);
-        let _put_back = OnDrop(|| set(left));
+        let _put_back = defer(|| set(left));
         // SAFETY: `future` is structurally pinned: it is polled and dropped in place.
         unsafe { self.map_unchecked_mut(|this| &mut this.future) }.poll(cx)
     }

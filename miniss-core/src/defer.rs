@@ -1,13 +1,34 @@
-//! What is done at the end of a block whatever happens in it: destructors and wakers are foreign
-//! code, which may unwind.
+//! What is done at the end of a block, also if the code in it unwinds: destructors and wakers are
+//! foreign code.
 
 #![forbid(unsafe_code)]
 
-/// Calls a closure as it is dropped. Of several in one block the last one made comes first, and one
-/// that panics does not keep the others from their turn.
-pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+use core::mem;
 
-impl<F: FnMut()> Drop for OnDrop<F> {
+/// Calls `last` when the result is dropped, unless that was [disarmed](Defer::disarm). Of several
+/// in one block the last one made is called first, and one that panics does not keep the others
+/// from being called.
+#[inline]
+pub(crate) fn defer<F: FnMut()>(last: F) -> Defer<F> {
+    Defer(last)
+}
+
+/// What [`defer`] returns.
+#[must_use = "without a name it is dropped, and called, at once"]
+pub(crate) struct Defer<F: FnMut()>(F);
+
+impl<F: FnMut()> Defer<F> {
+    /// Does not call the closure after all. What the closure owns is forgotten: it owns nothing
+    /// that has to be dropped.
+    #[inline]
+    pub(crate) fn disarm(self) {
+        const { assert!(!mem::needs_drop::<F>()) };
+        mem::forget(self);
+    }
+}
+
+impl<F: FnMut()> Drop for Defer<F> {
+    #[inline]
     fn drop(&mut self) {
         (self.0)();
     }

@@ -21,6 +21,7 @@ use super::cell::Shared;
 use super::spawn::{LocalHandle, StaysOnItsCore};
 use super::wake::raw_waker;
 use crate::coop::Leaf;
+use crate::defer::defer;
 use crate::error::Cancelled;
 use crate::prim::{Ordering, planted};
 use crate::reactor::Unpark;
@@ -245,13 +246,7 @@ impl<T> Drop for JoinHandle<T> {
 impl<T> JoinHandle<T> {
     /// Drops the output that no one will see, then gives the slot up, even if that unwinds.
     fn let_go_after(&mut self, output: Option<NonNull<Header>>) {
-        struct LetGo<'a, T>(&'a mut JoinHandle<T>);
-        impl<T> Drop for LetGo<'_, T> {
-            fn drop(&mut self) {
-                self.0.let_go();
-            }
-        }
-        let _at_the_end = LetGo(self);
+        let _at_the_end = defer(|| self.let_go());
         if let Some(slot) = output {
             // SAFETY: *Headers are forever*.
             let vtable = unsafe { slot.as_ref() }.vtable();

@@ -2,15 +2,16 @@
 //! or a scope ends.
 //!
 //! The core has no `catch_unwind`. It does not swallow a panic, but a panic in a poll or a
-//! destructor finds every structure in order: [`Unwinding`] ends the task on the way out.
+//! destructor finds every structure in order: [`end_unwound`] ends the task on the way out.
 
-use core::mem::{self, ManuallyDrop};
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::task::{Poll, Waker};
 
 use super::cell::{ExecutorCell, OwnerState, Shared};
 use super::join::JoinHandle;
 use super::wake::raw_waker;
+use crate::defer::defer;
 use crate::reactor::Unpark;
 use crate::task::cell::Header;
 use crate::task::state::{Hold, Start};
@@ -35,18 +36,18 @@ fn poll_task(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
     // SAFETY: *Our table, our header*. A waker owns nothing, so a borrowed one need not be dropped.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(slot)) });
     owner.task_budget.start();
-    let unwinding = Unwinding { owner, slot };
+    let unwinding = defer(move || end_unwound(owner, slot));
     // SAFETY: *Stage follows state*: `start_poll` found the future, and `RUNNING` keeps others
     // out.
     let poll = unsafe { (vtable.poll)(slot, &waker) };
     match poll {
         Poll::Pending => {
-            mem::forget(unwinding);
+            unwinding.disarm();
             header.state.end_poll();
         }
         Poll::Ready(()) => {
             drop_unwanted_output(slot, header);
-            mem::forget(unwinding);
+            unwinding.disarm();
             finish(owner, slot, header);
         }
     }
@@ -55,10 +56,10 @@ fn poll_task(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
 /// Drops the future of a task that was aborted.
 #[cold]
 pub(crate) fn abort_task(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
-    let unwinding = Unwinding { owner, slot };
+    let unwinding = defer(move || end_unwound(owner, slot));
     // SAFETY: *Stage follows state*: the caller found the future, and no one is inside it.
     unsafe { (header.vtable().drop_future)(slot) };
-    mem::forget(unwinding);
+    unwinding.disarm();
     finish(owner, slot, header);
 }
 
@@ -85,52 +86,31 @@ fn finish(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
 
 /// Ends the task if its poll or destructor unwinds: it has neither future nor output then, and its
 /// handle reads `Cancelled`.
-struct Unwinding<'a> {
-    owner: &'a OwnerState,
-    slot: NonNull<Header>,
-}
-
-impl Drop for Unwinding<'_> {
-    fn drop(&mut self) {
-        self.owner.task_budget.lift();
-        // SAFETY: *Headers are forever*.
-        let header = unsafe { self.slot.as_ref() };
-        if header.state.has_future() {
-            // SAFETY: *Stage follows state*: the future is there, and its poll has been left.
-            unsafe { (header.vtable().drop_future)(self.slot) };
-        }
-        header.state.mark_failed();
-        if !header.state.has_handle() {
-            unobserved::report(Source::Task, "panic");
-        }
-        finish(self.owner, self.slot, header);
+#[cold]
+fn end_unwound(owner: &OwnerState, slot: NonNull<Header>) {
+    owner.task_budget.lift();
+    // SAFETY: *Headers are forever*.
+    let header = unsafe { slot.as_ref() };
+    if header.state.has_future() {
+        // SAFETY: *Stage follows state*: the future is there, and its poll has been left.
+        unsafe { (header.vtable().drop_future)(slot) };
     }
+    header.state.mark_failed();
+    if !header.state.has_handle() {
+        unobserved::report(Source::Task, "panic");
+    }
+    finish(owner, slot, header);
 }
 
 /// Drops all tasks and timers. Destructors that run here may wake, drop handles and try to spawn,
 /// which fails.
 pub(super) fn shut_down(owner: &OwnerState) {
     owner.is_open.set(false);
-    let leave = Leave(owner);
-    leave.drop_tasks();
-    drop(leave);
-}
-
-/// Finishes the shutdown even if a destructor unwinds through it: the tasks that are left are
-/// dropped on the way out.
-struct Leave<'a>(&'a OwnerState);
-
-impl Leave<'_> {
-    fn drop_tasks(&self) {
-        self.0.slots.for_each(|slot| drop_future(self.0, slot));
-    }
-}
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        self.drop_tasks();
-        self.0.wheel.clear();
-    }
+    let drop_tasks = || owner.slots.for_each(|slot| drop_future(owner, slot));
+    let _timers = defer(|| owner.wheel.clear());
+    // If a destructor unwinds, the tasks that are left are dropped on the way out.
+    let _rest = defer(drop_tasks);
+    drop_tasks();
 }
 
 /// An executor's right to its executor cell. Dropped last, it lets the next executor move in,

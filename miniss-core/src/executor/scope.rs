@@ -22,6 +22,7 @@ use core::task::{Context, Poll, Waker};
 use super::join::JoinHandle;
 use super::spawn::LocalHandle;
 use super::turn::Executor;
+use crate::defer::defer;
 use crate::error::SpawnError;
 use crate::reactor::Reactor;
 use crate::reactor::Unpark;
@@ -82,7 +83,7 @@ impl<R: Reactor> Executor<R> {
         F: for<'scope> AsyncFnOnce(&'scope Scope<'scope, 'env, R::Unparker>) -> T,
     {
         let scope = Scope::new(self.local());
-        let end = EndScope(&scope);
+        let end = defer(|| scope.end());
         let output = self.block_on(main(&scope));
         self.block_on(poll_fn(|cx| scope.poll_empty(cx)));
         drop(end);
@@ -127,6 +128,15 @@ impl<'scope, 'env, U: Unpark> Scope<'scope, 'env, U> {
         Ok(handle)
     }
 
+    /// Ends the tasks that a panic has left behind.
+    fn end(&self) {
+        self.is_closed.set(true);
+        if self.live.get() > 0 {
+            let owner = self.local.owner().expect("the executor is borrowed, so it lives");
+            owner.drop_scoped_tasks();
+        }
+    }
+
     /// Ready when no task is left.
     fn poll_empty(&self, cx: &mut Context<'_>) -> Poll<()> {
         let waker = Some(cx.waker().clone());
@@ -138,19 +148,6 @@ impl<'scope, 'env, U: Unpark> Scope<'scope, 'env, U> {
 impl<U: Unpark> fmt::Debug for Scope<'_, '_, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("live", &self.live.get()).finish_non_exhaustive()
-    }
-}
-
-/// Ends the tasks that a panic has left behind.
-struct EndScope<'a, 'scope, 'env, U: Unpark>(&'a Scope<'scope, 'env, U>);
-
-impl<U: Unpark> Drop for EndScope<'_, '_, '_, U> {
-    fn drop(&mut self) {
-        self.0.is_closed.set(true);
-        if self.0.live.get() > 0 {
-            let owner = self.0.local.owner().expect("the executor is borrowed, so it lives");
-            owner.drop_scoped_tasks();
-        }
     }
 }
 

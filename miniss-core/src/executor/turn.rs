@@ -9,12 +9,12 @@ use core::task::{Context, Poll};
 
 use super::budget::{Budget, Stride};
 use super::cell::{ExecutorCell, OwnerState};
-use super::join::JoinHandle;
 use super::run::{Claim, run_task, shut_down};
 use super::spawn::{LocalHandle, StaysOnItsCore};
 use super::wake::Fifo;
+use crate::defer::defer;
 use crate::error::CellInUse;
-use crate::reactor::{Idle, Reactor, Unpark};
+use crate::reactor::{Idle, Reactor};
 use crate::task::cell::Header;
 use crate::task::slots::MAIN_CLASS;
 
@@ -129,24 +129,25 @@ impl<R: Reactor> Executor<R> {
     /// assert_eq!(executor().block_on(async { name.len() }), 8);
     /// ```
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
-        let _leaving = Leaving(self.owner());
+        let owner = self.owner();
+        let _sent = defer(|| owner.watches.send());
         let mut output = None;
         let main = Main { future: pin!(future), output: &mut output };
         let slot = self.main_slot();
-        // SAFETY: two words fit the main slot; `main` borrows from this very frame, and `EndMain`
-        // below does not let the frame go before the task has ended.
-        let handle = unsafe { self.local.start(self.owner(), slot, main) };
-        let main = EndMain { handle, local: self.local };
+        // SAFETY: two words fit the main slot; `main` borrows from this very frame, and the next
+        // line does not let the frame go before the task has ended.
+        let handle = unsafe { self.local.start(owner, slot, main) };
+        let ended = defer(|| handle.end_now(owner));
         loop {
             self.run_ready();
-            if main.handle.is_finished() {
+            if handle.is_finished() {
                 break;
             }
             self.gather();
         }
         // What was prepared in the last turn does not wait for the next `block_on`.
-        self.owner().counters.events.add(self.reactor.poll() as u64);
-        drop(main);
+        owner.counters.events.add(self.reactor.poll() as u64);
+        drop(ended);
         output.expect("a finished main future has an output")
     }
 
@@ -181,10 +182,11 @@ impl<R: Reactor> Executor<R> {
     /// ```
     #[inline]
     pub fn turn(&mut self) -> bool {
-        let _leaving = Leaving(self.owner());
+        let owner = self.owner();
+        let _sent = defer(|| owner.watches.send());
         self.run_ready();
         self.gather();
-        !self.owner().is_idle()
+        !owner.is_idle()
     }
 
     /// Polls tasks in the order they were woken, until none is ready or the budget is spent.
@@ -298,32 +300,6 @@ impl<F: Future> Future for Main<'_, F> {
         let Poll::Ready(output) = this.future.as_mut().poll(cx) else { return Poll::Pending };
         *this.output = Some(output);
         Poll::Ready(())
-    }
-}
-
-/// Lets the frame of `block_on` go only once the main task has ended, also when a panic unwinds
-/// through it: then the task is aborted, and its turn is taken here.
-struct EndMain<U: Unpark> {
-    handle: JoinHandle<()>,
-    local: LocalHandle<U>,
-}
-
-impl<U: Unpark> Drop for EndMain<U> {
-    fn drop(&mut self) {
-        if !self.handle.is_finished() {
-            let owner = self.local.owner().expect("the executor is borrowed, so it lives");
-            self.handle.end_now(owner);
-        }
-    }
-}
-
-/// Whoever leaves the loop, by a panic too, sends first what was made for other cores.
-struct Leaving(&'static OwnerState);
-
-impl Drop for Leaving {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.watches.send();
     }
 }
 

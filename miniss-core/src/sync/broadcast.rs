@@ -47,7 +47,7 @@ pub use handles::{Receiver, Sender};
 
 use super::ends::{self, Counts, Ends};
 use crate::collections::WaitList;
-use crate::defer::OnDrop;
+use crate::defer::defer;
 
 /// A broadcast that keeps the last `N` values in place.
 ///
@@ -282,7 +282,7 @@ impl<B: Buffer> Ends for Ring<B> {
     fn receivers_gone(&self) {
         // A waker may subscribe: from then on there is nothing to tell.
         let is_over = |()| (self.receiver_count() == 0).then_some(());
-        let _closing = OnDrop(|| {
+        let _closing = defer(|| {
             self.closing.wake_while(is_over);
         });
         self.clear();

@@ -53,7 +53,7 @@ use super::wait::WakerCell;
 use super::{Semaphore, Units};
 use crate::collections::WaitList;
 use crate::coop::Leaf;
-use crate::defer::OnDrop;
+use crate::defer::defer;
 
 /// A channel with room for `N` values in place.
 ///
@@ -299,17 +299,17 @@ impl<B: Buffer> Queue<B> {
 
     /// Lets nothing more in; what is queued stays. All who wait are told, also if a waker panics.
     fn close(&self) {
-        let _closing = OnDrop(|| {
+        let _closing = defer(|| {
             self.closing.wake_while(Some);
         });
-        let _receiver = OnDrop(|| self.receiver.wake());
+        let _receiver = defer(|| self.receiver.wake());
         self.room.close();
     }
 
     /// Lets nothing more in and drops what is queued, also if a waker panics. Where the drop of a
     /// value panics, those behind it are dropped with the channel.
     fn abort(&self) {
-        let _emptied = OnDrop(|| while self.take().is_ok() {});
+        let _emptied = defer(|| while self.take().is_ok() {});
         self.close();
     }
 }

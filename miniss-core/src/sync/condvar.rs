@@ -24,7 +24,7 @@ use super::Closed;
 use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
 use crate::coop::consume_budget;
-use crate::defer::OnDrop;
+use crate::defer::defer;
 
 /// A condition variable for futures of one core, first come first served.
 ///
@@ -97,9 +97,9 @@ impl Condvar {
         }
         if self.remembered.take() {
             // Its own before it gives way: who is not in the queue misses a signal to all.
-            let handed_on = OnDrop(|| self.notify_one());
+            let handed_on = defer(|| self.notify_one());
             consume_budget().await;
-            mem::forget(handed_on);
+            handed_on.disarm();
             return Ok(());
         }
         let waiter = pin!(Waiter::new(&self.queue, Turn::Waiting(self.round.get())));
