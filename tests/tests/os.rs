@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::rc::Rc;
@@ -17,7 +18,7 @@ use miniss_tests::alone::alone;
 use miniss_tests::census::{Census, assert_rests, resident_bytes};
 use miniss_tests::deadline::deadline;
 use miniss_tests::kernel;
-use miniss_tests::sockets::both_ends;
+use miniss_tests::sockets::{both_ends, pair};
 
 fn exit_status(how: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_exit_status")).arg(how).output().expect("the program starts")
@@ -95,6 +96,9 @@ fn a_os_4_s14_a_thousand_runtimes_leave_nothing_behind() {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 spawn(async move { listener.accept().await.map(drop) }).detach();
                 spawn(sleep(Duration::from_secs(3600))).detach();
+                let (stream, mut peer) = pair();
+                peer.write_all(b"x").unwrap();
+                assert_eq!(stream.recv().await.unwrap()[..], *b"x");
                 assert_eq!(submit_to(1, async || 5).await.unwrap(), 5);
             });
         };

@@ -38,6 +38,7 @@ fn a_shard_that_goes_down_tells_all_who_wait_for_it() {
     let start = Instant::now();
     let runtime = Runtime::builder().shards(2).shutdown_timeout(PATIENCE).build().unwrap();
     let handle = runtime.handle();
+    assert_eq!(handle.shards(), 2);
     let gone = ShardId::new(1);
     runtime.block_on(async {
         let waiting = submit_to(gone, async || pending::<()>().await);

@@ -192,6 +192,7 @@ fn received_buffers_outlive_their_runtime() {
     drop(runtime);
     assert_eq!(&kept[..], b"kept for later");
     kept[0] = b'K';
+    assert_eq!(&kept[..], b"Kept for later");
     kept.advance(5);
     assert_eq!(&kept[..], b"for later");
 }

@@ -5,6 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Wake;
 
+/// What is left behind was waited for as long.
+const A_WHILE: Duration = Duration::from_millis(50);
+
 #[test]
 fn a_buffer_that_panics_leaves_nothing_in_flight() {
     let driver = driver(8);
@@ -39,6 +42,19 @@ fn a_driver_that_may_not_wait_still_gets_what_ends_at_once() {
         let (result, _) = finish(&driver, read);
         assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
     }
+}
+
+#[test]
+fn an_operation_that_will_not_end_is_left_behind_in_time() {
+    let driver = driver(8);
+    let (connection, _peer) = socket(&driver);
+    // The kernel never hears of it.
+    let _op = driver.ops.insert(recv(&connection, 8));
+    let start = now();
+    assert_eq!(driver.close(start + A_WHILE), 1);
+    assert!((A_WHILE..PATIENCE).contains(&(now() - start)));
+    // A second close would wait again.
+    std::mem::forget(driver);
 }
 
 #[test]
