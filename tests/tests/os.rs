@@ -8,12 +8,17 @@ use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::rc::Rc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
+use miniss_linux::diagnostics::{Event, count};
 use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
 use miniss_linux::topology::{CpuList, allowed_cpus, default_shards, unpinned};
-use miniss_linux::{BuildError, Builder, Pinning, Runtime, ShardId, run_on, spawn, submit_to};
+use miniss_linux::{
+    BuildError, Builder, Pinning, Runtime, ShardId, driver_stats, run_on, spawn, submit_to,
+    yield_now,
+};
 use miniss_tests::alone::alone;
 use miniss_tests::census::{Census, assert_rests, resident_bytes};
 use miniss_tests::deadline::deadline;
@@ -386,8 +391,37 @@ fn echo_everywhere(runtime: &Runtime) -> Vec<std::io::Result<Vec<u8>>> {
     })
 }
 
-fn echoes_for_a_user_who_locks(bytes: u64) {
-    kernel::become_user_who_locks(bytes);
+/// How often shard 0 enters the kernel to hand over so many operations of one turn.
+fn enters_to_hand_over(operations: usize, runtime: &Runtime) -> u64 {
+    runtime.block_on(async {
+        let pairs: Vec<_> = (0..operations).map(|_| pair()).collect();
+        // What the runtime itself had to hand over is gone.
+        sleep(Duration::from_millis(1)).await;
+        let before = driver_stats();
+        let mut reads: Vec<_> =
+            pairs.iter().map(|(stream, _)| Box::pin(stream.read([0; 8]))).collect();
+        for read in &mut reads {
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(read.as_mut().poll(&mut context).is_pending());
+        }
+        while driver_stats().submitted < before.submitted + operations as u64 {
+            yield_now().await;
+        }
+        driver_stats().enters - before.enters
+    })
+}
+
+#[test]
+fn operations_of_a_turn_are_handed_over_at_once() {
+    let _deadline = deadline("handed over at once");
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    assert_eq!(enters_to_hand_over(100, &runtime), 1);
+    let runtime = Runtime::builder().shards(1).ring_entries(8).build().unwrap();
+    assert_eq!(enters_to_hand_over(100, &runtime), 13);
+}
+
+/// The runtimes of two shards that are made one after the other all echo.
+fn echoes_again_and_again() {
     // The kernel frees the rings of one runtime while the next is made.
     for _ in 0..5 {
         let runtime = Runtime::builder().shards(2).build().unwrap();
@@ -400,14 +434,31 @@ fn echoes_for_a_user_who_locks(bytes: u64) {
 #[test]
 fn r19_little_locked_memory_is_shared_among_the_shards() {
     alone("r19_little_locked_memory_is_shared_among_the_shards", || {
-        echoes_for_a_user_who_locks(64 << 10);
+        kernel::become_user_who_locks(64 << 10);
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
+        assert_eq!(count(Event::LockedMemoryShort), 1, "one of them has less than its share");
+        assert_eq!(enters_to_hand_over(100, &runtime), 1, "a ring is smaller than it need be");
+        drop(runtime);
+        echoes_again_and_again();
+    });
+}
+
+#[test]
+fn r19_enough_locked_memory_is_nothing_to_report() {
+    alone("r19_enough_locked_memory_is_nothing_to_report", || {
+        kernel::become_user_who_locks(8 << 20);
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
+        assert_eq!(count(Event::LockedMemoryShort), 0);
     });
 }
 
 #[test]
 fn r19_locked_memory_for_the_smallest_rings_alone_is_enough() {
     alone("r19_locked_memory_for_the_smallest_rings_alone_is_enough", || {
-        echoes_for_a_user_who_locks(16 << 10);
+        kernel::become_user_who_locks(16 << 10);
+        echoes_again_and_again();
     });
 }
 

@@ -284,6 +284,9 @@ pub(super) fn probe(ring: &IoUring) -> Result<Features, DriverUnavailable> {
 
 #[cfg(test)]
 mod tests {
+    use io_uring::types::BufRingEntry;
+    use io_uring::{cqueue, squeue};
+
     use super::*;
 
     #[test]
@@ -305,6 +308,27 @@ mod tests {
             former = entries;
         }
         assert!(former > 256, "a megabyte is plenty");
+    }
+
+    #[test]
+    fn a_share_that_is_just_enough_is_used_whole() {
+        let enough = ring_bytes(256) + pages(512 * BUFFER_BYTES);
+        assert_eq!(entries_within(256, 512, enough), 256);
+        assert_eq!(entries_within(256, 512, enough - 1), 128);
+        // Buffers take of it, too.
+        assert!(entries_within(256, 2048, enough) < 256);
+    }
+
+    #[test]
+    fn a_ring_is_counted_as_the_kernel_counts_it() {
+        assert_eq!(SQE_BYTES, size_of::<squeue::Entry>() as u64);
+        assert_eq!(CQE_BYTES, size_of::<cqueue::Entry>() as u64);
+        assert_eq!(BUFFER_BYTES, size_of::<BufRingEntry>() as u64);
+        // Four completions for each entry, and an index.
+        assert_eq!(ring_bytes(4096), pages(4096 * 64) + pages(512 + 4096 * (4 * 16 + 4)));
+        assert_eq!(ring_bytes(2049), ring_bytes(4096), "it rounds up");
+        let page = page_bytes() as u64;
+        assert_eq!([0, 1, page, page + 1].map(pages), [0, page, page, 2 * page]);
     }
 
     #[test]

@@ -347,12 +347,16 @@ mod tests {
         assert_eq!(spin.window_ns(), 0);
         spin.slept(30_000);
         assert_eq!(spin.window_ns(), 30_000);
+        spin.slept(50_000);
+        assert_eq!(spin.window_ns(), 50_000);
     }
 
     #[test]
     fn the_window_follows_what_comes_early() {
         let mut spin = CallSpin::new(50_000);
         spin.slept(40_000);
+        spin.hit(1_000);
+        assert_eq!(spin.window_ns(), 20_000, "one that came early is no rule yet");
         (0..10).for_each(|_| spin.hit(1_000));
         assert_eq!(spin.window_ns(), MARGIN * 1_000);
         (0..10).for_each(|_| spin.hit(100));
@@ -379,11 +383,35 @@ mod tests {
     }
 
     #[test]
+    fn after_each_spin_in_vain_it_waits_twice_as_long_and_begins_again() {
+        let mut spin = CallSpin::new(50_000);
+        for passed_by in [2, 4, 8] {
+            spin.miss();
+            for _ in 0..passed_by {
+                spin.slept(10_000);
+                assert_eq!(spin.window_ns(), 0);
+            }
+            spin.slept(10_000);
+            assert_eq!(spin.window_ns(), 10_000);
+        }
+    }
+
+    #[test]
     fn a_spin_that_is_off_stays_off() {
         let mut spin = CallSpin::new(0);
         assert!(!spin.is_on());
         spin.slept(0);
         assert_eq!(spin.window_ns(), 0);
+    }
+
+    #[test]
+    fn idle_spinning_that_pays_again_goes_on() {
+        let mut spin = IdleSpin::new(100);
+        assert_eq!(spin.window_ns(), 100);
+        (0..MISSES_MAX).for_each(|_| spin.miss());
+        assert_eq!(spin.window_ns(), 0);
+        spin.hit();
+        assert_eq!(spin.window_ns(), 100);
     }
 
     #[test]
