@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use miniss_core::call::{Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::timer::Sleep;
 use miniss_core::{Future, LocalHandle, Stats};
 use port::{PollSet, Port, Unparker};
 
-type Lanes = Mesh<Unparker, FixedLane<16>>;
-type Core = Endpoint<Unparker, FixedLane<16>>;
+type Lanes = Mesh<Unparker, 16>;
+type Core = Endpoint<Unparker, 16>;
 
 const LINES: [&str; 3] = ["one trait", "one unparker", "one loop"];
 const PAUSE: Duration = Duration::from_millis(5);
@@ -31,7 +31,7 @@ fn main() {
         eprintln!("own-reactor: {argument}: it takes no arguments; it shows a port and ends");
         std::process::exit(2);
     }
-    let lanes = Arc::new(Lanes::new(2, FixedLane::new));
+    let lanes = Arc::new(Lanes::new(2));
     let (until_told, tell) = Future::new();
     let second = thread::spawn({
         let lanes = lanes.clone();

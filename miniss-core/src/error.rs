@@ -131,9 +131,9 @@ impl Error for SpawnError {}
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use miniss_core::call::{Endpoint, FixedLane, Mesh};
+/// # use miniss_core::call::{Endpoint, Mesh};
 /// # use miniss_core::{doctest::executor, error::CallError};
-/// # let mesh = Arc::new(Mesh::new(2, FixedLane::<16>::new));
+/// # let mesh = Arc::new(Mesh::<_, 16>::new(2));
 /// let (mut core_0, core_1) = (executor(), executor());
 /// let endpoint = Endpoint::open(mesh.clone(), 0, core_0.local()).unwrap();
 /// let _other = Endpoint::open(mesh, 1, core_1.local()).unwrap();

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use miniss_core::call::{Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::combine::{parallel_for_each, when_all};
 use miniss_core::doctest::executor;
 use miniss_core::op::{Completion, OpTable, Operation};
@@ -152,7 +152,7 @@ fn what_is_kept_of_a_peak_is_bounded() {
         // A thousand nodes of a size are kept for the next calls; the rest is the mesh itself.
         row("calls: some of their nodes", 1024 * 64 + 64 * 1024, || {
             let mut executor = executor();
-            let mesh = Arc::new(Mesh::new(1, FixedLane::<16>::new));
+            let mesh = Arc::new(Mesh::<_, 16>::new(1));
             let endpoint = Endpoint::open(mesh, 0, executor.local()).unwrap();
             let calls: Vec<_> = (0..PEAK / 10).map(|n| endpoint.run_on(0, move || n)).collect();
             for call in calls {

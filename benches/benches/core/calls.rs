@@ -1,4 +1,4 @@
-//! Calls between two executors that one thread turns: the whole protocol, lanes and mailboxes,
+//! Calls between two executors that one thread turns: the whole protocol, lanes and endpoints,
 //! without the cache misses.
 
 use std::cell::Cell;
@@ -10,12 +10,11 @@ use std::sync::Arc;
 use criterion::Criterion;
 use miniss_benches::port::{Port, Unparker, executor};
 use miniss_core::Executor;
-use miniss_core::call::{Call, Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Call, Endpoint, Mesh};
 
 use crate::each_of;
 
-type Lane = FixedLane<16>;
-type End = Endpoint<Unparker, Lane>;
+type End = Endpoint<Unparker, 16>;
 
 pub fn benches(criterion: &mut Criterion) {
     for at_once in [1, 64] {
@@ -27,7 +26,7 @@ pub fn benches(criterion: &mut Criterion) {
 }
 
 fn calls(criterion: &mut Criterion, name: &str, at_once: usize, call: fn(&End) -> Call<i32>) {
-    let mesh = Arc::new(Mesh::new(2, Lane::new));
+    let mesh = Arc::new(Mesh::new(2));
     let (mut near, mut far) = (executor(), executor());
     let end = Endpoint::open(mesh.clone(), 0, near.local()).expect("there is room");
     let _other = Endpoint::open(mesh, 1, far.local()).expect("there is room");

@@ -11,7 +11,7 @@ use core::future::pending;
 
 use bare_metal::end::{Status, end};
 use bare_metal::miniss_core::combine::when_all;
-use bare_metal::miniss_core::call::{Endpoint, FixedLane, FixedMesh};
+use bare_metal::miniss_core::call::{Endpoint, FixedMesh};
 use bare_metal::miniss_core::{ExecutorCell, TaskSlab};
 use bare_metal::port::{Port, Unparker};
 use bare_metal::{println, start};
@@ -53,7 +53,7 @@ fn answer() -> ! {
 }
 
 /// Makes the requests and returns the sum of the answers.
-async fn ask(endpoint: Endpoint<Unparker, FixedLane<LANE>>) -> u64 {
+async fn ask(endpoint: Endpoint<Unparker, LANE>) -> u64 {
     let double = |n: u32| endpoint.submit_to(1, async move || u64::from(n) * 2);
     let mut sum = 0;
     for n in 0..ONE_BY_ONE {

@@ -1,26 +1,25 @@
 //! A mesh in a `static`: calls between cores without a heap.
 //!
-//! Each core has a *seat*, with all that its endpoint needs: the exchange, an outbox for each core,
-//! a pool of places for its calls, and two slots for its task. Nothing of it is ever given back.
+//! The mesh has all that the endpoints of its cores need: their insides, lists of what is unsent, a
+//! pool of places for the calls of each, and two slots for its pump. Nothing of it is ever given
+//! back.
 //!
-//! # Invariants
-//!
-//! - **One sitter.** Whoever has claimed an end of the mesh has the seat of that core forever, and
-//!   never leaves its thread. It alone touches what is in the seat, except for nodes that travel.
+//! By *Claimed once* (see [`peer`](super::peer)) what stands here for one core is touched by its
+//! endpoint only, forever, except for nodes that travel.
 
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
+use super::call::EndpointHeader;
 use super::endpoint::Endpoint;
-use super::exchange::{Exchange, MailSlab};
-use super::fixed::FixedLane;
-use super::home::Home;
+use super::inner::Inner;
+use super::lane::Lane;
 use super::memory::{LINE_BYTES, Memory};
-use super::mesh::{End, Lane, Lanes, Port};
-use super::node::{Node, Outbox};
-use super::shared::Shared;
+use super::node::{MessageList, Node};
+use super::peer::{Peer, Peers};
+use super::pump::PumpSlab;
 use crate::error::SpawnError;
 use crate::executor::LocalHandle;
 use crate::reactor::Unpark;
@@ -83,24 +82,24 @@ pub struct FixedMesh<
     const BYTES: usize,
     const LANE: usize = 16,
 > {
-    lanes: [[Lane<FixedLane<LANE>>; CORES]; CORES],
-    ports: [Port; CORES],
-    seats: [Seat<U, CORES, CALLS, BYTES, LANE>; CORES],
+    lanes: [[Lane<LANE>; CORES]; CORES],
+    peers: [Peer; CORES],
+    endpoints: [FixedEndpoint<U, CORES, CALLS, BYTES, LANE>; CORES],
 }
 
 /// All that one core's endpoint needs. Cores do not share lines, nor pairs of them.
 #[repr(align(128))]
-struct Seat<
+struct FixedEndpoint<
     U: Unpark,
     const CORES: usize,
     const CALLS: usize,
     const BYTES: usize,
     const LANE: usize,
 > {
-    exchange: UnsafeCell<MaybeUninit<Exchange<U, FixedLane<LANE>>>>,
-    outboxes: [Outbox; CORES],
+    inner: UnsafeCell<MaybeUninit<Inner<U, LANE>>>,
+    unsent: [MessageList; CORES],
     places: [UnsafeCell<Place<BYTES>>; CALLS],
-    mail: MailSlab,
+    pump: PumpSlab,
 }
 
 /// Where a call lives: whole lines, as many as a node and its body need. A body that is aligned to
@@ -114,8 +113,8 @@ struct Place<const BYTES: usize> {
 
 const _: () = assert!(align_of::<Place<1>>() == LINE_BYTES, "places are whole lines");
 
-// SAFETY: *One sitter*: a seat is touched on one core only, and what travels is handed over with
-// release and acquire; its cargo is `Send`. Lanes and ports are for all.
+// SAFETY: *Claimed once*: an endpoint is touched on one core only, and what travels is handed over
+// with release and acquire; its content is `Send`. Lanes and peers are for all.
 unsafe impl<
     U: Unpark,
     const CORES: usize,
@@ -130,17 +129,15 @@ impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, cons
     FixedMesh<U, CORES, CALLS, BYTES, LANE>
 {
     /// A mesh that no one has joined yet.
-    ///
-    /// See [`FixedMesh`] for an example.
     pub const fn new() -> Self {
         const {
             assert!(CALLS > 0, "CALLS: one call at least");
             assert!(LANE.is_power_of_two(), "LANE: a power of two");
         }
         Self {
-            lanes: [const { [const { Lane::new(FixedLane::new()) }; CORES] }; CORES],
-            ports: [const { Port::new() }; CORES],
-            seats: [const { Seat::new() }; CORES],
+            lanes: [const { [const { Lane::new() }; CORES] }; CORES],
+            peers: [const { Peer::new() }; CORES],
+            endpoints: [const { FixedEndpoint::new() }; CORES],
         }
     }
 
@@ -153,66 +150,64 @@ impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, cons
     /// # Panics
     ///
     /// If the mesh has no core `me`, or its end was opened before.
-    ///
-    /// See [`FixedMesh`] for an example.
     #[track_caller]
     pub fn open(
         &'static self,
         me: usize,
         local: LocalHandle<U>,
-    ) -> Result<Endpoint<U, FixedLane<LANE>>, SpawnError> {
-        let lanes = Lanes::new(self.lanes.as_flattened(), &self.ports);
-        let end = lanes.claim(me);
-        // SAFETY: *One sitter*: it is us, since just now.
-        Endpoint::start(unsafe { self.seats[me].take(end, local) })
+    ) -> Result<Endpoint<U, LANE>, SpawnError> {
+        let peers = Peers::claim(self.lanes.as_flattened(), &self.peers, me);
+        // SAFETY: *Claimed once*: by us, just now.
+        let inner = unsafe { self.endpoints[me].make(peers, local) };
+        // SAFETY: *Comes first*; just made, with the first handle not yet taken.
+        unsafe { Endpoint::start(inner) }
     }
 }
 
 impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, const LANE: usize>
-    Seat<U, CORES, CALLS, BYTES, LANE>
+    FixedEndpoint<U, CORES, CALLS, BYTES, LANE>
 {
     const fn new() -> Self {
         Self {
-            exchange: UnsafeCell::new(MaybeUninit::uninit()),
-            outboxes: [const { Outbox::new() }; CORES],
+            inner: UnsafeCell::new(MaybeUninit::uninit()),
+            unsent: [const { MessageList::new() }; CORES],
             places: [const { UnsafeCell::new(Place::new()) }; CALLS],
-            mail: MailSlab::new(),
+            pump: PumpSlab::new(),
         }
     }
 
-    /// Makes the exchange of the core whose end that is.
+    /// Makes the inside of the endpoint, for the core that has claimed `peers`.
     ///
     /// # Safety
-    /// *One sitter*: it is the caller, who has just claimed this end.
-    unsafe fn take(
+    /// *Claimed once*: by the caller, just now.
+    unsafe fn make(
         &'static self,
-        end: End<'static, FixedLane<LANE>>,
+        peers: Peers<'static, LANE>,
         local: LocalHandle<U>,
-    ) -> Shared<U, FixedLane<LANE>> {
+    ) -> NonNull<Inner<U, LANE>> {
         let memory = Memory::pool(size_of::<Place<BYTES>>());
         // Backwards: the first place is the first to be taken.
         for place in self.places.iter().rev() {
-            // SAFETY: *One sitter*, so it is the pool's forever. It begins a line, as it must.
+            // SAFETY: *Claimed once*, so it is the pool's forever. It begins a line, as it must.
             unsafe { memory.add(NonNull::from(place).cast()) };
         }
-        // SAFETY: it becomes the beginning of the exchange that we write below.
-        let home = unsafe { Home::new(memory, local.cell(), Self::end) };
-        let outboxes = NonNull::from(&self.outboxes[..]);
-        let mail = Some(&self.mail);
+        // SAFETY: it becomes the beginning of the inside that we write below.
+        let header = unsafe { EndpointHeader::new(memory, local.cell(), Self::end) };
+        let unsent = NonNull::from(&self.unsent[..]);
+        let pump = Some(&self.pump);
         // SAFETY: *Mesh outlives*: all is `'static`.
-        let exchange = unsafe { Exchange::new(home, local, end, outboxes, mail) };
-        let seat = NonNull::from(&self.exchange).cast::<Exchange<U, FixedLane<LANE>>>();
-        // SAFETY: *One sitter*.
-        unsafe { seat.write(exchange) };
-        // SAFETY: just made, with the first handle not yet taken.
-        unsafe { Shared::new(seat) }
+        let inner = unsafe { Inner::new(header, local, peers, unsent, pump) };
+        let place = NonNull::from(&self.inner).cast::<Inner<U, LANE>>();
+        // SAFETY: *Claimed once*.
+        unsafe { place.write(inner) };
+        place
     }
 
     /// # Safety
-    /// *Counted*: no one uses the exchange any more, which [`take`](Self::take) has made.
-    unsafe fn end(home: NonNull<Home>) {
+    /// *Counted*: no one uses the inside any more, which [`make`](Self::make) has made.
+    unsafe fn end(header: NonNull<EndpointHeader>) {
         // SAFETY: the caller's promise; *Comes first*.
-        unsafe { home.cast::<Exchange<U, FixedLane<LANE>>>().drop_in_place() };
+        unsafe { header.cast::<Inner<U, LANE>>().drop_in_place() };
     }
 }
 

@@ -11,12 +11,11 @@ use ::loom::cell::UnsafeCell;
 use ::loom::sync::atomic::{AtomicBool, Ordering};
 use ::loom::thread;
 
-use super::fixed::FixedLane;
 use super::heap_mesh::Mesh;
+use super::lane::Lane;
 use super::memory::Memory;
-use super::mesh::{End, Receiver};
-use super::node::{CallVtable, Cargo, Chain, Held, Parcel, Typed};
-use super::queue::Queue;
+use super::node::{CallVtable, Chain, Content, Message, Typed};
+use super::peer::{PeerState, Peers};
 use crate::ExecutorCell;
 use crate::executor::budget::{Allowance, Budget, Stride};
 use crate::executor::cell::OwnerState;
@@ -25,7 +24,7 @@ use crate::reactor::Idle;
 use crate::reactor::{Clock, Unpark};
 use crate::time::Instant;
 
-/// Rung by wakes, heard by the polls that they lead to.
+/// Whether it was called since that was last asked for.
 struct Unparker(AtomicBool);
 
 // SAFETY: `is_local` keeps its default.
@@ -62,9 +61,9 @@ fn waker(core: &Core) -> Waker {
     unsafe { Waker::new(core::ptr::from_ref(unparker(core)).cast(), &VTABLE) }
 }
 
-/// Some cores and the mesh between them, whose lanes hold `N` parcels each.
+/// Some cores and the mesh between them, whose lanes hold `N` messages each.
 struct Net<const N: usize> {
-    mesh: Mesh<Unparker, FixedLane<N>>,
+    mesh: Mesh<Unparker, N>,
     cores: Vec<Core>,
 }
 
@@ -72,7 +71,7 @@ struct Net<const N: usize> {
 fn model<const N: usize>(cores: usize, body: impl Fn(&'static Net<N>) + Send + Sync + 'static) {
     ::loom::model(move || {
         let core = |_| ExecutorCell::new(Unparker(AtomicBool::new(false)));
-        let mesh = Mesh::new(cores, FixedLane::new);
+        let mesh = Mesh::new(cores);
         let net = Net { mesh, cores: (0..cores).map(core).collect() };
         let net = Box::into_raw(Box::new(net));
         // SAFETY: freed below, when the body has joined its threads and dropped its ends.
@@ -82,22 +81,17 @@ fn model<const N: usize>(cores: usize, body: impl Fn(&'static Net<N>) + Send + S
     });
 }
 
-/// What a call carries: loom checks that whoever reads it was told of the write.
+/// What a call carries: loom checks that the write happens before each read.
 struct Load(UnsafeCell<u32>);
 
 // SAFETY: that the accesses are ordered is what the models check.
 unsafe impl Send for Load {}
 
-const VTABLE: CallVtable = CallVtable {
-    run: |_, _| unreachable!("nothing is served here"),
-    drop_work: Typed::<Load, Load>::drop_work,
-    read_output: Typed::<Load, Load>::read_output,
-    drop_output: Typed::<Load, Load>::drop_output,
-    layout: Typed::<Load, Load>::LAYOUT,
-};
+const VTABLE: CallVtable =
+    CallVtable::new::<Load, Load>(|_, _| unreachable!("nothing is served here"));
 
 /// A call of core `from`.
-fn held(from: u32, number: u32) -> Held {
+fn message(from: u32, number: u32) -> Message {
     let memory = Memory::heap().take(VTABLE.layout).expect("there is memory");
     let work = Load(UnsafeCell::new(0));
     work.0.with_mut(|place| {
@@ -109,32 +103,32 @@ fn held(from: u32, number: u32) -> Held {
 }
 
 /// Reads and destroys what a node carries.
-fn unload(held: Held, numbers: &mut Vec<u32>) {
-    assert_eq!(held.node().cargo.get(), Cargo::Work);
-    // SAFETY: *One holder*: it is us, and the cargo is work of this type.
-    let load = unsafe { Typed::<Load, Load>::take_work(&held) };
+fn unload(message: Message, numbers: &mut Vec<u32>) {
+    assert_eq!(message.node().content.get(), Content::Work);
+    // SAFETY: *One holder*: it is us, and the content is work of this type.
+    let load = unsafe { Typed::<Load, Load>::take_work(&message) };
     // SAFETY: ours alone.
     numbers.push(load.0.with(|place| unsafe { *place }));
-    held.destroy();
+    message.destroy();
 }
 
-fn unload_all(chain: Option<Chain>, numbers: &mut Vec<u32>) {
-    chain.into_iter().flatten().for_each(|held| unload(held, numbers));
+fn unload_all(chain: Chain, numbers: &mut Vec<u32>) {
+    chain.for_each(|message| unload(message, numbers));
 }
 
-/// One core's end, as its task and its executor use it.
+/// One core's side of the mesh, as its task and its executor use it.
 struct Side<const N: usize> {
     core: &'static Core,
-    end: Box<End<'static, FixedLane<N>>>,
+    peers: Box<Peers<'static, N>>,
     watch: Box<Watch>,
     received: Vec<u32>,
 }
 
 impl<const N: usize> Side<N> {
     fn new(net: &'static Net<N>, me: usize) -> Self {
-        let end = Box::new(net.mesh.lanes().claim(me));
+        let peers = Box::new(net.mesh.claim(me));
         let watch = Box::new(Watch::new(look::<N>, send_nothing));
-        Self { core: &net.cores[me], end, watch, received: Vec::new() }
+        Self { core: &net.cores[me], peers, watch, received: Vec::new() }
     }
 
     fn opened(net: &'static Net<N>, me: usize) -> Self {
@@ -151,8 +145,8 @@ impl<const N: usize> Side<N> {
     /// The task begins.
     fn open(&self) {
         // SAFETY: the model keeps the core.
-        unsafe { self.end.open(&waker(self.core), self.core.shared()) };
-        let place = NonNull::from(&*self.end).cast();
+        unsafe { self.peers.open(&waker(self.core), self.core.shared()) };
+        let place = NonNull::from(&*self.peers).cast();
         // SAFETY: *Listed is there*: taken off the list by the drop. No one is woken by it.
         unsafe { self.owner().watches.list(&self.watch, place, NonNull::dangling()) };
     }
@@ -167,17 +161,17 @@ impl<const N: usize> Side<N> {
         self.receive_within(Budget::UNLIMITED);
     }
 
-    /// Takes one parcel, as the task does when its budget is spent with that.
+    /// Takes one message, as the task does when its budget is spent with that.
     fn receive_one(&mut self) {
         self.receive_within(Budget { polls_max: 1, ..Budget::UNLIMITED });
     }
 
     fn receive_within(&mut self, budget: Budget) {
         let received = &mut self.received;
-        self.end.collect(|held| unload(held, received));
+        self.peers.collect(|message| unload(message, received));
         let stride = Stride::new();
         let mut allowance = Allowance::new(budget, &stride, || Instant::ZERO);
-        self.end.receive(&mut allowance, |held| unload(held, received));
+        self.peers.receive(&mut allowance, |message| unload(message, received));
     }
 
     /// Falls asleep, unless there is something.
@@ -185,47 +179,50 @@ impl<const N: usize> Side<N> {
         Idle::new(self.core.shared(), self.owner()).confirmed()
     }
 
-    /// Polls as long as there is something, now that the others are done. If it has slept, a ring
-    /// must have ended that.
+    /// Polls as long as there is something, now that the others are done. If it has slept, its
+    /// unparker must have ended that.
     fn settle(mut self, slept: bool) -> Vec<u32> {
-        assert!(!slept || self.was_rung() || !self.end.has_news(), "a parcel was overlooked");
-        while self.end.has_news() {
+        assert!(
+            !slept || self.was_unparked() || !self.peers.has_messages(),
+            "a message was overlooked"
+        );
+        while self.peers.has_messages() {
             self.poll();
         }
         self.received.sort();
         core::mem::take(&mut self.received)
     }
 
-    fn was_rung(&self) -> bool {
+    fn was_unparked(&self) -> bool {
         unparker(self.core).0.swap(false, Ordering::AcqRel)
     }
 
-    fn send(&self, to: usize, number: u32) -> Receiver {
-        let pushed = self.end.push(to, held(self.end.me() as u32, number));
+    fn send(&self, to: usize, number: u32) -> PeerState {
+        let pushed = self.peers.push(to, message(self.peers.me() as u32, number));
         assert!(pushed.is_ok(), "there is room");
-        self.end.publish(to)
+        self.peers.publish(to)
     }
 
     /// Sends one more than there may be room for, and waits for that if need be.
     fn send_or_wait(self, to: usize, number: u32) -> Sent<N> {
         let mut sent =
             Sent { number, to, returned: Vec::new(), unsent: None, waits: false, side: self };
-        sent.unsent = sent.side.end.push(to, held(sent.side.end.me() as u32, number)).err();
-        if sent.side.end.publish(to) == Receiver::Closed {
-            unload_all(sent.side.end.take_back(to), &mut sent.returned);
+        sent.unsent = sent.side.peers.push(to, message(sent.side.peers.me() as u32, number)).err();
+        if sent.side.peers.publish(to) == PeerState::Closed {
+            unload_all(sent.side.peers.take_back(to), &mut sent.returned);
         } else if sent.unsent.is_some() {
-            sent.waits = !sent.side.end.wait_for_room(to);
+            sent.waits = !sent.side.peers.wait_for_room(to);
         }
         sent
     }
 }
 
-/// What has become of a parcel that may have found no room.
+/// What has become of a message that may have found no room.
 struct Sent<const N: usize> {
     side: Side<N>,
     number: u32,
     to: usize,
-    unsent: Option<Held>,
+    unsent: Option<Message>,
     waits: bool,
     /// What has not been received by a core that has closed.
     returned: Vec<u32>,
@@ -234,13 +231,13 @@ struct Sent<const N: usize> {
 impl<const N: usize> Sent<N> {
     /// Sends what is left, now that the receiver is done. Gives what has come back.
     fn settle(mut self) -> Vec<u32> {
-        assert!(!self.waits || self.side.was_rung(), "a sender waits in vain");
-        if let Some(held) = self.unsent.take() {
-            let pushed = self.side.end.push(self.to, held);
+        assert!(!self.waits || self.side.was_unparked(), "a sender waits in vain");
+        if let Some(message) = self.unsent.take() {
+            let pushed = self.side.peers.push(self.to, message);
             assert!(pushed.is_ok(), "there is room now for {}", self.number);
         }
-        if self.side.end.publish(self.to) == Receiver::Closed {
-            unload_all(self.side.end.take_back(self.to), &mut self.returned);
+        if self.side.peers.publish(self.to) == PeerState::Closed {
+            unload_all(self.side.peers.take_back(self.to), &mut self.returned);
         }
         core::mem::take(&mut self.returned)
     }
@@ -256,7 +253,7 @@ impl<const N: usize> Drop for Side<N> {
 /// The place is the end of a side.
 unsafe fn look<const N: usize>(place: NonNull<()>) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { place.cast::<End<'static, FixedLane<N>>>().as_ref() }.has_news()
+    unsafe { place.cast::<Peers<'static, N>>().as_ref() }.has_messages()
 }
 
 /// # Safety
@@ -272,20 +269,19 @@ fn send_against_receive_hands_over_what_is_sent() {
         });
         receiver.poll();
         sending.join().unwrap();
-        assert_eq!(receiver.settle(false), [1], "a parcel was overlooked");
+        assert_eq!(receiver.settle(false), [1], "a message was overlooked");
     });
 }
 
 #[test]
 fn a_batch_is_seen_whole() {
     ::loom::model(|| {
-        let lane = ::loom::sync::Arc::new(FixedLane::<2>::new());
+        let lane = ::loom::sync::Arc::new(Lane::<2>::new());
         let sent = lane.clone();
         let sending = thread::spawn(move || {
             for number in 1..=2 {
-                let parcel = Parcel::from_held(held(0, number));
                 // SAFETY: *One at each end*: the sender is us.
-                assert!(unsafe { sent.push(parcel) }.is_ok());
+                assert!(unsafe { sent.push(message(0, number)) }.is_ok());
             }
             // SAFETY: as above.
             unsafe { sent.publish() };
@@ -293,8 +289,8 @@ fn a_batch_is_seen_whole() {
         let mut numbers = Vec::new();
         let mut receive = || {
             // SAFETY: *One at each end*: the receiver is us.
-            while let Some(parcel) = unsafe { lane.pop() } {
-                unload(parcel.into_held(), &mut numbers);
+            while let Some(message) = unsafe { lane.pop() } {
+                unload(message, &mut numbers);
             }
             numbers.len()
         };
@@ -307,7 +303,7 @@ fn a_batch_is_seen_whole() {
 }
 
 #[test]
-fn send_against_sleep_rings() {
+fn send_against_sleep_wakes() {
     model::<1>(2, |net| {
         let (sender, receiver) = (Side::opened(net, 0), Side::opened(net, 1));
         let sending = thread::spawn(move || {
@@ -315,12 +311,12 @@ fn send_against_sleep_rings() {
         });
         let sleeps = receiver.sleeps();
         sending.join().unwrap();
-        assert_eq!(receiver.settle(sleeps), [7], "a parcel was overlooked");
+        assert_eq!(receiver.settle(sleeps), [7], "a message was overlooked");
     });
 }
 
 #[test]
-fn send_of_two_cores_against_sleep_rings() {
+fn send_of_two_cores_against_sleep_wakes() {
     model::<1>(3, |net| {
         let receiver = Side::opened(net, 2);
         let sending = [0, 1].map(|me| {
@@ -333,12 +329,12 @@ fn send_of_two_cores_against_sleep_rings() {
         for sending in sending {
             sending.join().unwrap();
         }
-        assert_eq!(receiver.settle(sleeps), [0, 1], "a parcel was overlooked");
+        assert_eq!(receiver.settle(sleeps), [0, 1], "a message was overlooked");
     });
 }
 
 #[test]
-fn send_against_open_and_sleep_rings() {
+fn send_against_open_and_sleep_wakes() {
     model::<1>(2, |net| {
         let (sender, receiver) = (Side::new(net, 0), Side::new(net, 1));
         let sending = thread::spawn(move || {
@@ -347,7 +343,7 @@ fn send_against_open_and_sleep_rings() {
         receiver.open();
         let sleeps = receiver.sleeps();
         sending.join().unwrap();
-        assert_eq!(receiver.settle(sleeps), [7], "a parcel was overlooked");
+        assert_eq!(receiver.settle(sleeps), [7], "a message was overlooked");
     });
 }
 
@@ -362,7 +358,7 @@ fn full_lane_sender_is_woken() {
         });
         receiver.poll();
         assert!(sending.join().unwrap().settle().is_empty());
-        assert_eq!(receiver.settle(false), [1, 2], "a parcel was overlooked");
+        assert_eq!(receiver.settle(false), [1, 2], "a message was overlooked");
     });
 }
 
@@ -379,7 +375,7 @@ fn full_lane_sender_is_woken_by_a_receiver_that_takes_one_at_a_time() {
         receiver.receive_one();
         receiver.receive_one();
         assert!(sending.join().unwrap().settle().is_empty());
-        assert_eq!(receiver.settle(false), [1, 2, 3, 4], "a parcel was overlooked");
+        assert_eq!(receiver.settle(false), [1, 2, 3, 4], "a message was overlooked");
     });
 }
 
@@ -399,7 +395,7 @@ fn full_lane_senders_of_two_cores_are_woken() {
         for sending in sending {
             assert!(sending.join().unwrap().settle().is_empty());
         }
-        assert_eq!(receiver.settle(false), [10, 10, 11, 11, 12, 12], "a parcel was overlooked");
+        assert_eq!(receiver.settle(false), [10, 10, 11, 11, 12, 12], "a message was overlooked");
     });
 }
 
@@ -409,13 +405,13 @@ fn full_lane_sender_is_woken_by_a_receiver_that_closes() {
         let (sender, mut receiver) = (Side::opened(net, 0), Side::opened(net, 1));
         let _open = (sender.send(1, 1), sender.send(1, 2));
         let sending = thread::spawn(move || sender.send_or_wait(1, 3));
-        receiver.end.close();
+        receiver.peers.close();
         receiver.receive();
         // The receiver is gone: what waits must have been told, or no one tells it.
         let mut all = sending.join().unwrap().settle();
         all.append(&mut receiver.received);
         all.sort();
-        assert_eq!(all, [1, 2, 3], "a parcel was overlooked");
+        assert_eq!(all, [1, 2, 3], "a message was overlooked");
     });
 }
 
@@ -427,121 +423,121 @@ fn send_against_close_returns_or_delivers() {
         let sending = thread::spawn(move || {
             let mut returned = Vec::new();
             // If it does not find room yet, the receiver is there to take what is in there.
-            let Ok(()) = sender.end.push(1, held(0, 7)) else { return [7].to_vec() };
-            if sender.end.publish(1) == Receiver::Closed {
-                unload_all(sender.end.take_back(1), &mut returned);
+            let Ok(()) = sender.peers.push(1, message(0, 7)) else { return [7].to_vec() };
+            if sender.peers.publish(1) == PeerState::Closed {
+                unload_all(sender.peers.take_back(1), &mut returned);
             }
             returned
         });
         receiver.receive();
-        receiver.end.close();
+        receiver.peers.close();
         receiver.receive();
-        // The receiver is gone: whatever rings now, no one hears it.
+        // The receiver is gone: to wake it now is in vain.
         let mut returned = sending.join().unwrap();
         returned.append(&mut receiver.received);
         returned.sort();
-        assert_eq!(returned, [6, 7], "a parcel was overlooked");
+        assert_eq!(returned, [6, 7], "a message was overlooked");
     });
 }
 
 #[test]
-fn leave_stray_against_sleep_loses_no_reply() {
+fn leave_late_reply_against_sleep_loses_no_reply() {
     model::<1>(3, |net| {
         let receiver = Side::opened(net, 2);
         let leaving = [0, 1].map(|me| {
             let side = Side::new(net, me);
-            thread::spawn(move || side.end.leave_stray(2, held(2, me as u32)))
+            thread::spawn(move || side.peers.leave_late_reply(2, message(2, me as u32)))
         });
         let sleeps = receiver.sleeps();
         for leaving in leaving {
             leaving.join().unwrap();
         }
-        assert_eq!(receiver.settle(sleeps), [0, 1], "a parcel was overlooked");
+        assert_eq!(receiver.settle(sleeps), [0, 1], "a message was overlooked");
     });
 }
 
 #[test]
-fn leave_stray_against_receive_loses_no_reply() {
+fn leave_late_reply_against_receive_loses_no_reply() {
     model::<1>(3, |net| {
         let mut receiver = Side::opened(net, 2);
         let leaving = [0, 1].map(|me| {
             let side = Side::new(net, me);
-            thread::spawn(move || side.end.leave_stray(2, held(2, me as u32)))
+            thread::spawn(move || side.peers.leave_late_reply(2, message(2, me as u32)))
         });
         receiver.poll();
         for leaving in leaving {
             leaving.join().unwrap();
         }
-        assert_eq!(receiver.settle(false), [0, 1], "a parcel was overlooked");
+        assert_eq!(receiver.settle(false), [0, 1], "a message was overlooked");
     });
 }
 
 // What the models must find out.
 crate::prim::bugs! {
-    without_release_a_parcel_is_not_there:
+    without_release_a_message_is_not_there:
         a_batch_is_seen_whole with "lane: publish" as Relaxed
         says "Causality violation";
-    without_acquire_a_parcel_is_not_there:
+    without_acquire_a_message_is_not_there:
         a_batch_is_seen_whole with "lane: take" as Relaxed
         says "Causality violation";
     without_the_sender_s_fence_it_overlooks_a_sleeper:
-        send_against_sleep_rings with "mesh: a sender looks for the receiver" as AcqRel
-        says "a parcel was overlooked";
-    without_a_look_at_the_lanes_a_sleeper_overlooks_a_parcel:
-        send_against_sleep_rings without "park: owner looks at the lanes once more"
-        says "a parcel was overlooked";
+        send_against_sleep_wakes with "peer: a sender looks for the receiver" as AcqRel
+        says "a message was overlooked";
+    without_a_look_at_the_lanes_a_sleeper_overlooks_a_message:
+        send_against_sleep_wakes without "park: owner looks at the lanes once more"
+        says "a message was overlooked";
     without_release_a_task_is_known_before_its_vtable:
-        send_against_open_and_sleep_rings with "mesh: open" as Relaxed
-        says "a task was found whose base is not there";
+        send_against_open_and_sleep_wakes with "peer: open" as Relaxed
+        says "a task was found whose cell is not there";
     without_acquire_a_task_is_found_without_its_vtable:
-        send_against_open_and_sleep_rings with "mesh: whom to wake" as Relaxed
-        says "a task was found whose base is not there";
+        send_against_open_and_sleep_wakes with "peer: which task to wake" as Relaxed
+        says "a task was found whose cell is not there";
     without_the_sender_s_fence_it_waits_for_room_that_was_made:
-        full_lane_sender_is_woken with "mesh: a sender waits for room" as AcqRel
+        full_lane_sender_is_woken with "lane: a sender waits for room" as AcqRel
         says "a sender waits in vain";
     without_the_receiver_s_fence_it_overlooks_a_sender_that_waits:
-        full_lane_sender_is_woken with "mesh: room was made" as AcqRel
+        full_lane_sender_is_woken with "peer: room was made" as AcqRel
         says "a sender waits in vain";
-    without_a_look_for_so_many_parcels_a_sender_waits_on:
+    without_a_look_for_so_many_messages_a_sender_waits_on:
         full_lane_sender_is_woken_by_a_receiver_that_takes_one_at_a_time
-        without "mesh: a look for so many parcels"
+        without "peer: a look for so many messages"
         says "a sender waits in vain";
     without_a_count_that_lasts_a_sender_waits_on:
         full_lane_sender_is_woken_by_a_receiver_that_takes_one_at_a_time
-        without "mesh: what was taken counts until the next look"
+        without "peer: what was taken counts until the next look"
         says "a sender waits in vain";
     without_a_look_at_all_lanes_a_sender_waits_on:
-        full_lane_senders_of_two_cores_are_woken without "mesh: a look for so many parcels"
+        full_lane_senders_of_two_cores_are_woken without "peer: a look for so many messages"
         says "a sender waits in vain";
-    without_a_look_behind_the_drain_a_sender_waits_on:
+    without_a_look_after_the_drain_a_sender_waits_on:
         full_lane_sender_is_woken_by_a_receiver_that_closes
-        without "mesh: a look behind the drain"
+        without "peer: a look after the drain"
         says "a sender waits in vain";
     without_release_a_lane_is_taken_over_too_early:
-        send_against_close_returns_or_delivers with "mesh: close" as Relaxed
+        send_against_close_returns_or_delivers with "peer: close" as Relaxed
         says "Causality violation";
     without_acquire_a_lane_is_taken_over_too_early:
-        send_against_close_returns_or_delivers with "mesh: is it closed" as Relaxed
+        send_against_close_returns_or_delivers with "peer: is it closed" as Relaxed
         says "Causality violation";
-    without_the_receiver_s_fence_a_last_look_overlooks_a_parcel:
-        send_against_close_returns_or_delivers with "mesh: a last look" as AcqRel
-        says "a parcel was overlooked";
+    without_the_receiver_s_fence_a_last_look_overlooks_a_message:
+        send_against_close_returns_or_delivers with "peer: a last look" as AcqRel
+        says "a message was overlooked";
     without_acquire_a_drain_begins_before_the_last_has_ended:
-        send_against_close_returns_or_delivers with "mesh: begin to drain" as Relaxed
+        send_against_close_returns_or_delivers with "lane: begin to drain" as Relaxed
         says "Causality violation";
     without_release_a_drain_begins_before_the_last_has_ended:
-        send_against_close_returns_or_delivers with "mesh: end the drain" as Relaxed
+        send_against_close_returns_or_delivers with "lane: end the drain" as Relaxed
         says "Causality violation";
-    without_acquire_a_drain_that_goes_on_overlooks_a_parcel:
-        send_against_close_returns_or_delivers with "mesh: drain again" as Relaxed
-        says "a parcel was overlooked";
-    without_a_look_back_a_parcel_stays_in_a_closed_lane:
-        send_against_close_returns_or_delivers without "mesh: what no one receives is taken back"
-        says "a parcel was overlooked";
-    without_release_a_stray_is_not_there:
-        leave_stray_against_receive_loses_no_reply with "mesh: leave a stray" as Relaxed
+    without_acquire_a_drain_that_goes_on_overlooks_a_message:
+        send_against_close_returns_or_delivers with "lane: drain again" as Relaxed
+        says "a message was overlooked";
+    without_a_look_back_a_message_stays_in_a_closed_lane:
+        send_against_close_returns_or_delivers without "peer: what no one receives is taken back"
+        says "a message was overlooked";
+    without_release_a_late_reply_is_not_there:
+        leave_late_reply_against_receive_loses_no_reply with "peer: leave a late reply" as Relaxed
         says "Causality violation";
-    without_acquire_strays_are_not_there:
-        leave_stray_against_receive_loses_no_reply with "mesh: take the strays" as Relaxed
+    without_acquire_late_replies_are_not_there:
+        leave_late_reply_against_receive_loses_no_reply with "peer: take late replies" as Relaxed
         says "Causality violation";
 }

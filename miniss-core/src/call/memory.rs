@@ -25,7 +25,7 @@ const KEPT_MAX: usize = 1024;
 /// Memory of former nodes, by size in lines, or the free places of a pool.
 pub(super) struct Memory {
     /// A pool uses the first one only.
-    free: [List; LINES_MAX],
+    free: [FreeList; LINES_MAX],
     /// How many bytes a place of the pool has; 0 if nodes come from the heap.
     pool_bytes: usize,
 }
@@ -34,12 +34,12 @@ impl Memory {
     /// Memory from the heap.
     #[cfg(feature = "alloc")]
     pub(super) const fn heap() -> Self {
-        Self { free: [const { List::new() }; LINES_MAX], pool_bytes: 0 }
+        Self { free: [const { FreeList::new() }; LINES_MAX], pool_bytes: 0 }
     }
 
     /// A pool without places.
     pub(super) const fn pool(place_bytes: usize) -> Self {
-        Self { free: [const { List::new() }; LINES_MAX], pool_bytes: place_bytes }
+        Self { free: [const { FreeList::new() }; LINES_MAX], pool_bytes: place_bytes }
     }
 
     /// Adds a place to a pool.
@@ -58,7 +58,7 @@ impl Memory {
     /// [`CallError::NoRoom`] or [`CallError::TooLarge`].
     #[inline]
     pub(super) fn take(&self, layout: Layout) -> Result<NonNull<u8>, CallError> {
-        let former = self.list_for(layout).and_then(List::pop);
+        let former = self.list_for(layout).and_then(FreeList::pop);
         former.map_or_else(|| self.take_again(layout), Ok)
     }
 
@@ -78,7 +78,7 @@ impl Memory {
 
     /// The list of memory that fits; a pool has but one.
     #[inline]
-    fn list_for(&self, layout: Layout) -> Option<&List> {
+    fn list_for(&self, layout: Layout) -> Option<&FreeList> {
         if self.pool_bytes != 0 {
             return self.pool_fits(layout).then_some(&self.free[0]);
         }
@@ -90,12 +90,12 @@ impl Memory {
     }
 
     #[cfg(feature = "alloc")]
-    fn keeps_more(&self, list: &List) -> bool {
+    fn keeps_more(&self, list: &FreeList) -> bool {
         self.pool_bytes != 0 || list.len.get() < KEPT_MAX
     }
 
     #[cfg(not(feature = "alloc"))]
-    fn keeps_more(&self, _list: &List) -> bool {
+    fn keeps_more(&self, _list: &FreeList) -> bool {
         true
     }
 
@@ -137,7 +137,7 @@ impl Drop for Memory {
 }
 
 /// Free memory of one size.
-struct List {
+struct FreeList {
     head: Cell<*mut Free>,
     len: Cell<usize>,
 }
@@ -147,7 +147,7 @@ struct Free {
     next: *mut Free,
 }
 
-impl List {
+impl FreeList {
     const fn new() -> Self {
         Self { head: Cell::new(ptr::null_mut()), len: Cell::new(0) }
     }

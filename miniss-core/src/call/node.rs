@@ -1,19 +1,39 @@
-//! A node: one call, there and back; and what nodes are kept in on the way.
+//! A node is the memory of one call, there and back. As it travels it is a message, whose body
+//! holds first the work and then the output.
 //!
 //! Invariants: see [`super`].
 
 use core::alloc::Layout;
 use core::cell::Cell;
-use core::mem::{self, ManuallyDrop, MaybeUninit};
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use super::home::HomeRef;
+use super::call::EndpointRef;
 use super::memory;
-use crate::defer::to_the_end;
+use crate::defer::{defer, to_the_end};
 use crate::error::CallError;
 
-/// What the caller knows of its call. Belongs to the caller's corner.
+/// The part of a node that does not depend on its types. It and the smallest bodies share a line.
+#[repr(C)]
+pub(super) struct Node {
+    /// The next in a list of messages.
+    pub(super) next: Cell<*mut Node>,
+    pub(super) vtable: Cell<&'static CallVtable>,
+    pub(super) content: Cell<Content>,
+    pub(super) outcome: Cell<Outcome>,
+    pub(super) abandoned: Cell<bool>,
+    /// Whether it is in the list of the calls that are awaited outside of the caller's executor.
+    pub(super) is_listed: Cell<bool>,
+    /// The caller's core.
+    pub(super) caller: u32,
+    pub(super) waker: Cell<Option<Waker>>,
+    /// Its neighbours in that list.
+    pub(super) before: Cell<*mut Node>,
+    pub(super) after: Cell<*mut Node>,
+}
+
+/// What the caller knows of its call. *Caller only*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Not back yet.
@@ -24,9 +44,9 @@ pub(super) enum Outcome {
     Failed(CallError),
 }
 
-/// What a node that travels has to say.
+/// What the body of a message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cargo {
+pub(super) enum Content {
     /// The closure, to be run.
     Work,
     /// The output.
@@ -41,9 +61,9 @@ pub(super) enum Cargo {
 
 /// What is known of a call's types once they have been erased.
 pub(super) struct CallVtable {
-    /// Takes the work out of the node and runs it here, or starts it as a task.
-    /// The reference is to the exchange of the core that runs it.
-    pub(super) run: unsafe fn(Held, &HomeRef),
+    /// Takes the work out of the message and runs it here, or starts it as a task.
+    /// The reference is to the endpoint of the core that runs it.
+    pub(super) run: unsafe fn(Message, &EndpointRef),
     /// Drops the work in place.
     pub(super) drop_work: unsafe fn(NonNull<Node>),
     /// Moves the output to where the pointer says.
@@ -53,29 +73,23 @@ pub(super) struct CallVtable {
     pub(super) layout: Layout,
 }
 
-/// The part of a node that does not depend on its types. It and the smallest bodies share a line.
-#[repr(C)]
-pub(super) struct Node {
-    /// The next in an outbox or a chain.
-    pub(super) next: Cell<*mut Node>,
-    pub(super) vtable: Cell<&'static CallVtable>,
-    pub(super) cargo: Cell<Cargo>,
-    pub(super) outcome: Cell<Outcome>,
-    pub(super) abandoned: Cell<bool>,
-    /// Whether it stands in the list of the calls that strangers await.
-    pub(super) is_listed: Cell<bool>,
-    /// The caller's place in the mesh.
-    pub(super) from: u32,
-    pub(super) waker: Cell<Option<Waker>>,
-    /// Its neighbours in that list.
-    pub(super) before: Cell<*mut Node>,
-    pub(super) after: Cell<*mut Node>,
+impl CallVtable {
+    /// For work of type `W` with an output of type `T`, which `run` runs.
+    pub(super) const fn new<W, T>(run: unsafe fn(Message, &EndpointRef)) -> Self {
+        Self {
+            run,
+            drop_work: Typed::<W, T>::drop_work,
+            read_output: Typed::<W, T>::read_output,
+            drop_output: Typed::<W, T>::drop_output,
+            layout: Typed::<W, T>::LAYOUT,
+        }
+    }
 }
 
-/// A node with its body: the work on the way there, the output on the way back.
+/// A node with its body.
 #[repr(C)]
 pub(super) struct Typed<W, T> {
-    pub(super) node: Node,
+    node: Node,
     body: Body<W, T>,
 }
 
@@ -95,17 +109,17 @@ impl<W, T> Typed<W, T> {
     pub(super) unsafe fn write(
         memory: NonNull<u8>,
         work: W,
-        from: u32,
+        caller: u32,
         vtable: &'static CallVtable,
-    ) -> Held {
+    ) -> Message {
         let node = Node {
             next: Cell::new(ptr::null_mut()),
             vtable: Cell::new(vtable),
-            cargo: Cell::new(Cargo::Work),
+            content: Cell::new(Content::Work),
             outcome: Cell::new(Outcome::Away),
             abandoned: Cell::new(false),
             is_listed: Cell::new(false),
-            from,
+            caller,
             waker: Cell::new(None),
             before: Cell::new(ptr::null_mut()),
             after: Cell::new(ptr::null_mut()),
@@ -113,39 +127,39 @@ impl<W, T> Typed<W, T> {
         let typed = Self { node, body: Body { work: ManuallyDrop::new(work) } };
         // SAFETY: the caller's promise.
         unsafe { memory.cast::<Self>().write(typed) };
-        Held(memory.cast())
+        Message(memory.cast())
     }
 
     /// # Safety
-    /// *One holder*: the caller, and the cargo is the work of this very type.
-    pub(super) unsafe fn take_work(held: &Held) -> W {
-        held.node().cargo.set(Cargo::Nothing);
-        let typed = held.0.cast::<Self>().as_ptr();
-        // SAFETY: the caller's promise; the cargo says that it is gone now.
+    /// *One holder*: the caller, and the content is the work, of this very type.
+    pub(super) unsafe fn take_work(message: &Message) -> W {
+        message.node().content.set(Content::Nothing);
+        let typed = message.0.cast::<Self>().as_ptr();
+        // SAFETY: the caller's promise. The content says that it is gone now.
         unsafe { ManuallyDrop::take(&mut (*typed).body.work) }
     }
 
     /// # Safety
-    /// *One holder*: the caller, and there is no cargo.
-    pub(super) unsafe fn put_output(held: &Held, output: T) {
-        let typed = held.0.cast::<Self>().as_ptr();
+    /// *One holder*: the caller, and the body is empty.
+    pub(super) unsafe fn put_output(message: &Message, output: T) {
+        let typed = message.0.cast::<Self>().as_ptr();
         // SAFETY: the caller's promise.
         unsafe { (&raw mut (*typed).body.output).write(ManuallyDrop::new(output)) };
-        held.node().cargo.set(Cargo::Output);
+        message.node().content.set(Content::Output);
     }
 
     /// # Safety
-    /// *One holder*: the caller, and the cargo is the work, which is not touched again.
-    pub(super) unsafe fn drop_work(node: NonNull<Node>) {
+    /// *One holder*: the caller, and the content is the work, which is not touched again.
+    unsafe fn drop_work(node: NonNull<Node>) {
         let typed = node.cast::<Self>().as_ptr();
         // SAFETY: the caller's promise.
         unsafe { ManuallyDrop::drop(&mut (*typed).body.work) };
     }
 
     /// # Safety
-    /// *One holder*: the caller, and the cargo is the output, which is not touched again; `to` is
+    /// *One holder*: the caller, and the content is the output, which is not touched again; `to` is
     /// valid for a write of a `T`.
-    pub(super) unsafe fn read_output(node: NonNull<Node>, to: *mut ()) {
+    unsafe fn read_output(node: NonNull<Node>, to: *mut ()) {
         let typed = node.cast::<Self>().as_ptr();
         // SAFETY: the caller's promise.
         let output = unsafe { ManuallyDrop::take(&mut (*typed).body.output) };
@@ -154,127 +168,73 @@ impl<W, T> Typed<W, T> {
     }
 
     /// # Safety
-    /// *One holder*: the caller, and the cargo is the output, which is not touched again.
-    pub(super) unsafe fn drop_output(node: NonNull<Node>) {
+    /// *One holder*: the caller, and the content is the output, which is not touched again.
+    unsafe fn drop_output(node: NonNull<Node>) {
         let typed = node.cast::<Self>().as_ptr();
         // SAFETY: the caller's promise.
         unsafe { ManuallyDrop::drop(&mut (*typed).body.output) };
     }
 }
 
-/// A node in the hands of its one holder.
-pub(super) struct Held(pub(super) NonNull<Node>);
+/// A node in the hands of its one holder. To drop a message does not free it: its caller may wait.
+pub(super) struct Message(pub(super) NonNull<Node>);
 
-impl Held {
+impl Message {
+    #[inline]
     pub(super) fn node(&self) -> &Node {
-        // SAFETY: *One holder*: it is us, and only the caller's corner, which consists of cells
-        // that we leave alone, is touched by another core.
+        // SAFETY: *One holder*: it is us. Another core touches only what is *Caller only*: cells
+        // that we leave alone.
         unsafe { self.0.as_ref() }
     }
 
-    /// Drops the closure or the output, whichever is in it.
-    pub(super) fn drop_cargo(&self) {
-        let vtable = self.node().vtable.get();
-        match self.node().cargo.replace(Cargo::Nothing) {
-            // SAFETY: *One holder*: it is us, and the cargo says what is there.
-            Cargo::Work => unsafe { (vtable.drop_work)(self.0) },
-            // SAFETY: as above.
-            Cargo::Output => unsafe { (vtable.drop_output)(self.0) },
-            Cargo::Nothing | Cargo::Unstarted | Cargo::NoRoom => {}
-        }
-    }
-
-    /// Gives up the node: cargo, waker, and, even if these unwind, memory.
-    pub(super) fn destroy(self) {
-        struct Freed(Held);
-        impl Drop for Freed {
-            fn drop(&mut self) {
-                let layout = self.0.node().vtable.get().layout;
-                // SAFETY: *Home again*: no one else knows the node any more.
-                unsafe { memory::free(self.0.0.cast(), layout) };
-            }
-        }
-        let freed = Freed(self);
-        let _waker = freed.0.node().waker.take();
-        freed.0.drop_cargo();
-    }
-}
-
-/// One call on its way to another core, or back: what a lane carries.
-///
-/// Dropping a parcel drops the call's closure or output.
-///
-/// See [`Queue`](super::Queue) for an example.
-#[derive(Debug)]
-pub struct Parcel(NonNull<Node>);
-
-// SAFETY: *One holder*: the parcel holds its node, and the cargo may cross threads, which
-// `Endpoint::submit_to` demands of the closure and the output.
-unsafe impl Send for Parcel {}
-
-impl Parcel {
+    /// Takes the output of a call that has come back, if there is one.
+    ///
     /// # Safety
-    /// *One holder*: the caller, who lets go of the node.
-    pub(super) unsafe fn new(node: NonNull<Node>) -> Self {
-        Self(node)
+    /// `T` is the type of the call's output.
+    #[inline]
+    pub(super) unsafe fn take_output<T>(&self) -> Option<T> {
+        if self.node().content.get() != Content::Output {
+            return None;
+        }
+        self.node().content.set(Content::Nothing);
+        let mut output = MaybeUninit::<T>::uninit();
+        let read = self.node().vtable.get().read_output;
+        // SAFETY: *One holder*: it is us. The content was the output, of type `T`.
+        unsafe { read(self.0, output.as_mut_ptr().cast()) };
+        // SAFETY: written by the line above.
+        Some(unsafe { output.assume_init() })
     }
 
-    pub(super) fn from_held(held: Held) -> Self {
-        Self(held.0)
+    /// Drops the closure or the output, whichever is in it.
+    pub(super) fn drop_content(&self) {
+        let vtable = self.node().vtable.get();
+        match self.node().content.replace(Content::Nothing) {
+            // SAFETY: *One holder*: it is us, and the content says what is there.
+            Content::Work => unsafe { (vtable.drop_work)(self.0) },
+            // SAFETY: as above.
+            Content::Output => unsafe { (vtable.drop_output)(self.0) },
+            Content::Nothing | Content::Unstarted | Content::NoRoom => {}
+        }
     }
 
-    pub(super) fn into_held(self) -> Held {
-        Held(self.into_node())
-    }
-
-    /// The node, which the caller holds now.
-    pub(super) fn into_node(self) -> NonNull<Node> {
-        let node = self.0;
-        mem::forget(self);
-        node
-    }
-}
-
-impl Drop for Parcel {
-    fn drop(&mut self) {
-        Held(self.0).destroy();
-    }
-}
-
-/// Nodes in the hands of their one holder, linked. Dropping it destroys those that are left.
-pub(super) struct Chain {
-    next: *mut Node,
-}
-
-impl Chain {
-    pub(super) fn new(head: NonNull<Node>) -> Self {
-        Self { next: head.as_ptr() }
-    }
-}
-
-impl Iterator for Chain {
-    type Item = Held;
-
-    fn next(&mut self) -> Option<Held> {
-        let held = Held(NonNull::new(self.next)?);
-        self.next = held.node().next.replace(ptr::null_mut());
-        Some(held)
+    /// Drops content and waker and, even if these unwind, frees the memory.
+    pub(super) fn destroy(self) {
+        let layout = self.node().vtable.get().layout;
+        // SAFETY: *Back to the caller*: no one else knows the node any more.
+        let _freed = defer(|| unsafe { memory::free(self.0.cast(), layout) });
+        let _waker = self.node().waker.take();
+        self.drop_content();
     }
 }
 
-impl Drop for Chain {
-    fn drop(&mut self) {
-        to_the_end(|| self.next().map(Held::destroy).is_some());
-    }
-}
-
-/// A list of nodes with both ends known. Dropping it does not drop them: some may be waited for.
-pub(super) struct Outbox {
+/// A queue of messages without a bound: they are linked by their nodes. To drop it does not free
+/// them: their callers may wait.
+pub(super) struct MessageList {
     head: Cell<*mut Node>,
     tail: Cell<*mut Node>,
 }
 
-impl Outbox {
+impl MessageList {
     pub(super) const fn new() -> Self {
         Self { head: Cell::new(ptr::null_mut()), tail: Cell::new(ptr::null_mut()) }
     }
@@ -283,51 +243,71 @@ impl Outbox {
         self.head.get().is_null()
     }
 
-    /// Puts a node at the back.
-    pub(super) fn push(&self, held: Held) {
-        let node = held.0.as_ptr();
-        held.node().next.set(ptr::null_mut());
+    /// Puts a message at the back.
+    pub(super) fn push(&self, message: Message) {
+        let node = message.0.as_ptr();
+        message.node().next.set(ptr::null_mut());
         let tail = self.tail.replace(node);
         if self.is_empty() {
             self.head.set(node);
         } else {
-            // SAFETY: *One holder*: the outbox holds what is in it, and it is not empty.
+            // SAFETY: *One holder*: the list holds what is in it, and it is not empty.
             unsafe { (*tail).next.set(node) };
         }
     }
 
-    /// Puts a node at the front.
-    pub(super) fn put_back(&self, held: Held) {
+    /// Puts a message at the front.
+    pub(super) fn put_back(&self, message: Message) {
         if self.is_empty() {
-            return self.push(held);
+            return self.push(message);
         }
-        held.node().next.set(self.head.replace(held.0.as_ptr()));
+        message.node().next.set(self.head.replace(message.0.as_ptr()));
     }
 
-    /// Takes the node at the front.
-    pub(super) fn pop(&self) -> Option<Held> {
-        let held = Held(NonNull::new(self.head.get())?);
-        self.head.set(held.node().next.replace(ptr::null_mut()));
-        Some(held)
+    /// Takes the message at the front.
+    pub(super) fn pop(&self) -> Option<Message> {
+        let message = Message(NonNull::new(self.head.get())?);
+        self.head.set(message.node().next.replace(ptr::null_mut()));
+        Some(message)
     }
 
-    /// Takes everything as one chain.
-    pub(super) fn take(&self) -> Option<Chain> {
-        let head = NonNull::new(self.head.replace(ptr::null_mut()))?;
-        Some(Chain::new(head))
+    /// Takes all messages.
+    pub(super) fn take(&self) -> Chain {
+        Chain { next: self.head.replace(ptr::null_mut()) }
     }
 }
 
-/// Reads the output of a node that has come back.
-pub(super) fn take_output<T>(held: &Held) -> Option<T> {
-    if held.node().cargo.get() != Cargo::Output {
-        return None;
+/// Messages that were taken out of a list. Unlike that, it frees those that are left in it.
+pub(super) struct Chain {
+    next: *mut Node,
+}
+
+impl Chain {
+    /// Of a node and those that are linked to it; null: empty.
+    ///
+    /// # Safety
+    /// *One holder*: the caller, who lets go of them.
+    pub(super) unsafe fn new(head: *mut Node) -> Self {
+        Self { next: head }
     }
-    held.node().cargo.set(Cargo::Nothing);
-    let mut output = MaybeUninit::<T>::uninit();
-    let read = held.node().vtable.get().read_output;
-    // SAFETY: the cargo was the output, which is ours now, of the type that `Call<T>` was made for.
-    unsafe { read(held.0, output.as_mut_ptr().cast()) };
-    // SAFETY: written by the line above.
-    Some(unsafe { output.assume_init() })
+
+    pub(super) const fn empty() -> Self {
+        Self { next: ptr::null_mut() }
+    }
+}
+
+impl Iterator for Chain {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        let message = Message(NonNull::new(self.next)?);
+        self.next = message.node().next.replace(ptr::null_mut());
+        Some(message)
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        to_the_end(|| self.next().map(Message::destroy).is_some());
+    }
 }

@@ -1,17 +1,17 @@
 //! What callers count on: every call ends, each output is theirs exactly once, and no full lane or
-//! dead core keeps anybody waiting.
+//! dead core keeps anyone waiting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, ThreadId};
 
-/// Runs each scenario of a module over meshes on the heap with both kinds of lane.
+/// Runs each scenario of a module over meshes on the heap with lanes for four calls and for one.
 macro_rules! over_heap_meshes {
     ($($name:ident)*) => {$(
         #[test]
         fn $name() {
-            scenarios::$name::<super::port::Heap<crate::call::FixedLane<4>>>();
-            scenarios::$name::<super::port::Heap<super::port::Tight>>();
+            scenarios::$name::<super::port::Heap<4>>();
+            scenarios::$name::<super::port::Heap<1>>();
         }
     )*};
 }
@@ -49,19 +49,19 @@ struct Token(Arc<Ledger>);
 
 /// Counts tokens.
 struct Ledger {
-    home: ThreadId,
+    owner: ThreadId,
     made: AtomicUsize,
     dropped: AtomicUsize,
-    dropped_abroad: AtomicUsize,
+    dropped_elsewhere: AtomicUsize,
 }
 
 impl Ledger {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            home: thread::current().id(),
+            owner: thread::current().id(),
             made: AtomicUsize::new(0),
             dropped: AtomicUsize::new(0),
-            dropped_abroad: AtomicUsize::new(0),
+            dropped_elsewhere: AtomicUsize::new(0),
         })
     }
 
@@ -74,17 +74,17 @@ impl Ledger {
         self.dropped.load(Ordering::SeqCst)
     }
 
-    /// Each token was dropped once, at home.
+    /// Each token was dropped once, on its own thread.
     fn settle(&self) {
         assert_eq!(self.dropped(), self.made.load(Ordering::SeqCst));
-        assert_eq!(self.dropped_abroad.load(Ordering::SeqCst), 0);
+        assert_eq!(self.dropped_elsewhere.load(Ordering::SeqCst), 0);
     }
 }
 
 impl Drop for Token {
     fn drop(&mut self) {
-        let count = if thread::current().id() == self.0.home { 0 } else { 1 };
-        self.0.dropped_abroad.fetch_add(count, Ordering::SeqCst);
+        let count = if thread::current().id() == self.0.owner { 0 } else { 1 };
+        self.0.dropped_elsewhere.fetch_add(count, Ordering::SeqCst);
         self.0.dropped.fetch_add(1, Ordering::SeqCst);
     }
 }

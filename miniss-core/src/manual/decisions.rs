@@ -171,10 +171,10 @@
 //! and all that have gathered published together.
 //!
 //! **Pick.** Each by its address. The node that brings the request takes the reply back, so a reply
-//! needs no memory of its own. A call that finds its lane full waits in an outbox, which is a list
-//! through the nodes and cannot be full. So a reply always has room, and no two cores wait for each
-//! other's queues. What has gathered becomes visible by one store, at the end of a turn and after
-//! every 16 calls within it. All of them share that store and at most one unpark.
+//! needs no memory of its own. A call that finds its lane full waits in a list through the nodes,
+//! which cannot be full. So a reply always has room, and no two cores wait for each other's queues.
+//! What has gathered becomes visible by one store, at the end of a turn and after every 16 calls
+//! within it. All of them share that store and at most one unpark.
 //!
 //! **Price.** Up to 16 calls arrive together: the other core waits for the last of them before it
 //! sees the first. A lane can be full, so a sender that waits must be woken, and the receiver

@@ -169,38 +169,38 @@
 //!
 //! # A call to another core
 //!
-//! `call/endpoint.rs`, `call/shared.rs`, `call/exchange.rs`, `call/mesh.rs`,
-//! `call/mail.rs`, `call/work.rs`.
+//! `call/endpoint.rs`, `call/node.rs`, `call/inner.rs`, `call/lane.rs`, `call/peer.rs`,
+//! `call/pump.rs`, `call/call.rs`.
 //!
 //! On core A:
 //!
 //! 1. [`submit_to`](crate::call::Endpoint::submit_to) takes memory for a *node*
-//!    (`Memory::take`), writes the closure into it, and puts it in the lane to core B
-//!    (`Exchange::put`), where it is not to be seen yet. The first call of a turn wakes the
-//!    endpoint's task, which stands behind all tasks that are ready now, so it finds the calls that
+//!    (`Memory::take`), writes the closure into it, and puts it as a message in the lane to core B
+//!    (`Inner::put`), where it is not to be seen yet. The first call of a turn wakes the *pump*,
+//!    the endpoint's task. That runs after all tasks that are ready now, so it finds the calls that
 //!    those made too.
-//! 2. That task (`call/mail.rs`) publishes them (`flush_to`): one store makes all of them
-//!    visible. Only if B is asleep is its mail task woken, from afar as any other. After every 16
-//!    calls they are published without waiting for the task.
+//! 2. The pump (`call/pump.rs`) publishes them (`flush_to`): one store makes all of them visible.
+//!    Only if B is asleep is its pump woken, as any other task of another core. After every 16
+//!    calls they are published without waiting for the pump.
 //!
 //! On core B:
 //!
 //! 3. The executor looks at the lanes to it (`executor/watch.rs`) after each turn, and over and
-//!    over while it spins. If there is something, it wakes the mail task at home, which empties the
-//!    lanes and serves each node in order (`serve`). Work of
+//!    over while it spins. If there is something, it wakes the pump, which empties the lanes and
+//!    serves each message in order (`serve`). Work of
 //!    [`run_on`](crate::call::Endpoint::run_on) runs right there. Work of `submit_to` is spawned
 //!    as a task.
 //! 4. When the work is done, or dropped, or has panicked, the destructor of `Reply`
-//!    (`call/work.rs`) puts the node in the lane to A. The output lies where the closure was,
-//!    so the reply needs no memory. The same task publishes it.
+//!    (`call/pump.rs`) puts the message in the lane to A. The output lies where the closure was,
+//!    so the reply needs no memory. The pump publishes it, too.
 //!
 //! On core A again:
 //!
-//! 5. The mail task finds a node that comes home (`settle`) and wakes who awaits the
+//! 5. The pump finds the reply (`settle`) and wakes the task that awaits the
 //!    [`Call`](crate::call::Call). That takes the output and gives the node's memory back.
 //!
 //! *Cache lines:* per call the node's own, there and back. Per eight calls that of their slots in
-//! the lane. The port's line and the executor cell's remote half are only read as long as no one
+//! the lane. The peer's line and the executor cell's remote half are only read as long as no one
 //! sleeps.
 //!
 //! # How does a waker work here?
@@ -273,7 +273,7 @@
 //!
 //! **Reactor last, and once.** All requests of a turn's tasks are handed over in one go, and what
 //! is to be sent to another core becomes visible at once, or after every 16 calls, as the reactor
-//! and the mail task come after the tasks. An executor that has nothing to do makes one call,
+//! and the pump come after the tasks. An executor that has nothing to do makes one call,
 //! `park`, and comes back when there is something to do.
 //!
 //! The order can be seen from outside:
@@ -315,7 +315,7 @@
 //!
 //! And three types to use them: [`ExecutorCell`](crate::ExecutorCell), in a `static`;
 //! [`Executor`](crate::Executor), with `new` and `block_on`; [`LocalHandle`](crate::LocalHandle),
-//! with `spawn` and `now`. Operations, mailboxes, locks, channels and combinators are built on
+//! with `spawn` and `now`. Operations, calls, locks, channels and combinators are built on
 //! these, and whoever does not use them does not link them. Timers are the exception: the wheel is
 //! part of the executor, since `park` must know the next deadline.
 //!

@@ -217,7 +217,7 @@
 //! # How much the tests notice
 //!
 //! A change of meaning that no test notices is a hole in the tests. On 30 November 2026 fifty such
-//! mutants were tried by hand in mailbox, task, promise, combine, collections and sync: a test or a
+//! mutants were tried by hand in call, task, promise, combine, collections and sync: a test or a
 //! model noticed 43, some of them only since it had been written for that; the other seven change
 //! nothing, or cost alone. A run of `cargo mutants` over all of the core is yet to be made.
 //!

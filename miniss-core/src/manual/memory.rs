@@ -135,21 +135,22 @@
 //! One *node* per call, there and back: 56 bytes, and the larger of the closure and its output, in
 //! whole lines.
 //!
-//! A `Mesh` has nodes from the heap. Each endpoint keeps up to 1,024 of
-//! each size up to 512 bytes for the next call; what is beyond goes back to the heap. A
-//! [`FixedMesh`](crate::call::FixedMesh) has all in a `static`: for each core its places for
-//! calls, its endpoint, an outbox for each other core and two slots for its task; and for each
-//! ordered pair of cores a lane.
+//! A `Mesh` has nodes from the heap. Each endpoint keeps up to 1,024 of each size up to 512 bytes
+//! for the next call; what is beyond goes back to the heap. A [`FixedMesh`](crate::call::FixedMesh)
+//! has all in a `static`: for each core its places for calls, its endpoint, a list of unsent calls
+//! for each other core and two slots for its task; and for each ordered pair of cores a lane.
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
-//! # use miniss_core::{doctest::Unparker, call::{FixedLane, FixedMesh}};
+//! # use miniss_core::{doctest::Unparker, call::FixedMesh};
 //! // 32 calls of each of two cores, with closures and outputs of up to 72 bytes: lines of 64.
 //! let one = size_of::<FixedMesh<Unparker, 2, 1, 72>>();
 //! let many = size_of::<FixedMesh<Unparker, 2, 33, 72>>();
 //! assert_eq!(many - one, 2 * 32 * (56 + 72));
 //! assert_eq!(one, 4_352); // everything else
-//! assert_eq!(size_of::<FixedLane<16>>(), 384);
+//! // A lane has 8 bytes for each call that it holds, in whole pairs of lines: here four of them.
+//! let longer = size_of::<FixedMesh<Unparker, 2, 1, 72, 32>>();
+//! assert_eq!(longer - one, 4 * 16 * 8);
 //! # }
 //! ```
 //!
@@ -223,15 +224,15 @@
 //!
 //! # What is bounded, and what *full* answers
 //!
-//! Run queue, inbox, timers, wait lists and outboxes are links inside the tasks, timers and calls
-//! themselves. They cannot be full. The others:
+//! Run queue, inbox, timers, wait lists and unsent calls are links inside the tasks, timers and
+//! calls themselves. They cannot be full. The others:
 //!
 //! | what | its bound | when it is full |
 //! |---|---|---|
 //! | slots | slabs, or the heap | [`NoRoom`], and the future is dropped; or [`reserve`] first |
 //! | a `PromiseCell` | one pair | `None` |
 //! | operations | slots in a `static`, or the heap | [`try_insert`] gives the operation back |
-//! | a lane | calls in its ring | they wait in the outbox; their sender is woken |
+//! | a lane | its slots | more calls wait on the sender's side, which is woken |
 //! | replies | | always have room: they go in the request's node |
 //! | calls of a `FixedMesh` | `CALLS` per core | [`try_submit_to`] gives the work back |
 //! | calls of a `Mesh`, promises on the heap | the heap | the program ends |
@@ -256,7 +257,7 @@
 //! - **A slot that a handle still holds**, until the handle goes; then it is back, also when that
 //!   is long after the executor has ended, or on another thread's executor.
 //! - **A slot after 2³² tasks**: its generations are used up, and it retires.
-//! - **Seats of a `FixedMesh`**: an end is opened once.
+//! - **What a `FixedMesh` has for a core**: its endpoint is opened once.
 //! - **Slots of an `OpTable`**, until the table goes; and then, if an operation is still in flight,
 //!   forever, since the kernel may still write there.
 //! - **What is forgotten**: the slot of a `JoinHandle`, `Reservation` or `OpKey`, and the node of a

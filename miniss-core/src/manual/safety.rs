@@ -194,52 +194,51 @@
 //!   same word, which tells the first claim from the others. Shown by
 //!   `all_slots_and_parts_are_places_of_their_own`.
 //!
-//! # Mailbox
+//! # Calls
 //!
-//! Most of its tests run twice, over a mesh on the heap and one in a `static`.
+//! Most of their tests run twice, over a mesh on the heap and one in a `static`.
 //!
-//! - **One holder.** `call/mod.rs`. A node is held by one of outbox, lane, core that runs it,
-//!   strays, or the endpoint that takes the reply. Upheld by the types `Held`, `Parcel` and
-//!   `Chain`, which are neither `Copy` nor `Clone`, and by the [`Queue`](crate::call::Queue).
-//!   Shown by the models `send_against_receive_hands_over_what_is_sent`,
-//!   `send_against_close_returns_or_delivers` and `leave_stray_against_receive_loses_no_reply`.
-//! - **One at each end.** `call/fixed.rs`. A lane has one sender and one receiver at a time.
-//!   Upheld by the callers of [`Queue`](crate::call::Queue), which is to say by *One end each*.
-//!   Shown by the model `a_batch_is_seen_whole`.
-//! - **One end each.** `call/mesh.rs`. Each core's end is made once, and stays on one thread;
-//!   from a lane to a closed core whoever raised a count from zero receives. Upheld by
-//!   `Lanes::claim` and `drain`. Shown by the model `send_against_close_returns_or_delivers`.
-//! - **The caller's corner.** `call/mod.rs`. `waker`, `outcome` and `abandoned` belong to the
-//!   caller's core. Upheld by `call/call.rs` and `Exchange::settle`, who alone use them. Shown
-//!   by `outputs_that_no_one_awaits_are_dropped_at_home` and
+//! - **One holder.** `call/mod.rs`. A node is held by one of: a list of messages, a lane, the core
+//!   that runs it, the late replies of a peer, the endpoint that takes the reply. Upheld by the
+//!   types `Message` and `Chain`, which are neither `Copy` nor `Clone`, and by the lane. Shown by
+//!   the models `send_against_receive_hands_over_what_is_sent`,
+//!   `send_against_close_returns_or_delivers` and
+//!   `leave_late_reply_against_receive_loses_no_reply`.
+//! - **One at each end.** `call/lane.rs`. A lane has one sender and one receiver at a time. Upheld
+//!   by the callers of its unsafe methods, that is by *Claimed once*, and by `Lane::drain`, of
+//!   which one at a time takes. Shown by the models `a_batch_is_seen_whole` and
+//!   `send_against_close_returns_or_delivers`.
+//! - **Claimed once.** `call/peer.rs`. Each core's place in a mesh is taken once, and stays on one
+//!   thread; so does what a fixed mesh has for it. Upheld by `Peers::claim`, which raises an atomic
+//!   flag that is never lowered, and by endpoints not being `Send`. Shown by the model
+//!   `send_against_close_returns_or_delivers`, and by all tests that run over a fixed mesh.
+//! - **Caller only.** `call/mod.rs`. `waker`, `outcome` and `abandoned` belong to the caller's
+//!   core. Upheld by `call/call.rs` and `Inner::settle`, which alone use them. Shown by
+//!   `outputs_that_no_one_awaits_are_dropped_by_the_caller` and
 //!   `calls_that_outlive_their_executor_end`.
-//! - **Home again.** `call/mod.rs`. A node is recycled by the endpoint that made it.
-//!   Upheld by `Exchange::send_back` and the destructor of `Reply`. Shown by
+//! - **Back to the caller.** `call/mod.rs`. A node is recycled by the endpoint that made it.
+//!   Upheld by `Inner::send_back` and the destructor of `Reply`. Shown by
 //!   `a_place_is_used_again_and_again_however_its_call_ended` and
 //!   `cores_that_come_and_go_under_load_leave_nothing_behind`.
-//! - **Wakers are forever.** `call/mesh.rs`. What a port holds is the waker of a task, which
-//!   owns nothing, and its executor cell. Upheld by the mail task, the only caller of `End::open`;
-//!   it rests on *Headers are forever*. Shown by the model `send_against_open_and_sleep_rings`.
+//! - **Wakers are forever.** `call/peer.rs`. What a peer holds is the waker of a task, which
+//!   owns nothing, and its executor cell. Upheld by the pump, the only caller of `Peers::open`;
+//!   it rests on *Headers are forever*. Shown by the model `send_against_open_and_sleep_wakes`.
 //! - **Listed is there.** `executor/watch.rs`. A watch on an executor's list is there, and what it
-//!   looks at is. Upheld by the mail task, which keeps the exchange and takes its watch off the
-//!   list when it ends. Shown by `handles_and_executors_go_in_any_order`.
-//! - **Mesh outlives.** `call/exchange.rs`. Lanes, ports and outboxes are there as long as the
-//!   exchange. Upheld by an `Arc` in it, or by being `'static`. Shown by
+//!   looks at is. Upheld by the pump, which keeps its endpoint and takes its watch off the list
+//!   when it ends. Shown by `handles_and_executors_go_in_any_order`.
+//! - **Mesh outlives.** `call/inner.rs`. Lanes, peers and lists of the unsent are there as long as
+//!   the inside of an endpoint. Upheld by an `Arc` beside it, or by being `'static`. Shown by
 //!   `handles_and_executors_go_in_any_order`.
-//! - **Counted.** `call/home.rs`. While a reference to a home exists, its exchange does. Upheld
-//!   by `HomeRef`, which is not `Send`, so its count needs no atomics. Shown by
+//! - **Counted.** `call/call.rs`. While a reference to an endpoint exists, its inside does. Upheld
+//!   by `EndpointRef`, which is not `Send`, so its count needs no atomics. Shown by
 //!   `handles_and_executors_go_in_any_order`.
-//! - **Comes first.** `call/home.rs`. A home is the beginning of its exchange. Upheld by
-//!   `#[repr(C)]` and the two places that make one. Shown by whatever makes a call.
-//! - **Listed calls live.** `call/home.rs`. A node in the list of calls that are awaited by
-//!   strangers is that of a call which is not over. Upheld by whatever ends a call or drops its
-//!   handle, which takes it out. Shown by
-//!   `calls_that_are_awaited_elsewhere_are_forgotten_when_they_are_over`.
+//! - **Comes first.** `call/call.rs`. A header is the beginning of the inside of its endpoint.
+//!   Upheld by `#[repr(C)]` and the two places that make one. Shown by each test that makes a call.
+//! - **Listed calls live.** `call/call.rs`. A node in the list of calls that are awaited outside of
+//!   the executor is that of a call which is not over. Upheld by `EndpointHeader::recycle`, which
+//!   takes it out. Shown by `calls_that_are_awaited_elsewhere_are_forgotten_when_they_are_over`.
 //! - **Free is no one's.** `call/memory.rs`. Memory in a free list is large enough and known to
 //!   no one else. Upheld by `Memory::put`. Shown by the oracle `memory_that_is_out_is_exclusive`.
-//! - **One sitter.** `call/fixed_mesh.rs`. Who has claimed an end has that core's seat forever,
-//!   on one thread. Upheld by `Lanes::claim`, an atomic flag that is never lowered, and by
-//!   endpoints not being `Send`. Shown by all tests of the mailbox that run over a fixed mesh.
 //!
 //! # Locks and other waits
 //!
@@ -398,10 +397,6 @@
 //! [`Timers`](crate::timer::Timers): that the wheel stays on the calling thread until its executor
 //! has taken all timers out, and that from then on the answer is `None`. Those who pass on the
 //! answer of another implementation, each time again, have shown it.
-//!
-//! [`Queue`](crate::call::Queue): that what is popped was pushed there and happens after that;
-//! that no parcel is dropped but with the queue, which lives as long as its mesh and no longer;
-//! that no method unwinds or calls back. Its callers owe it one sender and one receiver.
 //!
 //! [`Reactor`](crate::Reactor) is a safe trait: a wrong one loses time or sleeps forever, and
 //! breaks no memory. A driver that hands the kernel pointers into an operation does so by unsafe

@@ -50,7 +50,7 @@
 //!
 //! - **call** (`Call`): work that one core asks another to do, and the output that comes back.
 //! - **mesh** (`Mesh`): everything between the cores of a program that call each other.
-//! - **lane** (`FixedLane`): the queue of calls from one core to another.
+//! - **lane**: the queue of calls from one core to another.
 //! - **endpoint** (`Endpoint`): one core's side of a mesh.
 //! - **node** (`Node`): what a list or a lane links: a field of a waiting future, or the memory of
 //!   a call.

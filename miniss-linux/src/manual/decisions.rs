@@ -36,8 +36,8 @@
 //!
 //! **Question.** What queue lies between two shards?
 //!
-//! **Choices.** `ArrayQueue`, one for each ordered pair. Or
-//! [`FixedLane`](miniss_core::call::FixedLane), the core's queue for one sender and one receiver.
+//! **Choices.** `ArrayQueue`, one for each ordered pair. Or the
+//! lane of [`miniss_core::call`], the core's queue for one sender and one receiver.
 //!
 //! **Pick.** The core's, with room for 128 calls. Shards look into their lanes themselves, so the
 //! queue is a good part of what is left of a call: over `ArrayQueue` a call between shards that are

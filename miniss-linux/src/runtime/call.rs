@@ -8,18 +8,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use miniss_core::call::FixedLane;
-
 use super::shard::with_current;
 use crate::error::{CallError, Panic, Payload};
 use crate::guard::{Guarded, Quiet};
 use crate::{ShardId, spawn};
 
-/// Calls that a lane holds; beyond that, they gather on the sender's side.
-const CALLS_MAX: usize = 128;
-
-/// The lane from one shard to one other.
-pub(crate) type Lane = FixedLane<CALLS_MAX>;
+/// Calls that the lane from one shard to one other holds; beyond that, they gather on the sender's
+/// side.
+pub(crate) const LANE: usize = 128;
 
 /// A call to another shard: awaits its output.
 ///

@@ -14,7 +14,6 @@ use miniss_core::call::Mesh;
 use miniss_core::{Executor, ExecutorCell, Future, Promise};
 
 use super::builder::Builder;
-use super::call::Lane;
 use super::failure::{Failure, ShardError};
 use super::foreign::Inbound;
 use super::runtime::Runtime;
@@ -31,7 +30,7 @@ impl Runtime {
         let shuffle = builder.shuffle_seed()?;
         let driver = builder.driver.shared_among(shards);
         unobserved::report_by_default();
-        let mesh = Arc::new(Mesh::new(shards, Lane::new));
+        let mesh = Arc::new(Mesh::new(shards));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
         let failure = Arc::new(Failure::new(inbound[0].clone(), builder.shutdown_timeout));
         let cpus_of_program = CpuMask::of_this_thread().ok().map(Arc::new);

@@ -16,7 +16,7 @@ use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::coop::TaskBudget;
 use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 
-use super::call::Lane;
+use super::call::LANE;
 use super::failure::Failure;
 use super::foreign::Inbound;
 use crate::driver::{Driver, DriverConfig, Unparker, UnparkerPost, UringReactor, WakeBy, now};
@@ -132,7 +132,7 @@ impl fmt::Display for ShardId {
 pub(crate) struct ShardConfig {
     pub(crate) id: ShardId,
     pub(crate) cell: &'static ExecutorCell<Unparker>,
-    pub(crate) mesh: Arc<Mesh<Unparker, Lane>>,
+    pub(crate) mesh: Arc<Mesh<Unparker, LANE>>,
     pub(crate) inbound: Arc<Inbound>,
     pub(crate) driver: DriverConfig,
     pub(crate) budget: Budget,
@@ -148,7 +148,7 @@ pub(crate) struct ShardConfig {
 pub(crate) struct Shard {
     pub(crate) id: ShardId,
     pub(crate) local: LocalHandle<Unparker>,
-    pub(crate) endpoint: Endpoint<Unparker, Lane>,
+    pub(crate) endpoint: Endpoint<Unparker, LANE>,
     pub(crate) driver: Rc<Driver>,
     /// Where the thread that built the runtime could run.
     pub(crate) cpus_of_program: Option<Arc<CpuMask>>,

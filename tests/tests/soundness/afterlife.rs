@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use miniss_core::AbortHandle;
-use miniss_core::call::{Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::error::Cancelled;
 use miniss_core::timer::{Interval, Sleep};
 
@@ -173,7 +173,7 @@ fn timers_made_after_the_executor() {
 fn an_endpoint_and_its_calls_after_the_executor() {
     on_both_ports(|mut core| {
         let cell = core.local().cell();
-        let mesh = std::sync::Arc::new(Mesh::<Unparker, _>::new(1, FixedLane::<4>::new));
+        let mesh = std::sync::Arc::new(Mesh::<Unparker, 4>::new(1));
         let end = Endpoint::open(mesh, 0, core.local()).unwrap();
         let call = end.submit_to(0, async || pending::<()>().await);
         settle(&mut core);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use miniss_core::call::{Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::collections::{WaitList, Waiter};
 use miniss_core::op::{Completion, OpKey, OpTable, Operation};
 use miniss_core::sync::{Mutex, Semaphore};
@@ -108,7 +108,7 @@ pub fn a_wait_list(_: &Core) -> Wait {
 }
 
 pub fn a_call(core: &Core) -> Wait {
-    let mesh = Arc::new(Mesh::<Unparker, _>::new(1, FixedLane::<4>::new));
+    let mesh = Arc::new(Mesh::<Unparker, 4>::new(1));
     let end = Endpoint::open(mesh, 0, core.local()).unwrap();
     let (future, promise) = Future::<u8>::new();
     let call = end.submit_to(0, async move || future.await);

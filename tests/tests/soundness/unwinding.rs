@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use miniss_core::call::{Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::collections::{WaitList, Waiter};
 use miniss_core::op::{Completion, OpTable, Operation};
 use miniss_core::sync::{Mutex, Semaphore};
@@ -123,7 +123,7 @@ fn the_decision_about_a_waiter() {
 #[test]
 fn the_work_of_a_call_and_its_output_and_what_it_holds() {
     on_both_ports(|mut core| {
-        let mesh = Arc::new(Mesh::<Unparker, _>::new(1, FixedLane::<4>::new));
+        let mesh = Arc::new(Mesh::<Unparker, 4>::new(1));
         let end = Endpoint::open(mesh, 0, core.local()).unwrap();
         drop(end.submit_to(0, async || Bomb));
         let work = end.submit_to(0, async || unwind());

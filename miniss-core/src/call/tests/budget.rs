@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::vec::Vec;
 
-use crate::call::{Endpoint, FixedLane, Mesh};
+use crate::call::{Endpoint, Mesh};
 use crate::combine::yield_now;
 use crate::kept::forever;
 use crate::time::Instant;
@@ -38,7 +38,7 @@ impl Reactor for Port {
     fn park(&mut self, _: Option<Instant>, _: Idle<'_>) {}
 }
 
-type End = Endpoint<Unparker, FixedLane<256>>;
+type End = Endpoint<Unparker, 256>;
 
 /// Core 0, whose budget is to be tried, and three others.
 struct Net {
@@ -48,7 +48,7 @@ struct Net {
 
 impl Net {
     fn new(budget: Budget) -> Self {
-        let mesh = Arc::new(Mesh::new(4, FixedLane::new));
+        let mesh = Arc::new(Mesh::new(4));
         let core = |_| {
             Executor::new(forever(ExecutorCell::new(Unparker(AtomicU64::new(0)))), Port).unwrap()
         };

@@ -10,7 +10,7 @@ over_all_meshes! {
     a_ring_of_cores_that_forward_goes_on
     calls_of_a_turn_are_served_and_answered_in_one_poll
     a_full_lane_to_one_core_does_not_hold_up_calls_to_another
-    outputs_that_no_one_awaits_are_dropped_at_home
+    outputs_that_no_one_awaits_are_dropped_by_the_caller
     calls_of_a_core_to_itself_give_way_to_its_tasks
     replies_that_wait_reach_a_core_that_takes_them_one_by_one
     a_call_among_many_is_sent_within_the_turn
@@ -19,7 +19,7 @@ over_all_meshes! {
 over_heap_meshes! {
     values_and_errors_come_back
     big_and_small_calls_share_the_lane
-    cores_that_share_a_bit_do_not_lose_mail
+    cores_that_share_a_bit_lose_no_calls
 }
 
 mod scenarios {
@@ -46,13 +46,13 @@ mod scenarios {
             if end.me() != 0 {
                 return;
             }
-            let home = thread::current().id();
+            let caller = thread::current().id();
             let calls: Vec<_> =
                 (0..4).map(|core| end.submit_to(core, async || here::<N>().me() + 4)).collect();
             let mut slots = Vec::new();
             for call in calls {
                 slots.push(call.await.unwrap());
-                assert_eq!(thread::current().id(), home);
+                assert_eq!(thread::current().id(), caller);
             }
             assert_eq!(slots, [4, 5, 6, 7]);
             for core in 0..4 {
@@ -252,7 +252,7 @@ mod scenarios {
         }
     }
 
-    pub(super) fn outputs_that_no_one_awaits_are_dropped_at_home<N: Net>() {
+    pub(super) fn outputs_that_no_one_awaits_are_dropped_by_the_caller<N: Net>() {
         on_cores::<N>(2, async |end| {
             let (other, ledger) = (1 - end.me(), Ledger::new());
             for _ in 0..1_000 {
@@ -351,7 +351,7 @@ mod scenarios {
         });
     }
 
-    pub(super) fn cores_that_share_a_bit_do_not_lose_mail<N: Net>() {
+    pub(super) fn cores_that_share_a_bit_lose_no_calls<N: Net>() {
         // 3, 67 and 131 share a bit, with each other and no one else that is there.
         const CORES: [usize; 5] = [0, 3, 67, 131, 140];
         let (mesh, line) = (N::new(141), Arc::new(Line::new(CORES.len())));

@@ -436,10 +436,10 @@ mod scenarios {
                             let ledger = Ledger::new();
                             let mut calls = Vec::new();
                             for number in 0..(round * 13 + me * 71) % 300 {
-                                let home = ledger.clone();
+                                let kept = ledger.clone();
                                 let work = async move || {
                                     yield_now().await;
-                                    drop(home);
+                                    drop(kept);
                                     number
                                 };
                                 calls.push(end.submit_to(number % 3, work));

@@ -182,15 +182,15 @@ mod scenarios {
     }
 }
 
-/// Over an unparker that never knows that it is at home: each wake goes by the inbox.
+/// Over an unparker that never knows that it is local: each wake goes by the inbox.
 #[test]
 fn calls_are_on_their_way_over_the_simplest_unparker() {
-    use crate::call::{Endpoint, FixedLane, Mesh};
+    use crate::call::{Endpoint, Mesh};
     use crate::doctest::executor;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
     let (mut a, mut b) = (executor(), executor());
-    let mesh = std::sync::Arc::new(Mesh::new(2, FixedLane::<4>::new));
+    let mesh = std::sync::Arc::new(Mesh::<_, 4>::new(2));
     let at_a = Endpoint::open(mesh.clone(), 0, a.local()).unwrap();
     let _at_b = Endpoint::open(mesh, 1, b.local()).unwrap();
     let ran = std::sync::Arc::new(AtomicUsize::new(0));

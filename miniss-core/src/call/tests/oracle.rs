@@ -2,8 +2,8 @@
 //!
 //! Work, destructors and wakers come back into the layer: they call, flush, close, poll, drop
 //! handles, and panic. Whatever the order: each closure runs at most once and is dropped once, each
-//! output is dropped once, calls start in the order in which they were made, whoever waits is woken
-//! once there is an answer, and the answer is the right one.
+//! output is dropped once, calls start in the order in which they were made, a caller that waits is
+//! woken once there is an answer, and the answer is the right one.
 //!
 //! `MINISS_SEED` replays.
 
@@ -21,7 +21,7 @@ use std::vec::Vec;
 use std::{format, thread, thread_local};
 
 use super::port::*;
-use crate::call::{Call, Endpoint, FixedLane, Queue};
+use crate::call::Call;
 use crate::combine::yield_now;
 use crate::error::{CallError, Gone};
 use crate::kept::forget;
@@ -36,10 +36,10 @@ const CALLS_MAX: usize = 500;
 fn calls_live_as_the_oracle_says_whatever_the_order() {
     let mut seed = seed();
     for _ in 0..if cfg!(miri) { 1 } else { 150 } {
-        live::<Heap<FixedLane<1>>>(&mut seed);
-        live::<Heap<FixedLane<2>>>(&mut seed);
-        live::<Heap<FixedLane<4>>>(&mut seed);
-        live::<Heap<Tight>>(&mut seed);
+        live::<Heap<1>>(&mut seed);
+        live::<Heap<2>>(&mut seed);
+        live::<Heap<4>>(&mut seed);
+        live::<Heap<8>>(&mut seed);
     }
 }
 
@@ -107,7 +107,7 @@ fn below(end: usize) -> usize {
     with(|world| (random(&mut world.random) >> 16) as usize % end)
 }
 
-/// What is done through an endpoint, whatever its kind of lane.
+/// What is done through an endpoint, whatever its lanes hold.
 trait Enter {
     fn again(&self) -> AnyEnd;
     fn call(&self, from: usize);
@@ -115,7 +115,7 @@ trait Enter {
     fn close(&self);
 }
 
-impl<Q: Queue + 'static> Enter for Endpoint<Unparker, Q> {
+impl<E: Calls> Enter for E {
     fn again(&self) -> AnyEnd {
         Box::new(self.clone())
     }
@@ -146,12 +146,12 @@ impl<Q: Queue + 'static> Enter for Endpoint<Unparker, Q> {
     }
 
     fn flush(&self) {
-        Endpoint::flush(self);
+        Calls::flush(self);
     }
 
     fn close(&self) {
         with(|world| world.cores[self.me()].is_closed = true);
-        Endpoint::close(self);
+        Calls::close(self);
     }
 }
 
@@ -191,7 +191,7 @@ impl Work {
             if let Some(before) = world.order.insert(key, self.0)
                 && before > self.0
             {
-                world.failures.push(format!("{} began behind {before}", self.0));
+                world.failures.push(format!("{} began after {before}", self.0));
             }
         });
     }
@@ -323,7 +323,7 @@ impl Handle {
         drop(answer);
     }
 
-    /// Now that nothing moves any more: it has its answer, and whoever waited was told.
+    /// Now that nothing moves any more: it has its answer, and a caller that waited was told.
     fn settle(mut self) {
         let woken = self.waits.take().map(|(counts, before)| counts.0.load(Relaxed) > before);
         let poll = Pin::new(&mut self.call).poll(&mut Context::from_waker(Waker::noop()));
@@ -331,7 +331,7 @@ impl Handle {
         match poll {
             Poll::Ready(answer) => {
                 if woken == Some(false) {
-                    fail(format!("whoever waits for call {id} was not woken"));
+                    fail(format!("the waker of call {id} was not woken"));
                 }
                 self.check(answer);
             }

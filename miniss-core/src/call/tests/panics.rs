@@ -387,7 +387,7 @@ mod scenarios {
             }
             end.flush();
         }
-        // Two of them end with calls under way; so the replies are strays when the third ends.
+        // Two of them end with calls under way; so the replies come late when the third ends.
         let calls: Vec<_> = [0, 1]
             .into_iter()
             .flat_map(|me| [true, false].map(|is_bomb| (me, is_bomb)))

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::boxed::Box;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +14,7 @@ use std::{thread, thread_local};
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 
-use crate::call::{Endpoint, FixedLane, FixedMesh, Mesh, Parcel, Queue};
+use crate::call::{Call, Endpoint, FixedMesh, Mesh};
 use crate::executor::LocalHandle;
 use crate::kept::forever;
 use crate::time::Instant;
@@ -29,27 +28,27 @@ type Here = (Box<dyn Any>, LocalHandle<Unparker>);
 
 thread_local! {
     /// The unparkers of the executors on this thread.
-    static HOMES: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
+    static UNPARKERS: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
     /// What work that is served here may want: the endpoint.
     static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
 }
 
 pub(super) struct Unparker {
     start: std::time::Instant,
-    rung: Mutex<bool>,
+    is_called: Mutex<bool>,
     changed: Condvar,
 }
 
-// SAFETY: `HOMES` names an unparker from the making of its `Port` to its drop, which lies within
-// the life of the executor that owns the port, and on its thread.
+// SAFETY: `UNPARKERS` names an unparker from the making of its `Port` to its drop, which lies
+// within the life of the executor that owns the port, and on its thread.
 unsafe impl Unpark for Unparker {
     fn unpark(&self) {
-        *self.rung.lock().unwrap() = true;
+        *self.is_called.lock().unwrap() = true;
         self.changed.notify_one();
     }
 
     fn is_local(&self) -> bool {
-        HOMES.with_borrow(|homes| homes.contains(&core::ptr::from_ref(self)))
+        UNPARKERS.with_borrow(|unparkers| unparkers.contains(&core::ptr::from_ref(self)))
     }
 }
 
@@ -64,16 +63,17 @@ impl Unparker {
         let now = self.now();
         let wait = deadline
             .map_or(STUCK, |at| Duration::from_nanos(at.as_nanos().saturating_sub(now.as_nanos())));
-        let rung = self.rung.lock().unwrap();
-        let (mut rung, wait) = self.changed.wait_timeout_while(rung, wait, |rung| !*rung).unwrap();
+        let is_called = self.is_called.lock().unwrap();
+        let (mut is_called, wait) =
+            self.changed.wait_timeout_while(is_called, wait, |is_called| !*is_called).unwrap();
         assert!(deadline.is_some() || !wait.timed_out(), "a wake was lost");
-        *rung = false;
+        *is_called = false;
     }
 }
 
 pub(super) struct Port {
     unparker: &'static Unparker,
-    /// Sleep until the unparker rings; otherwise come back at once.
+    /// Sleep until the unparker is called; otherwise come back at once.
     sleeps: bool,
 }
 
@@ -94,18 +94,18 @@ impl Reactor for Port {
 impl Drop for Port {
     fn drop(&mut self) {
         let here = core::ptr::from_ref(self.unparker);
-        HOMES.with_borrow_mut(|homes| homes.retain(|home| *home != here));
+        UNPARKERS.with_borrow_mut(|unparkers| unparkers.retain(|other| *other != here));
     }
 }
 
 fn executor(sleeps: bool) -> Executor<Port> {
     let unparker = Unparker {
         start: std::time::Instant::now(),
-        rung: Mutex::new(false),
+        is_called: Mutex::new(false),
         changed: Condvar::new(),
     };
     let cell: &'static _ = crate::kept::forever(ExecutorCell::new(unparker));
-    HOMES.with_borrow_mut(|homes| homes.push(cell.unparker()));
+    UNPARKERS.with_borrow_mut(|unparkers| unparkers.push(cell.unparker()));
     Executor::new(cell, Port { unparker: cell.unparker(), sleeps }).expect("a new cell is free")
 }
 
@@ -122,56 +122,59 @@ pub(super) fn turn_all<'a>(executors: impl IntoIterator<Item = &'a mut Executor<
     }
 }
 
-/// A lane with room for one call, over a lock.
-#[derive(Default)]
-pub(super) struct Tight(Mutex<VecDeque<Parcel>>);
-
-// SAFETY: a parcel leaves the deque only by `pop`, and the lock orders the two.
-unsafe impl Queue for Tight {
-    unsafe fn push(&self, parcel: Parcel) -> Result<(), Parcel> {
-        let mut parcels = self.0.lock().unwrap();
-        if !parcels.is_empty() {
-            return Err(parcel);
-        }
-        parcels.push_back(parcel);
-        Ok(())
-    }
-
-    unsafe fn publish(&self) {}
-
-    unsafe fn has_room(&self) -> bool {
-        self.is_empty()
-    }
-
-    unsafe fn pop(&self) -> Option<Parcel> {
-        self.0.lock().unwrap().pop_front()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.lock().unwrap().is_empty()
-    }
-
-    fn capacity(&self) -> usize {
-        1
-    }
+/// What scenarios do with an endpoint, whatever its lanes hold.
+pub(super) trait Calls: Clone + 'static {
+    fn me(&self) -> usize;
+    fn cores(&self) -> usize;
+    fn close(&self);
+    fn flush(&self);
+    fn submit_to<F, T>(&self, core: usize, work: F) -> Call<T>
+    where
+        F: AsyncFnOnce() -> T + Send + 'static,
+        T: Send + 'static;
+    fn run_on<F, T>(&self, core: usize, work: F) -> Call<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static;
 }
 
-/// A queue whose capacity is known beforehand.
-pub(super) trait Room: Queue {
-    const ROOM: usize;
-}
+impl<const LANE: usize> Calls for Endpoint<Unparker, LANE> {
+    fn me(&self) -> usize {
+        self.me()
+    }
 
-impl Room for Tight {
-    const ROOM: usize = 1;
-}
+    fn cores(&self) -> usize {
+        self.cores()
+    }
 
-impl<const N: usize> Room for FixedLane<N> {
-    const ROOM: usize = N;
+    fn close(&self) {
+        self.close();
+    }
+
+    fn flush(&self) {
+        self.flush();
+    }
+
+    fn submit_to<F, T>(&self, core: usize, work: F) -> Call<T>
+    where
+        F: AsyncFnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_to(core, work)
+    }
+
+    fn run_on<F, T>(&self, core: usize, work: F) -> Call<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.run_on(core, work)
+    }
 }
 
 /// The kinds of mesh that scenarios run over.
 pub(super) trait Net: Clone + Send + 'static {
-    type Lane: Queue + 'static;
+    type End: Calls;
 
     /// How many calls there is room for in a lane.
     const LANE: usize;
@@ -184,26 +187,26 @@ pub(super) trait Net: Clone + Send + 'static {
 
     fn new(cores: usize) -> Self;
 
-    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Endpoint<Unparker, Self::Lane>;
+    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Self::End;
 
     /// Whether no endpoint keeps the mesh.
     fn is_let_go(&self) -> bool;
 }
 
 /// A mesh on the heap.
-pub(super) type Heap<Q> = Arc<Mesh<Unparker, Q>>;
+pub(super) type Heap<const LANE: usize> = Arc<Mesh<Unparker, LANE>>;
 
-impl<Q: Room + Default + 'static> Net for Heap<Q> {
-    type Lane = Q;
-    const LANE: usize = Q::ROOM;
+impl<const LANE: usize> Net for Heap<LANE> {
+    type End = Endpoint<Unparker, LANE>;
+    const LANE: usize = LANE;
     const BURST: usize = 100_000;
     const GOES: bool = true;
 
     fn new(cores: usize) -> Self {
-        Arc::new(Mesh::new(cores, Q::default))
+        Arc::new(Mesh::new(cores))
     }
 
-    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Endpoint<Unparker, Q> {
+    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Self::End {
         Endpoint::open(self.clone(), me, local).unwrap()
     }
 
@@ -217,7 +220,7 @@ pub(super) type Fixed = &'static InPlace;
 type InPlace = FixedMesh<Unparker, 5, 2_048, 64, 4>;
 
 impl Net for Fixed {
-    type Lane = FixedLane<4>;
+    type End = Endpoint<Unparker, 4>;
     const LANE: usize = 4;
     const BURST: usize = 1_000;
     const GOES: bool = false;
@@ -235,7 +238,7 @@ impl Net for Fixed {
         mesh
     }
 
-    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Endpoint<Unparker, Self::Lane> {
+    fn open(&self, me: usize, local: LocalHandle<Unparker>) -> Self::End {
         (*self).open(me, local).unwrap()
     }
 
@@ -244,7 +247,7 @@ impl Net for Fixed {
     }
 }
 
-pub(super) type End<N> = Endpoint<Unparker, <N as Net>::Lane>;
+pub(super) type End<N> = <N as Net>::End;
 
 /// The endpoint of the core that we run on.
 pub(super) fn here<N: Net>() -> End<N> {

@@ -14,12 +14,12 @@ use super::port::{Port, Unparker, restless, turn_all};
 use super::*;
 use crate::call::memory::Memory;
 use crate::call::node::{Node, Typed};
-use crate::call::{Call, Endpoint, FixedLane, FixedMesh, Mesh};
+use crate::call::{Call, Endpoint, FixedMesh, Mesh};
 use crate::error::{CallError, Gone};
 use crate::kept::forever;
 use crate::{Budget, Executor};
 
-type End = Endpoint<Unparker, FixedLane<16>>;
+type End = Endpoint<Unparker, 16>;
 type Pair = [(Executor<Port>, End); 2];
 
 /// Two cores on this thread, each with places for three calls of 64 bytes.
@@ -165,7 +165,7 @@ fn a_task_that_the_other_core_ends_before_it_begins_is_gone_not_refused() {
 
 #[test]
 fn heap_calls_find_room_of_any_size() {
-    let mesh = std::sync::Arc::new(Mesh::new(1, FixedLane::<4>::new));
+    let mesh = std::sync::Arc::new(Mesh::<_, 4>::new(1));
     let mut executor = restless();
     let end = Endpoint::open(mesh, 0, executor.local()).unwrap();
     let calls: Vec<_> = (0..if cfg!(miri) { 20 } else { 5_000_u32 })

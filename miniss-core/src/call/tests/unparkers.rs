@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::vec::Vec;
 
-use crate::call::{Endpoint, FixedLane, Mesh};
+use crate::call::{Endpoint, Mesh};
 use crate::kept::forever;
 use crate::time::Instant;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
-/// Panics when it is rung, once, if it is told to.
+/// Panics when it is called, once, if it is told to.
 struct Unparker(AtomicBool);
 
 // SAFETY: no one sleeps in earnest, so no one has to be woken.
@@ -69,7 +69,7 @@ fn turn_both(near: &mut Executor<Port>, far: &mut Executor<Port>) {
 fn an_unparker_that_panics_while_room_is_reported_destroys_no_call() {
     let port = Port(forever(Cell::new(false)));
     let ((sleeper, mut near), (_, mut far)) = (core(port), core(port));
-    let mesh = Arc::new(Mesh::new(2, FixedLane::<1>::new));
+    let mesh = Arc::new(Mesh::<_, 1>::new(2));
     let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
     let _other = Endpoint::open(mesh, 1, far.local()).unwrap();
     turn_both(&mut near, &mut far);
@@ -81,7 +81,7 @@ fn an_unparker_that_panics_while_room_is_reported_destroys_no_call() {
     port.0.set(false);
     sleeper.unparker().0.store(true, SeqCst);
     let unwound = (0..8).filter(|_| unwinds(&mut far)).count();
-    assert_eq!(unwound, 1, "the unparker has rung");
+    assert_eq!(unwound, 1, "the unparker was called");
     turn_both(&mut near, &mut far);
     let cx = &mut Context::from_waker(Waker::noop());
     for (number, call) in calls.iter_mut().enumerate() {
@@ -95,7 +95,7 @@ fn an_unparker_that_panics_in_a_flush_leaves_no_call_behind() {
     let port = Port(forever(Cell::new(false)));
     let cores = [(); 3].map(|()| core(port));
     let [(_, mut near), (sleeper, mut far), (_, mut third)] = cores;
-    let mesh = Arc::new(Mesh::new(3, FixedLane::<1>::new));
+    let mesh = Arc::new(Mesh::<_, 1>::new(3));
     let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
     let _others = [
         Endpoint::open(mesh.clone(), 1, far.local()).unwrap(),
@@ -111,7 +111,7 @@ fn an_unparker_that_panics_in_a_flush_leaves_no_call_behind() {
     calls.push(end.run_on(2, || Box::new(3)));
     sleeper.unparker().0.store(true, SeqCst);
     let flush = AssertUnwindSafe(|| end.flush());
-    assert!(catch_unwind(flush).is_err(), "the unparker has rung");
+    assert!(catch_unwind(flush).is_err(), "the unparker was called");
     for _ in 0..8 {
         turn_both(&mut near, &mut far);
         third.turn();
@@ -147,7 +147,7 @@ fn a_core_expects_calls_from_the_call_to_its_reply_and_once_behind_an_answer() {
         Executor::new(cell, Listening(asks)).unwrap()
     };
     let (mut near, mut far) = (listening(near_asks), listening(far_asks));
-    let mesh = Arc::new(Mesh::new(2, FixedLane::<4>::new));
+    let mesh = Arc::new(Mesh::<_, 4>::new(2));
     let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
     let _other = Endpoint::open(mesh, 1, far.local()).unwrap();
     (0..8).for_each(|_| _ = (near.turn(), far.turn()));

@@ -10,13 +10,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use miniss_core::Executor;
-use miniss_core::call::{Call, Endpoint, FixedLane, Mesh};
+use miniss_core::call::{Call, Endpoint, Mesh};
 
 use crate::port::{Port, Unparker, executor};
 
 const AT_ONCE: usize = 64;
-
-type Lane = FixedLane<16>;
 
 /// A closure at a time.
 pub fn run_on(times: usize) {
@@ -39,8 +37,8 @@ pub fn submit_to_64(times: usize) {
 }
 
 /// `callers` tasks that each call, wait for the reply, and call again.
-fn calls(times: usize, callers: usize, call: fn(&Endpoint<Unparker, Lane>) -> Call<i32>) {
-    let mesh = Arc::new(Mesh::new(2, Lane::new));
+fn calls(times: usize, callers: usize, call: fn(&Endpoint<Unparker, 16>) -> Call<i32>) {
+    let mesh = Arc::new(Mesh::new(2));
     let (mut near, mut far) = (executor(), executor());
     let end = Endpoint::open(mesh.clone(), 0, near.local()).expect("there is room");
     let _other = Endpoint::open(mesh, 1, far.local()).expect("there is room");
