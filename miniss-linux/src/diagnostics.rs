@@ -23,8 +23,6 @@ use crate::driver::now;
 use crate::guard::silently;
 
 /// What the runtime reports.
-///
-/// See [`count`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {

@@ -28,8 +28,6 @@ pub struct DriverUnavailable {
 
 impl DriverUnavailable {
     /// The error of `operation`.
-    ///
-    /// See [`DriverUnavailable`] for an example.
     pub fn new(operation: &'static str, error: io::Error) -> Self {
         Self { operation, error }
     }
@@ -185,8 +183,6 @@ impl Panic {
     }
 
     /// What the panic carried, to be resumed with [`std::panic::resume_unwind`].
-    ///
-    /// See [`Panic`] for an example.
     pub fn into_payload(self) -> Box<dyn Any + Send + 'static> {
         self.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

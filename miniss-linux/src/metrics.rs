@@ -47,8 +47,6 @@ pub struct DriverStats {
 /// # Panics
 ///
 /// Outside of a runtime.
-///
-/// See [`DriverStats`] for an example.
 pub fn driver_stats() -> DriverStats {
     with_current(|shard| {
         let ring = shard.driver.stats();

@@ -49,16 +49,10 @@ unsafe impl Timers for ShardTimers {
 }
 
 /// A sleep on this shard.
-///
-/// See [`sleep`] for an example.
 pub type Sleep = miniss_core::timer::Sleep<ShardTimers>;
 /// A future with a deadline.
-///
-/// See [`timeout`] for an example.
 pub type Timeout<F> = miniss_core::timer::Timeout<F, ShardTimers>;
 /// Regular ticks.
-///
-/// See [`interval`] for an example.
 pub type Interval = miniss_core::timer::Interval<ShardTimers>;
 
 /// A point in time on `CLOCK_MONOTONIC`, in nanoseconds. Arithmetic saturates, at the origin of the
@@ -90,16 +84,12 @@ impl Instant {
     pub const MAX: Self = Self(miniss_core::time::Instant::MAX);
 
     /// The time now.
-    ///
-    /// See [`Instant`] for an example.
     #[inline]
     pub fn now() -> Self {
         Self(now())
     }
 
     /// How long ago it was; zero if it is still to come.
-    ///
-    /// See [`Instant`] for an example.
     pub fn elapsed(&self) -> Duration {
         now() - self.0
     }

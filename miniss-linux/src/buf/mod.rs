@@ -102,16 +102,12 @@ use std::io;
 pub type BufResult<T, B> = (io::Result<T>, B);
 
 /// Makes one result of a [`BufResult`].
-///
-/// See [`BufResult`] for an example.
 pub trait BufResultExt<T, B> {
     /// The value and the buffer.
     ///
     /// # Errors
     ///
     /// That of the operation; the buffer is dropped.
-    ///
-    /// See [`BufResult`] for an example.
     fn into_result(self) -> io::Result<(T, B)>;
 }
 

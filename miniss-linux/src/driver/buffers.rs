@@ -1,13 +1,14 @@
 //! Provided receive buffers: memory that the kernel takes from when data is there, not before.
 //!
 //! An idle connection holds no buffer. One area is cut into equal buffers; a ring shared with the
-//! kernel says which are free. A buffer is always in exactly one of three hands (**One hand**): the
-//! kernel's (it stands in the ring), a completion's that no one has read yet, or a [`PoolBuf`]'s.
+//! kernel says which are free. Invariant **One holder**: exactly one of three holds a buffer. The
+//! kernel does while the buffer stands in the ring; then a completion that no one has read yet; then
+//! a [`PoolBuf`].
 //!
-//! Streams that no one reads hold few of them: `op::recv_pool` has the bounds. All of them held
-//! costs speed, not memory of those who wait: a receive looks for its buffer when it has data.
+//! A stream that no one reads holds few of them: [`recv`](crate::op::recv) has the bounds. When all
+//! are held, a receive still waits without one: it looks for its buffer when it has data.
 //!
-//! The area lives as long as anybody has a hand on it, so a `PoolBuf` may outlive the runtime.
+//! The pool and each `PoolBuf` share the area, so a `PoolBuf` may outlive the runtime.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -66,7 +67,7 @@ impl BufferPool {
         Ok(pool)
     }
 
-    /// Takes the buffers out of the kernel's hands. Nothing may be in flight that uses them.
+    /// Takes the buffers from the kernel. Nothing may be in flight that uses them.
     pub(super) fn unregister(&self, submitter: &Submitter<'_>) {
         if submitter.unregister_buf_ring(GROUP).is_ok() {
             self.registered.set(false);
@@ -76,7 +77,7 @@ impl BufferPool {
     /// The buffer that a completion names, `len` bytes of which were filled.
     pub(crate) fn claim(self: &Rc<Self>, id: u16, len: usize) -> PoolBuf {
         debug_assert!(id < self.count && len <= self.buffer_bytes as usize);
-        PoolBuf { home: Home::Pool(self.clone(), id), start: 0, len: len as u32 }
+        PoolBuf { memory: Memory::Pool(self.clone(), id), start: 0, len: len as u32 }
     }
 
     /// Whether fewer than half of the buffers are free, if completions have brought so many.
@@ -90,10 +91,10 @@ impl BufferPool {
         unsafe { self.area.as_ptr().add(offset) }
     }
 
-    /// Puts a buffer into the ring, unseen by the kernel yet.
+    /// Puts a buffer into the ring, where the kernel does not see it yet.
     fn give(&self, id: u16) {
         let index = self.tail.get() & (self.count - 1);
-        // SAFETY: the index is below the count; *One hand*: the kernel does not read entries beyond
+        // SAFETY: the index is below the count; *One holder*: the kernel does not read entries beyond
         // the published tail.
         let entry = unsafe { self.ring.add(usize::from(index)).as_mut() };
         entry.set_addr(self.address(id).addr() as u64);
@@ -128,7 +129,7 @@ impl Drop for BufferPool {
         if self.registered.get() {
             return;
         }
-        // SAFETY: allocated with this layout; no one has a hand on it any more.
+        // SAFETY: allocated with this layout; nothing shares it any more.
         unsafe { dealloc(self.ring.as_ptr().cast(), ring_layout(self.count)) };
         // SAFETY: as above.
         unsafe { dealloc(self.area.as_ptr(), area_layout(self.count, self.buffer_bytes)) };
@@ -171,14 +172,14 @@ impl fmt::Debug for BufferPool {
 /// # Ok(()) });
 /// ```
 pub struct PoolBuf {
-    home: Home,
+    memory: Memory,
     start: u32,
     len: u32,
 }
 
 /// Where the bytes are.
-enum Home {
-    Nowhere,
+enum Memory {
+    None,
     Pool(Rc<BufferPool>, u16),
     /// They came when their reader was gone, or no buffer was free.
     Heap(Box<[u8]>),
@@ -187,12 +188,12 @@ enum Home {
 impl PoolBuf {
     /// No bytes: the peer will send no more.
     pub(crate) fn empty() -> Self {
-        Self { home: Home::Nowhere, start: 0, len: 0 }
+        Self { memory: Memory::None, start: 0, len: 0 }
     }
 
     /// Bytes that are in no pool.
     pub(crate) fn from_heap(bytes: Box<[u8]>) -> Self {
-        Self { start: 0, len: bytes.len() as u32, home: Home::Heap(bytes) }
+        Self { start: 0, len: bytes.len() as u32, memory: Memory::Heap(bytes) }
     }
 
     /// Drops the first `count` bytes, or all if there are fewer.
@@ -222,12 +223,12 @@ impl Deref for PoolBuf {
     #[inline]
     fn deref(&self) -> &[u8] {
         let range = self.range();
-        match &self.home {
-            Home::Nowhere => &[],
-            Home::Heap(bytes) => &bytes[range],
-            Home::Pool(pool, id) => {
+        match &self.memory {
+            Memory::None => &[],
+            Memory::Heap(bytes) => &bytes[range],
+            Memory::Pool(pool, id) => {
                 let start = pool.address(*id).wrapping_add(range.start);
-                // SAFETY: *One hand*: the buffer is ours; the range lies in it, and the area is
+                // SAFETY: *One holder*: the buffer is ours; the range lies in it, and the area is
                 // initialised from the start.
                 unsafe { std::slice::from_raw_parts(start, range.len()) }
             }
@@ -238,12 +239,12 @@ impl Deref for PoolBuf {
 impl DerefMut for PoolBuf {
     fn deref_mut(&mut self) -> &mut [u8] {
         let range = self.range();
-        match &mut self.home {
-            Home::Nowhere => &mut [],
-            Home::Heap(bytes) => &mut bytes[range],
-            Home::Pool(pool, id) => {
+        match &mut self.memory {
+            Memory::None => &mut [],
+            Memory::Heap(bytes) => &mut bytes[range],
+            Memory::Pool(pool, id) => {
                 let start = pool.address(*id).wrapping_add(range.start);
-                // SAFETY: *One hand*: the buffer is ours; the range lies in it, and the area is
+                // SAFETY: *One holder*: the buffer is ours; the range lies in it, and the area is
                 // initialised from the start.
                 unsafe { std::slice::from_raw_parts_mut(start, range.len()) }
             }
@@ -254,7 +255,7 @@ impl DerefMut for PoolBuf {
 impl Drop for PoolBuf {
     #[inline]
     fn drop(&mut self) {
-        if let Home::Pool(pool, id) = &self.home {
+        if let Memory::Pool(pool, id) = &self.memory {
             pool.take_back(*id);
         }
     }

@@ -16,7 +16,7 @@ use miniss_core::time::Instant;
 
 use super::submit::{Driver, tag};
 use super::sys::{Wait, now};
-use super::unpark::UnparkerName;
+use super::unpark::UnparkerId;
 use crate::guard::quietly;
 
 /// Completions taken from the queue at a time. They are copied out first, so that wakers and
@@ -73,21 +73,21 @@ impl Driver {
                 self.ops.complete(OpId::from_bits(data), completion, more);
             }
             // It comes only if it failed.
-            tag::MESSAGE => UnparkerName::from_bits(data & !tag::MASK).ring(),
+            tag::MESSAGE => UnparkerId::from_bits(data & !tag::MASK).unpark(),
             // A message from another ring, or the eventfd's poll; only the poll comes with `more`,
             // or ends with a result that a message never has.
-            tag::UNPARKER if !more && entry.result() != 0 => self.unparker_is_armed.set(false),
+            tag::UNPARKER if !more && entry.result() != 0 => self.eventfd_is_armed.set(false),
             _ => {}
         }
     }
 
-    /// Has the kernel watch the eventfd that foreign threads ring. A multishot poll is
-    /// edge-triggered: each write ends a wait, and no one need ever read the counter.
-    pub(super) fn arm_unparker(&self) {
-        if self.unparker_is_armed.replace(true) {
+    /// Has the kernel watch the eventfd that other threads write to. A multishot poll is
+    /// edge-triggered: each write ends a wait, and the counter need never be read.
+    pub(super) fn arm_eventfd(&self) {
+        if self.eventfd_is_armed.replace(true) {
             return;
         }
-        let entry = opcode::PollAdd::new(types::Fd(self.unparker), libc::POLLIN as u32)
+        let entry = opcode::PollAdd::new(types::Fd(self.eventfd), libc::POLLIN as u32)
             .multi(true)
             .build()
             .user_data(tag::UNPARKER);
@@ -131,7 +131,7 @@ impl Driver {
         self.try_submit()?;
         while self.in_flight() > 0 {
             self.cancel_all();
-            self.take_posted()?;
+            self.take_all()?;
             let now = now();
             if self.in_flight() == 0 || now >= deadline {
                 break;
@@ -143,8 +143,9 @@ impl Driver {
         Ok(())
     }
 
-    /// Takes what has ended, also what waits in the kernel to be posted: more than the queue holds.
-    fn take_posted(&self) -> io::Result<()> {
+    /// Takes what has ended, also the completions beyond what the queue holds, which the kernel
+    /// keeps.
+    fn take_all(&self) -> io::Result<()> {
         loop {
             self.try_submit()?;
             if self.reap() == 0 {

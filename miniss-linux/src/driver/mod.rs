@@ -27,6 +27,6 @@ mod wait;
 pub(crate) use setup::DriverConfig;
 pub(crate) use submit::{Driver, InFlight, Op, Prepare, cancel_entry};
 pub(crate) use sys::{now, poll_first};
+pub(crate) use unpark::Unparker;
 pub use unpark::WakeBy;
-pub(crate) use unpark::{Unparker, UnparkerPost};
 pub(crate) use wait::UringReactor;

@@ -57,12 +57,12 @@ impl Ring {
     /// flight*).
     pub(super) unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.waiting.is_empty() {
-            // SAFETY: the caller's promise.
+            // SAFETY: *Owned while in flight*, the caller's promise.
             if unsafe { self.ring.submission().push(&entry) }.is_ok() {
                 return;
             }
             self.make_room();
-            // SAFETY: the caller's promise.
+            // SAFETY: *Owned while in flight*, the caller's promise.
             if unsafe { self.ring.submission().push(&entry) }.is_ok() {
                 return;
             }
@@ -80,7 +80,7 @@ impl Ring {
     fn refill(&mut self) {
         let mut queue = self.ring.submission();
         while let Some(entry) = self.waiting.front() {
-            // SAFETY: whoever pushed it promised that what it points at stays.
+            // SAFETY: *Owned while in flight*, as the caller of `push` has promised.
             if unsafe { queue.push(entry) }.is_err() {
                 return;
             }
@@ -88,8 +88,8 @@ impl Ring {
         }
     }
 
-    /// Whether entering the kernel would do anything: there is something to submit, or completions
-    /// wait in the kernel to be posted. Reads memory only.
+    /// Whether entering the kernel would do anything: there is something to submit, or the kernel
+    /// has completions that are not in the queue yet. Reads memory only.
     #[inline]
     pub(super) fn wants_enter(&mut self) -> bool {
         let queue = self.ring.submission();
@@ -102,7 +102,7 @@ impl Ring {
         !self.ring.completion().is_empty()
     }
 
-    /// Enters the kernel: submits all, posts completions, waits if told to. `EINTR`, `ETIME`,
+    /// Enters the kernel: submits all, gets completions, waits if told to. `EINTR`, `ETIME`,
     /// `EBUSY` and `EAGAIN` are no errors: the caller's loop comes back.
     pub(super) fn enter(&mut self, wait: Wait) -> io::Result<()> {
         if !self.waiting.is_empty() {
@@ -130,16 +130,16 @@ impl Ring {
         }
     }
 
-    /// The kernel keeps what finds no room, and posts it when we enter: nothing is lost, but it is
-    /// slow.
+    /// The kernel keeps what finds no room, and puts it into the queue when we enter: nothing is
+    /// lost, but it is slow.
     #[cold]
     fn note_overflow(&mut self) {
         self.stats.cq_overflows += 1;
         self.overflowed = true;
     }
 
-    /// Whether there was an overflow since this was last asked. To be asked by whoever can report
-    /// it, while the ring is not borrowed.
+    /// Whether there was an overflow since this was last asked. The caller reports it once the ring
+    /// is no longer borrowed.
     pub(super) fn take_overflowed(&mut self) -> bool {
         std::mem::take(&mut self.overflowed)
     }

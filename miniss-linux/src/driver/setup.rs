@@ -1,7 +1,8 @@
-//! Making a ring: the best that this kernel, under the filters in force, will give.
+//! Makes a ring: the best that this kernel gives under the filters in force.
 //!
-//! A ladder: ask for everything, and on `EINVAL` step down to what an older kernel knows. The
-//! kernel's version is never asked: distributions port features back, and sandboxes lie.
+//! We ask for all flags that help. On `EINVAL` we ask again for what an older kernel knows, and so
+//! on down to the least that will do. The kernel's version is never asked: distributions backport
+//! features, and sandboxes lie.
 //!
 //! The kernel counts the memory that it shares with a ring as locked, up to `RLIMIT_MEMLOCK` for
 //! all processes of a user together, unless the process has the capability `CAP_IPC_LOCK`. (It did
@@ -49,9 +50,10 @@ impl DriverConfig {
     }
 }
 
-/// The rungs, best first: what each asks for beyond the one below it.
+/// How much is asked of the kernel: each level beyond the one before it. The numbers are the
+/// versions of Linux that know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rung {
+pub(super) enum Level {
     /// 5.11: clamp, and our own completion queue size.
     Plain,
     /// 5.19: no interrupts for completions while we are in user space.
@@ -64,13 +66,13 @@ pub(super) enum Rung {
     NoSqArray,
 }
 
-pub(super) const LADDER: [Rung; 5] =
-    [Rung::NoSqArray, Rung::DeferTaskrun, Rung::SingleIssuer, Rung::CoopTaskrun, Rung::Plain];
+pub(super) const LEVELS: [Level; 5] =
+    [Level::NoSqArray, Level::DeferTaskrun, Level::SingleIssuer, Level::CoopTaskrun, Level::Plain];
 
 /// The smallest ring worth having.
 const ENTRIES_MIN: u32 = 8;
-/// How long a refusal for want of memory is taken for one that passes: the kernel frees a ring some
-/// time after it was closed. First a ring of the wanted size is tried again, then the smallest one.
+/// How long we try again after a refusal for want of memory: the kernel frees a ring some time
+/// after it was closed. First a ring of the wanted size is tried again, then the smallest one.
 const PATIENCE: Duration = Duration::from_millis(100);
 const SMALLEST_PATIENCE: Duration = Duration::from_millis(500);
 const RETRY_EVERY: Duration = Duration::from_millis(5);
@@ -83,13 +85,13 @@ fn completions_of(entries: u32) -> u32 {
 /// Makes a ring for the calling thread.
 pub(super) fn make_ring(config: &DriverConfig) -> Result<IoUring, DriverUnavailable> {
     let mut entries = config.ring_entries.max(1);
-    let mut made = retry(PATIENCE, || climb_down(entries));
+    let mut made = retry(PATIENCE, || make_best(entries));
     while entries > ENTRIES_MIN && is_want_of_memory(&made) {
         entries = (entries / 2).max(ENTRIES_MIN);
-        made = climb_down(entries);
+        made = make_best(entries);
     }
     if is_want_of_memory(&made) {
-        made = retry(SMALLEST_PATIENCE, || climb_down(entries));
+        made = retry(SMALLEST_PATIENCE, || make_best(entries));
     }
     if entries < config.ring_entries && made.is_ok() {
         let wanted = config.ring_entries;
@@ -114,10 +116,10 @@ fn retry<T>(patience: Duration, mut attempt: impl FnMut() -> io::Result<T>) -> i
     }
 }
 
-fn climb_down(entries: u32) -> io::Result<IoUring> {
+fn make_best(entries: u32) -> io::Result<IoUring> {
     let mut last = io::Error::from_raw_os_error(libc::EINVAL);
-    for rung in LADDER {
-        match build(rung, entries) {
+    for level in LEVELS {
+        match build(level, entries) {
             Ok(ring) => return Ok(ring),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => last = error,
             Err(error) => return Err(error),
@@ -126,21 +128,21 @@ fn climb_down(entries: u32) -> io::Result<IoUring> {
     Err(last)
 }
 
-pub(super) fn build(rung: Rung, entries: u32) -> io::Result<IoUring> {
+pub(super) fn build(level: Level, entries: u32) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.dontfork().setup_clamp().setup_cqsize(completions_of(entries));
-    if rung >= Rung::CoopTaskrun {
+    if level >= Level::CoopTaskrun {
         builder.setup_submit_all().setup_taskrun_flag();
     }
-    if rung >= Rung::SingleIssuer {
+    if level >= Level::SingleIssuer {
         builder.setup_single_issuer();
     }
-    if rung >= Rung::DeferTaskrun {
+    if level >= Level::DeferTaskrun {
         builder.setup_defer_taskrun();
-    } else if rung >= Rung::CoopTaskrun {
+    } else if level >= Level::CoopTaskrun {
         builder.setup_coop_taskrun();
     }
-    if rung >= Rung::NoSqArray {
+    if level >= Level::NoSqArray {
         builder.setup_no_sqarray();
     }
     builder.build(entries)
@@ -184,7 +186,7 @@ fn entries_within_limit(wanted: u32, recv_buffers: u16, shards: usize) -> u32 {
     entries
 }
 
-/// Says what is to be done without, and the remedy.
+/// Reports what is missing, and the remedy.
 #[cold]
 pub(super) fn report_short(what: impl Display) {
     let limit =
@@ -238,7 +240,7 @@ fn pages(bytes: u64) -> u64 {
 /// What the kernel offers beyond the least that we need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Features {
-    /// A ring can post to another ring (5.18).
+    /// A ring can send a message to another ring (5.18).
     pub(crate) msg_ring: bool,
     /// Multishot receive and synchronous cancel (6.0; told by `SEND_ZC`, which came with them).
     pub(crate) multishot_recv: bool,

@@ -18,7 +18,7 @@ use super::buffers::BufferPool;
 use super::ring::{Ring, RingStats};
 use super::setup::{DriverConfig, Features, make_ring, probe, report_short};
 use super::sys::now;
-use super::unpark::{Unparker, UnparkerName};
+use super::unpark::{Unparker, UnparkerId};
 use crate::error::DriverUnavailable;
 use crate::guard::quietly;
 use crate::runtime::is_local;
@@ -29,11 +29,11 @@ pub(super) mod tag {
 
     /// An operation of the table; the other bits are its id.
     pub(in super::super) const OP: u64 = 0;
-    /// An unparker was rung.
+    /// The shard was woken: by its eventfd, or by a message from another ring.
     pub(in super::super) const UNPARKER: u64 = 1 << OpId::BITS;
     /// No one wants to know.
     pub(in super::super) const IGNORE: u64 = 2 << OpId::BITS;
-    /// A message that was to ring an unparker; the other bits are the unparker's name.
+    /// A message that was to wake another shard; the other bits are the id of its unparker.
     pub(in super::super) const MESSAGE: u64 = 3 << OpId::BITS;
     pub(in super::super) const MASK: u64 = !((1 << OpId::BITS) - 1);
 }
@@ -55,32 +55,32 @@ pub(crate) struct Driver {
     pub(super) buffers_taken: Cell<u16>,
     /// New operations are refused.
     pub(super) closing: Cell<bool>,
-    /// The eventfd that foreign threads ring, and whether the kernel watches it for us.
-    pub(super) unparker: RawFd,
-    pub(super) unparker_is_armed: Cell<bool>,
-    /// The unparker of the shard that drives it; `None` where a test does.
-    home: Option<&'static Unparker>,
+    /// The eventfd that other threads write to, and whether the kernel watches it for us.
+    pub(super) eventfd: RawFd,
+    pub(super) eventfd_is_armed: Cell<bool>,
+    /// The unparker of the shard that owns the driver; `None` in tests without a shard.
+    owner: Option<&'static Unparker>,
     /// Completions are being settled.
     pub(super) is_reaping: Cell<bool>,
 }
 
 impl Driver {
     /// A driver for the calling thread, which must be the one that uses it, in the shard whose
-    /// unparker is `home`. `unparker` is the eventfd that ends its sleep.
+    /// unparker is `owner`. A write to `eventfd` ends its sleep.
     pub(crate) fn new(
         config: DriverConfig,
-        home: &'static Unparker,
-        unparker: RawFd,
+        owner: &'static Unparker,
+        eventfd: RawFd,
     ) -> Result<Rc<Self>, DriverUnavailable> {
-        Self::over(make_ring(&config)?, config, Some(home), unparker)
+        Self::over(make_ring(&config)?, config, Some(owner), eventfd)
     }
 
     /// A driver over a ring of the calling thread.
     pub(super) fn over(
         ring: IoUring,
         config: DriverConfig,
-        home: Option<&'static Unparker>,
-        unparker: RawFd,
+        owner: Option<&'static Unparker>,
+        eventfd: RawFd,
     ) -> Result<Rc<Self>, DriverUnavailable> {
         let features = probe(&ring)?;
         let mut ring = Ring::new(ring, &features);
@@ -94,26 +94,26 @@ impl Driver {
             pool_refused_until: Cell::new(Instant::ZERO),
             buffers_taken: Cell::new(0),
             closing: Cell::new(false),
-            unparker,
-            unparker_is_armed: Cell::new(false),
-            home,
+            eventfd,
+            eventfd_is_armed: Cell::new(false),
+            owner,
             is_reaping: Cell::new(false),
         }))
     }
 
-    /// Whether this thread is in the shard that drives it.
+    /// Whether this thread is in the shard that owns the driver.
     #[inline]
     fn is_here(&self) -> bool {
-        self.home.is_none_or(is_local)
+        self.owner.is_none_or(is_local)
     }
 
     /// # Panics
-    /// If this thread is not in the shard that drives it: whoever waits here would wait until that
-    /// runs again, which is never if he waits in its place. Once it has ended it refuses instead.
+    /// If this thread is not in the shard that owns the driver. A task that waits here needs that
+    /// shard to run, and on this thread it does not. A driver that has ended refuses instead.
     #[inline]
     pub(crate) fn assert_here(&self) {
         if !self.is_here() && !self.closing.get() {
-            is_elsewhere();
+            refuse_elsewhere();
         }
     }
 
@@ -210,10 +210,10 @@ impl Driver {
         }
     }
 
-    /// Asks the kernel to post a completion to another ring, so that its owner wakes. `false` if it
-    /// cannot be asked that way just now. If the kernel refuses later, `unparker` is rung by its
-    /// eventfd: a sleeper is announced to one ringer only, so this ring must not get lost.
-    pub(crate) fn ring_other(&self, other: RawFd, unparker: UnparkerName) -> bool {
+    /// Has the kernel put a completion into another ring, so that its shard wakes. `false` if the
+    /// kernel cannot be asked that way just now. If it refuses later, the eventfd of `unparker` is
+    /// written to: a sleeping shard is woken by one thread only, so this wake must not get lost.
+    pub(crate) fn send_wake(&self, other: RawFd, unparker: UnparkerId) -> bool {
         if !self.features.msg_ring || !self.features.cqe_skip || self.closing.get() {
             return false;
         }
@@ -248,7 +248,7 @@ pub(crate) fn cancel_entry(id: OpId) -> squeue::Entry {
 }
 
 #[cold]
-fn is_elsewhere() -> ! {
+fn refuse_elsewhere() -> ! {
     panic!(
         "a socket was used where its runtime does not run: await it inside `Runtime::block_on` of \
          the runtime that it was made in, or make it in this one (`TcpStream::from_std`)"

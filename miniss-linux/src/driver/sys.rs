@@ -112,7 +112,7 @@ impl EnterFd {
     }
 
     /// Submits `to_submit` entries and, unless told not to, waits for a completion. Completions
-    /// that the kernel has deferred are posted either way. Returns how many entries it took.
+    /// that the kernel has deferred come either way. Returns how many entries it took.
     pub(super) fn enter(self, to_submit: u32, wait: Wait) -> io::Result<u32> {
         let timespec = match wait {
             Wait::Nanos(nanos) => KernelTimespec {

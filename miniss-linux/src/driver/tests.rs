@@ -57,14 +57,14 @@ impl Drop for Closing {
     }
 }
 
-fn driver_with_unparker(ring_entries: u32, unparker: RawFd) -> Closing {
+fn driver_with_eventfd(ring_entries: u32, eventfd: RawFd) -> Closing {
     let config = config(ring_entries);
-    Closing(Driver::over(make_ring(&config).unwrap(), config, None, unparker).unwrap())
+    Closing(Driver::over(make_ring(&config).unwrap(), config, None, eventfd).unwrap())
 }
 
-/// A driver without an unparker.
+/// A driver without an eventfd.
 fn driver(ring_entries: u32) -> Closing {
-    driver_with_unparker(ring_entries, -1)
+    driver_with_eventfd(ring_entries, -1)
 }
 
 /// Enters the kernel for a while and settles what has come.

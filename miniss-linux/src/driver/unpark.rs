@@ -1,12 +1,13 @@
-//! The unparker of a shard: ends its sleep in the kernel.
+//! What ends the sleep of a shard in the kernel.
 //!
-//! Two ways, both built in. Any thread can write to the shard's eventfd, which the shard's ring
-//! watches: one system call for the waker. A shard can instead have its own ring post a message to
-//! the other's, with the enter it makes anyway. Which one shards use among themselves is a setting;
-//! the manual's decisions chapter has the measurement.
+//! There are two ways. Any thread can write to the shard's eventfd, which the shard's ring watches:
+//! that is one system call. A shard can instead have its own ring send a message to the other's,
+//! with the enter that it makes anyway. Which one shards use among themselves is a setting; the
+//! manual's decisions chapter has the measurement.
 //!
-//! The kernel hands the number of an unparker back with a message that failed. A number, since an
-//! address need not fit: on some processors its upper bits carry a tag.
+//! When a message fails, the kernel hands back the `user_data` that it was sent with. That is the
+//! id of the unparker and not its address: on some processors the upper bits of an address carry a
+//! tag, and there would be no room for ours.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -29,33 +30,26 @@ use crate::runtime::{is_local, try_with_current};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WakeBy {
-    /// A write to the sleeper's eventfd: a system call of its own, made when the calls that have
-    /// gathered in a turn are sent.
+    /// A write to the sleeping shard's eventfd: a system call of its own, made when the calls that
+    /// have gathered in a turn are sent.
     #[default]
     EventFd,
-    /// A message from ring to ring: no system call of its own, but it leaves with the waker's
-    /// next enter, at the end of its turn.
+    /// A message from ring to ring: no system call of its own, but it leaves with the next enter of
+    /// the shard that wakes, at the end of its turn.
     MsgRing,
 }
 
-/// What must be reachable from everywhere to wake a shard. It stays forever, in the shard's
-/// executor cell; what it rings comes and goes with runtimes.
+/// Wakes one shard, from any thread. It stays forever, in the shard's executor cell; the eventfd
+/// and the ring that it writes to come and go with runtimes.
 #[derive(Debug)]
 pub(crate) struct Unparker {
-    /// Held for reading during a ring, so that it is not closed under the ringer's hands.
+    /// A thread that writes to it holds the lock for reading, so that it is not closed meanwhile.
     eventfd: RwLock<Option<OwnedFd>>,
     /// A descriptor of the shard's ring that is valid while the runtime is; -1: none.
     ring_fd: AtomicI32,
     by_message: AtomicBool,
-    /// Given when it first hangs.
-    name: OnceLock<UnparkerName>,
-}
-
-/// What an unparker is given when a shard starts.
-#[derive(Debug)]
-pub(crate) struct UnparkerPost {
-    pub(crate) ring_fd: RawFd,
-    pub(crate) kind: WakeBy,
+    /// Given when it is first opened.
+    id: OnceLock<UnparkerId>,
 }
 
 impl Unparker {
@@ -64,65 +58,65 @@ impl Unparker {
             eventfd: RwLock::new(None),
             ring_fd: AtomicI32::new(-1),
             by_message: AtomicBool::new(false),
-            name: OnceLock::new(),
+            id: OnceLock::new(),
         }
     }
 
-    /// Hangs the unparker: foreign threads can ring from now on. Returns the eventfd, which stays
-    /// open until [`take_down`](Self::take_down).
-    pub(crate) fn hang(&'static self) -> io::Result<RawFd> {
-        self.name.get_or_init(|| UnparkerName::of(self));
+    /// Any thread can wake the shard from now on, by its eventfd. Returns the eventfd, which stays
+    /// open until [`close`](Self::close).
+    pub(crate) fn open(&'static self) -> io::Result<RawFd> {
+        self.id.get_or_init(|| UnparkerId::of(self));
         let eventfd = make_eventfd()?;
         let fd = eventfd.as_raw_fd();
         *self.eventfd.write().expect("no panic under this lock") = Some(eventfd);
         Ok(fd)
     }
 
-    /// Shards can ring by message from now on, if that is wanted.
-    pub(crate) fn post(&self, post: &UnparkerPost) {
-        self.by_message.store(post.kind == WakeBy::MsgRing, Ordering::Relaxed);
-        self.ring_fd.store(post.ring_fd, Ordering::Release);
+    /// Other shards can wake it as `wake_by` says from now on; `ring_fd` is the shard's own ring.
+    pub(crate) fn set_wake_by(&self, wake_by: WakeBy, ring_fd: RawFd) {
+        self.by_message.store(wake_by == WakeBy::MsgRing, Ordering::Relaxed);
+        self.ring_fd.store(ring_fd, Ordering::Release);
     }
 
-    /// Rings do nothing from now on; none is under way any more.
-    pub(crate) fn take_down(&self) {
+    /// Wakes do nothing from now on, and none is under way any more.
+    pub(crate) fn close(&self) {
         self.ring_fd.store(-1, Ordering::Release);
         *self.eventfd.write().expect("no panic under this lock") = None;
     }
 
-    /// What a completion knows this unparker by, once it has hung.
-    pub(crate) fn name(&self) -> Option<UnparkerName> {
-        self.name.get().copied()
+    /// What a completion knows this unparker by; `None` if it was never open.
+    pub(crate) fn id(&self) -> Option<UnparkerId> {
+        self.id.get().copied()
     }
 
-    fn ring_by_message(&self) -> bool {
+    fn unpark_by_message(&self) -> bool {
         if !self.by_message.load(Ordering::Relaxed) {
             return false;
         }
         let fd = self.ring_fd.load(Ordering::Acquire);
-        let Some(name) = self.name().filter(|_| fd >= 0) else { return false };
-        try_with_current(|shard| shard.driver.ring_other(fd, name)).unwrap_or(false)
+        let Some(id) = self.id().filter(|_| fd >= 0) else { return false };
+        try_with_current(|shard| shard.driver.send_wake(fd, id)).unwrap_or(false)
     }
 
-    fn ring_by_eventfd(&self) {
+    fn unpark_by_eventfd(&self) {
         let eventfd = self.eventfd.read().expect("no panic under this lock");
         let Some(eventfd) = &*eventfd else { return };
         let one = 1_u64.to_ne_bytes();
-        // SAFETY: eight readable bytes and an open descriptor. It is non-blocking: a counter that
-        // is full is as good as rung.
+        // SAFETY: eight readable bytes and an open descriptor. The write does not block: a counter
+        // that is full wakes the shard as well.
         unsafe { libc::write(eventfd.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 }
 
-/// All unparkers that have ever hung, each at the place of its number. There are as many as there
+/// All unparkers that were ever open, each at the index that is its id. There are as many as there
 /// were ever shards at one time.
 static UNPARKERS: RwLock<Vec<&'static Unparker>> = RwLock::new(Vec::new());
 
-/// The number of an unparker, as the kernel hands it back.
+/// Names an unparker in `user_data`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct UnparkerName(u32);
+pub(crate) struct UnparkerId(u32);
 
-impl UnparkerName {
+impl UnparkerId {
     fn of(unparker: &'static Unparker) -> Self {
         let mut unparkers = UNPARKERS.write().unwrap_or_else(PoisonError::into_inner);
         unparkers.push(unparker);
@@ -134,34 +128,34 @@ impl UnparkerName {
         u64::from(self.0)
     }
 
-    /// The name that has these bits, which came from [`to_bits`](Self::to_bits).
+    /// The id that has these bits, which came from [`to_bits`](Self::to_bits).
     pub(crate) fn from_bits(bits: u64) -> Self {
         Self(bits as u32)
     }
 
-    /// Rings by eventfd, since the other way has failed.
+    /// Wakes the shard by its eventfd, since a message to it has failed.
     #[cold]
-    pub(crate) fn ring(self) {
+    pub(crate) fn unpark(self) {
         let unparkers = UNPARKERS.read().unwrap_or_else(PoisonError::into_inner);
-        unparkers[self.0 as usize].ring_by_eventfd();
+        unparkers[self.0 as usize].unpark_by_eventfd();
     }
 
-    /// As [`ring`](Self::ring), for whoever may have been rung in vain. The others look once for
-    /// nothing.
+    /// Wakes all shards by their eventfds, since a message to any of them may be lost. A shard that
+    /// needed no wake looks once and finds nothing.
     #[cold]
-    pub(crate) fn ring_all() {
+    pub(crate) fn unpark_all() {
         let unparkers = UNPARKERS.read().unwrap_or_else(PoisonError::into_inner);
-        unparkers.iter().for_each(|unparker| unparker.ring_by_eventfd());
+        unparkers.iter().for_each(|unparker| unparker.unpark_by_eventfd());
     }
 }
 
-// SAFETY: `is_local` is true only on the thread that has entered the shard whose unparker this is,
-// and signal handlers are not ours to run wakers in.
+// SAFETY: `is_local` is true only on the thread that has entered the shard whose unparker this is.
+// No waker of ours runs in a signal handler.
 unsafe impl Unpark for Unparker {
     #[cold]
     fn unpark(&self) {
-        if !self.ring_by_message() {
-            self.ring_by_eventfd();
+        if !self.unpark_by_message() {
+            self.unpark_by_eventfd();
         }
     }
 

@@ -19,10 +19,10 @@ use miniss_core::{Idle, Reactor};
 use super::ring::Ring;
 use super::submit::Driver;
 use super::sys::{Wait, now};
-use super::unpark::{Unparker, UnparkerName};
+use super::unpark::{Unparker, UnparkerId};
 use crate::diagnostics::{self, Event};
 
-/// The reactor of a shard: the port between core and driver.
+/// The reactor of a shard: through it the executor drives the driver.
 pub(crate) struct UringReactor {
     driver: Rc<Driver>,
     spin: IdleSpin,
@@ -40,7 +40,7 @@ impl UringReactor {
 impl Reactor for UringReactor {
     type Unparker = Unparker;
 
-    /// Enters only if there is something to submit or to post; what has completed is in memory.
+    /// Enters only if the kernel has something to do; what has completed is in memory.
     #[inline]
     fn poll(&mut self) -> usize {
         self.driver.submit();
@@ -48,7 +48,7 @@ impl Reactor for UringReactor {
     }
 
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
-        self.driver.arm_unparker();
+        self.driver.arm_eventfd();
         let expects_calls = self.call_spin.is_on() && idle.expects_calls();
         let spins = self.spins(expects_calls);
         if spins.longest() > 0 {
@@ -143,7 +143,7 @@ impl Driver {
         self.try_enter(wait).unwrap_or_else(|error| is_broken(&error));
     }
 
-    /// As [`submit`](Self::submit), for those who cannot use a panic.
+    /// As [`submit`](Self::submit), for callers that must not panic.
     #[inline]
     pub(super) fn try_submit(&self) -> io::Result<()> {
         let Some(mut ring) = self.ring_mut() else { return Ok(()) };
@@ -153,7 +153,7 @@ impl Driver {
         if ring.wants_enter() { self.enter_with(ring, Wait::No) } else { Ok(()) }
     }
 
-    /// As [`enter`](Self::enter), for those who cannot use a panic.
+    /// As [`enter`](Self::enter), for callers that must not panic.
     pub(super) fn try_enter(&self, wait: Wait) -> io::Result<()> {
         let Some(mut ring) = self.ring_mut() else { return Ok(()) };
         self.push_cancels(&mut ring);
@@ -170,7 +170,7 @@ impl Driver {
     #[cold]
     fn give_up(&self) {
         self.refuse();
-        UnparkerName::ring_all();
+        UnparkerId::unpark_all();
     }
 
     #[inline]
@@ -220,8 +220,8 @@ fn enter(mut ring: RefMut<'_, Ring>, wait: Wait) -> io::Result<()> {
     result
 }
 
-/// An error that is not one of those that mean *later*: every operation on the ring would hang. So
-/// the shard ends, and whoever waits for it learns of that.
+/// An error that is not one of those that mean *later*: no operation on the ring would ever end. So
+/// the shard ends, and each caller that waits for it is told.
 #[cold]
 fn is_broken(error: &io::Error) {
     panic!("io_uring_enter failed, so no operation of this shard can end any more: {error}");

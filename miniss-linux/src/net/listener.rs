@@ -60,8 +60,6 @@ impl Default for ListenOptions {
 
 impl ListenOptions {
     /// A backlog of 1024; the port for this socket alone.
-    ///
-    /// See [`ListenOptions`] for an example.
     pub fn new() -> Self {
         Self::default()
     }
@@ -81,8 +79,6 @@ impl ListenOptions {
     /// Whether other sockets may listen on the same port (`SO_REUSEPORT`). If every shard binds
     /// one, the kernel spreads connections over the shards. Note that another process of the same
     /// user may join in, too.
-    ///
-    /// See [`ListenOptions`] for an example.
     pub fn reuse_port(mut self, on: bool) -> Self {
         self.reuse_port = on;
         self
@@ -101,8 +97,6 @@ impl ListenOptions {
     /// # Cancellation
     ///
     /// It does not wait.
-    ///
-    /// See [`ListenOptions`] for an example.
     pub async fn bind(&self, address: impl ToSocketAddrs) -> io::Result<TcpListener> {
         consume_budget().await;
         let mut last = None;
@@ -140,8 +134,6 @@ const AHEAD_MAX: i32 = 256;
 const AHEAD_FROM: i32 = 2 * AHEAD_MAX;
 
 /// A listening TCP socket, which belongs to the shard that made it.
-///
-/// See [`TcpStream`] for an example.
 pub struct TcpListener {
     fd: Rc<Fd>,
     /// The multishot accept. Whoever holds the lock takes the next connection.
@@ -172,8 +164,6 @@ impl TcpListener {
     /// # Cancellation
     ///
     /// It does not wait.
-    ///
-    /// See [`TcpStream`] for an example.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         ListenOptions::new().bind(address).await
     }
@@ -277,8 +267,6 @@ impl TcpListener {
     /// # Cancellation
     ///
     /// Cancel safe: a connection that arrives is for the next `accept`.
-    ///
-    /// See [`TcpStream`] for an example.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         self.fd.driver().assert_here();
         let mut accepting = self.accepting.lock().await;
@@ -301,7 +289,7 @@ impl TcpListener {
                         sleep(REST).await;
                     }
                     Some(errno) if is_shortage(errno) => {
-                        complain(&error);
+                        report_rest(&error);
                         sleep(REST).await;
                     }
                     _ => {
@@ -361,8 +349,6 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says.
-    ///
-    /// See [`TcpStream`] for an example.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         socket_address(self.fd.socket()?.local_addr()?)
     }
@@ -392,7 +378,7 @@ fn is_shortage(errno: i32) -> bool {
 
 /// Reports that accepting rests.
 #[cold]
-fn complain(error: &io::Error) {
+fn report_rest(error: &io::Error) {
     diagnostics::report(
         Event::AcceptRests,
         format_args!(

@@ -128,8 +128,6 @@ impl TcpStream {
     /// # Cancellation
     ///
     /// Not cancel safe: bytes that were read into the buffer are lost with it.
-    ///
-    /// See [`TcpStream`] for an example.
     pub async fn read_exact<B: IoBufMut>(&self, mut buffer: B) -> BufResult<(), B> {
         let (mut done, total) = (0, buffer.bytes_total());
         while done < total {
@@ -212,8 +210,6 @@ impl TcpStream {
     /// # Cancellation
     ///
     /// Cancel safe: what arrives is for the next read.
-    ///
-    /// See [`PoolBuf`] for an example.
     pub fn recv(&self) -> impl Future<Output = io::Result<PoolBuf>> {
         cooperative(async {
             let _reading = Reading::begin(&self.connection)?;

@@ -20,8 +20,6 @@ pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
 
 /// The reading half of a [`TcpStream`]. Dropping it ends receiving: what was received ahead is
 /// dropped with it, and what the peer sends from then on stays with the kernel.
-///
-/// See [`TcpStream::into_split`] for an example.
 #[derive(Debug)]
 pub struct OwnedReadHalf {
     stream: Rc<TcpStream>,
@@ -197,8 +195,6 @@ impl AsFd for OwnedReadHalf {
 }
 
 /// The writing half of a [`TcpStream`]. Dropping it ends the sending direction.
-///
-/// See [`TcpStream::into_split`] for an example.
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
     stream: Rc<TcpStream>,

@@ -68,8 +68,6 @@ impl TcpStream {
     /// # Cancellation
     ///
     /// Dropping it cancels the connect and closes the socket.
-    ///
-    /// See [`TcpStream`] for an example.
     pub async fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
         consume_budget().await;
         let mut last = None;
@@ -188,8 +186,6 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
-    ///
-    /// See [`from_std`](Self::from_std) for an example.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         socket_address(self.connection.fd.socket()?.peer_addr()?)
     }
@@ -230,8 +226,6 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
-    ///
-    /// See [`set_nodelay`](Self::set_nodelay) for an example.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.connection.fd.socket()?.tcp_nodelay()
     }
@@ -273,8 +267,6 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
-    ///
-    /// See [`set_keepalive`](Self::set_keepalive) for an example.
     pub fn keepalive(&self) -> io::Result<Option<Duration>> {
         let socket = self.connection.fd.socket()?;
         if socket.keepalive()? { socket.tcp_keepalive_time().map(Some) } else { Ok(None) }

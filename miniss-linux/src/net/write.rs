@@ -59,8 +59,6 @@ impl TcpStream {
     /// # Cancellation
     ///
     /// As for [`write`](Self::write).
-    ///
-    /// See [`TcpStream`] for an example.
     pub fn write_all<B: IoBuf>(&self, buffer: B) -> impl Future<Output = BufResult<(), B>> {
         let mut writing = Writing::new(&self.connection, buffer, true);
         poll_fn(move |cx| {

@@ -86,7 +86,7 @@ impl Fd {
     /// If it is closed, and there is no descriptor left for a file to stand in its place.
     pub(crate) fn lend(&self) -> BorrowedFd<'_> {
         if self.is_closed() {
-            return dead_file().expect("a descriptor to stand for a closed socket").as_fd();
+            return closed_file().expect("a descriptor to stand for a closed socket").as_fd();
         }
         self.is_lent.set(true);
         // SAFETY: *Lent stays open*, and we are borrowed by our owner.
@@ -125,7 +125,7 @@ impl Fd {
             return Ok(());
         }
         if self.is_lent.get() {
-            self.bury();
+            self.put_closed_file();
             return Ok(());
         }
         self.take().map_or(Ok(()), close)
@@ -133,13 +133,13 @@ impl Fd {
 
     /// Puts the dead file in the place of the socket. If there is none, the peer sees the end all
     /// the same, and the socket is closed when its owner goes.
-    fn bury(&self) {
+    fn put_closed_file(&self) {
         let raw = self.raw.get();
-        let is_buried = dead_file().is_ok_and(|dead| {
+        let is_replaced = closed_file().is_ok_and(|dead| {
             // SAFETY: no pointers. The socket's number is ours, and stays open: *Lent stays open*.
             unsafe { libc::dup3(dead.as_raw_fd(), raw, libc::O_CLOEXEC) == raw }
         });
-        if !is_buried {
+        if !is_replaced {
             // SAFETY: *Lent stays open*.
             let _ = unsafe { self.socket_ref() }.shutdown(Shutdown::Both);
         }
@@ -206,7 +206,7 @@ pub fn is_closed(error: &io::Error) -> bool {
 }
 
 /// A file that cannot be used for anything: every call on it but closing it answers `EBADF`.
-fn dead_file() -> io::Result<&'static OwnedFd> {
+fn closed_file() -> io::Result<&'static OwnedFd> {
     static DEAD: OnceLock<OwnedFd> = OnceLock::new();
     if let Some(dead) = DEAD.get() {
         return Ok(dead);

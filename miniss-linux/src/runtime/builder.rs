@@ -71,7 +71,7 @@ pub struct Builder {
     pub(super) thread_name: String,
     pub(super) budget: Budget,
     pub(super) shuffle: Option<u64>,
-    pub(super) unparker: WakeBy,
+    pub(super) wake_by: WakeBy,
     pub(super) shutdown_timeout: Duration,
     pub(super) stack_bytes: Option<usize>,
     pub(super) driver: DriverConfig,
@@ -85,7 +85,7 @@ impl Default for Builder {
             thread_name: "miniss".into(),
             budget: Budget::default(),
             shuffle: None,
-            unparker: WakeBy::default(),
+            wake_by: WakeBy::default(),
             shutdown_timeout: Duration::from_secs(5),
             stack_bytes: None,
             driver: DriverConfig {
@@ -114,8 +114,6 @@ impl Builder {
 
     /// Which CPU each shard's thread runs on. Default: [`Pinning::Auto`]. The thread that calls
     /// [`Runtime::block_on`] is pinned for as long as it is in there.
-    ///
-    /// See [`Pinning`] for an example.
     pub fn pinning(mut self, pinning: Pinning) -> Self {
         self.pinning = pinning;
         self
@@ -137,8 +135,6 @@ impl Builder {
 
     /// For how long a shard looks for work before it sleeps. Default: zero. Spinning trades CPU for
     /// latency; where it does not pay it is tried only now and then. A sleeping shard uses no CPU.
-    ///
-    /// See [`Builder`] for an example.
     pub fn idle_spin(mut self, spin: Duration) -> Self {
         self.driver.idle_spin_ns = nanos(spin);
         self
@@ -164,8 +160,6 @@ impl Builder {
 
     /// The name of the shards' threads, to which their number is added. Default: `miniss`. The
     /// kernel shows the first 15 bytes.
-    ///
-    /// See [`Builder`] for an example.
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.thread_name = name.into();
         self
@@ -197,10 +191,8 @@ impl Builder {
     }
 
     /// How shards wake each other. Default: [`WakeBy::default`].
-    ///
-    /// See [`WakeBy`] for an example.
-    pub fn wake_by(mut self, kind: WakeBy) -> Self {
-        self.unparker = kind;
+    pub fn wake_by(mut self, wake_by: WakeBy) -> Self {
+        self.wake_by = wake_by;
         self
     }
 
@@ -254,8 +246,6 @@ impl Builder {
     ///
     /// [`BuildError::InvalidConfig`] before anything starts; the others if a shard cannot be
     /// started, and then those that had been are ended again.
-    ///
-    /// See [`Builder`] for an example.
     pub fn build(self) -> Result<Runtime, BuildError> {
         let shards = self.shard_count()?;
         let cpus = self.cpus(shards)?;

@@ -32,8 +32,6 @@ pub(crate) const LANE: usize = 128;
 /// # Panics
 ///
 /// When polled again after it has given its result.
-///
-/// See [`submit_to`] for an example.
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct Call<T> {
     /// Whatever is dropped on the way, at either end, is dropped quietly.

@@ -24,8 +24,6 @@ use crate::guard::quietly;
 use crate::time::sleep;
 
 /// A shard died: it ended although it was not told to.
-///
-/// See [`Runtime::try_run`](crate::Runtime::try_run) for an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShardError {
     shard: ShardId,

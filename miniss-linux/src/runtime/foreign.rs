@@ -122,8 +122,6 @@ impl Handle {
     /// # Cancellation
     ///
     /// Dropping the [`ForeignCall`] does not stop the work.
-    ///
-    /// See [`Handle`] for an example.
     #[track_caller]
     pub fn submit_to<F, T>(&self, shard: impl Into<ShardId>, work: F) -> ForeignCall<T>
     where
@@ -151,8 +149,6 @@ impl Handle {
 /// # Panics
 ///
 /// When polled again after it has given its result.
-///
-/// See [`Handle`] for an example.
 #[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
 pub struct ForeignCall<T> {
     /// What no one takes is dropped quietly, wherever that is.
@@ -170,8 +166,6 @@ impl<T> ForeignCall<T> {
     /// # Panics
     ///
     /// Inside of a runtime: it would stop all tasks of the shard, perhaps the one it waits for.
-    ///
-    /// See [`Handle`] for an example.
     #[track_caller]
     pub fn wait(mut self) -> Result<T, CallError> {
         assert!(

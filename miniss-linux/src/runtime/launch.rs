@@ -19,7 +19,7 @@ use super::foreign::Inbound;
 use super::runtime::Runtime;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId, enter};
 use crate::diagnostics::{self, Event, unobserved};
-use crate::driver::{Unparker, UnparkerPost, UringReactor, WakeBy};
+use crate::driver::{Unparker, UringReactor, WakeBy};
 use crate::error::BuildError;
 use crate::topology::{self, CpuMask, Pinned};
 
@@ -42,7 +42,7 @@ impl Runtime {
             driver,
             budget: builder.budget,
             shuffle,
-            unparker: builder.unparker,
+            wake_by: builder.wake_by,
             shutdown_timeout: builder.shutdown_timeout,
             failure: failure.clone(),
             cpus_of_program: cpus_of_program.clone(),
@@ -81,8 +81,8 @@ pub(super) struct Shard0 {
     pub(super) shard: Shard,
     pub(super) executor: RefCell<Executor<UringReactor>>,
     cpu: Option<usize>,
-    /// Whether it was said that pinning was refused.
-    pin_refusal_told: Cell<bool>,
+    /// Whether it was reported that pinning was refused.
+    pin_refusal_reported: Cell<bool>,
 }
 
 impl Shard0 {
@@ -99,9 +99,9 @@ impl Shard0 {
             };
             drop(Pinned::to(cpu).map_err(pin)?);
         }
-        let (shard, executor, ready) = start_posted(config)?;
+        let (shard, executor, ready) = start_shard(config)?;
         let executor = RefCell::new(executor);
-        Ok((Self { shard, executor, cpu, pin_refusal_told: Default::default() }, ready))
+        Ok((Self { shard, executor, cpu, pin_refusal_reported: Default::default() }, ready))
     }
 
     /// Pins the caller's thread until the guard is dropped.
@@ -109,7 +109,7 @@ impl Shard0 {
         match Pinned::to(self.cpu?) {
             Ok(pinned) => Some(pinned),
             Err(error) => {
-                if !self.pin_refusal_told.replace(true) {
+                if !self.pin_refusal_reported.replace(true) {
                     diagnostics::report(
                         Event::Unpinned,
                         format_args!("shard 0 runs unpinned: {error}"),
@@ -121,8 +121,8 @@ impl Shard0 {
     }
 }
 
-/// ExecutorCells of runtimes that have ended. An executor cell is never given back, so the next
-/// runtime takes it; there are as many as there were ever shards at one time.
+/// The executor cells of runtimes that have ended. A cell is never freed, so the next runtime takes
+/// it; there are as many as there were ever shards at one time.
 static CELLS: Mutex<Vec<&'static ExecutorCell<Unparker>>> = Mutex::new(Vec::new());
 
 fn take_cell() -> &'static ExecutorCell<Unparker> {
@@ -145,7 +145,7 @@ struct ThreadConfig {
 /// What a shard that is up hands to the runtime.
 pub(super) struct Ready {
     /// A duplicate of its ring's descriptor, for messages from other shards. It stays open until
-    /// all shards have ended, so that a late message never reaches a stranger's descriptor.
+    /// all shards have ended, so that a late message never reaches another file.
     _ring: OwnedFd,
 }
 
@@ -190,7 +190,7 @@ impl Worker {
     /// Tells the shard to end; does not wait.
     pub(super) fn tell_to_stop(&self) {
         if let Some(stop) = self.stop.take() {
-            // A shard that has ended by itself does not hear it.
+            // A shard that has ended by itself no longer waits for it.
             let _ = stop.complete(());
         }
     }
@@ -214,7 +214,7 @@ impl Worker {
     }
 }
 
-/// The life of a shard's thread.
+/// What a shard's thread runs, from its start to its end.
 fn run_shard(
     config: ShardConfig,
     thread: &ThreadConfig,
@@ -232,12 +232,12 @@ fn run_shard(
         Err(error) => return drop(tell_ready.send(Err(error))),
     };
     let entered = enter(&shard);
-    // It ends with a word or, if the runtime is gone without one, with a broken promise. A panic
-    // that comes out of it is the end of the shard, but in order.
+    // It ends when the promise is kept or, if the runtime is gone, broken. A panic that comes out of
+    // it is the end of the shard, but in order.
     let ended = catch_unwind(AssertUnwindSafe(|| _ = executor.block_on(stopped)));
     drop(entered);
     if let Err(payload) = ended {
-        // Before those who wait for it hear that it is gone, and ask why.
+        // Before its callers are told that it is gone, and ask why.
         failure.note(ShardError::new(shard.id, payload));
     }
     let left = shard.shut_down(executor);
@@ -251,14 +251,14 @@ fn prepare(config: ShardConfig, thread: &ThreadConfig) -> Result<Prepared, Build
     if let Some(cpu) = thread.cpu {
         pin(config.id, cpu, thread.pinning_is_strict)?;
     }
-    start_posted(config)
+    start_shard(config)
 }
 
-/// Builds a shard and posts its unparker. One whose unparker cannot be posted is ended again.
-fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> {
-    let kind = config.unparker;
+/// Builds a shard that other shards can wake. If they cannot, it is ended again.
+fn start_shard(config: ShardConfig) -> Result<Prepared, BuildError> {
+    let wake_by = config.wake_by;
     let (shard, executor) = Shard::start(config)?;
-    match ready_of(&shard, kind) {
+    match ready_of(&shard, wake_by) {
         Ok(ready) => Ok((shard, executor, ready)),
         Err(error) => {
             shard.shut_down(executor);
@@ -267,15 +267,15 @@ fn start_posted(config: ShardConfig) -> Result<Prepared, BuildError> {
     }
 }
 
-/// Posts the unparker of a shard that is up.
-fn ready_of(shard: &Shard, kind: WakeBy) -> Result<Ready, BuildError> {
+/// Lets other shards wake one that is up.
+fn ready_of(shard: &Shard, wake_by: WakeBy) -> Result<Ready, BuildError> {
     let fail = |error| BuildError::Start {
         shard: shard.id,
         operation: "duplicating its ring's descriptor",
         error,
     };
     let ring = shard.driver.ring_fd_owned().map_err(fail)?;
-    shard.post_unparker(&UnparkerPost { ring_fd: ring.as_raw_fd(), kind });
+    shard.set_wake_by(wake_by, ring.as_raw_fd());
     Ok(Ready { _ring: ring })
 }
 

@@ -115,8 +115,6 @@ impl Runtime {
     }
 
     /// Settings for a runtime.
-    ///
-    /// See [`Builder`] for an example.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -131,8 +129,6 @@ impl Runtime {
     }
 
     /// A handle for threads that are no shard of this runtime.
-    ///
-    /// See [`Handle`] for an example.
     pub fn handle(&self) -> Handle {
         Handle::new(self.inbound.clone())
     }

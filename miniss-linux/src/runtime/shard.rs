@@ -1,12 +1,13 @@
 //! A shard: one thread, one executor, one ring, and its end of the lanes; and the thread-local that
 //! says which shard this thread is in.
 //!
-//! Invariant **Entered means alive**: the pointers are set by [`enter`] alone, which borrows the
-//! shard. When its guard goes, those of before are back: the guard of that shard, further up the
-//! stack, is still there.
+//! Invariant **Entered means alive**: [`enter`] alone sets the pointers, and borrows the shard for
+//! as long as its guard lives. The guard then puts back the pointers of before, whose own guard,
+//! further up the stack, still lives.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,14 +20,14 @@ use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 use super::call::LANE;
 use super::failure::Failure;
 use super::foreign::Inbound;
-use crate::driver::{Driver, DriverConfig, Unparker, UnparkerPost, UringReactor, WakeBy, now};
+use crate::driver::{Driver, DriverConfig, Unparker, UringReactor, WakeBy, now};
 use crate::error::BuildError;
 use crate::guard::quietly;
 use crate::topology::CpuMask;
 
 /// How long `block_on` waits for room in the lanes to other shards.
 const ROOM_WAIT_MAX: Duration = Duration::from_secs(1);
-/// As long as it takes a shard to serve what a lane holds.
+/// The time in which a shard serves what a lane holds.
 const ROOM_WAIT_STEP: Duration = Duration::from_micros(20);
 
 /// Names a shard: they are numbered from 0, which is the thread that made the runtime.
@@ -137,14 +138,14 @@ pub(crate) struct ShardConfig {
     pub(crate) driver: DriverConfig,
     pub(crate) budget: Budget,
     pub(crate) shuffle: u64,
-    pub(crate) unparker: WakeBy,
+    pub(crate) wake_by: WakeBy,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) failure: Arc<Failure>,
     /// `None` if the kernel does not tell.
     pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
 }
 
-/// What is to be found from inside the shard.
+/// What code that runs on the shard can reach.
 pub(crate) struct Shard {
     pub(crate) id: ShardId,
     pub(crate) local: LocalHandle<Unparker>,
@@ -170,17 +171,17 @@ impl Shard {
         let unparker = config.cell.unparker();
         let operation = "making its eventfd";
         let eventfd =
-            unparker.hang().map_err(|error| BuildError::Start { shard: id, operation, error })?;
-        let built = Self::start_with_unparker(config, eventfd);
+            unparker.open().map_err(|error| BuildError::Start { shard: id, operation, error })?;
+        let built = Self::start_with_eventfd(config, eventfd);
         if built.is_err() {
-            unparker.take_down();
+            unparker.close();
         }
         built
     }
 
-    fn start_with_unparker(
+    fn start_with_eventfd(
         config: ShardConfig,
-        eventfd: i32,
+        eventfd: RawFd,
     ) -> Result<(Self, Executor<UringReactor>), BuildError> {
         let shard = config.id;
         let driver = Driver::new(config.driver, config.cell.unparker(), eventfd)
@@ -206,28 +207,28 @@ impl Shard {
         Ok((this, executor))
     }
 
-    /// Lets other shards ring by message, through a descriptor of our ring that stays open until
-    /// all shards have ended.
-    pub(crate) fn post_unparker(&self, post: &UnparkerPost) {
-        self.local.cell().unparker().post(post);
+    /// Lets other shards wake this one as `wake_by` says. `ring_fd` stays open until all shards have
+    /// ended.
+    pub(crate) fn set_wake_by(&self, wake_by: WakeBy, ring_fd: RawFd) {
+        self.local.cell().unparker().set_wake_by(wake_by, ring_fd);
     }
 
     /// No turn follows for now: sends also what has found no room in the lanes. The other shards
-    /// make some between any two polls; for one that does not, no one waits longer than
+    /// make room between any two polls. If one does not, this waits no longer than
     /// [`ROOM_WAIT_MAX`].
     pub(crate) fn send_rest(&self) {
         let deadline = now() + ROOM_WAIT_MAX;
         while self.endpoint.has_unsent() && now() < deadline {
             thread::sleep(ROOM_WAIT_STEP);
-            // What cannot be delivered is dropped here, and wakes those who wait for it.
+            // What cannot be delivered is dropped here, which wakes the tasks that wait for it.
             quietly(|| self.endpoint.flush());
             self.driver.submit();
         }
     }
 
-    /// Ends the shard on its own thread: no new calls and operations; tasks are dropped; what that
-    /// brought about is sent; the kernel is waited for. Whatever will not end in time is leaked and
-    /// told.
+    /// Ends the shard on its own thread: refuses new calls and operations, drops the tasks, sends the
+    /// replies that this brings about, and waits for the kernel. What does not end in time is leaked
+    /// and counted.
     pub(crate) fn shut_down(self, executor: Executor<UringReactor>) -> LeftOver {
         let deadline = now() + self.shutdown_timeout;
         let entered = enter(&self);
@@ -240,13 +241,14 @@ impl Shard {
         quietly(|| self.endpoint.flush());
         let ops = self.driver.close(deadline);
         drop(entered);
-        self.local.cell().unparker().take_down();
+        self.local.cell().unparker().close();
         LeftOver { shard: self.id, ops }
     }
 }
 
+/// The shard that a thread is in; null: none.
 struct Current {
-    /// The unparker of the shard, apart because every wake looks at it.
+    /// The unparker of the shard, by itself because every wake looks at it.
     unparker: Cell<*const Unparker>,
     shard: Cell<*const Shard>,
 }
@@ -299,7 +301,7 @@ pub(crate) fn enter(shard: &Shard) -> Entered<'_> {
     })
 }
 
-/// Leaves the shard when it is dropped, for the one that the thread was in before.
+/// Puts the thread back into the shard that it was in before, or in none, when it is dropped.
 pub(crate) struct Entered<'a> {
     unparker_before: *const Unparker,
     shard_before: *const Shard,
@@ -307,7 +309,7 @@ pub(crate) struct Entered<'a> {
 }
 
 impl Entered<'_> {
-    /// The shard's executor is gone: wakes take the long way from here on, as from anywhere else.
+    /// The shard's executor is gone: from here on, wakes go through the inbox as from other threads.
     pub(crate) fn without_executor(&self) {
         CURRENT.with(|current| current.unparker.set(ptr::null()));
     }

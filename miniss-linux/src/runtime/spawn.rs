@@ -93,8 +93,6 @@ where
 /// # Panics
 ///
 /// When polled again after it has given its result.
-///
-/// See [`spawn`] for an example.
 pub struct JoinHandle<T> {
     /// `None`: it was never started, because the runtime was ending.
     inner: Option<miniss_core::JoinHandle<Outcome<T>>>,

@@ -1,7 +1,7 @@
-//! Every rung of the ladder carries the same conversation.
+//! Every level of the ladder carries the same conversation.
 
 use super::*;
-use crate::driver::setup::{LADDER, build};
+use crate::driver::setup::{LEVELS, build};
 use crate::op::recv::received;
 use miniss_core::op::Part;
 
@@ -28,12 +28,12 @@ fn echo(driver: &Rc<Driver>) {
 
 #[test]
 fn every_rung_makes_a_ring_that_carries_the_same_echo() {
-    for rung in LADDER {
+    for level in LEVELS {
         let config = config(8);
-        let ring = build(rung, config.ring_entries).unwrap_or_else(|e| panic!("{rung:?}: {e}"));
+        let ring = build(level, config.ring_entries).unwrap_or_else(|e| panic!("{level:?}: {e}"));
         let driver = Driver::over(ring, config, None, -1).unwrap();
         echo(&driver);
-        assert_eq!(driver.close(now() + PATIENCE), 0, "{rung:?}");
+        assert_eq!(driver.close(now() + PATIENCE), 0, "{level:?}");
     }
 }
 

@@ -137,8 +137,8 @@ fn a_close_that_is_dropped_closes_all_the_same() {
 #[test]
 fn an_exec_closes_every_descriptor() {
     static UNPARKER: Unparker = Unparker::new();
-    let unparker = UNPARKER.hang().unwrap();
-    let driver = driver_with_unparker(8, unparker);
+    let unparker = UNPARKER.open().unwrap();
+    let driver = driver_with_eventfd(8, unparker);
     let ring = driver.ring.borrow().as_ref().unwrap().fd();
     let copy = driver.ring_fd_owned().unwrap();
     for fd in [unparker, ring, copy.as_raw_fd()] {

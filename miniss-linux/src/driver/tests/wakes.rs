@@ -1,4 +1,4 @@
-//! What ends a sleep: the eventfd, however often it is rung, and messages from ring to ring.
+//! What ends a sleep: the eventfd, however often it is written to, and messages from ring to ring.
 
 use super::*;
 use crate::driver::unpark::Unparker;
@@ -9,8 +9,8 @@ const A_WHILE_NS: u64 = 20_000_000;
 
 /// A driver whose unparker is watched.
 fn driver_of(unparker: &'static Unparker) -> Closing {
-    let driver = driver_with_unparker(8, unparker.hang().unwrap());
-    driver.arm_unparker();
+    let driver = driver_with_eventfd(8, unparker.open().unwrap());
+    driver.arm_eventfd();
     turn(&driver);
     driver
 }
@@ -18,7 +18,7 @@ fn driver_of(unparker: &'static Unparker) -> Closing {
 /// Sleeps until woken, and says whether it was before the end of patience.
 fn is_woken(driver: &Driver) -> bool {
     let start = now();
-    driver.arm_unparker();
+    driver.arm_eventfd();
     driver.enter(Wait::Nanos(PATIENCE.as_nanos() as u64));
     driver.reap();
     now() - start < PATIENCE
@@ -32,15 +32,15 @@ fn every_ring_of_the_eventfd_ends_a_sleep_of_its_own() {
         UNPARKER.unpark();
         assert!(is_woken(&driver));
     }
-    assert!(driver.unparker_is_armed.get());
+    assert!(driver.eventfd_is_armed.get());
 }
 
 #[test]
 fn an_unparker_that_rang_before_it_was_watched_is_heard() {
     static UNPARKER: Unparker = Unparker::new();
-    let eventfd = UNPARKER.hang().unwrap();
+    let eventfd = UNPARKER.open().unwrap();
     UNPARKER.unpark();
-    let driver = driver_with_unparker(8, eventfd);
+    let driver = driver_with_eventfd(8, eventfd);
     assert!(is_woken(&driver));
 }
 
@@ -51,31 +51,31 @@ fn a_watch_that_ended_is_taken_up_again() {
     end_watch(&driver);
     UNPARKER.unpark();
     assert!(is_woken(&driver));
-    assert!(driver.unparker_is_armed.get());
+    assert!(driver.eventfd_is_armed.get());
 }
 
 #[test]
 fn a_message_ends_a_sleep() {
     static UNPARKER: Unparker = Unparker::new();
     let sleeper = driver_of(&UNPARKER);
-    let ringer = driver(8);
+    let sender = driver(8);
     let ring = sleeper.ring_fd_owned().unwrap();
     for _ in 0..50 {
-        assert!(ringer.ring_other(ring.as_raw_fd(), UNPARKER.name().unwrap()));
-        ringer.submit();
+        assert!(sender.send_wake(ring.as_raw_fd(), UNPARKER.id().unwrap()));
+        sender.submit();
         assert!(is_woken(&sleeper));
     }
-    assert!(sleeper.unparker_is_armed.get(), "a message is no end of the watch");
+    assert!(sleeper.eventfd_is_armed.get(), "a message is no end of the watch");
 }
 
 #[test]
 fn a_message_that_fails_is_followed_by_the_eventfd() {
     static UNPARKER: Unparker = Unparker::new();
     let sleeper = driver_of(&UNPARKER);
-    let ringer = driver(8);
+    let sender = driver(8);
     let (no_ring, _peer) = UnixStream::pair().unwrap();
-    assert!(ringer.ring_other(no_ring.as_raw_fd(), UNPARKER.name().unwrap()));
-    turn(&ringer);
+    assert!(sender.send_wake(no_ring.as_raw_fd(), UNPARKER.id().unwrap()));
+    turn(&sender);
     assert!(is_woken(&sleeper));
 }
 
@@ -83,7 +83,7 @@ fn a_message_that_fails_is_followed_by_the_eventfd() {
 fn an_unparker_that_was_taken_down_rings_no_one() {
     static UNPARKER: Unparker = Unparker::new();
     let driver = driver_of(&UNPARKER);
-    UNPARKER.take_down();
+    UNPARKER.close();
     UNPARKER.unpark();
     driver.enter(Wait::Nanos(A_WHILE_NS));
     assert_eq!(driver.reap(), 0);
@@ -95,5 +95,5 @@ fn end_watch(driver: &Driver) {
         let all = io_uring::types::CancelBuilder::any().all();
         let _ = ring.submitter().register_sync_cancel(None, all);
     }
-    turn_until(driver, || !driver.unparker_is_armed.get());
+    turn_until(driver, || !driver.eventfd_is_armed.get());
 }
