@@ -1,4 +1,4 @@
-//! What can go wrong: each error knows the operation, the cause and the remedy.
+//! The errors of the runtime. Each names the operation, the cause and the remedy.
 
 #![forbid(unsafe_code)]
 
@@ -136,13 +136,13 @@ impl std::error::Error for BuildError {
     }
 }
 
-/// What a panic carried, on its way to whoever asks for the outcome. If no one does, it is reported
-/// as a failure that was not [observed](miniss_core::unobserved).
+/// What a panic carried, until someone asks for the outcome. If no one does, it is reported as a
+/// failure that was not [observed](miniss_core::unobserved).
 pub(crate) struct Payload(Option<Box<dyn Any + Send + 'static>>);
 
 impl Payload {
-    pub(crate) fn new(thrown: Box<dyn Any + Send + 'static>) -> Self {
-        Self(Some(thrown))
+    pub(crate) fn new(payload: Box<dyn Any + Send + 'static>) -> Self {
+        Self(Some(payload))
     }
 
     fn into_inner(mut self) -> Box<dyn Any + Send + 'static> {
@@ -152,14 +152,14 @@ impl Payload {
 
 impl Drop for Payload {
     fn drop(&mut self) {
-        if let Some(thrown) = self.0.take() {
+        if let Some(payload) = self.0.take() {
             unobserved::report(Source::Task, "panic");
-            drop(thrown);
+            drop(payload);
         }
     }
 }
 
-/// A panic that was caught. It can be shown from any thread, and taken by whoever owns it.
+/// A panic that was caught. It can be shown from any thread, and its owner can take the payload.
 ///
 /// ```
 /// # use miniss_linux::{JoinError, Runtime, spawn};

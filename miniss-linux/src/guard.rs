@@ -1,4 +1,4 @@
-//! Catches what a task throws: in its poll, and in the destructors that follow.
+//! Catches the panics of tasks: in a poll, and in the destructors that follow.
 //!
 //! A panic in a task reaches its handle and nothing else. The panic hook has printed it by then, as
 //! it does for threads.
@@ -14,8 +14,8 @@ use miniss_core::unobserved::{self, Source};
 
 use crate::error::Payload;
 
-/// A future whose panics become its output, in the memory of the future alone: what a spawned task
-/// is. After its output it is to be dropped, which is quiet too.
+/// A future whose panics become its output; it takes no more memory than the future. Each spawned
+/// task is one. Its destructor does not panic, either.
 pub(crate) struct Guarded<F>(Quiet<F>);
 
 impl<F: Future> Guarded<F> {
@@ -40,7 +40,7 @@ impl<F: Future> Future for Guarded<F> {
     }
 }
 
-/// A value whose destructor may panic without anybody being hurt.
+/// A value whose destructor may panic: the panic is caught and reported.
 ///
 /// Invariant **Dropped once**: its destructor is called by ours and nowhere else.
 pub(crate) struct Quiet<T>(ManuallyDrop<T>);

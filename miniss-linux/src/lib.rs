@@ -29,8 +29,8 @@
 //!
 //! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
 //! - [`submit_to`], [`run_on`], [`Handle`]: between shards, and from other threads.
-//! - [`Future`] and [`Promise`]: a value that is not there yet, by whoever brings it. This `Future`
-//!   is a type; where the trait is meant beside it, say [`core::future::Future`].
+//! - [`Future`] and [`Promise`]: a value that is not there yet, and the end that brings it. This
+//!   `Future` is a type; where the trait is meant beside it, say [`core::future::Future`].
 //! - [`time`]: sleep, timeout, interval.
 //! - [`net`]: TCP sockets.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.

@@ -169,14 +169,14 @@ impl IoBuf for Vec<u8> {
     }
 }
 
-// SAFETY: One memory. Both views begin at `Vec::as_ptr` and the second has its capacity; the
+// SAFETY: *One memory*. Both views begin at `Vec::as_ptr` and the second has its capacity; the
 // length is a plain field, and `set_len` sets it.
 unsafe impl IoBufMut for Vec<u8> {
     unsafe fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
         let start = self.as_mut_ptr().cast::<MaybeUninit<u8>>();
         // SAFETY: a Vec has `capacity` bytes at `as_mut_ptr` (a well-aligned non-null pointer
         // even for none), borrowed mutably for as long as the result. MaybeUninit has the layout
-        // of u8 and allows any content. Initialised stays initialised, says our caller, so the
+        // of u8 and allows any content. *Initialised stays initialised*, says our caller, so the
         // first `len` bytes remain what a Vec<u8> wants.
         unsafe { slice::from_raw_parts_mut(start, self.capacity()) }
     }
@@ -206,10 +206,10 @@ impl IoBuf for Box<[u8]> {
     }
 }
 
-// SAFETY: One memory. Both views are the whole boxed slice, whose length is fixed.
+// SAFETY: *One memory*. Both views are the whole boxed slice, whose length is fixed.
 unsafe impl IoBufMut for Box<[u8]> {
     unsafe fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: Initialised stays initialised, promised by our caller in the same words.
+        // SAFETY: *Initialised stays initialised*, promised by our caller in the same words.
         unsafe { as_uninit(self) }
     }
 
@@ -224,11 +224,11 @@ impl<const N: usize> IoBuf for [u8; N] {
     }
 }
 
-// SAFETY: One memory. Both views are the whole array, which is inside the value and thus moves
+// SAFETY: *One memory*. Both views are the whole array, which is inside the value and thus moves
 // only with it.
 unsafe impl<const N: usize> IoBufMut for [u8; N] {
     unsafe fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: Initialised stays initialised, promised by our caller in the same words.
+        // SAFETY: *Initialised stays initialised*, promised by our caller in the same words.
         unsafe { as_uninit(self) }
     }
 

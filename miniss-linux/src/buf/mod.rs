@@ -1,6 +1,13 @@
-//! Buffers that an operation owns while the kernel works on them.
+//! Buffers that an operation owns while the kernel works on them. Pass a `Vec`, an array or a
+//! string by value; it comes back with the result.
 //!
-//! `user future ─▶ op (takes the [buffer]) ─▶ kernel ─▶ completion (gives the [buffer] back)`
+//! `future ─▶ op takes the [buffer] ─▶ kernel ─▶ op gives the [buffer] back`
+//!
+//! - `io_buf`: [`IoBuf`] and [`IoBufMut`], one buffer to write from, to read into; and those of
+//!   std.
+//! - `slice`: [`Slice`], a part of a buffer.
+//! - `vectored`: [`IoVecBuf`] and [`IoVecBufMut`], several buffers in one operation; [`IoVecs`],
+//!   their addresses in the form the kernel wants.
 //!
 //! A future can be dropped or forgotten at any await point, but the kernel goes on with what it
 //! was asked to do. So no operation that the kernel completes later borrows memory from its
@@ -31,14 +38,6 @@
 //! write_from(&bytes[..]);
 //! ```
 //!
-//! # Contents
-//!
-//! - [`IoBuf`], [`IoBufMut`]: one buffer to write from, to read into.
-//! - `std_types`: the implementations for `Vec<u8>`, `Box<[u8]>`, `[u8; N]`, `String` and so on.
-//! - [`Slice`]: a window on a buffer.
-//! - [`IoVecBuf`], [`IoVecBufMut`]: several buffers in one operation.
-//! - [`IoVecs`]: the addresses of several buffers, in the form the kernel wants.
-//!
 //! # Invariants
 //!
 //! **Pinned while in flight.** Upheld by the operations. An operation first moves the buffer to
@@ -51,7 +50,7 @@
 //! to implement. Nothing here may be used with a buffer that a future carries inline, because a
 //! future moves, and can be dropped, too early.
 //!
-//! **Initialised stays initialised.** Upheld by whoever calls `as_uninit`. That memory is typed
+//! **Initialised stays initialised.** Upheld by each caller of `as_uninit`. That memory is typed
 //! `MaybeUninit` because some of it was never written, not because it may be un-written: only
 //! initialised bytes are stored there. The kernel stores nothing else.
 //!

@@ -99,12 +99,12 @@ impl<B: IoBuf> IoBuf for Slice<B> {
     }
 }
 
-// SAFETY: One memory. Both views are cut from those of the inner buffer, which has the property
-// itself, by the same fixed range; `as_init` begins at `begin` exactly, by No gap. `set_len`
+// SAFETY: *One memory*. Both views are cut from those of the inner buffer, which has the property
+// itself, by the same fixed range; `as_init` begins at `begin` exactly, by *No gap*. `set_len`
 // makes the inner `as_init` at least `begin + len` long.
 unsafe impl<B: IoBufMut> IoBufMut for Slice<B> {
     unsafe fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: Initialised stays initialised, promised by our caller in the same words.
+        // SAFETY: *Initialised stays initialised*, promised by our caller in the same words.
         let all = unsafe { self.buf.as_uninit() };
         &mut all[self.begin..self.end]
     }
@@ -113,7 +113,7 @@ unsafe impl<B: IoBufMut> IoBufMut for Slice<B> {
         debug_assert!(len <= self.end - self.begin, "{len} bytes read into {:?}", self.range());
         let filled = self.begin + len;
         if filled > self.buf.as_init().len() {
-            // SAFETY: the bytes up to `begin` are initialised by No gap (and by One memory they
+            // SAFETY: the bytes up to `begin` are initialised by *No gap* (and by *One memory* they
             // are the beginning of the inner buffer), the next `len` by our caller's promise.
             unsafe { self.buf.set_len(filled) };
         }

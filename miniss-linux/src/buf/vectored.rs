@@ -143,7 +143,7 @@ impl<B: IoBuf> IoVecBuf for Vec<B> {
 impl<B: IoBufMut> IoVecBufMut for Vec<B> {
     unsafe fn for_each_uninit<'a>(&'a mut self, mut visit: impl FnMut(&'a mut [MaybeUninit<u8>])) {
         for buf in self {
-            // SAFETY: Initialised stays initialised, promised by our caller in the same words.
+            // SAFETY: *Initialised stays initialised*, promised by our caller in the same words.
             visit(unsafe { buf.as_uninit() });
         }
     }
@@ -163,7 +163,7 @@ impl<B: IoBuf, const N: usize> IoVecBuf for [B; N] {
 impl<B: IoBufMut, const N: usize> IoVecBufMut for [B; N] {
     unsafe fn for_each_uninit<'a>(&'a mut self, mut visit: impl FnMut(&'a mut [MaybeUninit<u8>])) {
         for buf in self {
-            // SAFETY: Initialised stays initialised, promised by our caller in the same words.
+            // SAFETY: *Initialised stays initialised*, promised by our caller in the same words.
             visit(unsafe { buf.as_uninit() });
         }
     }
@@ -189,7 +189,7 @@ macro_rules! tuple {
                 mut visit: impl FnMut(&'a mut [MaybeUninit<u8>]),
             ) {
                 $(
-                    // SAFETY: Initialised stays initialised, promised by our caller in the same
+                    // SAFETY: *Initialised stays initialised*, promised by our caller in the same
                     // words.
                     visit(unsafe { self.$field.as_uninit() });
                 )+
@@ -291,8 +291,8 @@ impl<const N: usize> IoVecs<N> {
         let list = |piece: &mut [MaybeUninit<u8>]| {
             self.push(piece.as_mut_ptr().cast(), piece.len());
         };
-        // SAFETY: Initialised stays initialised: nothing is stored here. Whoever stores through
-        // the address later does it with an unsafe block or system call of their own.
+        // SAFETY: *Initialised stays initialised*: nothing is stored here. To store through the
+        // address later takes an unsafe block or a system call of its own.
         unsafe { bufs.for_each_uninit(list) };
     }
 

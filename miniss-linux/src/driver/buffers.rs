@@ -1,9 +1,9 @@
-//! Provided receive buffers: memory that the kernel takes from when data is there, not before.
+//! Provided receive buffers: the kernel takes one when data is there, not before.
 //!
 //! An idle connection holds no buffer. One area is cut into equal buffers; a ring shared with the
 //! kernel says which are free. Invariant **One holder**: exactly one of three holds a buffer. The
-//! kernel does while the buffer stands in the ring; then a completion that no one has read yet; then
-//! a [`PoolBuf`].
+//! kernel does while the buffer stands in the ring; then a completion that no one has read yet;
+//! then a [`PoolBuf`].
 //!
 //! A stream that no one reads holds few of them: [`recv`](crate::op::recv) has the bounds. When all
 //! are held, a receive still waits without one: it looks for its buffer when it has data.
@@ -94,8 +94,8 @@ impl BufferPool {
     /// Puts a buffer into the ring, where the kernel does not see it yet.
     fn give(&self, id: u16) {
         let index = self.tail.get() & (self.count - 1);
-        // SAFETY: the index is below the count; *One holder*: the kernel does not read entries beyond
-        // the published tail.
+        // SAFETY: the index is below the count; *One holder*: the kernel does not read entries
+        // beyond the published tail.
         let entry = unsafe { self.ring.add(usize::from(index)).as_mut() };
         entry.set_addr(self.address(id).addr() as u64);
         entry.set_len(self.buffer_bytes);

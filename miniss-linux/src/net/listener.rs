@@ -59,7 +59,7 @@ impl Default for ListenOptions {
 }
 
 impl ListenOptions {
-    /// A backlog of 1024; the port for this socket alone.
+    /// A backlog of 1024; the address for this socket alone.
     pub fn new() -> Self {
         Self::default()
     }
@@ -76,9 +76,9 @@ impl ListenOptions {
         self
     }
 
-    /// Whether other sockets may listen on the same port (`SO_REUSEPORT`). If every shard binds
-    /// one, the kernel spreads connections over the shards. Note that another process of the same
-    /// user may join in, too.
+    /// Whether other sockets may listen on the same port number (`SO_REUSEPORT`). If every shard
+    /// binds one, the kernel spreads connections over the shards. Note that another process of the
+    /// same user may join in, too.
     pub fn reuse_port(mut self, on: bool) -> Self {
         self.reuse_port = on;
         self
@@ -136,7 +136,7 @@ const AHEAD_FROM: i32 = 2 * AHEAD_MAX;
 /// A listening TCP socket, which belongs to the shard that made it.
 pub struct TcpListener {
     fd: Rc<Fd>,
-    /// The multishot accept. Whoever holds the lock takes the next connection.
+    /// The multishot accept. The task that holds the lock takes the next connection.
     accepting: Mutex<Option<Op<Accept>>>,
     /// As in [`Accept`].
     ahead_max: u32,
@@ -151,7 +151,7 @@ const REST: Duration = Duration::from_millis(50);
 const REST_MAX: Duration = Duration::from_secs(1);
 
 impl TcpListener {
-    /// Binds to `address` and listens, with the port for itself.
+    /// Binds to `address` and listens, with the address for itself.
     ///
     /// # Errors
     ///
@@ -344,7 +344,7 @@ impl TcpListener {
         self.dropped.get()
     }
 
-    /// The address it listens on; the way to learn the port after binding to port 0.
+    /// The address it listens on; the way to learn the port number after binding to number 0.
     ///
     /// # Errors
     ///

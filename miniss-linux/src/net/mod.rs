@@ -1,10 +1,17 @@
-//! TCP sockets.
+//! TCP sockets. Take a stream, read and write it from two tasks at once, and drop either future
+//! when you like: no byte is lost, and the kernel never writes to memory that is gone.
 //!
-//! `user future ─▶ [socket] ─▶ driver ─▶ op ─▶ kernel`
+//! `stream.read() ─▶ [net] ─▶ op ─▶ driver ─▶ kernel`
 //!
-//! Sockets belong to the shard that made them. What waits on one panics where that shard does not
-//! run, in another runtime on the thread or in none: it would wait forever. A socket may be dropped
-//! anywhere on its thread, and closes at once.
+//! - `stream`: a [`TcpStream`]: connect, options, close.
+//! - `read`: how it reads, in three ways that keep the order of the bytes.
+//! - `write`: how it writes, one write after the other.
+//! - `split`: its two halves, [`OwnedReadHalf`] and [`OwnedWriteHalf`].
+//! - `listener`: a [`TcpListener`] and its [`ListenOptions`].
+//!
+//! A socket belongs to the shard that made it. To wait on it anywhere else, in another runtime on
+//! the thread or in none, is a panic: it would wait forever. A socket may be dropped anywhere on
+//! its thread, and closes at once.
 //!
 //! Operations own their buffers while the kernel works on them and give them back, beside the
 //! result:

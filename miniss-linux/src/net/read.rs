@@ -241,7 +241,7 @@ impl TcpStream {
         self.receive(Recv { connection: self.connection.clone(), buffer, peeks: false })
     }
 
-    /// A receive that may be dropped: whoever reads next waits for its end.
+    /// A receive that may be dropped: the next read waits for its end.
     fn receive<O: Prepare>(&self, recv: O) -> impl Future<Output = O::Output> {
         let op = self.start(recv);
         self.connection.side.start_receive(op.id());
@@ -310,7 +310,7 @@ impl TcpStream {
     }
 }
 
-/// Whether the kernel may receive into the pool before anybody reads.
+/// Whether the kernel may receive into the pool before a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ahead {
     No,
@@ -320,7 +320,7 @@ enum Ahead {
 /// What a reader is given.
 enum Next {
     Bytes(io::Result<PoolBuf>),
-    /// No bytes wait, nor is anybody receiving: the reader may, into memory of its own.
+    /// No bytes wait, and no receive is in flight: the reader may receive into memory of its own.
     Nothing,
     /// As before, but bytes wait in the kernel: a receive into the pool had waited for data before
     /// it looked for a buffer, and found none.

@@ -148,12 +148,12 @@ impl TcpStream {
         socket.shutdown(how)
     }
 
-    /// Closes the connection now, whoever shares it: what is in progress on it, by other tasks too,
-    /// ends with `ECANCELED`, and what they do afterwards with `EBADF`. Bytes that were received
+    /// Closes the connection now, for all tasks that share it: what is in progress on it ends with
+    /// `ECANCELED`, and what they do afterwards with `EBADF`. Bytes that were received
     /// and not read are dropped.
     ///
-    /// Who shares the socket by another descriptor (`try_clone` of the standard library) does not
-    /// notice; then the peer does not, either.
+    /// Another descriptor of the socket (`try_clone` of the standard library) stays open; then the
+    /// peer does not see an end, either.
     ///
     /// # Errors
     ///

@@ -33,7 +33,7 @@ pub(crate) struct Connection {
     /// The multishot receive, once `recv` has been used. It shares the connection, so the stream
     /// takes it out when it goes.
     pub(crate) receiving: RefCell<Option<Op<RecvPool>>>,
-    /// Whoever holds its one unit writes: with two sends in flight, the kernel may let the later
+    /// The write that holds its one unit is in flight: with two sends, the kernel may let the later
     /// one go first when there is room again.
     writing: Semaphore,
     /// The send in flight, its future awaited or dropped.
@@ -89,10 +89,10 @@ impl Connection {
         self.cancelled_bytes.take()
     }
 
-    /// Cancels what is in flight on it, then closes it, whoever else shares it.
+    /// Cancels what is in flight on it, then closes it, for all that share it.
     ///
-    /// What is in flight is named by its id. By descriptor, the kernel would also cancel what
-    /// others do who share the socket by a descriptor of their own.
+    /// What is in flight is named by its id. By descriptor, the kernel would also cancel what is
+    /// done through other descriptors of the socket.
     pub(crate) async fn close(self: &Rc<Self>) -> io::Result<()> {
         // Before the number is taken from entries that are not handed over yet.
         self.fd.driver().assert_here();
@@ -225,7 +225,7 @@ enum Reader {
     #[default]
     NotNow,
     Reading,
-    /// Whoever could have read was dropped.
+    /// The stream, or its half that reads, was dropped.
     Gone,
 }
 

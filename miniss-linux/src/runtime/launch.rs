@@ -232,8 +232,8 @@ fn run_shard(
         Err(error) => return drop(tell_ready.send(Err(error))),
     };
     let entered = enter(&shard);
-    // It ends when the promise is kept or, if the runtime is gone, broken. A panic that comes out of
-    // it is the end of the shard, but in order.
+    // It ends when the promise is kept or, if the runtime is gone, broken. A panic that comes out
+    // of it is the end of the shard, but in order.
     let ended = catch_unwind(AssertUnwindSafe(|| _ = executor.block_on(stopped)));
     drop(entered);
     if let Err(payload) = ended {

@@ -143,10 +143,10 @@ impl Runtime {
     /// If called from inside a runtime: a shard cannot wait for itself. A panic in `future` goes on
     /// from here.
     ///
-    /// If a shard has died, which whoever calls it is told by
-    /// [`ShardGone`](CallError::ShardGone), and the program has not asked for the
-    /// [`failure`](Self::failure) within the [shutdown timeout](Builder::shutdown_timeout): then it
-    /// would go on half dead. The text names the shard and the cause.
+    /// If a shard has died, and the program has not asked for the [`failure`](Self::failure) within
+    /// the [shutdown timeout](Builder::shutdown_timeout): then it would go on half dead. The text
+    /// names the shard and the cause. Each caller of that shard is told by
+    /// [`ShardGone`](CallError::ShardGone).
     ///
     /// ```
     /// use std::time::Duration;
@@ -242,8 +242,8 @@ impl Runtime {
     }
 
     /// The first shard that died, if one has: its ring broke, or a panic came out of code that no
-    /// task ran, such as a waker. Who asks is taken to act on it: then
-    /// [`block_on`](Self::block_on) goes on without that shard.
+    /// task ran, such as a waker. A program that asks is expected to act on it, so
+    /// [`block_on`](Self::block_on) then goes on without that shard.
     ///
     /// ```
     /// let runtime = miniss_linux::Runtime::builder().shards(2).build().unwrap();
@@ -297,8 +297,8 @@ impl Runtime {
     }
 }
 
-/// The part of a turn that no next one will do, also if `block_on` is left by a panic: those whom
-/// the last turn woke on other shards must not wait until we are back, nor sockets that it dropped.
+/// Ends the last turn, also if a panic leaves `block_on`: it submits wakes of other shards and the
+/// close of dropped sockets, which must not wait until the next `block_on`.
 struct LastTurn<'a>(&'a Driver);
 
 impl Drop for LastTurn<'_> {

@@ -207,8 +207,8 @@ impl Shard {
         Ok((this, executor))
     }
 
-    /// Lets other shards wake this one as `wake_by` says. `ring_fd` stays open until all shards have
-    /// ended.
+    /// Lets other shards wake this one as `wake_by` says. `ring_fd` stays open until all shards
+    /// have ended.
     pub(crate) fn set_wake_by(&self, wake_by: WakeBy, ring_fd: RawFd) {
         self.local.cell().unparker().set_wake_by(wake_by, ring_fd);
     }
@@ -226,9 +226,9 @@ impl Shard {
         }
     }
 
-    /// Ends the shard on its own thread: refuses new calls and operations, drops the tasks, sends the
-    /// replies that this brings about, and waits for the kernel. What does not end in time is leaked
-    /// and counted.
+    /// Ends the shard on its own thread: refuses new calls and operations, drops the tasks, sends
+    /// the replies that this brings about, and waits for the kernel. What does not end in time is
+    /// leaked and counted.
     pub(crate) fn shut_down(self, executor: Executor<UringReactor>) -> LeftOver {
         let deadline = now() + self.shutdown_timeout;
         let entered = enter(&self);
@@ -309,7 +309,8 @@ pub(crate) struct Entered<'a> {
 }
 
 impl Entered<'_> {
-    /// The shard's executor is gone: from here on, wakes go through the inbox as from other threads.
+    /// The shard's executor is gone: from here on, wakes go through the inbox as from other
+    /// threads.
     pub(crate) fn without_executor(&self) {
         CURRENT.with(|current| current.unparker.set(ptr::null()));
     }

@@ -149,8 +149,8 @@ impl<T> JoinHandle<T> {
         self.inner.as_ref().map(miniss_core::JoinHandle::abort_handle)
     }
 
-    /// Lets the task go on without anybody waiting for it. The same as dropping the handle, in so
-    /// many words.
+    /// Lets the task go on although no one waits for it. The same as dropping the handle, but
+    /// visible in the code.
     ///
     /// ```
     /// # use miniss_linux::{Runtime, spawn};

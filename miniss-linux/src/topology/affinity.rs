@@ -208,7 +208,7 @@ impl CpuMask {
 
     fn fill(&mut self) -> io::Result<()> {
         let bytes = size_of_val(&self.words[..]);
-        // SAFETY: Mask of words: the kernel writes at most `bytes` bytes, which we own; libc may
+        // SAFETY: *Mask of words*: the kernel writes at most `bytes` bytes, which we own; libc may
         // clear the rest of them.
         let result = unsafe { libc::sched_getaffinity(0, bytes, self.words.as_mut_ptr().cast()) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -216,7 +216,7 @@ impl CpuMask {
 
     fn apply(&self) -> io::Result<()> {
         let bytes = size_of_val(&self.words[..]);
-        // SAFETY: Mask of words: the kernel reads at most `bytes` bytes, which we own.
+        // SAFETY: *Mask of words*: the kernel reads at most `bytes` bytes, which we own.
         let result = unsafe { libc::sched_setaffinity(0, bytes, self.words.as_ptr().cast()) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }

@@ -1,14 +1,14 @@
-//! The CPUs this process may use, and how to keep a thread on one of them.
+//! The CPUs this process may use, and how to keep a thread on one of them. Here a runtime finds
+//! how many shards make sense, in a container too.
 //!
 //! `[topology] ─▶ builder ─▶ one shard thread per CPU ─▶ executor`
 //!
-//! # Contents
+//! - `affinity`: [`allowed_cpus`], [`pin`], [`Pinned`], the affinity mask of the calling thread;
+//!   and [`unpinned`], for threads and child processes that are not to share a shard's CPU.
+//! - `cgroup`: [`cpu_quota`], how much CPU time the control groups (containers) grant.
+//! - `cpu_list`: [`CpuList`], `"0-3,7"`, as a person writes it.
 //!
-//! - [`allowed_cpus`], [`pin`], [`Pinned`]: the affinity mask of the calling thread.
-//! - [`unpinned`]: threads and child processes that are not to share a shard's CPU.
-//! - [`cpu_quota`]: how much CPU time the control groups (containers) grant.
-//! - [`default_shards`]: what follows from both.
-//! - [`CpuList`]: `"0-3,7"`, as a person writes it.
+//! [`default_shards`] follows from the first two.
 //!
 //! The ids of CPUs are those of the kernel. They need not begin at 0 nor follow each other, and
 //! what is allowed can be changed from outside at any time; so everything here asks each time.
