@@ -1,13 +1,12 @@
-//! What the runtime says of itself: through the [`log`] facade, rarely; and in counts, always.
+//! What the runtime says of itself: in a few lines through the [`log`] facade, and in counts.
 //!
-//! A program chooses where it goes by the logger that it installs. Without one nothing is said, and
-//! that costs nothing. The manual has [the table](crate::manual::running) of what there is to say.
+//! The program installs a logger to choose where the lines go. Without one there are none, which
+//! costs nothing. The manual has [the table](crate::manual::running) of what there is to say.
 //!
-//! To report never fails, and never harms the one who reports: whatever the logger does, the shard
-//! goes on. A logger that panics has its panic caught. One that comes back here, because it uses
-//! the runtime, is not called again by itself. So that it may use the runtime, nothing of ours is
-//! borrowed while it runs. It runs on the shard, which stands still meanwhile: a logger that may
-//! block hands its lines to a thread of its own.
+//! A report never fails and never harms its caller: the shard goes on, whatever the logger does. The
+//! panic of a logger is caught. A logger may use the runtime: nothing of ours is borrowed while it
+//! runs, and what it reports itself is counted, but does not call it again. It runs on the shard,
+//! which stands still meanwhile: a logger that may block hands its lines to a thread of its own.
 
 #![forbid(unsafe_code)]
 
@@ -46,14 +45,22 @@ pub enum Event {
     Unobserved,
 }
 
-const EVENTS: usize = Event::Unobserved as usize + 1;
-
 impl Event {
+    const ALL: [Self; 8] = [
+        Self::AcceptRests,
+        Self::QueueOverflowed,
+        Self::LockedMemoryShort,
+        Self::Unpinned,
+        Self::ShardDied,
+        Self::ShardLeft,
+        Self::OperationsLeaked,
+        Self::Unobserved,
+    ];
+
     fn level(self) -> Level {
         match self {
-            Self::AcceptRests | Self::QueueOverflowed | Self::LockedMemoryShort => Level::Warn,
             Self::ShardDied | Self::ShardLeft | Self::OperationsLeaked => Level::Error,
-            Self::Unpinned | Self::Unobserved => Level::Warn,
+            _ => Level::Warn,
         }
     }
 
@@ -79,7 +86,7 @@ struct Tally {
     quiet_until_ns: AtomicU64,
 }
 
-static TALLIES: [Tally; EVENTS] = [const { Tally::new() }; EVENTS];
+static TALLIES: [Tally; Event::ALL.len()] = [const { Tally::new() }; Event::ALL.len()];
 
 impl Tally {
     const fn new() -> Self {
@@ -211,19 +218,7 @@ mod tests {
     #[test]
     fn the_manual_has_a_line_for_each_event() {
         let manual = include_str!("manual/running.rs");
-        use Event::*;
-        let all = [
-            AcceptRests,
-            QueueOverflowed,
-            LockedMemoryShort,
-            Unpinned,
-            ShardDied,
-            ShardLeft,
-            OperationsLeaked,
-            Unobserved,
-        ];
-        assert_eq!(all.len(), EVENTS);
-        for event in all {
+        for event in Event::ALL {
             let level = event.level().as_str().to_lowercase();
             let line = format!("| `{event:?}` | {level} | `{}` |", event.target());
             assert!(manual.contains(&line), "{line} is not in the manual");

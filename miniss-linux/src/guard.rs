@@ -64,6 +64,15 @@ impl<T> Drop for Quiet<T> {
     }
 }
 
+/// Calls a closure as it is dropped, also when a panic unwinds; not if it was forgotten.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// Runs a destructor, or other code of the user's that no one waits for. If it panics, that is
 /// reported as a failure that was not [observed](miniss_core::unobserved).
 #[inline]

@@ -20,7 +20,7 @@ use super::setup::{DriverConfig, Features, make_ring, probe, report_short};
 use super::sys::now;
 use super::unpark::{Unparker, UnparkerId};
 use crate::error::DriverUnavailable;
-use crate::guard::quietly;
+use crate::guard::{OnDrop, quietly};
 use crate::runtime::is_local;
 
 /// The four topmost bits of `user_data`: what a completion is about.
@@ -40,6 +40,9 @@ pub(super) mod tag {
 
 /// How long the kernel is not asked again for provided buffers that it had no memory for.
 const POOL_RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// What becomes of an operation that the kernel never sees.
+const REFUSED: Completion = Completion { result: -libc::ECANCELED, flags: 0 };
 
 /// The io_uring driver of one shard.
 pub(crate) struct Driver {
@@ -188,7 +191,9 @@ impl Driver {
         let key = self.ops.insert(op);
         let id = key.id();
         let op = Op { driver: self.clone(), key: Some(key) };
-        let unsent = Unsent { ops: &self.ops, id };
+        // It ends here if the driver refuses it, or if a buffer of the user's panics when it is
+        // asked for its memory: no completion would ever come.
+        let unsent = OnDrop(|| self.ops.complete(id, REFUSED, false));
         if !self.closing.get()
             && let Some(entry) = op.with(O::prepare)
         {
@@ -253,20 +258,6 @@ fn refuse_elsewhere() -> ! {
         "a socket was used where its runtime does not run: await it inside `Runtime::block_on` of \
          the runtime that it was made in, or make it in this one (`TcpStream::from_std`)"
     );
-}
-
-/// An operation that the kernel has not heard of. It ends here if the driver refuses it, or if a
-/// buffer of the user's panics when it is asked for its memory; no completion would ever come.
-struct Unsent<'a> {
-    ops: &'a OpTable,
-    id: OpId,
-}
-
-impl Drop for Unsent<'_> {
-    fn drop(&mut self) {
-        let refused = Completion { result: -libc::ECANCELED, flags: 0 };
-        self.ops.complete(self.id, refused, false);
-    }
 }
 
 /// Runs one operation to its end, to learn whether the filters in force let us enter at all.

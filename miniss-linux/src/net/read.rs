@@ -45,35 +45,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub fn read<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
-        cooperative(async move {
-            let _reading = match Reading::begin(&self.connection) {
-                Ok(reading) => reading,
-                Err(error) => return (Err(error), buffer),
-            };
-            if buffer.bytes_total() == 0 {
-                return (Ok(0), buffer);
-            }
-            match self.next(Ahead::No).await {
-                Next::Bytes(received) => self.hand_over(received, buffer),
-                Next::Nothing | Next::NoBuffer => self.receive_into(buffer).await,
-            }
-        })
-    }
-
-    /// Copies received bytes into the reader's buffer; what does not fit waits.
-    fn hand_over<B: IoBufMut>(
-        &self,
-        received: io::Result<PoolBuf>,
-        mut buffer: B,
-    ) -> BufResult<usize, B> {
-        let mut bytes = match received {
-            Ok(bytes) => bytes,
-            Err(error) => return (Err(error), buffer),
-        };
-        let len = crate::buf::copy_into(&mut buffer, &bytes);
-        bytes.advance(len);
-        self.connection.side.put_back(bytes);
-        (Ok(len), buffer)
+        self.read_or_peek(buffer, false)
     }
 
     /// Reads into `buffer` without taking: the next read gives the same bytes again. Otherwise like
@@ -95,7 +67,15 @@ impl TcpStream {
     /// assert_eq!(stream.recv().await?[..], *b"GET /");
     /// # Ok(()) });
     /// ```
-    pub fn peek<B: IoBufMut>(&self, mut buffer: B) -> impl Future<Output = BufResult<usize, B>> {
+    pub fn peek<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
+        self.read_or_peek(buffer, true)
+    }
+
+    fn read_or_peek<B: IoBufMut>(
+        &self,
+        buffer: B,
+        peeks: bool,
+    ) -> impl Future<Output = BufResult<usize, B>> {
         cooperative(async move {
             let _reading = match Reading::begin(&self.connection) {
                 Ok(reading) => reading,
@@ -105,18 +85,30 @@ impl TcpStream {
                 return (Ok(0), buffer);
             }
             match self.next(Ahead::No).await {
-                Next::Bytes(Ok(bytes)) => {
-                    let len = crate::buf::copy_into(&mut buffer, &bytes);
-                    self.connection.side.put_back(bytes);
-                    (Ok(len), buffer)
-                }
-                Next::Bytes(Err(error)) => (Err(error), buffer),
-                Next::Nothing | Next::NoBuffer => {
-                    let connection = self.connection.clone();
-                    self.receive(Recv { connection, buffer, peeks: true }).await
-                }
+                Next::Bytes(received) => self.hand_over(received, buffer, peeks),
+                Next::Nothing | Next::NoBuffer => self.receive_into(buffer, peeks).await,
             }
         })
+    }
+
+    /// Copies received bytes into the reader's buffer; what does not fit waits, as do all of them
+    /// if it peeks.
+    fn hand_over<B: IoBufMut>(
+        &self,
+        received: io::Result<PoolBuf>,
+        mut buffer: B,
+        peeks: bool,
+    ) -> BufResult<usize, B> {
+        let mut bytes = match received {
+            Ok(bytes) => bytes,
+            Err(error) => return (Err(error), buffer),
+        };
+        let len = crate::buf::copy_into(&mut buffer, &bytes);
+        if !peeks {
+            bytes.advance(len);
+        }
+        self.connection.side.put_back(bytes);
+        (Ok(len), buffer)
     }
 
     /// Reads until `buffer` is full.
@@ -233,12 +225,16 @@ impl TcpStream {
     /// that hold on to theirs stop everyone else, so this message gets memory of its own.
     async fn recv_to_heap(&self) -> io::Result<PoolBuf> {
         let buffer = Vec::with_capacity(self.connection.fd.driver().recv_buffer_bytes());
-        let (result, buffer) = self.receive_into(buffer).await;
+        let (result, buffer) = self.receive_into(buffer, false).await;
         result.map(|_| PoolBuf::from_heap(buffer.into_boxed_slice()))
     }
 
-    fn receive_into<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
-        self.receive(Recv { connection: self.connection.clone(), buffer, peeks: false })
+    fn receive_into<B: IoBufMut>(
+        &self,
+        buffer: B,
+        peeks: bool,
+    ) -> impl Future<Output = BufResult<usize, B>> {
+        self.receive(Recv { connection: self.connection.clone(), buffer, peeks })
     }
 
     /// A receive that may be dropped: the next read waits for its end.

@@ -18,8 +18,8 @@ use super::launch::{Ready, Shard0, Worker, put_cell};
 use super::shard::{LeftOver, ShardId, enter};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::diagnostics::{self, Event};
-use crate::driver::Driver;
 use crate::error::{BuildError, CallError, Panic};
+use crate::guard::OnDrop;
 
 /// Some shards, each a thread with an executor and a ring of its own.
 ///
@@ -166,7 +166,9 @@ impl Runtime {
         let shard_0 = self.shard_0.as_ref().expect("there until dropped");
         let _pinned = shard_0.pin();
         let _entered = enter(&shard_0.shard);
-        let _last = LastTurn(&shard_0.shard.driver);
+        // No turn follows: wakes of other shards and the close of dropped sockets do not wait for
+        // the next `block_on`, also if a panic leaves this one.
+        let _last = OnDrop(|| shard_0.shard.driver.settle());
         let output = shard_0.executor.borrow_mut().block_on(future);
         shard_0.shard.send_rest();
         output
@@ -294,16 +296,6 @@ impl Runtime {
                 ),
             ),
         }
-    }
-}
-
-/// Ends the last turn, also if a panic leaves `block_on`: it submits wakes of other shards and the
-/// close of dropped sockets, which must not wait until the next `block_on`.
-struct LastTurn<'a>(&'a Driver);
-
-impl Drop for LastTurn<'_> {
-    fn drop(&mut self) {
-        self.0.settle();
     }
 }
 
