@@ -3,10 +3,11 @@
 //! The program installs a logger to choose where the lines go. Without one there are none, which
 //! costs nothing. The manual has [the table](crate::manual::running) of what there is to say.
 //!
-//! A report never fails and never harms its caller: the shard goes on, whatever the logger does. The
-//! panic of a logger is caught. A logger may use the runtime: nothing of ours is borrowed while it
-//! runs, and what it reports itself is counted, but does not call it again. It runs on the shard,
-//! which stands still meanwhile: a logger that may block hands its lines to a thread of its own.
+//! A report never fails and never harms its caller: the shard goes on, whatever the logger does.
+//! The panic of a logger is caught. A logger may use the runtime: nothing of ours is borrowed while
+//! it runs, and what it reports itself is counted, but does not call it again. It runs on the
+//! shard, which stands still meanwhile: a logger that may block hands its lines to a thread of its
+//! own.
 
 #![forbid(unsafe_code)]
 

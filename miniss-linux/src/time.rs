@@ -33,7 +33,7 @@ use crate::runtime::try_with_current;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ShardTimers(());
 
-// SAFETY: passes on the answer of the current shard's `LocalHandle`, asked again each time.
+// SAFETY: it returns what the current shard's `LocalHandle` answers, and asks each time.
 unsafe impl Timers for ShardTimers {
     type Instant = Instant;
 

@@ -19,8 +19,8 @@ use super::sys::{Wait, now};
 use super::unpark::UnparkerId;
 use crate::guard::quietly;
 
-/// Completions taken from the queue at a time. They are copied out first, so that wakers and
-/// destructors run while nothing of ours is borrowed, and the kernel has its room back early.
+/// Completions taken from the queue at a time. They are copied out first: so nothing of ours is
+/// borrowed while wakers and destructors run, and the kernel has the room again at once.
 const BATCH: usize = 64;
 
 impl Driver {
@@ -49,10 +49,11 @@ impl Driver {
         }
     }
 
-    /// Hands over what has gathered and settles what that brings about, now and outside of any
-    /// turn. What does not end at once is left to the next turn.
+    /// Submits what has gathered and settles what completes at once, outside of any turn. The next
+    /// turn settles the rest.
     pub(crate) fn settle(&self) {
-        // What is being settled already goes first: a stream's bytes keep their order.
+        // Not while completions are being settled: those come first, so that the bytes of a stream
+        // keep their order.
         while !self.is_reaping.get() && self.try_submit().is_ok() {
             if self.reap() == 0 {
                 return;

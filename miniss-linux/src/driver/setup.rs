@@ -69,7 +69,7 @@ pub(super) enum Level {
 pub(super) const LEVELS: [Level; 5] =
     [Level::NoSqArray, Level::DeferTaskrun, Level::SingleIssuer, Level::CoopTaskrun, Level::Plain];
 
-/// The smallest ring worth having.
+/// The smallest ring that we ask for.
 const ENTRIES_MIN: u32 = 8;
 /// How long we try again after a refusal for want of memory: the kernel frees a ring some time
 /// after it was closed. First a ring of the wanted size is tried again, then the smallest one.

@@ -31,7 +31,7 @@ pub(super) mod tag {
     pub(in super::super) const OP: u64 = 0;
     /// The shard was woken: by its eventfd, or by a message from another ring.
     pub(in super::super) const UNPARKER: u64 = 1 << OpId::BITS;
-    /// No one wants to know.
+    /// The completion means nothing to us.
     pub(in super::super) const IGNORE: u64 = 2 << OpId::BITS;
     /// A message that was to wake another shard; the other bits are the id of its unparker.
     pub(in super::super) const MESSAGE: u64 = 3 << OpId::BITS;
@@ -52,7 +52,7 @@ pub(crate) struct Driver {
     pub(super) features: Features,
     pub(super) config: DriverConfig,
     pool: RefCell<Option<Rc<BufferPool>>>,
-    /// There was no memory for the pool, and it is not to be asked for before this.
+    /// There was no memory for the pool, and we ask for it again no sooner than this.
     pool_refused_until: Cell<Instant>,
     /// Buffers that completions have brought, of all that the pool ever gave; it wraps.
     pub(super) buffers_taken: Cell<u16>,
@@ -273,7 +273,7 @@ fn try_nop(ring: &mut Ring) -> Result<(), DriverUnavailable> {
     Ok(())
 }
 
-/// The error of whatever is asked of a closed driver.
+/// The error of a request to a closed driver.
 pub(crate) fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the runtime of this shard has ended")
 }
@@ -375,10 +375,9 @@ impl<O: Operation> Future for Op<O> {
 impl<O: Operation> Drop for Op<O> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            // What has come and is dropped now is the user's: a buffer, say.
+            // This may drop what the user gave, such as a buffer.
             quietly(|| self.driver.ops.orphan(key));
-            // Where no turn follows that would hand over the cancel: what the operation holds is
-            // given back all the same.
+            // Outside of its shard no turn follows that would submit the cancel, so this does.
             if !self.driver.is_here() {
                 self.driver.settle();
             }

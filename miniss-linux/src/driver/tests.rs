@@ -2,7 +2,7 @@
 //! by hand.
 
 mod flow;
-mod ladder;
+mod levels;
 mod lifecycle;
 mod wakes;
 

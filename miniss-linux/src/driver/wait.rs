@@ -64,7 +64,7 @@ impl Reactor for UringReactor {
         }
         let start = expects_calls.then(now);
         match wait_for(deadline) {
-            // A timer is due: there is no sleep to be had, and perhaps nothing to submit.
+            // A timer is due, so there is no time to sleep.
             Wait::No => self.driver.submit(),
             wait => self.driver.enter(wait),
         }
@@ -265,20 +265,20 @@ impl IdleSpin {
     }
 }
 
-/// Looks for calls and replies of other shards, when some may well come: a call is under way, or
-/// one was just answered.
+/// Looks for calls and replies of other shards while some are expected: a call is under way, or one
+/// was just answered.
 ///
-/// It begins when a call has ended a sleep that was short, and then looks for no longer than that
-/// sleep took; so it costs no more than it may spare. What comes earlier makes it look less long.
-/// When nothing has come in time it stops, and passes by twice as many short sleeps as the last
-/// time before it begins again.
+/// It begins when a call has ended a short sleep, and then looks for no longer than that sleep
+/// took; so it costs no more than it may save. When something comes early, the next look is
+/// shorter. When nothing comes in time it stops. It begins again after a number of short sleeps,
+/// which doubles each time.
 #[derive(Debug)]
 pub(super) struct CallSpin {
     /// A sleep that takes longer is not short.
     max_ns: u64,
     window_ns: u64,
     misses: u32,
-    /// Short sleeps to be passed by.
+    /// How many short sleeps are still to be passed by.
     passes: u32,
 }
 

@@ -1,13 +1,13 @@
 //! A listening socket.
 //!
-//! One accept stays in flight. With a large backlog it is a multishot accept, each of whose
-//! completions is a connection. Those wait here for their `accept`, and count as part of the
-//! backlog. With a small backlog it takes a single connection, since a multishot accept takes all
-//! that are there at once, which is more than were to wait.
+//! One accept stays in flight. With a large backlog it is a multishot accept: each completion is a
+//! connection, which waits here for its `accept` and counts as part of the backlog. With a small
+//! backlog it takes a single connection: a multishot accept would take all that are there at once,
+//! more than the backlog allows to wait.
 //!
-//! Running out of descriptors ends it, and asking again at once would spin: so accepting then rests
-//! for a while, the connections waiting in the backlog, and reports that. It rests also
-//! after an error of the socket itself, for a server that tries again whatever the error was.
+//! When descriptors run out, the accept ends, and to ask again at once would spin. So accepting
+//! rests for a while and reports that; connections wait in the backlog. It rests also after an
+//! error of the socket itself, for a server that tries again after any error.
 
 #![forbid(unsafe_code)]
 
@@ -126,11 +126,10 @@ impl ListenOptions {
     }
 }
 
-/// Connections that are accepted before someone asks for them. Beyond that they wait in the
-/// kernel's backlog, where they hold no descriptor and a peer that floods us is the kernel's to
-/// deal with.
+/// Connections that are accepted before `accept` is called. More of them wait in the kernel's
+/// backlog, where they hold no descriptor, and where the kernel deals with a flood of them.
 const AHEAD_MAX: i32 = 256;
-/// The least backlog of which so many may be a part.
+/// The least backlog with which connections are accepted ahead.
 const AHEAD_FROM: i32 = 2 * AHEAD_MAX;
 
 /// A listening TCP socket, which belongs to the shard that made it.
@@ -141,7 +140,7 @@ pub struct TcpListener {
     /// As in [`Accept`].
     ahead_max: u32,
     dropped: Cell<u64>,
-    /// Errors of the socket itself, one after the other.
+    /// Errors of the socket itself since the last connection.
     failures: Cell<u32>,
 }
 
@@ -210,8 +209,8 @@ impl TcpListener {
     }
 
     /// Gives the socket back as one of the standard library's, and the connections that were
-    /// accepted ahead. It waits until the kernel has given up the accept that is in flight; those
-    /// who connect meanwhile wait in the backlog.
+    /// accepted ahead. It waits until the accept in flight was cancelled; peers that connect
+    /// meanwhile wait in the backlog.
     ///
     /// # Errors
     ///
@@ -283,7 +282,7 @@ impl TcpListener {
                 }
                 Err(error) => match error.raw_os_error() {
                     Some(errno) if is_of_the_connection(errno) => self.count_dropped(),
-                    // A firewall's or a security module's word, perhaps about every connection.
+                    // A firewall or a security module refuses it, perhaps as every connection.
                     Some(libc::EPERM) => {
                         self.count_dropped();
                         sleep(REST).await;
@@ -371,7 +370,7 @@ fn is_of_the_connection(errno: i32) -> bool {
     )
 }
 
-/// Errors that pass when someone lets go of something.
+/// Errors that pass when descriptors or memory are free again.
 fn is_shortage(errno: i32) -> bool {
     matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
 }

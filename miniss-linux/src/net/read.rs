@@ -1,9 +1,9 @@
 //! The reading side of a TCP connection.
 //!
-//! Bytes come three ways: into a reader's own buffer; into buffers of the pool, received ahead of
-//! the reader; and, where an earlier read was given up or the pool was empty, through memory of
-//! their own. What was received first is read first, whichever ways are mixed. Where a read waits
-//! for bytes, it has no memory for them yet, unless the buffer is the reader's own.
+//! Bytes come three ways: into the reader's own buffer; into buffers of the pool, ahead of the
+//! reader; and into memory of their own, after a read was dropped or while the pool is empty. What
+//! was received first is read first, however the three are mixed. A `recv` that waits holds no
+//! memory for the bytes yet.
 
 #![forbid(unsafe_code)]
 
@@ -207,7 +207,7 @@ impl TcpStream {
             let _reading = Reading::begin(&self.connection)?;
             match self.next(Ahead::Yes).await {
                 Next::Bytes(bytes) => bytes,
-                // Boxes, so that those who never need them do not have to have room for them.
+                // Boxed, since each `recv` would else have room for them, and few need it.
                 Next::NoBuffer => Box::pin(self.recv_to_heap()).await,
                 Next::Nothing => Box::pin(self.recv_without_pool()).await,
             }
@@ -221,8 +221,8 @@ impl TcpStream {
         self.recv_to_heap().await
     }
 
-    /// Data is here, and all buffers of the shard are held. Waiting for one would let a few readers
-    /// that hold on to theirs stop everyone else, so this message gets memory of its own.
+    /// Data is here, and all buffers of the shard are held. To wait for one would let a few readers
+    /// that keep theirs stop all others, so this message gets memory of its own.
     async fn recv_to_heap(&self) -> io::Result<PoolBuf> {
         let buffer = Vec::with_capacity(self.connection.fd.driver().recv_buffer_bytes());
         let (result, buffer) = self.receive_into(buffer, false).await;
@@ -273,7 +273,7 @@ impl TcpStream {
         }
     }
 
-    /// The reader may receive by itself, unless the stream was closed while it waited.
+    /// The reader may start a receive, unless the stream was closed while it waited.
     fn nothing_yet(&self) -> Next {
         match self.connection.fd.check_still_open() {
             Ok(()) => Next::Nothing,
@@ -313,7 +313,7 @@ enum Ahead {
     Yes,
 }
 
-/// What a reader is given.
+/// What a read finds.
 enum Next {
     Bytes(io::Result<PoolBuf>),
     /// No bytes wait, and no receive is in flight: the reader may receive into memory of its own.
@@ -323,7 +323,7 @@ enum Next {
     NoBuffer,
 }
 
-/// `None`: it is to be started again.
+/// `None`: the receive has paused, and starts again.
 fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
     if let Some(bytes) = received(pool, ended.completion).filter(|bytes| !bytes.is_empty()) {
         return Some(Next::Bytes(Ok(bytes)));

@@ -5,9 +5,9 @@
 //! The turn lies in the send, not here. So a write that is dropped in the middle keeps it until the
 //! kernel has let go of the send, and nothing of it can go out behind a later write.
 //!
-//! Written out as a state machine, since it is part of the task of every connection: an `async fn`
-//! would keep the buffer beside the operation that has it, and room for a wait that hardly ever
-//! comes.
+//! [`Writing`] is a state machine and no `async fn`, since it is part of the task of every
+//! connection. An `async fn` would have room for the buffer twice, beside the operation and in it,
+//! and room for a wait that is rare.
 
 #![forbid(unsafe_code)]
 
@@ -212,7 +212,7 @@ pub(super) struct Writing<'a, B: IoBuf> {
 
 enum Stage<'a, B: IoBuf> {
     New(B),
-    /// Someone else writes. Only who has to wait takes memory for it.
+    /// Another write is in progress. Only a write that waits takes memory for the wait.
     Waiting(B, Pin<Box<Acquire<'a>>>),
     Sending(Op<Send<B>>),
     Ended,
@@ -227,7 +227,7 @@ impl<'a, B: IoBuf> Writing<'a, B> {
     }
 
     fn send(&mut self, turn: WriteTurn, buffer: B, done: usize) {
-        // The kernel goes on by itself, as far as it can.
+        // The kernel goes on by itself until everything is sent, if it can.
         let flags = if self.whole { libc::MSG_WAITALL } else { 0 };
         let op = self.connection.fd.driver().start(Send { turn, buffer, done, flags });
         self.connection.set_sending(&op);
@@ -244,7 +244,7 @@ impl<'a, B: IoBuf> Writing<'a, B> {
         None
     }
 
-    /// Takes a place in the queue, unless the stream was closed or there is nothing to write.
+    /// Waits in the queue, unless the stream was closed or there is nothing to write.
     #[cold]
     fn wait(&mut self, buffer: B) -> Option<BufResult<usize, B>> {
         if let Err(error) = self.connection.fd.check_open() {
@@ -270,7 +270,7 @@ impl<'a, B: IoBuf> Writing<'a, B> {
         None
     }
 
-    /// Goes on behind a send that left something, or ends.
+    /// Sends what the last send has left, or ends.
     fn after(&mut self, result: io::Result<usize>, send: Send<B>) -> Option<BufResult<usize, B>> {
         let result = match result {
             Ok(len) if self.whole && send.done + len < send.buffer.as_init().len() => {

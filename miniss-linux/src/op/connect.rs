@@ -18,7 +18,7 @@ pub(crate) struct Accept {
     listener: Rc<Fd>,
     /// How many connections may wait here to be taken; none: it accepts one, and ends.
     ahead_max: u32,
-    /// It was we who asked for the end.
+    /// We asked for its end.
     paused: bool,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn connection(completion: Completion) -> io::Result<OwnedFd> {
 }
 
 impl Operation for Accept {
-    /// `None`: it paused, and is to be started again.
+    /// `None`: it paused; the caller starts it again.
     type Output = Option<io::Result<OwnedFd>>;
 
     fn settle(self, completion: Completion) -> Self::Output {
@@ -60,7 +60,7 @@ impl Prepare for Accept {
         if self.ahead_max > 0 {
             return opcode::AcceptMulti::new(fd).flags(flags).build();
         }
-        // The address is asked of the connection.
+        // `accept` asks the connection for the address.
         opcode::Accept::new(fd, ptr::null_mut(), ptr::null_mut()).flags(flags).build()
     }
 }

@@ -73,7 +73,7 @@ impl Connection {
         self.turn(self.wait_to_write().await)
     }
 
-    /// What a wait has come to.
+    /// The right to write, from the unit that a wait has brought.
     pub(crate) fn turn(self: &Rc<Self>, unit: Result<Units<'_>, Closed>) -> WriteTurn {
         unit.expect("the right to write is never closed").forget();
         WriteTurn(self.clone())
@@ -84,7 +84,7 @@ impl Connection {
         self.sending.set(send.id());
     }
 
-    /// What went out of dropped writes, from now on zero.
+    /// How many bytes of dropped writes went out; it begins again at zero.
     pub(crate) fn take_cancelled_bytes(&self) -> usize {
         self.cancelled_bytes.take()
     }
@@ -94,7 +94,7 @@ impl Connection {
     /// What is in flight is named by its id. By descriptor, the kernel would also cancel what is
     /// done through other descriptors of the socket.
     pub(crate) async fn close(self: &Rc<Self>) -> io::Result<()> {
-        // Before the number is taken from entries that are not handed over yet.
+        // First of all, so that a panic leaves the connection open.
         self.fd.driver().assert_here();
         if !self.fd.start_close() {
             consume_budget().await;
@@ -102,7 +102,7 @@ impl Connection {
         }
         let closing = Rc::new(Closing(self.clone()));
         let cancel = |id| self.fd.driver().start(Cancel { closing: closing.clone(), id });
-        // Both are on their way before we wait, and go it to the end if we are dropped.
+        // Both begin before we wait, and end also if we are dropped.
         let (reading, sending) = (cancel(self.reading()), cancel(self.sending.get()));
         self.discard_if_no_one_reads();
         reading.await;
@@ -110,7 +110,7 @@ impl Connection {
         self.fd.finish_close()
     }
 
-    /// Gives back what was received and is not going to be read.
+    /// Drops what was received and will not be read.
     pub(crate) fn discard(&self) {
         drop((self.receiving.take(), self.side.take_kept()));
     }
@@ -121,8 +121,8 @@ impl Connection {
         self.discard();
     }
 
-    /// Who reads a closed connection is told so; what a read left that the close found in progress
-    /// goes back then.
+    /// The error of a read of a closed connection. If the close found a read in progress, what that
+    /// one left is dropped here.
     #[cold]
     pub(crate) fn nothing_more(&self) -> io::Error {
         self.discard_if_no_one_reads();
@@ -148,13 +148,13 @@ pub(crate) struct Closing(Rc<Connection>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        // There is no one left to give an error to.
+        // There is no caller that could take the error.
         let _ = self.0.fd.finish_close();
     }
 }
 
-/// The right to write. An operation that writes owns it, and has it until the terminal completion:
-/// so a write that was given up holds back later ones for as long as the kernel may go on with it.
+/// The right to write. The operation that writes owns it until its terminal completion: so a write
+/// whose future was dropped holds back later ones for as long as the kernel may go on with it.
 pub(crate) struct WriteTurn(Rc<Connection>);
 
 impl WriteTurn {
@@ -164,7 +164,7 @@ impl WriteTurn {
         Self(connection.clone())
     }
 
-    /// The write was given up, and so much of it went out.
+    /// The future of the write was dropped, and so much of it went out.
     pub(crate) fn cancelled_after(&self, bytes: usize) {
         let before = self.0.cancelled_bytes.get();
         self.0.cancelled_bytes.set(before.saturating_add(bytes));
@@ -186,8 +186,9 @@ impl Drop for WriteTurn {
     }
 }
 
-/// A cancel of what is in flight on a descriptor, if anything is. It shares the close: the number
-/// stays taken until the kernel has seen this entry, and so every earlier one that names it.
+/// A cancel of what is in flight on a descriptor, so that this can be closed; a no-op if nothing
+/// is. It shares the close: the number stays open until the kernel has seen this entry, and so
+/// every earlier one that names it.
 pub(crate) struct Cancel {
     pub(crate) closing: Rc<Closing>,
     pub(crate) id: Option<OpId>,
@@ -219,7 +220,7 @@ pub(crate) struct ReadSide {
     kept: Cell<Option<io::Result<PoolBuf>>>,
 }
 
-/// Who reads.
+/// Whether a read is in progress.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Reader {
     #[default]

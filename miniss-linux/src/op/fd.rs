@@ -1,14 +1,14 @@
 //! A socket's descriptor, shared between its owner and the operations in flight on it.
 //!
 //! Invariant **Open while used**: each operation holds a share, and an entry in the ring names the
-//! number only while its operation holds one. So the number is not given to another file under an
-//! entry's feet. The one exception is an explicit close (`Connection::close`): from its start on
-//! [`Fd::number`] is one that no file ever has, so that no further entry names the old one; then it
-//! cancels what is in flight, behind all entries that do name it; and only then it closes.
+//! number only while its operation holds one. So the kernel never finds another file behind the
+//! number of an entry. The one exception is an explicit close (`Connection::close`). From its start
+//! on, [`Fd::number`] is one that no file ever has, so no further entry names the old one. Then it
+//! cancels what is in flight, behind all entries that do name it. Only then it closes.
 //!
 //! Invariant **Lent stays open**: once the number was lent as a [`BorrowedFd`], it stays open until
-//! its owner is gone, and with it every loan. A close then puts another file in the place of the
-//! socket, one that answers everything with `EBADF`.
+//! its owner is dropped, which the loan does not outlive. A close then puts another file in the
+//! place of the socket, one that answers everything with `EBADF`.
 
 use std::cell::Cell;
 use std::fs::OpenOptions;
@@ -33,7 +33,7 @@ const NONE: RawFd = -1;
 /// An open socket, and the driver of the shard that it belongs to. Its owner and the operations on
 /// it share it: what they hold has one of these inside.
 pub(crate) struct Fd {
-    /// [`NONE`] once nothing is behind it any more.
+    /// [`NONE`] once the descriptor was taken out.
     raw: Cell<RawFd>,
     stage: Cell<Stage>,
     is_lent: Cell<bool>,
@@ -93,12 +93,12 @@ impl Fd {
         unsafe { BorrowedFd::borrow_raw(self.raw.get()) }
     }
 
-    /// For what begins: `EBADF` if it has been closed.
+    /// For an operation that begins: `EBADF` if the socket was closed before.
     pub(crate) fn check_open(&self) -> io::Result<()> {
         if self.is_closed() { Err(closed()) } else { Ok(()) }
     }
 
-    /// For what goes on: `ECANCELED` if it has been closed meanwhile.
+    /// For an operation that goes on: `ECANCELED` if the socket was closed meanwhile.
     pub(crate) fn check_still_open(&self) -> io::Result<()> {
         match self.is_closed() {
             true => Err(io::Error::from_raw_os_error(libc::ECANCELED)),
@@ -110,7 +110,7 @@ impl Fd {
         self.stage.get() != Stage::Open
     }
 
-    /// Nothing new may name the number; `false` if that was so before.
+    /// From now on no entry may name the number. `false` if a close had begun before.
     pub(crate) fn start_close(&self) -> bool {
         let is_first = !self.is_closed();
         if is_first {
@@ -119,7 +119,7 @@ impl Fd {
         is_first
     }
 
-    /// No entry names the number any more: closes it, if that was not done before.
+    /// Closes the number, which no entry names any more, if that was not done before.
     pub(crate) fn finish_close(&self) -> io::Result<()> {
         if self.stage.replace(Stage::Closed) != Stage::Closing {
             return Ok(());
@@ -131,13 +131,13 @@ impl Fd {
         self.take().map_or(Ok(()), close)
     }
 
-    /// Puts the dead file in the place of the socket. If there is none, the peer sees the end all
-    /// the same, and the socket is closed when its owner goes.
+    /// Puts the closed file in the place of the socket. If there is none, the peer sees the end all
+    /// the same, and the socket is closed when its owner is dropped.
     fn put_closed_file(&self) {
         let raw = self.raw.get();
-        let is_replaced = closed_file().is_ok_and(|dead| {
+        let is_replaced = closed_file().is_ok_and(|closed| {
             // SAFETY: no pointers. The socket's number is ours, and stays open: *Lent stays open*.
-            unsafe { libc::dup3(dead.as_raw_fd(), raw, libc::O_CLOEXEC) == raw }
+            unsafe { libc::dup3(closed.as_raw_fd(), raw, libc::O_CLOEXEC) == raw }
         });
         if !is_replaced {
             // SAFETY: *Lent stays open*.
@@ -148,7 +148,7 @@ impl Fd {
     /// Takes the descriptor out; `None` if that was done before.
     fn take(&self) -> Option<OwnedFd> {
         let raw = self.raw.replace(NONE);
-        // SAFETY: it was ours, and no one finds it here any more.
+        // SAFETY: it was ours, and is not here any more.
         (raw != NONE).then(|| unsafe { OwnedFd::from_raw_fd(raw) })
     }
 
@@ -164,7 +164,7 @@ impl Drop for Fd {
     }
 }
 
-/// The error of what begins when it has been closed.
+/// The error of an operation that begins on a closed socket.
 pub(crate) fn closed() -> io::Error {
     io::Error::from_raw_os_error(libc::EBADF)
 }
@@ -207,15 +207,15 @@ pub fn is_closed(error: &io::Error) -> bool {
 
 /// A file that cannot be used for anything: every call on it but closing it answers `EBADF`.
 fn closed_file() -> io::Result<&'static OwnedFd> {
-    static DEAD: OnceLock<OwnedFd> = OnceLock::new();
-    if let Some(dead) = DEAD.get() {
-        return Ok(dead);
+    static CLOSED: OnceLock<OwnedFd> = OnceLock::new();
+    if let Some(closed) = CLOSED.get() {
+        return Ok(closed);
     }
     let file = OpenOptions::new().read(true).custom_flags(libc::O_PATH).open("/")?;
-    Ok(DEAD.get_or_init(|| file.into()))
+    Ok(CLOSED.get_or_init(|| file.into()))
 }
 
-/// Closes a descriptor and says how that went, which dropping it does not.
+/// Closes a descriptor and returns the error, which dropping it does not.
 fn close(fd: OwnedFd) -> io::Result<()> {
     // SAFETY: it was owned, and no one has it any more.
     if unsafe { libc::close(fd.into_raw_fd()) } == 0 {

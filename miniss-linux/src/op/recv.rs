@@ -106,10 +106,10 @@ impl<V: IoVecBufMut> Prepare for RecvMsg<V> {
     }
 }
 
-/// Buffers that may wait unread on one stream. With so many, the receive is cancelled until they
-/// have been read, so that one slow reader cannot hold all buffers of a shard; the kernel then
-/// keeps the data, and TCP tells the sender to wait. Before it hears of that, the kernel may fill
-/// more: up to 32, if so much has come at once.
+/// Buffers that may wait unread on one stream. At so many, the receive is cancelled until they have
+/// been read, so that one slow reader cannot hold all buffers of a shard. The kernel then keeps the
+/// data, and TCP tells the sender to wait. Until the cancel reaches the kernel it may fill more: up
+/// to 32, if so much has come at once.
 const UNREAD_MAX: u32 = 8;
 /// The same for a stream that no one is reading, while less than half of the shard's buffers are
 /// free: many of them together cannot hold all buffers either.
@@ -119,7 +119,7 @@ const UNREAD_MAX_IF_SHORT: u32 = 1;
 pub(crate) struct RecvPool {
     connection: Rc<Connection>,
     pool: Rc<BufferPool>,
-    /// It was we who asked for the end.
+    /// We asked for its end.
     paused: bool,
 }
 
@@ -172,7 +172,7 @@ impl Operation for RecvPool {
 
 impl Prepare for RecvPool {
     fn prepare(&mut self) -> squeue::Entry {
-        // It waits for data before it takes a buffer: so it finds none only when data is here.
+        // It waits for data before it takes a buffer: so when it finds none, data is here.
         poll_first(opcode::RecvMulti::new(self.connection.fd.number(), GROUP).build())
     }
 }

@@ -133,8 +133,9 @@ impl Builder {
         self
     }
 
-    /// For how long a shard looks for work before it sleeps. Default: zero. Spinning trades CPU for
-    /// latency; where it does not pay it is tried only now and then. A sleeping shard uses no CPU.
+    /// For how long a shard spins, looking for work, before it sleeps. Default: zero. Spinning
+    /// trades CPU for latency; where it does not pay it is tried only now and then. A sleeping
+    /// shard uses no CPU.
     pub fn idle_spin(mut self, spin: Duration) -> Self {
         self.driver.idle_spin_ns = nanos(spin);
         self
@@ -226,7 +227,7 @@ impl Builder {
     }
 
     /// Polls ready tasks in an order that follows from `seed`, instead of first come, first served.
-    /// For tests: what passes for many seeds does not lean on the order. 0: not at all. Default:
+    /// For tests: what passes with many seeds does not depend on the order. 0: not at all. Default:
     /// the environment variable `MINISS_SHUFFLE`, so that a program's own tests can be shuffled
     /// without a change.
     ///
@@ -353,7 +354,7 @@ impl Builder {
     }
 }
 
-/// So many nanoseconds; more than fit are as good as no end.
+/// In nanoseconds; those that do not fit become the most that do, 584 years.
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -13,8 +13,8 @@ use crate::error::{CallError, Panic, Payload};
 use crate::guard::{Guarded, Quiet};
 use crate::{ShardId, spawn};
 
-/// Calls that the lane from one shard to one other holds; beyond that, they gather on the sender's
-/// side.
+/// Calls that the lane from one shard to another holds; more of them wait on the side of the
+/// sender.
 pub(crate) const LANE: usize = 128;
 
 /// A call to another shard: awaits its output.
@@ -32,9 +32,9 @@ pub(crate) const LANE: usize = 128;
 /// # Panics
 ///
 /// When polled again after it has given its result.
-#[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
+#[must_use = "the call runs without being awaited; write `drop(call)` if that is meant"]
 pub struct Call<T> {
-    /// Whatever is dropped on the way, at either end, is dropped quietly.
+    /// The work and its output, on whichever shard they are dropped, are dropped quietly.
     inner: miniss_core::call::Call<Quiet<Result<T, Payload>>>,
     shard: ShardId,
 }
@@ -142,7 +142,7 @@ where
     Call { inner, shard }
 }
 
-/// Starts what a foreign thread sent; see [`Handle`](super::Handle).
+/// Starts the work that a thread has sent that is no shard; see [`Handle`](super::Handle).
 pub(super) fn start<F, T>(work: F, promise: miniss_core::Promise<Quiet<Result<T, Payload>>>)
 where
     F: AsyncFnOnce() -> T + Send + 'static,
@@ -150,7 +150,7 @@ where
 {
     spawn(async move {
         let output = Guarded::new(async move { work().await }).await;
-        // No one waits any more if this fails: the output is dropped here.
+        // If this fails, no one waits any more, and the output is dropped here.
         let _ = promise.complete(output);
     })
     .detach();

@@ -1,11 +1,10 @@
 //! The death of a shard, and who is told.
 //!
-//! A task keeps its panics to itself. What ends a shard comes from elsewhere: a ring that the
-//! kernel no longer takes, or a panic in a waker of the user's own making. Its tasks, its sockets
-//! and all it kept are gone then, and a program that goes on without them is half dead. So each
-//! caller of the shard is told, as is [`Runtime::try_run`](super::Runtime::try_run); and if the
-//! program has not looked within the shutdown timeout,
-//! [`block_on`](super::Runtime::block_on) panics.
+//! A panic of a task does not end its shard. What does is a ring that the kernel no longer accepts,
+//! or a panic in code that no task runs, such as a waker of the user's. The tasks and sockets of
+//! the shard are gone then, and a program that goes on without them is half dead. So each caller of
+//! the shard is told, as is [`Runtime::try_run`](super::Runtime::try_run). If the program has not
+//! looked within the shutdown timeout, [`block_on`](super::Runtime::block_on) panics.
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +30,7 @@ pub struct ShardError {
 }
 
 impl ShardError {
-    /// Of a shard that was left by a panic.
+    /// The error of a shard that ended with this panic.
     pub(crate) fn new(shard: ShardId, payload: Box<dyn Any + Send>) -> Self {
         let cause = text_of(&*payload).to_owned();
         quietly(|| drop(payload));
@@ -62,7 +61,7 @@ impl std::error::Error for ShardError {}
 /// The first shard of a runtime that died. All its shards share this.
 pub(crate) struct Failure {
     state: Mutex<State>,
-    /// How `block_on` is reached.
+    /// The way to the thread that is in `block_on`.
     shard_0: Arc<Inbound>,
     grace: Duration,
 }
@@ -77,12 +76,12 @@ struct State {
 }
 
 impl Failure {
-    /// None yet, in a runtime with this shard 0. The program is given `grace` to look.
+    /// No shard has died yet. When one does, the program has `grace` to look at it.
     pub(crate) fn new(shard_0: Arc<Inbound>, grace: Duration) -> Self {
         Self { state: Mutex::default(), shard_0, grace }
     }
 
-    /// A shard dies.
+    /// Records that a shard dies, and tells the program.
     pub(crate) fn note(self: &Arc<Self>, error: ShardError) {
         diagnostics::report(Event::ShardDied, format_args!("{error}"));
         let waiter = {
@@ -97,7 +96,7 @@ impl Failure {
         self.shard_0.send(Box::new(move || this.end_block_on()));
     }
 
-    /// The death that was noted, which is seen from now on.
+    /// The death that was recorded; the program knows of it from now on.
     pub(crate) fn look(&self) -> Option<ShardError> {
         let mut state = self.lock();
         state.is_seen |= state.first.is_some();
@@ -115,12 +114,13 @@ impl Failure {
             return Poll::Ready(error);
         }
         self.lock().waiter = Some(cx.waker().clone());
-        // It may have been noted between the two.
+        // A shard may have died between the two.
         self.look().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// On shard 0: has `block_on` panic, unless the program looks in time. The task is not guarded,
-    /// so its panic leaves the executor. Its handle stays, since the panic is not unseen.
+    /// On shard 0: makes `block_on` panic, unless the program looks in time. The task is not
+    /// guarded, so its panic leaves the executor. Its handle is never dropped, so that the panic
+    /// does not count as one that no one saw.
     fn end_block_on(self: Arc<Self>) {
         let end = async move {
             sleep(self.grace).await;
@@ -138,7 +138,7 @@ impl Failure {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No code of others runs under the lock, so nothing is half done.
+        // No code of the user's runs under the lock, so a panic cannot leave it half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,16 +18,16 @@ use crate::guard::{Quiet, quietly};
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// How many calls a turn starts: a thread that sends faster than we start must not keep us from
-/// running what has been started.
+/// How many calls a turn starts. A thread may send calls faster than the shard starts them, and the
+/// tasks that were started must still run.
 const STARTS_MAX: usize = 64;
 
-/// What foreign threads have sent to one shard. Its length is bounded by what they have asked for
-/// and not yet got.
+/// The calls that other threads have sent to one shard. It has no bound of its own: a thread that
+/// waits for its calls has no more of them here than it waits for.
 #[derive(Default)]
 pub(crate) struct Inbound {
     queue: SegQueue<Work>,
-    /// The shard's task that works it off.
+    /// Wakes the task of the shard that starts the calls.
     waker: OnceLock<Waker>,
     closed: AtomicBool,
 }
@@ -36,7 +36,8 @@ impl Inbound {
     /// Sends work; drops it if the shard has ended.
     pub(crate) fn send(&self, work: Work) {
         self.queue.push(work);
-        // Pairs with the fences in `serve` and `close`: either they see the work, or we see them.
+        // Pairs with the fences in `serve` and `close`: either those see the work in the queue, or
+        // we see the waker or the flag that they have set.
         fence(Ordering::SeqCst);
         if self.closed.load(Ordering::Relaxed) {
             self.clear();
@@ -51,7 +52,7 @@ impl Inbound {
         }
     }
 
-    /// The task of the shard: runs what comes, forever.
+    /// The task of the shard: starts the calls as they come. It never ends.
     pub(crate) async fn serve(self: Arc<Self>) {
         std::future::poll_fn(|cx| {
             if self.waker.set(cx.waker().clone()).is_ok() {
@@ -67,7 +68,8 @@ impl Inbound {
         .await
     }
 
-    /// The shard ends: what is here and what will still come is dropped, which tells its sender.
+    /// The shard ends: calls that are here or still come are dropped, which tells the thread that
+    /// waits for them.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
@@ -81,8 +83,8 @@ impl fmt::Debug for Inbound {
     }
 }
 
-/// A handle to a runtime for threads that are none of its shards. Cheap to clone; it keeps nothing
-/// alive but itself.
+/// A handle to a runtime for threads that are none of its shards. Cheap to clone; it does not keep
+/// the runtime alive.
 ///
 /// ```
 /// use miniss_linux::Runtime;
@@ -149,9 +151,9 @@ impl Handle {
 /// # Panics
 ///
 /// When polled again after it has given its result.
-#[must_use = "the call runs without being awaited; drop it in so many words if that is meant"]
+#[must_use = "the call runs without being awaited; write `drop(call)` if that is meant"]
 pub struct ForeignCall<T> {
-    /// What no one takes is dropped quietly, wherever that is.
+    /// An output that no one takes is dropped quietly, on whichever thread.
     future: miniss_core::Future<Quiet<Result<T, Payload>>>,
     shard: ShardId,
 }

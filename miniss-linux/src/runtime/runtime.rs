@@ -1,4 +1,4 @@
-//! The runtime, as its user holds it.
+//! The runtime, as its user holds it: it runs futures on shard 0, and ends all shards.
 
 #![forbid(unsafe_code)]
 
@@ -27,8 +27,8 @@ use crate::guard::OnDrop;
 /// [`block_on`](Self::block_on) or [`run`](Self::run). The others work all the time, and sleep when
 /// there is nothing to do. So a runtime stays on its thread; other threads use a [`Handle`].
 ///
-/// Dropping it ends all shards: tasks are dropped on their own shard, what the kernel has in hand
-/// is cancelled and waited for. What does not end within the shutdown timeout is
+/// Dropping it ends all shards: tasks are dropped on their own shard, operations in flight are
+/// cancelled and waited for. What does not end within the shutdown timeout is
 /// [reported](diagnostics) and leaked.
 ///
 /// Where shards are [pinned](super::Pinning), a thread or a child process that is started on one
@@ -200,7 +200,7 @@ impl Runtime {
     }
 
     /// As [`run`](Self::run), with the death of a shard as an error. What runs on the other shards
-    /// is of no use without it: they are told to end, in order, and will not run anything again.
+    /// is of no use without it: they are told to end, in order, and run nothing any more.
     ///
     /// # Errors
     ///
@@ -276,7 +276,7 @@ impl Runtime {
         spawn_in(&self.shard_0.as_ref().expect("there until dropped").shard, future)
     }
 
-    /// Reports what would not end. There is no one left to give an error to.
+    /// Reports what did not end in time. `drop` can give no error to its caller.
     fn report(&self, left: Option<LeftOver>, shard: ShardId) {
         let timeout = self.shutdown_timeout;
         match left {
@@ -308,7 +308,7 @@ fn assert_outside() {
     );
 }
 
-/// Runs each of `mains` on its shard, to the end of all or to the death of any.
+/// Runs each of `mains` on its shard, until all have ended or a shard dies.
 async fn run_all<F, T>(
     mains: Vec<F>,
     failure: &Failure,
@@ -337,7 +337,7 @@ where
     Ok(outcomes)
 }
 
-/// A shard that used up its time to the end is given so much more to say so.
+/// So much longer than its own timeout a shard has to report what it left.
 const REPORT_GRACE: Duration = Duration::from_millis(200);
 
 impl Drop for Runtime {

@@ -40,8 +40,8 @@ where
     with_current(|shard| spawn_in(shard, future))
 }
 
-/// Starts the async closure `work` as a task on `shard`: [`submit_to`] under the name that users of
-/// other runtimes look for. What it gives is a [`Call`]: it cannot be aborted from here.
+/// Starts the async closure `work` as a task on `shard`: the same as [`submit_to`], under the name
+/// that other runtimes use. What it gives is a [`Call`]: it cannot be aborted from here.
 ///
 /// # Panics
 ///
@@ -66,7 +66,7 @@ where
     submit_to(shard, work)
 }
 
-/// What a task leaves behind.
+/// The output of a task, or the panic that ended it.
 pub(super) type Outcome<T> = Quiet<Result<T, Payload>>;
 
 #[inline]
@@ -249,10 +249,9 @@ impl TurnBudget for CurrentShard {
 }
 
 /// Gives way to the other tasks of this shard, but only if the time of the turn is used up
-/// ([`Budget::time_max`](crate::Budget::time_max)); else it goes on at once, for the price of a
-/// look at the clock.
+/// ([`Budget::time_max`](crate::Budget::time_max)). If not, it reads the clock and goes on at once.
 ///
-/// For loops over much work, a microsecond or more between two calls: timers, sockets and the
+/// Call it in long loops, after each microsecond of work or more, so that timers, sockets and the
 /// other tasks have their turn in between. [`yield_now`](crate::yield_now) gives way in any case.
 ///
 /// # Cancellation

@@ -69,7 +69,7 @@ fn a_panic_out_of_shard_0_leaves_the_runtime_in_order() {
 }
 
 #[test]
-fn whom_shard_0_woke_last_runs_while_it_rests() {
+fn the_shard_that_shard_0_woke_last_runs_while_it_rests() {
     for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
         let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
         let (tell, told) = std::sync::mpsc::channel();
@@ -108,7 +108,7 @@ fn shards_wake_each_other_in_the_way_that_was_asked_for() {
 }
 
 #[test]
-fn a_wake_within_a_shard_takes_the_short_way() {
+fn a_wake_within_a_shard_is_a_local_one() {
     let runtime = Runtime::builder().shards(1).build().unwrap();
     runtime.block_on(async {
         let before = stats();
@@ -161,7 +161,7 @@ fn more_calls_than_a_lane_holds_all_run_while_shard_0_rests() {
 }
 
 #[test]
-fn work_whose_destructor_throws_does_not_stop_the_end() {
+fn work_whose_destructor_panics_does_not_stop_the_end() {
     struct Throws;
     impl Drop for Throws {
         fn drop(&mut self) {

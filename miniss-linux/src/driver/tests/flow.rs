@@ -86,7 +86,7 @@ fn next(driver: &Rc<Driver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
 }
 
 #[test]
-fn buffers_go_round_whoever_held_them() {
+fn buffers_go_round_from_each_holder() {
     let driver = driver(8);
     let pool = driver.pool().unwrap().unwrap();
     let (connection, mut peer) = socket(&driver);

@@ -25,7 +25,7 @@ fn is_woken(driver: &Driver) -> bool {
 }
 
 #[test]
-fn every_ring_of_the_eventfd_ends_a_sleep_of_its_own() {
+fn every_write_to_the_eventfd_ends_a_sleep_of_its_own() {
     static UNPARKER: Unparker = Unparker::new();
     let driver = driver_of(&UNPARKER);
     for _ in 0..50 {
@@ -36,7 +36,7 @@ fn every_ring_of_the_eventfd_ends_a_sleep_of_its_own() {
 }
 
 #[test]
-fn an_unparker_that_rang_before_it_was_watched_is_heard() {
+fn an_unpark_before_the_eventfd_is_watched_ends_the_sleep() {
     static UNPARKER: Unparker = Unparker::new();
     let eventfd = UNPARKER.open().unwrap();
     UNPARKER.unpark();
@@ -80,7 +80,7 @@ fn a_message_that_fails_is_followed_by_the_eventfd() {
 }
 
 #[test]
-fn an_unparker_that_was_taken_down_rings_no_one() {
+fn an_unparker_that_was_closed_wakes_no_one() {
     static UNPARKER: Unparker = Unparker::new();
     let driver = driver_of(&UNPARKER);
     UNPARKER.close();

@@ -1,4 +1,4 @@
-//! Every level of the ladder carries the same conversation.
+//! Each level at which a ring is made carries the same conversation.
 
 use super::*;
 use crate::driver::setup::{LEVELS, build};
@@ -27,7 +27,7 @@ fn echo(driver: &Rc<Driver>) {
 }
 
 #[test]
-fn every_rung_makes_a_ring_that_carries_the_same_echo() {
+fn every_level_makes_a_ring_that_carries_the_same_echo() {
     for level in LEVELS {
         let config = config(8);
         let ring = build(level, config.ring_entries).unwrap_or_else(|e| panic!("{level:?}: {e}"));
