@@ -395,6 +395,7 @@ struct Share<T: ?Sized> {
     units: usize,
 }
 
+#[cfg(feature = "alloc")]
 impl<T: ?Sized> Share<T> {
     /// Gives back all units but `kept`, even if a waker panics.
     fn keep(&mut self, kept: usize) {
@@ -404,6 +405,7 @@ impl<T: ?Sized> Share<T> {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl<T: ?Sized> Drop for Share<T> {
     fn drop(&mut self) {
         self.keep(0);
@@ -429,6 +431,7 @@ pub struct OwnedRwLockReadGuard<T: ?Sized> {
     share: Share<T>,
 }
 
+#[cfg(feature = "alloc")]
 impl<T: ?Sized> Deref for OwnedRwLockReadGuard<T> {
     type Target = T;
 
@@ -439,6 +442,7 @@ impl<T: ?Sized> Deref for OwnedRwLockReadGuard<T> {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl<T: ?Sized + fmt::Debug> fmt::Debug for OwnedRwLockReadGuard<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
@@ -466,6 +470,7 @@ pub struct OwnedRwLockWriteGuard<T: ?Sized> {
     share: Share<T>,
 }
 
+#[cfg(feature = "alloc")]
 impl<T: ?Sized> OwnedRwLockWriteGuard<T> {
     /// Goes on as a reader, with no writer in between. Readers that wait in front of the next
     /// writer come in.
@@ -489,6 +494,7 @@ impl<T: ?Sized> OwnedRwLockWriteGuard<T> {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl<T: ?Sized> Deref for OwnedRwLockWriteGuard<T> {
     type Target = T;
 
@@ -498,6 +504,7 @@ impl<T: ?Sized> Deref for OwnedRwLockWriteGuard<T> {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl<T: ?Sized> DerefMut for OwnedRwLockWriteGuard<T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: "All units, one writer": this guard is the only one, and it is borrowed uniquely.
@@ -505,6 +512,7 @@ impl<T: ?Sized> DerefMut for OwnedRwLockWriteGuard<T> {
     }
 }
 
+#[cfg(feature = "alloc")]
 impl<T: ?Sized + fmt::Debug> fmt::Debug for OwnedRwLockWriteGuard<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
