@@ -58,7 +58,7 @@ pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
 }
 
 /// This shard's listener on an address that was [claimed](claim). The last shard to have one tells
-/// the user where the server listens: whoever has read that finds every shard listening.
+/// the user where the server listens: by then every shard listens.
 ///
 /// Ends the program if it cannot be had: the other shards would serve on, and the connections meant
 /// for this one would fail.

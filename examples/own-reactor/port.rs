@@ -3,8 +3,8 @@
 //! `user future ─▶ task ─▶ run queue ─▶ executor ─▶ [reactor] ─▶ kernel`
 //!
 //! A future that waits for a descriptor leaves its waker in the [`PollSet`]. The reactor hands the
-//! set to the kernel and wakes whose descriptor is ready. One more descriptor is always in it: the
-//! unparker's eventfd, which other threads write to.
+//! set to the kernel and wakes the futures whose descriptors are ready. One more descriptor is
+//! always in it: the unparker's eventfd, which other threads write to.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -20,11 +20,11 @@ use std::task::{Poll, Waker};
 use miniss_core::time::Instant;
 use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
-/// Rings a thread that sleeps in `ppoll`.
+/// Wakes a thread that sleeps in `ppoll`.
 pub struct Unparker {
     eventfd: File,
     /// The thread of the executor; zero while there is none.
-    home: AtomicU64,
+    owner: AtomicU64,
 }
 
 impl Unparker {
@@ -33,19 +33,19 @@ impl Unparker {
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         assert!(fd >= 0, "no eventfd: {}", std::io::Error::last_os_error());
         // SAFETY: a new descriptor, which no one else owns.
-        Self { eventfd: unsafe { File::from_raw_fd(fd) }, home: AtomicU64::new(0) }
+        Self { eventfd: unsafe { File::from_raw_fd(fd) }, owner: AtomicU64::new(0) }
     }
 }
 
-// SAFETY: `home` names a thread only while its executor is there, and no signal handler wakes.
+// SAFETY: `owner` names a thread only while its executor is there, and no signal handler wakes.
 unsafe impl Unpark for Unparker {
     fn unpark(&self) {
-        // It fails only after 2^64 rings that no one heard, and then it is readable anyway.
+        // It fails only after 2^64 writes that no one read, and then it is readable anyway.
         let _ = (&self.eventfd).write(&1_u64.to_ne_bytes());
     }
 
     fn is_local(&self) -> bool {
-        self.home.load(Ordering::Relaxed) == this_thread()
+        self.owner.load(Ordering::Relaxed) == this_thread()
     }
 }
 
@@ -102,11 +102,12 @@ impl Port {
             Box::leak(Box::new(ExecutorCell::new(Unparker::new())));
         let port = Self { unparker: cell.unparker(), poll_set };
         let executor = Executor::new(cell, port).expect("a new cell is free");
-        cell.unparker().home.store(this_thread(), Ordering::Relaxed);
+        cell.unparker().owner.store(this_thread(), Ordering::Relaxed);
         executor
     }
 
-    /// Blocks until a descriptor is ready or `deadline` passes, and wakes whose are ready.
+    /// Blocks until a descriptor is ready or `deadline` passes, and wakes the futures whose
+    /// descriptors are.
     fn wait(&self, deadline: Option<Instant>) -> usize {
         let mut waits = self.poll_set.0.borrow_mut();
         let fds = waits.iter().map(|(fd, _)| *fd).chain([self.unparker.eventfd.as_raw_fd()]);
@@ -114,7 +115,7 @@ impl Port {
         let mut fds: Vec<_> = fds.map(to_poll).collect();
         ppoll(&mut fds, deadline.map(|deadline| deadline - self.unparker.now()));
         if fds.last().is_some_and(|unparker| unparker.revents != 0) {
-            // Now the unparker is silent again; it has rung, so this neither blocks nor fails.
+            // The write is taken back. There was one, so this neither blocks nor fails.
             let _ = (&self.unparker.eventfd).read(&mut [0; 8]);
         }
         let mut ready = fds.iter().map(|fd| fd.revents != 0);
@@ -131,7 +132,7 @@ impl Reactor for Port {
     }
 
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
-        // Who rings from here on writes to the eventfd, and then `ppoll` does not block.
+        // An unpark from here on writes to the eventfd, and then `ppoll` does not block.
         if idle.confirmed() {
             self.wait(deadline);
         }
@@ -141,7 +142,7 @@ impl Reactor for Port {
 impl Drop for Port {
     /// The executor ends with its port.
     fn drop(&mut self) {
-        self.unparker.home.store(0, Ordering::Relaxed);
+        self.unparker.owner.store(0, Ordering::Relaxed);
     }
 }
 

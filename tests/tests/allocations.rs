@@ -133,7 +133,7 @@ async fn be_woken(ask: &Ask) {
     .await;
 }
 
-/// Wakes whoever asks until all is over; says what that allocated once warm.
+/// Wakes each task that asks until all is over; says what that allocated once warm.
 fn wake_all(ask: &Ask, is_over: &AtomicBool) -> u64 {
     let (mut wakes, mut before) = (0, None);
     while !is_over.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! One value, from whoever has it to whoever waits for it.
+//! One value, from the side that has it to the side that waits for it.
 
 use std::hint::black_box;
 

@@ -8,7 +8,7 @@
 //! a disturbance of the machine meets everyone, and takes the median of the ratios of each round.
 //!
 //! - [`args`]: the command line.
-//! - [`rows`]: what is compared, with whom, and what we want to reach: add a row there.
+//! - [`rows`]: what is compared, with which others, and what we want to reach: add a row there.
 //! - [`work`]: the programs themselves, over [`Rival`](crate::rivals::Rival).
 //! - [`sample`]: what one run showed. [`child`]: one run. [`syscalls`]: one under strace.
 //! - [`rounds`]: all runs of a row. [`outcome`]: what they showed. [`target`]: is it enough?

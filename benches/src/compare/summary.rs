@@ -40,7 +40,7 @@ fn cells(outcome: &Outcome, target: &Target) -> [String; COLUMNS] {
     let plain = |of: Option<(&Measured, f64)>| of.map_or(NONE.into(), |(_, it)| value(it));
     let named = |of: Option<(&Measured, f64)>| match of {
         None => NONE.into(),
-        // Whoever else does nothing is as good.
+        // Another that does nothing is as good.
         Some((_, 0.0)) => value(0.0),
         Some((who, it)) => format!("{} ({})", value(it), who.name),
     };

@@ -46,8 +46,8 @@ impl Rival for Glommio {
         Timer::new(duration)
     }
 
-    /// All replies are alike, so a caller takes the next one, whoever's it is: cheaper than to
-    /// hand them out.
+    /// All replies are alike, so a caller takes the next one, also if it is for another: this costs
+    /// less than to hand them out.
     fn calls(calls: Calls) -> Sample {
         let (requests, requested) = shared_channel::new_bounded(calls.callers.max(2));
         let (replies, replied) = shared_channel::new_bounded(calls.callers.max(2));

@@ -2,10 +2,10 @@
 //!
 //! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
 //!
-//! Home counts in a plain cell, all others in an atomic, which may go below zero. When the task
-//! ends, home adds its count to the atomic and from then on counts there too; whoever brings the
-//! sum to zero frees the header. A foreign wake of a shard that is gone leaks the header: a model
-//! may.
+//! The owner counts in a plain cell, all others in an atomic, which may go below zero. When the
+//! task ends, the owner adds its count to the atomic and from then on counts there too. The thread
+//! that brings the sum to zero frees the header. A foreign wake of a shard that is gone leaks the
+//! header: a model may.
 //!
 //! Invariants: **Counted** (a header lives while the sum of both counts is not zero, or the task
 //! has not ended), **Owner only** (plain cells are touched by the thread whose `HOME` is the owner)

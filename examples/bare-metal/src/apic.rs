@@ -20,7 +20,7 @@ pub enum Vector {
     Timer = 0x20,
     /// The serial port.
     Serial = 0x21,
-    /// Another core rings.
+    /// Another core unparks this one.
     Unpark = 0x22,
     /// An interrupt that went away while it was being delivered.
     Spurious = 0xff,
@@ -57,7 +57,7 @@ const FIRST_INPUT: u32 = 0x10;
 
 /// How often the timers of all cores have gone off.
 pub static TIMER_INTERRUPTS: AtomicU32 = AtomicU32::new(0);
-/// How often cores were rung.
+/// How often cores were unparked.
 pub static WAKE_INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 
 fn read(register: usize) -> u32 {
@@ -116,7 +116,7 @@ pub(crate) fn stop_timer_for_measuring() -> u32 {
     ticks
 }
 
-/// Rings `core`.
+/// Sends `core` an interrupt.
 pub fn interrupt(core: u32) {
     command(core, ASSERT | Vector::Unpark as u32);
 }

@@ -1,4 +1,4 @@
-//! How the program ends: with a status that whoever started the machine can read.
+//! How the program ends: with a status that the program that started the machine can read.
 //!
 //! Invariant: *Own devices*, see the crate.
 

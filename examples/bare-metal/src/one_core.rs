@@ -109,5 +109,5 @@ fn report(local: LocalHandle<Unparker>) {
     println!("{halts} halts, {timer} timer and {serial} serial interrupts, {polls} polls");
     assert!(halts >= TICKS && halts <= timer + serial);
     assert!(polls <= stats.spawned + stats.wakes_local + stats.wakes_foreign);
-    assert!(CORE.unparker().rings() == 0, "no one was there to ring");
+    assert!(CORE.unparker().unparks() == 0, "no one was there to unpark it");
 }

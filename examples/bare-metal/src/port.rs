@@ -19,18 +19,19 @@ pub struct Unparker {
     core: u32,
     announced: AtomicU32,
     halts: AtomicU32,
-    rings: AtomicU32,
+    unparks: AtomicU32,
 }
 
 impl Unparker {
     /// The unparker of the core whose interrupt controller has the number `core`.
     pub const fn new(core: u32) -> Self {
-        let [announced, halts, rings] = [const { AtomicU32::new(0) }; 3];
-        Self { core, announced, halts, rings }
+        let [announced, halts, unparks] = [const { AtomicU32::new(0) }; 3];
+        Self { core, announced, halts, unparks }
     }
 
     /// How often the core announced a halt. It then looks once more, and does not halt if work has
-    /// come meanwhile; who brought it may have seen the announcement and ring all the same.
+    /// come meanwhile; the core that brought it may have seen the announcement and unpark this one
+    /// all the same.
     pub fn announced(&self) -> u32 {
         self.announced.load(Ordering::Relaxed)
     }
@@ -41,8 +42,8 @@ impl Unparker {
     }
 
     /// How often other cores sent it an interrupt.
-    pub fn rings(&self) -> u32 {
-        self.rings.load(Ordering::Relaxed)
+    pub fn unparks(&self) -> u32 {
+        self.unparks.load(Ordering::Relaxed)
     }
 }
 
@@ -51,9 +52,9 @@ impl Unparker {
 // handlers.
 unsafe impl Unpark for Unparker {
     fn unpark(&self) {
-        // A core that rings itself is in an interrupt handler, which has ended the halt already.
+        // A core that unparks itself is in an interrupt handler, which has ended the halt already.
         if apic::this_core() != self.core {
-            self.rings.fetch_add(1, Ordering::Relaxed);
+            self.unparks.fetch_add(1, Ordering::Relaxed);
             apic::interrupt(self.core);
         }
     }
@@ -89,7 +90,7 @@ impl Reactor for Port {
     type Unparker = Unparker;
 
     fn poll(&mut self) -> usize {
-        0 // the interrupt handlers have woken whom it concerns
+        0 // the interrupt handlers have woken the tasks
     }
 
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {

@@ -85,7 +85,7 @@ fn state() -> u8 {
 
 const INPUT_BYTES: u32 = 256;
 
-/// Bytes on their way from the handler to the reader, and whom to wake. What finds no room is lost.
+/// Bytes on their way from the handler to the reader, and the waker. What finds no room is lost.
 struct Input {
     bytes: [AtomicU8; INPUT_BYTES as usize],
     /// How many were ever taken and put in. They wrap, and their difference is right all the same.
@@ -112,7 +112,7 @@ impl Input {
         let put = self.put.load(Ordering::Relaxed);
         if put.wrapping_sub(self.taken.load(Ordering::Acquire)) < INPUT_BYTES {
             self.bytes[(put % INPUT_BYTES) as usize].store(byte, Ordering::Relaxed);
-            // Release: whoever sees the count finds the byte.
+            // Release: a reader that sees the count finds the byte.
             self.put.store(put.wrapping_add(1), Ordering::Release);
         }
     }

@@ -10,8 +10,8 @@ use core::array;
 use core::future::pending;
 
 use bare_metal::end::{Status, end};
-use bare_metal::miniss_core::combine::when_all;
 use bare_metal::miniss_core::call::{Endpoint, FixedMesh};
+use bare_metal::miniss_core::combine::when_all;
 use bare_metal::miniss_core::{ExecutorCell, TaskSlab};
 use bare_metal::port::{Port, Unparker};
 use bare_metal::{println, start};
@@ -68,17 +68,18 @@ async fn ask(endpoint: Endpoint<Unparker, LANE>) -> u64 {
     sum
 }
 
-/// However many requests there are, a core is rung once at most for each halt that it announces,
-/// and no halt ends without a ring.
+/// However many requests there are, a core is unparked once at most for each halt that it
+/// announces, and no halt ends without an unpark.
 fn report() {
     println!("{REQUESTS} requests");
     for (core, cell) in CORES.iter().enumerate() {
         let unparker = cell.unparker();
-        let (announced, halts, rings) = (unparker.announced(), unparker.halts(), unparker.rings());
-        println!("core {core}: {announced} halts announced, {halts} made, {rings} interrupts");
-        assert!(rings > 0 && rings <= announced && rings <= REQUESTS);
+        let (announced, halts, unparks) =
+            (unparker.announced(), unparker.halts(), unparker.unparks());
+        println!("core {core}: {announced} halts announced, {halts} made, {unparks} interrupts");
+        assert!(unparks > 0 && unparks <= announced && unparks <= REQUESTS);
         // This core, the first, is awake; the other one may be in a halt.
         let ended = if core == 0 { halts } else { halts.saturating_sub(1) };
-        assert!(ended <= rings, "a halt has ended by itself");
+        assert!(ended <= unparks, "a halt has ended by itself");
     }
 }

@@ -27,7 +27,7 @@ pub struct Call<'a> {
     pub store: &'a mut Store,
     /// The time, in milliseconds since the epoch.
     pub now_ms: u64,
-    /// The protocol of whoever asks.
+    /// The protocol of the client that asks.
     pub proto: Proto,
     /// The request.
     pub args: Args<'a>,

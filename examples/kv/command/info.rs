@@ -16,7 +16,7 @@ use std::time::Duration;
 /// The version of Redis whose answers these are.
 pub const REDIS_VERSION: &str = "7.0.15";
 
-/// What the server knows of itself; whoever runs it fills this in.
+/// What the server knows of itself; the program that runs it fills this in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
     /// The port it listens on.

@@ -2,8 +2,7 @@
 //!
 //! `socket ─▶ parser ─▶ route ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
 //!
-//! The store never reads a clock: whoever calls says what time it is, in milliseconds since the
-//! epoch.
+//! The store never reads a clock: the caller says what time it is, in milliseconds since the epoch.
 //!
 //! **Expiry** is lazy and active. A key found past its deadline is removed then and there, so no
 //! reply ever shows one; [`Store::expire_due`] removes those that no one asks for, a bounded number

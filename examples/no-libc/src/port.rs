@@ -21,7 +21,7 @@ use crate::sys::{self, PollFd};
 /// Futures that may wait for a descriptor at a time.
 const WAITS_MAX: usize = 4;
 
-/// The unparker of a process in which no one is there to ring it.
+/// The unparker of a process that has no other thread to call it.
 pub struct Unparker {
     has_executor: AtomicBool,
 }
@@ -78,7 +78,7 @@ impl PollSet {
         })
     }
 
-    /// Whoever shares the waker's task may have woken it; then it waits here already.
+    /// Another part of the task may have woken it; then it waits here already.
     fn wake_later(&self, fd: i32, waker: &Waker) {
         let mut waits = self.waits.borrow_mut();
         if waits.iter().flatten().any(|(other, known)| *other == fd && known.will_wake(waker)) {

@@ -112,13 +112,13 @@ fn two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce() {
     assert_eq!(report[0], "2000 requests");
     for (core, line) in report[1..].iter().enumerate() {
         let numbers = numbers(line);
-        let &[number, announced, halts, rings] = &numbers[..] else { panic!("{numbers:?}") };
+        let &[number, announced, halts, unparks] = &numbers[..] else { panic!("{numbers:?}") };
         assert_eq!(number, core as u64);
         assert!(halts <= announced, "{line}");
-        assert!(rings > 0 && rings <= announced, "{line}");
+        assert!(unparks > 0 && unparks <= announced, "{line}");
         // The first core is awake when it reports, the second may be in a halt.
-        assert!(halts <= rings + number, "{line}: a halt has ended by itself");
-        assert!(rings <= 2_000, "{line}: bursts share an interrupt");
+        assert!(halts <= unparks + number, "{line}: a halt has ended by itself");
+        assert!(unparks <= 2_000, "{line}: bursts share an interrupt");
     }
     assert_eq!(report.len(), 3);
 }

@@ -32,7 +32,7 @@ pub const MEASURES: [&str; 3] = ["", ", misses of L1", ", misses of L2"];
 /// What each row takes.
 type Counts = BTreeMap<String, f64>;
 
-/// Tells whoever runs the tests, although nothing fails: it is not captured as what is printed is.
+/// Tells the person who runs the tests, although nothing fails: it is not captured, as prints are.
 fn note(text: &str) {
     writeln!(io::stderr(), "instructions: {text}").expect("there is someone to tell");
 }

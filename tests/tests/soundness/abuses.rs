@@ -72,7 +72,7 @@ fn noop() -> Waker {
     Waker::noop().clone()
 }
 
-/// It comes, and whoever it wakes does as it likes.
+/// It comes, and the waker it calls does as it likes.
 fn comes(core: &mut Core, wait: &mut Wait) {
     (wait.come)();
     settle(core);

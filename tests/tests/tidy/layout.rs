@@ -195,17 +195,18 @@ pub fn contents(sources: &[Source], found: &mut Vec<Violation>) {
         let listed: BTreeSet<String> = page.source.text.lines().flat_map(listed).collect();
         for name in submodules(&page.source.code) {
             if !listed.contains(&plain(&name)) {
-                let what = format!("no line of its docs, `- …`, says what `{name}` holds");
+                let what = format!("no line of its docs, `- …` or `| …`, says what `{name}` holds");
                 found.push(Violation::new(&page.source.path, 1, what));
             }
         }
     }
 }
 
-/// The names in code font before the colon of a list's line.
+/// The names in code font before the colon of a list's line, or in the first column of a table.
 fn listed(line: &str) -> Vec<String> {
-    let Some(item) = line.strip_prefix("//! - ") else { return Vec::new() };
-    let head = item.split(": ").next().unwrap_or(item);
+    let item = line.strip_prefix("//! - ").and_then(|item| item.split(": ").next());
+    let row = line.strip_prefix("//! | ").and_then(|row| row.split(" | ").next());
+    let head = item.or(row).unwrap_or_default();
     head.split('`').skip(1).step_by(2).map(plain).collect()
 }
 
@@ -291,6 +292,7 @@ fn a_file_that_its_folder_does_not_name_is_found() {
     assert_eq!(check(&format!("//! - [`WaitList`], `One`: both.\n{modules}")), 0);
     assert_eq!(check(&format!("//! - `wait_list`: waits, as `one` does.\n{modules}")), 1);
     assert_eq!(check(&format!("//! `wait_list` and `one`.\n{modules}")), 2);
+    assert_eq!(check(&format!("//! | `wait_list` | not `one` |\n{modules}")), 1);
 }
 
 #[test]

@@ -15,7 +15,7 @@ const CALLERS: usize = 16;
 /// Calls of all shards together.
 const CALLS: usize = 200_000;
 
-/// Whom a shard calls.
+/// Which shards a shard calls.
 #[derive(Clone, Copy)]
 enum Pattern {
     /// All others, in turn.
