@@ -1,20 +1,18 @@
 //! Measuring: which counters there are, what to measure with, and how not to fool oneself.
-//!
-//! `task ─▶ run queue ─▶ executor ─▶ reactor ─▶ [figures]`
-//!
+
 //! # Counters
 //!
 //! [`LocalHandle::stats`](crate::LocalHandle::stats) gives what its executor has done since it
-//! began. It is always on. An increment at home is a load, an add and a store, without atomics, on
-//! lines that the loop has in hand anyway. Time is read twice for each sleep, when there is time,
-//! and not for any poll. A reading is a copy of a dozen words and one look at the clock.
+//! began. It is always on. To count is a load, an add and a store, without atomics, on lines that
+//! the loop uses anyway. The clock is read twice for each sleep, when there is time, and not for
+//! each poll. A reading is a copy of a dozen words and one look at the clock.
 //!
 //! | field of [`Stats`](crate::Stats) | unit | counts |
 //! |---|---|---|
 //! | `turns` | times | rounds of the loop |
 //! | `polls` | times | tasks taken from the run queue |
 //! | `spawned` | tasks | tasks started, `block_on`'s own among them |
-//! | `wakes_local` | times | wakes at home that put a task in the queue |
+//! | `wakes_local` | times | local wakes that put a task in the queue |
 //! | `wakes_foreign` | times | headers taken from the inbox |
 //! | `parks` | times | calls of [`Reactor::park`](crate::Reactor::park) |
 //! | `events` | events | what [`Reactor::poll`](crate::Reactor::poll) said it settled |
@@ -23,15 +21,15 @@
 //! | `tasks_live` | tasks | slots in use now |
 //! | `timers_armed` | timers | armed now |
 //!
-//! To be exact: `polls` has in it the few tasks that had ended or were aborted by the time their
-//! turn came. `wakes_foreign` counts a header whether or not its task was then put in the queue.
-//! What `park` settles is not in `events`. A slot is in use while a task is in it, a handle holds
-//! its outcome, or a reservation keeps it.
+//! To be exact: `polls` also counts the few tasks that had ended or were aborted when the executor
+//! came to them. `wakes_foreign` counts a header whether or not its task was then put in the queue.
+//! `events` does not count what `park` settles. A slot is in use while a task is in it, a handle
+//! holds its outcome, or a reservation keeps it.
 //!
-//! Counts wrap after 2⁶⁴. A wake of a task that is queued already is in none of them at home, and
-//! from afar only if its header was not in the inbox yet. Over an unparker whose
-//! [`is_local`](crate::Unpark::is_local) is always `false`, all wakes are foreign ones, those of
-//! timers too.
+//! Counts wrap after 2⁶⁴. A local wake of a task that is queued already is not counted; a remote
+//! one is counted only if the header was not in the inbox yet. If the unparker's
+//! [`is_local`](crate::Unpark::is_local) is always `false`, all wakes are remote, those of timers
+//! too.
 //!
 //! What a difference of two readings tells:
 //!
@@ -85,9 +83,9 @@
 //!
 //! # Not fooling oneself
 //!
-//! **Interleave.** What is compared runs in turn, A B A B, many times, in one process. A machine
-//! that other programs use too, or whose clock goes up and down, then disturbs both alike. Two runs
-//! of one program, one after the other, do not compare: the second finds another machine.
+//! **Interleave.** What is compared runs in turn, A B A B, many times, in one process. If other
+//! programs use the machine too, or its clock goes up and down, both are disturbed alike. Two runs,
+//! one after the other, do not compare: the second finds another machine.
 //!
 //! **Medians, and the middle half.** Means are moved by one page fault. `measure` prints the median
 //! of its rounds and the quarters around it; where those overlap, there is no difference.
@@ -96,18 +94,18 @@
 //! orientation, and belong to one machine.
 //!
 //! **A limit by hand.** The first line of a row is the same work without a runtime. It tells what
-//! there is to gain, and whether the measurement measures what it says: who is faster than the
-//! limit has left something out.
+//! there is to gain. It also checks the measurement: what is faster than the limit has left
+//! something out.
 //!
-//! **Keep others away.** `chrt -f 50` before the command, on a machine that others use. It also
-//! makes what sleeps wake up sooner, so it goes before all that is compared or before nothing.
+//! **Keep others away.** `chrt -f 50` before the command, on a machine that others use. With it,
+//! sleeping threads wake up sooner, so use it for all that is compared or for nothing.
 //!
 //! **CPU time beside elapsed time.** A runtime that spins is fast and eats a core. The rows
 //! `echo-cpu` and `sleepers` count CPU time for that reason.
 //!
 //! **Instructions, where time is too coarse.** They hardly change from run to run, so they show a
-//! difference of one in a hundred that no clock shows; but they know nothing of caches, of waiting
-//! for another core, or of the kernel:
+//! difference of one in a hundred that no clock shows. They do not show caches, waiting for another
+//! core, or the kernel:
 //!
 //! ```sh
 //! cargo build --release -p miniss-benches --bin measure
@@ -115,21 +113,21 @@
 //! callgrind_annotate out
 //! ```
 //!
-//! The number of rounds is fixed, hence so is the work. A criterion bench runs for a time, not for
-//! a count, so of it only the shares compare.
+//! The number of rounds is fixed, so the work is fixed. A criterion bench runs for a time, not for
+//! a count, so only the shares of its functions compare.
 //!
 //! **A count as a test.** `tests/src/bin/instructions` does one thing `n` times on one thread;
 //! callgrind counts it for `n` and for `2 n`, and the difference is the steady state alone, without
 //! start, warm-up and end. For one build it repeats to a tenth of an instruction, so a row may be
 //! off by 1 in 100 only. Echo rows run over a real ring and real sockets, whose clients are plain
-//! sockets of the same thread; what the kernel does is not counted. Compiler and C library decide
+//! sockets of the same thread; what the kernel does is not counted. Compiler and C library matter
 //! as well: with others the test allows 15 in 100, and says so. Fewer than expected fails too:
 //! write the file again with `MINISS_INSTRUCTIONS=write`, so that the gain is kept. A count is not
-//! a time: the call rows have both executors on one thread, where looking into lanes takes more
+//! a time. The call rows have both executors on one thread, where looking into lanes takes more
 //! instructions than a wake did; between two cores it takes a third less time.
 //!
-//! **Cache misses as a test.** The same runs count how often data is not in a first cache of
-//! 32 KiB, nor in a second of 512 KiB: a model of a core that is not the largest. On such a one the
+//! **Cache misses as a test.** The same runs count how often data is not in a first cache of 32
+//! KiB, nor in a second of 512 KiB: a model of a core that is not the largest. On such a core the
 //! lead over other runtimes at spawn, yield and calls was half of what it is with a first cache of
 //! 48 KiB. The rows ending in `-many` have more tasks than the first cache holds. The model knows
 //! no prefetch, and nothing of a line that another core has written; so a miss here costs anything
@@ -152,7 +150,7 @@
 //! next (64 cache lines there and back: 7 ns each or 33). The median of each round's ratios says
 //! more than the ratio of two medians, and `compare` prints the former.
 //!
-//! **Real time has its own brake.** Under `chrt -f` the kernel takes 50 ms of each second from
+//! **Real-time priority has a limit.** Under `chrt -f` the kernel takes 50 ms of each second from
 //! threads that would use all of it (`/proc/sys/kernel/sched_rt_runtime_us`). Where two cores are
 //! busy at once, rates then jump by a fifth from one quarter of a second to the next. On a machine
 //! that has nothing else to do, leave it out.
@@ -165,8 +163,8 @@
 //! strace -f -c target/release/measure profile-eventfd
 //! ```
 //!
-//! In a virtual machine `perf` may have no hardware counters and then samples by time. `strace`
-//! makes each call many times dearer: its counts are good, its times are not.
+//! In a virtual machine `perf` may have no hardware counters and then samples by time. With
+//! `strace` each call takes many times as long: its counts are good, its times are not.
 //!
 //! **One change at a time, and the figure beside it.** A decision that rests on a figure says which
 //! row and which machine, and what figure would change it; see [`decisions`](super::decisions).
@@ -174,45 +172,45 @@
 //! # What the first figures taught
 //!
 //! Taken as [`decisions`](super::decisions) says; the tables are there.
-//!
-//! - **At home the designs of a waker are alike**: about two nanoseconds to clone or to wake, for
-//!   an address, an id or a biased count. Afar they differ, by several times in a burst. So it was
-//!   the foreign wake and the end of a task's life that decided, not the fast path.
-//! - **The clock is dear.** Of the 35 ns to make, poll and drop a sleep, 24 are the clock's. Hence
-//!   no clock per poll. A bare `rdtsc` takes 9.5 ns here and the coarse clock 3; but the first
-//!   would be a clock of our own, to be set right on every machine and after every migration, and
-//!   the second is up to 4 ms behind, with which a timer is early or late by as much. A deadline
-//!   taken at the end of the turn would be free, and late by the rest of the turn. A sleep counts
-//!   from the call that makes it, to the nanosecond; that is the price.
-//! - **One byte beside a future cost 64.** A flag that said whether it had been dropped pushed a
-//!   future of 64 bytes into the next size of slot, and a parked task to 131 bytes beside its
-//!   future; the executor's own state word knew it all along. Now it is 64 and a fraction.
+//! - **For local wakes the designs of a waker are alike**: about two nanoseconds to clone or to
+//!   wake, for an address, an id or a biased count. For remote wakes they differ, by several times
+//!   in a burst. So the remote wake and the end of a task's life decided, not the fast path.
+//! - **The clock is expensive.** Of the 35 ns to make, poll and drop a sleep, 24 are the clock's.
+//!   So the executor does not read it for each poll. A bare `rdtsc` takes 9.5 ns here and the
+//!   coarse clock 3. But the first would be a clock of our own, to be set right on every machine
+//!   and after every migration. The second is up to 4 ms behind, and a timer would be early or late
+//!   by as much. A deadline taken at the end of the turn would cost nothing, and be late by the
+//!   rest of the turn. A sleep counts from the call that makes it, to the nanosecond, and this is
+//!   the price.
+//! - **One byte beside a future cost 64.** A flag that said whether a future had been dropped
+//!   pushed a future of 64 bytes into the next size of slot, and a waiting task to 131 bytes beside
+//!   its future. The task's state word had that bit already. Now it is 64 and a fraction.
 //! - **Futures count their arguments twice.** What an idle connection took fell from 1,077 to 501
 //!   bytes when two functions were no longer `async fn` (`miniss_linux::manual::decisions`), and
 //!   nothing became slower or faster by it: the instructions of an echo request stayed the same.
-//! - **Small buffers make large messages dear.** Echo of messages of 16 KiB and more moved 0.42
-//!   GB/s through receive buffers of 4 KiB and 2.7 through buffers of 16 KiB. With memory that is
-//!   touched only where bytes arrive, the larger ones cost nothing when messages are short.
-//! - **Beyond the cache, say early what you will want.** One prefetch of the future, when its task
+//! - **Small buffers make large messages expensive.** Echo of messages of 16 KiB and more moved
+//!   0.42 GB/s through receive buffers of 4 KiB and 2.7 through buffers of 16 KiB. With memory that
+//!   is touched only where bytes arrive, the larger ones cost nothing when messages are short.
+//! - **Beyond the cache, prefetch.** One prefetch of the future, when its task
 //!   is woken, took a wake and a poll among a million tasks from 118 to 73 ns.
-//! - **A call between cores that are awake costs cache lines, and each must earn its way.** Woken
-//!   from afar, by bits, inbox and header, it took 390 to 420 ns by `run_on` and 520 to 560 by
-//!   `submit_to`, with about five locked operations to send a batch and five to receive it, on as
-//!   many lines that both cores wrote. A trial that spared header and inbox but kept the flag and
-//!   the shared queue was no faster. Only when all of it went, for a look at the lane itself, did
-//!   it fall, to 286 and 318 ns (0.69 to 0.75 and 0.57 to 0.61), where a bare line each way takes
-//!   125. In what is left a node goes there and back beside its slot.
+//! - **A call between cores that are awake costs cache lines, and each must earn its place.** With
+//!   a remote wake, by bits, inbox and header, a call took 390 to 420 ns by `run_on` and 520 to 560
+//!   by `submit_to`. About five locked operations sent a batch and five received it, on as many
+//!   lines that both cores wrote. A trial without header and inbox, but with the flag and the
+//!   shared queue, was no faster. Only when all of it was gone, and the receiver looked at the lane
+//!   itself, the time fell, to 286 and 318 ns (0.69 to 0.75 and 0.57 to 0.61), where a bare line
+//!   each way takes 125. In what is left a node goes there and back beside its slot.
 //! - **A link in the line that is waited for is a wait for each link.** Calls that crossed as a
-//!   linked list came in one by one, a line's way each. Addresses in a ring are fetched ahead. Over
-//!   the same protocol a queue for many producers, which fetches nothing ahead, took 1.28 times as
-//!   long for one call and 1.7 to 2.0 times for 64.
+//!   linked list came in one by one, a cache line each. Addresses in a circular buffer are fetched
+//!   ahead. Over the same protocol a queue for many producers, which fetches nothing ahead, took
+//!   1.28 times as long for one call and 1.7 to 2.0 times for 64.
 //! - **Lockstep is a matter of sleep, not of calls.** 64 callers that took 570 to 700 ns each
 //!   without spinning took 50 with it: each round was one sleep and one wake on each side. Spinning
 //!   that learns whether it pays took both their time and their CPU time to a tenth.
-//! - **When cores sleep, nothing of ours is seen**: 29 us there and back by eventfd and 30 by
+//! - **When cores sleep, our own time does not show**: 29 us there and back by eventfd and 30 by
 //!   `MSG_RING`, nearly all of it interrupt and scheduler. So robustness decided between the two.
-//! - **Batches can wait too long.** That all calls of a turn left at its end cost 64 callers a
-//!   quarter against sending after every 16, which is what an endpoint does now.
+//! - **Batches can wait too long.** When all calls of a turn left at its end, 64 callers took a
+//!   quarter longer than with sending after every 16, which is what an endpoint does now.
 //!
 //! # How much the tests notice
 //!
@@ -223,22 +221,23 @@
 //!
 //! # Measuring a port of your own
 //!
-//! First that idle is idle. Let it do nothing, or wait for one timer, and read the counters before
-//! and after:
+//! First measure that an idle port does nothing. Let it wait for nothing, or for one timer, and
+//! read the counters before and after:
 //!
 //! - `turns` and `parks` stand still while nothing happens: it sleeps as it should.
-//! - `parks` grows and `polls` does not: `park` returns for nothing. A deadline is rounded down, a
-//!   ring is not taken back, or an interrupt is not acknowledged.
+//! - `parks` grows and `polls` does not: `park` returns for nothing. A deadline is rounded down, an
+//!   unpark is not taken back, or an interrupt is not acknowledged.
 //! - `turns` grows and `parks` does not: something is always ready, such as a task that wakes
 //!   itself. Then `polls` grows as well.
 //! - `idle` stands still over a sleep: the clock stops in the sleep, and timers will be late.
-//! - `wakes_foreign` grows where `wakes_local` was expected: `is_local` says `false` at home.
+//! - `wakes_foreign` grows where `wakes_local` was expected: `is_local` says `false` on the owner's
+//!   core.
 //! - `parks` grows with `timers_fired`, one by one, where many timers are due at about the same
 //!   time: each has a sleep of its own. A port may round deadlines up, and then they fire together.
 //!
-//! Then that no ring is wasted: count them in the unparker. There is at most one per sleep, so
-//! rings are never more than `parks`. `examples/own-reactor` and `examples/bare-metal` print and
-//! check such counts, and `tests/tests/bare` runs them.
+//! Then measure that no unpark is wasted: count them in the unparker. There is at most one per
+//! sleep, so they are never more than `parks`. `examples/own-reactor` and `examples/bare-metal`
+//! print and check such counts, and `tests/tests/bare` runs them.
 //!
 //! A port to a clock that you move yourself measures the core alone, and a test on it gives the
 //! same counts in every run:

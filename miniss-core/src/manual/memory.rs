@@ -1,18 +1,16 @@
 //! Memory: where every byte lives, what is bounded, what *full* answers, what is never given back.
-//!
-//! `static or heap ─▶ executor cell, slots, cells, nodes ─▶ [memory] ─▶ budget of a board`
-//!
-//! The rule of the house is that what waits or runs brings its own memory. Queues are links inside
-//! the tasks, timers and calls themselves; so most structures cannot be full, and those that can
-//! say so. Sizes here are for machines with words of 64 bits. The examples check them, so a figure
-//! that is out of date fails a test.
+
+//! The rule is that what waits or runs brings its own memory. Queues are links inside the tasks,
+//! timers and calls themselves. So most structures cannot be full, and the others return an error
+//! when they are. Sizes here are for machines with words of 64 bits. The examples check them: a
+//! figure that is out of date fails a test.
 //!
 //! # The executor cell
 //!
 //! An [`ExecutorCell`](crate::ExecutorCell) has all of an executor that others may point to, and
 //! lives forever: in a `static`, or leaked once. It has the inbox, the run queue, the heads of the
 //! free lists, the counters, one slot for the main future, the timer wheel, and your unparker. The
-//! wheel is most of it: eleven levels of 64 rings, a word each.
+//! wheel is most of it: eleven levels of 64 lists, a word each.
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
@@ -22,10 +20,10 @@
 //! # }
 //! ```
 //!
-//! It begins a pair of cache lines, and the half that other cores write to has a pair of its own.
-//! The [`Executor`](crate::Executor) itself is a few words beside your reactor, wherever you put
-//! it; a [`LocalHandle`](crate::LocalHandle) is two words and a [`JoinHandle`](crate::JoinHandle)
-//! is two.
+//! It is aligned to a pair of cache lines, and the half that other cores write to has a pair of its
+//! own. The [`Executor`](crate::Executor) itself is a few words beside your reactor, wherever you
+//! put it; a [`LocalHandle`](crate::LocalHandle) is two words and a
+//! [`JoinHandle`](crate::JoinHandle) is two.
 //!
 //! # Tasks
 //!
@@ -36,8 +34,9 @@
 //! Slots come from
 //!
 //! - the heap: [`LocalHandle::spawn`](crate::LocalHandle::spawn). A class without a free slot grows
-//!   by a chunk of about 16 KiB. If there is no memory for one, a slot of a larger class will do,
-//!   and else the answer is [`SpawnError::NoRoom`](crate::error::SpawnError::NoRoom);
+//!   by a chunk of about 16 KiB. If there is no memory for a chunk, the task takes a slot of a
+//!   larger class. If there is none either, the answer is
+//!   [`SpawnError::NoRoom`](crate::error::SpawnError::NoRoom);
 //! - a slab that was lent: [`LocalHandle::lend`](crate::LocalHandle::lend), and then `spawn` as
 //!   above;
 //! - a slab of the task's own: [`LocalHandle::spawn_in`](crate::LocalHandle::spawn_in), with
@@ -49,12 +48,12 @@
 //!   its future's task, which only refers to the future on the stack.
 //!
 //! A future or output of more than 1,024 bytes, or aligned to more than 64, goes into a box of its
-//! own, and the slot has the box. Without a heap that is
+//! own, and the slot holds the box. Without a heap the answer is
 //! [`SpawnError::TooLarge`](crate::error::SpawnError::TooLarge). The box is freed with the future;
 //! the slot stays.
 //!
-//! A [`TaskSlab`](crate::TaskSlab) has one line beside its slots, as a chunk of the heap has: it
-//! says how large they are, and whose.
+//! A [`TaskSlab`](crate::TaskSlab) has one line beside its slots, as a chunk of the heap has. The
+//! line says how large the slots are and which executor cell they belong to.
 //!
 //! ```
 //! use miniss_core::{TaskSlab, future_bytes};
@@ -68,13 +67,13 @@
 //! async fn sum(a: u64, b: u64) -> u64 {
 //!     a + b
 //! }
-//! // How large a future is, the compiler says, and `task_slab!` uses:
+//! // The compiler says how large a future is, and `task_slab!` uses that:
 //! assert!(future_bytes(&sum) <= 64);
 //! ```
 //!
-//! A task of a [`scope`](crate::Executor::scope) borrows. It lives in a slot like any other, with
-//! one thing more: if its future is pinned on the stack and only the reference is spawned, the
-//! future takes no memory but the stack's, and the slot is one of the smallest.
+//! A task of a [`scope`](crate::Executor::scope) borrows. It lives in a slot like any other. If its
+//! future is pinned on the stack and only the reference is spawned, the slot is one of the
+//! smallest.
 //!
 //! # Promises
 //!
@@ -111,16 +110,16 @@
 //!
 //! # Operations
 //!
-//! A slot of an [`OpTable`](crate::op::OpTable) is two lines: one for the state and one, 64
-//! bytes, for what the kernel may touch. What a multishot operation has reported and no one has
-//! collected yet waits in parts of 12 bytes each, which all slots share.
+//! A slot of an [`OpTable`](crate::op::OpTable) is two lines: one for the state and one, 64 bytes,
+//! for what the kernel may touch. Results of a multishot operation that no one has collected yet
+//! wait in parts of 12 bytes each, which all slots share.
 //!
-//! On the heap a table allocates its first 32 slots when it is first used, and a chunk twice as
-//! large as the last one whenever all are taken; it touches a slot when it is first needed. An
-//! operation that is too large for a slot takes a block of 384 bytes, of which the table keeps up
-//! to 256 for the next ones; what is larger still is boxed. [`FixedOps`](crate::op::FixedOps) has
-//! all of it in a `static`: as many slots and parts as it says, and no blocks. There, large buffers
-//! are lent to the operation.
+//! On the heap a table allocates its first 32 slots when it is first used. Whenever all are taken
+//! it allocates a chunk twice as large as the last one; it touches a slot when it is first needed.
+//! An operation that is too large for a slot takes a block of 384 bytes, of which the table keeps
+//! up to 256 for the next ones. What is larger still is boxed. [`FixedOps`](crate::op::FixedOps)
+//! has all of it in a `static`: as many slots and parts as its type says, and no blocks. There,
+//! large buffers are lent to the operation.
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
@@ -135,10 +134,10 @@
 //! One *node* per call, there and back: 56 bytes, and the larger of the closure and its output, in
 //! whole lines.
 //!
-//! A `Mesh` has nodes from the heap. Each endpoint keeps up to 1,024 of each size up to 512 bytes
-//! for the next call; what is beyond goes back to the heap. A [`FixedMesh`](crate::call::FixedMesh)
-//! has all in a `static`: for each core its places for calls, its endpoint, a list of unsent calls
-//! for each other core and two slots for its task; and for each ordered pair of cores a lane.
+//! A `Mesh` has nodes from the heap. Each endpoint keeps up to 1,024 nodes of each size up to 512
+//! bytes for the next call; others go back to the heap. A [`FixedMesh`](crate::call::FixedMesh) has
+//! all in a `static`: for each core its places for calls, its endpoint, a list of unsent calls for
+//! each other core and two slots for its task; and for each ordered pair of cores a lane.
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
@@ -207,8 +206,8 @@
 //!
 //! # With and without `alloc`
 //!
-//! The feature only adds. Nothing behaves differently with it, but for what it does when a slot is
-//! asked for and there is none.
+//! The feature only adds. The one difference in behaviour is what happens when a task needs a slot
+//! and there is none.
 //!
 //! | | with `alloc` | without |
 //! |---|---|---|
@@ -233,12 +232,12 @@
 //! | a `PromiseCell` | one pair | `None` |
 //! | operations | slots in a `static`, or the heap | [`try_insert`] gives the operation back |
 //! | a lane | its slots | more calls wait on the sender's side, which is woken |
-//! | replies | | always have room: they go in the request's node |
+//! | replies | | they always have room, in the request's node |
 //! | calls of a `FixedMesh` | `CALLS` per core | [`try_submit_to`] gives the work back |
 //! | calls of a `Mesh`, promises on the heap | the heap | the program ends |
 //! | a channel (not `unbounded`) | its capacity | [`try_send`] gives the value back |
 //!
-//! That the program ends when the heap has no memory left is what allocations in Rust do. A call of
+//! When the heap has no memory left the program ends, as allocations in Rust do. A call of
 //! [`submit_to`](crate::call::Endpoint::submit_to) that finds no place in a fixed mesh ends with
 //! [`CallError::NoRoom`](crate::error::CallError::NoRoom) instead.
 //!
@@ -252,10 +251,10 @@
 //!
 //! - **An executor cell**, since wakers and handles may point at it forever.
 //! - **Chunks and slabs**, since wakers point at their headers. They stay with their executor cell,
-//!   and the next executor on it uses them again. So memory for tasks stands at its high-water
-//!   mark: headers and what lies behind them. What futures own is freed with them.
-//! - **A slot that a handle still holds**, until the handle goes; then it is back, also when that
-//!   is long after the executor has ended, or on another thread's executor.
+//!   and the next executor on it uses them again. So memory for tasks stays at its high-water mark:
+//!   headers and what lies behind them. What futures own is freed with them.
+//! - **A slot that a handle still holds**, until the handle is dropped. Then it is free again, also
+//!   long after the executor has ended, or when another thread's executor uses the cell.
 //! - **A slot after 2³² tasks**: its generations are used up, and it retires.
 //! - **What a `FixedMesh` has for a core**: its endpoint is opened once.
 //! - **Slots of an `OpTable`**, until the table goes; and then, if an operation is still in flight,
@@ -265,9 +264,9 @@
 //!
 //! # A budget for a board
 //!
-//! All that is static is in the image, and `size_of` knows it before the board does. A sensor node
-//! with one core, four kinds of long-lived tasks, up to eight short ones at a time, and four
-//! promises under way:
+//! All that is static is in the image, and `size_of` knows it when the program is compiled. A
+//! sensor node with one core, four kinds of long-lived tasks, up to eight short ones at a time, and
+//! four promises under way:
 //!
 //! ```
 //! # #[cfg(target_pointer_width = "64")] {
@@ -292,11 +291,11 @@
 //! # }
 //! ```
 //!
-//! Beside that there is the stack: a turn needs that of the deepest poll, once per core, however
-//! many tasks there are. Measure it with what your target has. To find out how large a task is, ask
-//! [`future_bytes`](crate::future_bytes). One that is larger than expected usually keeps a buffer
-//! over an await, or awaits by `async` blocks a future that it was given: those hold it twice, the
-//! combinators in [`combine`](crate::combine) do not.
+//! The stack comes in addition: a turn needs as much as the deepest poll, once per core, however
+//! many tasks there are. Measure it with the tools of your target. To find out how large a task is,
+//! ask [`future_bytes`](crate::future_bytes). One that is larger than expected usually keeps a
+//! buffer over an await, or awaits by `async` blocks a future that it was given: those hold it
+//! twice, the combinators in [`combine`](crate::combine) do not.
 //!
 //! On 32-bit machines pointers halve: the wheel is about 3 KiB. Headers stay at a line of 64 bytes,
 //! because that is their alignment. No such machine has been tried yet.

@@ -1,11 +1,8 @@
 //! Porting: from a timer and a way to sleep to an executor of your own.
-//!
-//! `task ─▶ run queue ─▶ executor ─▶ [reactor and unparker] ─▶ whatever there is`
-//!
+
 //! A port is two types. The *reactor* is a value that the executor owns and asks for events. The
-//! *unparker* is the small part of it that everyone may reach, from any core and from interrupt
-//! handlers. There is nothing to link, no global to define and no macro: two executors on two
-//! ports live in one program side by side.
+//! *unparker* is the small part that every core and interrupt handler may use. There is nothing to
+//! link, no global to define and no macro: two executors on two ports can run in one program.
 //!
 //! This chapter walks through `examples/own-reactor/port.rs`, a port to Linux over `ppoll`. Run it
 //! with `cargo run --example own-reactor`. `examples/no-libc` is nearly the same port without std
@@ -13,23 +10,23 @@
 //!
 //! # The unparker
 //!
-//! A [`Unpark`](crate::Unpark) has three methods. **`ring`** ends the sleep of the core that
-//! the unparker belongs to. Here it writes to an eventfd:
+//! The unparker implements [`Unpark`](crate::Unpark) and [`Clock`](crate::Clock). **`unpark`** ends
+//! the sleep of the core that the unparker belongs to. Here it writes to an eventfd:
 //!
 //! ```text
 //! fn unpark(&self) {
 //!     let _ = (&self.eventfd).write(&1_u64.to_ne_bytes());
 //! ```
 //!
-//! It is called at most once per sleep, and only when the core has announced one, so it may be as
-//! dear as a system call or an interrupt to another processor. What it must be is *sticky*: a ring
-//! that comes between the last look and the sleep must end that sleep at once. An eventfd that has
-//! been written to makes `ppoll` return; an interrupt that is pending ends `sti; hlt`.
+//! It is called at most once per sleep, and only when the core has announced one. So it may cost as
+//! much as a system call or an interrupt to another processor. It must be *sticky*: a call that
+//! comes between the last look and the sleep must end that sleep at once. An eventfd that has been
+//! written to makes `ppoll` return; an interrupt that is pending ends `sti; hlt`.
 //!
-//! **`now`** is a clock that never goes back, in nanoseconds from anywhere. A timer of 32 bits is
-//! widened by an interrupt at each half of its range, which counts the halves. Whoever reads the
-//! count first, and the timer after it, is right as long as that interrupt is late by less than
-//! half the range:
+//! **`now`** is a clock that never goes back, in nanoseconds from anywhere. A timer of 32 bits
+//! becomes one of 64 with an interrupt at each half of its range, which counts the halves. Read the
+//! count first and the timer after it. The result is right as long as that interrupt is late by
+//! less than half the range:
 //!
 //! ```
 //! fn ticks(halves: u32, timer: u32) -> u64 {
@@ -43,10 +40,10 @@
 //! ```
 //!
 //! **`is_local`** answers whether the caller runs on the executor's own core, outside of any
-//! handler. It makes the trait unsafe, for what it guards is not atomic. The default, `false`, is
-//! always sound: then every wake takes the way of the foreign ones, one compare-and-swap. With
-//! `true` a wake at home is a few plain loads and stores. The example compares thread numbers; on
-//! bare metal one core id register does, if handlers are told apart.
+//! handler. It makes the trait unsafe, because what it guards is not atomic. The default, `false`,
+//! is always sound: then every wake is a remote one, with one compare-and-swap. With `true` a local
+//! wake is a few plain loads and stores. The example compares thread numbers. On bare metal the
+//! register with the core's number is enough, if handlers are told apart.
 //!
 //! # The reactor
 //!
@@ -61,25 +58,25 @@
 //! ```
 //!
 //! [`Idle::confirmed`](crate::Idle::confirmed) announces the sleep and looks once more. Call it at
-//! the point from which on a ring ends the sleep that follows. Over `ppoll` that is any time before
-//! the call, since the eventfd stays readable. With interrupts it is between `cli` and `sti; hlt`,
-//! for an interrupt that comes in between stays pending. That one line is all the care about lost
-//! wakes that a port has to take.
+//! the point after which an unpark ends the sleep that follows. Over `ppoll` that is any time
+//! before the call, because the eventfd stays readable. With interrupts it is between `cli` and
+//! `sti; hlt`, because an interrupt that comes in between stays pending. With that one line a port
+//! loses no wake.
 //!
-//! Nothing else is asked for. What the reactor knows of descriptors, pins or queues is between it
-//! and the futures that it comes with: here a set of descriptors and wakers, which both ends share.
+//! The executor asks for nothing else. Descriptors, pins or queues are between the reactor and its
+//! own futures: here a set of descriptors and wakers, which both share.
 //!
 //! # The executor cell
 //!
-//! Wakers outlive everything, so what they point to is never given back: the
+//! Wakers may outlive everything, so the memory that they point to is never given back: the
 //! [`ExecutorCell`](crate::ExecutorCell), one per core, in a `static` or leaked. It holds the
-//! unparker, the run queue, the inbox for foreign wakes, the timers and the slots of the tasks. An
-//! [`Executor`](crate::Executor) borrows it for as long as it lives, and the next one may have it
+//! unparker, the run queue, the inbox for remote wakes, the timers and the slots of the tasks. An
+//! [`Executor`](crate::Executor) uses it for as long as it lives, and the next one may use it
 //! afterwards.
 //!
 //! # Without a heap
 //!
-//! Without the `alloc` feature everything is there but what grows:
+//! Without the `alloc` feature only what grows is missing:
 //!
 //! | instead of | take |
 //! |---|---|
@@ -130,7 +127,7 @@
 //! });
 //! ```
 //!
-//! The two futures lie on the stack as well, pinned, so the slots need room for a reference only.
+//! The two futures lie on the stack as well, pinned, so a slot needs room only for a reference.
 //!
 //! Tasks that are spawned from elsewhere must be `'static`, and so must be what they use. For them
 //! a cell in a `static` takes a value once and hands out `&'static mut`; the crate `static_cell`
@@ -171,9 +168,9 @@
 //!
 //! # Interrupts and other cores
 //!
-//! A waker may be used in an interrupt handler, be it of the same core. The wake is lock-free and
-//! takes a bounded number of steps unless another core wakes at the very same moment. It allocates
-//! nothing, runs no destructor, and rings only if the core sleeps. `examples/bare-metal` wakes
+//! A waker may be used in an interrupt handler, also of the same core. The wake is lock-free and
+//! takes a bounded number of steps unless another core wakes at the same moment. It allocates
+//! nothing, runs no destructor, and unparks the core only if it sleeps. `examples/bare-metal` wakes
 //! tasks from the timer's and the serial port's interrupts.
 //!
 //! | a handler may use | it must not use |
@@ -183,11 +180,11 @@
 //! | [`AbortHandle::abort`](crate::AbortHandle::abort) | an [`Endpoint`](crate::call::Endpoint) or a `Call` |
 //! | the unparker: [`Unpark::unpark`](crate::Unpark::unpark), [`now`](crate::Clock::now) | an [`OpTable`](crate::op::OpTable) |
 //!
-//! Nothing in the right column is `Sync`, so safe code does not get it there. A promise from the
-//! heap may free its memory as it completes, which is seldom right in a handler.
+//! Nothing in the right column is `Sync`, so safe code cannot use it there. A promise from the heap
+//! may free its memory as it completes, which is seldom right in a handler.
 //!
-//! **To wait for a handler**, a future leaves its waker first and looks at the flag after. What
-//! comes in between then wakes it once too often, and never once too seldom. `read_byte` in
+//! **To wait for a handler**, a future leaves its waker first and looks at the flag after. An
+//! interrupt in between then causes one poll too many, and never one too few. `read_byte` in
 //! `examples/bare-metal/src/serial.rs` does so, and writes the waker with interrupts off.
 //!
 //! **A promise reaches the handler** through a cell with a flag that says whose turn it is:
@@ -228,11 +225,11 @@
 //! assert_eq!(executor().block_on(answer), Ok(42));
 //! ```
 //!
-//! **An operation in a table** is ended by the reactor. The handler is left its name as a number,
-//! `key.id().to_bits()`; it leaves number and result in atomics and rings the unparker; `poll` and
-//! `park` report it by [`complete`](crate::op::OpTable::complete), which wakes the future. Ringing
-//! is what keeps `park` from sleeping if the interrupt came after the last look. [`op`](crate::op)
-//! has the future that belongs to it.
+//! **An operation in a table** is ended by the reactor. The handler knows the operation as a
+//! number, `key.id().to_bits()`. It writes number and result to atomics and calls `unpark`. `poll`
+//! and `park` report them by [`complete`](crate::op::OpTable::complete), which wakes the future.
+//! The call of `unpark` keeps `park` from sleeping if the interrupt came after the last look.
+//! [`op`](crate::op) has the future that belongs to it.
 //!
 //! Two cores are two executor cells, two executors and one [mesh](crate::call). The second
 //! kernel in `examples/bare-metal` sends 2,000 requests from one to the other and counts the
@@ -246,7 +243,7 @@
 //! # What a port may rely on, and where it is shown
 //!
 //! Tests are named as they are; those of a module stand in its `tests.rs` or beside it. Models run
-//! under loom, each with bugs planted that it must find.
+//! under loom. Each has planted bugs that it must find.
 //!
 //! ## Port, tasks and wakes
 //!
@@ -263,7 +260,7 @@
 //! | the result survives an abort that comes too late | `an_abort_that_comes_too_late_keeps_the_result`, and the same body |
 //! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks` |
 //! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `executor/wake.rs` |
-//! | a ring only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |
+//! | an unpark only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |
 //! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce`; `call/tests.rs`, over both memories |
 //! | counters: polls, wakes, parks, busy and idle time | `the_counters_tell_what_happened` |
 //! | a failure that no one saw is counted and reported | `unobserved/tests.rs`, `what_fails_unseen_is_reported_and_what_is_seen_is_not` |
@@ -314,4 +311,4 @@
 //! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `executor/wake`, `task`, `promise` and `call` |
 //! | forget, panics in poll, drop and wake, reentrant wakes, wakers after the end | `tests/tests/soundness/main.rs`, one line each |
 //! | no leaks, no use after free | the same and the core's own tests, under AddressSanitizer and LeakSanitizer in `.ci/run` |
-//! | no one leans on the order of polling | all tests with `MINISS_SHUFFLE` set, in `.ci/run` |
+//! | no test depends on the order of polling | all tests with `MINISS_SHUFFLE` set, in `.ci/run` |
