@@ -2,11 +2,11 @@
 //! the page says, and opens no more files than are allowed.
 //!
 //! A walk is a heading below *Four walks* and a numbered list under it, a stop an item:
-//! `` 1. [name.rs](path/name.rs): `enter()` and `Type::go()` …; then `next()` or `other()`. `` What
-//! is in code font with `()` before the last `; then` is defined in that file. What follows it, one
-//! or several functions, the file calls, and the next stop has it among its own. Where the call
-//! goes through a trait, a table or another name, the item says so: ``then `poll()`, called as
-//! `wake` ``.
+//! `` 1. [name.rs](path/name.rs): `enter()` and `Type::go()` …; then `next()` and `other()`. `` A
+//! function before `; then`, in code font with `()`, is defined in that file. A function behind it
+//! is called there, and a later stop enters it. Where it is called through a trait, a table or by
+//! another name, the item says which: ``then `wake_on()` as `wake` ``. So each stop but the first
+//! enters a function that an earlier stop calls.
 
 use crate::Violation;
 use crate::source::{Source, read, words};
@@ -27,10 +27,8 @@ struct Stop {
     file: String,
     /// The functions that are entered here.
     enters: Vec<String>,
-    /// The functions that are called next.
-    then: Vec<String>,
-    /// What the file calls them, where that is another name.
-    called_as: Vec<String>,
+    /// The functions that are called next, each with the name that the file calls it by.
+    then: Vec<(String, String)>,
 }
 
 struct Walk {
@@ -69,12 +67,28 @@ fn check_walk(walk: &Walk, files_max: usize, sources: &[Source], found: &mut Vec
         found.push(complaint(walk.line, format!("the heading does not end in `: {count} files`")));
     }
     for (index, stop) in walk.stops.iter().enumerate() {
-        let wrong = wrong_with(stop, walk.stops.get(index + 1), sources);
+        let (before, after) = (&walk.stops[..index], &walk.stops[index + 1..]);
+        let mut wrong = wrong_in_file(stop, sources);
+        let is_entered = |name: &str| after.iter().any(|stop| stop.enters(name));
+        let lost = stop.then.iter().filter(|(name, _)| !is_entered(name));
+        wrong.extend(lost.map(|(name, _)| format!("no later stop enters `{name}()`")));
+        let is_called =
+            before.iter().flat_map(|earlier| &earlier.then).any(|(name, _)| stop.enters(name));
+        if index > 0 && !is_called {
+            wrong.push("no earlier stop calls what this one enters".into());
+        }
         found.extend(wrong.into_iter().map(|what| complaint(stop.line, what)));
     }
 }
 
-fn wrong_with(stop: &Stop, next: Option<&Stop>, sources: &[Source]) -> Vec<String> {
+impl Stop {
+    fn enters(&self, function: &str) -> bool {
+        self.enters.iter().any(|name| name == function)
+    }
+}
+
+/// What the file of a stop does not define or name.
+fn wrong_in_file(stop: &Stop, sources: &[Source]) -> Vec<String> {
     let file = &stop.file;
     let Some(source) = sources.iter().find(|source| source.path == Path::new(file)) else {
         return vec![format!("there is no file `{file}`")];
@@ -85,18 +99,8 @@ fn wrong_with(stop: &Stop, next: Option<&Stop>, sources: &[Source]) -> Vec<Strin
     }
     let undefined = stop.enters.iter().filter(|name| !defines(source, name));
     wrong.extend(undefined.map(|name| format!("`{file}` defines no `{name}()`")));
-    let called = if stop.called_as.is_empty() { &stop.then } else { &stop.called_as };
-    let unnamed = called.iter().filter(|name| !names(source, name));
-    wrong.extend(unnamed.map(|name| format!("`{file}` does not name `{name}`")));
-    match next {
-        None if !stop.then.is_empty() => wrong.push("the walk ends before what it calls".into()),
-        Some(_) if stop.then.is_empty() => wrong.push("`; then` what? The walk goes on".into()),
-        Some(next) => {
-            let strangers = stop.then.iter().filter(|name| !next.enters.contains(name));
-            wrong.extend(strangers.map(|name| format!("the next stop does not enter `{name}()`")));
-        }
-        None => {}
-    }
+    let unnamed = stop.then.iter().filter(|(_, called)| !names(source, called));
+    wrong.extend(unnamed.map(|(_, called)| format!("`{file}` does not name `{called}`")));
     wrong
 }
 
@@ -148,26 +152,26 @@ fn item(lines: &[&str]) -> Option<String> {
 fn stop(line: usize, item: &str) -> Option<Stop> {
     let (file, text) = item.split_once("](")?.1.split_once(')')?;
     let (here, rest) = text.rsplit_once("; then ").unwrap_or((text, ""));
-    let (then, called_as) = rest.split_once("called as").unwrap_or((rest, ""));
-    let called_as = code(called_as).map(|word| word.trim_end_matches("()").to_owned()).collect();
-    Some(Stop { line, file: file.to_owned(), enters: calls(here), then: calls(then), called_as })
+    let enters = calls(here).into_iter().map(|(name, _)| name).collect();
+    Some(Stop { line, file: file.to_owned(), enters, then: calls(rest) })
 }
 
-/// What stands in code font.
-fn code(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
-}
-
-/// What stands in code font and ends in `()`, without that.
-fn calls(text: &str) -> Vec<String> {
-    code(text).filter_map(|word| word.strip_suffix("()")).map(String::from).collect()
+/// What stands in code font and ends in `()`, without that; and the name after `as`, or the same.
+fn calls(text: &str) -> Vec<(String, String)> {
+    let parts: Vec<&str> = text.split('`').collect();
+    let functions = (1..parts.len()).step_by(2).filter_map(|at| {
+        let name = parts[at].strip_suffix("()")?;
+        let other = parts.get(at + 2).filter(|_| parts[at + 1].trim() == "as");
+        Some((name.to_owned(), (*other.unwrap_or(&name)).to_owned()))
+    });
+    functions.collect()
 }
 
 #[cfg(test)]
 const PLANTED: &str = "# Page\n\n## Four walks\n\n\
     ### `stream.read().await`: 2 files\n\n\
     1. [a.rs](a.rs): `read()` makes\n   a future, in `A::poll()`; then `go()`.\n\
-    2. [b.rs](b.rs): `go()` goes; then `poll()`, called as `wake`.\n\
+    2. [b.rs](b.rs): `go()` goes; then `poll()` as `wake`.\n\
     3. [a.rs](a.rs): `poll()` ends.\n\n\
     ### `submit_to`: 1 files\n\n1. [a.rs](a.rs): `read()` ends.\n\n\
     ### `sleep`: 1 files\n\n1. [a.rs](a.rs): `read()` ends.\n\n\
@@ -193,7 +197,7 @@ fn a_true_walk_is_followed() {
     assert_eq!(walks.len(), 4);
     assert_eq!(walks[0].stops.len(), 3);
     assert_eq!(walks[0].stops[0].enters, ["read", "A::poll"]);
-    assert_eq!(walks[0].stops[1].called_as, ["wake"]);
+    assert_eq!(walks[0].stops[1].then, [("poll".to_owned(), "wake".to_owned())]);
 }
 
 #[test]
@@ -204,12 +208,13 @@ fn a_wrong_walk_is_found() {
         ("`A::poll()`", "`B::poll()`", 7, "`a.rs` defines no `B::poll()`"),
         ("`go()` goes", "`gone()` goes", 9, "`b.rs` defines no `gone()`"),
         ("`go()` goes", "it goes", 9, "the stop names no function, as `name()`"),
+        ("`go()` goes", "it goes", 9, "no earlier stop calls what this one enters"),
         ("then `go()`", "then `went()`", 7, "`a.rs` does not name `went`"),
-        ("then `go()`", "then `poll()`", 7, "the next stop does not enter `poll()`"),
-        ("called as `wake`", "called as `read`", 9, "`b.rs` does not name `read`"),
-        (", called as `wake`", "", 9, "`b.rs` does not name `poll`"),
-        ("; then `poll()`, called as `wake`", "", 9, "`; then` what? The walk goes on"),
-        ("`poll()` ends", "`poll()`; then `read()`", 10, "the walk ends before what it calls"),
+        ("then `go()`", "then `read()`", 7, "no later stop enters `read()`"),
+        ("then `go()`", "then it goes", 9, "no earlier stop calls what this one enters"),
+        ("` as `wake`", "` as `read`", 9, "`b.rs` does not name `read`"),
+        (" as `wake`", "", 9, "`b.rs` does not name `poll`"),
+        ("`poll()` ends", "`poll()`; then `read()`", 10, "no later stop enters `read()`"),
         (".await`: 2", ".await`: 3", 5, "the heading does not end in `: 2 files`"),
         ("### `sleep`", "### `slept`", 1, "there is no walk of `sleep`"),
     ] {
