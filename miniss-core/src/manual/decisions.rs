@@ -18,18 +18,18 @@
 //! |---|---|---|---|
 //! | clone and drop by the owner | 2.1 | 2.1 to 2.6 | 2.1 to 2.6 |
 //! | local wake: queued already, waiting | 1.7, 1.9 | 1.9, 2.4 | 1.6, 2.2 |
-//! | foreign wake: alone, of a thousand | 18, 17 | 19, 7 | 23, 22 |
+//! | remote wake: alone, of a thousand | 18, 17 | 19, 7 | 23, 22 |
 //! | of a thousand, from another core | 18 to 69 | 9 to 23 | 48 to 187 |
 //! | bytes of a waiting task | 64 | 64 | 64 |
 //!
 //! **Pick.** Address forever: for local wakes nothing is clearly faster, and no waker owns
-//! anything. Counts lose in foreign wakes, and may free a header on a foreign thread. Ids win where
+//! anything. Counts lose in remote wakes, and may free a header on a foreign thread. Ids win where
 //! neighbours are woken in a burst. But calls come by lanes, whose burst wakes one task; and ids
 //! need a global table of shards and a bound on tasks.
 //!
 //! **Price.** Memory for tasks stands at its high-water mark; a stale wake costs a spurious poll.
 //!
-//! **What would change our mind.** Thousands of foreign wakes a millisecond: then a bitmap beside
+//! **What would change our mind.** Thousands of remote wakes a millisecond: then a bitmap beside
 //! the headers.
 //!
 //! # Task slots are never given back
@@ -320,6 +320,6 @@
 //! so that none starves beside a busy neighbour.
 //!
 //! **Price.** Four bytes in each leaf. A wake calls through a pointer. Where no port knows the
-//! executor, loops under foreign wakers are not bounded.
+//! executor, loops under the wakers of others are not bounded.
 //!
 //! **What would change our mind.** A context that carries data (`Context::ext`), once it is stable.

@@ -1,11 +1,9 @@
 //! Safety: each invariant that unsafe code stands on, who upholds it, and what shows that it holds.
-//!
-//! `unsafe code ─▶ named invariant ─▶ [what upholds it] ─▶ what shows it`
-//!
+
 //! A module with unsafe code names its invariants at its top, in bold, and each `SAFETY:` note
-//! cites one. Here they stand together, with the files that declare them below `miniss-core/src`. A
-//! test (`tests/tests/manual.rs` of the repository) fails if one is missing here, or if a test that
-//! is named here is not there.
+//! cites one. This chapter has all of them, with the files that declare them below
+//! `miniss-core/src`. A test (`tests/tests/manual.rs` of the repository) fails if one is missing
+//! here, or if a test that is named here is not there.
 //!
 //! What shows it is of these kinds:
 //!
@@ -20,10 +18,10 @@
 //! - an *assertion*: `debug_assert!` on hot paths, `assert!` elsewhere.
 //!
 //! A model that cannot fail shows nothing. So under loom, and only there, each ordering and check
-//! on which an argument stands has a name, as in `ordering!(Release, "inbox: push")`, by which a
-//! test can take it away while a model runs; and the test demands that the model fails. Which bugs
-//! are planted in which model stands at the end of each `loom.rs`. Two more tests demand that no
-//! such ordering is without a name, and no name without a bug that a model finds
+//! on which an argument stands has a name, as in `ordering!(Release, "inbox: push")`. A test takes
+//! it away by that name while a model runs, and demands that the model fails. The end of each
+//! `loom.rs` lists which bugs are planted in which model. Two more tests demand that no such
+//! ordering is without a name, and no name without a bug that a model finds
 //! (`loom_every_ordering_that_carries_an_argument_has_a_name`,
 //! `loom_every_named_spot_has_a_bug_that_a_model_finds`).
 //!
@@ -40,8 +38,8 @@
 //!   header's address. Upheld by `raw_waker`, which makes them all; the executor cell of the
 //!   header names the function for its unparker's type. Shown by the tests of `coop`, where wakers
 //!   of others meet ours.
-//! - **Owner only.** `task/mod.rs`. What is not atomic is touched by home alone, or, once the
-//!   executor is gone, by the handle that still holds the slot. Upheld by the compiler, since
+//! - **Owner only.** `task/mod.rs`. Only the owner touches what is not atomic, or, once the
+//!   executor is gone, the handle that still holds the slot. Upheld by the compiler, since
 //!   [`Executor`](crate::Executor), [`LocalHandle`](crate::LocalHandle), [`Scope`](crate::Scope),
 //!   [`JoinHandle`](crate::JoinHandle) and [`Reservation`](crate::Reservation) are not `Send`; and
 //!   by the [`Unpark`](crate::Unpark), whose `is_local` lets a waker in. Shown by the tests
@@ -57,9 +55,9 @@
 //!   queue. Upheld by `State::wake`, which says `Queue` only as it sets the bit, and by
 //!   `State::start_poll`, which clears it. Shown by
 //!   `a_task_is_queued_once_however_often_it_is_woken`.
-//! - **The link goes with the flag.** `executor/wake.rs`. `inbox_next` belongs to who raised
-//!   `in_inbox`, then to home, then to no one. Upheld by `Inbox::push` and `Inbox::drain`, which
-//!   reads the link before it lowers the flag. Shown by the models
+//! - **The link goes with the flag.** `executor/wake.rs`. `inbox_next` belongs to the waker that
+//!   raised `in_inbox`, then to the owner, then to no one. Upheld by `Inbox::push` and
+//!   `Inbox::drain`, which reads the link before it lowers the flag. Shown by the models
 //!   `loom_a_push_against_a_drain_is_drained_once`,
 //!   `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once` and
 //!   `loom_what_is_written_before_a_push_that_finds_the_flag_set_is_seen_after_the_drain`.
@@ -84,7 +82,7 @@
 //!   `a_panic_drops_what_borrows_from_the_scope_before_it_goes_on` and an example that must not
 //!   compile.
 //!
-//! The sleep is no matter of memory, but of lost wakes: the models
+//! The sleep is not about memory, but about lost wakes: the models
 //! `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`,
 //! `loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it` and
 //! `loom_wake_during_poll_is_not_lost`; on threads
@@ -141,8 +139,8 @@
 //!   `leaving_from_front_middle_and_back_keeps_the_rest_in_order` and the oracle
 //!   `behaves_like_a_plain_queue`.
 //! - **Own list.** `collections/list.rs`. A waiter links only into the list it borrows, and leaves
-//!   the one in which it stands. Upheld by the compiler, and by whoever takes a list over: the
-//!   aborts alone. Shown by `a_leaked_waiter_outlives_a_move_of_its_list` and
+//!   the one in which it stands. Upheld by the compiler, and by the aborts, which alone take a list
+//!   over. Shown by `a_leaked_waiter_outlives_a_move_of_its_list` and
 //!   `a_waiter_leaves_the_list_that_took_its_own_over`.
 //! - **Whole before foreign code.** `collections/list.rs`. A waker's code runs only when all links
 //!   are complete. Upheld by `pop_front_if`, which unlinks and gives the waker back. Shown by
@@ -152,8 +150,8 @@
 //!
 //! # Prefetch
 //!
-//! - **A hint.** `prefetch.rs`. To ask the processor for a line reads nothing, so any address will
-//!   do. Upheld by the instruction. Shown by whatever wakes a task.
+//! - **A hint.** `prefetch.rs`. To ask the processor for a line reads nothing, so any address is
+//!   allowed. Upheld by the instruction. Shown by every test that wakes a task.
 //!
 //! # Operations
 //!
@@ -168,7 +166,7 @@
 //!   checked. Upheld by `OpTable::slot_of`. Shown by
 //!   `a_key_of_another_table_is_refused_if_the_type_tells`.
 //! - **No one else inside.** `op/mod.rs`. While code of an operation has its payload, no one else
-//!   gets it. Upheld by `Inside`, which hides the vtable; who comes again panics. Shown by
+//!   gets it. Upheld by `Inside`, which hides the vtable; a second entry panics. Shown by
 //!   `with_op_refuses_to_lend_the_same_operation_twice` and
 //!   `an_operation_cannot_be_entered_from_inside_of_it`.
 //! - **A cancel is never lost.** `op/mod.rs`. An orphan stands in the cancel list until the driver
@@ -274,7 +272,7 @@
 //! - **The work goes first.** `sync/gate.rs`. The work is dropped before the gate is left. No
 //!   unsafe code stands on it. Shown by
 //!   `the_gate_is_left_only_after_the_work_is_gone_whether_polled_or_not`.
-//! - **One driver.** `sync/shared.rs`. The inner future is touched by who holds the seat.
+//! - **One driver.** `sync/shared.rs`. Only the holder of the seat touches the inner future.
 //!   Upheld by a semaphore of one unit. Shown by
 //!   `a_future_may_wait_for_itself_as_it_is_polled_and_dropped` and
 //!   `a_panic_in_the_future_hands_the_seat_on`.
@@ -330,8 +328,8 @@
 //! - **A waker is a share.** `combine/woken.rs`. A part's waker keeps its block. Upheld by the
 //!   four functions of its table. Shown by the model
 //!   `loom_a_waker_may_outlive_its_whole_and_wakes_nothing`.
-//! - **The place is a share.** `combine/woken.rs`. Whoever swaps the waker of the whole out owns
-//!   it. Upheld by that file. Shown by the same model.
+//! - **The place is a share.** `combine/woken.rs`. The side that swaps the waker of the whole out
+//!   owns it. Upheld by that file. Shown by the same model.
 //!
 //! # Without an invariant
 //!
@@ -362,11 +360,11 @@
 //! | in an operation | `a_panic_in_settle_orphan_leaves_the_table_usable` |
 //! | in work for another core | `a_core_whose_work_panics_goes_on_serving_in_order` |
 //!
-//! A second panic while the first one unwinds ends the program, as everywhere in Rust.
+//! A second panic while the first one unwinds ends the program, as always in Rust.
 //!
-//! **Code that comes back.** A waker's clone, wake and drop, a destructor, a poll, an operation's
-//! methods may call whatever they can reach, the very thing included that is calling them. Nothing
-//! is borrowed meanwhile, and what was known before is asked again after. Tests:
+//! **Code that comes back.** A waker's clone, wake and drop, a destructor, a poll and an
+//! operation's methods may call anything they can reach, also the object that is calling them.
+//! Nothing is borrowed meanwhile, and what was known before is checked again afterwards. Tests:
 //! `a_waker_whose_clone_runs_the_task_to_its_end_finds_the_result`,
 //! `a_handle_may_be_dropped_inside_its_own_task`,
 //! `a_deadline_that_passes_while_the_waker_is_cloned_is_seen`,
@@ -385,22 +383,22 @@
 //! `calls_that_outlive_their_executor_end`.
 //!
 //! **Numbers that run out.** A slot whose generations are used up retires; an executor cell whose
-//! epochs are stays in use; too many handles of one endpoint panic before the count wraps.
+//! epochs are stays in use; with too many handles of one endpoint it panics before the count wraps.
 //!
-//! # What an unsafe trait asks of who implements it
+//! # What an unsafe trait asks of an implementation
 //!
 //! [`Unpark`](crate::Unpark): that `is_local` says `true` only on the core or thread of the
 //! executor that it belongs to, while that executor exists, and never in an interrupt or signal
-//! handler. Those who leave the default alone have nothing to prove. That `ring` ends the sleep is
-//! no matter of memory: if it does not, tasks hang.
+//! handler. An implementation that keeps the default has nothing to prove. That `unpark` ends the
+//! sleep is not about memory: if it does not, tasks hang.
 //!
 //! [`Timers`](crate::timer::Timers): that the wheel stays on the calling thread until its executor
-//! has taken all timers out, and that from then on the answer is `None`. Those who pass on the
-//! answer of another implementation, each time again, have shown it.
+//! has taken all timers out, and that from then on the answer is `None`. An implementation that
+//! passes on the answer of another, asked again each time, needs no other proof.
 //!
 //! [`Reactor`](crate::Reactor) is a safe trait: a wrong one loses time or sleeps forever, and
-//! breaks no memory. A driver that hands the kernel pointers into an operation does so by unsafe
-//! code of its own, and owes it that it reports a completion as the last only when it is.
+//! breaks no memory. A driver hands the kernel pointers into an operation by unsafe code of its
+//! own. It must report a completion as the last only when it is the last.
 //!
 //! # What is not proven
 //!
@@ -417,5 +415,5 @@
 //! - ThreadSanitizer does not model fences. It has not complained about what they order so far, and
 //!   it would not see that one is missing; the loom models do.
 //! - An [`OpId`](crate::op::OpId) is 60 bits. A completion that comes 2²⁸ operations of one slot
-//!   too late would be taken for another's.
+//!   too late would be mistaken for another's.
 //! - Nothing is shown by a proof assistant, and nothing by inspection of machine code.
