@@ -18,7 +18,7 @@ use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::combine::{parallel_for_each, when_all};
 use miniss_core::doctest::executor;
 use miniss_core::op::{Completion, OpTable, Operation};
-use miniss_core::sync::channel::{self, OwnedReceiver, OwnedSender};
+use miniss_core::sync::channel::{self, Receiver, Sender};
 use miniss_core::sync::{Event, broadcast};
 
 /// Counts what the calling thread holds, and how often it allocates.
@@ -58,14 +58,14 @@ fn held<T>(act: impl FnOnce() -> T) -> (usize, T) {
 /// As many of each thing as there are at its peak.
 const PEAK: usize = 100_000;
 
-type Values = (OwnedSender<usize>, OwnedReceiver<usize>);
+type Values = (Sender<usize>, Receiver<usize>);
 
-fn fill(sender: &OwnedSender<usize>) {
+fn fill(sender: &Sender<usize>) {
     (0..PEAK).for_each(|value| sender.try_send(value).unwrap());
 }
 
 /// Takes values until `left` are left.
-fn drain(receiver: &mut OwnedReceiver<usize>, left: usize) {
+fn drain(receiver: &mut Receiver<usize>, left: usize) {
     while receiver.len() > left {
         receiver.try_recv().unwrap();
     }

@@ -121,7 +121,7 @@ fn an_abort_a_promise_and_a_shared_future_give_way() {
         promise.complete(5).unwrap();
         assert_eq!(future.await, Ok(5));
     });
-    let (future, promise) = crate::sync::OwnedSharedFuture::new();
+    let (future, promise) = crate::sync::SharedFuture::new();
     promise.complete(5).unwrap();
     gives_way(async |_| assert_eq!(future.wait().await, Ok(5)));
     let shared = Box::pin(crate::sync::Shared::new(ready(5)));

@@ -219,7 +219,7 @@
 //! | calls | `Mesh`, and `FixedMesh` | `FixedMesh` |
 //! | channels | `bounded`, `unbounded`, and `Channel` | `Channel` |
 //! | wakers of more than eight parts | 128 bytes for 64 of them | that of the task, for all |
-//! | shared promises | `OwnedSharedPromise`, and `SharedCell` | `SharedCell` |
+//! | shared promises | `SharedPromise`, and `SharedCell` | `SharedCell` |
 //!
 //! # What is bounded, and what *full* answers
 //!

@@ -4,15 +4,15 @@
 //! in order; one that falls behind by more than `N` is told how many it missed and goes on with the
 //! oldest that is kept. So a slow receiver slows no one down, and sending never waits.
 //!
-//! - [`Broadcast`]: a ring of `N` values in place; [`split`](Ring::split) makes the handles, which
-//!   borrow from it. No heap.
+//! - [`Broadcast`]: the last `N` values in place; [`split`](Broadcast::split) makes the handles,
+//!   which borrow it. No heap.
 #![cfg_attr(
     feature = "alloc",
-    doc = "- [`channel`]: the same on the heap, with handles that own it."
+    doc = "- [`channel`]: the same on the heap, which its handles keep."
 )]
 //! - [`Sender`], [`Receiver`]: the handles. There may be many of both.
 //!
-//! A value stays in the ring until `N` others came after it, or until the last receiver is gone.
+//! A value is kept until `N` others came after it, or until the last receiver is gone.
 //! What is large or scarce is best sent behind an `Rc`, and counts as held until then.
 //!
 //! # Invariants
@@ -22,7 +22,7 @@
 //! - **Newer wakes older.** A waiter's payload is the number it waits for. Numbers grow with the
 //!   queue, so those to wake are in front. Who joins meanwhile wants `next` and ends the round.
 //! - **Borrowed to clone.** `items` is borrowed while a value is cloned, and then only shared: a
-//!   `clone` may receive from the same ring, and panics if it sends. Values are dropped and wakers
+//!   `clone` may receive from the same broadcast, and panics if it sends. Values are dropped and wakers
 //!   run outside.
 
 #![forbid(unsafe_code)]
@@ -38,14 +38,11 @@ use core::ops::Deref;
 use alloc::rc::Rc;
 
 pub use super::channel::SendError;
-#[cfg(feature = "alloc")]
-pub use super::ends::HeapBuffer;
-pub use super::ends::{Buffer, FixedBuffer};
-#[cfg(feature = "alloc")]
-pub use handles::{OwnedReceiver, OwnedSender};
 pub use handles::{Receiver, Sender};
 
-use super::ends::{self, Counts, Ends};
+use super::ends::{self, Borrowed, Buffer, Counts, Ends, FixedBuffer, sealed};
+#[cfg(feature = "alloc")]
+use super::ends::{Heap, HeapBuffer};
 use crate::collections::WaitList;
 use crate::defer::defer;
 
@@ -64,7 +61,56 @@ use crate::defer::defer;
 ///     assert_eq!(there.recv().await, Ok("up"));
 /// });
 /// ```
-pub type Broadcast<T, const N: usize> = Ring<FixedBuffer<T, N>>;
+pub struct Broadcast<T, const N: usize> {
+    log: Log<FixedBuffer<T, N>>,
+}
+
+impl<T, const N: usize> Broadcast<T, N> {
+    /// An empty broadcast. It is an error of compilation if `N` is 0.
+    ///
+    /// ```
+    /// # use miniss_core::sync::broadcast::Broadcast;
+    /// let mut broadcast = Broadcast::<u32, 3>::new();
+    /// let (sender, receiver) = broadcast.split();
+    /// ```
+    pub const fn new() -> Self {
+        Self { log: Log::new(FixedBuffer::new()) }
+    }
+
+    /// The two handles of the broadcast, which starts again: empty and open.
+    ///
+    /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
+    /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
+    /// a cell that hands one out.
+    ///
+    /// ```
+    /// use miniss_core::sync::{Borrowed, broadcast::{Broadcast, Receiver, Sender}};
+    ///
+    /// type News = Broadcast<u32, 3>;
+    ///
+    /// type Here = Borrowed<'static, 3>;
+    ///
+    /// fn handles(news: &'static mut News) -> (Sender<u32, Here>, Receiver<u32, Here>) {
+    ///     news.split()
+    /// }
+    /// ```
+    pub fn split(&mut self) -> (Sender<T, Borrowed<'_, N>>, Receiver<T, Borrowed<'_, N>>) {
+        *self = Self::new();
+        handles(&self.log)
+    }
+}
+
+impl<T, const N: usize> Default for Broadcast<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, const N: usize> fmt::Debug for Broadcast<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.log.fmt(f)
+    }
+}
 
 /// A broadcast on the heap that keeps the last `capacity` values, and its two handles.
 ///
@@ -82,17 +128,46 @@ pub type Broadcast<T, const N: usize> = Ring<FixedBuffer<T, N>>;
 /// assert_eq!(receiver.try_recv(), Ok(1));
 /// ```
 #[cfg(feature = "alloc")]
-pub fn channel<T>(capacity: usize) -> (OwnedSender<T>, OwnedReceiver<T>) {
-    handles(Rc::new(Ring::with(HeapBuffer::bounded(capacity))))
+pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    handles(Rc::new(Log::new(HeapBuffer::bounded(capacity))))
 }
 
-/// What the two ends share; [`Broadcast`] is the one without a heap.
+/// Where a broadcast lies: [`Heap`](super::Heap) or [`Borrowed`](super::Borrowed). No one else
+/// implements it.
 ///
 /// ```
-/// use miniss_core::sync::broadcast::Broadcast;
-/// assert_eq!(Broadcast::<u32, 3>::new().capacity(), 3);
+/// use miniss_core::sync::broadcast::{self, Broadcast, Place, Sender};
+///
+/// fn tell_all<P: Place<u32>>(sender: &Sender<u32, P>) {
+///     sender.send(1).unwrap();
+/// }
+/// let mut broadcast = Broadcast::<u32, 4>::new();
+/// let (sender, _receiver) = broadcast.split();
+/// tell_all(&sender);
+/// let (sender, _receiver) = broadcast::channel(4);
+/// tell_all(&sender);
 /// ```
-pub struct Ring<B: Buffer> {
+pub trait Place<T>: sealed::Sealed {
+    #[doc(hidden)]
+    type Link: Deref<Target = Log<Self::Buffer>> + Clone;
+    #[doc(hidden)]
+    type Buffer: Buffer<Item = T>;
+}
+
+#[cfg(feature = "alloc")]
+impl<T> Place<T> for Heap {
+    type Link = Rc<Log<HeapBuffer<T>>>;
+    type Buffer = HeapBuffer<T>;
+}
+
+impl<'a, T: 'a, const N: usize> Place<T> for Borrowed<'a, N> {
+    type Link = &'a Log<FixedBuffer<T, N>>;
+    type Buffer = FixedBuffer<T, N>;
+}
+
+/// What the two ends share: the last values, numbered.
+#[doc(hidden)]
+pub struct Log<B: Buffer> {
     next: Cell<u64>,
     waiters: WaitList<u64>,
     closing: WaitList<()>,
@@ -100,56 +175,13 @@ pub struct Ring<B: Buffer> {
     items: RefCell<B>,
 }
 
-impl<T, const N: usize> Ring<FixedBuffer<T, N>> {
-    /// An empty broadcast. It is an error of compilation if `N` is 0.
-    ///
-    /// ```
-    /// # use miniss_core::sync::broadcast::Broadcast;
-    /// let mut broadcast = Broadcast::<u32, 3>::new();
-    /// let (sender, receiver) = broadcast.split();
-    /// ```
-    pub const fn new() -> Self {
-        Self::with(FixedBuffer::new())
-    }
-
-    /// The two handles of the broadcast, which starts again: empty and open.
-    ///
-    /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
-    /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
-    /// a cell that hands one out.
-    ///
-    /// ```
-    /// use miniss_core::sync::broadcast::{Broadcast, Receiver, Sender};
-    ///
-    /// type News = Broadcast<u32, 3>;
-    ///
-    /// fn handles(news: &'static mut News) -> (Sender<&'static News>, Receiver<&'static News>) {
-    ///     news.split()
-    /// }
-    /// ```
-    pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
-        *self = Self::new();
-        handles(self)
-    }
-}
-
-impl<T, const N: usize> Default for Ring<FixedBuffer<T, N>> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-fn handles<P, B>(link: P) -> (Sender<P>, Receiver<P>)
-where
-    P: Deref<Target = Ring<B>> + Clone,
-    B: Buffer,
-{
+fn handles<T, P: Place<T>>(link: P::Link) -> (Sender<T, P>, Receiver<T, P>) {
     let (sender, receiver) = ends::pair(link);
     (Sender::new(sender), Receiver::new(receiver))
 }
 
-impl<B: Buffer> Ring<B> {
-    const fn with(buffer: B) -> Self {
+impl<B: Buffer> Log<B> {
+    const fn new(buffer: B) -> Self {
         Self {
             next: Cell::new(0),
             waiters: WaitList::new(),
@@ -159,36 +191,15 @@ impl<B: Buffer> Ring<B> {
         }
     }
 
-    /// How many values are kept at most.
-    ///
-    /// ```
-    /// # use miniss_core::sync::broadcast::Broadcast;
-    /// assert_eq!(Broadcast::<u32, 3>::new().capacity(), 3);
-    /// ```
-    pub fn capacity(&self) -> usize {
+    fn capacity(&self) -> usize {
         self.items.borrow().capacity()
     }
 
-    /// How many receivers there are.
-    ///
-    /// ```
-    /// # use miniss_core::sync::broadcast::Broadcast;
-    /// let mut broadcast = Broadcast::<u32, 3>::new();
-    /// let (sender, receiver) = broadcast.split();
-    /// let _second = sender.subscribe();
-    /// assert_eq!(receiver.receiver_count(), 2);
-    /// ```
-    pub const fn receiver_count(&self) -> usize {
+    const fn receiver_count(&self) -> usize {
         self.ends.receivers()
     }
 
-    /// How many futures wait for a value.
-    ///
-    /// ```
-    /// # use miniss_core::sync::broadcast::Broadcast;
-    /// assert_eq!(Broadcast::<u32, 3>::new().waiters(), 0);
-    /// ```
-    pub const fn waiters(&self) -> usize {
+    const fn waiters(&self) -> usize {
         self.waiters.len()
     }
 
@@ -247,7 +258,7 @@ impl<B: Buffer> Ring<B> {
     }
 }
 
-impl<B: Buffer<Item: Clone>> Ring<B> {
+impl<B: Buffer<Item: Clone>> Log<B> {
     /// A clone of the value that `wanted` numbers; `wanted` moves on to the next, or to the oldest
     /// that is kept.
     fn take(&self, wanted: &mut u64) -> Result<B::Item, TryRecvError> {
@@ -270,7 +281,7 @@ impl<B: Buffer<Item: Clone>> Ring<B> {
     }
 }
 
-impl<B: Buffer> Ends for Ring<B> {
+impl<B: Buffer> Ends for Log<B> {
     fn counts(&self) -> &Counts {
         &self.ends
     }
@@ -289,7 +300,7 @@ impl<B: Buffer> Ends for Ring<B> {
     }
 }
 
-impl<B: Buffer> fmt::Debug for Ring<B> {
+impl<B: Buffer> fmt::Debug for Log<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broadcast")
             .field("sent", &self.next())

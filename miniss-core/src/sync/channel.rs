@@ -4,11 +4,11 @@
 //! and receiving gives it back. So senders that wait for room are served in the order in which
 //! they came, and one that gives up hands its slot to the next.
 //!
-//! - [`Channel`]: a queue with room for `N` values in place; [`split`](Queue::split) makes the
-//!   handles, which borrow from it. No heap.
+//! - [`Channel`]: a queue with room for `N` values in place; [`split`](Channel::split) makes the
+//!   handles, which borrow it. No heap.
 #![cfg_attr(
     feature = "alloc",
-    doc = "- [`bounded`], [`unbounded`]: the same on the heap, with handles that own it."
+    doc = "- [`bounded`], [`unbounded`]: the same on the heap, which its handles keep."
 )]
 //! - [`Sender`], [`Receiver`], [`Permit`]: the handles.
 //!
@@ -36,19 +36,17 @@ mod handles;
 use core::cell::RefCell;
 use core::error::Error;
 use core::fmt;
+use core::ops::Deref;
 use core::task::{Context, Poll, ready};
 
 #[cfg(feature = "alloc")]
 use alloc::rc::Rc;
 
-#[cfg(feature = "alloc")]
-pub use super::ends::HeapBuffer;
-pub use super::ends::{Buffer, FixedBuffer};
-#[cfg(feature = "alloc")]
-pub use handles::{OwnedReceiver, OwnedSender};
 pub use handles::{Permit, Receiver, Sender};
 
-use super::ends::{self, Counts, Ends};
+use super::ends::{self, Borrowed, Buffer, Counts, Ends, FixedBuffer, sealed};
+#[cfg(feature = "alloc")]
+use super::ends::{Heap, HeapBuffer};
 use super::wait::WakerCell;
 use super::{Semaphore, Units};
 use crate::collections::WaitList;
@@ -74,7 +72,56 @@ use crate::defer::defer;
 ///     assert_eq!(seen, ["one", "two"]);
 /// });
 /// ```
-pub type Channel<T, const N: usize> = Queue<FixedBuffer<T, N>>;
+pub struct Channel<T, const N: usize> {
+    queue: Queue<FixedBuffer<T, N>>,
+}
+
+impl<T, const N: usize> Channel<T, N> {
+    /// An empty channel. It is an error of compilation if `N` is 0.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel::Channel;
+    /// let mut channel = Channel::<u32, 3>::new();
+    /// let (sender, receiver) = channel.split();
+    /// ```
+    pub const fn new() -> Self {
+        Self { queue: Queue::new(N, FixedBuffer::new()) }
+    }
+
+    /// The two handles of the channel, which starts again: empty and open.
+    ///
+    /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
+    /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
+    /// a cell that hands one out.
+    ///
+    /// ```
+    /// use miniss_core::sync::{Borrowed, channel::{Channel, Receiver, Sender}};
+    ///
+    /// type Presses = Channel<u32, 3>;
+    ///
+    /// type Here = Borrowed<'static, 3>;
+    ///
+    /// fn handles(channel: &'static mut Presses) -> (Sender<u32, Here>, Receiver<u32, Here>) {
+    ///     channel.split()
+    /// }
+    /// ```
+    pub fn split(&mut self) -> (Sender<T, Borrowed<'_, N>>, Receiver<T, Borrowed<'_, N>>) {
+        *self = Self::new();
+        handles(&self.queue)
+    }
+}
+
+impl<T, const N: usize> Default for Channel<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, const N: usize> fmt::Debug for Channel<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.queue.fmt(f)
+    }
+}
 
 /// A channel on the heap, with room for `capacity` values, and its two handles.
 ///
@@ -95,8 +142,8 @@ pub type Channel<T, const N: usize> = Queue<FixedBuffer<T, N>>;
 /// # sending.detach();
 /// ```
 #[cfg(feature = "alloc")]
-pub fn bounded<T>(capacity: usize) -> (OwnedSender<T>, OwnedReceiver<T>) {
-    handles(Rc::new(Queue::with(HeapBuffer::bounded(capacity))))
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    handles(Rc::new(Queue::new(capacity, HeapBuffer::bounded(capacity))))
 }
 
 /// A channel on the heap whose room grows as it is needed, and its two handles.
@@ -115,16 +162,45 @@ pub fn bounded<T>(capacity: usize) -> (OwnedSender<T>, OwnedReceiver<T>) {
 /// assert_eq!((receiver.len(), receiver.try_recv()), (1000, Ok(0)));
 /// ```
 #[cfg(feature = "alloc")]
-pub fn unbounded<T>() -> (OwnedSender<T>, OwnedReceiver<T>) {
-    handles(Rc::new(Queue::with(HeapBuffer::growing())))
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    handles(Rc::new(Queue::new(Semaphore::UNITS_MAX, HeapBuffer::growing())))
 }
 
-/// What the two ends share; [`Channel`] is the one without a heap.
+/// Where a channel lies: [`Heap`](super::Heap) or [`Borrowed`](super::Borrowed). No one else
+/// implements it.
 ///
 /// ```
-/// use miniss_core::sync::channel::Channel;
-/// assert_eq!(Channel::<u32, 3>::new().capacity(), 3);
+/// use miniss_core::sync::channel::{self, Channel, Place, Sender};
+///
+/// fn free<T, P: Place<T>>(sender: &Sender<T, P>) -> usize {
+///     sender.capacity() - sender.len()
+/// }
+/// let mut channel = Channel::<u8, 4>::new();
+/// let (sender, _receiver) = channel.split();
+/// assert_eq!(free(&sender), 4);
+/// let (sender, _receiver) = channel::bounded::<u8>(5);
+/// assert_eq!(free(&sender), 5);
 /// ```
+pub trait Place<T>: sealed::Sealed {
+    #[doc(hidden)]
+    type Link: Deref<Target = Queue<Self::Buffer>> + Clone;
+    #[doc(hidden)]
+    type Buffer: Buffer<Item = T>;
+}
+
+#[cfg(feature = "alloc")]
+impl<T> Place<T> for Heap {
+    type Link = Rc<Queue<HeapBuffer<T>>>;
+    type Buffer = HeapBuffer<T>;
+}
+
+impl<'a, T: 'a, const N: usize> Place<T> for Borrowed<'a, N> {
+    type Link = &'a Queue<FixedBuffer<T, N>>;
+    type Buffer = FixedBuffer<T, N>;
+}
+
+/// What the two ends share.
+#[doc(hidden)]
 pub struct Queue<B: Buffer> {
     room: Semaphore,
     receiver: WakerCell,
@@ -135,68 +211,15 @@ pub struct Queue<B: Buffer> {
     items: RefCell<B>,
 }
 
-impl<T, const N: usize> Queue<FixedBuffer<T, N>> {
-    /// An empty channel. It is an error of compilation if `N` is 0.
-    ///
-    /// ```
-    /// use miniss_core::sync::channel::Channel;
-    /// let mut channel = Channel::<u32, 3>::new();
-    /// let (sender, receiver) = channel.split();
-    /// ```
-    pub const fn new() -> Self {
-        Self {
-            room: Semaphore::new(N),
-            receiver: WakerCell::new(),
-            closing: WaitList::new(),
-            ends: Counts::pair(),
-            leaf: Leaf::new(),
-            items: RefCell::new(FixedBuffer::new()),
-        }
-    }
-
-    /// The two handles of the channel, which starts again: empty and open.
-    ///
-    /// They live as long as the borrow. From a `&'static mut` they are `'static`, as tasks need
-    /// them that are not [scoped](crate::Executor::scope); the [manual](crate::manual::porting) has
-    /// a cell that hands one out.
-    ///
-    /// ```
-    /// use miniss_core::sync::channel::{Channel, Receiver, Sender};
-    ///
-    /// type Presses = Channel<u32, 3>;
-    ///
-    /// fn handles(
-    ///     channel: &'static mut Presses,
-    /// ) -> (Sender<&'static Presses>, Receiver<&'static Presses>) {
-    ///     channel.split()
-    /// }
-    /// ```
-    pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
-        *self = Self::new();
-        handles(self)
-    }
-}
-
-impl<T, const N: usize> Default for Queue<FixedBuffer<T, N>> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-fn handles<P, B>(link: P) -> (Sender<P>, Receiver<P>)
-where
-    P: core::ops::Deref<Target = Queue<B>> + Clone,
-    B: Buffer,
-{
+fn handles<T, P: Place<T>>(link: P::Link) -> (Sender<T, P>, Receiver<T, P>) {
     let (sender, receiver) = ends::pair(link);
     (Sender::new(sender), Receiver::new(receiver))
 }
 
 impl<B: Buffer> Queue<B> {
-    #[cfg(feature = "alloc")]
-    fn with(buffer: B) -> Self {
+    const fn new(capacity: usize, buffer: B) -> Self {
         Self {
-            room: Semaphore::new(buffer.capacity()),
+            room: Semaphore::new(capacity),
             receiver: WakerCell::new(),
             closing: WaitList::new(),
             ends: Counts::pair(),
@@ -205,44 +228,15 @@ impl<B: Buffer> Queue<B> {
         }
     }
 
-    /// How many values can be queued at a time.
-    ///
-    /// ```
-    /// use miniss_core::sync::channel::Channel;
-    /// assert_eq!(Channel::<u32, 3>::new().capacity(), 3);
-    /// ```
-    pub fn capacity(&self) -> usize {
+    fn capacity(&self) -> usize {
         self.items.borrow().capacity()
     }
 
-    /// How many values are queued.
-    ///
-    /// ```
-    /// use miniss_core::sync::channel::Channel;
-    /// assert_eq!(Channel::<u32, 3>::new().len(), 0);
-    /// ```
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.items.borrow().len()
     }
 
-    /// Whether nothing is queued.
-    ///
-    /// ```
-    /// use miniss_core::sync::channel::Channel;
-    /// assert!(Channel::<u32, 3>::new().is_empty());
-    /// ```
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether nothing can be sent any more: the receiver or the last sender is gone, or one of
-    /// them has closed or aborted the channel.
-    ///
-    /// ```
-    /// use miniss_core::sync::channel::Channel;
-    /// assert!(!Channel::<u32, 3>::new().is_closed());
-    /// ```
-    pub const fn is_closed(&self) -> bool {
+    const fn is_closed(&self) -> bool {
         self.room.is_closed()
     }
 
@@ -294,7 +288,7 @@ impl<B: Buffer> Queue<B> {
 
     /// Whether there is a value, or never will be.
     fn has_outcome(&self) -> bool {
-        !self.is_empty() || self.is_closed()
+        self.len() > 0 || self.is_closed()
     }
 
     /// Lets nothing more in; what is queued stays. All who wait are told, also if a waker panics.

@@ -1,7 +1,8 @@
 //! What the channels are made of: counted handles at both ends, and a buffer for values.
 //!
-//! A handle reaches its channel by a pointer `P`: `&Channel` where the channel stands in a place
-//! of its own, `Rc<Channel>` where there is a heap. One implementation serves both.
+//! A handle reaches its channel by a pointer: an `Rc` if the channel is on the heap, a reference if
+//! the user lends the place for it. One implementation serves both. Users do not see the pointer:
+//! they see the type of the values, and [`Heap`] or [`Borrowed`] behind it.
 //!
 //! # Invariants
 //!
@@ -12,23 +13,53 @@
 #![forbid(unsafe_code)]
 
 use core::cell::Cell;
+use core::marker::PhantomData;
 use core::ops::Deref;
 
 #[cfg(feature = "alloc")]
 use alloc::collections::VecDeque;
 
-/// What handles are counted for. Implemented here only.
+/// A channel on the heap, which the last of its handles frees. This is the place of handles that
+/// name none: `Sender<T>` is `Sender<T, Heap>`.
+///
+/// Needs the `alloc` feature.
+///
+/// ```
+/// use miniss_core::sync::{Heap, channel};
+/// let (sender, _receiver) = channel::bounded(3);
+/// let sender: channel::Sender<u32, Heap> = sender;
+/// ```
+#[derive(Debug)]
+pub enum Heap {}
+
+/// A channel in a place that the user owns, with room for `N` values. Its handles borrow it for
+/// `'a`.
+///
+/// ```
+/// use miniss_core::sync::{Borrowed, channel::{Channel, Sender}};
+/// let mut channel = Channel::new();
+/// let (sender, _receiver) = channel.split();
+/// let sender: Sender<u32, Borrowed<'_, 3>> = sender;
+/// ```
+#[derive(Debug)]
+pub struct Borrowed<'a, const N: usize = 1>(PhantomData<&'a ()>);
+
+pub(super) mod sealed {
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for Heap {}
+impl<const N: usize> sealed::Sealed for Borrowed<'_, N> {}
+
+/// What the handles of a channel share.
 pub trait Ends {
     /// Where the handles are counted.
-    #[doc(hidden)]
     fn counts(&self) -> &Counts;
 
     /// The last sender is gone.
-    #[doc(hidden)]
     fn senders_gone(&self);
 
     /// The last receiver is gone.
-    #[doc(hidden)]
     fn receivers_gone(&self);
 }
 
@@ -130,53 +161,28 @@ fn take_one(count: &Cell<usize>) -> bool {
     left == 0
 }
 
-/// A first-in first-out store with a bound. Implemented by [`FixedBuffer`] and, with `alloc`,
-/// `HeapBuffer`.
-///
-/// It is sealed: the channels rely on it running no code of the values it holds.
-///
-/// ```
-/// use miniss_core::sync::channel::{Buffer, FixedBuffer, Queue};
-///
-/// fn room_is_the_capacity<B: Buffer>(queue: &Queue<B>) {
-///     assert_eq!(queue.capacity(), 4);
-/// }
-/// room_is_the_capacity(&Queue::<FixedBuffer<u8, 4>>::new());
-/// ```
-pub trait Buffer: sealed::Store {}
+/// A first-in first-out store with a bound. It runs no code of the values that it holds.
+pub trait Buffer {
+    /// What it keeps.
+    type Item;
 
-impl<B: sealed::Store> Buffer for B {}
+    /// How many values it keeps at most.
+    fn capacity(&self) -> usize;
 
-pub(super) mod sealed {
-    /// What the channels ask of a buffer.
-    pub trait Store {
-        /// What it keeps.
-        type Item;
+    /// How many values it keeps now.
+    fn len(&self) -> usize;
 
-        /// How many values it keeps at most.
-        fn capacity(&self) -> usize;
+    /// Keeps `item` as the last, or gives it back if there is no room.
+    fn push(&mut self, item: Self::Item) -> Result<(), Self::Item>;
 
-        /// How many values it keeps now.
-        fn len(&self) -> usize;
+    /// Takes the first out.
+    fn pop(&mut self) -> Option<Self::Item>;
 
-        /// Keeps `item` as the last, or gives it back if there is no room.
-        fn push(&mut self, item: Self::Item) -> Result<(), Self::Item>;
-
-        /// Takes the first out.
-        fn pop(&mut self) -> Option<Self::Item>;
-
-        /// The value that `index` others are before.
-        fn peek(&self, index: usize) -> Option<&Self::Item>;
-    }
+    /// The value that `index` others are before.
+    fn peek(&self, index: usize) -> Option<&Self::Item>;
 }
 
 /// Room for `N` values in place; no heap.
-///
-/// ```
-/// use miniss_core::sync::channel::{Channel, FixedBuffer, Queue};
-///
-/// let channel: Channel<u8, 4> = Queue::<FixedBuffer<u8, 4>>::new(); // the same type
-/// ```
 #[derive(Debug)]
 pub struct FixedBuffer<T, const N: usize>(heapless::Deque<T, N>);
 
@@ -187,7 +193,7 @@ impl<T, const N: usize> FixedBuffer<T, N> {
     }
 }
 
-impl<T, const N: usize> sealed::Store for FixedBuffer<T, N> {
+impl<T, const N: usize> Buffer for FixedBuffer<T, N> {
     type Item = T;
 
     fn capacity(&self) -> usize {
@@ -212,16 +218,6 @@ impl<T, const N: usize> sealed::Store for FixedBuffer<T, N> {
 }
 
 /// Room on the heap, up to a bound.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use std::rc::Rc;
-/// use miniss_core::sync::channel::{self, HeapBuffer};
-///
-/// let (sender, _receiver) = channel::bounded(4);
-/// let sender: channel::Sender<Rc<channel::Queue<HeapBuffer<u8>>>> = sender;
-/// ```
 #[cfg(feature = "alloc")]
 #[derive(Debug)]
 pub struct HeapBuffer<T> {
@@ -244,7 +240,7 @@ impl<T> HeapBuffer<T> {
 }
 
 #[cfg(feature = "alloc")]
-impl<T> sealed::Store for HeapBuffer<T> {
+impl<T> Buffer for HeapBuffer<T> {
     type Item = T;
 
     fn capacity(&self) -> usize {

@@ -45,6 +45,7 @@ mod without_heap;
 pub use abort::{AbortSource, Aborted, ChildSource, OnAbort, UntilAborted, WaitAborted};
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::Condvar;
+pub use ends::{Borrowed, Heap};
 pub use event::Event;
 #[cfg(feature = "alloc")]
 pub use gate::OwnedGatePass;
@@ -58,6 +59,4 @@ pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(feature = "alloc")]
 pub use semaphore::OwnedUnits;
 pub use semaphore::{Acquire, Closed, Semaphore, TryAcquireError, Units};
-#[cfg(feature = "alloc")]
-pub use shared::{OwnedSharedFuture, OwnedSharedPromise};
-pub use shared::{Shared, SharedCell, SharedFuture, SharedPromise};
+pub use shared::{Shared, SharedCell, SharedFuture, SharedPlace, SharedPromise};

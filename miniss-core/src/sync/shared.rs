@@ -34,7 +34,7 @@ use core::task::{Context, Poll, ready};
 #[cfg(feature = "alloc")]
 use alloc::rc::Rc;
 
-use super::ends::{self, Counts, Ends, ReceiveEnd, SendEnd};
+use super::ends::{self, Borrowed, Counts, Ends, Heap, ReceiveEnd, SendEnd, sealed};
 use super::wait::until;
 use super::{Semaphore, Units};
 use crate::collections::WaitList;
@@ -217,38 +217,26 @@ impl<T> SharedCell<T> {
     /// a cell that hands one out.
     ///
     /// ```
-    /// use miniss_core::sync::{SharedCell, SharedFuture, SharedPromise};
+    /// use miniss_core::sync::{Borrowed, SharedCell, SharedFuture, SharedPromise};
     ///
-    /// type Reading = SharedCell<u32>;
+    /// type Here = Borrowed<'static>;
     ///
     /// fn handles(
-    ///     reading: &'static mut Reading,
-    /// ) -> (SharedFuture<&'static Reading>, SharedPromise<&'static Reading>) {
+    ///     reading: &'static mut SharedCell<u32>,
+    /// ) -> (SharedFuture<u32, Here>, SharedPromise<u32, Here>) {
     ///     reading.split()
     /// }
     /// ```
-    pub fn split(&mut self) -> (SharedFuture<&Self>, SharedPromise<&Self>) {
+    pub fn split(&mut self) -> (SharedFuture<T, Borrowed<'_>>, SharedPromise<T, Borrowed<'_>>) {
         *self = Self::new();
-        handles(self)
+        handles(&*self)
     }
 
-    /// The outcome, if it is there.
-    ///
-    /// ```
-    /// # use miniss_core::sync::SharedCell;
-    /// assert_eq!(SharedCell::<u32>::new().peek(), None);
-    /// ```
-    pub fn peek(&self) -> Option<Result<&T, BrokenPromise>> {
+    fn peek(&self) -> Option<Result<&T, BrokenPromise>> {
         self.outcome.get().map(|outcome| outcome.as_ref().map_err(|broken| *broken))
     }
 
-    /// How many futures wait.
-    ///
-    /// ```
-    /// # use miniss_core::sync::SharedCell;
-    /// assert_eq!(SharedCell::<u32>::new().waiters(), 0);
-    /// ```
-    pub const fn waiters(&self) -> usize {
+    const fn waiters(&self) -> usize {
         self.waiters.len()
     }
 }
@@ -259,10 +247,36 @@ impl<T> Default for SharedCell<T> {
     }
 }
 
-fn handles<T, P>(link: P) -> (SharedFuture<P>, SharedPromise<P>)
-where
-    P: Deref<Target = SharedCell<T>> + Clone,
-{
+/// Where a shared future lies: [`Heap`](super::Heap) or [`Borrowed`](super::Borrowed). No one else
+/// implements it.
+///
+/// ```
+/// use miniss_core::sync::{SharedCell, SharedFuture, SharedPlace};
+///
+/// fn is_there<P: SharedPlace<u32>>(future: &SharedFuture<u32, P>) -> bool {
+///     future.peek().is_some()
+/// }
+/// let mut cell = SharedCell::new();
+/// let (future, _promise) = cell.split();
+/// assert!(!is_there(&future));
+/// let (future, _promise) = SharedFuture::new();
+/// assert!(!is_there(&future));
+/// ```
+pub trait SharedPlace<T>: sealed::Sealed {
+    #[doc(hidden)]
+    type Link: Deref<Target = SharedCell<T>> + Clone;
+}
+
+#[cfg(feature = "alloc")]
+impl<T> SharedPlace<T> for Heap {
+    type Link = Rc<SharedCell<T>>;
+}
+
+impl<'a, T: 'a> SharedPlace<T> for Borrowed<'a> {
+    type Link = &'a SharedCell<T>;
+}
+
+fn handles<T, P: SharedPlace<T>>(link: P::Link) -> (SharedFuture<T, P>, SharedPromise<T, P>) {
     let (promise, future) = ends::pair(link);
     (SharedFuture { cell: future }, SharedPromise { cell: promise })
 }
@@ -290,30 +304,6 @@ impl<T: fmt::Debug> fmt::Debug for SharedCell<T> {
     }
 }
 
-/// A [`SharedFuture`] on the heap.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use miniss_core::sync::{OwnedSharedFuture, SharedFuture};
-/// let (future, _promise) = SharedFuture::new();
-/// let future: OwnedSharedFuture<u32> = future;
-/// ```
-#[cfg(feature = "alloc")]
-pub type OwnedSharedFuture<T> = SharedFuture<Rc<SharedCell<T>>>;
-
-/// A [`SharedPromise`] on the heap.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use miniss_core::sync::{OwnedSharedPromise, SharedFuture};
-/// let (_future, promise) = SharedFuture::new();
-/// let promise: OwnedSharedPromise<u32> = promise;
-/// ```
-#[cfg(feature = "alloc")]
-pub type OwnedSharedPromise<T> = SharedPromise<Rc<SharedCell<T>>>;
-
 /// A value that may not be there yet, for as many as want it: clone it, or wait often.
 ///
 /// ```
@@ -328,12 +318,15 @@ pub type OwnedSharedPromise<T> = SharedPromise<Rc<SharedCell<T>>>;
 /// assert_eq!(executor.block_on(future.wait()), Ok(5));
 /// assert_eq!(executor.block_on(task), Ok(Ok(5)));
 /// ```
-pub struct SharedFuture<P: Deref<Target: Ends>> {
-    cell: ReceiveEnd<P>,
+///
+/// `P` says where the value lies: `SharedFuture<T>` keeps it on the heap,
+/// `SharedFuture<T, Borrowed<'_>>` borrows it.
+pub struct SharedFuture<T, P: SharedPlace<T> = Heap> {
+    cell: ReceiveEnd<P::Link>,
 }
 
 #[cfg(feature = "alloc")]
-impl<T> OwnedSharedFuture<T> {
+impl<T> SharedFuture<T> {
     /// A future and the promise that completes it, with one allocation between them.
     ///
     /// Needs the `alloc` feature.
@@ -343,12 +336,12 @@ impl<T> OwnedSharedFuture<T> {
     /// promise.complete(1).unwrap();
     /// assert_eq!(future.peek(), Some(Ok(&1)));
     /// ```
-    pub fn new() -> (Self, OwnedSharedPromise<T>) {
+    pub fn new() -> (Self, SharedPromise<T>) {
         handles(Rc::new(SharedCell::new()))
     }
 }
 
-impl<T: Clone, P: Deref<Target = SharedCell<T>>> SharedFuture<P> {
+impl<T: Clone, P: SharedPlace<T>> SharedFuture<T, P> {
     /// Waits for the value and gives a clone of it.
     ///
     /// # Errors
@@ -361,9 +354,9 @@ impl<T: Clone, P: Deref<Target = SharedCell<T>>> SharedFuture<P> {
     ///
     /// ```
     /// # use miniss_core::doctest::executor;
-    /// use miniss_core::{error::BrokenPromise, sync::OwnedSharedFuture};
+    /// use miniss_core::{error::BrokenPromise, sync::SharedFuture};
     ///
-    /// let (future, promise) = OwnedSharedFuture::<u32>::new();
+    /// let (future, promise) = SharedFuture::<u32>::new();
     /// drop(promise);
     /// assert_eq!(executor().block_on(future.wait()), Err(BrokenPromise));
     /// ```
@@ -373,21 +366,37 @@ impl<T: Clone, P: Deref<Target = SharedCell<T>>> SharedFuture<P> {
     }
 }
 
-impl<P: Deref<Target: Ends>> Deref for SharedFuture<P> {
-    type Target = P::Target;
+impl<T, P: SharedPlace<T>> SharedFuture<T, P> {
+    /// The outcome, if it is there.
+    ///
+    /// ```
+    /// use miniss_core::sync::SharedFuture;
+    /// let (future, _promise) = SharedFuture::<u32>::new();
+    /// assert_eq!(future.peek(), None);
+    /// ```
+    pub fn peek(&self) -> Option<Result<&T, BrokenPromise>> {
+        self.cell.peek()
+    }
 
-    fn deref(&self) -> &P::Target {
-        &self.cell
+    /// How many futures wait.
+    ///
+    /// ```
+    /// use miniss_core::sync::SharedFuture;
+    /// let (future, _promise) = SharedFuture::<u32>::new();
+    /// assert_eq!(future.waiters(), 0);
+    /// ```
+    pub fn waiters(&self) -> usize {
+        self.cell.waiters()
     }
 }
 
-impl<P: Deref<Target: Ends> + Clone> Clone for SharedFuture<P> {
+impl<T, P: SharedPlace<T>> Clone for SharedFuture<T, P> {
     fn clone(&self) -> Self {
         Self { cell: self.cell.clone() }
     }
 }
 
-impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for SharedFuture<P> {
+impl<T: fmt::Debug, P: SharedPlace<T>> fmt::Debug for SharedFuture<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SharedFuture").field(&&*self.cell).finish()
     }
@@ -404,11 +413,11 @@ impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for SharedFuture<P> {
 /// drop(promise);
 /// assert_eq!(future.peek(), Some(Err(BrokenPromise)));
 /// ```
-pub struct SharedPromise<P: Deref<Target: Ends>> {
-    cell: SendEnd<P>,
+pub struct SharedPromise<T, P: SharedPlace<T> = Heap> {
+    cell: SendEnd<P::Link>,
 }
 
-impl<T, P: Deref<Target = SharedCell<T>>> SharedPromise<P> {
+impl<T, P: SharedPlace<T>> SharedPromise<T, P> {
     /// Gives `value` to all who wait and all who come later.
     ///
     /// # Errors
@@ -452,7 +461,7 @@ impl<T, P: Deref<Target = SharedCell<T>>> SharedPromise<P> {
     }
 }
 
-impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for SharedPromise<P> {
+impl<T: fmt::Debug, P: SharedPlace<T>> fmt::Debug for SharedPromise<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SharedPromise").field(&&*self.cell).finish()
     }

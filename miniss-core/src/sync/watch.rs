@@ -3,11 +3,11 @@
 //! Configuration, the state of a connection, progress: where only the newest value counts. A
 //! receiver that is slow misses what was overwritten, and never the last value.
 //!
-//! - [`Watch`]: the value; [`split`](Watch::split) makes the handles, which borrow from it. No
+//! - [`Watch`]: the value; [`split`](Watch::split) makes the handles, which borrow it. No
 //!   heap.
 #![cfg_attr(
     feature = "alloc",
-    doc = "- [`channel`]: the same on the heap, with handles that own it."
+    doc = "- [`channel`]: the same on the heap, which its handles keep."
 )]
 //! - [`Sender`], [`Receiver`]: the handles. There may be many of both.
 //!
@@ -31,12 +31,12 @@ use core::ops::Deref;
 use alloc::rc::Rc;
 
 pub use super::channel::SendError;
-#[cfg(feature = "alloc")]
-pub use handles::{OwnedReceiver, OwnedSender};
 pub use handles::{Receiver, Sender};
 
 use super::Closed;
-use super::ends::{self, Counts, Ends};
+#[cfg(feature = "alloc")]
+use super::ends::Heap;
+use super::ends::{self, Borrowed, Counts, Ends, sealed};
 use super::wait::until;
 use crate::collections::WaitList;
 
@@ -58,7 +58,7 @@ use crate::collections::WaitList;
 /// # task.detach();
 /// ```
 #[cfg(feature = "alloc")]
-pub fn channel<T>(value: T) -> (OwnedSender<T>, OwnedReceiver<T>) {
+pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     handles(Rc::new(Watch::new(value)))
 }
 
@@ -114,13 +114,13 @@ impl<T> Watch<T> {
     /// let (sender, receiver) = watch.split();
     /// assert!(!receiver.has_changed());
     /// ```
-    pub fn split(&mut self) -> (Sender<&Self>, Receiver<&Self>) {
+    pub fn split(&mut self) -> (Sender<T, Borrowed<'_>>, Receiver<T, Borrowed<'_>>) {
         // What a former pair left behind is forgotten, the value kept.
         self.version = Cell::new(0);
         self.waiters = WaitList::new();
         self.closing = WaitList::new();
         self.ends = Counts::pair();
-        handles(self)
+        handles(&*self)
     }
 
     /// The value, which cannot be changed as long as the borrow lives: hold it shortly, and never
@@ -139,26 +139,11 @@ impl<T> Watch<T> {
         self.value.borrow()
     }
 
-    /// How many receivers there are.
-    ///
-    /// ```
-    /// # use miniss_core::sync::watch::Watch;
-    /// let mut watch = Watch::new(1);
-    /// let (sender, receiver) = watch.split();
-    /// let _second = receiver.clone();
-    /// assert_eq!(sender.receiver_count(), 2);
-    /// ```
-    pub const fn receiver_count(&self) -> usize {
+    const fn receiver_count(&self) -> usize {
         self.ends.receivers()
     }
 
-    /// How many futures wait for a change.
-    ///
-    /// ```
-    /// # use miniss_core::sync::watch::Watch;
-    /// assert_eq!(Watch::new(1).waiters(), 0);
-    /// ```
-    pub const fn waiters(&self) -> usize {
+    const fn waiters(&self) -> usize {
         self.waiters.len()
     }
 
@@ -203,7 +188,36 @@ impl<T> Watch<T> {
     }
 }
 
-fn handles<T, P: Deref<Target = Watch<T>> + Clone>(link: P) -> (Sender<P>, Receiver<P>) {
+/// Where a watch lies: [`Heap`](super::Heap) or [`Borrowed`](super::Borrowed). No one else
+/// implements it.
+///
+/// ```
+/// use miniss_core::sync::watch::{self, Place, Sender, Watch};
+///
+/// fn raise<P: Place<u32>>(level: &Sender<u32, P>) {
+///     level.send_modify(|level| *level += 1);
+/// }
+/// let mut level = Watch::new(1);
+/// let (sender, _receiver) = level.split();
+/// raise(&sender);
+/// let (sender, _receiver) = watch::channel(1);
+/// raise(&sender);
+/// ```
+pub trait Place<T>: sealed::Sealed {
+    #[doc(hidden)]
+    type Link: Deref<Target = Watch<T>> + Clone;
+}
+
+#[cfg(feature = "alloc")]
+impl<T> Place<T> for Heap {
+    type Link = Rc<Watch<T>>;
+}
+
+impl<'a, T: 'a> Place<T> for Borrowed<'a> {
+    type Link = &'a Watch<T>;
+}
+
+fn handles<T, P: Place<T>>(link: P::Link) -> (Sender<T, P>, Receiver<T, P>) {
     let (sender, receiver) = ends::pair(link);
     (Sender::new(sender), Receiver::new(receiver))
 }

@@ -3,34 +3,16 @@
 #![forbid(unsafe_code)]
 
 use core::fmt;
-use core::ops::Deref;
 
-#[cfg(feature = "alloc")]
-use alloc::rc::Rc;
-
-use super::{RecvError, Ring, SendError, TryRecvError};
-#[cfg(feature = "alloc")]
-use crate::sync::ends::HeapBuffer;
-use crate::sync::ends::{Buffer, Ends, ReceiveEnd, SendEnd};
+use super::{Place, RecvError, SendError, TryRecvError};
+use crate::sync::ends::{Heap, ReceiveEnd, SendEnd};
 use crate::sync::wait::until;
-
-/// The sending handle of a broadcast on the heap.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use miniss_core::sync::broadcast::{self, OwnedSender};
-/// let (sender, _receiver) = broadcast::channel(3);
-/// let sender: OwnedSender<u32> = sender;
-/// ```
-#[cfg(feature = "alloc")]
-pub type OwnedSender<T> = Sender<Rc<Ring<HeapBuffer<T>>>>;
 
 /// A handle to send through. There may be many: clone it.
 ///
-/// `P` leads to the values: `Sender<&Broadcast<T, N>>` borrows them, `OwnedSender<T>` owns a share
-/// in them. When the last one is dropped, receivers get what they have not received, and then
-/// `Closed`.
+/// `P` says where the values lie: `Sender<T>` keeps them on the heap, `Sender<T, Borrowed<'_, N>>`
+/// borrows the place for them. When the last sender is dropped, receivers get what they have not
+/// received, and then `Closed`.
 ///
 /// ```
 /// use miniss_core::sync::broadcast::Broadcast;
@@ -40,23 +22,17 @@ pub type OwnedSender<T> = Sender<Rc<Ring<HeapBuffer<T>>>>;
 /// sender.clone().send(1).unwrap();
 /// assert_eq!(receiver.try_recv(), Ok(1));
 /// ```
-pub struct Sender<P: Deref<Target: Ends>> {
-    ring: SendEnd<P>,
+pub struct Sender<T, P: Place<T> = Heap> {
+    log: SendEnd<P::Link>,
 }
 
-impl<P: Deref<Target: Ends>> Sender<P> {
-    pub(super) const fn new(ring: SendEnd<P>) -> Self {
-        Self { ring }
+impl<T, P: Place<T>> Sender<T, P> {
+    pub(super) const fn new(log: SendEnd<P::Link>) -> Self {
+        Self { log }
     }
-}
 
-impl<P, B> Sender<P>
-where
-    P: Deref<Target = Ring<B>>,
-    B: Buffer,
-{
-    /// Sends `value` to every receiver there is, and returns their number. Never waits: if the ring
-    /// is full, its oldest value is dropped.
+    /// Sends `value` to every receiver there is, and returns their number. Never waits: if
+    /// there is no room, the oldest value is dropped.
     ///
     /// # Errors
     ///
@@ -77,12 +53,12 @@ where
     /// assert_eq!(sender.send(2), Err(SendError(2)));
     /// ```
     #[track_caller]
-    pub fn send(&self, value: B::Item) -> Result<usize, SendError<B::Item>> {
+    pub fn send(&self, value: T) -> Result<usize, SendError<T>> {
         let receivers = self.receiver_count();
         if receivers == 0 {
             return Err(SendError(value));
         }
-        drop(self.ring.push(value));
+        drop(self.log.push(value));
         Ok(receivers)
     }
 
@@ -118,15 +94,9 @@ where
     /// assert!(closed.poll(&mut cx).is_ready());
     /// ```
     pub async fn closed(&self) {
-        until(self.ring.closing(), (), || self.is_closed()).await;
+        until(self.log.closing(), (), || self.is_closed()).await;
     }
-}
 
-impl<P, B> Sender<P>
-where
-    P: Deref<Target = Ring<B>> + Clone,
-    B: Buffer,
-{
     /// A new receiver, for what is sent from now on.
     ///
     /// ```
@@ -139,42 +109,56 @@ where
     /// sender.send(2).unwrap();
     /// assert_eq!(late.try_recv(), Ok(2));
     /// ```
-    pub fn subscribe(&self) -> Receiver<P> {
-        Receiver::new(self.ring.subscribe())
+    pub fn subscribe(&self) -> Receiver<T, P> {
+        Receiver::new(self.log.subscribe())
+    }
+
+    /// How many values are kept at most.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    /// let (sender, _receiver) = broadcast::channel::<u32>(3);
+    /// assert_eq!(sender.capacity(), 3);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.log.capacity()
+    }
+
+    /// How many receivers there are.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    /// let (sender, receiver) = broadcast::channel::<u32>(3);
+    /// let _second = sender.subscribe();
+    /// assert_eq!(sender.receiver_count(), 2);
+    /// ```
+    pub fn receiver_count(&self) -> usize {
+        self.log.receiver_count()
+    }
+
+    /// How many futures wait for a value.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    /// let (sender, _receiver) = broadcast::channel::<u32>(3);
+    /// assert_eq!(sender.waiters(), 0);
+    /// ```
+    pub fn waiters(&self) -> usize {
+        self.log.waiters()
     }
 }
 
-impl<P: Deref<Target: Ends>> Deref for Sender<P> {
-    type Target = P::Target;
-
-    fn deref(&self) -> &P::Target {
-        &self.ring
-    }
-}
-
-impl<P: Deref<Target: Ends> + Clone> Clone for Sender<P> {
+impl<T, P: Place<T>> Clone for Sender<T, P> {
     fn clone(&self) -> Self {
-        Self { ring: self.ring.clone() }
+        Self { log: self.log.clone() }
     }
 }
 
-impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Sender<P> {
+impl<T, P: Place<T>> fmt::Debug for Sender<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Sender").field(&&*self.ring).finish()
+        f.debug_tuple("Sender").field(&&*self.log).finish()
     }
 }
-
-/// The receiving handle of a broadcast on the heap.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use miniss_core::sync::broadcast::{self, OwnedReceiver};
-/// let (_sender, receiver) = broadcast::channel(3);
-/// let receiver: OwnedReceiver<u32> = receiver;
-/// ```
-#[cfg(feature = "alloc")]
-pub type OwnedReceiver<T> = Receiver<Rc<Ring<HeapBuffer<T>>>>;
 
 /// A handle to receive through. A clone goes on from the same place; more receivers also come from
 /// [`subscribe`](super::Sender::subscribe).
@@ -188,19 +172,15 @@ pub type OwnedReceiver<T> = Receiver<Rc<Ring<HeapBuffer<T>>>>;
 /// let mut same = receiver.clone();
 /// assert_eq!((receiver.try_recv(), same.try_recv()), (Ok(1), Ok(1)));
 /// ```
-pub struct Receiver<P: Deref<Target: Ends>> {
-    ring: ReceiveEnd<P>,
+pub struct Receiver<T, P: Place<T> = Heap> {
+    log: ReceiveEnd<P::Link>,
     wanted: u64,
 }
 
-impl<P, B> Receiver<P>
-where
-    P: Deref<Target = Ring<B>>,
-    B: Buffer,
-{
-    pub(super) fn new(ring: ReceiveEnd<P>) -> Self {
-        let wanted = ring.next();
-        Self { ring, wanted }
+impl<T, P: Place<T>> Receiver<T, P> {
+    pub(super) fn new(log: ReceiveEnd<P::Link>) -> Self {
+        let wanted = log.next();
+        Self { log, wanted }
     }
 
     /// How many values it has still to receive; those that it has missed do not count.
@@ -214,7 +194,7 @@ where
     /// assert_eq!(receiver.len(), 2);
     /// ```
     pub fn len(&self) -> usize {
-        self.ring.kept_from(self.wanted)
+        self.log.kept_from(self.wanted)
     }
 
     /// Whether it has nothing to receive now.
@@ -242,15 +222,45 @@ where
     /// assert!(receiver.is_closed());
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.ring.is_ended()
+        self.log.is_ended()
+    }
+
+    /// How many values are kept at most.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    /// let (_sender, receiver) = broadcast::channel::<u32>(3);
+    /// assert_eq!(receiver.capacity(), 3);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.log.capacity()
+    }
+
+    /// How many receivers there are.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    /// let (sender, receiver) = broadcast::channel::<u32>(3);
+    /// let _second = sender.subscribe();
+    /// assert_eq!(receiver.receiver_count(), 2);
+    /// ```
+    pub fn receiver_count(&self) -> usize {
+        self.log.receiver_count()
+    }
+
+    /// How many futures wait for a value.
+    ///
+    /// ```
+    /// use miniss_core::sync::broadcast;
+    /// let (_sender, receiver) = broadcast::channel::<u32>(3);
+    /// assert_eq!(receiver.waiters(), 0);
+    /// ```
+    pub fn waiters(&self) -> usize {
+        self.log.waiters()
     }
 }
 
-impl<P, B> Receiver<P>
-where
-    P: Deref<Target = Ring<B>>,
-    B: Buffer<Item: Clone>,
-{
+impl<T: Clone, P: Place<T>> Receiver<T, P> {
     /// Waits for the next value.
     ///
     /// # Errors
@@ -278,10 +288,10 @@ where
     ///     assert_eq!(receiver.recv().await, Ok(4));
     /// });
     /// ```
-    pub async fn recv(&mut self) -> Result<B::Item, RecvError> {
-        let Self { ring, wanted } = self;
-        until(ring.wait_list(), *wanted, || ring.next() != *wanted || ring.is_ended()).await;
-        ring.take(wanted).map_err(|error| match error {
+    pub async fn recv(&mut self) -> Result<T, RecvError> {
+        let Self { log, wanted } = self;
+        until(log.wait_list(), *wanted, || log.next() != *wanted || log.is_ended()).await;
+        log.take(wanted).map_err(|error| match error {
             TryRecvError::Lagged(missed) => RecvError::Lagged(missed),
             TryRecvError::Closed => RecvError::Closed,
             TryRecvError::Empty => unreachable!("something was sent, or nothing ever will be"),
@@ -306,27 +316,19 @@ where
     /// assert_eq!(receiver.try_recv(), Ok('a'));
     /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
     /// ```
-    pub fn try_recv(&mut self) -> Result<B::Item, TryRecvError> {
-        self.ring.take(&mut self.wanted)
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        self.log.take(&mut self.wanted)
     }
 }
 
-impl<P: Deref<Target: Ends>> Deref for Receiver<P> {
-    type Target = P::Target;
-
-    fn deref(&self) -> &P::Target {
-        &self.ring
-    }
-}
-
-impl<P: Deref<Target: Ends> + Clone> Clone for Receiver<P> {
+impl<T, P: Place<T>> Clone for Receiver<T, P> {
     fn clone(&self) -> Self {
-        Self { ring: self.ring.clone(), wanted: self.wanted }
+        Self { log: self.log.clone(), wanted: self.wanted }
     }
 }
 
-impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Receiver<P> {
+impl<T, P: Place<T>> fmt::Debug for Receiver<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Receiver").field(&&*self.ring).finish()
+        f.debug_tuple("Receiver").field(&&*self.log).finish()
     }
 }

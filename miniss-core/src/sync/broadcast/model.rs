@@ -36,8 +36,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 type Received = Result<u64, RecvError>;
 
 enum State {
-    Idle(OwnedReceiver<u64>),
-    Waits(Pin<Box<dyn Future<Output = (OwnedReceiver<u64>, Received)>>>),
+    Idle(Receiver<u64>),
+    Waits(Pin<Box<dyn Future<Output = (Receiver<u64>, Received)>>>),
     Gone,
 }
 
@@ -49,7 +49,7 @@ struct Side {
 }
 
 impl Side {
-    fn new(receiver: OwnedReceiver<u64>, next: u64) -> Self {
+    fn new(receiver: Receiver<u64>, next: u64) -> Self {
         Self { state: State::Idle(receiver), next, wakes: Counter::new() }
     }
 

@@ -247,7 +247,7 @@ fn a_clone_may_not_send() {
 
 #[test]
 fn the_value_that_has_to_go_may_send_as_it_is_dropped() {
-    struct Sends(Option<Rc<OwnedSender<Option<Rc<Sends>>>>>);
+    struct Sends(Option<Rc<Sender<Option<Rc<Sends>>>>>);
     impl Drop for Sends {
         fn drop(&mut self) {
             let sender = self.0.take();

@@ -4,35 +4,17 @@
 
 use core::fmt;
 use core::future::poll_fn;
-use core::ops::Deref;
 use core::task::{Context, Poll};
 
-#[cfg(feature = "alloc")]
-use alloc::rc::Rc;
-
-use super::{Queue, SendError, TryRecvError, TrySendError};
-#[cfg(feature = "alloc")]
-use crate::sync::ends::HeapBuffer;
-use crate::sync::ends::{Buffer, Ends, ReceiveEnd, SendEnd};
+use super::{Place, Queue, SendError, TryRecvError, TrySendError};
+use crate::sync::ends::{Heap, ReceiveEnd, SendEnd};
 use crate::sync::wait::until;
 use crate::sync::{Closed, TryAcquireError, Units};
 
-/// The sending handle of a channel on the heap.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use miniss_core::sync::channel::{self, OwnedSender};
-/// let (sender, _receiver) = channel::bounded(3);
-/// let sender: OwnedSender<u32> = sender;
-/// ```
-#[cfg(feature = "alloc")]
-pub type OwnedSender<T> = Sender<Rc<Queue<HeapBuffer<T>>>>;
-
 /// A handle to send through. There may be many: clone it.
 ///
-/// `P` leads to the channel: `Sender<&Channel<T, N>>` borrows it, `OwnedSender<T>` owns a share
-/// in it. When the last one is dropped, the receiver gets what is queued, and then the end.
+/// `P` says where the channel lies: `Sender<T>` keeps one on the heap, `Sender<T, Borrowed<'_, N>>`
+/// borrows one. When the last sender is dropped, the receiver gets what is queued, and then the end.
 ///
 /// ```
 /// # use miniss_core::doctest::executor;
@@ -48,21 +30,15 @@ pub type OwnedSender<T> = Sender<Rc<Queue<HeapBuffer<T>>>>;
 ///     assert_eq!(receiver.recv().await, Some(2));
 /// });
 /// ```
-pub struct Sender<P: Deref<Target: Ends>> {
-    queue: SendEnd<P>,
+pub struct Sender<T, P: Place<T> = Heap> {
+    pub(super) queue: SendEnd<P::Link>,
 }
 
-impl<P: Deref<Target: Ends>> Sender<P> {
-    pub(super) const fn new(queue: SendEnd<P>) -> Self {
+impl<T, P: Place<T>> Sender<T, P> {
+    pub(super) const fn new(queue: SendEnd<P::Link>) -> Self {
         Self { queue }
     }
-}
 
-impl<P, B> Sender<P>
-where
-    P: Deref<Target = Queue<B>>,
-    B: Buffer,
-{
     /// Sends `value`, once there is room and all who came earlier have had theirs.
     ///
     /// A value is queued when its future is polled with room. Senders that wait are granted room,
@@ -97,7 +73,7 @@ where
     /// assert!(sending.poll(&mut cx).is_ready());
     /// assert_eq!(receiver.try_recv(), Ok('b'));
     /// ```
-    pub async fn send(&self, value: B::Item) -> Result<(), SendError<B::Item>> {
+    pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
         match self.queue.room().acquire(1).await {
             Ok(slot) => self.queue.put(slot, value),
             Err(Closed) => Err(SendError(value)),
@@ -122,7 +98,7 @@ where
     /// assert_eq!(sender.try_send(1), Ok(()));
     /// assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
     /// ```
-    pub fn try_send(&self, value: B::Item) -> Result<(), TrySendError<B::Item>> {
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match self.queue.room().try_acquire(1) {
             Ok(slot) => self.queue.put(slot, value).map_err(|back| TrySendError::Closed(back.0)),
             Err(TryAcquireError::Closed) => Err(TrySendError::Closed(value)),
@@ -154,10 +130,7 @@ where
     ///     assert!(receiver.recv().await.is_some());
     /// });
     /// ```
-    pub async fn reserve<'a>(&'a self) -> Result<Permit<'a, B>, Closed>
-    where
-        B: 'a,
-    {
+    pub async fn reserve(&self) -> Result<Permit<'_, T, P>, Closed> {
         let slot = self.queue.room().acquire(1).await?;
         Ok(Permit { queue: &self.queue, slot })
     }
@@ -179,10 +152,7 @@ where
     /// permit.send(7).unwrap();
     /// assert_eq!(receiver.try_recv(), Ok(7));
     /// ```
-    pub fn try_reserve<'a>(&'a self) -> Result<Permit<'a, B>, TrySendError<()>>
-    where
-        B: 'a,
-    {
+    pub fn try_reserve(&self) -> Result<Permit<'_, T, P>, TrySendError<()>> {
         match self.queue.room().try_acquire(1) {
             Ok(slot) => Ok(Permit { queue: &self.queue, slot }),
             Err(TryAcquireError::Closed) => Err(TrySendError::Closed(())),
@@ -231,23 +201,62 @@ where
     pub fn abort(&self) {
         self.queue.abort();
     }
-}
 
-impl<P: Deref<Target: Ends>> Deref for Sender<P> {
-    type Target = P::Target;
+    /// How many values can be queued at a time.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel;
+    /// let (sender, _receiver) = channel::bounded::<u32>(3);
+    /// assert_eq!(sender.capacity(), 3);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.queue.capacity()
+    }
 
-    fn deref(&self) -> &P::Target {
-        &self.queue
+    /// How many values are queued.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel;
+    /// let (sender, _receiver) = channel::bounded(3);
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!(sender.len(), 1);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nothing is queued.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel;
+    /// let (sender, _receiver) = channel::bounded::<u32>(3);
+    /// assert!(sender.is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether nothing can be sent any more: the receiver or the last sender is gone, or one of
+    /// them has closed or aborted the channel.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel;
+    /// let (sender, receiver) = channel::bounded::<u32>(3);
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 }
 
-impl<P: Deref<Target: Ends> + Clone> Clone for Sender<P> {
+impl<T, P: Place<T>> Clone for Sender<T, P> {
     fn clone(&self) -> Self {
         Self { queue: self.queue.clone() }
     }
 }
 
-impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Sender<P> {
+impl<T, P: Place<T>> fmt::Debug for Sender<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Sender").field(&&*self.queue).finish()
     }
@@ -261,18 +270,18 @@ impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Sender<P> {
 ///
 /// let mut channel = Channel::<u32, 1>::new();
 /// let (sender, _receiver) = channel.split();
-/// let permit: Permit<'_, _> = executor().block_on(sender.reserve()).unwrap();
+/// let permit: Permit<'_, u32, _> = executor().block_on(sender.reserve()).unwrap();
 /// assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)));
 /// drop(permit);
 /// assert_eq!(sender.try_send(1), Ok(()));
 /// ```
 #[must_use = "room that is not kept goes to the next at once"]
-pub struct Permit<'a, B: Buffer> {
-    queue: &'a Queue<B>,
+pub struct Permit<'a, T, P: Place<T> = Heap> {
+    queue: &'a Queue<P::Buffer>,
     slot: Units<'a>,
 }
 
-impl<B: Buffer> Permit<'_, B> {
+impl<T, P: Place<T>> Permit<'_, T, P> {
     /// Sends `value`, without waiting.
     ///
     /// # Errors
@@ -292,28 +301,16 @@ impl<B: Buffer> Permit<'_, B> {
     /// drop(receiver);
     /// assert_eq!(permit.send(1), Err(SendError(1)));
     /// ```
-    pub fn send(self, value: B::Item) -> Result<(), SendError<B::Item>> {
+    pub fn send(self, value: T) -> Result<(), SendError<T>> {
         self.queue.put(self.slot, value)
     }
 }
 
-impl<B: Buffer> fmt::Debug for Permit<'_, B> {
+impl<T, P: Place<T>> fmt::Debug for Permit<'_, T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit").finish_non_exhaustive()
     }
 }
-
-/// The receiving handle of a channel on the heap.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use miniss_core::sync::channel::{self, OwnedReceiver};
-/// let (_sender, receiver) = channel::bounded(3);
-/// let receiver: OwnedReceiver<u32> = receiver;
-/// ```
-#[cfg(feature = "alloc")]
-pub type OwnedReceiver<T> = Receiver<Rc<Queue<HeapBuffer<T>>>>;
 
 /// The only handle to receive through.
 ///
@@ -335,21 +332,15 @@ pub type OwnedReceiver<T> = Receiver<Rc<Queue<HeapBuffer<T>>>>;
 /// });
 /// assert_eq!(sum, 6);
 /// ```
-pub struct Receiver<P: Deref<Target: Ends>> {
-    queue: ReceiveEnd<P>,
+pub struct Receiver<T, P: Place<T> = Heap> {
+    queue: ReceiveEnd<P::Link>,
 }
 
-impl<P: Deref<Target: Ends>> Receiver<P> {
-    pub(super) const fn new(queue: ReceiveEnd<P>) -> Self {
+impl<T, P: Place<T>> Receiver<T, P> {
+    pub(super) const fn new(queue: ReceiveEnd<P::Link>) -> Self {
         Self { queue }
     }
-}
 
-impl<P, B> Receiver<P>
-where
-    P: Deref<Target = Queue<B>>,
-    B: Buffer,
-{
     /// Waits for the next value; `None` once the channel is closed and empty.
     ///
     /// # Panics
@@ -372,7 +363,7 @@ where
     ///     assert_eq!(receiver.recv().await, None);
     /// });
     /// ```
-    pub async fn recv(&mut self) -> Option<B::Item> {
+    pub async fn recv(&mut self) -> Option<T> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
@@ -393,7 +384,7 @@ where
     /// sender.try_send(1).unwrap();
     /// assert_eq!(receiver.poll_recv(&mut cx), Poll::Ready(Some(1)));
     /// ```
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<B::Item>> {
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         self.queue.poll_take(cx)
     }
 
@@ -415,7 +406,7 @@ where
     /// assert_eq!(receiver.try_recv(), Ok(1));
     /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
     /// ```
-    pub fn try_recv(&mut self) -> Result<B::Item, TryRecvError> {
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.queue.take()
     }
 
@@ -453,17 +444,56 @@ where
     pub fn abort(&mut self) {
         self.queue.abort();
     }
-}
 
-impl<P: Deref<Target: Ends>> Deref for Receiver<P> {
-    type Target = P::Target;
+    /// How many values can be queued at a time.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel;
+    /// let (_sender, receiver) = channel::bounded::<u32>(3);
+    /// assert_eq!(receiver.capacity(), 3);
+    /// ```
+    pub fn capacity(&self) -> usize {
+        self.queue.capacity()
+    }
 
-    fn deref(&self) -> &P::Target {
-        &self.queue
+    /// How many values are queued.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel;
+    /// let (sender, receiver) = channel::bounded(3);
+    /// sender.try_send(1).unwrap();
+    /// assert_eq!(receiver.len(), 1);
+    /// ```
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nothing is queued.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel;
+    /// let (_sender, receiver) = channel::bounded::<u32>(3);
+    /// assert!(receiver.is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether nothing can be sent any more: the receiver or the last sender is gone, or one of
+    /// them has closed or aborted the channel.
+    ///
+    /// ```
+    /// use miniss_core::sync::channel;
+    /// let (sender, receiver) = channel::bounded::<u32>(3);
+    /// drop(sender);
+    /// assert!(receiver.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 }
 
-impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Receiver<P> {
+impl<T, P: Place<T>> fmt::Debug for Receiver<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Receiver").field(&&*self.queue).finish()
     }

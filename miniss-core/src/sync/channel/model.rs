@@ -154,7 +154,7 @@ fn live(steps: Vec<Step>) -> Result<(), TestCaseError> {
             }
         }
         prop_assert_eq!(sender.len(), naive.queue.len());
-        prop_assert_eq!(sender.room().waiters(), naive.waiting.len());
+        prop_assert_eq!(sender.queue.room().waiters(), naive.waiting.len());
         prop_assert_eq!(sender.is_closed(), naive.closed);
     }
     Ok(())

@@ -15,7 +15,7 @@ use std::vec::Vec;
 
 /// A send that has been polled once and waits.
 fn waiting<T>(
-    sender: &OwnedSender<T>,
+    sender: &Sender<T>,
     value: T,
 ) -> Pin<Box<impl Future<Output = Result<(), SendError<T>>>>> {
     let mut sending = Box::pin(sender.send(value));
@@ -23,7 +23,7 @@ fn waiting<T>(
     sending
 }
 
-fn drained<T>(receiver: &mut OwnedReceiver<T>) -> Vec<T> {
+fn drained<T>(receiver: &mut Receiver<T>) -> Vec<T> {
     core::iter::from_fn(|| receiver.try_recv().ok()).collect()
 }
 
@@ -52,7 +52,7 @@ fn polling_a_hundred_times_registers_one_sender_and_wakes_once() {
     for _ in 0..100 {
         assert!(poll_with(sending.as_mut(), &waker).is_pending());
     }
-    assert_eq!(sender.room().waiters(), 1);
+    assert_eq!(sender.queue.room().waiters(), 1);
     assert_eq!((receiver.try_recv(), counter.wakes()), (Ok(0), 1));
 }
 
@@ -262,7 +262,7 @@ fn a_waker_whose_clone_sends_is_not_forgotten() {
 }
 
 /// A value that calls back as it is dropped.
-struct CallsBack(OwnedSender<Option<CallsBack>>, Rc<Cell<u32>>);
+struct CallsBack(Sender<Option<CallsBack>>, Rc<Cell<u32>>);
 
 impl Drop for CallsBack {
     fn drop(&mut self) {

@@ -26,7 +26,7 @@ fn clock() -> &'static ManualClock {
 
 #[test]
 fn all_who_wait_and_all_who_come_later_get_a_clone() {
-    let (future, promise) = OwnedSharedFuture::<String>::new();
+    let (future, promise) = SharedFuture::<String>::new();
     let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(future.wait())).collect();
     waiting.iter_mut().for_each(|wait| assert!(poll_once(wait.as_mut()).is_pending()));
     promise.complete("done".into()).unwrap();
@@ -50,7 +50,7 @@ fn a_broken_promise_is_told_to_all_now_and_later() {
 
 #[test]
 fn polling_a_hundred_times_registers_one_waiter_and_wakes_once() {
-    let (future, promise) = OwnedSharedFuture::<u32>::new();
+    let (future, promise) = SharedFuture::<u32>::new();
     let (counter, waker) = Counter::new();
     let mut wait = pin!(future.wait());
     for _ in 0..100 {
@@ -63,7 +63,7 @@ fn polling_a_hundred_times_registers_one_waiter_and_wakes_once() {
 
 #[test]
 fn each_waiter_has_a_deadline_of_its_own() {
-    let (clock, (future, promise)) = (clock(), OwnedSharedFuture::<u32>::new());
+    let (clock, (future, promise)) = (clock(), SharedFuture::<u32>::new());
     let mut waits: Vec<_> =
         (1..=3).map(|i| Box::pin(Timeout::new(clock, i * MS, future.wait()))).collect();
     waits.iter_mut().for_each(|wait| assert!(poll_once(wait.as_mut()).is_pending()));
@@ -79,7 +79,7 @@ fn each_waiter_has_a_deadline_of_its_own() {
 
 #[test]
 fn a_promise_without_futures_gives_the_value_back() {
-    let (future, promise) = OwnedSharedFuture::new();
+    let (future, promise) = SharedFuture::new();
     let second = future.clone();
     drop(future);
     assert!(!promise.is_abandoned());
@@ -89,7 +89,7 @@ fn a_promise_without_futures_gives_the_value_back() {
 
 #[test]
 fn a_wait_that_is_dropped_or_leaked_harms_no_one() {
-    let (future, promise) = OwnedSharedFuture::<u32>::new();
+    let (future, promise) = SharedFuture::<u32>::new();
     let mut leaked = Box::pin(future.wait());
     let mut dropped = Box::pin(future.wait());
     assert!(poll_once(leaked.as_mut()).is_pending());
@@ -103,7 +103,7 @@ fn a_wait_that_is_dropped_or_leaked_harms_no_one() {
 
 #[test]
 fn wakers_may_wait_in_turn_and_panic() {
-    let (future, promise) = OwnedSharedFuture::<u32>::new();
+    let (future, promise) = SharedFuture::<u32>::new();
     let again = future.clone();
     let (mut first, mut second) = (pin!(future.wait()), pin!(future.wait()));
     assert!(
@@ -120,7 +120,7 @@ fn wakers_may_wait_in_turn_and_panic() {
 
 #[test]
 fn a_waker_whose_clone_completes_is_not_forgotten() {
-    let (future, promise) = OwnedSharedFuture::new();
+    let (future, promise) = SharedFuture::new();
     let waker = acting_on_clone(move || promise.complete(7).unwrap());
     assert_eq!(poll_with(pin!(future.wait()), &waker), Poll::Ready(Ok(7)));
 }

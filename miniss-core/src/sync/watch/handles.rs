@@ -5,33 +5,18 @@
 use core::cell::Ref;
 use core::fmt;
 use core::mem;
-use core::ops::Deref;
 
-#[cfg(feature = "alloc")]
-use alloc::rc::Rc;
-
-use super::{SendError, Watch};
+use super::{Place, SendError};
 use crate::coop::consume_budget;
 use crate::sync::Closed;
-use crate::sync::ends::{Ends, ReceiveEnd, SendEnd};
+use crate::sync::ends::{Heap, ReceiveEnd, SendEnd};
 use crate::sync::wait::until;
-
-/// The sending handle of a watch on the heap.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use miniss_core::sync::watch::{self, OwnedSender};
-/// let (sender, _receiver) = watch::channel(3);
-/// let sender: OwnedSender<u32> = sender;
-/// ```
-#[cfg(feature = "alloc")]
-pub type OwnedSender<T> = Sender<Rc<Watch<T>>>;
 
 /// A handle to change the value through. There may be many: clone it.
 ///
-/// `P` leads to the value: `Sender<&Watch<T>>` borrows it, `OwnedSender<T>` owns a share in it.
-/// When the last one is dropped, receivers that have seen the last value get `Closed`.
+/// `P` says where the value lies: `Sender<T>` keeps it on the heap, `Sender<T, Borrowed<'_>>`
+/// borrows it. When the last sender is dropped, receivers that have seen the last value get
+/// `Closed`.
 ///
 /// ```
 /// use miniss_core::sync::watch::Watch;
@@ -43,17 +28,15 @@ pub type OwnedSender<T> = Sender<Rc<Watch<T>>>;
 /// assert_eq!(*sender.borrow(), 2);
 /// # drop(receiver);
 /// ```
-pub struct Sender<P: Deref<Target: Ends>> {
-    watch: SendEnd<P>,
+pub struct Sender<T, P: Place<T> = Heap> {
+    watch: SendEnd<P::Link>,
 }
 
-impl<P: Deref<Target: Ends>> Sender<P> {
-    pub(super) const fn new(watch: SendEnd<P>) -> Self {
+impl<T, P: Place<T>> Sender<T, P> {
+    pub(super) const fn new(watch: SendEnd<P::Link>) -> Self {
         Self { watch }
     }
-}
 
-impl<T, P: Deref<Target = Watch<T>>> Sender<P> {
     /// Replaces the value and wakes the receivers that wait.
     ///
     /// # Errors
@@ -205,9 +188,7 @@ impl<T, P: Deref<Target = Watch<T>>> Sender<P> {
     pub async fn closed(&self) {
         until(self.watch.closing(), (), || self.is_closed()).await;
     }
-}
 
-impl<T, P: Deref<Target = Watch<T>> + Clone> Sender<P> {
     /// A new receiver, which has seen the current value.
     ///
     /// ```
@@ -218,42 +199,45 @@ impl<T, P: Deref<Target = Watch<T>> + Clone> Sender<P> {
     /// let receiver = sender.subscribe();
     /// assert!(!receiver.has_changed());
     /// ```
-    pub fn subscribe(&self) -> Receiver<P> {
+    pub fn subscribe(&self) -> Receiver<T, P> {
         Receiver::new(self.watch.subscribe())
     }
-}
 
-impl<P: Deref<Target: Ends>> Deref for Sender<P> {
-    type Target = P::Target;
+    /// How many receivers there are.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch;
+    /// let (sender, receiver) = watch::channel(1);
+    /// let _second = receiver.clone();
+    /// assert_eq!(sender.receiver_count(), 2);
+    /// ```
+    pub fn receiver_count(&self) -> usize {
+        self.watch.receiver_count()
+    }
 
-    fn deref(&self) -> &P::Target {
-        &self.watch
+    /// How many futures wait for a change.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch;
+    /// let (sender, _receiver) = watch::channel(1);
+    /// assert_eq!(sender.waiters(), 0);
+    /// ```
+    pub fn waiters(&self) -> usize {
+        self.watch.waiters()
     }
 }
 
-impl<P: Deref<Target: Ends> + Clone> Clone for Sender<P> {
+impl<T, P: Place<T>> Clone for Sender<T, P> {
     fn clone(&self) -> Self {
         Self { watch: self.watch.clone() }
     }
 }
 
-impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Sender<P> {
+impl<T: fmt::Debug, P: Place<T>> fmt::Debug for Sender<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Sender").field(&&*self.watch).finish()
     }
 }
-
-/// The receiving handle of a watch on the heap.
-///
-/// Needs the `alloc` feature.
-///
-/// ```
-/// use miniss_core::sync::watch::{self, OwnedReceiver};
-/// let (_sender, receiver) = watch::channel(3);
-/// let receiver: OwnedReceiver<u32> = receiver;
-/// ```
-#[cfg(feature = "alloc")]
-pub type OwnedReceiver<T> = Receiver<Rc<Watch<T>>>;
 
 /// A handle that knows which value it has seen. There may be many: a clone has seen the same.
 ///
@@ -271,13 +255,13 @@ pub type OwnedReceiver<T> = Receiver<Rc<Watch<T>>>;
 ///     assert_eq!(receiver.changed().await, Err(Closed));
 /// });
 /// ```
-pub struct Receiver<P: Deref<Target: Ends>> {
-    watch: ReceiveEnd<P>,
+pub struct Receiver<T, P: Place<T> = Heap> {
+    watch: ReceiveEnd<P::Link>,
     seen: u64,
 }
 
-impl<T, P: Deref<Target = Watch<T>>> Receiver<P> {
-    pub(super) fn new(watch: ReceiveEnd<P>) -> Self {
+impl<T, P: Place<T>> Receiver<T, P> {
+    pub(super) fn new(watch: ReceiveEnd<P::Link>) -> Self {
         let seen = watch.version();
         Self { watch, seen }
     }
@@ -438,23 +422,38 @@ impl<T, P: Deref<Target = Watch<T>>> Receiver<P> {
     pub fn is_closed(&self) -> bool {
         self.watch.is_ended()
     }
-}
 
-impl<P: Deref<Target: Ends>> Deref for Receiver<P> {
-    type Target = P::Target;
+    /// How many receivers there are.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch;
+    /// let (_sender, receiver) = watch::channel(1);
+    /// let _second = receiver.clone();
+    /// assert_eq!(receiver.receiver_count(), 2);
+    /// ```
+    pub fn receiver_count(&self) -> usize {
+        self.watch.receiver_count()
+    }
 
-    fn deref(&self) -> &P::Target {
-        &self.watch
+    /// How many futures wait for a change.
+    ///
+    /// ```
+    /// use miniss_core::sync::watch;
+    /// let (_sender, receiver) = watch::channel(1);
+    /// assert_eq!(receiver.waiters(), 0);
+    /// ```
+    pub fn waiters(&self) -> usize {
+        self.watch.waiters()
     }
 }
 
-impl<P: Deref<Target: Ends> + Clone> Clone for Receiver<P> {
+impl<T, P: Place<T>> Clone for Receiver<T, P> {
     fn clone(&self) -> Self {
         Self { watch: self.watch.clone(), seen: self.seen }
     }
 }
 
-impl<P: Deref<Target: Ends + fmt::Debug>> fmt::Debug for Receiver<P> {
+impl<T: fmt::Debug, P: Place<T>> fmt::Debug for Receiver<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Receiver").field(&&*self.watch).finish()
     }

@@ -33,10 +33,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..80)
 }
 
-type Back = (OwnedReceiver<u32>, Result<(), Closed>);
+type Back = (Receiver<u32>, Result<(), Closed>);
 
 enum State {
-    Idle(OwnedReceiver<u32>),
+    Idle(Receiver<u32>),
     Waits(Pin<Box<dyn Future<Output = Back>>>),
     Gone,
 }
@@ -49,7 +49,7 @@ struct Side {
 }
 
 impl Side {
-    fn new(receiver: OwnedReceiver<u32>, seen: u32) -> Self {
+    fn new(receiver: Receiver<u32>, seen: u32) -> Self {
         Self { state: State::Idle(receiver), seen, wakes: Counter::new() }
     }
 

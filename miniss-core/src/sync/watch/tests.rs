@@ -222,7 +222,7 @@ fn a_panic_in_a_wake_strands_no_one() {
 
 #[test]
 fn a_value_may_change_its_watch_as_it_is_dropped() {
-    struct Restores(u32, Option<OwnedSender<Option<Restores>>>);
+    struct Restores(u32, Option<Sender<Option<Restores>>>);
     impl Drop for Restores {
         fn drop(&mut self) {
             let sender = self.1.take();
