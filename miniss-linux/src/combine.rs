@@ -40,7 +40,7 @@
 //!     if name == "missing" { Err("no file") } else { Ok(3) }
 //! }
 //!
-//! assert_eq!(load("there").map(|n| n + 1).then(|n| ready(Ok(n * 2))).await, Ok(8));
+//! assert_eq!(load("there").map_ok(|n| n + 1).and_then(|n| ready(Ok(n * 2))).await, Ok(8));
 //! assert_eq!(load("missing").or_else(|_| load("there")).await, Ok(3));
 //! assert_eq!(load("missing").map_err(str::len).await, Err(7));
 //! # });

@@ -42,6 +42,41 @@ async fn after<T>(delay: u64, value: T) -> T {
 }
 
 #[test]
+fn names_that_both_crates_have_mean_the_same() {
+    use futures::FutureExt as Theirs;
+    use futures::TryFutureExt as TheirsToo;
+    use miniss_linux::combine::FutureExt as Ours;
+    use std::future::{Ready, ready};
+
+    type Outcome = Result<u32, u32>;
+    let next = |value: u32| -> Ready<Outcome> { ready(Ok(value + 1)) };
+    let mend = |error: u32| -> Ready<Outcome> { ready(Err(error + 1)) };
+    let turn = |outcome: Outcome| ready(outcome.is_ok());
+    on_one_shard(async {
+        for outcome in [Ok(1), Err(1)] {
+            let first = || ready(outcome);
+            let pairs = [
+                (Ours::and_then(first(), next).await, TheirsToo::and_then(first(), next).await),
+                (Ours::or_else(first(), mend).await, TheirsToo::or_else(first(), mend).await),
+                (
+                    Ours::map_ok(first(), |value| value * 2).await,
+                    TheirsToo::map_ok(first(), |value| value * 2).await,
+                ),
+                (
+                    Ours::map_err(first(), |error| error * 2).await,
+                    TheirsToo::map_err(first(), |error| error * 2).await,
+                ),
+            ];
+            for (ours, theirs) in pairs {
+                assert_eq!(ours, theirs);
+            }
+            let ours = Ours::then_wrapped(first(), turn).await;
+            assert_eq!(ours, Theirs::then(first(), turn).await);
+        }
+    });
+}
+
+#[test]
 fn sleeps_in_join_wait_side_by_side() {
     let _deadline = deadline("join!");
     on_one_shard(async {

@@ -14,6 +14,10 @@ use crate::promise::Promise;
 /// In a new program write `async` blocks and `?`, which say the same. A chain is for ported code,
 /// and where a future must be small: its parts share their space.
 ///
+/// [`and_then`](Self::and_then), [`map_ok`](Self::map_ok), [`map_err`](Self::map_err) and
+/// [`or_else`](Self::or_else) do what the `futures` crate does under these names. Its `then` is
+/// [`then_wrapped`](Self::then_wrapped), as Seastar calls it.
+///
 /// # Cancellation
 ///
 /// Every combinator here is as safe to drop as the future it is in at that moment. What would have
@@ -29,8 +33,8 @@ use crate::promise::Promise;
 /// use miniss_core::combine::FutureExt;
 ///
 /// let answer = ready(Ok::<u32, &str>(20))
-///     .then(|n| ready(if n < 100 { Ok(n + 1) } else { Err("too much") }))
-///     .map(|n| n * 2)
+///     .and_then(|n| ready(if n < 100 { Ok(n + 1) } else { Err("too much") }))
+///     .map_ok(|n| n * 2)
 ///     .or_else(|_: &str| ready(Ok::<u32, &str>(0)));
 /// # let mut cx = Context::from_waker(Waker::noop());
 /// assert_eq!(pin!(answer).poll(&mut cx), Poll::Ready(Ok(42)));
@@ -52,11 +56,11 @@ pub trait FutureExt: Future {
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
     /// # use core::future::ready;
     /// # use miniss_core::combine::FutureExt;
-    /// let failed = ready(Err::<u32, _>("no file")).then(|n| ready(Ok(n + 1)));
+    /// let failed = ready(Err::<u32, _>("no file")).and_then(|n| ready(Ok(n + 1)));
     /// # let mut cx = Context::from_waker(Waker::noop());
     /// assert_eq!(pin!(failed).poll(&mut cx), Poll::Ready(Err("no file")));
     /// ```
-    fn then<T, E, U, N>(self, f: impl FnOnce(T) -> N) -> impl Future<Output = Result<U, E>>
+    fn and_then<T, E, U, N>(self, f: impl FnOnce(T) -> N) -> impl Future<Output = Result<U, E>>
     where
         Self: Future<Output = Result<T, E>> + Sized,
         N: Future<Output = Result<U, E>>,
@@ -81,11 +85,11 @@ pub trait FutureExt: Future {
     /// # use core::{pin::pin, task::{Context, Poll, Waker}};
     /// # use core::future::ready;
     /// # use miniss_core::combine::FutureExt;
-    /// let four = ready(Ok::<_, ()>(3)).map(|n| n + 1);
+    /// let four = ready(Ok::<_, ()>(3)).map_ok(|n| n + 1);
     /// # let mut cx = Context::from_waker(Waker::noop());
     /// assert_eq!(pin!(four).poll(&mut cx), Poll::Ready(Ok(4)));
     /// ```
-    fn map<T, E, U>(self, f: impl FnOnce(T) -> U) -> impl Future<Output = Result<U, E>>
+    fn map_ok<T, E, U>(self, f: impl FnOnce(T) -> U) -> impl Future<Output = Result<U, E>>
     where
         Self: Future<Output = Result<T, E>> + Sized,
     {

@@ -9,7 +9,7 @@
 //! `futures` crate has (`join!`, `select!`, streams, `FuturesUnordered`) works on top of this crate
 //! and is not here again.
 //!
-//! - [`FutureExt`]: [`then`](FutureExt::then), [`map`](FutureExt::map),
+//! - [`FutureExt`]: [`and_then`](FutureExt::and_then), [`map_ok`](FutureExt::map_ok),
 //!   [`map_err`](FutureExt::map_err), [`then_wrapped`](FutureExt::then_wrapped),
 //!   [`or_else`](FutureExt::or_else), [`handle_error_if`](FutureExt::handle_error_if),
 //!   [`finally`](FutureExt::finally), [`finally_on`](FutureExt::finally_on),

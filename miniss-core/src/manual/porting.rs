@@ -279,7 +279,7 @@
 //!
 //! | | shown by |
 //! |---|---|
-//! | `then`, `map`, `then_wrapped`, `or_else`, `forward_to` | `combine/chain/tests.rs` |
+//! | `and_then`, `map_ok`, `then_wrapped`, `or_else`, `forward_to` | `combine/chain/tests.rs` |
 //! | `finally` on both outcomes and on cancellation, waits, keeps both errors | `combine/finally/tests.rs`: `dropped_in_the_middle_the_body_goes_first_and_then_the_cleanup_runs`, `dropped_at_any_moment_the_cleanup_runs_to_its_end_once`, `the_errors_of_both_are_kept` |
 //! | `when_all`, `when_any` | `combine/when_all/tests.rs`, `combine/when_any/tests.rs` |
 //! | `parallel_for_each` waits for all after a failure, `max_concurrent_for_each` | `all_start_at_once_in_order_and_all_are_waited_for_after_a_failure`; `combine/for_each/tests.rs` |

@@ -24,8 +24,8 @@ async fn late<T>(value: T) -> T {
 
 #[test]
 fn a_fu_1_then_on_a_ready_value() {
-    assert_eq!(now(ok(3).then(|x| ok(x + 1))), Ok(4));
-    assert_eq!(now(ok(3).map(|x| x + 1)), Ok(4));
+    assert_eq!(now(ok(3).and_then(|x| ok(x + 1))), Ok(4));
+    assert_eq!(now(ok(3).map_ok(|x| x + 1)), Ok(4));
     assert_eq!(now(ok(3).map_err(|_| "not called")), Ok(3));
     assert_eq!(now(failed().map_err(str::len)), Err(5));
 }
@@ -33,12 +33,12 @@ fn a_fu_1_then_on_a_ready_value() {
 #[test]
 fn a_fu_2_then_and_map_pass_an_error_by() {
     let called = Cell::new(false);
-    let chained = failed().then(|x| {
+    let chained = failed().and_then(|x| {
         called.set(true);
         ok(x)
     });
     assert_eq!(now(chained), Err("first"));
-    assert_eq!(now(failed().map(|_| called.set(true))), Err("first"));
+    assert_eq!(now(failed().map_ok(|_| called.set(true))), Err("first"));
     assert!(!called.get());
 }
 
@@ -77,7 +77,7 @@ fn a_fu_12_an_async_fn_that_awaits_a_failed_future_fails() {
 
 #[test]
 fn both_stages_may_suspend() {
-    let mut chained = pin!(late(Ok::<_, ()>(3)).then(|x| late(Ok(x + 1))));
+    let mut chained = pin!(late(Ok::<_, ()>(3)).and_then(|x| late(Ok(x + 1))));
     assert!(poll_once(chained.as_mut()).is_pending());
     assert!(poll_once(chained.as_mut()).is_pending());
     assert_eq!(poll_once(chained), Poll::Ready(Ok(4)));
@@ -97,15 +97,14 @@ fn the_first_future_is_gone_before_the_second_is_made() {
         let _ = &guard;
         Poll::Ready(Ok::<_, ()>(1))
     });
-    assert_eq!(now(first.then(|_| ready(Ok(held.get())))), Ok(false));
+    assert_eq!(now(first.and_then(|_| ready(Ok(held.get())))), Ok(false));
 }
 
 #[test]
 fn a_continuation_that_panics_leaves_a_chain_that_can_be_dropped() {
-    let mut chained =
-        Box::pin(ok(1).then(|_| -> core::future::Ready<Result<i32, _>> {
-            panic!("the continuation panics")
-        }));
+    let mut chained = Box::pin(ok(1).and_then(|_| -> core::future::Ready<Result<i32, _>> {
+        panic!("the continuation panics")
+    }));
     assert!(catch_unwind(AssertUnwindSafe(|| poll_once(chained.as_mut()))).is_err());
     assert!(catch_unwind(AssertUnwindSafe(|| poll_once(chained.as_mut()))).is_err());
 }
@@ -113,7 +112,7 @@ fn a_continuation_that_panics_leaves_a_chain_that_can_be_dropped() {
 #[test]
 #[should_panic(expected = "polled after it was ready")]
 fn polling_again_after_ready_panics() {
-    let mut chained = Box::pin(ok(1).map(|x| x));
+    let mut chained = Box::pin(ok(1).map_ok(|x| x));
     assert!(poll_once(chained.as_mut()).is_ready());
     let _ = poll_once(chained.as_mut());
 }
@@ -126,7 +125,7 @@ fn a_chain_grows_by_words_per_link_and_not_by_doubling() {
         Ok(core::hint::black_box(buffer))
     }
     let link = |_| wide();
-    let chain = wide().then(link).then(link).then(link).then(link);
+    let chain = wide().and_then(link).and_then(link).and_then(link).and_then(link);
     assert!(size_of_val(&chain) < size_of_val(&wide()) + 4 * 64, "{}", size_of_val(&chain));
 }
 
@@ -134,7 +133,7 @@ fn a_chain_grows_by_words_per_link_and_not_by_doubling() {
 fn a_boxed_and_unsized_future_chains_too() {
     type Boxed = core::pin::Pin<Box<dyn Future<Output = Result<i32, &'static str>>>>;
     let boxed: Boxed = Box::pin(ok(3));
-    assert_eq!(now(boxed.map(|x| x + 1)), Ok(4));
+    assert_eq!(now(boxed.map_ok(|x| x + 1)), Ok(4));
     let forever: Boxed = Box::pin(pending());
     assert!(poll_once(pin!(forever.or_else(|_| ok(0)))).is_pending());
 }
@@ -160,7 +159,7 @@ mod with_promises {
     #[test]
     fn a_chain_starts_from_a_promise_and_goes_on_when_it_is_kept() {
         let (answer, promise) = Future::new();
-        let mut chained = pin!(answer.then(|x| Future::ready(x + 1)).map(|x| x * 2));
+        let mut chained = pin!(answer.and_then(|x| Future::ready(x + 1)).map_ok(|x| x * 2));
         assert!(poll_once(chained.as_mut()).is_pending());
         promise.complete(20).unwrap();
         assert_eq!(poll_once(chained), Poll::Ready(Ok(42)));
