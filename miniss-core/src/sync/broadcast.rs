@@ -22,8 +22,8 @@
 //! - **Newer wakes older.** A waiter's payload is the number it waits for. Numbers grow with the
 //!   queue, so those to wake are in front. Who joins meanwhile wants `next` and ends the round.
 //! - **Borrowed to clone.** `items` is borrowed while a value is cloned, and then only shared: a
-//!   `clone` may receive from the same broadcast, and panics if it sends. Values are dropped and wakers
-//!   run outside.
+//!   `clone` may receive from the same broadcast, and panics if it sends. Values are dropped and
+//!   wakers run outside.
 
 #![forbid(unsafe_code)]
 

@@ -14,7 +14,8 @@ use crate::sync::{Closed, TryAcquireError, Units};
 /// A handle to send through. There may be many: clone it.
 ///
 /// `P` says where the channel lies: `Sender<T>` keeps one on the heap, `Sender<T, Borrowed<'_, N>>`
-/// borrows one. When the last sender is dropped, the receiver gets what is queued, and then the end.
+/// borrows one. When the last sender is dropped, the receiver gets what is queued, and then the
+/// end.
 ///
 /// ```
 /// # use miniss_core::doctest::executor;
