@@ -41,8 +41,7 @@ pub enum Event {
     ShardLeft,
     /// Operations of a shard did not end in time with their runtime; their memory is leaked.
     OperationsLeaked,
-    /// A failure was dropped before anyone had looked at it: see
-    /// [`unobserved`](crate::unobserved).
+    /// A failure was dropped before anyone had looked at it: see [`unobserved`].
     Unobserved,
 }
 

@@ -23,6 +23,15 @@ use crate::guard::quietly;
 /// borrowed while wakers and destructors run, and the kernel has the room again at once.
 const BATCH: usize = 64;
 
+/// What an operation has come to: a count or another number, or the system's error.
+pub(crate) fn result_of(completion: Completion) -> io::Result<usize> {
+    if completion.result < 0 {
+        Err(io::Error::from_raw_os_error(-completion.result))
+    } else {
+        Ok(completion.result as usize)
+    }
+}
+
 impl Driver {
     /// Settles what has completed; returns how much that was.
     #[inline]

@@ -24,6 +24,7 @@ mod tests;
 mod unpark;
 mod wait;
 
+pub(crate) use complete::result_of;
 pub(crate) use setup::DriverConfig;
 pub(crate) use submit::{Driver, InFlight, Op, Prepare, cancel_entry};
 pub(crate) use sys::{now, poll_first};

@@ -239,7 +239,7 @@ impl TcpStream {
 
     /// A receive that may be dropped: the next read waits for its end.
     fn receive<O: Prepare>(&self, recv: O) -> impl Future<Output = O::Output> {
-        let op = self.start(recv);
+        let op = self.connection.start(recv);
         self.connection.side.start_receive(op.id());
         async move {
             let output = op.await;
@@ -283,7 +283,7 @@ impl TcpStream {
 
     fn poll_pool(&self, pool: &Rc<BufferPool>, cx: &mut Context<'_>) -> Poll<Next> {
         let mut receiving = self.connection.receiving.borrow_mut();
-        let start = || self.start(RecvPool::new(self.connection.clone(), pool.clone()));
+        let start = || self.connection.start(RecvPool::new(self.connection.clone(), pool.clone()));
         loop {
             if receiving.is_none()
                 && let Err(error) = self.connection.fd.check_still_open()

@@ -13,7 +13,7 @@ use miniss_core::coop::consume_budget;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
-use crate::driver::{Driver, Op, Prepare};
+use crate::driver::Driver;
 use crate::op::connect::Connect;
 use crate::op::connection::Connection;
 use crate::runtime::with_current;
@@ -87,7 +87,7 @@ impl TcpStream {
         let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
         let stream = Self::from_fd(socket.into(), with_current(|shard| shard.driver.clone()));
         let connection = stream.connection.clone();
-        stream.start(Connect { connection, address: SockAddr::from(address) }).await?;
+        stream.connection.start(Connect { connection, address: SockAddr::from(address) }).await?;
         Ok(stream)
     }
 
@@ -117,10 +117,6 @@ impl TcpStream {
 
     pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<Driver>) -> Self {
         Self { connection: Connection::new(fd, driver) }
-    }
-
-    pub(super) fn start<O: Prepare>(&self, op: O) -> Op<O> {
-        self.connection.fd.driver().start(op)
     }
 
     /// Ends one direction or both, now: after the sending one, the peer reads the end of the

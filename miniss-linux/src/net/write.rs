@@ -153,7 +153,7 @@ impl TcpStream {
         buffers: V,
         done: usize,
     ) -> Op<SendMsg<V>> {
-        let op = self.start(SendMsg::new(turn, buffers, done));
+        let op = self.connection.start(SendMsg::new(turn, buffers, done));
         self.connection.set_sending(&op);
         op
     }
@@ -229,7 +229,7 @@ impl<'a, B: IoBuf> Writing<'a, B> {
     fn send(&mut self, turn: WriteTurn, buffer: B, done: usize) {
         // The kernel goes on by itself until everything is sent, if it can.
         let flags = if self.whole { libc::MSG_WAITALL } else { 0 };
-        let op = self.connection.fd.driver().start(Send { turn, buffer, done, flags });
+        let op = self.connection.start(Send { turn, buffer, done, flags });
         self.connection.set_sending(&op);
         self.stage = Stage::Sending(op);
     }

@@ -9,9 +9,8 @@ use miniss_core::op::{Completion, Operation};
 use socket2::SockAddr;
 
 use super::connection::Connection;
-use super::count;
 use super::fd::Fd;
-use crate::driver::Prepare;
+use crate::driver::{Prepare, result_of};
 
 /// An accept on a listening socket.
 pub(crate) struct Accept {
@@ -31,7 +30,7 @@ impl Accept {
 /// The connection that a completion brings.
 pub(crate) fn connection(completion: Completion) -> io::Result<OwnedFd> {
     // SAFETY: the kernel has just opened it for us, and each completion is looked at once.
-    count(completion).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+    result_of(completion).map(|fd| unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
 impl Operation for Accept {
@@ -75,7 +74,7 @@ impl Operation for Connect {
     type Output = io::Result<()>;
 
     fn settle(self, completion: Completion) -> Self::Output {
-        count(completion).map(drop)
+        result_of(completion).map(drop)
     }
 }
 

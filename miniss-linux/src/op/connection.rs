@@ -54,6 +54,11 @@ impl Connection {
         })
     }
 
+    /// Starts an operation on it.
+    pub(crate) fn start<O: Prepare>(&self, op: O) -> Op<O> {
+        self.fd.driver().start(op)
+    }
+
     /// The right to write, if no one has it or waits for it, and the connection is open.
     pub(crate) fn try_turn_to_write(self: &Rc<Self>) -> Option<WriteTurn> {
         if self.fd.is_closed() {
@@ -101,7 +106,7 @@ impl Connection {
             return Ok(());
         }
         let closing = Rc::new(Closing(self.clone()));
-        let cancel = |id| self.fd.driver().start(Cancel { closing: closing.clone(), id });
+        let cancel = |id| self.start(Cancel { closing: closing.clone(), id });
         // Both begin before we wait, and end also if we are dropped.
         let (reading, sending) = (cancel(self.reading()), cancel(self.sending.get()));
         self.discard_if_no_one_reads();

@@ -19,16 +19,3 @@ pub(crate) mod connection;
 pub(crate) mod fd;
 pub(crate) mod recv;
 pub(crate) mod send;
-
-use std::io;
-
-use miniss_core::op::Completion;
-
-/// The kernel's answer as a count or an error.
-pub(crate) fn count(completion: Completion) -> io::Result<usize> {
-    if completion.result < 0 {
-        Err(io::Error::from_raw_os_error(-completion.result))
-    } else {
-        Ok(completion.result as usize)
-    }
-}

@@ -8,11 +8,10 @@ use io_uring::{cqueue, opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::connection::{Connection, OrphanEnd};
-use super::count;
 use super::send::empty_header;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut, IoVecs, op_len};
 use crate::driver::buffers::{BufferPool, GROUP, PoolBuf};
-use crate::driver::{Prepare, poll_first};
+use crate::driver::{Prepare, poll_first, result_of};
 
 /// A receive. Bytes that come when no one waits any more are kept for the next read of the stream.
 pub(crate) struct Recv<B> {
@@ -26,7 +25,7 @@ impl<B: IoBufMut> Operation for Recv<B> {
     type Output = BufResult<usize, B>;
 
     fn settle(mut self, completion: Completion) -> Self::Output {
-        let result = count(completion);
+        let result = result_of(completion);
         if let Ok(len) = result {
             // SAFETY: the kernel has written the first `len` bytes.
             unsafe { self.buffer.set_len(len) };
@@ -73,7 +72,7 @@ impl<V: IoVecBufMut> Operation for RecvMsg<V> {
     type Output = BufResult<usize, V>;
 
     fn settle(mut self, completion: Completion) -> Self::Output {
-        let result = count(completion);
+        let result = result_of(completion);
         if let Ok(len) = result {
             // SAFETY: the kernel has filled the buffers front to back, with `len` bytes.
             unsafe { self.buffers.set_len_all(len) };
@@ -186,7 +185,7 @@ impl Operation for Readable {
     type Output = io::Result<()>;
 
     fn settle(self, completion: Completion) -> Self::Output {
-        count(completion).map(drop)
+        result_of(completion).map(drop)
     }
 
     fn settle_orphan(self, _: Completion) {

@@ -6,9 +6,8 @@ use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::connection::WriteTurn;
-use super::count;
 use crate::buf::{IoBuf, IoVecBuf, IoVecs, op_len};
-use crate::driver::Prepare;
+use crate::driver::{Prepare, result_of};
 
 /// A send of what is left of a buffer. A peer that is gone is an error, never a signal.
 pub(crate) struct Send<B> {
@@ -25,11 +24,11 @@ impl<B: IoBuf> Operation for Send<B> {
     type Output = (io::Result<usize>, Self);
 
     fn settle(self, completion: Completion) -> Self::Output {
-        (count(completion), self)
+        (result_of(completion), self)
     }
 
     fn settle_orphan(self, completion: Completion) {
-        self.turn.cancelled_after(self.done + count(completion).unwrap_or(0));
+        self.turn.cancelled_after(self.done + result_of(completion).unwrap_or(0));
     }
 }
 
@@ -69,11 +68,11 @@ impl<V: IoVecBuf> Operation for SendMsg<V> {
     type Output = (io::Result<usize>, WriteTurn, V);
 
     fn settle(self, completion: Completion) -> Self::Output {
-        (count(completion), self.turn, self.buffers)
+        (result_of(completion), self.turn, self.buffers)
     }
 
     fn settle_orphan(self, completion: Completion) {
-        self.turn.cancelled_after(self.done + count(completion).unwrap_or(0));
+        self.turn.cancelled_after(self.done + result_of(completion).unwrap_or(0));
     }
 }
 
