@@ -9,7 +9,8 @@ use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
 use miniss_linux::{Builder, Runtime, WakeBy, driver_stats, run_on, spawn, submit_to};
 use miniss_tests::alone::alone;
-use miniss_tests::census::{WATCHES, context_switches, cpu_time, thread_id};
+use miniss_tests::census::{WATCHES, context_switches, cpu_time, own_cpu_time, thread_id};
+use miniss_tests::deadline::deadline;
 
 const WATCHED: Duration = Duration::from_secs(1);
 
@@ -82,4 +83,35 @@ fn r24_one_timer_costs_one_entry_into_the_kernel() {
     alone("r24_one_timer_costs_one_entry_into_the_kernel", || {
         builders().into_iter().for_each(assert_shard_0_idle);
     });
+}
+
+#[test]
+fn a_shard_that_spins_finds_what_comes_before_it_sleeps() {
+    let _deadline = deadline("spin");
+    let builder = Runtime::builder().shards(2).idle_spin(Duration::from_secs(1));
+    let runtime = builder.build().unwrap();
+    let handle = runtime.handle();
+    let enters = || handle.submit_to(1, async || driver_stats().enters).wait().unwrap();
+    let before = enters();
+    for _ in 0..100 {
+        // Without a spin it would fall asleep meanwhile.
+        thread::sleep(Duration::from_millis(1));
+        handle.submit_to(1, async || ()).wait().unwrap();
+    }
+    let entered = enters() - before;
+    assert!(entered < 50, "100 calls, {entered} entries into the kernel");
+}
+
+#[test]
+fn a_spin_that_never_pays_is_given_up() {
+    let _deadline = deadline("spin in vain");
+    let builder = Runtime::builder().shards(1).idle_spin(Duration::from_millis(5));
+    let used = builder.build().unwrap().block_on(async {
+        let before = own_cpu_time();
+        for _ in 0..60 {
+            sleep(Duration::from_millis(7)).await;
+        }
+        own_cpu_time() - before
+    });
+    assert!(used < Duration::from_millis(150), "60 sleeps took {used:?} of CPU time");
 }
