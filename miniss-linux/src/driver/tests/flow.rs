@@ -73,6 +73,23 @@ fn the_cancels_of_a_turn_leave_with_it_however_many_there_are() {
     turn_until(&driver, || driver.in_flight() == late.len());
 }
 
+#[test]
+fn a_cancel_that_comes_too_late_ends_nothing_else() {
+    let driver = driver(8);
+    let (first, mut peer) = socket(&driver);
+    let read = driver.start(recv(&first, 8));
+    let (second, _peer) = socket(&driver);
+    let sent = driver.start(send(&second, "x"));
+    driver.enter(Wait::No);
+    // It is done, and no one has looked yet.
+    drop(sent);
+    turn(&driver);
+    turn_until(&driver, || driver.in_flight() <= 1);
+    peer.write_all(b"for it").unwrap();
+    let (result, buffer) = finish(&driver, read);
+    assert_eq!(&buffer[..result.unwrap()], b"for it");
+}
+
 /// The next bytes of a multishot receive, or the number of the error that ended it.
 fn next(driver: &Rc<Driver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
     let pool = driver.pool().unwrap().unwrap();
