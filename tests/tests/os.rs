@@ -445,6 +445,19 @@ fn r19_little_locked_memory_is_shared_among_the_shards() {
 }
 
 #[test]
+fn r19_a_runtime_takes_what_another_has_left() {
+    alone("r19_a_runtime_takes_what_another_has_left", || {
+        kernel::become_user_who_locks(64 << 10);
+        let first = Runtime::builder().shards(1).build().unwrap();
+        let second = Runtime::builder().shards(1).build().unwrap();
+        for runtime in [first, second] {
+            assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
+            assert_eq!(enters_to_hand_over(100, &runtime), 1, "a ring is smaller than it need be");
+        }
+    });
+}
+
+#[test]
 fn r19_enough_locked_memory_is_nothing_to_report() {
     alone("r19_enough_locked_memory_is_nothing_to_report", || {
         kernel::become_user_who_locks(8 << 20);

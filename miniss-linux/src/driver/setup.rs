@@ -334,6 +334,24 @@ mod tests {
     }
 
     #[test]
+    fn want_of_memory_is_tried_again_until_it_passes_and_nothing_else_is() {
+        let error = |errno| Err(io::Error::from_raw_os_error(errno));
+        let long = Duration::from_secs(3600);
+        let mut answers = [Ok(5), error(libc::ENOMEM), error(libc::ENOMEM)].into_iter();
+        let mut attempt = || answers.next_back().expect("it tries what has worked");
+        assert_eq!(retry(long, &mut attempt).unwrap(), 5);
+        let mut refusals = 0;
+        for (patience, errno) in [(Duration::ZERO, libc::ENOMEM), (long, libc::EPERM)] {
+            let mut attempt = || {
+                refusals += 1;
+                error(errno)
+            };
+            assert_eq!(retry(patience, &mut attempt).unwrap_err().raw_os_error(), Some(errno));
+        }
+        assert_eq!(refusals, 2);
+    }
+
+    #[test]
     fn the_capability_is_read_from_the_effective_set() {
         let status = |effective: &str| {
             format!("Name:\tkv\nCapInh:\t000001ffffffffff\nCapEff:\t{effective}\nSeccomp:\t0\n")
