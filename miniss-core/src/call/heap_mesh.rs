@@ -4,6 +4,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -95,7 +96,7 @@ impl<U: Unpark, const LANE: usize> Endpoint<U, LANE> {
 struct HeapEndpoint<U: Unpark, const LANE: usize> {
     /// *Comes first*.
     inner: Inner<U, LANE>,
-    _unsent: UnsentLists,
+    _unsent: Vec<MessageList>,
     _mesh: Arc<Mesh<U, LANE>>,
 }
 
@@ -105,11 +106,12 @@ impl<U: Unpark, const LANE: usize> HeapEndpoint<U, LANE> {
     fn make(mesh: Arc<Mesh<U, LANE>>, me: usize, local: LocalHandle<U>) -> NonNull<Inner<U, LANE>> {
         // SAFETY: *Mesh outlives*: we keep it beside the inside.
         let peers = unsafe { &*Arc::as_ptr(&mesh) }.claim(me);
-        let unsent = UnsentLists::new(peers.cores());
+        let unsent: Vec<_> = (0..peers.cores()).map(|_| MessageList::new()).collect();
+        let lists = NonNull::from(&unsent[..]);
         // SAFETY: it becomes the beginning of what `end` drops.
         let header = unsafe { EndpointHeader::new(Memory::heap(), local.cell(), Self::end) };
         // SAFETY: *Mesh outlives*, and so do the lists: we keep both beside the inside.
-        let inner = unsafe { Inner::new(header, local, peers, unsent.0, None) };
+        let inner = unsafe { Inner::new(header, local, peers, lists, None) };
         let endpoint = Box::new(Self { inner, _unsent: unsent, _mesh: mesh });
         NonNull::from(Box::leak(endpoint)).cast()
     }
@@ -119,23 +121,6 @@ impl<U: Unpark, const LANE: usize> HeapEndpoint<U, LANE> {
     unsafe fn end(header: NonNull<EndpointHeader>) {
         // SAFETY: the caller's promise; *Comes first*.
         drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) });
-    }
-}
-
-/// A box of lists that others have pointers into, which a `Box` does not like.
-struct UnsentLists(NonNull<[MessageList]>);
-
-impl UnsentLists {
-    fn new(cores: usize) -> Self {
-        let lists: Box<[MessageList]> = (0..cores).map(|_| MessageList::new()).collect();
-        Self(NonNull::from(Box::leak(lists)))
-    }
-}
-
-impl Drop for UnsentLists {
-    fn drop(&mut self) {
-        // SAFETY: leaked by `new`. *Mesh outlives*: all that had pointers is gone.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 

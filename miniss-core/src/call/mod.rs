@@ -1,31 +1,28 @@
-//! Calls between cores: hand a closure to another core and await its output, as you would a
-//! function. No lock is taken and nothing is shared: the closure moves there, the output moves
-//! back.
+//! Calls between cores. Hand a closure to another core and await its output, as you would call a
+//! function: nothing is shared and no lock is taken, for the closure moves there and the output
+//! moves back.
 //!
 //! `core A: [submit_to ─▶ lane A▸B] ─▶ unparker ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
 //!
-//! Each core opens one [`Endpoint`] of a mesh, which lies on the heap (`Mesh`) or in a `static`
-//! ([`FixedMesh`]), and its calls with it. A call is one *node*, there and back: it carries the
-//! closure there and the output back, and its link is what the queues are made of. So a reply
-//! always has room, and no two cores can wait for each other's queues. On the heap there is always
-//! room for one more call; in place a call may be refused, but a reply never is.
+//! - `endpoint`: one core's end of the mesh, with which it makes calls.
+//! - `inner`: what an endpoint is inside: what is to be sent, and what has come.
+//! - `pump`: the task of an endpoint, which serves what has come and sends what has gathered.
+//! - `call`: the caller's handle, and what a call knows of the endpoint that made it.
+//! - `node`: the memory of one call, there and back; a message as it travels; lists of messages.
+//! - `memory`: where nodes come from, the heap or a pool of places.
+//! - `lane`: the queue of messages from one core to one other.
+//! - `peer`: the other cores as one core sees them: how to send, receive, wake and close.
+//! - `heap_mesh`, `fixed_mesh`: all lanes, peers and endpoints, on the heap or in a `static`.
 //!
-//! | file | what is in it |
-//! |---|---|
-//! | `endpoint` | what its user has of a core's end of the mesh: makes calls |
-//! | `inner` | what an endpoint is inside: what is to be sent, what has come |
-//! | `pump` | the task of an endpoint: serves what has come, sends what has gathered |
-//! | `call` | the caller's handle, and what a call knows of the endpoint that made it |
-//! | `node` | one call, there and back; a message as it travels; lists of messages |
-//! | `memory` | where nodes come from: the heap, or a pool of places |
-//! | `lane` | the queue of messages from one core to one other |
-//! | `peer` | the other cores, as one core sees them: how to send, receive, wake and close |
-//! | `heap_mesh`, `fixed_mesh` | where lanes, peers and endpoints lie |
+//! Each core opens one [`Endpoint`] of a `Mesh` or a [`FixedMesh`]. A call is one *node*: it
+//! carries the closure there and the output back, and the queues are made of its link. So a reply
+//! always has room, and no two cores can wait for each other's queues. In a `Mesh` there is always
+//! room for one more call. A [`FixedMesh`] may refuse a call, but never a reply.
 //!
-//! A core that is awake looks at the lanes to it once a turn, and its executor wakes the pump. For
-//! a core that sleeps the sender wakes the pump, as any other task. So calls need nothing of the
-//! reactor that tasks do not need. The pump sends all calls of a turn together: one store publishes
-//! them.
+//! The pump sends all calls of a turn together: one store publishes them. A core that is awake
+//! looks at the lanes to it once a turn, and its executor wakes its pump. For a core that sleeps
+//! the sender wakes the pump, as any other task. So calls need nothing of the reactor that tasks do
+//! not need.
 //!
 //! # Invariants
 //!

@@ -73,7 +73,7 @@ mod scenarios {
             calls.push(at_a.run_on(1, move || token));
             turn_all([&mut a]);
         }
-        // The lane is full by now, and the rest waits in the outbox.
+        // The lane is full by now, and the rest is unsent.
         at_b.close();
         turn_all([&mut a, &mut b]);
         let gone = |call| matches!(outcome(call), Poll::Ready(Err(Gone)));
@@ -396,7 +396,7 @@ mod scenarios {
             }
             at_a.flush();
             turn_all([&mut b]);
-            // The reply waits to be taken in.
+            // The reply is in the lane.
             LAST.set(Some(if ends {
                 Box::new(|| drop(a))
             } else {

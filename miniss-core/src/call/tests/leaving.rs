@@ -1,4 +1,4 @@
-//! Whoever leaves the loop, by whichever way out, has sent what was made in it.
+//! A program that leaves the loop, by whichever way, has sent what was made in it.
 
 over_all_meshes! {
     calls_are_on_their_way_when_block_on_returns

@@ -165,12 +165,12 @@ mod scenarios {
         turn_all([&mut a, &mut b, &mut c]);
         let mut calls = Vec::new();
         for number in 0..20 {
-            // C never takes in its replies: the lane back fills up, the rest waits in the outbox.
+            // C never receives its replies: the lane back fills up, and the rest is unsent.
             calls.push(at_c.run_on(0, move || number));
             at_c.flush();
             turn_all([&mut a]);
         }
-        // An output that no one awaits waits to be taken in.
+        // An output that no one awaits is in the lane.
         drop(at_a.run_on(1, || Bomb));
         at_a.flush();
         turn_all([&mut b]);
@@ -241,7 +241,7 @@ mod scenarios {
         let calls: Vec<_> = (0..5)
             .map(|number| {
                 at_a.run_on(1, move || {
-                    // Mail comes while the task serves.
+                    // A call comes while the pump serves.
                     WAKE.with_borrow(|wake| wake.as_ref().unwrap()());
                     assert!(number == 4, "as planned");
                 })
