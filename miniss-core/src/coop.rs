@@ -9,8 +9,8 @@
 //!
 //! # How a leaf finds the budget
 //!
-//! By its waker. That of a task is known by the address of its table, and leads to the executor,
-//! where the budget of the poll under way stands. So is that of a part of
+//! By its waker. The waker of a task has a table of ours, and leads to the executor, which has the
+//! budget of the poll under way. So does the waker of a part of
 //! [`when_all`](crate::combine::when_all) and the like, which passes on what the whole found. Other
 //! wakers tell nothing: those that a `FuturesUnordered` makes for its parts, say. For these the
 //! port may know which executor this core runs ([`set_current`]). If it does not, or there is none,
@@ -48,8 +48,9 @@ const REFUSALS: u32 = 3;
 
 /// The budget of the task that an executor polls at the moment.
 ///
-/// Its own core writes to it with plain stores. Another core comes here only with a waker that
-/// strayed there; then a count may be wrong by a few, but nothing depends on it.
+/// Its own core writes to it with plain stores. Another core gets here only if a future is polled
+/// there with the waker of a task of this core; then a count may be wrong by a few, but nothing
+/// depends on it.
 ///
 /// See [`set_current`] for an example.
 pub struct TaskBudget {
@@ -135,7 +136,7 @@ impl BudgetPlace {
 
     pub(crate) fn set(&self, budget: Option<&'static TaskBudget>) {
         let budget = budget.map_or(ptr::null_mut(), |budget| ptr::from_ref(budget).cast_mut());
-        // Release: pairs with `get`, by a waker that may have strayed to another core.
+        // Release: pairs with `get`, by a waker that may be on another core.
         self.0.store(budget, Release);
     }
 
@@ -145,7 +146,7 @@ impl BudgetPlace {
     }
 }
 
-/// Tells the budget of the executor that runs on the calling core or thread, if one does.
+/// Returns the budget of the executor that runs on the calling core or thread, if one does.
 pub type Current = fn() -> Option<&'static TaskBudget>;
 
 /// A [`Current`], or null.
@@ -215,7 +216,7 @@ fn budget_elsewhere(waker: &Waker) -> Option<&'static TaskBudget> {
 ///     let leaf = Leaf::new();
 ///     poll_fn(|cx| {
 ///         if queue.borrow().is_empty() {
-///             // …: keep the waker for whoever pushes
+///             // …: keep the waker for the next push
 ///             return Poll::Pending;
 ///         }
 ///         ready!(leaf.poll_proceed(cx));

@@ -4,7 +4,7 @@ use std::boxed::Box;
 use std::sync::Mutex;
 use std::vec::Vec;
 
-/// The addresses of all that is kept. Whatever is reachable from here is not lost.
+/// The addresses of all that is kept. What is reachable from here is not lost.
 static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
 /// Keeps a value as if it stood in a `static`, or had been forgotten on purpose.

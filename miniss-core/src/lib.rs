@@ -10,27 +10,41 @@
 //!  core A: waker ◀───── lane B▸A ◀─ runs the call, replies
 //! ```
 //!
-//! Everything stands behind one small port: the [`Reactor`], a value that the [`Executor`] owns,
-//! and its [`Unpark`], the part that everyone may ring. Bring those two and the rest of this
-//! crate runs on a microcontroller, in a kernel, under a hypervisor or in a simulation;
-//! `miniss-linux` is one such port.
+//! All of it stands on one small port: the [`Reactor`], a value that the [`Executor`] owns, and its
+//! [`Unpark`], which any core may call. Bring those two, and the rest of this crate runs on a
+//! microcontroller, in a kernel, under a hypervisor or in a simulation; `miniss-linux` is one such
+//! port.
 //!
 //! # Principles
 //!
 //! - **Shared nothing.** A task is polled, woken and dropped on one core. What other cores may
 //!   touch is atomic, small, and stays where it is forever.
-//! - **A wake is never lost**, costs no atomic read-modify-write at home, and does no harm after
-//!   its task, its executor or the whole program part is gone.
-//! - **The memory that an operation uses belongs to the operation** until whoever performs it is
-//!   done with it, whatever becomes of the future that asked.
+//! - **A wake is never lost.** On its own core it costs no atomic read-modify-write, and it does no
+//!   harm after its task or its executor has ended.
+//! - **The memory that an operation uses belongs to the operation** until the kernel or device is
+//!   done with it, also if the future that asked for it is dropped.
 //! - **Everything has a bound or lives in its owner.** Queues are links inside the tasks, timers
 //!   and calls themselves; where there is a capacity, *full* is an answer.
+//!
+//! # Modules, in the order of the journey
+//!
+//! - [`LocalHandle`] spawns, [`Executor`] polls; [`JoinHandle`], [`AbortHandle`], [`Scope`],
+//!   [`Reservation`] and [`TaskSlab`] are about the task between the two.
+//! - [`Reactor`], [`Unpark`], [`Clock`], [`Idle`]: the port.
+//! - [`Future`] and [`Promise`]: a value that is not there yet, and what brings it.
+//! - [`op`]: operations that the kernel or a device works on, with their memory.
+//! - [`time`] and [`timer`]: instants; sleep, timeout, interval.
+//! - [`call`]: one core asks another to do something.
+//! - [`sync`], [`combine`], [`collections`]: for the tasks of one core.
+//! - [`coop`]: how much one poll of a task may do.
+//! - [`unobserved`]: failures that no one saw. [`error`]: the others.
+//! - [`manual`]: how it works, what it costs, why it is sound and why it is like this.
 //!
 //! # Where to begin
 //!
 //! [`manual::porting`] says what a port has to do, and how to do without a heap;
 //! [`manual::memory`] what everything costs; [`manual::journey`] follows one request through the
-//! code. What was weighed and chosen, and why, stands in [`manual::decisions`].
+//! code.
 //!
 //! Examples leave out some `use` lines, and the port: `executor()` in them stands for an
 //! [`Executor`] over one, made as in the example of [`Reactor`], and `Unparker` for its unparker.
@@ -51,43 +65,35 @@ mod defer;
 mod prefetch;
 mod prim;
 
-pub mod error;
-pub mod time;
-
+mod executor;
 mod promise;
+mod reactor;
 mod task;
 
-pub mod coop;
-pub mod unobserved;
-
-mod executor;
-
-pub mod op;
-
-mod reactor;
-
-pub mod timer;
-
 pub mod call;
-
 pub mod collections;
 pub mod combine;
+pub mod coop;
+pub mod error;
+pub mod op;
 pub mod sync;
+pub mod time;
+pub mod timer;
+pub mod unobserved;
+
+#[cfg(doc)]
+pub mod manual;
+
+#[cfg(all(feature = "alloc", not(loom)))]
+#[doc(hidden)]
+pub mod doctest;
 
 #[cfg(all(test, not(loom)))]
 mod kept;
 #[cfg(all(test, feature = "alloc", not(loom)))]
 mod random;
-
-#[cfg(doc)]
-pub mod manual;
-
 #[cfg(all(test, target_pointer_width = "64", feature = "alloc", not(loom)))]
 mod sizes;
-
-#[cfg(all(feature = "alloc", not(loom)))]
-#[doc(hidden)]
-pub mod doctest;
 
 pub use executor::{AbortHandle, Budget, Executor, ExecutorCell, JoinHandle, LocalHandle};
 pub use executor::{Reservation, Scope, Stats};

@@ -21,10 +21,10 @@ use crate::executor::cell::{OwnerState, Shared};
 use crate::prim::planted;
 use crate::time::Instant;
 
-/// What an executor runs on: a ring, a poll set, an interrupt controller, a simulation.
+/// What an executor runs on: an io_uring, a poll set, an interrupt controller, a simulation.
 ///
 /// A reactor is a value that the executor owns, so any number of executors on any number of ports
-/// live side by side in one program. What must be reachable from elsewhere is its
+/// live side by side in one program. The part that other cores may reach is its
 /// [`Unpark`].
 ///
 /// A port to a thread of the standard library:
@@ -98,12 +98,12 @@ pub trait Reactor {
     /// See [`Reactor`] for an example.
     fn poll(&mut self) -> usize;
 
-    /// Sleeps until an event comes, the unparker rings or `deadline` passes, then settles what
-    /// there is. `None`: no deadline. It may return early for any reason or none.
+    /// Sleeps until an event comes, [`unpark`](Unpark::unpark) is called or `deadline` passes, then
+    /// settles what there is. `None`: no deadline. It may return early for any reason or none.
     ///
-    /// There is nothing to run when it is called. Still, a wake may come from elsewhere at any
-    /// moment: it must call [`Idle::confirmed`] at the point from which on a ring ends the sleep
-    /// that follows, and must not sleep if that returns `false`.
+    /// There is nothing to run when it is called. Still, a remote wake may come at any moment. So
+    /// it must call [`Idle::confirmed`] when an unpark already ends the sleep that follows, and
+    /// must not sleep if that returns `false`.
     ///
     /// See [`Reactor`] for an example.
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>);
@@ -111,7 +111,7 @@ pub trait Reactor {
 
 /// A clock that never goes back.
 ///
-/// Each [`Unpark`] has one: the clock of the executor's timers. See there for an example.
+/// Each [`Unpark`] is one: the clock of the executor's timers. Its example has both.
 pub trait Clock {
     /// The time now.
     fn now(&self) -> Instant;
@@ -183,17 +183,17 @@ impl<'a> Idle<'a> {
         Self { shared, owner }
     }
 
-    /// Announces the sleep and looks once more: `true` if there is nothing to do, and then every
-    /// later wake from elsewhere rings the unparker.
+    /// Announces the sleep and looks once more: `true` if there is nothing to do, and then the next
+    /// remote wake unparks the core.
     ///
-    /// Call it where a ring already ends the sleep that follows: with interrupts off before
+    /// Call it where an unpark already ends the sleep that follows: with interrupts off before
     /// `sti; hlt`, or any time before a blocking call that a written eventfd ends.
     ///
     /// ```
     /// # use miniss_core::{Idle, time::Instant};
     /// fn park(deadline: Option<Instant>, idle: Idle<'_>) {
     ///     if idle.confirmed() {
-    ///         // block until the unparker rings or the deadline passes
+    ///         // block until the core is unparked or the deadline passes
     ///     }
     /// }
     /// ```
@@ -202,7 +202,7 @@ impl<'a> Idle<'a> {
         if !self.owner.is_idle() || !self.shared.announce_sleep() {
             return false;
         }
-        // Behind the same fence: what others publish from now on, they ring for.
+        // Behind the same fence: for what others publish from now on, they unpark.
         let is_quiet =
             !self.owner.watches.have_news() || planted("park: owner looks at the lanes once more");
         if !is_quiet {
@@ -211,9 +211,9 @@ impl<'a> Idle<'a> {
         is_quiet
     }
 
-    /// Whether a call or a reply from another core may well come soon: one that was made here is
-    /// under way, or one from there was answered since this was last asked. For a port that spins
-    /// before it sleeps, to tell when that may pay.
+    /// Whether a call or a reply from another core is likely to come soon: a call that was made
+    /// here is under way, or one from another core was answered since this was last asked. A port
+    /// that spins before it sleeps may ask this to know when spinning pays.
     ///
     /// ```
     /// # use miniss_core::Idle;
@@ -240,8 +240,8 @@ impl<'a> Idle<'a> {
         self.owner.watches.have_news()
     }
 
-    /// Whether something is ready or has come in from elsewhere. Plain loads, for a port that
-    /// spins for a while before it sleeps.
+    /// Whether a task is ready, or a remote wake, a call or a reply has come. Plain loads, for a
+    /// port that spins for a while before it sleeps.
     ///
     /// ```
     /// # use miniss_core::Idle;

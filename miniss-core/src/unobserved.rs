@@ -8,8 +8,8 @@
 //! - a task ended by a panic, and its `JoinHandle` is dropped without having been asked, or was
 //!   dropped before;
 //! - an [`Unseen`] error, wherever that was put;
-//! - in layers that catch panics, as `miniss-linux` does: a destructor that panics as an answer is
-//!   dropped for which no one waits. The panic goes no further.
+//! - in layers that catch panics, as `miniss-linux` does: the destructor of an answer that no one
+//!   waits for panicked. The panic goes no further.
 //!
 //! Not every end is a failure: a promise that is broken because its maker was dropped, and a task
 //! that was aborted, are how work is given up in Rust, and are not reported. Nor can the runtime
@@ -61,8 +61,8 @@ pub enum Source {
     Task,
     /// An [`Unseen`] error.
     Unseen,
-    /// A destructor of something that was given up, or other code that no one waits for, which
-    /// panicked. A layer above that can catch panics reports it; the core cannot.
+    /// A panic in the destructor of something that was given up, or in other code that no one waits
+    /// for. A layer above that can catch panics reports it; the core cannot.
     Destructor,
 }
 
@@ -93,7 +93,7 @@ pub fn count() -> usize {
 /// Calls `hook` for each failure from now on, in place of the hook before. There is none to begin
 /// with.
 ///
-/// The hook runs inside a destructor, on whatever core that runs: it must be short, and must not
+/// The hook runs inside a destructor, on any core: it must be short, and must not
 /// panic.
 ///
 /// See [`Unobserved`] for an example.

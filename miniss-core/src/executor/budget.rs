@@ -16,8 +16,8 @@ use crate::coop::UNITS;
 use crate::time::Instant;
 
 /// How much tasks may do before the reactor is asked again. Whichever limit is reached first ends
-/// the turn; the tasks that remain keep their place. What other [cores](crate::call) send is
-/// taken in by a task, one poll of which has as much again.
+/// the turn; the tasks that remain keep their place. A task of its own serves what other
+/// [cores](crate::call) send, and each of its polls has as much again.
 ///
 /// ```
 /// use core::time::Duration;
@@ -50,7 +50,7 @@ const STRIDE_MAX: u32 = 32;
 /// How often the clock is looked at: a stride is a number of polls that takes a quarter of the time
 /// of a turn at most. It goes on from one turn to the next, so that short turns need no look of
 /// their own; but where polls are slow, a turn begins and ends with a look, so that the reactor's
-/// time is not taken for theirs.
+/// time is not counted as theirs.
 ///
 /// Where single polls take longer than a quarter, the budget of each shrinks as well: a task that
 /// works for long between two leaves gives way before it has used up [`UNITS`].
@@ -291,7 +291,7 @@ impl Pace {
     }
 
     /// Whether the poll under way, the executor's `poll`th, has used up its time. It stays so for
-    /// the rest of the poll: whoever asks first need not be the one who can give way.
+    /// the rest of the poll: the code that asks first need not be the code that can give way.
     pub(crate) fn is_spent(&self, poll: u64, now: impl FnOnce() -> Instant) -> bool {
         if self.time_max.get().is_zero() {
             return false;

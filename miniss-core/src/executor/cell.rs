@@ -36,12 +36,12 @@ use crate::timer::Wheel;
 /// Wakes the task in a slot of the executor cell that has this function.
 pub(crate) type WakeFn = unsafe fn(NonNull<Header>);
 
-/// What all executor cells have in common, whatever their unparker.
+/// What all executor cells have in common: everything but the unparker.
 #[repr(C, align(128))]
 pub(crate) struct Shared {
-    /// A [`WakeFn`] that wakes a task of this executor cell, whatever its unparker; null until an
-    /// executor has moved in. So an executor cell in a `static` begins as zeroes, which an image
-    /// does not have to hold.
+    /// A [`WakeFn`] that knows the type of the unparker; null until the first executor has claimed
+    /// the cell. So an executor cell in a `static` begins as zeroes, which an image does not have
+    /// to hold.
     wake: statics::AtomicPtr<()>,
     inbox: Inbox,
     asleep: AtomicBool,
@@ -51,11 +51,11 @@ pub(crate) struct Shared {
     owner: OwnerHalf,
 }
 
-/// Keeps the plain half off the line that other cores write to.
+/// Keeps the plain cells off the line that other cores write to.
 #[repr(align(128))]
 struct OwnerHalf(OwnerState);
 
-// SAFETY: the remote half is atomics; `owner` hands out the other half under *Owner only* alone.
+// SAFETY: all is atomics but the owner's state, which `owner` hands out under *Owner only* alone.
 unsafe impl Sync for Shared {}
 // SAFETY: as above; nothing in it belongs to a particular thread while no executor uses it.
 unsafe impl Send for Shared {}
@@ -103,7 +103,7 @@ impl Shared {
     /// How its tasks are woken.
     ///
     /// # Safety
-    /// An executor has moved in, now or before.
+    /// An executor has claimed the cell, now or before.
     #[inline]
     pub(crate) unsafe fn wake(&self) -> WakeFn {
         let wake = self.wake.load(statics::Ordering::Relaxed);
@@ -126,7 +126,7 @@ impl Shared {
         &self.returned
     }
 
-    /// OwnerState says that it will sleep unless there is work; `true` if there is none.
+    /// The owner says that it will sleep unless there is work; `true` if there is none.
     ///
     /// Pairs with [`ExecutorCell::wake_remote`]: each side writes, passes a full fence, then reads
     /// what the other wrote, so at least one of them sees the other.
@@ -140,13 +140,13 @@ impl Shared {
         idle
     }
 
-    /// Whether home sleeps, or is about to. Only a hint, unless a fence stands before it.
+    /// Whether the owner sleeps, or is about to. Only a hint, unless a fence stands before it.
     #[inline]
     pub(crate) fn is_asleep(&self) -> bool {
         self.asleep.load(Ordering::Relaxed)
     }
 
-    /// OwnerState is awake again: no unparkers.
+    /// The owner is awake again and needs no unpark.
     #[inline]
     pub(crate) fn awake(&self) {
         if self.asleep.load(Ordering::Relaxed) {
@@ -157,17 +157,16 @@ impl Shared {
     /// Takes the executor cell for a new executor; `false` if one uses it.
     pub(crate) fn claim(&self) -> bool {
         // Acquire: pairs with `release`, so the former owner's plain writes are ours to see.
-        let acquire = ordering!(Acquire, "cell: move in");
+        let acquire = ordering!(Acquire, "cell: claim");
         self.in_use.compare_exchange(false, true, acquire, Ordering::Relaxed).is_ok()
     }
 
-    /// The executor is gone and nothing of it is left in the home half. An executor cell whose
-    /// epochs are used up stays in use forever, so that no handle finds its epoch in another's
-    /// hands.
+    /// The executor is gone and nothing of it is left in the owner's state. An executor cell whose
+    /// epochs are used up stays in use forever, so that no two executors have the same epoch.
     pub(crate) fn release(&self) {
         if let Some(next) = self.epoch().checked_add(1) {
             self.epoch.store(next, Ordering::Relaxed);
-            self.in_use.store(false, ordering!(Release, "cell: move out"));
+            self.in_use.store(false, ordering!(Release, "cell: release"));
         }
     }
 }
@@ -253,10 +252,10 @@ impl<U: Unpark> ExecutorCell<U> {
         // The other half of `announce_sleep`.
         fence(ordering!(SeqCst, "park: a waker looks for a sleeper"));
         let asleep = &self.shared.asleep;
-        // The swap makes it one ring per sleep, however many wakers there are. Relaxed: the fences
-        // carry the argument alone.
+        // The swap makes it one unpark per sleep, however many wakers there are. Relaxed: the
+        // fences carry the argument alone.
         if asleep.load(Ordering::Relaxed)
-            && (asleep.swap(false, Ordering::Relaxed) || planted("park: one ring per sleep"))
+            && (asleep.swap(false, Ordering::Relaxed) || planted("park: one unpark per sleep"))
         {
             self.unparker.unpark();
         }
@@ -292,7 +291,7 @@ pub(crate) struct OwnerState {
     pub(crate) behind: Fifo,
     pub(crate) slots: Slots,
     pub(crate) wheel: Wheel,
-    /// Where other cores leave something without a wake.
+    /// Places that other cores write to without a wake.
     pub(crate) watches: Watches,
     pub(crate) counters: Counters,
     /// For tasks that ask whether to give way.
@@ -323,10 +322,10 @@ impl OwnerState {
         }
     }
 
-    /// A new executor moves in.
+    /// A new executor begins.
     pub(crate) fn open(&self, shared: &Shared, address: CellAddress, now: Instant) {
         self.slots.set_up_main(address);
-        self.slots.take_in(shared.returned());
+        self.slots.reclaim(shared.returned());
         self.counters.reset(now);
         self.pace.start_again();
         self.task_budget.set_units(UNITS);
@@ -339,8 +338,8 @@ impl OwnerState {
         Budget { polls_max: self.polls_max.get(), time_max: self.pace.time_max() }
     }
 
-    /// Ends the turn with the poll under way, which has used up its time: those that wait keep
-    /// their place, behind the reactor.
+    /// Ends the turn with the poll under way, which has used up its time: the tasks that are queued
+    /// keep their order, and are polled after the reactor was asked.
     pub(crate) fn end_turn(&self) {
         self.queue.append(&self.behind);
         self.behind.append(&self.queue);

@@ -56,7 +56,7 @@ use crate::unobserved::{self, Source};
 /// ```
 #[must_use = "dropping a JoinHandle detaches the task; say so with `detach()`"]
 pub struct JoinHandle<T> {
-    /// `None` once the result has been given and the slot let go of.
+    /// `None` once the result has been given, and the handle has let go of the slot.
     slot: Option<NonNull<Header>>,
     epoch: u32,
     leaf: Leaf,
@@ -148,8 +148,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Lets the task go on without anybody waiting for it. The same as dropping the handle, in
-    /// so many words.
+    /// Lets the task go on although no one waits for it. The same as dropping the handle.
     ///
     /// ```
     /// # use miniss_core::doctest::executor;
@@ -169,7 +168,7 @@ impl<T> JoinHandle<T> {
         Ok(unsafe { output.assume_init() })
     }
 
-    /// Gives the slot up, whoever's it is now.
+    /// Lets go of the slot: back to its executor, or to the executor cell if that is gone.
     fn let_go(&mut self) {
         let Some(slot) = self.slot.take() else { return };
         // SAFETY: *Headers are forever*.
@@ -209,7 +208,7 @@ impl<T> Future for JoinHandle<T> {
     }
 }
 
-/// Notes who awaits the outcome of a task that is not done.
+/// Notes the waker of the task that awaits the outcome of one that is not done.
 ///
 /// To clone and to drop a waker is foreign code, which may even run the task to its end: the cell
 /// is not in use meanwhile, and a task that is done takes no joiner.
@@ -231,7 +230,7 @@ fn register(header: &Header, waker: &Waker) {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         let (Some(slot), Some(header)) = (self.slot, self.header()) else { return };
-        // SAFETY: *Owner only*: this handle is the one that put it there.
+        // SAFETY: *Owner only*: this handle is what put it there.
         let joiner = unsafe { header.take_joiner() };
         // The panic of a main future unwinds to the caller of `block_on`.
         if header.state.has_failed() && header.class != MAIN_CLASS {
@@ -244,7 +243,7 @@ impl<T> Drop for JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
-    /// Drops the output that no one will see, then gives the slot up, even if that unwinds.
+    /// Drops the output that no one will see, then lets go of the slot, even if that unwinds.
     fn let_go_after(&mut self, output: Option<NonNull<Header>>) {
         let _at_the_end = defer(|| self.let_go());
         if let Some(slot) = output {
@@ -292,7 +291,7 @@ impl AbortHandle {
         // SAFETY: our own waker, so its data word is a header; *Headers are forever*.
         let wanted = unsafe { &(*header).abort_wanted };
         // The highest generation wins, so that a late abort of a former task cannot hide a
-        // timely one. Relaxed: the wake below carries it to home.
+        // timely one. Relaxed: the wake below carries it to the owner.
         wanted.fetch_max(*generation, Ordering::Relaxed);
         if planted("abort: the highest generation wins") {
             wanted.store(*generation, Ordering::Relaxed);
@@ -335,7 +334,7 @@ pub struct Reservation<F, U: Unpark> {
 
 impl<F: Future + 'static, U: Unpark> Reservation<F, U> {
     /// # Safety
-    /// The slot was just taken from the home of `local`, and fits a task of type `F`.
+    /// The slot was just taken through `local`, and fits a task of type `F`.
     pub(crate) unsafe fn new(slot: NonNull<Header>, local: LocalHandle<U>) -> Self {
         Self { slot, local, future: PhantomData }
     }

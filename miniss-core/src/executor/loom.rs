@@ -1,5 +1,6 @@
 //! Models of wakes, aborts and sleep, each named for the race it rules out. They run the code that
-//! ships: the main thread is home, the others are strangers.
+//! ships: the main thread is the owner, the others are
+//! remote.
 
 use std::boxed::Box;
 
@@ -23,7 +24,7 @@ use crate::task::cell::{Header, class_of};
 use crate::task::slots::MAIN_CLASS;
 use crate::time::Instant;
 
-/// Counts its rings. Relaxed, so that it adds no ordering of its own.
+/// Counts its unparks. Relaxed, so that it adds no ordering of its own.
 struct Unparker(AtomicUsize);
 
 // SAFETY: `is_local` keeps its default.
@@ -199,20 +200,20 @@ fn loom_late_abort_of_a_former_task_does_not_hide_a_timely_one() {
 }
 
 #[test]
-fn loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep() {
+fn loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep() {
     model(|core| {
         let headers = [0, 1].map(|_| Box::new(Header::new(core.address(), 0)));
         let slots = headers.each_ref().map(|header| core::ptr::NonNull::from(&**header));
         let wakers = slots.map(|slot| thread::spawn(move || core.wake_remote(slot)));
-        let rings = || core.unparker().0.load(Ordering::Relaxed);
+        let unparks = || core.unparker().0.load(Ordering::Relaxed);
 
         thread::yield_now();
         core.shared().inbox().drain(|_| {});
         let asleep = core.shared().announce_sleep();
         wakers.map(|waker| waker.join().unwrap());
-        let (rung, work) = (rings(), !core.shared().inbox().is_empty());
-        assert!(rung <= 1, "one ring per sleep");
-        assert!(!(asleep && work) || rung == 1, "asleep, with work, and no one rang");
+        let (unparked, work) = (unparks(), !core.shared().inbox().is_empty());
+        assert!(unparked <= 1, "one unpark per sleep");
+        assert!(!(asleep && work) || unparked == 1, "asleep, with work, and not unparked");
         core.shared().awake();
     });
 }
@@ -230,9 +231,9 @@ fn loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it() {
         core.shared().inbox().drain(|_| seen += 1);
         let second = core.shared().announce_sleep();
         waker.join().unwrap();
-        let rings = core.unparker().0.load(Ordering::Relaxed);
-        assert!(seen == 1 || !second || rings == 1, "the second sleep lasts forever");
-        assert!(rings <= usize::from(first) + 1);
+        let unparks = core.unparker().0.load(Ordering::Relaxed);
+        assert!(seen == 1 || !second || unparks == 1, "the second sleep lasts forever");
+        assert!(unparks <= usize::from(first) + 1);
     });
 }
 
@@ -325,36 +326,36 @@ fn loom_abort_against_the_end_of_its_executor_reaches_no_task_of_the_next() {
 // What the models must find out.
 crate::prim::bugs! {
     loom_without_owner_s_fence_a_wake_is_slept_through:
-        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         with "park: owner announces its sleep" as Relaxed
-        says "asleep, with work, and no one rang";
+        says "asleep, with work, and not unparked";
     loom_without_the_waker_s_fence_a_sleeper_is_overlooked:
-        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         with "park: a waker looks for a sleeper" as Relaxed
-        says "asleep, with work, and no one rang";
+        says "asleep, with work, and not unparked";
     loom_without_a_full_fence_at_owner_a_wake_is_slept_through:
-        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         with "park: owner announces its sleep" as AcqRel
-        says "asleep, with work, and no one rang";
+        says "asleep, with work, and not unparked";
     loom_without_a_full_fence_of_the_waker_a_sleeper_is_overlooked:
-        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         with "park: a waker looks for a sleeper" as AcqRel
-        says "asleep, with work, and no one rang";
+        says "asleep, with work, and not unparked";
     loom_without_a_last_look_a_wake_is_slept_through:
-        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         without "park: owner looks once more"
-        says "asleep, with work, and no one rang";
+        says "asleep, with work, and not unparked";
     loom_without_the_swap_of_asleep_two_wakers_ring:
-        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep
-        without "park: one ring per sleep"
-        says "one ring per sleep";
+        loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
+        without "park: one unpark per sleep"
+        says "one unpark per sleep";
     loom_without_acquire_a_owner_meets_its_predecessor:
         loom_an_executor_that_moves_in_sees_what_the_former_one_left
-        with "cell: move in" as Relaxed
+        with "cell: claim" as Relaxed
         says "Causality violation";
     loom_without_release_a_owner_meets_its_successor:
         loom_an_executor_that_moves_in_sees_what_the_former_one_left
-        with "cell: move out" as Relaxed
+        with "cell: release" as Relaxed
         says "Causality violation";
     loom_without_generations_an_abort_hits_the_next_task:
         loom_abort_against_finish_hits_the_right_task_or_none without "abort: of this very task"

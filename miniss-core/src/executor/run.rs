@@ -17,7 +17,7 @@ use crate::task::cell::Header;
 use crate::task::state::{Hold, Start};
 use crate::unobserved::{self, Source};
 
-/// Does what is to be done with a task that was taken from the run queue.
+/// Polls a task that was taken from the run queue, or drops what was aborted or has ended.
 #[inline]
 pub(crate) fn run_task(owner: &OwnerState, slot: NonNull<Header>) {
     // SAFETY: *Headers are forever*.
@@ -71,7 +71,7 @@ fn drop_unwanted_output(slot: NonNull<Header>, header: &Header) {
     }
 }
 
-/// The future is gone: wake whoever awaits the outcome, or let the slot go.
+/// The future is gone: wakes the task that awaits the outcome, or releases the slot.
 fn finish(owner: &OwnerState, slot: NonNull<Header>, header: &Header) {
     match header.state.finish() {
         Hold::Release => owner.slots.put(slot),
@@ -113,8 +113,8 @@ pub(super) fn shut_down(owner: &OwnerState) {
     drop_tasks();
 }
 
-/// An executor's right to its executor cell. Dropped last, it lets the next executor move in,
-/// whatever unwound before.
+/// An executor's claim on its executor cell. Dropped last, it releases the cell for the next
+/// executor, also if something unwound before.
 pub(super) struct Claim<U: Unpark>(pub(super) &'static ExecutorCell<U>);
 
 impl<U: Unpark> Drop for Claim<U> {

@@ -34,7 +34,7 @@ pub struct Scope<'scope, 'env: 'scope, U: Unpark> {
     live: Cell<usize>,
     /// The scope ends: nothing more is spawned, not even by destructors that a panic runs.
     is_closed: Cell<bool>,
-    /// Who waits for the last of them.
+    /// The waker of `main`, which waits for the last of them.
     waiting: RefCell<Option<Waker>>,
     /// Neither lifetime may shrink or grow, as for `std`'s scope.
     scope: PhantomData<&'scope mut &'scope ()>,

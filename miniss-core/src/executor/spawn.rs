@@ -1,6 +1,6 @@
 //! Spawning: the handle that tasks on the executor's core hold, and how a future finds a slot.
 //!
-//! Whatever memory the slot is in, the task in it is the same: joined, aborted, detached and woken
+//! The memory of a slot may be from anywhere. The task in it is joined, aborted, detached and woken
 //! in the same way.
 
 use core::fmt;
@@ -44,7 +44,7 @@ pub struct LocalHandle<U: 'static> {
     _stays: StaysOnItsCore,
 }
 
-/// Is neither `Send` nor `Sync`, and says why by its name, which stands in the compiler's message.
+/// Is neither `Send` nor `Sync`. The compiler's message has its name, which says why.
 #[derive(Clone, Copy)]
 pub(crate) struct StaysOnItsCore(PhantomData<*const ()>);
 
@@ -99,14 +99,14 @@ impl<U: Unpark> LocalHandle<U> {
         self.epoch
     }
 
-    /// The home half, while the executor is there.
+    /// The owner's state, while the executor is there.
     #[inline]
     pub(crate) fn owner(&self) -> Option<&'static OwnerState> {
         // SAFETY: *One claim*: our epoch is the owner's, and we never left its thread.
         self.is_open().then(|| unsafe { self.cell.owner() })
     }
 
-    /// The home half, while tasks may be spawned.
+    /// The owner's state, while tasks may be spawned.
     #[inline]
     pub(crate) fn open_owner(&self) -> Result<&'static OwnerState, SpawnError> {
         self.owner().filter(|owner| owner.is_open.get()).ok_or(SpawnError::Closed)
@@ -124,8 +124,8 @@ impl<U: Unpark> LocalHandle<U> {
         self.cell.unparker().now()
     }
 
-    /// The budget of the task that the executor polls at the moment, for a port that tells leaves
-    /// where it stands.
+    /// The budget of the task that the executor polls at the moment, for a port that lets leaves
+    /// find it.
     ///
     /// See [`coop::set_current`](crate::coop::set_current) for an example.
     pub fn task_budget(&self) -> &'static TaskBudget {
@@ -147,7 +147,7 @@ impl<U: Unpark> LocalHandle<U> {
 
 impl<U> fmt::Debug for LocalHandle<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Local").field("epoch", &self.epoch).finish_non_exhaustive()
+        f.debug_struct("LocalHandle").field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
 
@@ -193,9 +193,9 @@ impl<U: Unpark> LocalHandle<U> {
         unsafe { self.spawn_unchecked(future) }
     }
 
-    /// Starts `future` as a task in a slot of `slab`, which keeps its slots for those who name it.
+    /// Starts `future` as a task in a slot of `slab`, which is used for such tasks only.
     ///
-    /// That the slab's slots are large enough is checked when the program is compiled.
+    /// A future that is too large for the slab's slots does not compile.
     ///
     /// # Errors
     ///
@@ -233,7 +233,7 @@ impl<U: Unpark> LocalHandle<U> {
         };
         let slot = take().or_else(|error| {
             // Handles that outlived a former executor may have let go of a slot.
-            owner.slots.take_in(self.cell().shared().returned());
+            owner.slots.reclaim(self.cell().shared().returned());
             if error == SpawnError::NoRoom { take() } else { Err(error) }
         })?;
         // SAFETY: the slab's slots fit an `F`, which borrows nothing.
@@ -241,8 +241,8 @@ impl<U: Unpark> LocalHandle<U> {
     }
 
     /// Gives all slots of `slab` to this executor, and to those that use its executor cell later.
-    /// Where there is no heap, this is what [`spawn`](Self::spawn) lives on: a task takes the
-    /// smallest slot that is free and fits. With a heap it takes slots of its own size only.
+    /// Without a heap, [`spawn`](Self::spawn) takes the smallest lent slot that is free and fits.
+    /// With a heap it takes slots of its own size only.
     /// Lending a slab again does nothing.
     ///
     /// # Errors
@@ -385,7 +385,7 @@ impl<U: Unpark> LocalHandle<U> {
 
     #[cold]
     fn free_slot_slowly(&self, owner: &OwnerState, class: u8) -> Option<NonNull<Header>> {
-        owner.slots.take_in(self.cell().shared().returned());
+        owner.slots.reclaim(self.cell().shared().returned());
         let slot = owner.slots.take(class);
         #[cfg(feature = "alloc")]
         let slot = slot.or_else(|| owner.slots.grow(class, self.cell().address()));

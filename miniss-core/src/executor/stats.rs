@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// One counter. At home an increment is a load, an add and a store.
+/// One counter, which only the owner changes: by a load, an add and a store.
 #[derive(Debug)]
 pub(crate) struct Counter(Cell<u64>);
 
@@ -126,9 +126,9 @@ pub struct Stats {
     pub polls: u64,
     /// Tasks spawned.
     pub spawned: u64,
-    /// Wakes at home that queued a task.
+    /// Local wakes that queued a task.
     pub wakes_local: u64,
-    /// Wakes that came through the inbox.
+    /// Remote wakes: those that came through the inbox.
     pub wakes_foreign: u64,
     /// Times there was nothing to do and the reactor was asked to park.
     pub parks: u64,

@@ -1,8 +1,8 @@
 //! Tests of tasks, wakers, run queue and executor together, over a small port made for them.
 //!
 //! Without `alloc` only those of the storages that need no heap are there. Most run twice: once
-//! over a port that knows when it is at home, once over one that does not, whose every wake goes
-//! through the inbox.
+//! over a port that knows whether it is on its own core, once over one that does not: there every
+//! wake goes through the inbox.
 
 #[cfg(feature = "alloc")]
 mod ending;

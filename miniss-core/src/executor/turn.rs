@@ -36,8 +36,8 @@ pub struct Executor<R: Reactor> {
     shuffle: Option<Shuffle>,
     /// The tasks belong to the thread that made the executor.
     _stays: StaysOnItsCore,
-    /// Last, so that the executor cell is still ours while the reactor is dropped: what that drops
-    /// may hold wakers.
+    /// Last, so that the executor cell is still ours while the reactor is dropped, which may hold
+    /// wakers.
     _claim: Claim<R::Unparker>,
 }
 
@@ -80,7 +80,7 @@ impl<R: Reactor> Executor<R> {
     }
 
     /// Polls ready tasks in an order that follows from `seed`, instead of first come, first served;
-    /// 0 goes back to that. For tests: what passes for many seeds does not lean on the order.
+    /// 0 goes back to that. For tests: what passes for many seeds does not depend on the order.
     ///
     /// ```
     /// # use miniss_core::doctest::executor;
@@ -221,7 +221,7 @@ impl<R: Reactor> Executor<R> {
         }
     }
 
-    /// Asks the reactor for events, sleeping if there is nothing to run, and queues what has come.
+    /// Asks the reactor for events, sleeping if there is nothing to run, and queues what is due.
     #[inline]
     fn gather(&mut self) {
         let owner = self.owner();
@@ -232,23 +232,24 @@ impl<R: Reactor> Executor<R> {
         } else {
             owner.counters.events.add(self.reactor.poll() as u64);
         }
-        self.take_in(owner);
+        self.queue_due(owner);
     }
 
-    /// Queues what has come in: timers that are due, tasks that yielded, wakes from afar.
+    /// Queues what is due: the tasks of timers, tasks that yielded, remote wakes.
     #[inline]
-    fn take_in(&self, owner: &OwnerState) {
+    fn queue_due(&self, owner: &OwnerState) {
         if !owner.wheel.is_empty() {
             let now = self.local.now();
             self.stride.look(owner.counters.polls.value(), now);
             owner.counters.timers_fired.add(owner.wheel.advance(now) as u64);
         }
         owner.queue.append(&owner.behind);
-        // After the timers: over a port that does not know home, their wakes come this way.
+        // After the timers: over a port whose `is_local` is always false, their wakes come this
+        // way.
         owner.drain_inbox(self.cell().shared());
     }
 
-    /// Sleeps until there is something to do.
+    /// Sleeps until there is something to do, and counts the time.
     fn park(&mut self, owner: &OwnerState) {
         let start = self.local.now();
         let polls = owner.counters.polls.value();

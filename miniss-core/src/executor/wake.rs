@@ -58,7 +58,7 @@ pub(crate) fn raw_waker(header: NonNull<Header>) -> RawWaker {
     RawWaker::new(header.as_ptr().cast_const().cast(), &TABLE)
 }
 
-/// The executor cell of the executor whose task `waker` wakes; `None` if it is not that of a task.
+/// The executor cell of the task that `waker` wakes; `None` if it is not the waker of a task.
 #[inline]
 pub(crate) fn executor_of(waker: &Waker) -> Option<NonNull<Shared>> {
     if !ptr::eq(waker.vtable(), &TABLE) {
@@ -69,7 +69,7 @@ pub(crate) fn executor_of(waker: &Waker) -> Option<NonNull<Shared>> {
     Some(header.executor.as_ptr().cast())
 }
 
-/// The budget of the executor whose task `waker` wakes; `None` if it is not that of a task.
+/// The budget for the task that `waker` wakes; `None` if it is not the waker of a task.
 #[inline]
 pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
     // SAFETY: executor cells are `'static`.
@@ -118,8 +118,8 @@ pub(crate) unsafe fn wake_on<U: Unpark>(slot: NonNull<Header>) {
 }
 
 impl OwnerState {
-    /// Queues the task in `slot` unless it is queued or done. Reads and writes one cache line of
-    /// the task and one of ours; no atomic read-modify-write.
+    /// A local wake: queues the task in `slot` unless it is queued or done. Reads and writes one
+    /// cache line of the task and one of ours; no atomic read-modify-write.
     #[inline]
     pub(crate) fn wake(&self, slot: NonNull<Header>) {
         // SAFETY: *Headers are forever*.
@@ -132,7 +132,7 @@ impl OwnerState {
         self.counters.wakes_local.add(1);
     }
 
-    /// Queues whatever was woken from afar.
+    /// Queues the tasks that were woken remotely.
     #[inline]
     pub(crate) fn drain_inbox(&self, shared: &Shared) {
         shared.inbox().drain(|slot| {
@@ -212,7 +212,7 @@ impl Fifo {
     }
 }
 
-/// The stack of headers woken from afar.
+/// The stack of headers that were woken remotely.
 #[derive(Debug)]
 pub(crate) struct Inbox(AtomicPtr<Header>);
 

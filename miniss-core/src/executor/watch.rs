@@ -1,16 +1,17 @@
-//! What an executor looks at beside its queues: places that other cores write to without telling.
+//! What an executor looks at beside its queues: places that other cores write to without a wake.
 //!
-//! A wake from afar costs several read-modify-writes on lines that both cores fight for. What is
-//! looked at anyway, once a turn and before each sleep, need not wake while the core is awake.
+//! A remote wake costs several read-modify-writes on lines that both cores fight for. The executor
+//! looks at a watched place once a turn and before each sleep; so while it is awake, another core
+//! may write there and need not wake it.
 //!
-//! The other way round, what tasks have made for other cores is sent by a task of its own, in its
-//! turn. Whoever leaves the loop before that turn has come sends it first.
+//! A watch also knows how to send what was made here for other cores. A task does that in its turn;
+//! an executor that leaves the loop before that turn does it first.
 //!
 //! # Invariant
 //!
-//! - **Listed is there.** Whoever lists a watch takes it off the list before it goes, and what it
-//!   looks at is there as long. List and watches are touched at home only. None is taken off while
-//!   something is sent: those who list them are tasks, and end in a turn or with the executor.
+//! - **Listed is there.** A watch is taken off the list before it is dropped, and the place that it
+//!   looks at lives as long. Only the owner touches list and watches. None is taken off while
+//!   something is sent: the watches belong to tasks, which end in a turn or with the executor.
 
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
@@ -28,7 +29,7 @@ pub(crate) struct Watch {
     task: Cell<NonNull<Header>>,
     /// How much is to come back.
     awaited: Cell<usize>,
-    /// Someone was answered since this was last asked for, who may have more.
+    /// Another core was answered since this was last asked for; it may have more.
     has_answered: Cell<bool>,
     is_listed: Cell<bool>,
     next: Cell<*const Watch>,
@@ -64,7 +65,7 @@ impl Watch {
         self.awaited.set(self.awaited.get().saturating_sub(1));
     }
 
-    /// Someone elsewhere was answered.
+    /// Another core was answered.
     #[inline]
     pub(crate) fn note_answer(&self) {
         self.has_answered.set(true);
@@ -87,7 +88,7 @@ impl Watches {
     /// Lists a watch, or changes what it says if it is listed already.
     ///
     /// # Safety
-    /// *Listed is there*: the caller sees to it. `look` and `send` may be called with `place`.
+    /// The caller upholds *Listed is there*. `look` and `send` may be called with `place`.
     pub(crate) unsafe fn list(&self, watch: &Watch, place: NonNull<()>, task: NonNull<Header>) {
         watch.place.set(place);
         watch.task.set(task);
@@ -115,7 +116,7 @@ impl Watches {
         self.iter().any(Watch::has_news)
     }
 
-    /// Whether something may well come soon: what was sent comes back, or whoever was answered
+    /// Whether something may well come soon: what was sent comes back, or a core that was answered
     /// since the last time goes on.
     pub(crate) fn expect_news(&self) -> bool {
         self.iter().fold(false, |expects, watch| {
@@ -130,7 +131,7 @@ impl Watches {
         self.iter().for_each(|watch| unsafe { (watch.send)(watch.place.get()) });
     }
 
-    /// Queues the tasks that have something to look after.
+    /// Wakes the task of each place where there is something.
     #[inline]
     pub(crate) fn wake_tasks(&self, owner: &OwnerState) {
         self.iter().filter(|watch| watch.has_news()).for_each(|watch| owner.wake(watch.task.get()));

@@ -260,7 +260,7 @@
 //! | the result survives an abort that comes too late | `an_abort_that_comes_too_late_keeps_the_result`, and the same body |
 //! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks` |
 //! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `executor/wake.rs` |
-//! | an unpark only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |
+//! | an unpark only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |
 //! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce`; `call/tests.rs`, over both memories |
 //! | counters: polls, wakes, parks, busy and idle time | `the_counters_tell_what_happened` |
 //! | a failure that no one saw is counted and reported | `unobserved/tests.rs`, `what_fails_unseen_is_reported_and_what_is_seen_is_not` |

@@ -45,7 +45,7 @@
 //!   by the [`Unpark`](crate::Unpark), whose `is_local` lets a waker in. Shown by the tests
 //!   `tasks_are_dropped_on_their_core_wherever_they_are_woken_or_aborted` and
 //!   `handles_are_dropped_while_an_executor_on_another_thread_uses_the_cell`, and the model
-//!   `loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once`.
+//!   `loom_a_handle_dropped_while_another_executor_claims_the_cell_returns_its_slot_once`.
 //! - **Stage follows state.** `task/mod.rs`. The stage holds a future exactly while the state word
 //!   says so, an output likewise, never both. Upheld by `task/cell.rs`: the bit is cleared before a
 //!   destructor runs and set after a write. Shown by the oracle
@@ -74,7 +74,7 @@
 //! - **One claim.** `executor/cell.rs`. One executor uses an executor cell at a time, each
 //!   with an epoch of its own. Upheld by `Shared::claim` and `Shared::release`, the last thing an
 //!   executor does. Shown by `an_executor_cell_has_one_owner_at_a_time` and the model
-//!   `loom_an_executor_that_moves_in_sees_what_the_former_one_left`.
+//!   `loom_an_executor_that_claims_a_cell_sees_what_the_former_one_left`.
 //! - **Nothing outlives its scope.** `executor/scope.rs`. No future of a scoped task is left when
 //!   the scope ends. Upheld by [`Executor::scope`](crate::Executor::scope), an ordinary function
 //!   whose frame no one can forget, and by its guard on the way of a panic. Shown by
@@ -83,7 +83,7 @@
 //!   compile.
 //!
 //! The sleep is not about memory, but about lost wakes: the models
-//! `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_rings_once_per_sleep`,
+//! `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep`,
 //! `loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it` and
 //! `loom_wake_during_poll_is_not_lost`; on threads
 //! `no_wake_is_lost_by_an_executor_that_keeps_falling_asleep`.

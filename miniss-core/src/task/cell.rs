@@ -54,9 +54,9 @@ pub(crate) struct Header {
     pub(crate) vtable: Cell<Option<&'static TaskVtable>>,
     /// Link in the run queue while queued, in the free list while free.
     pub(crate) next: Cell<*const Header>,
-    /// Link in the inbox of foreign wakes.
+    /// Link in the inbox of remote wakes.
     pub(crate) inbox_next: prim::UnsafeCell<*mut Header>,
-    /// Who awaits the `JoinHandle`.
+    /// The waker of the task that awaits the `JoinHandle`.
     pub(crate) joiner: UnsafeCell<Option<Waker>>,
     pub(crate) state: State,
     /// Which task of this slot's life this is; tells a late abort from a timely one.
@@ -114,7 +114,7 @@ impl Header {
         next != u32::MAX
     }
 
-    /// Takes the waker of whoever awaits the handle.
+    /// Takes the waker of the task that awaits the handle.
     ///
     /// # Safety
     /// Owner only.
@@ -169,7 +169,7 @@ pub(crate) const fn class_of<F: Future>() -> Option<u8> {
 /// Writes `future` to a free slot and queues nothing yet.
 ///
 /// # Safety
-/// Owner only. The slot is free, large and aligned enough for a `TaskCell<F>`, and whatever `F`
+/// Owner only. The slot is free, large and aligned enough for a `TaskCell<F>`, and what `F`
 /// borrows outlives the task.
 #[inline]
 pub(crate) unsafe fn place<F: Future>(slot: NonNull<Header>, future: F) {

@@ -50,9 +50,9 @@ impl Held {
         self.returned.push(NonNull::from(&*self.headers[slot]));
     }
 
-    /// As a new executor does: takes in what has come back and uses it. Returns how many.
+    /// As a new executor does: takes back what was returned and uses it. Returns how many.
     fn reuse(&self, slots: &Slots) -> usize {
-        slots.take_in(&self.returned);
+        slots.reclaim(&self.returned);
         let mut used = 0;
         while let Some(slot) = slots.take(0) {
             let header = self.headers.iter().position(|header| NonNull::from(&**header) == slot);
@@ -109,7 +109,7 @@ crate::prim::bugs! {
         says "Causality violation";
     loom_without_acquire_a_slot_taken_in_is_still_in_use:
         loom_a_slot_returned_while_another_executor_moves_in_is_used_by_one_at_a_time
-        with "returned: take in" as Relaxed
+        with "returned: reclaim" as Relaxed
         says "Causality violation";
     loom_without_a_look_at_the_owner_two_cores_have_a_slab:
         loom_of_two_cores_that_claim_a_slab_at_once_one_has_it

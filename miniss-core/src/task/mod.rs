@@ -1,13 +1,18 @@
-//! A task: a future of the user's with a header that the run queue, wakers and handles point to.
+//! A task: a future of the user's, and the 64 bytes before it that the run queue, wakers and
+//! handles point to. Everything that can go wrong with tasks is a matter of who may touch which of
+//! these bytes, when; the table below says so, and the rest of the folder keeps to it.
 //!
-//! `user future ─▶ [task] ─▶ run queue ─▶ executor ─▶ reactor`
+//! `spawn ─▶ [slot: header, future] ─▶ executor polls it ─▶ [output] ─▶ handle`
+//!
+//! - `state`: the state word, and a method for each way in which it may change
+//! - `cell`: the header, the future or output behind it, and the functions that know their type
+//! - `slots`: free slots by size, in chunks from the heap or lent
+//! - `slab`: [`TaskSlab`], slots in a `static`
 //!
 //! # Who may touch what
 //!
-//! A task lives in a *slot*: one cache line of header ([`cell`]), and behind it the future, later
-//! its output. The owner of a slot is the core (or thread) whose executor runs its tasks. Slots
-//! stand in chunks from the heap ([`slots`]) or in a `static` ([`slab`]); a task that borrows has
-//! its future on the stack of a scope and only a pinned reference in its slot.
+//! A task lives in a *slot*: one cache line of header, and behind it the *stage*, which holds the
+//! future and later its output. The *owner* is the core (or thread) whose executor runs the task.
 //!
 //! | field | who | when | ordering |
 //! |---|---|---|---|

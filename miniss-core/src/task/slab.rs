@@ -86,7 +86,7 @@ unsafe impl<const BYTES: usize, const SLOTS: usize> Sync for TaskSlab<BYTES, SLO
 enum Use {
     /// Its slots are free for every task of the executor.
     Lent,
-    /// It keeps its slots for those who name it.
+    /// Its slots are for tasks that name the slab.
     Own,
 }
 

@@ -122,7 +122,7 @@ impl Slots {
     pub(crate) fn take(&self, class: u8) -> Option<NonNull<Header>> {
         let list = &self.free[class as usize];
         let slot = NonNull::new(list.get().cast_mut())?;
-        // SAFETY: *Headers are forever*, and a free slot is home's.
+        // SAFETY: *Headers are forever*, and a free slot is the owner's.
         list.set(unsafe { slot.as_ref() }.next.get());
         self.live.set(self.live.get() + 1);
         Some(slot)
@@ -169,9 +169,9 @@ impl Slots {
         list.set(slot.as_ptr());
     }
 
-    /// Takes in the slots whose handles outlived a former executor of this executor cell.
-    pub(crate) fn take_in(&self, returned: &Returned) {
-        let acquire = ordering!(Acquire, "returned: take in");
+    /// Takes back the slots whose handles outlived a former executor of this executor cell.
+    pub(crate) fn reclaim(&self, returned: &Returned) {
+        let acquire = ordering!(Acquire, "returned: reclaim");
         let mut slot = returned.0.swap(ptr::null_mut(), acquire).cast_const();
         while let Some(header) = NonNull::new(slot.cast_mut()) {
             // SAFETY: *Headers are forever*; read before `put` links it again.
@@ -198,7 +198,7 @@ impl Slots {
     }
 
     /// Makes headers of the `slots` slots of `slot_bytes` bytes each, header included, behind
-    /// `chunk`, and takes them in, forever. Those of a size class are free for any task from now
+    /// `chunk`, and owns them forever. Those of a size class are free for any task from now
     /// on.
     ///
     /// # Safety
@@ -266,7 +266,7 @@ unsafe fn slots_of(chunk: *const Chunk) -> impl Iterator<Item = NonNull<Header>>
     })
 }
 
-/// Slots let go of by handles that outlived their executor, on whatever thread they were.
+/// Slots that were let go of by handles which outlived their executor, on any thread.
 #[derive(Debug)]
 pub(crate) struct Returned(AtomicPtr<Header>);
 

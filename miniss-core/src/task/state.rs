@@ -1,17 +1,31 @@
-//! The state word of a task: one word, and a named method for every way it may change.
+//! The state word of a task: one word, and a method for each way in which it may change.
 //!
 //! The word has one writer at a time (see the table in [`super`]), so a transition is a relaxed
-//! load and a relaxed store: on every machine two plain moves. It is an atomic only so that a
-//! handle which outlives its executor and a stale wake that reaches the slot's next owner may
-//! look at it together.
+//! load and a relaxed store: on every machine two plain moves. It is an atomic only because two
+//! threads may look at it together: one with a handle that outlives its executor, and the slot's
+//! next owner, at a stale wake.
 //!
 //! ```text
-//!            wake             start_poll           Pending
-//!  parked ─────────▶ queued ───────────▶ running ───────────▶ parked
-//!                                          │  self-wake: queued again, behind the reactor
-//!                                          ▼
-//!                                         done ──(no handle, not queued)──▶ free
+//!          1 spawn
+//!   free ───────────▶ queued ◀──────────┐
+//!    ▲                  │               │ 4 wake
+//!    │ 6 release        │ 2 start_poll  │
+//!    │                  ▼               │
+//!   done ◀─────────── running ───────▶ parked
+//!          5 finish          3 end_poll
 //! ```
+//!
+//! 1. [`spawn`](State::spawn): a future stands in the slot, and the task in the queue.
+//! 2. [`start_poll`](State::start_poll): the executor took the task from the queue, to poll it or,
+//!    after [`request_abort`](State::request_abort), to drop its future.
+//! 3. [`end_poll`](State::end_poll): the poll returned `Pending`.
+//! 4. [`wake`](State::wake): the task stands in the queue again. In its own poll, too: it is
+//!    running and queued then, behind the reactor's next turn.
+//! 5. [`take_future`](State::take_future), [`put_output`](State::put_output) if there is one, and
+//!    [`finish`](State::finish). Where a scope or the executor ends, a task comes here from queued
+//!    or parked without a poll, by [`start_drop`](State::start_drop).
+//! 6. [`release`](State::release): the last of queue, output ([`take_output`](State::take_output))
+//!    and handle ([`drop_handle`](State::drop_handle)) has let go of the slot.
 
 use crate::prim::{AtomicU32, Ordering::Relaxed, const_fn, planted};
 
@@ -27,7 +41,7 @@ const FUTURE: u32 = 1 << 3;
 const OUTPUT: u32 = 1 << 4;
 /// A `JoinHandle` exists.
 const HANDLE: u32 = 1 << 5;
-/// Someone at home asked for an abort.
+/// Its `JoinHandle` asked for an abort.
 const ABORT: u32 = 1 << 6;
 /// The task borrows from a scope, which does not end before it.
 const SCOPED: u32 = 1 << 7;
@@ -40,7 +54,7 @@ const ABORT_HANDLE: u32 = 1 << 9;
 #[derive(Debug)]
 pub(crate) struct State(AtomicU32);
 
-/// What a wake at home has to do.
+/// What a local wake has to do.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Wake {
@@ -141,7 +155,7 @@ impl State {
         self.load() == 0
     }
 
-    /// Someone at home wants the task polled.
+    /// The task is to be polled.
     #[inline]
     pub(crate) fn wake(&self) -> Wake {
         let bits = self.load();
@@ -153,7 +167,7 @@ impl State {
         if bits & RUNNING == 0 { Wake::Queue } else { Wake::QueueBehind }
     }
 
-    /// The executor took the task from the queue. `abort_wanted` is the foreign request.
+    /// The executor took the task from the queue. `abort_wanted`: another core asked for an abort.
     #[inline]
     pub(crate) fn start_poll(&self, abort_wanted: bool) -> Start {
         let bits = self.load() & !QUEUED;
@@ -204,7 +218,7 @@ impl State {
         self.holder()
     }
 
-    /// Asks for an abort from home; `false` if the future is gone already.
+    /// Its `JoinHandle` asks for an abort; `false` if the future is gone already.
     #[must_use]
     pub(crate) fn request_abort(&self) -> bool {
         if !self.has(FUTURE) {

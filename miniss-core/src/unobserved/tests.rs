@@ -62,7 +62,7 @@ fn what_was_seen_or_came_back_or_is_no_failure_is_not_reported() {
         assert!(future.try_take().is_some());
         let (future, promise) = Future::<u32, NoFile>::fallible();
         drop(future);
-        assert!(promise.fail(NoFile).is_err(), "whoever fails it has the error in hand");
+        assert!(promise.fail(NoFile).is_err(), "the code that fails it gets the error back");
         let (future, promise) = Future::<u32, NoFile>::fallible();
         drop(promise);
         drop(future);

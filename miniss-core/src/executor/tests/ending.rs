@@ -18,20 +18,20 @@ use crate::timer::Sleep;
 use crate::{JoinHandle, LocalHandle};
 
 /// Counts its drops, and insists on their being made by the thread that made it.
-struct AtHome {
+struct OnItsCore {
     owner: ThreadId,
     drops: Arc<AtomicUsize>,
 }
 
-impl AtHome {
+impl OnItsCore {
     fn new(drops: &Arc<AtomicUsize>) -> Self {
         Self { owner: thread::current().id(), drops: drops.clone() }
     }
 }
 
-impl Drop for AtHome {
+impl Drop for OnItsCore {
     fn drop(&mut self) {
-        assert_eq!(thread::current().id(), self.owner, "dropped away from home");
+        assert_eq!(thread::current().id(), self.owner, "dropped on another core");
         self.drops.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -42,7 +42,7 @@ fn tasks_are_dropped_on_their_core_wherever_they_are_woken_or_aborted() {
         let local = executor.local();
         let drops = Arc::new(AtomicUsize::new(0));
         let (send, receive) = mpsc::channel::<(Waker, crate::AbortHandle)>();
-        let stranger = thread::spawn(move || {
+        let other = thread::spawn(move || {
             for (n, (waker, abort)) in receive.iter().enumerate() {
                 waker.wake_by_ref();
                 if n.is_multiple_of(2) {
@@ -52,7 +52,7 @@ fn tasks_are_dropped_on_their_core_wherever_they_are_woken_or_aborted() {
             }
         });
         for round in 0..rounds(2_000) {
-            let probe = AtHome::new(&drops);
+            let probe = OnItsCore::new(&drops);
             let (give, mut polls) = (send.clone(), 0);
             let own = Rc::new(RefCell::new(None));
             let abort = own.clone();
@@ -72,7 +72,7 @@ fn tasks_are_dropped_on_their_core_wherever_they_are_woken_or_aborted() {
         }
         drop(executor);
         drop(send);
-        stranger.join().unwrap();
+        other.join().unwrap();
         assert_eq!(drops.load(Ordering::Relaxed) as u64, rounds(2_000));
     });
 }
@@ -156,13 +156,13 @@ struct InReactor {
 
 impl Drop for InReactor {
     fn drop(&mut self) {
-        assert!(!self.cell.shared().claim(), "another executor could have moved in");
+        assert!(!self.cell.shared().claim(), "another executor could claim the cell");
         self.waker.take().unwrap().wake();
     }
 }
 
 /// Handles of a finished and of an unfinished task, whose executor is gone.
-fn orphans(drops: &Arc<AtomicUsize>) -> [JoinHandle<AtHome>; 2] {
+fn orphans(drops: &Arc<AtomicUsize>) -> [JoinHandle<OnItsCore>; 2] {
     let cell = cell(true);
     orphans_of(cell, drops)
 }
@@ -170,9 +170,9 @@ fn orphans(drops: &Arc<AtomicUsize>) -> [JoinHandle<AtHome>; 2] {
 fn orphans_of(
     cell: &'static crate::ExecutorCell<super::port::Unparker>,
     drops: &Arc<AtomicUsize>,
-) -> [JoinHandle<AtHome>; 2] {
+) -> [JoinHandle<OnItsCore>; 2] {
     let mut executor = executor_on(cell);
-    let (output, never) = (AtHome::new(drops), AtHome::new(drops));
+    let (output, never) = (OnItsCore::new(drops), OnItsCore::new(drops));
     let finished = executor.local().spawn(async { output }).unwrap();
     executor.settle();
     let unfinished = executor.local().spawn(async move {

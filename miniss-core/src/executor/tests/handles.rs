@@ -1,4 +1,4 @@
-//! Join, detach and abort, in time and too late, from home and from elsewhere.
+//! Join, detach and abort, in time and too late, on its own core and remotely.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -19,7 +19,7 @@ use crate::{AbortHandle, Budget, Executor, JoinHandle};
 #[derive(Debug, Clone)]
 enum Step {
     Spawn,
-    /// Wakes the task from home.
+    /// Wakes the task on its own core.
     Wake(usize),
     /// Lets the task end in its next poll; wakes no one.
     Allow(usize),
@@ -108,7 +108,7 @@ impl World {
         self.ready.push_back(id);
     }
 
-    /// A waker means whatever task is in its slot now: the price of its being free.
+    /// A waker means the task that is in its slot now: the price of its being free.
     fn make_ready(&mut self, id: usize) {
         let slot = self.tasks[id].slot;
         let here = |task: &Task| task.slot == slot && task.outcome.is_none();

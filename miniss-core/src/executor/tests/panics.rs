@@ -1,5 +1,5 @@
-//! A panic in whatever the executor calls unwinds out of it and leaves it, and all other tasks, in
-//! order.
+//! A panic in anything that the executor calls unwinds out of it and leaves it, and all other
+//! tasks, in order.
 
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -34,7 +34,7 @@ impl Drop for Bomb {
     }
 }
 
-/// Whatever happened, the executor must be as good as new, and nothing of `alive` may be left.
+/// The executor must be as good as new, and nothing of `alive` may be left.
 fn is_whole(executor: Executor<Port>, alive: &Rc<()>) {
     let mut executor = executor;
     let local = executor.local();

@@ -20,29 +20,30 @@ const STUCK: Duration = Duration::from_secs(300);
 
 thread_local! {
     /// The unparkers of the executors on this thread.
-    static HOMES: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
+    static ON_THIS_THREAD: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(super) struct Unparker {
     knows_owner: bool,
     now: AtomicU64,
-    rings: AtomicU64,
-    rung: Mutex<bool>,
+    unparks: AtomicU64,
+    unparked: Mutex<bool>,
     changed: Condvar,
 }
 
-// SAFETY: `HOMES` names an unparker from the making of its `Port`, just before that of the
+// SAFETY: `ON_THIS_THREAD` names an unparker from the making of its `Port`, just before that of the
 // executor, to its drop, which is before the executor gives up the executor cell; all of it on the
 // same thread.
 unsafe impl Unpark for Unparker {
     fn unpark(&self) {
-        self.rings.fetch_add(1, Ordering::Relaxed);
-        *self.rung.lock().unwrap() = true;
+        self.unparks.fetch_add(1, Ordering::Relaxed);
+        *self.unparked.lock().unwrap() = true;
         self.changed.notify_one();
     }
 
     fn is_local(&self) -> bool {
-        let here = || HOMES.try_with(|homes| homes.borrow().contains(&core::ptr::from_ref(self)));
+        let here =
+            || ON_THIS_THREAD.try_with(|here| here.borrow().contains(&core::ptr::from_ref(self)));
         self.knows_owner && here().unwrap_or(false)
     }
 }
@@ -58,15 +59,16 @@ impl Unparker {
         self.now.fetch_add(by.as_nanos() as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn rings(&self) -> u64 {
-        self.rings.load(Ordering::Relaxed)
+    pub(super) fn unparks(&self) -> u64 {
+        self.unparks.load(Ordering::Relaxed)
     }
 
     fn sleep(&self) {
-        let rung = self.rung.lock().unwrap();
-        let (mut rung, wait) = self.changed.wait_timeout_while(rung, STUCK, |rung| !*rung).unwrap();
+        let unparked = self.unparked.lock().unwrap();
+        let (mut unparked, wait) =
+            self.changed.wait_timeout_while(unparked, STUCK, |unparked| !*unparked).unwrap();
         assert!(!wait.timed_out(), "a wake was lost");
-        *rung = false;
+        *unparked = false;
     }
 }
 
@@ -97,7 +99,7 @@ pub(super) struct Port {
 
 impl Port {
     fn new(unparker: &'static Unparker) -> Self {
-        HOMES.with_borrow_mut(|homes| homes.push(unparker));
+        ON_THIS_THREAD.with_borrow_mut(|here| here.push(unparker));
         Self { unparker, log: Rc::default() }
     }
 }
@@ -105,7 +107,7 @@ impl Port {
 impl Drop for Port {
     fn drop(&mut self) {
         let here = core::ptr::from_ref(self.unparker);
-        HOMES.with_borrow_mut(|homes| homes.retain(|owner| *owner != here));
+        ON_THIS_THREAD.with_borrow_mut(|all| all.retain(|one| *one != here));
     }
 }
 
@@ -138,8 +140,8 @@ pub(super) fn cell(knows_owner: bool) -> &'static ExecutorCell<Unparker> {
     crate::kept::forever(ExecutorCell::new(Unparker {
         knows_owner,
         now: AtomicU64::new(0),
-        rings: AtomicU64::new(0),
-        rung: Mutex::new(false),
+        unparks: AtomicU64::new(0),
+        unparked: Mutex::new(false),
         changed: Condvar::new(),
     }))
 }
@@ -157,12 +159,12 @@ pub(super) fn shuffle() -> u64 {
     std::env::var("MINISS_SHUFFLE").map_or(0, |seed| seed.parse().expect("a number"))
 }
 
-/// An executor that knows when it is at home.
+/// An executor that knows whether it is on its own core.
 pub(super) fn executor() -> Executor<Port> {
     executor_on(cell(true))
 }
 
-/// Runs the same body over a port that knows when it is at home and over one that does not.
+/// Runs the same body over a port that knows whether it is on its own core, and over one without.
 pub(super) fn on_both_ports(body: impl Fn(Executor<Port>)) {
     body(executor_on(cell(true)));
     body(executor_on(cell(false)));

@@ -48,7 +48,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// A `Vec` of the slots in use tells when there is room, whatever becomes of the tasks.
+    /// A `Vec` of the slots in use tells when there is room, however the tasks end.
     #[test]
     fn a_slab_has_room_when_its_model_has(steps in prop::collection::vec(step(), 1..60)) {
         let slab: &'static TaskSlab<128, SLOTS> = crate::kept::forever(TaskSlab::new());

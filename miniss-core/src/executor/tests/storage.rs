@@ -74,7 +74,7 @@ fn few() -> &'static Few {
     crate::kept::forever(Few::new())
 }
 
-/// Slots for whatever a test spawns, with a heap or without.
+/// Slots for what a test spawns, with a heap or without.
 fn lend_many(executor: &Executor<Port>) {
     executor.local().lend(crate::kept::forever(TaskSlab::<256, 100>::new())).unwrap();
 }
@@ -104,7 +104,7 @@ impl Storage for Lent {
     }
 }
 
-/// Whatever may become of a task, again and again.
+/// All that may become of a task, again and again.
 fn live_and_die<S: Storage>(storage: impl Fn() -> S) {
     on_both_ports(|mut executor| {
         let (local, storage) = (executor.local(), storage());
@@ -138,13 +138,13 @@ fn join(executor: &mut Executor<Port>, storage: &impl Storage, round: u32) {
 
 fn abort(executor: &mut Executor<Port>, storage: &impl Storage, alive: &Rc<()>) {
     let here = storage.spawn(executor.local(), hold(alive.clone()));
-    let afar = storage.spawn(executor.local(), hold(alive.clone()));
+    let remotely = storage.spawn(executor.local(), hold(alive.clone()));
     executor.settle();
     here.abort();
-    let abort = afar.abort_handle();
+    let abort = remotely.abort_handle();
     std::thread::spawn(move || abort.abort()).join().unwrap();
     assert_eq!(executor.block_on(here), Err(Cancelled));
-    assert_eq!(executor.block_on(afar), Err(Cancelled));
+    assert_eq!(executor.block_on(remotely), Err(Cancelled));
     assert_eq!(Rc::strong_count(alive), 1, "an aborted future was not dropped");
 }
 
@@ -305,8 +305,8 @@ fn a_handle_of_a_task_that_never_began_holds_its_slot_and_is_told_from_the_next_
     let refused = room.spawn(std::boxed::Box::pin(pending()));
     let late = refused.abort_handle();
     assert!(refused.is_finished());
-    // Whatever is spawned and woken meanwhile, the slot is not free, under this executor and the
-    // one after it.
+    // Other tasks are spawned and woken meanwhile; the slot is not free, under this executor and
+    // the one after it.
     for _ in 0..2 {
         let others = [(); 3].map(|()| next.local().spawn_in(few(), async { 1 }).unwrap());
         late.abort();

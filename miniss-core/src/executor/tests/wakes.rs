@@ -60,7 +60,7 @@ fn no_wake_is_lost_by_an_executor_that_keeps_falling_asleep() {
     let seed = seed();
     on_both_ports(|mut executor| {
         let (local, count) = (executor.local(), rounds(50_000) / SENDERS);
-        let rings = local.cell().unparker().rings();
+        let unparks = local.cell().unparker().unparks();
         let mut senders = Vec::new();
         let mut tasks = Vec::new();
         for n in 0..SENDERS {
@@ -81,8 +81,8 @@ fn no_wake_is_lost_by_an_executor_that_keeps_falling_asleep() {
         senders.into_iter().for_each(|sender| sender.join().unwrap());
         let stats = local.stats();
         assert!(stats.wakes_foreign >= SENDERS * count);
-        let rings = local.cell().unparker().rings() - rings;
-        assert!(rings <= stats.parks, "{rings} rings in {} sleeps", stats.parks);
+        let unparks = local.cell().unparker().unparks() - unparks;
+        assert!(unparks <= stats.parks, "{unparks} unparks in {} sleeps", stats.parks);
     });
 }
 
@@ -157,7 +157,7 @@ fn eight_threads_wake_tasks_that_have_long_ended() {
 }
 
 #[test]
-fn a_wake_remote_after_a_sleep_that_its_deadline_ended_rings_no_one() {
+fn a_remote_wake_after_a_sleep_that_its_deadline_ended_unparks_no_one() {
     on_both_ports(|mut executor| {
         let (waker, unparker) = (Rc::new(Cell::new(None)), executor.local().cell().unparker());
         let task = executor.local().spawn(wait_until(&waker, || false)).unwrap();
@@ -172,10 +172,10 @@ fn a_wake_remote_after_a_sleep_that_its_deadline_ended_rings_no_one() {
             }
             let parks = executor.local().stats().parks;
             assert!(parks >= round, "it has slept");
-            // The core is awake, although no ring has ended its sleep.
+            // The core is awake, although no unpark has ended its sleep.
             let waker = waker.clone();
             thread::spawn(move || waker.wake()).join().unwrap();
-            assert_eq!(unparker.rings(), 0);
+            assert_eq!(unparker.unparks(), 0);
             executor.turn();
         }
         task.abort();
@@ -183,7 +183,7 @@ fn a_wake_remote_after_a_sleep_that_its_deadline_ended_rings_no_one() {
 }
 
 #[test]
-fn wakes_from_afar_are_served_in_the_order_they_came() {
+fn remote_wakes_are_served_in_the_order_they_came() {
     on_both_ports(|mut executor| {
         executor.set_shuffle(0);
         let log = Rc::new(core::cell::RefCell::new(Vec::new()));

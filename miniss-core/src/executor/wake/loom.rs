@@ -88,7 +88,7 @@ fn loom_what_is_written_before_a_push_that_finds_the_flag_set_is_seen_after_the_
                 _ = two.push(0);
             })
         });
-        // What home has seen when it last had a reason to look.
+        // What the owner has seen when it last had a reason to look.
         let mut seen = 0;
         let look = |seen: &mut usize| {
             if !two.drain().is_empty() {
