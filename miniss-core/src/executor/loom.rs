@@ -238,7 +238,7 @@ fn loom_a_wake_between_two_sleeps_ends_the_second_or_is_seen_before_it() {
 }
 
 #[test]
-fn loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once() {
+fn loom_a_handle_dropped_while_another_executor_claims_the_cell_returns_its_slot_once() {
     model(|core| {
         // Stands for the memory of the slot: loom sees who is in it.
         let memory = Arc::new(UnsafeCell::new(0_u32));
@@ -278,7 +278,7 @@ impl Drop for Enters {
 }
 
 #[test]
-fn loom_an_executor_that_moves_in_sees_what_the_former_one_left() {
+fn loom_an_executor_that_claims_a_cell_sees_what_the_former_one_left() {
     model(|core| {
         // Stands for the plain half of the executor cell.
         let half = Arc::new((UnsafeCell::new(0_u32), AtomicBool::new(false)));
@@ -325,7 +325,7 @@ fn loom_abort_against_the_end_of_its_executor_reaches_no_task_of_the_next() {
 
 // What the models must find out.
 crate::prim::bugs! {
-    loom_without_owner_s_fence_a_wake_is_slept_through:
+    loom_without_the_owner_s_fence_a_wake_is_slept_through:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         with "park: owner announces its sleep" as Relaxed
         says "asleep, with work, and not unparked";
@@ -333,7 +333,7 @@ crate::prim::bugs! {
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         with "park: a waker looks for a sleeper" as Relaxed
         says "asleep, with work, and not unparked";
-    loom_without_a_full_fence_at_owner_a_wake_is_slept_through:
+    loom_without_a_full_fence_of_the_owner_a_wake_is_slept_through:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         with "park: owner announces its sleep" as AcqRel
         says "asleep, with work, and not unparked";
@@ -345,16 +345,16 @@ crate::prim::bugs! {
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         without "park: owner looks once more"
         says "asleep, with work, and not unparked";
-    loom_without_the_swap_of_asleep_two_wakers_ring:
+    loom_without_the_swap_of_asleep_two_wakers_unpark:
         loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep
         without "park: one unpark per sleep"
         says "one unpark per sleep";
-    loom_without_acquire_a_owner_meets_its_predecessor:
-        loom_an_executor_that_moves_in_sees_what_the_former_one_left
+    loom_without_acquire_an_owner_meets_its_predecessor:
+        loom_an_executor_that_claims_a_cell_sees_what_the_former_one_left
         with "cell: claim" as Relaxed
         says "Causality violation";
-    loom_without_release_a_owner_meets_its_successor:
-        loom_an_executor_that_moves_in_sees_what_the_former_one_left
+    loom_without_release_an_owner_meets_its_successor:
+        loom_an_executor_that_claims_a_cell_sees_what_the_former_one_left
         with "cell: release" as Relaxed
         says "Causality violation";
     loom_without_generations_an_abort_hits_the_next_task:
@@ -364,8 +364,8 @@ crate::prim::bugs! {
         loom_late_abort_of_a_former_task_does_not_hide_a_timely_one
         without "abort: the highest generation wins"
         says "the abort was lost";
-    loom_without_a_look_at_the_epoch_a_handle_is_at_owner_anywhere:
-        loom_a_handle_dropped_while_another_executor_moves_in_returns_its_slot_once
+    loom_without_a_look_at_the_epoch_a_handle_is_local_anywhere:
+        loom_a_handle_dropped_while_another_executor_claims_the_cell_returns_its_slot_once
         without "handle: only its owner"
         says "the slot came back twice";
     loom_without_a_look_at_the_state_a_stale_wake_revives_a_free_slot:

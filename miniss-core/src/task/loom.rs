@@ -64,7 +64,7 @@ impl Held {
 }
 
 #[test]
-fn loom_a_slot_returned_while_another_executor_moves_in_is_used_by_one_at_a_time() {
+fn loom_a_slot_returned_while_another_executor_claims_the_cell_is_used_by_one_at_a_time() {
     ::loom::model(|| {
         let held = Held::new();
         let handles = [0, 1].map(|slot| {
@@ -104,11 +104,11 @@ fn loom_of_two_cores_that_claim_a_slab_at_once_one_has_it() {
 // What the models must find out.
 crate::prim::bugs! {
     loom_without_release_a_returned_slot_is_still_in_use:
-        loom_a_slot_returned_while_another_executor_moves_in_is_used_by_one_at_a_time
+        loom_a_slot_returned_while_another_executor_claims_the_cell_is_used_by_one_at_a_time
         with "returned: push" as Relaxed
         says "Causality violation";
-    loom_without_acquire_a_slot_taken_in_is_still_in_use:
-        loom_a_slot_returned_while_another_executor_moves_in_is_used_by_one_at_a_time
+    loom_without_acquire_a_reclaimed_slot_is_still_in_use:
+        loom_a_slot_returned_while_another_executor_claims_the_cell_is_used_by_one_at_a_time
         with "returned: reclaim" as Relaxed
         says "Causality violation";
     loom_without_a_look_at_the_owner_two_cores_have_a_slab:
