@@ -90,16 +90,16 @@
 //!
 //! # Promises
 //!
-//! - **Two Ends Invariant.** `promise/cell.rs`. A link that is used points to a live, open cell;
+//! - **Two ends.** `promise/cell.rs`. A link that is used points to a live, open cell;
 //!   the last end out closes it. Upheld by the transitions of `promise/state.rs`, whose answers are
 //!   `#[must_use]`. Shown by the models `loom_complete_against_drop_of_the_future`,
 //!   `loom_complete_and_free_against_poll_without_a_join` and
 //!   `loom_reuse_of_a_cell_against_its_former_ends`.
-//! - **Outcome Turn Invariant.** `promise/cell.rs`. The outcome is touched by the end whose turn it
+//! - **Outcome turn.** `promise/cell.rs`. The outcome is touched by the end whose turn it
 //!   is. Upheld by the same transitions. Shown by the models
 //!   `loom_complete_against_the_first_poll`, `loom_complete_against_try_take` and
 //!   `loom_two_step_complete_against_take_and_free`, and by `every_value_is_dropped_exactly_once`.
-//! - **Waker Turn Invariant.** `promise/cell.rs`. The waker in the slot has one owner, who
+//! - **Waker turn.** `promise/cell.rs`. The waker in the slot has one owner, who
 //!   alone turns the copied words back into one. Upheld by the same transitions. Shown by the
 //!   models `loom_waker_replacement_against_complete`,
 //!   `loom_second_waker_replacement_against_complete` and
@@ -110,24 +110,32 @@
 //!
 //! # Timers
 //!
-//! - **Pinned Invariant.** `timer/list.rs`. A linked node neither moves nor dies. Upheld by
+//! - **Linked means pinned.** `timer/list.rs`. A linked node neither moves nor dies. Upheld by
 //!   `Wheel::arm`, which takes it pinned, and by its `Drop`. Shown by `a_dropped_node_is_gone` and
 //!   `it_is_armed_by_the_first_poll_and_disarmed_by_drop`.
-//! - **One Thread Invariant.** `timer/list.rs`. All that happens to linked nodes happens on one
-//!   thread. Upheld by the compiler: a node is neither `Send` nor `Sync`. Shown by
+//! - **One thread.** `timer/list.rs`. All that happens to linked nodes happens on one thread.
+//!   Upheld by the compiler: a node is neither `Send` nor `Sync`. Shown by
 //!   `it_stays_on_its_thread_and_where_it_is`.
-//! - **Link Invariant.** `timer/list.rs`, `timer/wheel.rs`. Each linked node is alive, in the one
-//!   ring that its `place` names. Upheld by `Wheel::file`, `Wheel::remove` and `Wheel::drain`.
-//!   Shown by the oracle `the_wheel_does_what_an_ordered_map_does`.
-//! - **Filing Invariant.** `timer/wheel.rs`. Deadline and time determine the ring, and no deadline
+//! - **Linked in one list.** `timer/list.rs`. A node that is linked is in one list, between two
+//!   neighbours that point to it. Upheld by `List::push_back` and `List::unlink`. Shown by the
+//!   oracle `the_wheel_does_what_an_ordered_map_does`.
+//! - **The place tells the list.** `timer/wheel.rs`. Each linked node is in the list that its
+//!   `place` names. Upheld by `Wheel::file`, `Wheel::remove` and `Wheel::drain`. Shown by the same
+//!   oracle.
+//! - **Filed by deadline.** `timer/wheel.rs`. Deadline and time determine the list, and no deadline
 //!   is before the time. No unsafe code stands on it: if it failed, timers would be late. Shown by
 //!   the same oracle and `equal_deadlines_fire_in_arm_order_across_refiling`.
-//! - **Foreign Code Invariant.** `timer/wheel.rs`. A waker's code runs only while the wheel is
+//! - **Whole before foreign code.** `timer/wheel.rs`. A waker's code runs only while the wheel is
 //!   whole, and no reference to a node is used after it. Upheld by `Wheel::fire_next` and
 //!   `Wheel::clear`, which unlink before they wake. Shown by
 //!   `a_waker_may_drop_cancel_and_arm_others`, `a_waker_may_advance_the_wheel` and
 //!   `after_a_panic_the_rest_is_woken_at_the_next_advance`.
-//! - **Pin Invariant.** `timer/sleep.rs`, `sync/abort/hooks.rs`. Fields that are structurally
+//! - **The node stays put.** `timer/sleep.rs`. The node of a pinned `Sleep` does not move. Upheld
+//!   by that file, which hands out no `&mut` to it. Shown by
+//!   `it_stays_on_its_thread_and_where_it_is`.
+//! - **Both stay put.** `timer/sleep.rs`. The future and the timer of a pinned `Timeout` do not
+//!   move. Upheld in the same way. Shown by its tests, with futures that must not move.
+//! - **Pin Invariant.** `sync/abort/hooks.rs`. Fields that are structurally
 //!   pinned are never moved out of. Upheld by these files, which hand out no `&mut` to them and
 //!   have no `Drop` that would. Shown by
 //!   `it_stays_on_its_thread_and_where_it_is` and `what_is_leaked_is_still_served`.

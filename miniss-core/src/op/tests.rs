@@ -88,20 +88,20 @@ mod reentry;
 
 /// Counts its wakes.
 #[derive(Default)]
-struct Unparker(AtomicUsize);
+struct WakeCount(AtomicUsize);
 
-impl Unparker {
+impl WakeCount {
     fn new() -> (Arc<Self>, Waker) {
-        let unparker = Arc::new(Self::default());
-        (unparker.clone(), Waker::from(unparker))
+        let count = Arc::new(Self::default());
+        (count.clone(), Waker::from(count))
     }
 
-    fn rings(&self) -> usize {
+    fn wakes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-impl Wake for Unparker {
+impl Wake for WakeCount {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

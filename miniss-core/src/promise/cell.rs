@@ -5,40 +5,40 @@
 //! | field          | who              | when                                                |
 //! |----------------|------------------|-----------------------------------------------------|
 //! | `state`        | both             | until they have left                                |
-//! | `home`         | the last one out | as it closes the cell                               |
+//! | `storage`      | the last one out | as it closes the cell                               |
 //! | `waker`, write | the future       | while the word has neither `WAKER` nor `DONE`       |
-//! | `waker`, read  | both             | until they have left; owner: see Waker Turn         |
+//! | `waker`, read  | both             | until they have left; owner: see *Waker turn*       |
 //! | `outcome`      | the promise      | before `end`, and after it if that says `Abandoned` |
 //! | `outcome`      | the future       | from seeing `DONE` with `OUTCOME` until `leave`     |
-//!
-//! **Two Ends Invariant**: an open cell has one [`Link`] in a waiter and one in a promise, made
-//! together as the cell was opened. An end is done with its link at the transition by which it
-//! leaves, unless that makes it the last one out, which then closes the cell as its last act.
-//! So a link that is used points to a live, open cell.
-//!
-//! **Outcome Turn Invariant**: the outcome is touched only by the end whose turn it is in the table
-//! above. It is filled by `put_outcome` and emptied by `take_outcome`, each at most once.
-//!
-//! Both follow from the state word's transitions and nothing else, on the heap and in a `static`
-//! alike. A cell that is closed holds nothing that needs dropping: values and wakers are moved
-//! out first and dropped by their taker afterwards, so a panic in their `drop` finds the cell
-//! closed already.
-//!
-//! The links never make a reference to the whole cell, only to one field at a time: the other end
-//! may free the cell while we return from our last transition, and then only a reference to
-//! an atomic may still stand.
 //!
 //! # The place of the waker
 //!
 //! It may be copied while it is being replaced. A waker is two words. They are kept as two atomics,
-//! so that a promise may copy them before it knows whether they will be its own (see `state`): a
+//! so that a promise may copy them before it knows whether they will be its own (see `state`). A
 //! copy made at the wrong moment is then a pair of meaningless words, not a data race. Only
 //! [`WakerCopy::into_waker`] turns words back into a waker, and it is `unsafe`. All accesses are
 //! relaxed; the state word orders them.
 //!
-//! **Waker Turn Invariant**: the waker in the slot has one owner, and only the owner may turn a
-//! copy into a [`Waker`]. It is the future, from `put` on; it becomes the promise at the
-//! transition that returns `Ended::Wake` (with the copy made before it) or `Ended::TakeWaker`.
+//! # Invariants
+//!
+//! - **Two ends.** An open cell has one [`Link`] in a future's [`Waiter`] and one in a promise,
+//!   made together as the cell was opened. An end is done with its link at the transition by which
+//!   it leaves. Only the last one out uses it once more: it closes the cell, as its last act. So a
+//!   link that is used points to a live, open cell.
+//! - **Outcome turn.** The outcome is touched only by the end whose turn it is in the table above.
+//!   It is filled by `put_outcome` and emptied by `take_outcome`, each at most once.
+//! - **Waker turn.** The waker in the slot has one owner, and only the owner may turn a copy into a
+//!   [`Waker`]. It is the future, from `put` on; it becomes the promise at the transition that
+//!   returns `Ended::Wake` (with the copy made before it) or `Ended::TakeWaker`.
+//!
+//! All three follow from the state word's transitions and nothing else, on the heap and in a
+//! `static` alike. A cell that is closed holds nothing that needs dropping: the ends move values
+//! and wakers out first and drop them afterwards. So a panic in such a `drop` finds the cell closed
+//! already.
+//!
+//! The links never make a reference to the whole cell, only to one field at a time: the other end
+//! may free the cell while we return from our last transition, and at that moment only a reference
+//! to an atomic may exist.
 
 use core::fmt;
 use core::mem::{ManuallyDrop, MaybeUninit};
@@ -69,14 +69,14 @@ use crate::prim::{AtomicPtr, Ordering, UnsafeCell, const_fn};
 /// ```
 pub struct PromiseCell<T, E = BrokenPromise> {
     state: State,
-    home: Home,
+    storage: Storage,
     waker: WakerSlot,
     outcome: UnsafeCell<MaybeUninit<Result<T, E>>>,
 }
 
-/// Where a cell lives, and so what closing it means.
+/// Where a cell lies, and so what closing it means.
 #[derive(Clone, Copy)]
-enum Home {
+enum Storage {
     /// In a `static`: it becomes free for the next pair.
     Static,
     /// In a box of its own: the box is freed.
@@ -84,9 +84,9 @@ enum Home {
     Heap,
 }
 
-// SAFETY: `&PromiseCell` only hands out links (Two Ends Invariant). Through them values of `T` and
-// `E` move from one thread to another, one owner at a time (Outcome Turn Invariant), which `Send`
-// allows; no two threads ever share one. The waker is `Send` and `Sync` itself.
+// SAFETY: `&PromiseCell` only hands out links (*Two ends*). Through them values of `T` and `E` move
+// from one thread to another, one owner at a time (*Outcome turn*), which `Send` allows; no two
+// threads ever share one. The waker is `Send` and `Sync` itself.
 unsafe impl<T: Send, E: Send> Sync for PromiseCell<T, E> {}
 
 impl<T, E> PromiseCell<T, E> {
@@ -101,7 +101,7 @@ impl<T, E> PromiseCell<T, E> {
         pub const fn new() -> Self {
             Self {
                 state: State::free(),
-                home: Home::Static,
+                storage: Storage::Static,
                 waker: WakerSlot::new(),
                 outcome: UnsafeCell::new(MaybeUninit::uninit()),
             }
@@ -147,7 +147,7 @@ impl<T, E> fmt::Debug for PromiseCell<T, E> {
 pub(super) fn heap_pair<T, E>() -> (Future<T, E>, Promise<T, E>) {
     let cell = Box::new(PromiseCell {
         state: State::opened(),
-        home: Home::Heap,
+        storage: Storage::Heap,
         waker: WakerSlot::new(),
         outcome: UnsafeCell::new(MaybeUninit::uninit()),
     });
@@ -159,31 +159,32 @@ fn ends<T, E>(cell: NonNull<PromiseCell<T, E>>) -> (Future<T, E>, Promise<T, E>)
     (Future::waiting(Waiter::new(Link(cell))), Promise::from_link(Link(cell)))
 }
 
-/// One end's hold on a cell. It does nothing when dropped: an end leaves by a transition.
+/// The pointer by which one end holds a cell. To drop it does nothing: an end leaves by a
+/// transition.
 ///
 /// Invariant in `T` and `E`, as `UnsafeCell` is: a promise for `&'static str` must not be taken
 /// for one that accepts a shorter-lived `&str`.
 pub(super) struct Link<T, E>(NonNull<PromiseCell<T, E>>);
 
-// SAFETY: a link stands for one of the Two Ends; moving it moves the right to put or take a `T` or
-// an `E` (Outcome Turn Invariant), for which these must be `Send`. The state word and waker words
-// are atomic.
+// SAFETY: a link stands for one of the *Two ends*; moving it moves the right to put or take a `T`
+// or an `E` (*Outcome turn*), for which these must be `Send`. The state word and the words of the
+// waker are atomic.
 unsafe impl<T: Send, E: Send> Send for Link<T, E> {}
 
-// SAFETY: through `&Link` in safe code only the atomics are reached; the rest is `unsafe` to call
-// and needs the end's turn, which `&Link` alone never gives.
+// SAFETY: safe code reaches only the atomics through `&Link`; the rest is `unsafe` to call and
+// needs the end's turn, which `&Link` alone never gives.
 unsafe impl<T: Send, E: Send> Sync for Link<T, E> {}
 
 impl<T, E> Link<T, E> {
     /// The state word.
     pub(super) fn state(&self) -> &State {
-        // SAFETY: the cell is live by the Two Ends Invariant.
+        // SAFETY: *Two ends*: the cell is live.
         unsafe { &(*self.0.as_ptr()).state }
     }
 
     /// The place of the waker.
     pub(super) fn waker(&self) -> &WakerSlot {
-        // SAFETY: the cell is live by the Two Ends Invariant.
+        // SAFETY: *Two ends*: the cell is live.
         unsafe { &(*self.0.as_ptr()).waker }
     }
 
@@ -192,8 +193,7 @@ impl<T, E> Link<T, E> {
     /// # Safety
     /// It is the caller's turn with the outcome, which has not been filled in.
     pub(super) unsafe fn put_outcome(&self, outcome: Result<T, E>) {
-        // SAFETY: the cell is live by the Two Ends Invariant; no one else touches the outcome, by
-        // the contract.
+        // SAFETY: *Two ends*: the cell is live; no one else touches the outcome, by the contract.
         unsafe {
             (*self.0.as_ptr()).outcome.with_mut(|slot| (*slot).write(outcome));
         }
@@ -204,8 +204,8 @@ impl<T, E> Link<T, E> {
     /// # Safety
     /// It is the caller's turn with the outcome, which has been filled in and not been taken.
     pub(super) unsafe fn take_outcome(&self) -> Result<T, E> {
-        // SAFETY: the cell is live by the Two Ends Invariant; by the contract the outcome is there
-        // and no one else touches it.
+        // SAFETY: *Two ends*: the cell is live; by the contract the outcome is there and no one
+        // else touches it.
         unsafe { (*self.0.as_ptr()).outcome.with_mut(|slot| (*slot).assume_init_read()) }
     }
 
@@ -214,11 +214,11 @@ impl<T, E> Link<T, E> {
     /// # Safety
     /// The caller is the last one out, and touches the cell no more.
     pub(super) unsafe fn close(&self) {
-        // SAFETY: the cell is live until its last one out closes it (Two Ends Invariant).
-        match unsafe { (*self.0.as_ptr()).home } {
-            Home::Static => self.state().close(),
+        // SAFETY: *Two ends*: the cell is live until the last one out closes it.
+        match unsafe { (*self.0.as_ptr()).storage } {
+            Storage::Static => self.state().close(),
             #[cfg(feature = "alloc")]
-            Home::Heap => {
+            Storage::Heap => {
                 // SAFETY: `heap_pair` made it by leaking a box, and no other link is in use, by
                 // the contract.
                 drop(unsafe { Box::from_raw(self.0.as_ptr()) });
@@ -227,13 +227,13 @@ impl<T, E> Link<T, E> {
     }
 }
 
-/// Room for one waker. Dropping it drops nothing: ownership is the state word's affair.
+/// Room for one waker. To drop it drops nothing: the state word says who owns the waker.
 pub(super) struct WakerSlot {
     data: AtomicPtr<()>,
     vtable: AtomicPtr<RawWakerVTable>,
 }
 
-/// The words that were in a slot at some moment; perhaps a waker's, perhaps anybody's.
+/// The words that were in a slot at some moment. They may be a waker's, or of two different ones.
 #[derive(Clone, Copy)]
 pub(super) struct WakerCopy {
     data: *const (),
@@ -277,8 +277,8 @@ impl WakerCopy {
     /// The waker whose words these are.
     ///
     /// # Safety
-    /// The words are those of a waker that was put in the slot, the caller owns it by the Waker
-    /// Turn Invariant, and it is turned into a waker only this once.
+    /// The words are those of a waker that was put in the slot, the caller owns it (*Waker turn*),
+    /// and it is turned into a waker only this once.
     #[inline]
     pub(super) unsafe fn into_waker(self) -> Waker {
         #[cfg(loom)]
@@ -289,7 +289,7 @@ impl WakerCopy {
     }
 }
 
-/// To the models, freeing the slot is one more access: whoever may still touch it is in a race.
+/// To the models, freeing the slot is one more access: an end that may still touch it is in a race.
 #[cfg(all(test, loom))]
 impl Drop for WakerSlot {
     fn drop(&mut self) {

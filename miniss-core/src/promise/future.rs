@@ -1,13 +1,13 @@
-//! The awaiting end: what user code awaits.
+//! The receiving end: what user code awaits.
 //!
 //! A future is in one of three stages: it waits on a cell; it holds a result that was there from
 //! the start, and then needs no cell; or it has given its result. It leaves the cell in the same
-//! moment as it takes the result, so a static cell is free again, and a box is freed, before the
+//! moment as it takes the result. So a static cell is free again, and a box is freed, before the
 //! result is handed over.
 //!
-//! The unsafe blocks here rest on the invariants of `cell` (Two Ends, Outcome Turn, Waker Turn). No
-//! foreign code (a waker's `clone` or `drop`, a value's `drop`) runs between the two halves of a
-//! change: it runs before the first transition or after the last.
+//! The unsafe blocks here rest on the invariants of `cell` (*Two ends*, *Outcome turn*, *Waker
+//! turn*). No foreign code (a waker's `clone` or `drop`, a value's `drop`) runs between the two
+//! halves of a change: it runs before the first transition or after the last.
 
 use core::any::type_name;
 use core::fmt;
@@ -28,22 +28,22 @@ use super::promise::Promise;
 ///
 /// Awaiting it gives `Ok(value)` once its promise is [completed](crate::Promise::complete),
 /// `Err(error)` once that [fails](crate::Promise::fail), and `E::from(BrokenPromise)` once it is
-/// dropped. Both ends may be moved, also to other threads, at any time; the promise may end before
+/// dropped. Both ends may be moved, also to other threads, at any time. The promise may end before
 /// the first poll or after it.
 ///
-/// The result is given once. Polling again after that panics; [`try_take`](Self::try_take) gives
-/// `None` and [`is_ready`](Self::is_ready) is false then. Code that polls in a loop keeps the
+/// It gives its result once. After that, [`try_take`](Self::try_take) gives `None`,
+/// [`is_ready`](Self::is_ready) is false, and a poll panics. Code that polls in a loop keeps the
 /// future in an `Option`, or asks `is_ready` first.
 ///
 /// It is `Unpin`, whatever `T` is.
 ///
 /// # Cancellation
 /// Dropping it before it is ready is safe and prompt: the promise sees it in
-/// [`is_abandoned`](crate::Promise::is_abandoned), and whoever completes it gets the value back.
-/// A value that was brought but not taken is dropped with the future; an error is
-/// [reported](crate::unobserved) then. Nothing is lost by dropping
-/// a borrow of it: `(&mut future).await` may be given up and taken up again, from the same task or
-/// from another; the last one to poll is the one that is woken.
+/// [`is_abandoned`](crate::Promise::is_abandoned), and [`complete`](crate::Promise::complete) gives
+/// the value back. A value that came but was not taken is dropped with the future; an error is
+/// [reported](crate::unobserved) then. Nothing is lost with a borrow of it: `(&mut future).await`
+/// may be dropped and begun again, by the same task or by another. The last task that polled it is
+/// the one that is woken.
 ///
 /// ```
 /// # #[cfg(feature = "alloc")] {
@@ -71,7 +71,7 @@ enum Stage<T, E> {
     Taken,
 }
 
-/// A result that was there from the start, and tells of a failure that is dropped unseen.
+/// A result that was there from the start. It reports a failure that is dropped unseen.
 struct Resolved<T, E>(Option<Result<T, E>>);
 
 impl<T, E> Drop for Resolved<T, E> {
@@ -86,8 +86,8 @@ impl<T> Future<T, BrokenPromise> {
     /// A future and the promise that completes it, in this order, with one allocation between
     /// them.
     ///
-    /// [`PromiseCell`](crate::PromiseCell) does without, and [`fallible`](Self::fallible) has an
-    /// error type of your own.
+    /// [`PromiseCell`](crate::PromiseCell) does without the allocation, and
+    /// [`fallible`](Self::fallible) has an error type of your own.
     ///
     /// Needs the `alloc` feature.
     ///
@@ -159,8 +159,8 @@ impl<T, E> Future<T, E> {
 }
 
 impl<T, E: From<BrokenPromise>> Future<T, E> {
-    /// A future and its promise with an error type of your own, which says what a dropped promise
-    /// is by `From<BrokenPromise>`.
+    /// A future and its promise with an error type of your own. Its `From<BrokenPromise>` is what a
+    /// dropped promise becomes.
     ///
     /// Needs the `alloc` feature.
     ///
@@ -182,8 +182,8 @@ impl<T, E: From<BrokenPromise>> Future<T, E> {
         super::cell::heap_pair()
     }
 
-    /// The result, if it is there and has not been given. Registers nothing: a waker from an
-    /// earlier poll stays registered.
+    /// The result, if it is there and has not been given. Registers no waker; one from an earlier
+    /// poll stays registered.
     ///
     /// ```
     /// # #[cfg(feature = "alloc")] {
@@ -239,7 +239,7 @@ impl<T, E> fmt::Debug for Future<T, E> {
     }
 }
 
-/// The receiving end of an open cell.
+/// Waits for the promise to end, and takes what it left: the future's side of an open cell.
 pub(super) struct Waiter<T, E> {
     link: Link<T, E>,
 }
@@ -281,7 +281,7 @@ impl<T, E> Waiter<T, E> {
         match self.link.state().register(seen) {
             Registration::Registered => Poll::Pending,
             Registration::Done => {
-                // SAFETY: Waker Turn: we put it there and the promise did not see it.
+                // SAFETY: *Waker turn*: we put it there and the promise did not see it.
                 drop(unsafe { self.link.waker().copy().into_waker() });
                 Poll::Ready(())
             }
@@ -293,7 +293,7 @@ impl<T, E> Waiter<T, E> {
         match self.link.state().withdraw(seen) {
             Withdrawal::Done => Poll::Ready(()),
             Withdrawal::Withdrawn(seen) => {
-                // SAFETY: Waker Turn: it was registered, and `withdraw` made it ours again. It
+                // SAFETY: *Waker turn*: it was registered, and `withdraw` made it ours again. It
                 // lives until the new one is registered, and is dropped then.
                 let _former = unsafe { self.link.waker().copy().into_waker() };
                 self.register(seen, waker)
@@ -304,11 +304,11 @@ impl<T, E> Waiter<T, E> {
     /// Leaves a cell whose promise has ended, with its outcome. To be called once, as the last use
     /// of the link.
     fn leave(&mut self, done: Done) -> Option<Result<T, E>> {
-        // SAFETY: Outcome Turn: ours since `DONE`, and there since `OUTCOME` is set; taken once, as
-        // we leave only once.
+        // SAFETY: *Outcome turn*: ours since `DONE`, and there since `OUTCOME` is set; we take it
+        // once, because we leave only once.
         let outcome = done.has_outcome().then(|| unsafe { self.link.take_outcome() });
         if let Leaving::Last = self.link.state().leave(done) {
-            // SAFETY: Two Ends: `Last` says that the promise is out.
+            // SAFETY: *Two ends*: `Last` says that the promise is out.
             unsafe { self.link.close() };
         }
         outcome
@@ -319,7 +319,7 @@ impl<T, E> Waiter<T, E> {
         // The promise may close the cell the moment we have left, so the waker is copied before.
         let copy = registered.then(|| self.link.waker().copy());
         match self.link.state().abandon(seen) {
-            // SAFETY: Waker Turn: it was registered, and the promise ends without taking it.
+            // SAFETY: *Waker turn*: it was registered, and the promise ends without taking it.
             Abandonment::Left => drop(copy.map(|copy| unsafe { copy.into_waker() })),
             Abandonment::Done(done) => drop_unseen(self.leave(done)),
         }

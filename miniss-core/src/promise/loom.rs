@@ -19,24 +19,24 @@ type Value = Arc<u32>;
 
 /// Counts its wakes and its wakers. Both are outside of what loom explores, and it is never freed:
 /// whatever a bug does to a waker is counted.
-struct Unparker {
-    rings: AtomicUsize,
+struct WakeCount {
+    wakes: AtomicUsize,
     wakers: AtomicUsize,
 }
 
-impl Unparker {
+impl WakeCount {
     const TABLE: RawWakerVTable =
-        RawWakerVTable::new(Self::clone, Self::wake, Self::ring, Self::drop);
+        RawWakerVTable::new(Self::clone, Self::wake, Self::count, Self::drop);
 
     fn new() -> (&'static Self, Waker) {
-        let unparker = Self { rings: AtomicUsize::new(0), wakers: AtomicUsize::new(0) };
-        let unparker: &'static Self = Box::leak(Box::new(unparker));
-        // SAFETY: the unparker is forever, and the table takes it for what it is.
-        (unparker, unsafe { Waker::from_raw(Self::clone(ptr::from_ref(unparker).cast())) })
+        let count = Self { wakes: AtomicUsize::new(0), wakers: AtomicUsize::new(0) };
+        let count: &'static Self = Box::leak(Box::new(count));
+        // SAFETY: the count is forever, and the table takes it for what it is.
+        (count, unsafe { Waker::from_raw(Self::clone(ptr::from_ref(count).cast())) })
     }
 
     fn of(data: *const ()) -> &'static Self {
-        // SAFETY: the data of all wakers with this table; unparkers are never freed.
+        // SAFETY: the data of all wakers with this table; counts are never freed.
         unsafe { &*data.cast() }
     }
 
@@ -45,12 +45,12 @@ impl Unparker {
         RawWaker::new(data, &Self::TABLE)
     }
 
-    fn ring(data: *const ()) {
-        Self::of(data).rings.fetch_add(1, Ordering::Relaxed);
+    fn count(data: *const ()) {
+        Self::of(data).wakes.fetch_add(1, Ordering::Relaxed);
     }
 
     fn wake(data: *const ()) {
-        Self::ring(data);
+        Self::count(data);
         Self::drop(data);
     }
 
@@ -59,8 +59,8 @@ impl Unparker {
         assert!(wakers > 0 || std::thread::panicking(), "a waker was dropped twice");
     }
 
-    fn rings(&self) -> usize {
-        self.rings.load(Ordering::Relaxed)
+    fn wakes(&self) -> usize {
+        self.wakes.load(Ordering::Relaxed)
     }
 
     fn wakers(&self) -> usize {
@@ -103,21 +103,21 @@ fn poll_and_wait<R>(
     future: &mut Future<Value>,
     other: thread::JoinHandle<R>,
 ) -> Result<u32, BrokenPromise> {
-    let (unparker, waker) = Unparker::new();
+    let (count, waker) = WakeCount::new();
     let first = poll(future, &waker);
     other.join().unwrap();
     let result = match first {
         Poll::Ready(result) => {
-            assert_eq!(unparker.rings(), 0);
+            assert_eq!(count.wakes(), 0);
             result
         }
         Poll::Pending => {
-            assert_eq!(unparker.rings(), 1, "the wake was lost");
+            assert_eq!(count.wakes(), 1, "the wake was lost");
             future.try_take().expect("woken, so it is there")
         }
     };
     drop(waker);
-    assert_eq!(unparker.wakers(), 0, "the waker leaked");
+    assert_eq!(count.wakers(), 0, "the waker leaked");
     result.map(|value| *value)
 }
 
@@ -133,14 +133,14 @@ fn loom_complete_against_drop_of_the_future() {
 fn loom_complete_against_drop_of_a_registered_future() {
     ::loom::model(|| {
         let (mut future, promise) = Future::<Value>::new();
-        let (unparker, waker) = Unparker::new();
+        let (count, waker) = WakeCount::new();
         assert!(poll(&mut future, &waker).is_pending());
         drop(waker);
         let other = thread::spawn(move || complete(promise));
         drop(future);
         let came_back = other.join().unwrap().is_err();
-        assert_eq!(unparker.rings(), usize::from(!came_back));
-        assert_eq!(unparker.wakers(), 0, "the waker leaked");
+        assert_eq!(count.wakes(), usize::from(!came_back));
+        assert_eq!(count.wakers(), 0, "the waker leaked");
     });
 }
 
@@ -173,7 +173,7 @@ fn loom_complete_and_free_against_poll_without_a_join() {
     race(complete, |mut future, _other| {
         // The result is taken while the promise may still be in `complete`, so the box is freed
         // under its feet unless it is out.
-        let (_unparker, waker) = Unparker::new();
+        let (_unparker, waker) = WakeCount::new();
         if let Poll::Ready(result) = poll(&mut future, &waker) {
             assert_eq!(*result.unwrap(), 7);
         }
@@ -184,12 +184,12 @@ fn loom_complete_and_free_against_poll_without_a_join() {
 fn replacement_model(promise_side: fn(Promise<Value>), result: Result<u32, BrokenPromise>) {
     ::loom::model(move || {
         let (mut future, promise) = Future::<Value>::new();
-        let (unparker, waker) = Unparker::new();
+        let (count, waker) = WakeCount::new();
         assert!(poll(&mut future, &waker).is_pending());
         drop(waker);
         let other = thread::spawn(move || promise_side(promise));
-        assert_eq!(poll_twice_and_wait(&mut future, other, unparker), result);
-        assert_eq!(unparker.wakers(), 0, "the first waker leaked");
+        assert_eq!(poll_twice_and_wait(&mut future, other, count), result);
+        assert_eq!(count.wakers(), 0, "the first waker leaked");
     });
 }
 
@@ -197,17 +197,17 @@ fn replacement_model(promise_side: fn(Promise<Value>), result: Result<u32, Broke
 fn poll_twice_and_wait(
     future: &mut Future<Value>,
     other: thread::JoinHandle<()>,
-    earlier: &Unparker,
+    earlier: &WakeCount,
 ) -> Result<u32, BrokenPromise> {
-    let (unparker, waker) = Unparker::new();
+    let (count, waker) = WakeCount::new();
     let first = poll(future, &waker);
     drop(waker);
     other.join().unwrap();
-    assert_eq!(unparker.wakers(), 0, "the second waker leaked");
+    assert_eq!(count.wakers(), 0, "the second waker leaked");
     let result = match first {
         Poll::Ready(result) => result,
         Poll::Pending => {
-            assert_eq!((earlier.rings(), unparker.rings()), (0, 1), "the last waker is woken");
+            assert_eq!((earlier.wakes(), count.wakes()), (0, 1), "the last waker is woken");
             future.try_take().expect("woken, so it is there")
         }
     };
@@ -225,14 +225,14 @@ fn loom_waker_replacement_against_drop_of_the_promise() {
 }
 
 /// A future whose waker was replaced before, so that the promise leaves in two steps.
-fn replaced() -> (Future<Value>, Promise<Value>, [&'static Unparker; 2]) {
+fn replaced() -> (Future<Value>, Promise<Value>, [&'static WakeCount; 2]) {
     let (mut future, promise) = Future::<Value>::new();
-    let unparkers = [(); 2].map(|()| {
-        let (unparker, waker) = Unparker::new();
+    let counts = [(); 2].map(|()| {
+        let (count, waker) = WakeCount::new();
         assert!(poll(&mut future, &waker).is_pending());
-        unparker
+        count
     });
-    (future, promise, unparkers)
+    (future, promise, counts)
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn loom_two_step_complete_against_take_and_free() {
         }
         drop(future);
         let came_back = other.join().unwrap().is_err();
-        assert_eq!(second.rings(), usize::from(!came_back));
+        assert_eq!(second.wakes(), usize::from(!came_back));
         assert_eq!(second.wakers(), 0, "the waker leaked");
     });
 }
@@ -274,28 +274,28 @@ fn loom_two_step_break_against_drop_of_the_future() {
 /// Opens a cell again while the former ends leave it on two other threads.
 fn reuse_model(former_waker_replaced: bool) {
     ::loom::model(move || {
-        let cell = Box::into_raw(Box::new(PromiseCell::<Value>::new()));
+        let memory = Box::into_raw(Box::new(PromiseCell::<Value>::new()));
         // SAFETY: the box is freed at the end of the model, when all ends are gone.
-        let home: &'static PromiseCell<Value> = unsafe { &*cell };
-        let (mut future, promise) = home.pair().unwrap();
+        let cell: &'static PromiseCell<Value> = unsafe { &*memory };
+        let (mut future, promise) = cell.pair().unwrap();
         for _ in 0..=usize::from(former_waker_replaced) {
-            assert!(poll(&mut future, &Unparker::new().1).is_pending());
+            assert!(poll(&mut future, &WakeCount::new().1).is_pending());
         }
         let ender = thread::spawn(move || drop(complete(promise)));
         let dropper = thread::spawn(move || drop(future));
-        if let Some(pair) = home.pair() {
+        if let Some(pair) = cell.pair() {
             use_again(pair);
         }
         ender.join().unwrap();
         dropper.join().unwrap();
-        use_again(home.pair().expect("both ends are gone"));
+        use_again(cell.pair().expect("both ends are gone"));
         // SAFETY: it came from `into_raw`, and no end is left.
-        drop(unsafe { Box::from_raw(cell) });
+        drop(unsafe { Box::from_raw(memory) });
     });
 }
 
 fn use_again((mut future, promise): (Future<Value>, Promise<Value>)) {
-    assert!(poll(&mut future, &Unparker::new().1).is_pending());
+    assert!(poll(&mut future, &WakeCount::new().1).is_pending());
     promise.complete(Arc::new(8)).unwrap();
     assert_eq!(*future.try_take().unwrap().unwrap(), 8);
 }
@@ -314,20 +314,20 @@ fn loom_reuse_of_a_cell_against_a_two_step_complete() {
 /// ends leave it, and it opens again.
 fn replacement_in_a_cell(promise_side: fn(Promise<Value>), replaced_before: bool) {
     ::loom::model(move || {
-        let cell = Box::into_raw(Box::new(PromiseCell::<Value>::new()));
+        let memory = Box::into_raw(Box::new(PromiseCell::<Value>::new()));
         // SAFETY: the box is freed at the end of the model, when all ends are gone.
-        let home: &'static PromiseCell<Value> = unsafe { &*cell };
-        let (mut future, promise) = home.pair().unwrap();
+        let cell: &'static PromiseCell<Value> = unsafe { &*memory };
+        let (mut future, promise) = cell.pair().unwrap();
         for _ in 0..=usize::from(replaced_before) {
-            assert!(poll(&mut future, &Unparker::new().1).is_pending());
+            assert!(poll(&mut future, &WakeCount::new().1).is_pending());
         }
         let ender = thread::spawn(move || promise_side(promise));
-        _ = poll(&mut future, &Unparker::new().1);
+        _ = poll(&mut future, &WakeCount::new().1);
         ender.join().unwrap();
         drop(future);
-        use_again(home.pair().expect("both ends are gone"));
+        use_again(cell.pair().expect("both ends are gone"));
         // SAFETY: it came from `into_raw`, and no end is left.
-        drop(unsafe { Box::from_raw(cell) });
+        drop(unsafe { Box::from_raw(memory) });
     });
 }
 
@@ -346,21 +346,21 @@ fn loom_a_break_amid_a_waker_replacement_leaves_the_cell_to_the_future() {
 #[test]
 fn loom_completion_at_once_against_the_former_ends_of_the_cell() {
     ::loom::model(|| {
-        let cell = Box::into_raw(Box::new(PromiseCell::<Value>::new()));
+        let memory = Box::into_raw(Box::new(PromiseCell::<Value>::new()));
         // SAFETY: the box is freed at the end of the model, when all ends are gone.
-        let home: &'static PromiseCell<Value> = unsafe { &*cell };
-        let (mut former, promise) = home.pair().unwrap();
+        let cell: &'static PromiseCell<Value> = unsafe { &*memory };
+        let (mut former, promise) = cell.pair().unwrap();
         promise.complete(Arc::new(7)).unwrap();
         let taker = thread::spawn(move || *former.try_take().unwrap().unwrap());
         thread::yield_now();
-        // The promise fills in the outcome before anybody looks at the word again.
-        if let Some((mut future, promise)) = home.pair() {
+        // The promise fills in the outcome before anyone looks at the word again.
+        if let Some((mut future, promise)) = cell.pair() {
             promise.complete(Arc::new(8)).unwrap();
             assert_eq!(*future.try_take().unwrap().unwrap(), 8);
         }
         assert_eq!(taker.join().unwrap(), 7);
         // SAFETY: it came from `into_raw`, and no end is left.
-        drop(unsafe { Box::from_raw(cell) });
+        drop(unsafe { Box::from_raw(memory) });
     });
 }
 

@@ -1,14 +1,16 @@
-//! A value that is not there yet: [`Future`] waits for it, [`Promise`] brings it.
+//! Hand a value that is not there yet to a task that waits for it: [`Promise`] gives it, [`Future`]
+//! is awaited for it. Either end may move to another thread, and in a [`PromiseCell`] the pair
+//! needs no heap.
 //!
-//! `user future ─▶ [promise] ─▶ task ─▶ run queue ─▶ executor ─▶ reactor`
+//! `callback or device ─▶ promise ─▶ [cell] ─▶ waker ─▶ executor ─▶ future ─▶ value`
 //!
-//! One value, one bringer, one waiter. Everything else that waits (calls to another core,
-//! joining a task, a timer's end) can be said with this pair.
+//! One value, one that gives it, one that waits. What waits for several values, or for one that
+//! many want, is built in `combine` and `sync`.
 //!
-//! - `state`: the state word, its transitions, and why one atomic step each is enough
-//! - `cell`: the memory both ends share, on the heap or in a `static`
-//! - `future`: what users await: the receiving end, or a result that was there from the start
+//! - `future`: the receiving end, or a result that was there from the start
 //! - `promise`: the giving end
+//! - `cell`: the memory that both share, on the heap or in a `static`, with the place of the waker
+//! - `state`: the state word, its transitions, and why one atomic step each is enough
 
 #![deny(clippy::missing_safety_doc)]
 

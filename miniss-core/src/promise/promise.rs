@@ -1,8 +1,8 @@
-//! The giving end: brings the value or the failure, once.
+//! The giving end: gives the value or the failure, once.
 //!
-//! The unsafe blocks here rest on the invariants of `cell` (Two Ends, Outcome Turn, Waker Turn).
-//! The waiter is woken last of all, when the promise is out of the
-//! cell, so a waker that panics disturbs nothing.
+//! The unsafe blocks here rest on the invariants of `cell` (*Two ends*, *Outcome turn*, *Waker
+//! turn*). To wake the waiting task is the last thing that a promise does, after it has left the
+//! cell. So a waker that panics disturbs nothing.
 
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -23,8 +23,8 @@ use crate::error::BrokenPromise;
 /// use miniss_core::Future;
 ///
 /// let (mut future, promise) = Future::<&str>::new();
-/// std::thread::spawn(move || promise.complete("from afar")).join().unwrap().unwrap();
-/// assert_eq!(future.try_take(), Some(Ok("from afar")));
+/// std::thread::spawn(move || promise.complete("from there")).join().unwrap().unwrap();
+/// assert_eq!(future.try_take(), Some(Ok("from there")));
 /// # }
 /// ```
 ///
@@ -45,14 +45,14 @@ impl<T, E> Promise<T, E> {
         Self { link }
     }
 
-    /// Brings the value and wakes the waiter.
+    /// Gives the value and wakes the task that waits.
     ///
     /// # Errors
     /// The value itself, if the future is gone. `Ok` means that the future was still there, not
-    /// that it will be asked for its result.
+    /// that someone will ask it for its result.
     ///
     /// # Panics
-    /// Only if the waiter's waker panics; the value has been brought by then.
+    /// Only if the task's waker panics; the future has the value by then.
     ///
     /// ```
     /// # #[cfg(feature = "alloc")] {
@@ -67,43 +67,43 @@ impl<T, E> Promise<T, E> {
         match self.settle(Ok(value)) {
             Ok(()) => Ok(()),
             Err(Ok(value)) => Err(value),
-            Err(Err(_)) => unreachable!("what comes back is what was brought"),
+            Err(Err(_)) => unreachable!("what comes back is what was given"),
         }
     }
 
-    /// Brings a failure and wakes the waiter.
+    /// Gives a failure and wakes the task that waits.
     ///
     /// # Errors
     /// The error itself, if the future is gone.
     ///
     /// # Panics
-    /// Only if the waiter's waker panics; the error has been brought by then.
+    /// Only if the task's waker panics; the future has the error by then.
     ///
     /// ```
     /// # #[cfg(feature = "alloc")] {
     /// use miniss_core::{Future, error::BrokenPromise};
     ///
     /// #[derive(Debug, PartialEq)]
-    /// enum Refused { Full, Broken }
-    /// impl From<BrokenPromise> for Refused {
-    ///     fn from(_: BrokenPromise) -> Self { Refused::Broken }
+    /// enum NoAnswer { Full, Broken }
+    /// impl From<BrokenPromise> for NoAnswer {
+    ///     fn from(_: BrokenPromise) -> Self { NoAnswer::Broken }
     /// }
     ///
-    /// let (mut future, promise) = Future::<u32, Refused>::fallible();
-    /// promise.fail(Refused::Full).unwrap();
-    /// assert_eq!(future.try_take(), Some(Err(Refused::Full)));
+    /// let (mut future, promise) = Future::<u32, NoAnswer>::fallible();
+    /// promise.fail(NoAnswer::Full).unwrap();
+    /// assert_eq!(future.try_take(), Some(Err(NoAnswer::Full)));
     /// # }
     /// ```
     pub fn fail(self, error: E) -> Result<(), E> {
         match self.settle(Err(error)) {
             Ok(()) => Ok(()),
             Err(Err(error)) => Err(error),
-            Err(Ok(_)) => unreachable!("what comes back is what was brought"),
+            Err(Ok(_)) => unreachable!("what comes back is what was given"),
         }
     }
 
-    /// Whether the future was dropped, so that the work for it may be left undone. It may be
-    /// dropped at any later moment too; `false` promises nothing.
+    /// Whether the future was dropped, so that no one needs the result. `false` promises nothing:
+    /// it may be dropped at any later moment.
     ///
     /// ```
     /// # #[cfg(feature = "alloc")] {
@@ -120,25 +120,25 @@ impl<T, E> Promise<T, E> {
     /// Ends the promise with `outcome`, which comes back if the future is gone.
     fn settle(self, outcome: Result<T, E>) -> Result<(), Result<T, E>> {
         let promise = ManuallyDrop::new(self);
-        // SAFETY: Outcome Turn: ours until we end, and the promise ends here, once.
+        // SAFETY: *Outcome turn*: ours until we end, and the promise ends here, once.
         unsafe { promise.link.put_outcome(outcome) };
         if promise.end(Ending::Settled) {
             return Ok(());
         }
-        // SAFETY: Outcome Turn: still ours, as the future is gone, and we have just put it there.
+        // SAFETY: *Outcome turn*: still ours, as the future is gone, and we have just put it there.
         let outcome = unsafe { promise.link.take_outcome() };
-        // SAFETY: Two Ends: the future is out and this is our last use.
+        // SAFETY: *Two ends*: the future is out and this is our last use.
         unsafe { promise.link.close() };
         Err(outcome)
     }
 
-    /// Ends the promise and wakes the waiter. False if the future is gone: the cell is still open
-    /// then, and closing it is up to the caller. If true, the link must not be used again.
+    /// Ends the promise and wakes the task that waits. False if the future is gone: then the cell
+    /// is still open, and the caller must close it. If true, the link must not be used again.
     fn end(&self, ending: Ending) -> bool {
         match self.link.state().end(ending, || self.link.waker().copy()) {
             Ended::Abandoned => return false,
             Ended::Unheard => {}
-            // SAFETY: Waker Turn: the transition gave the copied waker to us.
+            // SAFETY: *Waker turn*: the transition gave the copied waker to us.
             Ended::Wake(copy) => unsafe { copy.into_waker() }.wake(),
             Ended::TakeWaker => self.take_waker().wake(),
         }
@@ -147,10 +147,10 @@ impl<T, E> Promise<T, E> {
 
     /// Takes the waker that was left to us, and leaves the cell.
     fn take_waker(&self) -> Waker {
-        // SAFETY: Waker Turn: only called after `Ended::TakeWaker`, once.
+        // SAFETY: *Waker turn*: only called after `Ended::TakeWaker`, once.
         let waker = unsafe { self.link.waker().copy().into_waker() };
         if let WakerTaken::Last = self.link.state().waker_taken() {
-            // SAFETY: Two Ends: `Last` says that the future is out, and this is our last use.
+            // SAFETY: *Two ends*: `Last` says that the future is out, and this is our last use.
             unsafe { self.link.close() };
         }
         waker
@@ -160,7 +160,7 @@ impl<T, E> Promise<T, E> {
 impl<T, E> Drop for Promise<T, E> {
     fn drop(&mut self) {
         if !self.end(Ending::Broken) {
-            // SAFETY: Two Ends: the future is out and this is our last use.
+            // SAFETY: *Two ends*: the future is out and this is our last use.
             unsafe { self.link.close() };
         }
     }

@@ -1,7 +1,7 @@
-//! The state word of a promise: whose turn it is with each field, and who leaves last.
+//! The state word of a promise: which end may touch which field now, and which one leaves last.
 //!
 //! One byte decides everything that two cores could disagree about. Its bits are private; each
-//! transition is a method, and what it returns is what the caller now has to do.
+//! transition is a method, and its answer tells the caller what it has to do now.
 //!
 //! | bit         | means                    | set by           | cleared by                   |
 //! |-------------|--------------------------|------------------|------------------------------|
@@ -16,24 +16,31 @@
 //! still in the cell, taking the waker.
 //!
 //! ```text
-//! (empty) ──register──▶ WAKER ──withdraw──▶ REPLACED ◀──register, withdraw──▶ REPLACED│WAKER
-//!    │                    │                    │                                   │
-//!   end                  end                  end                                 end
-//!    ▼                    ▼                    ▼                                   ▼
-//!  DONE                 DONE                 DONE ◀────────waker_taken───────── DONE│WAKER
+//!  (empty) ─1─▶ WAKER ─2─▶ REPLACED ─1─▶ REPLACED│WAKER
+//!     │           │           │    ◀─2─       │
+//!     3           3           3               3
+//!     ▼           ▼           ▼               ▼
+//!   DONE        DONE        DONE ◀────4──── DONE│WAKER
 //! ```
 //!
-//! From each word of the upper row, and from `DONE│WAKER`, the future may leave by adding
-//! `ABANDONED`; then the promise is the last one out. From `DONE` it leaves without a trace, as
-//! the last one out itself.
+//! 1. `register`: the future has put a waker in the slot.
+//! 2. `withdraw`: the future takes that waker back, since another task polls it now.
+//! 3. `end`: the promise ends. It sets `OUTCOME` if the outcome is in the cell.
+//! 4. `waker_taken`: the promise has read the waker, and is out of the cell.
+//! 5. `abandon`: the future leaves before the end, from any word of the upper row, by adding
+//!    `ABANDONED`. The promise is the last one out then, and closes the cell as it ends.
+//! 6. `leave`: the future leaves after the end. From `DONE` it is the last one out, changes nothing
+//!    and closes the cell. From `DONE│WAKER` it adds `ABANDONED`, and the promise closes the cell
+//!    after step 4.
+//! 7. `close`: the last one out makes the word `FREE`. `open` makes that (empty), for two new ends.
 //!
 //! # One step to end
 //!
-//! The promise has three things to do as it ends: publish the outcome, take the waker, and be out
-//! of the cell, so that whoever reads the outcome may free it. Once the outcome is published the
-//! cell may vanish, so the waker must be in hand before. But before, the future may be replacing
-//! it. Two atomic steps are one way out. A lock to spin on is another, and would hang forever
-//! where an interrupt handler polls what it interrupted.
+//! The promise has three things to do as it ends: publish the outcome, take the waker, and leave
+//! the cell, so that the future may free it. Once the outcome is published the cell may vanish, so
+//! the promise must have the waker before. But before that, the future may be replacing the waker.
+//! Two atomic steps are one way out. A lock to spin on is another; it would hang forever where an
+//! interrupt handler polls what it interrupted.
 //!
 //! Nearly every future is only ever polled by one task, and there one step is enough. The *first*
 //! waker is written once and stays as it is for as long as the word reads `WAKER` without
@@ -43,8 +50,9 @@
 //! the end, so the word cannot come back to what it was with another waker behind it.
 //!
 //! After a replacement the promise takes the longer way: `end` leaves `WAKER` standing beside
-//! `DONE`, which tells the future that the promise is still inside; then it reads the waker;
-//! then `waker_taken` clears the bit. If the future left in between, the promise closes the cell.
+//! `DONE`, which tells the future that the promise is still inside. Then the promise reads the
+//! waker. Then `waker_taken` clears the bit. If the future left in between, the promise closes the
+//! cell.
 //!
 //! # What each operation costs
 //!
@@ -190,14 +198,14 @@ impl State {
     /// Whether the future is gone.
     #[inline]
     pub(super) fn is_abandoned(&self) -> bool {
-        // Relaxed: a hint; no field is read on the strength of it.
+        // Relaxed: a hint; no field is read because of it.
         self.0.load(Ordering::Relaxed) & ABANDONED != 0
     }
 
     /// Whether the promise has ended.
     #[inline]
     pub(super) fn is_done(&self) -> bool {
-        // Relaxed: a hint; whoever takes the outcome observes again.
+        // Relaxed: a hint; to take the outcome the future observes again.
         self.0.load(Ordering::Relaxed) & DONE != 0
     }
 }
@@ -260,7 +268,7 @@ impl State {
     #[inline]
     pub(super) fn register(&self, Seen(word): Seen) -> Registration {
         debug_assert!(word & (WAKER | DONE) == 0);
-        // Release publishes the slot. Relaxed on failure: whoever takes the outcome observes
+        // Release publishes the slot. Relaxed on failure: to take the outcome the future observes
         // again.
         let release = ordering!(Release, "promise: register");
         let swap = self.0.compare_exchange(word, word | WAKER, release, Ordering::Relaxed);
@@ -343,7 +351,7 @@ impl Done {
     }
 }
 
-/// To the models, freeing the word is one more access: whoever may still touch it is in a race.
+/// To the models, freeing the word is one more access: an end that may still touch it is in a race.
 #[cfg(all(test, loom))]
 impl Drop for State {
     fn drop(&mut self) {

@@ -21,20 +21,20 @@ use crate::error::BrokenPromise;
 
 /// Counts its wakes.
 #[derive(Default)]
-struct Unparker(AtomicUsize);
+struct WakeCount(AtomicUsize);
 
-impl Unparker {
+impl WakeCount {
     fn new() -> (Arc<Self>, Waker) {
-        let unparker = Arc::new(Self::default());
-        (unparker.clone(), Waker::from(unparker))
+        let count = Arc::new(Self::default());
+        (count.clone(), Waker::from(count))
     }
 
-    fn rings(&self) -> usize {
+    fn wakes(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 }
 
-impl Wake for Unparker {
+impl Wake for WakeCount {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
@@ -76,25 +76,25 @@ fn value_brought_before_the_first_poll_is_delivered() {
 #[test]
 fn value_brought_after_a_poll_wakes_once_and_is_delivered() {
     both_homes(|mut future, promise| {
-        let (unparker, waker) = Unparker::new();
+        let (count, waker) = WakeCount::new();
         assert!(poll(&mut future, &waker).is_pending());
         promise.complete(3).unwrap();
-        assert_eq!(unparker.rings(), 1);
+        assert_eq!(count.wakes(), 1);
         assert_eq!(poll(&mut future, &waker), Poll::Ready(Ok(3)));
         drop(waker);
-        assert_eq!(Arc::strong_count(&unparker), 1);
+        assert_eq!(Arc::strong_count(&count), 1);
     });
 }
 
 #[test]
 fn both_ends_move_to_other_threads_in_between() {
     both_homes(|mut future, promise| {
-        let (unparker, waker) = Unparker::new();
+        let (count, waker) = WakeCount::new();
         assert!(poll(&mut future, &waker).is_pending());
         let future = thread::spawn(move || future);
         thread::spawn(move || promise.complete(String::from("moved")).unwrap()).join().unwrap();
         let mut future = future.join().unwrap();
-        assert_eq!(unparker.rings(), 1);
+        assert_eq!(count.wakes(), 1);
         assert_eq!(poll(&mut future, &waker), Poll::Ready(Ok("moved".into())));
     });
 }
@@ -102,10 +102,10 @@ fn both_ends_move_to_other_threads_in_between() {
 #[test]
 fn dropped_promise_ends_the_wait_at_once() {
     both_homes::<u32>(|mut future, promise| {
-        let (unparker, waker) = Unparker::new();
+        let (count, waker) = WakeCount::new();
         assert!(poll(&mut future, &waker).is_pending());
         drop(promise);
-        assert_eq!(unparker.rings(), 1);
+        assert_eq!(count.wakes(), 1);
         assert!(future.is_ready());
         assert_eq!(poll(&mut future, &waker), Poll::Ready(Err(BrokenPromise)));
     });
@@ -154,30 +154,30 @@ fn value_comes_back_when_no_one_waits() {
 #[test]
 fn dropped_future_lets_go_of_its_waker_at_once() {
     both_homes::<u32>(|mut future, promise| {
-        let (unparker, waker) = Unparker::new();
+        let (count, waker) = WakeCount::new();
         assert!(poll(&mut future, &waker).is_pending());
         drop((future, waker));
-        assert_eq!(Arc::strong_count(&unparker), 1);
+        assert_eq!(Arc::strong_count(&count), 1);
         drop(promise);
-        assert_eq!(unparker.rings(), 0);
+        assert_eq!(count.wakes(), 0);
     });
 }
 
 #[test]
 fn the_last_waker_is_the_one_woken() {
     both_homes(|mut future, promise| {
-        let unparkers: Vec<_> = (0..4).map(|_| Unparker::new()).collect();
-        for (_, waker) in &unparkers {
+        let counts: Vec<_> = (0..4).map(|_| WakeCount::new()).collect();
+        for (_, waker) in &counts {
             assert!(poll(&mut future, waker).is_pending());
             assert!(poll(&mut future, waker).is_pending());
         }
         promise.complete(1).unwrap();
-        let rings: Vec<_> = unparkers.iter().map(|(unparker, _)| unparker.rings()).collect();
-        assert_eq!(rings, [0, 0, 0, 1]);
+        let wakes: Vec<_> = counts.iter().map(|(count, _)| count.wakes()).collect();
+        assert_eq!(wakes, [0, 0, 0, 1]);
         assert_eq!(poll(&mut future, Waker::noop()), Poll::Ready(Ok(1)));
-        for (unparker, waker) in unparkers {
+        for (count, waker) in counts {
             drop(waker);
-            assert_eq!(Arc::strong_count(&unparker), 1);
+            assert_eq!(Arc::strong_count(&count), 1);
         }
     });
 }
@@ -185,14 +185,14 @@ fn the_last_waker_is_the_one_woken() {
 #[test]
 fn replaced_waker_is_not_kept_by_an_abandoned_future() {
     both_homes::<u32>(|mut future, promise| {
-        let (first, second) = (Unparker::new(), Unparker::new());
+        let (first, second) = (WakeCount::new(), WakeCount::new());
         assert!(poll(&mut future, &first.1).is_pending());
         assert!(poll(&mut future, &second.1).is_pending());
         drop(future);
         assert_eq!(promise.complete(1), Err(1));
-        for (unparker, waker) in [first, second] {
+        for (count, waker) in [first, second] {
             drop(waker);
-            assert_eq!((Arc::strong_count(&unparker), unparker.rings()), (1, 0));
+            assert_eq!((Arc::strong_count(&count), count.wakes()), (1, 0));
         }
     });
 }

@@ -1,11 +1,12 @@
 //! Deadlines at a fixed distance.
 //!
 //! An interval keeps only the time of the next tick, and each tick is a [`Sleep`] of its own. So
-//! it may be moved and needs no pinning. The price is a flag: a tick that is awaited in a loop
-//! with another, busier future is cancelled again and again, and if it had to go through the
-//! wheel again each time, it might never come. Hence a tick that has been *begun* before is ready
-//! at once if it is due. The others all go through the wheel, so that an interval too short to be
-//! kept up with still leaves the executor its turns.
+//! the interval may be moved and needs no pinning.
+//!
+//! The price is a flag. In a loop that awaits a tick beside a busier future, the tick is cancelled
+//! again and again. If each try went through the wheel, the tick might never come. So a tick that
+//! was *begun* before is ready at once if it is due. All others go through the wheel: then a task
+//! whose interval is too short for it still leaves the executor its turns.
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +24,7 @@ use crate::time::Instant;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissedTick {
-    /// They come late, one after the other, until the schedule is met again: no tick is lost.
+    /// They come late, one right after the other, until the schedule is met again. No tick is lost.
     #[default]
     Burst,
     /// The next tick is one period after the time at which this one was taken: two ticks are never

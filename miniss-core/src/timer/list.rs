@@ -1,22 +1,25 @@
-//! The part of a timer future that the wheel links: no timer ever allocates.
+//! What the wheel links: a node in each future that waits, and lists of them. No timer allocates.
 //!
-//! | field | written by | meaning |
+//! A list is a circle of nodes, linked through the nodes themselves. It points to its first node,
+//! whose `prev` is the last one: one word a list, append and removal from the middle in O(1).
+//!
+//! | field of a node | written by | meaning |
 //! |---|---|---|
-//! | `next`, `prev` | the ring that holds the node | neighbours; stale while not linked |
+//! | `next`, `prev` | the list that holds the node | neighbours; stale while not linked |
 //! | `when` | `Wheel::arm` | the deadline, or the wheel's time if that was already later |
-//! | `wheel` | `Wheel::arm` | whom to ask when the node leaves; kept after it has left |
-//! | `place` | the wheel | which ring holds it, or `IDLE`, or `FIRED` |
-//! | `waker` | the future; taken by the wheel | whom to wake |
+//! | `wheel` | `Wheel::arm` | the wheel that it leaves; kept after it has left |
+//! | `place` | the wheel | the number of the list that holds it, or `IDLE`, or `FIRED` |
+//! | `waker` | the future; taken by the wheel | wakes the task that waits |
 //! | `leaf` | the future | its part in the budget of the task |
 //!
-//! **Pinned Invariant.** A node is linked only by [`Wheel::arm`], which takes it pinned, and its
-//! `Drop` unlinks it. So while it is linked it neither moves nor dies.
+//! # Invariants
 //!
-//! **One Thread Invariant.** A node is neither `Send` nor `Sync` (raw pointers, cells), and neither
-//! is a reference to the wheel. So all that happens to linked nodes happens on one thread.
-//!
-//! **Link Invariant.** Every node reachable from `head` is alive and stays where it is (node's
-//! Pinned Invariant), is linked in this ring alone, and `n.next.prev == n` holds for each.
+//! - **Linked means pinned.** A node is linked only by [`Wheel::arm`], which takes it pinned, and
+//!   its `Drop` unlinks it. So while it is linked it neither moves nor dies.
+//! - **One thread.** A node is neither `Send` nor `Sync` (raw pointers, cells), and neither is a
+//!   reference to the wheel. So all that happens to linked nodes happens on one thread.
+//! - **Linked in one list.** Every node that is reachable from `head` is linked in this list alone,
+//!   and `n.next.prev == n` holds for each.
 
 use core::cell::Cell;
 use core::marker::PhantomPinned;
@@ -31,7 +34,7 @@ const IDLE: u16 = u16::MAX;
 /// `place` of a node whose deadline came.
 const FIRED: u16 = u16::MAX - 1;
 
-/// One timer: its links, its deadline and whom to wake.
+/// One timer: its links, its deadline and the waker of the task that waits.
 pub(crate) struct TimerNode {
     pub(super) next: Cell<*const TimerNode>,
     pub(super) prev: Cell<*const TimerNode>,
@@ -39,7 +42,7 @@ pub(crate) struct TimerNode {
     wheel: Cell<Option<&'static Wheel>>,
     place: Cell<u16>,
     waker: Cell<Option<Waker>>,
-    /// Of the future, here because there is room.
+    /// Belongs to the future; it is here because there is room.
     pub(super) leaf: Leaf,
     _pinned: PhantomPinned,
 }
@@ -68,7 +71,7 @@ impl TimerNode {
         self.place.get() == IDLE
     }
 
-    /// Takes it out of its wheel if it is in one, and forgets that it fired. Keeps the waker.
+    /// Takes it out of its wheel, if it is in one, and forgets that it fired. Keeps the waker.
     pub(crate) fn cancel(&self) {
         if let (Some(place), Some(wheel)) = (self.linked_at(), self.wheel.get()) {
             wheel.remove(self, place);
@@ -76,8 +79,8 @@ impl TimerNode {
         self.place.set(IDLE);
     }
 
-    /// Keeps a clone of `waker`, unless one that wakes the same task is there already. Whether one
-    /// of another task was there.
+    /// Keeps a clone of `waker`, unless one that wakes the same task is there already. Tells
+    /// whether it took the place of another task's waker.
     ///
     /// To clone and to drop a waker is foreign code: no cell is in use while it runs.
     pub(crate) fn register(&self, waker: &Waker) -> bool {
@@ -103,7 +106,7 @@ impl TimerNode {
         self.waker.take()
     }
 
-    /// The ring that holds it, if it is linked.
+    /// The number of the list that holds it, if it is linked.
     pub(super) fn linked_at(&self) -> Option<usize> {
         let place = self.place.get();
         (place < FIRED).then_some(usize::from(place))
@@ -114,7 +117,7 @@ impl TimerNode {
         self.wheel.set(Some(wheel));
     }
 
-    /// Notes the ring that is about to hold it.
+    /// Notes the list that is about to hold it.
     pub(super) fn set_place(&self, place: usize) {
         debug_assert!(place < usize::from(FIRED));
         self.place.set(place as u16);
@@ -132,12 +135,12 @@ impl Drop for TimerNode {
     }
 }
 
-/// See the module's documentation.
-pub(super) struct Ring {
+/// A first-in first-out list of nodes.
+pub(super) struct List {
     head: Cell<*const TimerNode>,
 }
 
-impl Ring {
+impl List {
     pub(super) const fn new() -> Self {
         Self { head: Cell::new(ptr::null()) }
     }
@@ -153,7 +156,8 @@ impl Ring {
     /// The reference must be out of use before the node can be dropped, which any foreign code may
     /// do: a waker's clone, wake and drop.
     pub(super) unsafe fn front<'a>(&self) -> Option<&'a TimerNode> {
-        // SAFETY: Link Invariant: null or a live node; the caller bounds the reference's use.
+        // SAFETY: *Linked means pinned*: null or a live node; the caller bounds the use of the
+        // reference.
         unsafe { self.head.get().as_ref() }
     }
 
@@ -161,7 +165,7 @@ impl Ring {
     ///
     /// # Safety
     ///
-    /// `node` is pinned, is in no ring, and leaves this one before it dies.
+    /// `node` is pinned, is in no list, and leaves this one before it dies.
     pub(super) unsafe fn push_back(&self, node: &TimerNode) {
         // SAFETY: the reference is used for this call only, and no foreign code runs in it.
         let Some(head) = (unsafe { self.front() }) else {
@@ -172,21 +176,21 @@ impl Ring {
         let tail = head.prev.replace(node);
         node.prev.set(tail);
         node.next.set(head);
-        // SAFETY: Link Invariant: the neighbour of a linked node is alive.
+        // SAFETY: *Linked means pinned*: the neighbour of a linked node is alive.
         unsafe { (*tail).next.set(node) };
     }
 
-    /// Takes `node` out, wherever in the ring it is.
+    /// Takes `node` out, wherever in the list it is.
     ///
     /// # Safety
     ///
-    /// `node` is in this ring.
+    /// `node` is in this list.
     pub(super) unsafe fn unlink(&self, node: &TimerNode) {
         let (next, prev) = (node.next.get(), node.prev.get());
         if ptr::eq(next, node) {
             return self.head.set(ptr::null());
         }
-        // SAFETY: Link Invariant: the neighbours of a linked node are alive.
+        // SAFETY: *Linked means pinned*: the neighbours of a linked node are alive.
         unsafe {
             (*next).prev.set(prev);
             (*prev).next.set(next);
@@ -196,12 +200,12 @@ impl Ring {
         }
     }
 
-    /// The smallest `when` in the ring. `None` if the ring is empty or has more than `limit` nodes.
+    /// The smallest `when` in the list. `None` if the list is empty or has more than `limit` nodes.
     pub(super) fn earliest(&self, limit: usize) -> Option<u64> {
         let head = self.head.get();
         let (mut earliest, mut node) = (u64::MAX, head);
         for _ in 0..limit {
-            // SAFETY: Link Invariant: null or a live node, and no foreign code runs here.
+            // SAFETY: *Linked means pinned*: null or a live node, and no foreign code runs here.
             let current = unsafe { node.as_ref() }?;
             earliest = earliest.min(current.when.get());
             node = current.next.get();

@@ -1,4 +1,4 @@
-//! A clock that stands still until it is moved: timers under test, without an executor.
+//! A clock that stands still until a test moves it: timers without an executor.
 
 use core::cell::Cell;
 use core::fmt;
@@ -10,8 +10,8 @@ use crate::time::Instant;
 
 /// A clock with timers that moves only by [`advance`](Self::advance).
 ///
-/// Futures refer to their timers for good, hence `&'static ManualClock` is what implements
-/// [`Timers`]; a test leaks one.
+/// A future keeps a reference to its timers, so `&'static ManualClock` is what implements
+/// [`Timers`]; a test leaks a clock.
 ///
 /// ```
 /// use core::{future::Future, pin::pin, task::{Context, Poll, Waker}, time::Duration};
@@ -89,8 +89,8 @@ impl ManualClock {
         self.wheel.len()
     }
 
-    /// Ends the timers, as the end of an executor would: who waits is woken, and to poll a timer
-    /// that has not fired panics from now on.
+    /// Ends the timers, as the end of an executor would. The tasks that wait are woken; from now on
+    /// a timer that has not fired panics when it is polled.
     ///
     /// ```
     /// use miniss_core::timer::{ManualClock, Timers};

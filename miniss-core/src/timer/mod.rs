@@ -1,17 +1,15 @@
-//! Timers: one wheel per executor, and the futures that wait on it.
+//! Let time pass without losing a thread: one wheel an executor holds every deadline, and a timer
+//! is a field of the future that waits, so that arming one costs a few instructions and no memory.
+//! Begin with [`Sleep`].
 //!
-//! `user future ─▶ [sleep, timeout, interval] ─▶ [wheel] ─▶ executor ─▶ park(deadline)`
+//! `sleep().await ─▶ [node in the wheel] ─▶ executor's turn: advance ─▶ waker ─▶ poll`
 //!
-//! In reading order:
-//!
-//! - [`Timers`]: where a future finds its clock and its wheel.
-//! - [`Sleep`]: waits for a deadline. The node that the wheel links is a field of the future.
-//! - [`Timeout`]: another future against a deadline.
-//! - [`Interval`]: deadlines at a fixed distance, with a policy for those that were missed.
-//! - [`ManualClock`]: timers that move only when told to, for tests.
-//!
-//! Inside: `list` has the node that is linked and the list that links it, `wheel` the order of it
-//! all.
+//! - `sleep`: [`Sleep`] waits for a deadline, [`Timeout`] beside another future; [`Timers`] is
+//!   where both find their clock and their wheel
+//! - `interval`: [`Interval`], deadlines at a fixed distance, and what it does about missed ones
+//! - `wheel`: the order of all timers that are armed, by levels of 64 slots
+//! - `list`: the node that a future holds, and the list that links it
+//! - `manual`: [`ManualClock`], timers that move only when a test says so
 //!
 //! Every timer keeps three promises. It is *never early*: it fires at or after its exact
 //! deadline. It is *never inline*: a deadline that has already passed fires on a later turn of the

@@ -1,8 +1,13 @@
-//! Waits for a deadline.
+//! Waits for a deadline, alone or beside another future; and where such a future finds its wheel.
 //!
-//! **Pin Invariant.** Nothing moves the node of a pinned `Sleep`: no method hands out `&mut` to it,
-//! and the node makes `Sleep` not `Unpin`. `Sleep` has no `Drop` of its own; that of the node
-//! takes it out of the wheel.
+//! # Invariants
+//!
+//! - **The node stays put.** Nothing moves the node of a pinned `Sleep`: no method hands out `&mut`
+//!   to it, and the node makes `Sleep` not `Unpin`. `Sleep` has no `Drop` of its own; that of the
+//!   node takes it out of the wheel.
+//! - **Both stay put.** `future` and `sleep` are pinned whenever the `Timeout` is: it has no
+//!   `Drop`, is `Unpin` only if both are, and nothing moves them out of it. The future is dropped
+//!   in place.
 
 use core::cell::Cell;
 use core::fmt;
@@ -22,10 +27,9 @@ use crate::time::Instant;
 ///
 /// # Safety
 ///
-/// What `wheel` returns must stay in the hands of the calling thread alone until the executor
-/// that owns it has ended and taken out all timers, and from then on `wheel` must return `None`.
-/// An implementation that passes on the answer of another one meets this, provided that it asks
-/// again each time.
+/// Only the calling thread may use what `wheel` returns, until the executor that owns it has ended
+/// and taken out all timers; from then on `wheel` must return `None`. An implementation that passes
+/// on the answer of another one meets this, if it asks again each time.
 ///
 /// ```
 /// use miniss_core::time::Instant;
@@ -65,21 +69,20 @@ pub unsafe trait Timers: Clone + Unpin {
 
 /// A future that is ready once its deadline has passed.
 ///
-/// Never early, and as late as the executor's turn is long. It is not armed before it is first
-/// polled, and takes at least one turn, also if the deadline has passed by then. At
-/// [`Instant::MAX`] it waits forever. Once ready it stays ready. It waits with the executor of the
-/// task that polls it, whichever that is.
+/// It is never early, and late by one turn of the executor at most. The first poll arms it; then it
+/// takes at least one turn, also if the deadline has passed by then. At [`Instant::MAX`] it waits
+/// forever. Once ready it stays ready. It uses the timers of the executor whose task polls it.
 ///
 /// It allocates nothing: what the timer wheel links is part of the future, which therefore must
 /// be pinned.
 ///
 /// # Cancellation
 ///
-/// Dropping it disarms the timer, at the cost of an unlink. Nothing else is lost.
+/// Dropping it disarms the timer, which is one unlink. Nothing else is lost.
 ///
 /// # Panics
 ///
-/// To poll or reset it panics if the executor has ended before the deadline passed.
+/// If it is polled or reset after the executor has ended, and its deadline had not passed before.
 ///
 /// ```
 /// # use core::{future::Future, pin::pin, task::{Context, Waker}};
@@ -171,8 +174,8 @@ impl<K: Timers> Sleep<K> {
         self.node.has_fired()
     }
 
-    /// Waits for `deadline` instead, also if it was ready already. A task that waits goes on
-    /// waiting and need not poll again.
+    /// Waits for `deadline` instead, also if it was ready already. A task that waits for it need
+    /// not poll it again: it is woken at the new deadline.
     ///
     /// ```
     /// use core::{future::Future, pin::pin, task::{Context, Waker}, time::Duration};
@@ -196,7 +199,7 @@ impl<K: Timers> Sleep<K> {
 
     /// The node, as pinned as the future.
     fn node(self: Pin<&Self>) -> Pin<&TimerNode> {
-        // SAFETY: Pin Invariant.
+        // SAFETY: *The node stays put*.
         unsafe { self.map_unchecked(|sleep| &sleep.node) }
     }
 
@@ -207,24 +210,24 @@ impl<K: Timers> Sleep<K> {
         wheel.arm(self.node(), self.deadline.get());
     }
 
-    /// Takes it out of the wheel for good, and lets go of the waker.
+    /// Takes it out of the wheel, and drops the waker.
     pub(super) fn disarm(&self) {
         self.node.cancel();
         drop(self.node.take_waker());
     }
 
-    /// As its `poll`, whatever is left of the task's budget.
+    /// As its `poll`, but it does not ask how much is left of the task's budget.
     #[inline]
     pub(super) fn poll_elapsed(self: Pin<&Self>, cx: &Context<'_>) -> Poll<()> {
         if self.is_elapsed() {
             return Poll::Ready(());
         }
         let is_taken_over = self.node.register(cx.waker());
-        // Another task may be one of another executor, which turns another wheel.
+        // The other task may belong to another executor, which has another wheel.
         if self.node.is_idle() || (is_taken_over && !self.is_elapsed()) {
             self.arm();
         }
-        // Asked again, for to clone a waker is foreign code, which may have advanced the wheel.
+        // Asked again: to clone a waker is foreign code, which may have advanced the wheel.
         if self.is_elapsed() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
@@ -248,22 +251,22 @@ impl<K: Timers> fmt::Debug for Sleep<K> {
     }
 }
 
-/// A future that gives another one until a deadline: `Ok` with its output, or [`TimedOut`].
+/// Waits for another future until a deadline: `Ok` with its output, or [`TimedOut`].
 ///
-/// The inner future is polled first, so a result that is there counts, however late. A future
-/// that is ready at once costs no timer. The timer is a [`Sleep`]: never early, takes at least one
-/// turn, and at [`Instant::MAX`](crate::time::Instant::MAX) never comes.
+/// The inner future is polled first, so a result that is there counts, however late. A future that
+/// is ready at once costs no timer. The timer is a [`Sleep`]: it is never early, takes at least one
+/// turn, and never ends at [`Instant::MAX`].
 ///
 /// # Cancellation
 ///
 /// Dropping it drops the inner future, which cancels that as its own documentation says, and
-/// disarms the timer. So does its end, whichever of the two it is: once the `Timeout` has given its
-/// output, there is neither inner future nor timer, though it may be kept.
+/// disarms the timer. So does its end, by an output or by the deadline: a `Timeout` that is kept
+/// after that holds neither inner future nor timer.
 ///
 /// # Panics
 ///
-/// To poll it panics if the inner future does, if the executor has ended, or if it was ready
-/// already.
+/// If it is polled after it was ready, or after the executor has ended; and if the inner future
+/// panics.
 ///
 /// ```
 /// # use core::{pin::pin, task::{Context, Poll, Waker}};
@@ -321,7 +324,7 @@ impl<F: Future, K: Timers> Timeout<F, K> {
         Self { future: Some(future), sleep: Sleep::new(timers, duration) }
     }
 
-    /// The time at which it gives up; [`Instant::MAX`](crate::time::Instant::MAX) is never.
+    /// The time at which it gives up; [`Instant::MAX`] is never.
     ///
     /// ```
     /// use core::{future::ready, time::Duration};
@@ -341,7 +344,7 @@ impl<F: Future, K: Timers> Future for Timeout<F, K> {
     type Output = Result<F::Output, TimedOut>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: Pin Invariant: both are pinned again at once.
+        // SAFETY: *Both stay put*: they are pinned again at once.
         let (mut future, sleep) = unsafe {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), Pin::new_unchecked(&this.sleep))
@@ -349,7 +352,7 @@ impl<F: Future, K: Timers> Future for Timeout<F, K> {
         let inner = future.as_mut().as_pin_mut().expect("polled after it was ready");
         let outcome = match inner.poll(cx) {
             Poll::Ready(output) => Ok(output),
-            // Also if the inner future has used up the budget: it is what the timer is for.
+            // Also if the inner future has used up the budget: the deadline must end that too.
             Poll::Pending => {
                 ready!(sleep.poll_elapsed(cx));
                 Err(TimedOut)

@@ -1,4 +1,4 @@
-//! Wakers for the tests of this folder: one that takes notes, one that does as it is told.
+//! Timers polled by hand: wakers that write down what they woke, and wakers that run a closure.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};

@@ -4,60 +4,79 @@
 //!
 //! Write a time in nanoseconds as eleven digits of six bits. A timer lives on the *level* of the
 //! highest digit in which its deadline differs from the wheel's time, in the *slot* of that
-//! digit's value. So a slot on level 0 is one nanosecond, and a slot on level 5 is about a second.
-//! One bitmap a level tells which slots are in use, one more which levels are. To arm is to count
-//! leading zeros and append to a list; to cancel is to unlink. Neither loops nor divides.
+//! digit's value.
 //!
-//! Time only goes forward, so all that is on a level lies before all that is on the next one, and
-//! the first slot in use is found with two counts of trailing zeros, however far away it is.
-//! When time reaches that slot, its nodes are filed again, now from nearer, hence on a lower
-//! level: at most ten times in a node's life, and a node that is cancelled early pays none of it.
+//! | level | a slot is | the level reaches |
+//! |---|---|---|
+//! | 0 | 1 ns | 64 ns |
+//! | 1 | 64 ns | 4.1 µs |
+//! | 2 | 4.1 µs | 262 µs |
+//! | 3 | 262 µs | 16.8 ms |
+//! | 4 | 16.8 ms | 1.07 s |
+//! | 5 | 1.07 s | 68.7 s |
+//! | 6 | 68.7 s | 73.3 min |
+//! | 7 | 73.3 min | 3.26 days |
+//! | 8 | 3.26 days | 208 days |
+//! | 9 | 208 days | 36.5 years |
+//! | 10 | 36.5 years | 584 years, the whole clock: 16 of its 64 slots are in use |
 //!
-//! A wheel usually ticks once a microsecond or a millisecond, and then must look at exact
-//! deadlines in the tick it is in, and sort them. Two more levels of 512 bytes take this down to
-//! the nanosecond, where all nodes of a slot on level 0 have the same deadline. Exactness is then
-//! not a case of its own, and timers fire in order of deadline, however coarse the turns are.
+//! A level reaches so far at most: to the next point where the digit above it changes.
+//!
+//! One bitmap a level tells which slots are in use, and one more tells which levels are. To arm a
+//! timer is to count leading zeros and to append to a list; to cancel one is to unlink it. Neither
+//! loops nor divides.
+//!
+//! Time only goes forward, so all timers of a level are due before all of the next one. Two counts
+//! of trailing zeros find the first slot in use, however far away it is. When time reaches that
+//! slot, its nodes are filed again. They are nearer now, hence on a lower level. This happens to a
+//! node at most ten times, and never to one that is cancelled early.
+//!
+//! # Why down to the nanosecond
+//!
+//! A wheel usually ticks once a microsecond or a millisecond. Then it must look at the exact
+//! deadlines in the tick it is in, and sort them. Here two more levels of 512 bytes go down to the
+//! nanosecond, where all nodes of a slot have the same deadline. So exactness is not a case of its
+//! own, and timers fire in order of deadline, however coarse the executor's turns are.
 //!
 //! # Invariants
 //!
-//! **Filing Invariant.** Each linked node is in the ring that `when` and `now` determine, and
-//! `when >= now`; except those that wait in the ring `EXPIRED`. When time goes on to `later` this
-//! stays true, provided that no slot in use starts at `later` or before: the node's digit at its
-//! level is then above that of `later`, and all digits above that are equal.
-//! It follows that nodes of equal deadline are always in the same ring; and there they are in the
-//! order of arming: rings only grow at the back, and when a slot is filed again, front to back,
-//! every lower level is empty, for it was the first slot in use.
-//!
-//! **Link Invariant.** Each linked node is pinned, is in the one ring that its `place` names, and
-//! has this wheel noted. Its `Drop` takes it out.
-//!
-//! **Foreign Code Invariant.** The wake, clone or drop of a waker may do anything: arm, cancel or
-//! drop any timer, advance this wheel, or panic. So it runs only while the wheel is whole, and no
-//! reference to a node is used after it. A waker that panics leaves those behind it in `EXPIRED`,
-//! and the next [`Wheel::advance`] wakes them.
+//! - **Filed by deadline.** Each linked node is in the list that `when` and `now` determine, and
+//!   `when >= now`; except those that wait in the list `EXPIRED`. When time goes on to `later` this
+//!   stays true, provided that no slot in use starts at `later` or before: the node's digit at its
+//!   level is then above that of `later`, and all digits above that are equal.
+//!   It follows that nodes of equal deadline are always in the same list. There they are in the
+//!   order of arming: lists only grow at the back, and when a slot is filed again, front to back,
+//!   every lower level is empty, because it was the first slot in use.
+//! - **The place tells the list.** Each linked node is in the one list that its `place` names, and
+//!   has this wheel noted.
+//! - **Whole before foreign code.** The wake, clone or drop of a waker may do anything: arm, cancel
+//!   or drop any timer, advance this wheel, or panic. So it runs only while the wheel is whole, and
+//!   no reference to a node is used after it. A waker that panics leaves those behind it in
+//!   `EXPIRED`, and the next [`Wheel::advance`] wakes them.
 
 use core::cell::Cell;
 use core::pin::Pin;
 
-use super::list::{Ring, TimerNode};
+use super::list::{List, TimerNode};
+use crate::defer::OnDrop;
 use crate::time::Instant;
 
 /// Bits in a digit: a level has as many slots as a word has bits.
 const BITS: u32 = 6;
-const SLOTS: usize = 1 << BITS;
+pub(super) const SLOTS: usize = 1 << BITS;
 /// Digits in a time.
 pub(super) const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
-/// The ring of those that are due and about to be woken; it follows the slots' rings.
+/// The list of those that are due and about to be woken; it follows the lists of the slots.
 const EXPIRED: usize = LEVELS * SLOTS;
 /// How many nodes [`Wheel::next_deadline`] looks at, at most.
 pub(super) const SCAN_MAX: usize = 16;
-/// How many nodes are looked at before they are filed again, at most: as many as the cache still
-/// has when their turn comes.
+/// How many nodes are looked at before they are filed again, at most: so many are still in the
+/// cache when they are filed.
 const REFILE_SCAN_MAX: usize = 1024;
 
 /// The armed timers of one executor.
 ///
-/// Opaque: a port that implements [`Timers`](super::Timers) passes it on, and that is all.
+/// A port that implements [`Timers`](super::Timers) passes it on. It has no methods to call.
 ///
 /// See [`Timers`](super::Timers) for an example.
 pub struct Wheel {
@@ -69,7 +88,7 @@ pub struct Wheel {
     levels: Cell<u16>,
     /// Bit `s` of word `l`: slot `s` of level `l` is in use.
     slots: [Cell<u64>; LEVELS],
-    rings: [Ring; EXPIRED + 1],
+    lists: [List; EXPIRED + 1],
 }
 
 /// The first slot in use.
@@ -88,7 +107,7 @@ impl Wheel {
             len: Cell::new(0),
             levels: Cell::new(0),
             slots: [const { Cell::new(0) }; LEVELS],
-            rings: [const { Ring::new() }; EXPIRED + 1],
+            lists: [const { List::new() }; EXPIRED + 1],
         }
     }
 
@@ -120,16 +139,17 @@ impl Wheel {
         node.when.set(deadline.as_nanos().max(self.now.get()));
         node.set_wheel(self);
         self.len.set(self.len.get() + 1);
-        // SAFETY: pinned by its type; `cancel` has unlinked it; Link Invariant: its `Drop` will.
+        // SAFETY: *Linked means pinned*: pinned by its type, `cancel` has unlinked it, its `Drop`
+        // will.
         unsafe { self.file(node) };
     }
 
-    /// Takes `node` out of ring `place`. Its state is the caller's to set.
+    /// Takes `node` out of list `place`. The caller sets its state.
     pub(super) fn remove(&self, node: &TimerNode, place: usize) {
         self.len.set(self.len.get() - 1);
-        // SAFETY: Link Invariant: a node is in the ring that its `place` names.
-        unsafe { self.rings[place].unlink(node) };
-        if self.rings[place].is_empty() && place != EXPIRED {
+        // SAFETY: *The place tells the list*.
+        unsafe { self.lists[place].unlink(node) };
+        if self.lists[place].is_empty() && place != EXPIRED {
             self.vacate(place);
         }
     }
@@ -155,19 +175,19 @@ impl Wheel {
     /// timer always does; otherwise never later than the earliest deadline, and once that time has
     /// been advanced to, a better answer follows. `None` if nothing is armed.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        if !self.rings[EXPIRED].is_empty() {
+        if !self.lists[EXPIRED].is_empty() {
             return Some(self.now());
         }
         let slot = self.first_slot()?;
-        let exact = if slot.level == 0 { None } else { self.rings[slot.place].earliest(SCAN_MAX) };
+        let exact = if slot.level == 0 { None } else { self.lists[slot.place].earliest(SCAN_MAX) };
         Some(Instant::from_nanos(exact.unwrap_or(slot.start)))
     }
 
-    /// Takes all timers out and wakes their tasks, so that whoever still waits is polled and learns
-    /// that the executor has gone. The wheel is empty afterwards, also if a waker panics: then
-    /// those behind it are not woken. What a waker arms meanwhile is taken out unwoken.
+    /// Takes all timers out and wakes their tasks, so that each that still waits is polled and
+    /// learns that the executor has gone. The wheel is empty afterwards, also if a waker panics:
+    /// then those behind it are not woken. What a waker arms meanwhile is taken out unwoken.
     pub(crate) fn clear(&self) {
-        let _rest = TakeOut(self);
+        let _rest = OnDrop(|| self.take_out());
         for _ in 0..self.len() {
             // SAFETY: last used before the wake.
             let Some(node) = (unsafe { self.front() }) else { break };
@@ -178,11 +198,19 @@ impl Wheel {
         }
     }
 
-    /// Links `node` where the Filing Invariant wants it.
+    /// Empties the wheel without waking anyone.
+    fn take_out(&self) {
+        // SAFETY: to cancel a node runs no foreign code, because its waker stays where it is.
+        while let Some(node) = unsafe { self.front() } {
+            node.cancel();
+        }
+    }
+
+    /// Links `node` where it belongs: *Filed by deadline*.
     ///
     /// # Safety
     ///
-    /// `node` is pinned, is in no ring, and is removed before it dies; `when >= now`.
+    /// `node` is pinned, is in no list, and is removed before it dies; `when >= now`.
     unsafe fn file(&self, node: &TimerNode) {
         let when = node.when.get();
         let level = level_of(when ^ self.now.get());
@@ -192,10 +220,10 @@ impl Wheel {
         self.slots[level].set(self.slots[level].get() | 1 << slot);
         node.set_place(place);
         // SAFETY: passed on to the caller.
-        unsafe { self.rings[place].push_back(node) };
+        unsafe { self.lists[place].push_back(node) };
     }
 
-    /// Notes that the slot with ring `place` has become empty.
+    /// Notes that the slot with list `place` has become empty.
     fn vacate(&self, place: usize) {
         let (level, slot) = (place / SLOTS, place % SLOTS);
         let slots = self.slots[level].get() & !(1 << slot);
@@ -213,7 +241,7 @@ impl Wheel {
         let level = levels.trailing_zeros() as usize;
         let slot = self.slots[level].get().trailing_zeros();
         let shift = level as u32 * BITS;
-        // Two shifts, for on the top level one would be by more bits than a word has.
+        // Two shifts: on the top level one shift would be by more bits than a word has.
         let above = self.now.get() >> shift >> BITS << BITS;
         let start = (above | u64::from(slot)) << shift;
         Some(Slot { level, place: level * SLOTS + slot as usize, start })
@@ -237,30 +265,31 @@ impl Wheel {
     fn expire(&self, place: usize) {
         self.drain(place, |node| {
             node.set_place(EXPIRED);
-            // SAFETY: Link Invariant: it is pinned and will be removed; `drain` has unlinked it.
-            unsafe { self.rings[EXPIRED].push_back(node) };
+            // SAFETY: *Linked means pinned*: its `Drop` will remove it; `drain` has unlinked it.
+            unsafe { self.lists[EXPIRED].push_back(node) };
         });
     }
 
     /// Moves time into the first slot, as far as its earliest node or `now`, and files its nodes
-    /// from there: all of them land on lower levels. Of many nodes the earliest is not looked for,
-    /// since the look would bring in each of them once more; they are filed from the slot's start.
+    /// from there: all of them land on lower levels. If there are many nodes, no one looks for the
+    /// earliest, since that would fetch each of them into the cache twice; then time moves to the
+    /// start of the slot.
     fn refile(&self, slot: &Slot, now: u64) {
-        let earliest = self.rings[slot.place].earliest(REFILE_SCAN_MAX).unwrap_or(slot.start);
+        let earliest = self.lists[slot.place].earliest(REFILE_SCAN_MAX).unwrap_or(slot.start);
         self.now.set(earliest.min(now));
-        // SAFETY: Link Invariant as in `expire`; none of them is before the time just set.
+        // SAFETY: as in `expire`; none of them is before the time just set.
         self.drain(slot.place, |node| unsafe { self.file(node) });
     }
 
-    /// Unlinks all nodes of the slot with ring `place`, front to back, and hands each to `link`,
+    /// Unlinks all nodes of the slot with list `place`, front to back, and hands each to `link`,
     /// which runs no foreign code.
     fn drain(&self, place: usize, link: impl Fn(&TimerNode)) {
-        let ring = &self.rings[place];
+        let list = &self.lists[place];
         self.vacate(place);
         // SAFETY: neither `link` nor anything else here is foreign code.
-        while let Some(node) = unsafe { ring.front() } {
-            // SAFETY: it is this ring's first node.
-            unsafe { ring.unlink(node) };
+        while let Some(node) = unsafe { list.front() } {
+            // SAFETY: it is the first node of this list.
+            unsafe { list.unlink(node) };
             link(node);
         }
     }
@@ -268,7 +297,7 @@ impl Wheel {
     /// Wakes the first of those that are due; `false` if there is none.
     fn fire_next(&self) -> bool {
         // SAFETY: last used before the wake.
-        let Some(node) = (unsafe { self.rings[EXPIRED].front() }) else {
+        let Some(node) = (unsafe { self.lists[EXPIRED].front() }) else {
             return false;
         };
         self.remove(node, EXPIRED);
@@ -283,12 +312,12 @@ impl Wheel {
     ///
     /// # Safety
     ///
-    /// As for [`Ring::front`].
+    /// As for [`List::front`].
     unsafe fn front<'a>(&self) -> Option<&'a TimerNode> {
-        let due = !self.rings[EXPIRED].is_empty();
+        let due = !self.lists[EXPIRED].is_empty();
         let place = if due { EXPIRED } else { self.first_slot()?.place };
         // SAFETY: passed on to the caller.
-        unsafe { self.rings[place].front() }
+        unsafe { self.lists[place].front() }
     }
 }
 
@@ -296,16 +325,4 @@ impl Wheel {
 fn level_of(difference: u64) -> usize {
     // The compiler divides by a constant with one multiplication.
     ((difference | 1).ilog2() / BITS) as usize
-}
-
-/// Empties the wheel when it is dropped, without waking anyone.
-struct TakeOut<'a>(&'a Wheel);
-
-impl Drop for TakeOut<'_> {
-    fn drop(&mut self) {
-        // SAFETY: to cancel a node runs no foreign code, for its waker stays where it is.
-        while let Some(node) = unsafe { self.0.front() } {
-            node.cancel();
-        }
-    }
 }

@@ -183,11 +183,11 @@ fn the_first_part_without_room_is_the_last_that_is_queued() {
     table.complete(other.id(), done(9), true);
     assert!(matches!(ready(poll_part(&table, &other)), Part::More(_)), "others go on");
 
-    let (unparker, waker) = Unparker::new();
+    let (count, waker) = WakeCount::new();
     assert!(matches!(ready(poll_part(&table, &key)), Part::More(part) if part == done(2)));
     assert!(table.poll_part(&key, &mut Context::from_waker(&waker)).is_pending());
     table.complete(id, done(-125), false);
-    assert_eq!(unparker.rings(), 1);
+    assert_eq!(count.wakes(), 1);
     assert!(matches!(ready(poll_part(&table, &key)), Part::End((-125, _))));
 
     // The next one in that slot starts afresh.

@@ -24,10 +24,10 @@ fn an_operation_may_complete_before_or_after_the_first_poll<M: Port>() {
     table.complete(early.id(), done(1), false);
     assert_eq!(ready(poll(&table, &early)).0, 1);
 
-    let (unparker, waker) = Unparker::new();
+    let (count, waker) = WakeCount::new();
     assert!(table.poll(&late, &mut Context::from_waker(&waker)).is_pending());
     table.complete(late.id(), done(2), false);
-    assert_eq!(unparker.rings(), 1);
+    assert_eq!(count.wakes(), 1);
     assert_eq!(ready(poll(&table, &late)).0, 2);
     assert_eq!((table.in_flight(), log.dropped.get(), table.stale()), (0, 2, 0));
 }
@@ -35,23 +35,23 @@ fn an_operation_may_complete_before_or_after_the_first_poll<M: Port>() {
 fn the_last_waker_is_the_one_that_is_woken<M: Port>() {
     let (table, log) = (M::table(), Rc::default());
     let key = table.insert(Small::new(&log));
-    let ((former_unparker, former), (unparker, waker)) = (Unparker::new(), Unparker::new());
+    let ((former_count, former), (count, waker)) = (WakeCount::new(), WakeCount::new());
     for waker in [&former, &former, &waker] {
         assert!(table.poll(&key, &mut Context::from_waker(waker)).is_pending());
     }
     drop(former);
-    assert_eq!(Arc::strong_count(&former_unparker), 1, "a waker that was replaced is let go of");
+    assert_eq!(Arc::strong_count(&former_count), 1, "a waker that was replaced is let go of");
     table.complete(key.id(), done(0), false);
-    assert_eq!((former_unparker.rings(), unparker.rings()), (0, 1));
+    assert_eq!((former_count.wakes(), count.wakes()), (0, 1));
     drop(ready(poll(&table, &key)));
     drop(waker);
-    assert_eq!(Arc::strong_count(&unparker), 1);
+    assert_eq!(Arc::strong_count(&count), 1);
 }
 
 fn an_orphan_keeps_its_payload_until_the_terminal_completion<M: Port>() {
     let (table, log) = (M::table(), Rc::<Log>::default());
     let key = table.insert(Small::new(&log));
-    let (unparker, waker) = Unparker::new();
+    let (count, waker) = WakeCount::new();
     assert!(table.poll(&key, &mut Context::from_waker(&waker)).is_pending());
     let id = key.id();
     table.orphan(key);
@@ -59,7 +59,7 @@ fn an_orphan_keeps_its_payload_until_the_terminal_completion<M: Port>() {
     assert_eq!((table.next_cancel(), table.next_cancel()), (Some(id), None));
     table.complete(id, done(-125), false);
     assert_eq!(*log.orphans.borrow(), [-125]);
-    assert_eq!((log.dropped.get(), table.in_flight(), unparker.rings()), (1, 0, 0));
+    assert_eq!((log.dropped.get(), table.in_flight(), count.wakes()), (1, 0, 0));
 }
 
 fn an_operation_that_is_done_when_it_is_orphaned_is_settled_and_not_cancelled<M: Port>() {
@@ -141,11 +141,11 @@ fn completions_of_former_or_unknown_operations_are_counted_and_ignored<M: Port>(
 fn a_multishot_gives_its_parts_in_order_and_then_its_end<M: Port>() {
     let (table, log) = (M::table(), Rc::default());
     let key = table.insert(Small::new(&log));
-    let (unparker, waker) = Unparker::new();
+    let (count, waker) = WakeCount::new();
     let cx = &mut Context::from_waker(&waker);
     assert!(table.poll_part(&key, cx).is_pending());
     (1..=3).for_each(|result| table.complete(key.id(), done(result), true));
-    assert_eq!(unparker.rings(), 1, "one wake for what came before the next poll");
+    assert_eq!(count.wakes(), 1, "one wake for what came before the next poll");
     table.complete(key.id(), done(4), false);
     for result in 1..=3 {
         let part = ready(poll_part(&table, &key));

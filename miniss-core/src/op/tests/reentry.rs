@@ -316,13 +316,13 @@ impl Operation for Other {
 }
 
 fn an_operation_put_in_the_place_of_one_that_is_polled_is_left_alone<M: Port>() {
-    let (unparker, unparker_waker) = Unparker::new();
+    let (count, count_waker) = WakeCount::new();
     for other_ends_first in [false, true] {
         let clones: Clones<M> = (M::table(), RefCell::default());
         let log = Rc::<Log>::default();
         let key = Rc::new(clones.0.insert(Small::new(&log)));
         let other = Rc::new(Cell::new(None));
-        let (inner_key, inner_other, waker) = (key.clone(), other.clone(), unparker_waker.clone());
+        let (inner_key, inner_other, waker) = (key.clone(), other.clone(), count_waker.clone());
         *clones.1.borrow_mut() = Some(Box::new(move |table| {
             table.complete(inner_key.id(), done(7), false);
             assert_eq!(ready(poll(table, &inner_key)).0, 7);
@@ -343,5 +343,5 @@ fn an_operation_put_in_the_place_of_one_that_is_polled_is_left_alone<M: Port>() 
         assert!(poll(&clones.0, &other).is_ready());
         assert_eq!(log.dropped.get(), 1);
     }
-    assert_eq!(unparker.rings(), 2, "its own waker was kept");
+    assert_eq!(count.wakes(), 2, "its own waker was kept");
 }

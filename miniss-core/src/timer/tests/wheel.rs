@@ -8,7 +8,7 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
-use crate::timer::wheel::{LEVELS, SCAN_MAX};
+use crate::timer::wheel::{LEVELS, SCAN_MAX, SLOTS};
 
 type Node = Pin<Box<TimerNode>>;
 
@@ -246,4 +246,37 @@ fn the_first_slot_of_every_level_starts_where_it_should() {
 fn sizes_stay_what_they_are() {
     assert_eq!(size_of::<TimerNode>(), 7 * size_of::<usize>());
     assert!(size_of::<Wheel>() <= 5_760, "{}", size_of::<Wheel>());
+}
+
+/// Of a duration as people write it, in nanoseconds.
+fn nanos(duration: &str) -> f64 {
+    let (number, unit) = duration.split_once(' ').expect("a number and its unit");
+    let unit = match unit {
+        "ns" => 1.0,
+        "µs" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        "min" => 60e9,
+        "days" => 86_400e9,
+        "years" => 365.25 * 86_400e9,
+        other => panic!("{other} is no unit"),
+    };
+    number.parse::<f64>().expect("a number") * unit
+}
+
+#[test]
+fn the_levels_are_as_the_table_in_the_docs_says() {
+    let rows = include_str!("../wheel.rs").lines().filter(|line| line.starts_with("//! | "));
+    let rows: Vec<Vec<&str>> = rows.skip(1).map(|row| row.split(" | ").collect()).collect();
+    assert_eq!(rows.len(), LEVELS);
+    for (level, row) in rows.iter().enumerate() {
+        let [number, slot, reach] = row[..] else { panic!("{row:?} has not three columns") };
+        assert_eq!(number, std::format!("//! | {level}"));
+        let width = (SLOTS as f64).powi(level as i32);
+        assert!((nanos(slot) / width - 1.0).abs() < 0.01, "{row:?}: {width}");
+        let end = (width * SLOTS as f64).min(u64::MAX as f64);
+        let said = reach.split([',', '|']).next().expect("it is not empty").trim();
+        assert!((nanos(said) / end - 1.0).abs() < 0.01, "{row:?}: {end}");
+    }
+    assert_eq!(u64::MAX >> (6 * (LEVELS - 1)), 15, "the top level has 16 slots that are used");
 }
