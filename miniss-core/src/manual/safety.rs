@@ -174,8 +174,8 @@
 //!   checked. Upheld by `OpTable::slot_of`. Shown by
 //!   `a_key_of_another_table_is_refused_if_the_type_tells`.
 //! - **No one else inside.** `op/mod.rs`. While code of an operation has its payload, no one else
-//!   gets it. Upheld by `Inside`, which hides the vtable; a second entry panics. Shown by
-//!   `with_op_refuses_to_lend_the_same_operation_twice` and
+//!   gets it. Upheld by `Slot::enter`, which hides the vtable; a second entry panics. Shown
+//!   by `with_op_refuses_to_lend_the_same_operation_twice` and
 //!   `an_operation_cannot_be_entered_from_inside_of_it`.
 //! - **A cancel is never lost.** `op/mod.rs`. An orphan stands in the cancel list until the driver
 //!   takes it. No unsafe code stands on it. Shown by

@@ -1,8 +1,8 @@
 //! Operations that are too large for a slot, in blocks from the heap.
 //!
-//! A table keeps some of the blocks that it has allocated, so that in the steady state large
-//! operations allocate no more than small ones. What is too large even for a block has a box of its
-//! own. Where there is no heap, no table takes either.
+//! A table keeps some of the blocks that it has allocated, so that large operations soon allocate
+//! no more than small ones. An operation that is too large even for a block has a box of its own.
+//! Where there is no heap, a table takes neither.
 //!
 //! # Invariants
 //!
@@ -20,7 +20,7 @@ mod heap {
     /// Room for a message header with eight pieces, and for the buffers that they are pieces of.
     const BLOCK_BYTES: usize = 384;
 
-    /// So many free blocks are kept, which is 96 KiB; what comes back beyond goes to the heap.
+    /// So many free blocks are kept, which is 96 KiB; further ones go back to the heap.
     const KEPT_MAX: usize = 256;
 
     /// Free, and then it may name another; or used, and then it is an operation.

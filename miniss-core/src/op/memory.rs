@@ -3,8 +3,8 @@
 //!
 //! # Invariants
 //!
-//! - **One table.** Between taking the claim and giving it back, one table alone, on one core,
-//!   touches the memory, and so do those who perform its operations. A claim that is not given
+//! - **One table.** Between taking the claim and giving it back, only one table, on one core,
+//!   touches the memory, and the kernel, which performs its operations. A claim that is not given
 //!   back stays taken.
 //! - **Set up once.** Slots and nodes are initialised by the first claim, and stay so.
 
@@ -32,22 +32,26 @@ use crate::prim::statics::{AtomicUsize, Ordering};
 /// }
 /// # assert_eq!(Driver { ops: OpTable::new() }.ops.in_flight(), 0);
 /// ```
-pub trait Memory: Source {}
+pub trait Memory: sealed::Source {}
 
-/// What a memory does; no one else is to implement it.
-pub trait Source: Sized + 'static {
-    /// Whether an operation that does not fit a slot may have a place on the heap.
-    const BOXES: bool;
+pub(super) mod sealed {
+    use super::{Element, Pool, Room};
 
-    /// Adds memory for elements to a pool, if there is any to be had.
-    fn grow<T: Element>(pool: &Pool<T>) -> bool;
+    /// What a memory does.
+    pub trait Source: Sized + 'static {
+        /// Whether an operation that does not fit a slot may have a place on the heap.
+        const BOXES: bool;
 
-    /// The table is gone. If it is not `idle`, its slots stay as they are, forever.
-    ///
-    /// # Safety
-    /// All elements of the room came from this memory, and no one uses it any more, except for
-    /// whoever performs the operations in flight; if it is `idle`, there are none.
-    unsafe fn give_back(room: &Room<Self>, idle: bool);
+        /// Adds memory for elements to a pool, if there is any to be had.
+        fn grow<T: Element>(pool: &Pool<T>) -> bool;
+
+        /// The table is gone. If it is not `idle`, its slots stay as they are, forever.
+        ///
+        /// # Safety
+        /// All elements of the room came from this memory. Only the kernel, or who else performs
+        /// the operations in flight, may still use it; if it is `idle`, there are none.
+        unsafe fn give_back(room: &Room<Self>, idle: bool);
+    }
 }
 
 /// Slots from the heap: a table that grows. It takes the `alloc` feature to make one.
@@ -60,7 +64,7 @@ pub struct Heap;
 impl Memory for Heap {}
 
 #[cfg(feature = "alloc")]
-impl Source for Heap {
+impl sealed::Source for Heap {
     const BOXES: bool = true;
 
     fn grow<T: Element>(pool: &Pool<T>) -> bool {
@@ -79,7 +83,7 @@ impl Source for Heap {
 
 /// Without a heap no table is made over it.
 #[cfg(not(feature = "alloc"))]
-impl Source for Heap {
+impl sealed::Source for Heap {
     const BOXES: bool = false;
 
     fn grow<T: Element>(_pool: &Pool<T>) -> bool {
@@ -93,8 +97,8 @@ impl Source for Heap {
 /// wait to be collected, to be declared in a `static`.
 ///
 /// [`OpTable::fixed`] makes a table of it, one at a time. When that table is dropped, another may
-/// be made, unless an operation was in flight or uncollected: whoever performs it may still write
-/// to its slot, so the memory is never used for anything else.
+/// be made, unless an operation was in flight or uncollected: the kernel may still write to its
+/// slot, so the memory is never used for anything else.
 ///
 /// A slot takes 128 bytes, 64 of them for the operation itself: see [`fits`](OpTable::fits). A
 /// larger buffer is lent to it as a `&'static mut [u8]`. A part takes 12 bytes. The memory is not
@@ -158,19 +162,19 @@ impl<const SLOTS: usize, const PARTS: usize> FixedOps<SLOTS, PARTS> {
         let is_new = self.claim.take()?;
         let room = Room::new(Fixed { claim: &self.claim });
         // SAFETY: *One table*: it is that of this room, since just now.
-        unsafe { take_in(&self.slots, &room.slots, is_new) };
+        unsafe { set_up(&self.slots, &room.slots, is_new) };
         // SAFETY: as above.
-        unsafe { take_in(&self.parts, &room.parts, is_new) };
+        unsafe { set_up(&self.parts, &room.parts, is_new) };
         Ok(room)
     }
 }
 
-/// Makes all elements free ones of the pool. Those that were used before keep what they remember:
-/// generations go on, so that an id of a former table is a stale one.
+/// Puts all elements into the pool as free ones. Those that were used before keep their
+/// generations, so that an id of a former table is a stale one.
 ///
 /// # Safety
 /// *One table*: it is that of the pool, which is new.
-unsafe fn take_in<T: Element, const COUNT: usize>(
+unsafe fn set_up<T: Element, const COUNT: usize>(
     elements: &'static Elements<T, COUNT>,
     pool: &Pool<T>,
     is_new: bool,
@@ -178,7 +182,7 @@ unsafe fn take_in<T: Element, const COUNT: usize>(
     const { assert!(COUNT as u64 <= COUNT_MAX, "a pool has no more places") };
     let first = NonNull::from(elements).cast::<T>();
     for index in if is_new { 0..COUNT } else { 0..0 } {
-        // SAFETY: one of the elements, and no one else's by the caller's promise.
+        // SAFETY: one of the elements, which only the caller has, by its promise.
         unsafe { first.add(index).write(T::free()) };
     }
     // SAFETY: *Set up once*: before or just now. What is `'static` stays.
@@ -196,7 +200,7 @@ const TAKEN: usize = 1;
 const GIVEN_BACK: usize = 2;
 
 impl Claim {
-    /// Whether the memory is new, now that it is ours.
+    /// Takes the memory for a table; tells whether it is new.
     fn take(&self) -> Result<bool, OpsInUse> {
         // Acquire, with the Release of `give_back`: what the former table wrote is there.
         match self.0.swap(TAKEN, Ordering::Acquire) {
@@ -219,7 +223,7 @@ pub struct Fixed {
 
 impl Memory for Fixed {}
 
-impl Source for Fixed {
+impl sealed::Source for Fixed {
     const BOXES: bool = false;
 
     fn grow<T: Element>(_pool: &Pool<T>) -> bool {

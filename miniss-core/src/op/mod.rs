@@ -1,11 +1,18 @@
-//! The life of an operation that whoever performs it may outlive the future that asked for it.
+//! Let a kernel, a device or another core work on memory, whatever becomes of the future that
+//! asked: the memory belongs to the operation, in a slot of a table, until its last completion has
+//! come. The future only holds the key to the slot; dropped, forgotten or timed out, it changes who
+//! hears the result, never who owns the memory.
 //!
-//! `user future ─▶ executor ─▶ reactor ─▶ [op] ─▶ kernel`
+//! `future ─▶ [op table] ─▶ driver ─▶ kernel ─▶ completion ─▶ [op table] ─▶ waker ─▶ executor`
 //!
-//! A kernel, a device or another core works on memory while the operation is in flight. So that
-//! memory belongs to the operation's *slot*, not to the future: a future only holds the key to
-//! the slot. What becomes of the future (dropped, forgotten, timed out) changes who hears the
-//! result, never who owns the memory.
+//! - `operation`: what a driver writes for each kind of operation, what it reports, and the names
+//!   by which both sides speak of one: [`OpId`] to the kernel, [`OpKey`] in the future
+//! - `table`: [`OpTable`], the operations in flight, from their start to their end
+//! - `slot`: one operation in flight, its code, and completions that wait to be collected
+//! - `pool`: all slots of a table, found by their index
+//! - `memory`: where slots come from: the [`Heap`], and then a table grows; or [`FixedOps`] in a
+//!   `static`, and then *full* is an answer. All else is the same for both
+//! - `blocks`: places for operations that are too large for a slot
 //!
 //! ```text
 //!            insert              terminal completion        collect
@@ -16,15 +23,12 @@
 //!                        └─ wants a cancel until the driver takes it
 //! ```
 //!
-//! Slots come from the [`Heap`], and then a table grows, or from [`FixedOps`] in a `static`, and
-//! then *full* is an answer. All else is the same for both.
-//!
 //! # A future over a slot
 //!
-//! What every driver writes for its users: a future that asks the table for the outcome, and gives
-//! its key back if it is dropped before. It borrows the table, which stands on the stack of `main`
-//! beside the executor; the reactor has the other reference, to report by
-//! [`complete`](OpTable::complete) and to take the cancels.
+//! Every driver writes a future for its users. It asks the table for the outcome, and gives its key
+//! back if it is dropped before. It borrows the table, which stands on the stack of `main` beside
+//! the executor. The reactor borrows it too: it reports by [`complete`](OpTable::complete), and
+//! takes the cancels.
 //!
 //! ```
 //! use core::{future::Future, pin::Pin, task::{Context, Poll, ready}};
@@ -100,10 +104,10 @@
 //!   leaves (or is dropped) only after the terminal completion. Slots do not move, and the memory
 //!   of one that holds a payload outlives its table.
 //! - **A key fits its slot.** Index and generation name one operation; the type is checked.
-//! - **No one else inside.** While code of an operation has a reference to a payload, or has just
-//!   taken it out, the slot hides its vtable, without which no one gets at the payload.
-//! - **A cancel is never lost.** An orphan stands in the cancel list, whose links are the slots'
-//!   own, until the driver has room for the request.
+//! - **No one else inside.** While code of an operation has a reference to its payload, or has just
+//!   taken it out, the slot hides its vtable. Without the vtable no one reaches the payload.
+//! - **A cancel is never lost.** An orphan stands in the cancel list, which is linked through the
+//!   slots, until the driver has room for the request.
 //! - **No gap.** Parts of a multishot operation are collected in order up to its end, or up to the
 //!   first one that found no room; the operation itself is told of each that is not collected.
 //!

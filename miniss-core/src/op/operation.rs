@@ -1,4 +1,4 @@
-//! What an operation is, what names it, and why one was not started.
+//! What an operation is, the names it goes by, and why one was not started.
 
 #![forbid(unsafe_code)]
 
@@ -42,8 +42,8 @@ pub trait Operation: Sized + 'static {
     /// See [`Operation`] for an example.
     fn settle(self, completion: Completion) -> Self::Output;
 
-    /// A completion that is not the last one has come; with it, `waiting` of them are to be
-    /// collected. `true` asks for a cancel, to stem a flow that no one drinks from.
+    /// A completion that is not the last one has come; with it, `waiting` of them wait to be
+    /// collected. `true` asks for a cancel, to end a stream that no one reads.
     ///
     /// ```
     /// use miniss_core::op::{Completion, OpTable, Operation};
@@ -75,7 +75,7 @@ pub trait Operation: Sized + 'static {
         false
     }
 
-    /// The terminal completion came when no one waits any more: let go of what it brought (close a
+    /// The terminal completion came, and no one waits any more: release what it brought (close a
     /// descriptor, return a buffer). By default the output is made and dropped.
     ///
     /// ```
@@ -111,25 +111,25 @@ pub trait Operation: Sized + 'static {
         drop(self.settle(completion));
     }
 
-    /// A completion that is not the last one came when no one waits any more. Operations
-    /// that complete once never see it.
+    /// A completion that is not the last one came, and no one waits any more. An operation that
+    /// completes once never sees it.
     ///
     /// See [`settle_orphan`](Self::settle_orphan) for an example.
     fn orphan_part(&mut self, completion: Completion) {
         let _ = completion;
     }
 
-    /// A completion that is not the last one came when someone waits, but there is no room to keep
-    /// it. The parts before it can still be collected; it and all that follow come here, so that
-    /// there is no gap before the end, and a cancel is asked for. By default it is
-    /// [`orphan_part`](Self::orphan_part)'s. Whoever must tell this end from another, such as an
-    /// operation that is started again after a cancel, notes it here for [`settle`](Self::settle).
+    /// A completion that is not the last one came, someone waits, but there is no room to keep it.
+    /// The parts before it can still be collected. This one and all that follow come here, so that
+    /// there is no gap before the end, and the table asks for a cancel. By default this calls
+    /// [`orphan_part`](Self::orphan_part). An operation that must tell this end from another, for
+    /// example to start again after the cancel, notes it here for [`settle`](Self::settle).
     ///
     /// ```
     /// # use core::task::{Context, Poll, Waker};
     /// use miniss_core::op::{Completion, FixedOps, OpTable, Operation, Part};
     ///
-    /// /// A flow of bytes; whether some are missing.
+    /// /// A stream of bytes; whether some are missing.
     /// struct Receive(bool);
     ///
     /// impl Operation for Receive {
@@ -159,7 +159,7 @@ pub trait Operation: Sized + 'static {
     }
 }
 
-/// Bits of an id that hold the generation; the four above are the driver's to use.
+/// Bits of an id that hold the generation; the driver may use the four above them.
 pub(super) const GENERATION_BITS: u32 = 28;
 
 /// What names an operation to the kernel: 60 bits; the topmost four are left to the driver.
@@ -211,7 +211,7 @@ impl OpId {
 
 /// The right to the outcome of one operation of type `O`.
 ///
-/// Give it back to the table by [`OpTable::poll`](super::OpTable::poll) until it is ready, or by
+/// Use it up: [`OpTable::poll`](super::OpTable::poll) until that is ready, or give it to
 /// [`OpTable::orphan`](super::OpTable::orphan). A key that is dropped or forgotten leaks its slot
 /// and nothing else.
 ///

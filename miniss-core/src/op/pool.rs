@@ -1,9 +1,9 @@
 //! All slots and parts of a table: elements by index, with a list of the free ones.
 //!
-//! They lie in chunks that double in size and never move.
-//! An index is found by arithmetic alone. A table that grows adds a chunk from the heap, so that
-//! nothing is ever copied. One piece of fixed memory is the same chunks lying side by side, the
-//! last one cut short: to whoever looks up an index, there is no difference.
+//! They lie in chunks, each twice as large as the one before, which never move. Arithmetic alone
+//! finds the place of an index. A table that grows adds a chunk from the heap, so nothing is ever
+//! copied. One piece of fixed memory is treated as the same chunks side by side, the last one cut
+//! short; to find an index there is no difference.
 //!
 //! # Invariants
 //!
@@ -17,7 +17,7 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use super::blocks::Blocks;
-use super::memory::Source;
+use super::memory::sealed::Source;
 use super::operation::Completion;
 use super::slot::{Node, Slot, Stage};
 
@@ -70,8 +70,8 @@ fn take_new<M: Source, T: Element>(pool: &Pool<T>) -> Option<(u32, &T)> {
 }
 
 impl<M: Source> Drop for Room<M> {
-    /// Slots are given back unless an operation is in flight or uncollected: then the kernel may
-    /// still write there, or someone's payload is there.
+    /// Gives the slots back, unless an operation is in flight or uncollected: then the kernel may
+    /// still write there, or its payload is there.
     fn drop(&mut self) {
         let idle = self.slots.iter().all(|slot| slot.stage.get() == Stage::Free);
         // SAFETY: the room is gone after this. *Owned while in flight*: in a free slot there is no
@@ -135,7 +135,7 @@ impl<T: Element> Pool<T> {
         element.next().set(self.free.replace(index));
     }
 
-    /// Takes in the elements of one piece of memory, all of which are free.
+    /// Adds the elements of one piece of memory, all of which are free.
     ///
     /// # Safety
     /// As for [`Chunks::adopt`].
@@ -238,7 +238,7 @@ impl<T> Chunks<T> {
         Some((index, unsafe { place.as_ref() }))
     }
 
-    /// Takes in the elements of one piece of memory.
+    /// Adds the elements of one piece of memory.
     ///
     /// # Safety
     /// There are no elements yet. `first` is the first of `count` elements side by side, and may be

@@ -1,12 +1,13 @@
-//! One slot: the payload of an operation in flight, what is known of its outcome, and the
-//! completions that wait to be collected.
+//! One slot: an operation in flight, what is known of its outcome, and the completions that wait to
+//! be collected.
 //!
-//! Invariants: see [`super`]. *No one else inside*: while an operation's code runs, its vtable is
-//! hidden, so whoever comes again through the table panics instead of borrowing it twice.
+//! Invariants: see [`super`]. *No one else inside* is upheld here: while code of an operation runs,
+//! [`Slot::enter`] hides the vtable, so code that comes again through the table panics instead of
+//! borrowing the payload twice.
 //!
-//! One pool of nodes for completions of multishot operations serves all slots of a table, so an
-//! idle slot holds none and a busy one allocates nothing once the pool has grown to what the
-//! busiest moment needed.
+//! Completions of multishot operations wait in nodes. One pool of nodes serves all slots of a
+//! table: an idle slot holds none, and a busy one allocates nothing once the pool has as many as
+//! were ever needed at once.
 
 use core::any::TypeId;
 use core::cell::{Cell, UnsafeCell};
@@ -16,6 +17,7 @@ use core::task::Waker;
 use super::blocks::Blocks;
 use super::operation::{Completion, Operation};
 use super::pool::{Element, NONE, Pool};
+use crate::defer::OnDrop;
 
 /// Payloads up to this size live in their slot; larger ones in a block, if there is a heap.
 pub(super) const PAYLOAD_BYTES: usize = 64;
@@ -24,7 +26,7 @@ pub(super) const PAYLOAD_BYTES: usize = 64;
 #[repr(C, align(16))]
 pub(super) struct Payload([MaybeUninit<u8>; PAYLOAD_BYTES]);
 
-/// What is known of an operation's type once it has been erased.
+/// The code of an operation, where its type is not known any more.
 pub(super) struct OpVtable {
     pub(super) type_id: fn() -> TypeId,
     pub(super) settle_orphan: unsafe fn(*mut Payload, Completion, &Blocks),
@@ -38,7 +40,7 @@ pub(super) struct OpVtable {
 pub(super) enum Stage {
     Free,
     InFlight,
-    /// In flight, but a part found no room: none is kept any more.
+    /// In flight, but a part found no room: no more parts are kept.
     Overflowed,
     /// In flight, and its key is gone.
     Orphan,
@@ -87,7 +89,7 @@ impl Element for Slot {
 }
 
 impl Slot {
-    /// The vtable of the operation in the slot, which no one is inside of.
+    /// The vtable of the operation in the slot. Panics if code of the operation runs just now.
     #[track_caller]
     pub(super) fn vtable(&self) -> &'static OpVtable {
         self.vtable.get().expect("an operation must not be touched from inside of it")
@@ -99,8 +101,8 @@ impl Slot {
         self.vtable();
     }
 
-    /// Keeps `waker` unless it is known already. This runs foreign code, after which another
-    /// operation may be here; it then keeps its own waker.
+    /// Keeps `waker` unless it is known already. This runs foreign code: afterwards another
+    /// operation may be in the slot, which then keeps its own waker.
     pub(super) fn register(&self, waker: &Waker) {
         let known = self.waker.take();
         match known {
@@ -116,29 +118,49 @@ impl Slot {
         }
     }
 
-    /// A completion that no one will collect goes to its operation.
+    /// Runs code of the operation, which gets its vtable; meanwhile the slot hides it.
+    ///
+    /// # Panics
+    /// If code of the operation runs already.
+    #[inline]
+    #[track_caller]
+    pub(super) fn enter<R>(&self, f: impl FnOnce(&'static OpVtable) -> R) -> R {
+        let vtable = self.vtable();
+        self.vtable.set(None);
+        let _shown_again = OnDrop(|| self.vtable.set(Some(vtable)));
+        f(vtable)
+    }
+
+    /// Gives the operation a completion that no one will collect.
     pub(super) fn orphan_part(&self, completion: Completion) {
-        let inside = Inside::new(self);
-        let orphan_part = inside.vtable().orphan_part;
         // SAFETY: the slot is in use, so it holds the operation of its vtable. *No one else
         // inside*: the vtable was there, and is hidden now.
-        unsafe { orphan_part(self.payload.get(), completion) };
+        self.enter(|vtable| unsafe { (vtable.orphan_part)(self.payload.get(), completion) });
+    }
+
+    /// Gives the operation a completion that there is no room for.
+    pub(super) fn refuse_part(&self, completion: Completion) {
+        // SAFETY: as in `orphan_part`.
+        self.enter(|vtable| unsafe { (vtable.refuse_part)(self.payload.get(), completion) });
     }
 
     /// Whether the operation would rather be cancelled than receive more.
     pub(super) fn wants_cancel_after(&self, completion: Completion) -> bool {
-        let inside = Inside::new(self);
-        let wants_cancel_after = inside.vtable().wants_cancel_after;
+        let (payload, waiting) = (self.payload.get(), self.parts.len());
         // SAFETY: as in `orphan_part`.
-        unsafe { wants_cancel_after(self.payload.get(), completion, self.parts.len()) }
+        self.enter(|vtable| unsafe { (vtable.wants_cancel_after)(payload, completion, waiting) })
     }
 
-    /// A completion that there is no room for goes to its operation.
-    pub(super) fn refuse_part(&self, completion: Completion) {
-        let inside = Inside::new(self);
-        let refuse_part = inside.vtable().refuse_part;
-        // SAFETY: as in `orphan_part`.
-        unsafe { refuse_part(self.payload.get(), completion) };
+    /// Drops an operation whose terminal completion no one will collect.
+    ///
+    /// # Safety
+    /// *Owned while in flight*: the terminal completion has come, and no one has a key. The blocks
+    /// are those of its table.
+    pub(super) unsafe fn settle_orphan(&self, completion: Completion, blocks: &Blocks) {
+        let payload = self.payload.get();
+        // From here on the payload is gone, and code that looks for it finds no vtable.
+        // SAFETY: as in `orphan_part`; the rest is the caller's promise.
+        self.enter(|vtable| unsafe { (vtable.settle_orphan)(payload, completion, blocks) });
     }
 }
 
@@ -243,31 +265,6 @@ unsafe fn wants_cancel_after<O: Operation>(
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };
     op.wants_cancel_after(completion, waiting)
-}
-
-/// Marks a payload as borrowed, by hiding its vtable.
-pub(super) struct Inside<'a> {
-    slot: &'a Slot,
-    vtable: &'static OpVtable,
-}
-
-impl<'a> Inside<'a> {
-    /// Panics if someone is inside already.
-    pub(super) fn new(slot: &'a Slot) -> Self {
-        let vtable = slot.vtable();
-        slot.vtable.set(None);
-        Self { slot, vtable }
-    }
-
-    pub(super) fn vtable(&self) -> &'static OpVtable {
-        self.vtable
-    }
-}
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.slot.vtable.set(Some(self.vtable));
-    }
 }
 
 /// A slot's FIFO: head and tail in the pool.

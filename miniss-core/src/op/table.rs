@@ -1,7 +1,7 @@
-//! The table of operations in flight: keys for futures, ids for the kernel.
+//! The table of operations in flight: futures reach them by keys, the kernel by ids.
 //!
-//! Invariants: see [`super`]. No method keeps anything borrowed while code of an operation, a waker
-//! or a buffer runs, so all of them may be re-entered.
+//! Invariants: see [`super`]. No method keeps anything borrowed while foreign code runs (that of an
+//! operation, a waker or a buffer). So such code may call any of them again.
 
 use core::any::TypeId;
 use core::cell::Cell;
@@ -14,8 +14,8 @@ use super::operation::{
     Completion, GENERATION_BITS, InsertError, OpId, OpKey, Operation, OpsInUse, Part,
 };
 use super::pool::{NONE, Room};
-use super::slot::{Inside, Layout, Slot, Stage};
-use crate::defer::to_the_end;
+use super::slot::{Layout, Slot, Stage};
+use crate::defer::{OnDrop, to_the_end};
 use crate::error::Refused;
 
 /// The operations in flight of one driver. It belongs to one core.
@@ -168,8 +168,8 @@ impl<M: Memory> OpTable<M> {
     }
 
     /// Completions of multishot operations that found no room while someone waited for them; see
-    /// [`Operation::refuse_part`]. If there are any, more parts are wanted, or tighter limits: an
-    /// operation sets its own by [`Operation::wants_cancel_after`].
+    /// [`Operation::refuse_part`]. If there are any, make room for more parts, or set tighter
+    /// limits by [`Operation::wants_cancel_after`].
     ///
     /// See [`Operation::refuse_part`] for an example.
     pub fn parts_refused(&self) -> u64 {
@@ -235,11 +235,12 @@ impl<M: Memory> OpTable<M> {
     #[track_caller]
     pub fn with_op<O: Operation, T>(&self, key: &OpKey<O>, f: impl FnOnce(&mut O) -> T) -> T {
         let slot = self.slot_of(key);
-        let _inside = Inside::new(slot);
-        // SAFETY: *A key fits its slot*: it holds an `O` until the key is given back.
-        let op = unsafe { Layout::<O>::locate(slot.payload.get()) };
-        // SAFETY: as above. *No one else inside*: `slot_of` found the vtable, and it is hidden now.
-        f(unsafe { &mut *op })
+        slot.enter(|_| {
+            // SAFETY: *A key fits its slot*: it holds an `O` until the key is given back.
+            let op = unsafe { Layout::<O>::locate(slot.payload.get()) };
+            // SAFETY: as above. *No one else inside*: the vtable was there, and is hidden now.
+            f(unsafe { &mut *op })
+        })
     }
 
     /// The output, once the terminal completion is here; the key is spent then. Parts of a
@@ -267,7 +268,7 @@ impl<M: Memory> OpTable<M> {
         }
     }
 
-    /// Cloning a waker is foreign code. It may have completed the operation, and even have
+    /// To clone a waker is foreign code. It may have completed the operation, and may even have
     /// collected it and put another in its place.
     #[cold]
     #[track_caller]
@@ -327,8 +328,8 @@ impl<M: Memory> OpTable<M> {
         }
     }
 
-    /// No one waits for this operation any more. If it is in flight, it is to be cancelled, and its
-    /// slot lives until its terminal completion comes.
+    /// Gives an operation up: no one waits for it any more. If it is in flight, the table asks for
+    /// a cancel, and its slot stays in use until its terminal completion comes.
     ///
     /// # Panics
     ///
@@ -430,7 +431,8 @@ impl<M: Memory> OpTable<M> {
         self.cancels_head.get() != NONE
     }
 
-    /// The driver reports a completion; `more` means that others will follow. Wakes whoever waits.
+    /// The driver reports a completion; `more` means that others will follow. Wakes the task that
+    /// waits for it.
     ///
     /// An id that names nothing in flight is counted as [`stale`](Self::stale) and ignored.
     ///
@@ -454,7 +456,8 @@ impl<M: Memory> OpTable<M> {
                     return self.refuse_part(id.index(), slot, completion);
                 }
                 // Woken at the end of the arm, also if the operation's own code unwinds.
-                let _woken = WakeAtTheEnd(slot.waker.take());
+                let mut waker = slot.waker.take();
+                let _woken = OnDrop(|| wake(waker.take()));
                 if slot.wants_cancel_after(completion) {
                     self.want_cancel(id.index(), slot);
                 }
@@ -498,8 +501,8 @@ impl<M: Memory> OpTable<M> {
         }
     }
 
-    /// Completions that no one collected lose their owner one by one, each of them even if the end
-    /// of another unwinds.
+    /// Gives the operation the completions that no one collected, each of them even if the
+    /// operation's code unwinds at another.
     fn drain_parts(&self, slot: &Slot) {
         to_the_end(|| self.room.pop_part(slot).map(|part| slot.orphan_part(part)).is_some());
     }
@@ -509,8 +512,9 @@ impl<M: Memory> OpTable<M> {
         // A completion that the destructor itself reports is a stale one.
         slot.stage.set(Stage::Done);
         // Then the payload goes and, last of all, the slot is released; even if something unwinds.
-        let _release = Release { table: self, index, slot };
-        let _settle = SettleOrphan { table: self, slot, completion };
+        let _release = OnDrop(|| self.release(index, slot));
+        // SAFETY: *Owned while in flight*: this is the terminal completion, and no one has a key.
+        let _settle = OnDrop(|| unsafe { slot.settle_orphan(completion, &self.room.blocks) });
         self.drain_parts(slot);
     }
 
@@ -589,47 +593,7 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
-/// Wakes whoever waits, at the end of a scope.
-struct WakeAtTheEnd(Option<Waker>);
-
-impl Drop for WakeAtTheEnd {
-    fn drop(&mut self) {
-        wake(self.0.take());
-    }
-}
-
-/// Releases a slot at the end of a scope.
-struct Release<'a, M: Memory> {
-    table: &'a OpTable<M>,
-    index: u32,
-    slot: &'a Slot,
-}
-
-impl<M: Memory> Drop for Release<'_, M> {
-    fn drop(&mut self) {
-        self.table.release(self.index, self.slot);
-    }
-}
-
-/// Drops the payload of an orphan that has ended, at the end of a scope.
-struct SettleOrphan<'a, M: Memory> {
-    table: &'a OpTable<M>,
-    slot: &'a Slot,
-    completion: Completion,
-}
-
-impl<M: Memory> Drop for SettleOrphan<'_, M> {
-    fn drop(&mut self) {
-        // From here on the payload is gone, and whoever looks for it finds no vtable.
-        let inside = Inside::new(self.slot);
-        let settle = inside.vtable().settle_orphan;
-        // SAFETY: *Owned while in flight*: this is the terminal completion, no one has a key, and
-        // *No one else inside*: the vtable was there, and is hidden now.
-        unsafe { settle(self.slot.payload.get(), self.completion, &self.table.room.blocks) };
-    }
-}
-
-/// Ends the program, for want of memory for a `T`.
+/// Ends the program: there is no memory for a `T`.
 #[cfg(feature = "alloc")]
 #[cold]
 fn out_of_memory<T>() -> ! {
