@@ -17,7 +17,7 @@ use core::task::Waker;
 use super::blocks::Blocks;
 use super::operation::{Completion, Operation};
 use super::pool::{Element, NONE, Pool};
-use crate::defer::OnDrop;
+use crate::defer::defer;
 
 /// Payloads up to this size live in their slot; larger ones in a block, if there is a heap.
 pub(super) const PAYLOAD_BYTES: usize = 64;
@@ -127,7 +127,7 @@ impl Slot {
     pub(super) fn enter<R>(&self, f: impl FnOnce(&'static OpVtable) -> R) -> R {
         let vtable = self.vtable();
         self.vtable.set(None);
-        let _shown_again = OnDrop(|| self.vtable.set(Some(vtable)));
+        let _shown_again = defer(|| self.vtable.set(Some(vtable)));
         f(vtable)
     }
 

@@ -15,7 +15,7 @@ use super::operation::{
 };
 use super::pool::{NONE, Room};
 use super::slot::{Layout, Slot, Stage};
-use crate::defer::{OnDrop, to_the_end};
+use crate::defer::{defer, to_the_end};
 use crate::error::Refused;
 
 /// The operations in flight of one driver. It belongs to one core.
@@ -457,7 +457,7 @@ impl<M: Memory> OpTable<M> {
                 }
                 // Woken at the end of the arm, also if the operation's own code unwinds.
                 let mut waker = slot.waker.take();
-                let _woken = OnDrop(|| wake(waker.take()));
+                let _woken = defer(|| wake(waker.take()));
                 if slot.wants_cancel_after(completion) {
                     self.want_cancel(id.index(), slot);
                 }
@@ -512,9 +512,9 @@ impl<M: Memory> OpTable<M> {
         // A completion that the destructor itself reports is a stale one.
         slot.stage.set(Stage::Done);
         // Then the payload goes and, last of all, the slot is released; even if something unwinds.
-        let _release = OnDrop(|| self.release(index, slot));
+        let _release = defer(|| self.release(index, slot));
         // SAFETY: *Owned while in flight*: this is the terminal completion, and no one has a key.
-        let _settle = OnDrop(|| unsafe { slot.settle_orphan(completion, &self.room.blocks) });
+        let _settle = defer(|| unsafe { slot.settle_orphan(completion, &self.room.blocks) });
         self.drain_parts(slot);
     }
 

@@ -58,7 +58,7 @@ use core::cell::Cell;
 use core::pin::Pin;
 
 use super::list::{List, TimerNode};
-use crate::defer::OnDrop;
+use crate::defer::defer;
 use crate::time::Instant;
 
 /// Bits in a digit: a level has as many slots as a word has bits.
@@ -187,7 +187,7 @@ impl Wheel {
     /// learns that the executor has gone. The wheel is empty afterwards, also if a waker panics:
     /// then those behind it are not woken. What a waker arms meanwhile is taken out unwoken.
     pub(crate) fn clear(&self) {
-        let _rest = OnDrop(|| self.take_out());
+        let _rest = defer(|| self.take_out());
         for _ in 0..self.len() {
             // SAFETY: last used before the wake.
             let Some(node) = (unsafe { self.front() }) else { break };
