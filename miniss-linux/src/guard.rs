@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -64,10 +64,29 @@ impl<T> Drop for Quiet<T> {
     }
 }
 
-/// Calls a closure as it is dropped, also when a panic unwinds; not if it was forgotten.
-pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+/// Calls `last` when the result is dropped, also when a panic unwinds, unless that was
+/// [disarmed](Defer::disarm).
+#[inline]
+pub(crate) fn defer<F: FnMut()>(last: F) -> Defer<F> {
+    Defer(last)
+}
 
-impl<F: FnMut()> Drop for OnDrop<F> {
+/// What [`defer`] returns.
+#[must_use = "without a name it is dropped, and called, at once"]
+pub(crate) struct Defer<F: FnMut()>(F);
+
+impl<F: FnMut()> Defer<F> {
+    /// Does not call the closure after all. What the closure owns is forgotten: it owns nothing
+    /// that has to be dropped.
+    #[inline]
+    pub(crate) fn disarm(self) {
+        const { assert!(!mem::needs_drop::<F>()) };
+        mem::forget(self);
+    }
+}
+
+impl<F: FnMut()> Drop for Defer<F> {
+    #[inline]
     fn drop(&mut self) {
         (self.0)();
     }
@@ -97,6 +116,6 @@ pub(crate) fn silently(run: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(run))
         && let Err(again) = catch_unwind(AssertUnwindSafe(move || drop(payload)))
     {
-        std::mem::forget(again);
+        mem::forget(again);
     }
 }

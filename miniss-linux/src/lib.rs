@@ -36,8 +36,9 @@
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
 //! - [`sync`], [`combine`]: for tasks of one shard. [`coop`]: how much one poll of a task may do.
 //! - [`topology`]: which CPUs there are.
-//! - [`diagnostics`]: what the runtime says of itself, through the `log` facade.
-//! - [`manual`]: how a program runs; what was weighed and chosen, and why.
+//! - [`diagnostics`]: what the runtime says of itself, through the `log` facade; [`unobserved`]:
+//!   failures that no one saw.
+//! - [`manual`]: how a program runs; which decisions were made, and why.
 
 #![warn(missing_docs)]
 

@@ -56,7 +56,8 @@ pub type Timeout<F> = miniss_core::timer::Timeout<F, ShardTimers>;
 pub type Interval = miniss_core::timer::Interval<ShardTimers>;
 
 /// A point in time on `CLOCK_MONOTONIC`, in nanoseconds. Arithmetic saturates, at the origin of the
-/// clock and at [`MAX`](Self::MAX); the methods whose names begin with `checked` say so instead.
+/// clock and at [`MAX`](Self::MAX); the methods whose names begin with `checked` return `None`
+/// there.
 ///
 /// [`std::time::Instant`] is of the same clock, and converts both ways. The two are compared once
 /// in a program, which is exact to some ten nanoseconds; from then on a point that is converted

@@ -141,7 +141,7 @@ pub unsafe trait IoBufMut: IoBuf {
     /// Says that a read has filled the first `len` bytes.
     ///
     /// A growing buffer now holds these and no others. A buffer of fixed length keeps its length,
-    /// so that the count in the result is the only word on what is new.
+    /// so that only the count in the result says what is new.
     ///
     /// # Safety
     ///

@@ -55,7 +55,7 @@
 //! initialised bytes are stored there. The kernel stores nothing else.
 //!
 //! **One memory.** Upheld by each [`IoBufMut`]. `as_init` is the beginning of the memory that
-//! `as_uninit` gives, and its length shrinks only by the hand of someone with `&mut`. A [`Slice`]
+//! `as_uninit` gives, and only a holder of `&mut` can make it shorter. A [`Slice`]
 //! relies on it: what it once saw initialised in front of its window still is.
 
 mod io_buf;

@@ -7,8 +7,8 @@
 //! The addresses and lengths of several buffers, in the form the kernel wants.
 //!
 //! The list is part of the operation's slot, next to the buffers, and like them *Pinned while in
-//! flight*: first everything moves to the slot, then the list is filled. It holds raw addresses
-//! and says nothing about how long they are good; that is the operation's business.
+//! flight*: first everything moves to the slot, then the list is filled. It holds raw addresses;
+//! the operation keeps what they point at.
 //!
 //! Few buffers need no allocation. Eight is the kernel's own number (`UIO_FASTIOV`): up to there
 //! it copies the list to its stack, beyond it allocates too.

@@ -20,7 +20,7 @@ use super::setup::{DriverConfig, Features, make_ring, probe, report_short};
 use super::sys::now;
 use super::unpark::{Unparker, UnparkerId};
 use crate::error::DriverUnavailable;
-use crate::guard::{OnDrop, quietly};
+use crate::guard::{defer, quietly};
 use crate::runtime::is_local;
 
 /// The four topmost bits of `user_data`: what a completion is about.
@@ -193,7 +193,7 @@ impl Driver {
         let op = Op { driver: self.clone(), key: Some(key) };
         // It ends here if the driver refuses it, or if a buffer of the user's panics when it is
         // asked for its memory: no completion would ever come.
-        let unsent = OnDrop(|| self.ops.complete(id, REFUSED, false));
+        let unsent = defer(|| self.ops.complete(id, REFUSED, false));
         if !self.closing.get()
             && let Some(entry) = op.with(O::prepare)
         {
@@ -201,7 +201,7 @@ impl Driver {
             // SAFETY: *Owned while in flight*: the entry points into the operation, which stays in
             // its slot until the terminal completion.
             unsafe { self.push(entry) };
-            std::mem::forget(unsent);
+            unsent.disarm();
         }
         op
     }

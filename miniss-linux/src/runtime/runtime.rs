@@ -19,7 +19,7 @@ use super::shard::{LeftOver, ShardId, enter};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::diagnostics::{self, Event};
 use crate::error::{BuildError, CallError, Panic};
-use crate::guard::OnDrop;
+use crate::guard::defer;
 
 /// Some shards, each a thread with an executor and a ring of its own.
 ///
@@ -168,7 +168,7 @@ impl Runtime {
         let _entered = enter(&shard_0.shard);
         // No turn follows: wakes of other shards and the close of dropped sockets do not wait for
         // the next `block_on`, also if a panic leaves this one.
-        let _last = OnDrop(|| shard_0.shard.driver.settle());
+        let _last = defer(|| shard_0.shard.driver.settle());
         let output = shard_0.executor.borrow_mut().block_on(future);
         shard_0.shard.send_rest();
         output
