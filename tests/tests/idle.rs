@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::Write;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use miniss_linux::{Builder, Runtime, WakeBy, driver_stats, run_on, spawn, submit
 use miniss_tests::alone::alone;
 use miniss_tests::census::{WATCHES, context_switches, cpu_time, own_cpu_time, thread_id};
 use miniss_tests::deadline::deadline;
+use miniss_tests::sockets::pair;
 
 const WATCHED: Duration = Duration::from_secs(1);
 
@@ -100,6 +102,21 @@ fn a_shard_that_spins_finds_what_comes_before_it_sleeps() {
     }
     let entered = enters() - before;
     assert!(entered < 50, "100 calls, {entered} entries into the kernel");
+}
+
+#[test]
+fn a_shard_that_spins_sees_what_its_sockets_receive() {
+    let _deadline = deadline("spin and receive");
+    let runtime = Runtime::builder().shards(1).idle_spin(Duration::MAX).build().unwrap();
+    runtime.block_on(async {
+        let (stream, mut peer) = pair();
+        let sender = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            peer.write_all(b"x").unwrap();
+        });
+        assert_eq!(stream.recv().await.unwrap()[..], *b"x");
+        sender.join().unwrap();
+    });
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Reads that are dropped eat nothing and stop no one.
 
+use socket2::SockRef;
+
 use super::*;
 
 /// How the next read goes about it.
@@ -29,6 +31,23 @@ fn a_read_that_ended_but_was_never_polled_again_leaves_its_bytes() {
             assert_eq!(next_read(&stream, by_recv).await, b"more");
         });
     }
+}
+
+#[test]
+fn the_next_read_learns_of_a_reset_that_a_dropped_one_met() {
+    builder().build().unwrap().block_on(async {
+        let (stream, peer) = pair();
+        {
+            let mut read = pin!(stream.read(vec![0; 64]));
+            poll_once(read.as_mut());
+            SockRef::from(&peer).set_linger(Some(Duration::ZERO)).unwrap();
+            drop(peer);
+            // The error is here, and the kernel will not tell it again.
+            sleep(A_WHILE).await;
+        }
+        let error = patiently(stream.read(vec![0; 64])).await.0.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    });
 }
 
 #[test]
