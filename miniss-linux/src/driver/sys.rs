@@ -177,3 +177,23 @@ pub(crate) fn now() -> Instant {
     debug_assert_eq!(result, 0, "CLOCK_MONOTONIC is always there");
     Instant::from_nanos(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_clock_goes_on_where_a_second_ends() {
+        let mut last = now();
+        let end = last + Duration::from_millis(1_100);
+        while last < end {
+            sleep(Duration::from_millis(10));
+            let next = now();
+            assert!(next >= last + Duration::from_millis(10));
+            last = next;
+        }
+    }
+}
