@@ -359,3 +359,34 @@ fn a_tick_that_is_ready_at_once_spends_too() {
         assert_eq!(ticks, UNITS);
     });
 }
+
+#[test]
+fn a_leaf_that_is_asked_again_in_the_same_poll_is_refused_again() {
+    let (mut executor, leaf, mut is_first) = (executor(), Leaf::new(), true);
+    executor.block_on(poll_fn(|cx| {
+        if !is_first {
+            return Poll::Ready(());
+        }
+        is_first = false;
+        while leaf.poll_proceed(cx).is_ready() {}
+        assert!((0..10).all(|_| leaf.poll_proceed(cx).is_pending()));
+        Poll::Pending
+    }));
+}
+
+#[test]
+fn after_very_many_polls_a_number_of_one_is_used_again_and_a_leaf_knows_it_all_the_same() {
+    let budget = TaskBudget::new();
+    budget.polls_spent.store(!REFUSALS - 2 * (REFUSALS + 1), Relaxed);
+    budget.set_units(1);
+    let numbers = [(); 4].map(|()| {
+        budget.start();
+        assert!(budget.spend() && !budget.spend());
+        let number = budget.spent_poll();
+        assert_eq!(budget.spent_poll(), number, "of the same poll");
+        assert_eq!(number & REFUSALS, 0, "room for what a leaf notes");
+        number
+    });
+    assert!(!numbers.contains(&0), "zero is a leaf that was never refused: {numbers:?}");
+    assert!(numbers[3] < numbers[0], "it has wrapped: {numbers:?}");
+}

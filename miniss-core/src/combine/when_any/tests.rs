@@ -120,3 +120,10 @@ fn polling_again_after_ready_panics() {
     assert!(poll_once(Pin::new(&mut any)).is_ready());
     let _ = poll_once(Pin::new(&mut any));
 }
+
+#[cfg(feature = "alloc")]
+#[test]
+#[should_panic(expected = "none of no futures is ever ready")]
+fn of_no_futures_none_is_waited_for() {
+    drop(when_any(Vec::<core::future::Ready<()>>::new()));
+}

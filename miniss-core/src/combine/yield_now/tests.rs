@@ -120,6 +120,25 @@ mod on_an_executor {
     }
 
     #[test]
+    fn a_spent_slice_ends_a_turn_that_was_quick_so_far() {
+        let mut executor = executor();
+        let local = executor.local();
+        executor.block_on(async {
+            for _ in 0..1_000 {
+                yield_now().await;
+            }
+        });
+        let polls = local.stats().polls;
+        for _ in 0..3 {
+            local.spawn(async move { while !local.is_spent() {} }).unwrap().detach();
+        }
+        for turn in 1..=3 {
+            executor.turn();
+            assert_eq!(local.stats().polls - polls, turn);
+        }
+    }
+
+    #[test]
     fn work_that_asks_for_itself_does_not_hide_from_its_loop_that_the_time_is_up() {
         let mut executor = executor();
         let local = executor.local();

@@ -86,6 +86,30 @@ fn quick_polls_cost_a_look_in_32_however_short_the_turns_are() {
 }
 
 #[test]
+fn a_poll_that_serves_others_looks_at_the_clock_as_seldom() {
+    let time_max = Duration::from_nanos(TIME_MAX_NS);
+    let (stride, now_ns, looks) = (Stride::new(), Cell::new(1), Cell::new(0));
+    let look = || {
+        looks.set(looks.get() + 1);
+        Instant::from_nanos(now_ns.get())
+    };
+    let serve = |count: u32| {
+        let mut allowance = Allowance::new(Budget { polls_max: 256, time_max }, &stride, look);
+        for _ in 0..count {
+            assert!(allowance.is_left());
+            now_ns.set(now_ns.get() + 100);
+            allowance.spend();
+        }
+    };
+    serve(256);
+    looks.set(0);
+    (0..1_000).for_each(|_| serve(20));
+    assert_eq!(looks.get(), 0, "less than a stride in each poll");
+    serve(256);
+    assert!(looks.get() <= 256 / 32, "{} looks", looks.get());
+}
+
+#[test]
 fn time_ends_a_turn_of_slow_polls_from_the_first_turn_on() {
     for poll_ns in [16_000, 100_000, TIME_MAX_NS, 10 * TIME_MAX_NS] {
         for ready in [1, 3, 30, 32, 33, 1_000] {

@@ -9,7 +9,7 @@ use core::future::poll_fn;
 use core::task::Poll;
 use core::time::Duration;
 
-use super::port::{cell, executor, executor_on, on_both_ports, wait_until};
+use super::port::{Port, cell, executor, executor_on, on_both_ports, wait_until};
 use crate::combine::yield_now;
 use crate::error::CellInUse;
 use crate::sync::Event;
@@ -293,17 +293,40 @@ fn the_counters_tell_what_happened() {
 }
 
 #[test]
+fn time_is_idle_in_a_sleep_and_busy_outside_of_it() {
+    on_both_ports(|mut executor| {
+        let local = executor.local();
+        let work = |micros| local.cell().unparker().advance(Duration::from_micros(micros));
+        executor.block_on(async {
+            for _ in 0..3 {
+                work(2);
+                Sleep::new(local, Duration::from_micros(10)).await;
+            }
+            work(5);
+        });
+        let stats = local.stats();
+        assert_eq!(stats.busy, Duration::from_micros(11));
+        assert_eq!(stats.idle, Duration::from_micros(30));
+    });
+}
+
+/// The order in which twenty tasks are polled that are spawned one after the other.
+fn order_of_twenty(executor: &mut Executor<Port>) -> Vec<i32> {
+    let log = Rc::new(RefCell::new(Vec::new()));
+    for id in 0..20 {
+        let log = log.clone();
+        executor.local().spawn(async move { log.borrow_mut().push(id) }).unwrap().detach();
+    }
+    executor.settle();
+    log.take()
+}
+
+#[test]
 fn a_shuffled_executor_polls_in_an_order_that_follows_from_the_seed() {
     let order = |seed| {
         let mut executor = executor();
         executor.set_shuffle(seed);
-        let log = Rc::new(RefCell::new(Vec::new()));
-        for id in 0..20 {
-            let log = log.clone();
-            executor.local().spawn(async move { log.borrow_mut().push(id) }).unwrap().detach();
-        }
-        executor.settle();
-        log.take()
+        order_of_twenty(&mut executor)
     };
     let fair: Vec<_> = (0..20).collect();
     assert_eq!(order(0), fair);
@@ -313,4 +336,14 @@ fn a_shuffled_executor_polls_in_an_order_that_follows_from_the_seed() {
     let mut all = order(3);
     all.sort_unstable();
     assert_eq!(all, fair, "everyone is polled");
+}
+
+#[test]
+fn a_shuffled_executor_goes_on_to_other_orders() {
+    let mut executor = executor();
+    executor.set_shuffle(1);
+    let mut orders: Vec<_> = (0..100).map(|_| order_of_twenty(&mut executor)).collect();
+    orders.sort_unstable();
+    orders.dedup();
+    assert_eq!(orders.len(), 100);
 }
