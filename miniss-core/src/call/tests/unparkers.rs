@@ -1,7 +1,7 @@
 //! An unparker is foreign code: what a panic in it may not destroy.
 
 use core::cell::Cell;
-use core::future::Future;
+use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::boxed::Box;
@@ -162,4 +162,134 @@ fn a_core_expects_calls_from_the_call_to_its_reply_and_once_behind_an_answer() {
     (0..8).for_each(|_| _ = near.turn());
     assert_eq!(near_asks.get(), (false, false), "it has come");
     drop(call);
+}
+
+#[test]
+fn what_a_core_expects_for_several_reasons_it_expects() {
+    let asks = forever(Cell::new((false, false)));
+    let cell = forever(ExecutorCell::new(Unparker(AtomicBool::new(false))));
+    let mut near = Executor::new(cell, Listening(asks)).unwrap();
+    let (_, mut far) = core(Port(forever(Cell::new(false))));
+    let meshes = [(); 2].map(|()| Arc::new(Mesh::<_, 4>::new(2)));
+    let ends = meshes.map(|mesh| {
+        let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
+        (end, Endpoint::open(mesh, 1, far.local()).unwrap())
+    });
+    while near.turn() || far.turn() {}
+    let _calls = ends.each_ref().map(|(end, _)| end.run_on(1, || ()));
+    while near.turn() {}
+    assert_eq!(asks.get(), (true, true), "two replies are to come");
+    let _call = ends[0].1.run_on(0, || ());
+    ends[0].1.flush();
+    asks.set((false, false));
+    while !asks.get().1 {
+        near.turn();
+    }
+    assert!(asks.get().0, "and someone was answered");
+}
+
+#[test]
+fn a_core_whose_executor_ended_serves_the_meshes_of_its_next_one() {
+    let port = Port(forever(Cell::new(false)));
+    let ((cell, first), (_, mut far)) = (core(port), core(port));
+    drop(first);
+    for _ in 0..3 {
+        let mut near = Executor::new(cell, port).unwrap();
+        let meshes = [(); 3].map(|()| Arc::new(Mesh::<_, 4>::new(2)));
+        let ends = meshes.map(|mesh| {
+            let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
+            (end, Endpoint::open(mesh, 1, far.local()).unwrap())
+        });
+        turn_both(&mut near, &mut far);
+        for (end, _other) in &ends {
+            let call = end.run_on(1, || 7);
+            turn_both(&mut near, &mut far);
+            assert_eq!(near.block_on(call), Ok(7));
+        }
+    }
+}
+
+#[test]
+fn a_core_that_is_awake_is_not_woken_for_a_call() {
+    let port = Port(forever(Cell::new(false)));
+    let ((_, mut near), (_, mut far)) = (core(port), core(port));
+    let mesh = Arc::new(Mesh::<_, 4>::new(2));
+    let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
+    let _other = Endpoint::open(mesh, 1, far.local()).unwrap();
+    turn_both(&mut near, &mut far);
+    let wakes = far.local().stats().wakes_foreign;
+    for _ in 0..10 {
+        let call = end.run_on(1, || ());
+        turn_both(&mut near, &mut far);
+        assert_eq!(near.block_on(call), Ok(()));
+    }
+    assert_eq!(far.local().stats().wakes_foreign, wakes);
+}
+
+type Event = Box<dyn FnOnce()>;
+
+/// A port in whose sleep something comes, and which notes what it saw before and after that.
+#[derive(Clone, Copy)]
+struct Spinning {
+    event: &'static Cell<Option<Event>>,
+    saw: &'static Cell<[(bool, bool); 2]>,
+}
+
+impl Spinning {
+    fn look(idle: &Idle<'_>) -> (bool, bool) {
+        (idle.has_work(), idle.has_calls())
+    }
+}
+
+impl Reactor for Spinning {
+    type Unparker = Unparker;
+
+    fn poll(&mut self) -> usize {
+        0
+    }
+
+    fn park(&mut self, _: Option<Instant>, idle: Idle<'_>) {
+        let before = Self::look(&idle);
+        if let Some(event) = self.event.take() {
+            event();
+        }
+        self.saw.set([before, Self::look(&idle)]);
+    }
+}
+
+#[test]
+fn a_core_that_spins_sees_tasks_of_its_own_wakes_from_elsewhere_and_calls() {
+    let spinning =
+        Spinning { event: forever(Cell::new(None)), saw: forever(Cell::new(Default::default())) };
+    let cell = forever(ExecutorCell::new(Unparker(AtomicBool::new(false))));
+    let mut near = Executor::new(cell, spinning).unwrap();
+    let (_, mut far) = core(Port(forever(Cell::new(false))));
+    let mesh = Arc::new(Mesh::<_, 4>::new(2));
+    let _end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
+    let other = Endpoint::open(mesh, 1, far.local()).unwrap();
+    let given = forever(Cell::new(None));
+    let waits = poll_fn(|cx| {
+        given.set(Some(cx.waker().clone()));
+        Poll::<()>::Pending
+    });
+    let local = near.local();
+    local.spawn(waits).unwrap().detach();
+    let mut saw_after = |event: Event| {
+        while near.turn() || far.turn() {}
+        spinning.event.set(Some(event));
+        near.turn();
+        spinning.saw.get()
+    };
+    let nothing = (false, false);
+    assert_eq!(saw_after(Box::new(|| ())), [nothing, nothing]);
+    let spawn = move || local.spawn(async {}).unwrap().detach();
+    assert_eq!(saw_after(Box::new(spawn)), [nothing, (true, false)]);
+    // The unparker does not know its own core, so each wake comes from elsewhere.
+    let wake = || given.take().map(Waker::wake).unwrap();
+    assert_eq!(saw_after(Box::new(wake)), [nothing, (true, false)]);
+    let call = move || {
+        drop(other.run_on(0, || ()));
+        other.flush();
+    };
+    assert_eq!(saw_after(Box::new(call)), [nothing, (true, true)]);
 }
