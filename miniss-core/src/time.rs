@@ -157,3 +157,22 @@ impl fmt::Debug for Instant {
         write!(f, "Instant({:?})", Duration::from_nanos(self.0))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_moves_by_a_duration_and_stops_at_the_ends_of_the_clock() {
+        let second = Duration::from_secs(1);
+        let mut now = Instant::ZERO;
+        now += 3 * second;
+        now -= second;
+        assert_eq!(now, Instant::from_nanos(2_000_000_000));
+        now -= 3 * second;
+        assert_eq!(now, Instant::ZERO);
+        for seconds in [1 << 35, 1 << 40, u64::MAX] {
+            assert_eq!(Instant::ZERO + Duration::from_secs(seconds), Instant::MAX);
+        }
+    }
+}

@@ -261,3 +261,24 @@ fn the_value_that_has_to_go_may_send_as_it_is_dropped() {
     assert!(matches!(receiver.try_recv(), Err(TryRecvError::Lagged(2))));
     assert!(matches!(receiver.try_recv(), Ok(None)));
 }
+
+#[test]
+fn who_receives_inside_of_a_wake_waits_for_the_next_value() {
+    let (sender, mut receiver) = channel(2);
+    let receives = async move {
+        loop {
+            receiver.recv().await.unwrap();
+        }
+    };
+    let receives: Rc<RefCell<core::pin::Pin<Box<dyn Future<Output = ()>>>>> =
+        Rc::new(RefCell::new(Box::pin(receives)));
+    let (counter, waker) = Counter::new();
+    let again = receives.clone();
+    let at_once =
+        acting(move || assert!(poll_with(again.borrow_mut().as_mut(), &waker).is_pending()));
+    assert!(poll_with(receives.borrow_mut().as_mut(), &at_once).is_pending());
+    sender.send(1).unwrap();
+    assert_eq!(counter.wakes(), 0, "it has had that");
+    sender.send(2).unwrap();
+    assert_eq!(counter.wakes(), 1);
+}

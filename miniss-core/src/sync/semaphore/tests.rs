@@ -286,6 +286,16 @@ fn adopted_units_are_given_back_like_any_other() {
 }
 
 #[test]
+fn units_are_empty_once_all_of_them_are_elsewhere() {
+    let semaphore = Rc::new(Semaphore::new(4));
+    let mut units = semaphore.try_acquire(2).unwrap();
+    let mut owned = semaphore.try_acquire_owned(2).unwrap();
+    assert!(!units.is_empty() && !owned.is_empty());
+    let _elsewhere = (units.split(2), owned.split(2));
+    assert!(units.is_empty() && owned.is_empty());
+}
+
+#[test]
 fn a_leaked_waiter_stays_in_line_and_takes_its_units_with_it() {
     let semaphore = Semaphore::new(0);
     forget(queued(&semaphore, 1, Waker::noop()));
