@@ -219,13 +219,24 @@ fn a_channel_that_goes_up_and_down_allocates_seldom() {
     assert!(allocated < 40, "{allocated} times for {moved} values");
 }
 
+#[test]
+fn a_bounded_channel_never_allocates_after_its_start() {
+    let (sender, mut receiver) = channel::bounded(PEAK);
+    let before = ALLOCATIONS.get();
+    for _ in 0..3 {
+        fill(&sender);
+        drain(&mut receiver, 0);
+    }
+    assert_eq!(ALLOCATIONS.get(), before);
+}
+
 /// The files of the core in which something grows, by the row that fills it.
 const GROWING: [(&str, &str); 9] = [
+    ("call/memory.rs", "calls"),
     ("combine/for_each.rs", "a future for each item"),
     ("combine/when_all.rs", "futures that ran together"),
     ("combine/when_any.rs", "futures that ran together"),
     ("combine/woken.rs", "futures that ran together"),
-    ("call/memory.rs", "calls"),
     ("op/blocks.rs", "operations"),
     ("op/pool.rs", "operations"),
     ("sync/ends.rs", "channels, a broadcast"),

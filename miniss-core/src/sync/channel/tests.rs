@@ -313,3 +313,14 @@ fn a_waker_that_panics_does_not_save_what_an_abort_drops() {
     assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
     assert_eq!(poll_with(sending.as_mut(), Waker::noop()), Poll::Ready(Err(SendError('b'))));
 }
+
+#[test]
+fn values_without_a_size_are_counted_like_others() {
+    let (sender, mut receiver) = unbounded::<()>();
+    for _ in 0..10_000 {
+        sender.try_send(()).unwrap();
+    }
+    assert_eq!(receiver.len(), 10_000);
+    let received = core::iter::from_fn(|| receiver.try_recv().ok()).count();
+    assert_eq!(received, 10_000);
+}
