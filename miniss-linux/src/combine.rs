@@ -1,8 +1,9 @@
-//! Putting futures together: one after the other, side by side, and whatever happens.
+//! Futures put together: one after the other, side by side, and with a cleanup that runs in any
+//! case.
 //!
-//! `async`, `await` and `?` are how new code reads best. These are the words of Seastar for code
-//! that comes from there, and the few things that the language has no word for. What the `futures`
-//! crate has (`join!`, `select!`, streams, `FuturesUnordered`) works here and is not here again.
+//! New code reads best with `async`, `await` and `?`. Here are the words of Seastar for code that
+//! comes from there, and the few things that the language has no word for. What the `futures` crate
+//! has (`join!`, `select!`, streams, `FuturesUnordered`) works here and is not here again.
 //!
 //! ```
 //! use std::time::Duration;
@@ -46,7 +47,7 @@
 //! # });
 //! ```
 //!
-//! # Whatever happens
+//! # A cleanup in any case
 //!
 //! A cleanup that waits, whether the work succeeds, fails or panics. [`finally`] has it wait with
 //! the work; [`finally_on`] also sees to it when the work is dropped.

@@ -1,8 +1,8 @@
-//! Waiting for one another on one shard: no atomics, no allocation, first come first served.
+//! Locks, channels and the like for the tasks of one shard: first come first served, no atomics.
 //!
 //! Everything here belongs to one shard and is neither `Send` nor `Sync`; for another shard there
 //! is [`submit_to`](crate::submit_to). Share one among tasks with an `Rc`. A waiter may be dropped
-//! at any moment: it leaves the queue, and what it had been granted meanwhile goes to the next.
+//! at any moment: it leaves the queue, and what it was granted goes to the next one.
 //!
 //! ```
 //! use std::rc::Rc;
@@ -121,7 +121,7 @@
 //!
 //! # Values on their way: `channel`, `broadcast`, `watch`
 //!
-//! To one receiver; each of them to all receivers; the latest to whoever looks.
+//! To one receiver; each of them to all receivers; the latest to all who look.
 //!
 //! ```
 //! # miniss_linux::Runtime::builder().shards(1).build().unwrap().block_on(async {
@@ -168,7 +168,7 @@
 //! promise.complete("127.0.0.1").unwrap();
 //! assert_eq!((address.wait().await, again.wait().await), (Ok("127.0.0.1"), Ok("127.0.0.1")));
 //!
-//! // The future itself is shared, and whoever waits drives it.
+//! // The future itself is shared: one of those who wait polls it.
 //! let lookup = pin!(Shared::new(async { 7 }));
 //! assert_eq!(when_all((lookup.as_ref().wait(), lookup.as_ref().wait())).await, (7, 7));
 //! # });

@@ -238,8 +238,8 @@ impl<T: Copy> WaitList<T> {
 
     /// The node behind one of this list's own links.
     fn node(&self, link: NonNull<Node<T>>) -> &Node<T> {
-        // SAFETY: "Linked means pinned": the pointer was taken from the list just now, so its node
-        // is alive, and "Whole before foreign code": the callers drop the reference before any
+        // SAFETY: *Linked means pinned*: the pointer was taken from the list just now, so its node
+        // is alive, and *Whole before foreign code*: the callers drop the reference before any
         // code runs that could drop the node. Nodes are only ever reached by shared reference.
         unsafe { link.as_ref() }
     }
@@ -355,7 +355,7 @@ impl<'l, T: Copy> Waiter<'l, T> {
         if self.is_queued() {
             return;
         }
-        // SAFETY: "Linked means pinned": `node` is structurally pinned. It is never moved out of
+        // SAFETY: *Linked means pinned*: `node` is structurally pinned. It is never moved out of
         // its waiter, and the waiter's drop unlinks it before its memory goes.
         let node = unsafe { self.map_unchecked(|waiter| &waiter.node) };
         self.list.push_back(node);
@@ -435,7 +435,7 @@ impl<'l, T: Copy> Waiter<'l, T> {
     /// ```
     pub fn leave(&self) -> bool {
         let Some(list) = self.node.list.get() else { return false };
-        // SAFETY: "Own list": the list in which a waiter stands is there as long as the waiter.
+        // SAFETY: *Own list*: the list in which a waiter stands is there as long as the waiter.
         unsafe { list.as_ref() }.unlink(&self.node);
         true
     }

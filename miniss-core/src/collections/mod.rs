@@ -1,8 +1,10 @@
 //! Containers whose nodes live in the futures that use them: no allocation, no capacity to choose.
+//! Build a lock or a channel of your own on them; those of [`sync`](crate::sync) are built so.
 //!
-//! `user future ─▶ [collections] ─▶ sync, combine ─▶ run queue`
+//! `user future ─▶ sync ─▶ [collections] ─▶ run queue ─▶ executor`
 //!
-//! - [`WaitList`]: a queue of waiting futures, first come first served.
+//! - `list`: [`WaitList`], a queue of waiting futures, first come first served; [`Waiter`], a place
+//!   in it.
 
 mod list;
 #[cfg(all(test, not(loom)))]

@@ -42,11 +42,11 @@ where
 
     /// Polls the first future and, when it is ready, puts in its place what follows.
     fn poll_first(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Output>> {
-        // SAFETY: "Stages are pinned": only `link`, which is not pinned, is moved out of.
+        // SAFETY: *Stages are pinned*: only `link`, which is not pinned, is moved out of.
         let Self::First { future, link } = (unsafe { self.as_mut().get_unchecked_mut() }) else {
             return Poll::Ready(None);
         };
-        // SAFETY: "Stages are pinned": `future` is polled in its place inside a pinned chain.
+        // SAFETY: *Stages are pinned*: `future` is polled in its place inside a pinned chain.
         let output = ready!(unsafe { Pin::new_unchecked(future) }.poll(cx));
         let link = link.take();
         // The first future goes before the link runs: what it held is free for what follows.
@@ -62,11 +62,11 @@ where
     }
 
     fn poll_second(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {
-        // SAFETY: "Stages are pinned": nothing is moved out of the stage.
+        // SAFETY: *Stages are pinned*: nothing is moved out of the stage.
         let Self::Second { future } = (unsafe { self.as_mut().get_unchecked_mut() }) else {
             panic!("{POLLED_AGAIN}");
         };
-        // SAFETY: "Stages are pinned": `future` is polled in its place inside a pinned chain.
+        // SAFETY: *Stages are pinned*: `future` is polled in its place inside a pinned chain.
         let output = ready!(unsafe { Pin::new_unchecked(future) }.poll(cx));
         self.set(Self::Done);
         Poll::Ready(output)

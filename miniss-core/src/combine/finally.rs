@@ -112,8 +112,6 @@ pub trait Spawn {
     ///
     /// The future itself, never polled, if the executor is ending or has no room for it, or if its
     /// output is over 1024 bytes.
-    ///
-    /// See [`Spawn`] for an example.
     fn try_spawn<F>(&self, future: F) -> Result<Self::Task<F::Output>, F>
     where
         F: Future<Output: 'static> + 'static;

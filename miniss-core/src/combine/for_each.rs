@@ -2,7 +2,7 @@
 //! all results.
 //!
 //! On the heap each of the futures has a waker of its own, and a wake polls the one that was woken
-//! (see `woken`). In a fixed number of seats they share the waker of their task, and a wake polls
+//! (see `woken`). In a fixed number of slots they share the waker of their task, and a wake polls
 //! every one that is not done.
 
 #![forbid(unsafe_code)]
@@ -130,9 +130,9 @@ where
 {
     assert!(max > 0, "nothing would ever be done at most zero at a time");
     async move {
-        let mut seats = pin!(Boxed::new(max));
+        let mut slots = pin!(Boxed::new(max));
         let mut work = Work::new(items.into_iter(), f);
-        poll_fn(|cx| work.poll(seats.as_mut(), cx)).await
+        poll_fn(|cx| work.poll(slots.as_mut(), cx)).await
     }
 }
 
@@ -177,9 +177,9 @@ where
 {
     const { assert!(MAX > 0, "nothing would ever be done at most zero at a time") };
     async move {
-        let mut seats = pin!([const { None::<N> }; MAX]);
+        let mut slots = pin!([const { None::<N> }; MAX]);
         let mut work = Work::new(items.into_iter(), f);
-        poll_fn(|cx| work.poll(seats.as_mut(), cx)).await
+        poll_fn(|cx| work.poll(slots.as_mut(), cx)).await
     }
 }
 
@@ -258,13 +258,13 @@ where
         Self { items: Some(items), f, error: None, may_begin: BEGUN_PER_POLL_MAX }
     }
 
-    fn poll<S: Seats<N>>(
+    fn poll<S: Slots<N>>(
         &mut self,
-        seats: Pin<&mut S>,
+        slots: Pin<&mut S>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), E>> {
         self.may_begin = BEGUN_PER_POLL_MAX;
-        let busy = seats.serve(self, cx);
+        let busy = slots.serve(self, cx);
         if self.may_begin == 0 && self.items.is_some() {
             cx.waker().wake_by_ref();
         } else if !busy {
@@ -273,26 +273,26 @@ where
         Poll::Pending
     }
 
-    /// Lets the future in `seat` run, and one after the other in its place; whether one stays.
-    fn serve(&mut self, mut seat: Pin<&mut Option<N>>, cx: &mut Context<'_>) -> bool {
-        while self.fill(seat.as_mut()) {
-            let running = seat.as_mut().as_pin_mut().expect("just filled");
+    /// Lets the future in `slot` run, and one after the other in its place; whether one stays.
+    fn serve(&mut self, mut slot: Pin<&mut Option<N>>, cx: &mut Context<'_>) -> bool {
+        while self.fill(slot.as_mut()) {
+            let running = slot.as_mut().as_pin_mut().expect("just filled");
             let Poll::Ready(outcome) = running.poll(cx) else { return true };
-            seat.set(None);
+            slot.set(None);
             self.error = self.error.take().or(outcome.err());
         }
         false
     }
 
-    /// Starts the next item's future in `seat` if that is free and more may begin in this poll;
+    /// Starts the next item's future in `slot` if that is free and more may begin in this poll;
     /// whether one is there now.
-    fn fill(&mut self, mut seat: Pin<&mut Option<N>>) -> bool {
-        if seat.is_none() && self.may_begin > 0 {
+    fn fill(&mut self, mut slot: Pin<&mut Option<N>>) -> bool {
+        if slot.is_none() && self.may_begin > 0 {
             self.may_begin -= 1;
             let next = self.next().map(&mut self.f);
-            seat.set(next);
+            slot.set(next);
         }
-        seat.is_some()
+        slot.is_some()
     }
 
     fn next(&mut self) -> Option<I::Item> {
@@ -311,8 +311,8 @@ where
 }
 
 /// Places for the futures that run.
-trait Seats<N> {
-    /// Serves every seat; whether one is taken now.
+trait Slots<N> {
+    /// Serves every slot; whether one is taken now.
     fn serve<I, F, E>(self: Pin<&mut Self>, work: &mut Work<I, F, E>, cx: &mut Context<'_>) -> bool
     where
         I: Iterator,
@@ -320,7 +320,7 @@ trait Seats<N> {
         N: Future<Output = Result<(), E>>;
 }
 
-impl<N, const MAX: usize> Seats<N> for [Option<N>; MAX] {
+impl<N, const MAX: usize> Slots<N> for [Option<N>; MAX] {
     fn serve<I, F, E>(self: Pin<&mut Self>, work: &mut Work<I, F, E>, cx: &mut Context<'_>) -> bool
     where
         I: Iterator,
@@ -328,19 +328,19 @@ impl<N, const MAX: usize> Seats<N> for [Option<N>; MAX] {
         N: Future<Output = Result<(), E>>,
     {
         let mut busy = false;
-        for seat in each(row(self)) {
-            busy |= work.serve(seat, cx);
+        for slot in each(row(self)) {
+            busy |= work.serve(slot, cx);
         }
         busy
     }
 }
 
-/// Seats that are made when they are wanted, and used again until no item is left.
+/// Slots that are made when they are wanted, and used again until no item is left.
 #[cfg(feature = "alloc")]
 struct Boxed<N> {
     max: usize,
-    seats: Vec<Option<Pin<Box<Option<N>>>>>,
-    /// Seats that are free while there may be items.
+    slots: Vec<Option<Pin<Box<Option<N>>>>>,
+    /// Slots that are free while there may be items.
     free: Vec<usize>,
     running: usize,
     woken: Woken,
@@ -349,46 +349,46 @@ struct Boxed<N> {
 #[cfg(feature = "alloc")]
 impl<N> Boxed<N> {
     fn new(max: usize) -> Self {
-        Self { max, seats: Vec::new(), free: Vec::new(), running: 0, woken: Woken::new(0) }
+        Self { max, slots: Vec::new(), free: Vec::new(), running: 0, woken: Woken::new(0) }
     }
 
-    /// A seat in which no one sits, if one may be had.
-    fn free_seat(&mut self) -> Option<usize> {
+    /// A slot that is free, if there may be one.
+    fn free_slot(&mut self) -> Option<usize> {
         self.free.pop().or_else(|| {
-            let seat = self.seats.len();
-            (seat < self.max).then(|| {
-                self.seats.push(Some(Box::pin(None)));
-                self.woken.add(seat);
-                seat
+            let slot = self.slots.len();
+            (slot < self.max).then(|| {
+                self.slots.push(Some(Box::pin(None)));
+                self.woken.add(slot);
+                slot
             })
         })
     }
 
-    /// Lets the future in a seat run, or else that of the next item.
-    fn serve<I, F, E>(&mut self, seat: usize, work: &mut Work<I, F, E>)
+    /// Lets the future in a slot run, or else that of the next item.
+    fn serve<I, F, E>(&mut self, slot: usize, work: &mut Work<I, F, E>)
     where
         I: Iterator,
         F: FnMut(I::Item) -> N,
         N: Future<Output = Result<(), E>>,
     {
-        let Some(place) = &mut self.seats[seat] else { return };
+        let Some(place) = &mut self.slots[slot] else { return };
         self.running -= usize::from(place.is_some());
-        if self.woken.poll(seat, |cx| work.serve(place.as_mut(), cx)) {
+        if self.woken.poll(slot, |cx| work.serve(place.as_mut(), cx)) {
             self.running += 1;
         } else if work.items.is_some() {
-            self.free.push(seat);
+            self.free.push(slot);
         } else {
-            self.seats[seat] = None;
+            self.slots[slot] = None;
         }
     }
 
-    fn is_running(&self, seat: usize) -> bool {
-        self.seats[seat].as_ref().is_some_and(|place| place.is_some())
+    fn is_running(&self, slot: usize) -> bool {
+        self.slots[slot].as_ref().is_some_and(|place| place.is_some())
     }
 }
 
 #[cfg(feature = "alloc")]
-impl<N> Seats<N> for Boxed<N> {
+impl<N> Slots<N> for Boxed<N> {
     fn serve<I, F, E>(
         mut self: Pin<&mut Self>,
         work: &mut Work<I, F, E>,
@@ -400,15 +400,15 @@ impl<N> Seats<N> for Boxed<N> {
         N: Future<Output = Result<(), E>>,
     {
         self.woken.begin(cx.waker());
-        while let Some(seat) = self.woken.next() {
-            if self.is_running(seat) {
-                Self::serve(&mut self, seat, work);
+        while let Some(slot) = self.woken.next() {
+            if self.is_running(slot) {
+                Self::serve(&mut self, slot, work);
             }
         }
         while work.goes_on()
-            && let Some(seat) = self.free_seat()
+            && let Some(slot) = self.free_slot()
         {
-            Self::serve(&mut self, seat, work);
+            Self::serve(&mut self, slot, work);
         }
         self.woken.end(cx.waker());
         self.running > 0

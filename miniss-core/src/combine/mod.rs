@@ -1,30 +1,38 @@
-//! Putting futures together: one after the other, side by side, and whatever happens.
+//! Futures put together: one after the other, side by side, and with a cleanup that runs in any
+//! case. Reach for them where `async` and `await` alone do not say it, or to port Seastar code.
 //!
 //! `[combine] ─▶ user future ─▶ task ─▶ run queue ─▶ executor`
 //!
-//! `async`, `await` and `?` are how new code reads best. These are the words of Seastar for code
-//! that comes from there, and the few things that the language has no word for. None allocates,
-//! except to hold a `Vec` of futures or a number of them that is not known beforehand, and where
-//! more than eight futures have a waker each. What the
-//! `futures` crate has (`join!`, `select!`, streams, `FuturesUnordered`) works on top of this crate
-//! and is not here again.
+//! New code reads best with `async`, `await` and `?`. Here are the words of Seastar for code that
+//! comes from there, and the few things that the language has no word for. None allocates, except
+//! to hold a `Vec` of futures or a number of them that is not known beforehand, and where more than
+//! eight futures have a waker each. What the `futures` crate has (`join!`, `select!`, streams,
+//! `FuturesUnordered`) works on top of this crate and is not here again.
 //!
-//! - [`FutureExt`]: [`and_then`](FutureExt::and_then), [`map_ok`](FutureExt::map_ok),
-//!   [`map_err`](FutureExt::map_err), [`then_wrapped`](FutureExt::then_wrapped),
-//!   [`or_else`](FutureExt::or_else), [`handle_error_if`](FutureExt::handle_error_if),
-//!   [`finally`](FutureExt::finally), [`finally_on`](FutureExt::finally_on),
-//!   [`forward_to`](FutureExt::forward_to).
-//! - [`when_all`]: many at once, all outcomes. [`when_all_succeed`]: all values, or an error.
-//!   [`when_any`]: the first one, and the others back.
+//! - `future_ext`: [`FutureExt`] with [`and_then`](FutureExt::and_then),
+//!   [`map_ok`](FutureExt::map_ok), [`map_err`](FutureExt::map_err),
+//!   [`then_wrapped`](FutureExt::then_wrapped), [`or_else`](FutureExt::or_else),
+//!   [`handle_error_if`](FutureExt::handle_error_if), [`finally`](FutureExt::finally),
+//!   [`finally_on`](FutureExt::finally_on), [`forward_to`](FutureExt::forward_to).
+//! - `chain`: two futures in a row, in the space of the larger one.
+//! - `finally`: a cleanup, and what becomes of its own failure; [`Spawn`], which starts its task.
+//! - `when_all`: [`when_all`], many at once, all outcomes; [`when_all_succeed`], all values, or an
+//!   error.
+//! - `when_any`: [`when_any`], the first one, and the others back.
 #![cfg_attr(
     feature = "alloc",
-    doc = "- [`parallel_for_each`], [`max_concurrent_for_each`], [`map_reduce`]: a future for each."
+    doc = "- `for_each`: [`parallel_for_each`], [`max_concurrent_for_each`], [`map_reduce`],
+  a future for each item; [`max_concurrent_for_each_fixed`], the same without a heap."
 )]
-//! - [`max_concurrent_for_each_fixed`]: a future for each item, without a heap.
-//! - [`repeat`], [`do_until`]: loops that give way.
-//! - [`yield_now`]: let the others run. [`maybe_yield`]: if the time is used up.
-//! - [`do_with`]: a value that lives as long as the work on it.
-//! - [`Spawn`], [`TurnBudget`]: what these ask of an executor.
+#![cfg_attr(
+    not(feature = "alloc"),
+    doc = "- `for_each`: [`max_concurrent_for_each_fixed`], a future for each item, without a heap."
+)]
+//! - `slots`, `woken`: where many futures are while they run, and which of them were woken.
+//! - `loops`: [`repeat`], [`do_until`], loops that let others run; [`do_with`], a value that lives
+//!   as long as the work on it.
+//! - `yield_now`: [`yield_now`] lets the others run; [`maybe_yield`] does if the time is used up,
+//!   which a [`TurnBudget`] knows.
 
 mod chain;
 mod finally;

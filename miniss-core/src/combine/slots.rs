@@ -1,10 +1,10 @@
-//! Places for many futures side by side: rows of them, what became of each, and whom each wakes.
+//! Slots for many futures side by side: rows of them, what became of each, and the waker of each.
 //!
 //! # Invariants
 //!
 //! - **A row is pinned whole.** The elements of a pinned slice are pinned: they are only reached
 //!   through this module, which never moves one, and slices and arrays have no `Drop`.
-//! - **Seats are pinned.** A running future is polled in its seat and dropped in its seat, by
+//! - **Slots are pinned.** A running future is polled in its slot and dropped in its slot, by
 //!   `Pin::set`. The output that takes its place is not pinned and may be moved out. `MaybeDone`
 //!   has no `Drop`, and its `Unpin` depends on the future's alone.
 
@@ -18,24 +18,24 @@ use super::woken::{FEW, Woken};
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 
-/// The seats of a row, one after the other.
+/// The slots of a row, one after the other.
 pub(super) fn each<T>(row: Pin<&mut [T]>) -> impl Iterator<Item = Pin<&mut T>> {
-    // SAFETY: "A row is pinned whole": the slice is only walked, nothing is moved.
+    // SAFETY: *A row is pinned whole*: the slice is only walked, nothing is moved.
     let row = unsafe { row.get_unchecked_mut() };
-    // SAFETY: "A row is pinned whole": so its elements are pinned.
-    row.iter_mut().map(|seat| unsafe { Pin::new_unchecked(seat) })
+    // SAFETY: *A row is pinned whole*: so its elements are pinned.
+    row.iter_mut().map(|slot| unsafe { Pin::new_unchecked(slot) })
 }
 
-/// One seat of a row.
+/// One slot of a row.
 pub(super) fn nth<T>(row: Pin<&mut [T]>, index: usize) -> Pin<&mut T> {
-    // SAFETY: "A row is pinned whole": an element is reached, and nothing is moved.
+    // SAFETY: *A row is pinned whole*: an element is reached, and nothing is moved.
     unsafe { row.map_unchecked_mut(|row| &mut row[index]) }
 }
 
-/// An array of seats as a row.
-pub(super) fn row<T, const N: usize>(seats: Pin<&mut [T; N]>) -> Pin<&mut [T]> {
-    // SAFETY: "A row is pinned whole": an array and the slice of it are the same place.
-    unsafe { seats.map_unchecked_mut(|seats| seats.as_mut_slice()) }
+/// An array of slots as a row.
+pub(super) fn row<T, const N: usize>(slots: Pin<&mut [T; N]>) -> Pin<&mut [T]> {
+    // SAFETY: *A row is pinned whole*: an array and the slice of it are the same place.
+    unsafe { slots.map_unchecked_mut(|slots| slots.as_mut_slice()) }
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub enum MaybeDone<F: Future> {
     Taken,
 }
 
-// "Seats are pinned": the output is never pinned, so it has no say.
+// *Slots are pinned*: the output is never pinned, so it has no say.
 impl<F: Future + Unpin> Unpin for MaybeDone<F> {}
 
 impl<F: Future> MaybeDone<F> {
@@ -56,11 +56,11 @@ impl<F: Future> MaybeDone<F> {
 
     /// Polls the future unless it is done; whether it is.
     pub(super) fn poll_done(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        // SAFETY: "Seats are pinned": the future is not moved, only polled in its place.
+        // SAFETY: *Slots are pinned*: the future is not moved, only polled in its place.
         let Self::Running(future) = (unsafe { self.as_mut().get_unchecked_mut() }) else {
             return true;
         };
-        // SAFETY: "Seats are pinned": `future` lies in a pinned seat.
+        // SAFETY: *Slots are pinned*: `future` lies in a pinned slot.
         let Poll::Ready(output) = unsafe { Pin::new_unchecked(future) }.poll(cx) else {
             return false;
         };
@@ -74,7 +74,7 @@ impl<F: Future> MaybeDone<F> {
     ///
     /// If it is not, or its output has been taken.
     pub(super) fn take(self: Pin<&mut Self>) -> F::Output {
-        // SAFETY: "Seats are pinned": a running future is left where it is.
+        // SAFETY: *Slots are pinned*: a running future is left where it is.
         let this = unsafe { self.get_unchecked_mut() };
         match this {
             Self::Done(_) => {}

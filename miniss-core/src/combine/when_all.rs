@@ -6,9 +6,9 @@
 //!
 //! # Invariants
 //!
-//! - **Seats stay put.** A tuple or an array of seats lies in the pinned [`WhenAll`], a `Vec` of
-//!   them in a pinned box; seats are polled there and never moved. Neither `WhenAll` nor [`Row`]
-//!   has a `Drop`, and they are `Unpin` only where all their seats are.
+//! - **Slots stay put.** A tuple or an array of slots lies in the pinned [`WhenAll`], a `Vec` of
+//!   them in a pinned box; slots are polled there and never moved. Neither `WhenAll` nor [`Row`]
+//!   has a `Drop`, and they are `Unpin` only where all their slots are.
 
 #[cfg(feature = "alloc")]
 use alloc::{boxed::Box, vec::Vec};
@@ -50,7 +50,7 @@ use super::slots::{MaybeDone, Wakes, each, nth, row};
 /// assert_eq!(pin!(both).poll(&mut cx), Poll::Ready((Ok(1), Err("no file"))));
 /// ```
 pub fn when_all<F: Outcomes>(futures: F) -> WhenAll<F> {
-    WhenAll { seats: futures.seat() }
+    WhenAll { slots: futures.into_slots() }
 }
 
 /// The future of [`when_all`].
@@ -66,16 +66,16 @@ pub fn when_all<F: Outcomes>(futures: F) -> WhenAll<F> {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct WhenAll<F: Outcomes> {
-    seats: F::Seats,
+    slots: F::Slots,
 }
 
 impl<F: Outcomes> Future for WhenAll<F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: "Seats stay put": `seats` is structurally pinned.
-        let mut seats = unsafe { self.map_unchecked_mut(|when_all| &mut when_all.seats) };
-        if F::poll_seats(seats.as_mut(), cx) { Poll::Ready(F::take(seats)) } else { Poll::Pending }
+        // SAFETY: *Slots stay put*: `slots` is structurally pinned.
+        let mut slots = unsafe { self.map_unchecked_mut(|when_all| &mut when_all.slots) };
+        if F::poll_slots(slots.as_mut(), cx) { Poll::Ready(F::take(slots)) } else { Poll::Pending }
     }
 }
 
@@ -95,55 +95,53 @@ pub trait Outcomes: sealed::Sealed {
     /// The outputs, in the order of the input.
     type Output;
     /// Where the futures lie while they run. No one else is to use it.
-    type Seats;
+    type Slots;
 
     #[doc(hidden)]
-    fn seat(self) -> Self::Seats;
+    fn into_slots(self) -> Self::Slots;
     /// Polls every future that is not done, and answers whether all are.
     #[doc(hidden)]
-    fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool;
+    fn poll_slots(slots: Pin<&mut Self::Slots>, cx: &mut Context<'_>) -> bool;
     #[doc(hidden)]
-    fn take(seats: Pin<&mut Self::Seats>) -> Self::Output;
+    fn take(slots: Pin<&mut Self::Slots>) -> Self::Output;
 }
 
 mod sealed {
     pub trait Sealed {}
-
-    pub trait Results {}
 }
 
-/// A row of seats, and whom those who sit there wake.
+/// A row of slots, and the wakers of the futures in them.
 pub struct Row<S> {
     /// Structurally pinned.
-    seats: S,
+    slots: S,
     running: usize,
     wakes: Wakes,
 }
 
 impl<S> Row<S> {
-    const fn new(seats: S, running: usize) -> Self {
-        Self { seats, running, wakes: Wakes::new() }
+    const fn new(slots: S, running: usize) -> Self {
+        Self { slots, running, wakes: Wakes::new() }
     }
 
     fn project(self: Pin<&mut Self>) -> (Pin<&mut S>, &mut usize, &mut Wakes) {
-        // SAFETY: "Seats stay put": `seats` is structurally pinned, and nothing else is.
+        // SAFETY: *Slots stay put*: `slots` is structurally pinned, and nothing else is.
         unsafe {
-            let Self { seats, running, wakes } = self.get_unchecked_mut();
-            (Pin::new_unchecked(seats), running, wakes)
+            let Self { slots, running, wakes } = self.get_unchecked_mut();
+            (Pin::new_unchecked(slots), running, wakes)
         }
     }
 }
 
 /// Polls those futures of a row that may go on; whether none of them is left.
 fn poll_row<F: Future>(
-    mut seats: Pin<&mut [MaybeDone<F>]>,
+    mut slots: Pin<&mut [MaybeDone<F>]>,
     running: &mut usize,
     wakes: &mut Wakes,
     cx: &mut Context<'_>,
 ) -> bool {
-    let _left = wakes.poll(seats.len(), cx, |part, cx| {
-        let seat = nth(seats.as_mut(), part);
-        if seat.is_running() && seat.poll_done(cx) {
+    let _left = wakes.poll(slots.len(), cx, |part, cx| {
+        let slot = nth(slots.as_mut(), part);
+        if slot.is_running() && slot.poll_done(cx) {
             *running -= 1;
         }
         if *running == 0 { Break(()) } else { Continue(()) }
@@ -158,20 +156,20 @@ impl<F: Future, const N: usize> sealed::Sealed for [F; N] {}
 
 impl<F: Future, const N: usize> Outcomes for [F; N] {
     type Output = [F::Output; N];
-    type Seats = Row<[MaybeDone<F>; N]>;
+    type Slots = Row<[MaybeDone<F>; N]>;
 
-    fn seat(self) -> Self::Seats {
+    fn into_slots(self) -> Self::Slots {
         Row::new(self.map(MaybeDone::Running), N)
     }
 
-    fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
-        let (seats, running, wakes) = seats.project();
-        poll_row(row(seats), running, wakes, cx)
+    fn poll_slots(slots: Pin<&mut Self::Slots>, cx: &mut Context<'_>) -> bool {
+        let (slots, running, wakes) = slots.project();
+        poll_row(row(slots), running, wakes, cx)
     }
 
-    fn take(seats: Pin<&mut Self::Seats>) -> Self::Output {
-        let mut seats = each(row(seats.project().0));
-        array::from_fn(|_| seats.next().expect("as many seats as outputs").take())
+    fn take(slots: Pin<&mut Self::Slots>) -> Self::Output {
+        let mut slots = each(row(slots.project().0));
+        array::from_fn(|_| slots.next().expect("as many slots as outputs").take())
     }
 }
 
@@ -181,20 +179,20 @@ impl<F: Future> sealed::Sealed for Vec<F> {}
 #[cfg(feature = "alloc")]
 impl<F: Future> Outcomes for Vec<F> {
     type Output = Vec<F::Output>;
-    type Seats = Row<Pin<Box<[MaybeDone<F>]>>>;
+    type Slots = Row<Pin<Box<[MaybeDone<F>]>>>;
 
-    fn seat(self) -> Self::Seats {
+    fn into_slots(self) -> Self::Slots {
         let running = self.len();
         Row::new(Box::into_pin(self.into_iter().map(MaybeDone::Running).collect()), running)
     }
 
-    fn poll_seats(seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
-        let (seats, running, wakes) = seats.project();
-        poll_row(seats.as_deref_mut(), running, wakes, cx)
+    fn poll_slots(slots: Pin<&mut Self::Slots>, cx: &mut Context<'_>) -> bool {
+        let (slots, running, wakes) = slots.project();
+        poll_row(slots.as_deref_mut(), running, wakes, cx)
     }
 
-    fn take(seats: Pin<&mut Self::Seats>) -> Self::Output {
-        each(seats.project().0.as_deref_mut()).map(MaybeDone::take).collect()
+    fn take(slots: Pin<&mut Self::Slots>) -> Self::Output {
+        each(slots.project().0.as_deref_mut()).map(MaybeDone::take).collect()
     }
 }
 
@@ -204,26 +202,26 @@ macro_rules! tuple {
 
         impl<$($future: Future),+> Outcomes for ($($future,)+) {
             type Output = ($($future::Output,)+);
-            type Seats = ($(MaybeDone<$future>,)+);
+            type Slots = ($(MaybeDone<$future>,)+);
 
-            fn seat(self) -> Self::Seats {
+            fn into_slots(self) -> Self::Slots {
                 ($(MaybeDone::Running(self.$index),)+)
             }
 
-            fn poll_seats(mut seats: Pin<&mut Self::Seats>, cx: &mut Context<'_>) -> bool {
+            fn poll_slots(mut slots: Pin<&mut Self::Slots>, cx: &mut Context<'_>) -> bool {
                 let mut done = true;
                 $(
-                    // SAFETY: "Seats stay put": a field of a pinned tuple is pinned.
-                    let seat = unsafe { seats.as_mut().map_unchecked_mut(|all| &mut all.$index) };
-                    done &= seat.poll_done(cx);
+                    // SAFETY: *Slots stay put*: a field of a pinned tuple is pinned.
+                    let slot = unsafe { slots.as_mut().map_unchecked_mut(|all| &mut all.$index) };
+                    done &= slot.poll_done(cx);
                 )+
                 done
             }
 
-            fn take(mut seats: Pin<&mut Self::Seats>) -> Self::Output {
+            fn take(mut slots: Pin<&mut Self::Slots>) -> Self::Output {
                 ($(
-                    // SAFETY: "Seats stay put": a field of a pinned tuple is pinned.
-                    unsafe { seats.as_mut().map_unchecked_mut(|all| &mut all.$index) }.take(),
+                    // SAFETY: *Slots stay put*: a field of a pinned tuple is pinned.
+                    unsafe { slots.as_mut().map_unchecked_mut(|all| &mut all.$index) }.take(),
                 )+)
             }
         }
@@ -280,7 +278,6 @@ where
 /// What [`when_all_succeed`] can sum up: many results, with one type of error.
 ///
 /// It is implemented for tuples of two to eight results, for arrays and, with `alloc`, for `Vec`.
-/// The method is for this module only.
 ///
 /// ```
 /// use miniss_core::combine::{Outcomes, Results, when_all_succeed};
@@ -289,18 +286,19 @@ where
 ///     when_all_succeed(futures).await.is_ok()
 /// }
 /// ```
-pub trait Results: sealed::Results {
+pub trait Results {
     /// The values, in the order of the input.
     type Values;
     /// The error that all of them share.
     type Error;
 
-    /// The values, or else the first error.
-    #[doc(hidden)]
+    /// The values.
+    ///
+    /// # Errors
+    ///
+    /// The first error in the order of the input.
     fn values(self) -> Result<Self::Values, Self::Error>;
 }
-
-impl<T, E, const N: usize> sealed::Results for [Result<T, E>; N] {}
 
 impl<T, E, const N: usize> Results for [Result<T, E>; N] {
     type Values = [T; N];
@@ -323,9 +321,6 @@ impl<T, E, const N: usize> Results for [Result<T, E>; N] {
 }
 
 #[cfg(feature = "alloc")]
-impl<T, E> sealed::Results for Vec<Result<T, E>> {}
-
-#[cfg(feature = "alloc")]
 impl<T, E> Results for Vec<Result<T, E>> {
     type Values = Vec<T>;
     type Error = E;
@@ -337,8 +332,6 @@ impl<T, E> Results for Vec<Result<T, E>> {
 
 macro_rules! results {
     ($($value:ident . $index:tt),+) => {
-        impl<$($value,)+ Error> sealed::Results for ($(Result<$value, Error>,)+) {}
-
         impl<$($value,)+ Error> Results for ($(Result<$value, Error>,)+) {
             type Values = ($($value,)+);
             type Error = Error;

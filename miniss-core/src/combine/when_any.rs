@@ -88,8 +88,6 @@ pub enum Raced<F: Future> {
 
 impl<F: Future> Raced<F> {
     /// The output of the one that was ready.
-    ///
-    /// See [`Raced`] for an example.
     pub fn output(self) -> Option<F::Output> {
         match self {
             Self::Done(output) => Some(output),

@@ -17,9 +17,9 @@
 //! of a byte in its block: the block is aligned to as many bytes as it has parts, or more, so the
 //! address says both which block and which part. To clone a waker is to count one share more.
 //!
-//! Whoever sets the first bit of a block puts it on the list; whoever puts the first block on the
-//! list wakes the whole. The owner takes the list, whole, and then from each block all of its bits.
-//! This is the inbox of a core (`executor::wake`) with bits for a flag.
+//! The wake that sets the first bit of a block puts the block on the list; the one that puts the
+//! first block on the list wakes the whole. The owner takes the whole list, and then from each
+//! block all of its bits. This is the inbox of a core (`executor::wake`) with bits for a flag.
 //!
 //! # The waker of the whole
 //!
@@ -42,12 +42,12 @@
 //! taken that in between and wakes it, and then the poll that follows swaps again, before the wake
 //! or after.
 //!
-//! # Who may outlive whom
+//! # What may outlive what
 //!
 //! A waker keeps its block, a block keeps the [`Hub`], and the hub keeps no block: what the list
 //! leads to is the owner's. Once that is gone the list is still written, and never read: a pointer
-//! in it may lead nowhere. Nothing of a part is in a block, so that whoever drops the last waker,
-//! on whatever thread, drops words.
+//! in it may lead nowhere. Nothing of a part is in a block, so the last waker may be dropped on any
+//! thread: only words are freed.
 //!
 //! # Invariants
 //!
@@ -59,7 +59,7 @@
 //! - **A waker is a share.** The data word of a part's waker is the address of a byte of a block
 //!   in which it has a share.
 //! - **The place is a share.** The pointer in it is null, or has a share in the waker that it leads
-//!   to, which whoever swaps it out owns.
+//!   to. The one that swaps it out owns that share.
 
 use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
@@ -181,7 +181,7 @@ impl Woken {
 }
 
 impl Drop for Woken {
-    /// Whoever still has a part's waker wakes nothing from now on.
+    /// Wakers of parts that are still there wake nothing from now on.
     fn drop(&mut self) {
         drop(self.hub.whole.take());
     }
@@ -210,7 +210,7 @@ pub(super) struct Block {
 
 const _: () = assert!(PARTS <= align_of::<Block>(), "an address says which part it is");
 
-// SAFETY: "Bits are a place in the list": `next` is touched by one thread at a time, and what it
+// SAFETY: *Bits are a place in the list*: `next` is touched by one thread at a time, and what it
 // leads to is only followed by the owner. The rest is `Sync`.
 unsafe impl Sync for Block {}
 // SAFETY: as above; it borrows nothing.
@@ -225,7 +225,7 @@ impl Hub {
     /// Puts a block on the list; whether it is the first.
     ///
     /// # Safety
-    /// "Bits are a place in the list": the caller has set the first bit of `block`.
+    /// *Bits are a place in the list*: the caller has set the first bit of `block`.
     unsafe fn push(&self, block: &Block) -> bool {
         let mut head = self.woken.load(Ordering::Relaxed);
         loop {
@@ -244,7 +244,7 @@ impl Hub {
         }
     }
 
-    /// Whether no block stands in the list. Whoever puts one there after the owner has left its
+    /// Whether no block stands in the list. A wake that puts one there after the owner has left its
     /// waker wakes the whole.
     pub(super) fn is_empty(&self) -> bool {
         self.woken.load(Ordering::Relaxed).is_null()
@@ -262,7 +262,7 @@ impl Hub {
         let mut next = taken.cast_const();
         // SAFETY: the caller's promise.
         while let Some(taken) = unsafe { next.as_ref() } {
-            // SAFETY: "Bits are a place in the list": the link was taken with it.
+            // SAFETY: *Bits are a place in the list*: the link was taken with it.
             next = taken.next.with_mut(|next| unsafe { *next });
             block(taken.number);
         }
@@ -285,7 +285,7 @@ impl Block {
     fn wake(&self, part: usize) {
         // AcqRel: see the essay above.
         let woken = self.parts.fetch_or(1 << part, ordering!(AcqRel, "woken: part"));
-        // SAFETY: "Bits are a place in the list": we have set the first.
+        // SAFETY: *Bits are a place in the list*: we have set the first.
         if woken == 0 && unsafe { self.hub.push(self) } {
             self.hub.whole.take().into_iter().for_each(|whole| whole.wake_by_ref());
         }
@@ -295,7 +295,7 @@ impl Block {
 /// The waker of a part, with the share that `block` is.
 pub(super) fn waker(block: &Arc<Block>, part: usize) -> ManuallyDrop<Waker> {
     let raw = raw_waker(Arc::as_ptr(block), part);
-    // SAFETY: "A waker is a share": it has that of `block`, and it is not dropped.
+    // SAFETY: *A waker is a share*: it has that of `block`, and it is not dropped.
     ManuallyDrop::new(unsafe { Waker::from_raw(raw) })
 }
 
@@ -308,7 +308,7 @@ pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
         return None;
     }
     let (block, _) = parts_of(waker.data());
-    // SAFETY: "A waker is a share": so the block is there, for as long as the waker is borrowed.
+    // SAFETY: *A waker is a share*: so the block is there, for as long as the waker is borrowed.
     unsafe { &*block }.hub.budget.get()
 }
 
@@ -328,27 +328,27 @@ fn parts_of(data: *const ()) -> (*const Block, usize) {
 /// `data` is the data word of a part's waker. The same is so for the other three.
 unsafe fn clone(data: *const ()) -> RawWaker {
     let (block, part) = parts_of(data);
-    // SAFETY: "A waker is a share": the block is there, and the clone has a share of its own.
+    // SAFETY: *A waker is a share*: the block is there, and the clone has a share of its own.
     unsafe { Arc::increment_strong_count(block) };
     raw_waker(block, part)
 }
 
 unsafe fn wake(data: *const ()) {
     let (block, part) = parts_of(data);
-    // SAFETY: "A waker is a share": it becomes ours, and is given up even if the wake unwinds.
+    // SAFETY: *A waker is a share*: it becomes ours, and is given up even if the wake unwinds.
     let block = unsafe { Arc::from_raw(block) };
     block.wake(part);
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
     let (block, part) = parts_of(data);
-    // SAFETY: "A waker is a share": so the block is there, for as long as the waker is borrowed.
+    // SAFETY: *A waker is a share*: so the block is there, for as long as the waker is borrowed.
     unsafe { &*block }.wake(part);
 }
 
 unsafe fn drop_share(data: *const ()) {
     let (block, _) = parts_of(data);
-    // SAFETY: "A waker is a share": this is its end.
+    // SAFETY: *A waker is a share*: this is its end.
     unsafe { Arc::decrement_strong_count(block) };
 }
 
@@ -365,7 +365,7 @@ impl Place {
         let share = Arc::into_raw(Arc::clone(waker)).cast_mut();
         // AcqRel: see the essay above.
         let former = self.0.swap(share, ordering!(AcqRel, "whole: put"));
-        // SAFETY: "The place is a share": it was swapped out.
+        // SAFETY: *The place is a share*: it was swapped out.
         drop(unsafe { share_of(former) });
     }
 
@@ -373,7 +373,7 @@ impl Place {
     pub(super) fn take(&self) -> Option<Arc<Waker>> {
         // AcqRel: see the essay above.
         let taken = self.0.swap(ptr::null_mut(), ordering!(AcqRel, "whole: take"));
-        // SAFETY: "The place is a share": it was swapped out.
+        // SAFETY: *The place is a share*: it was swapped out.
         unsafe { share_of(taken) }
     }
 }
@@ -385,7 +385,7 @@ impl Drop for Place {
 }
 
 /// # Safety
-/// "The place is a share": the pointer was swapped out of it just now.
+/// *The place is a share*: the pointer was swapped out of it just now.
 unsafe fn share_of(waker: *mut Waker) -> Option<Arc<Waker>> {
     // SAFETY: the caller's promise.
     (!waker.is_null()).then(|| unsafe { Arc::from_raw(waker) })

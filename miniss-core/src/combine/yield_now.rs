@@ -60,7 +60,7 @@ impl Future for YieldNow {
     }
 }
 
-/// Who knows whether the time that tasks have in a turn is used up.
+/// What knows whether the time that tasks have in a turn is used up.
 ///
 /// [`LocalHandle`] does, for the executor's [`Budget`](crate::Budget).
 ///
@@ -90,8 +90,6 @@ pub trait TurnBudget {
     /// same, so one part of a poll may ask and leave it to another to give way.
     ///
     /// It costs one look at the clock. Seastar's `need_preempt`.
-    ///
-    /// See [`TurnBudget`] for an example.
     fn is_spent(&self) -> bool;
 }
 
@@ -145,7 +143,16 @@ pub const fn maybe_yield<T: TurnBudget>(budget: T) -> MaybeYield<T> {
 ///
 /// Safe: there is nothing to lose.
 ///
-/// See [`maybe_yield`] for an example.
+/// ```
+/// use miniss_core::combine::{MaybeYield, TurnBudget, maybe_yield};
+///
+/// fn between_two_rounds<B: TurnBudget>(budget: &B) -> MaybeYield<&B> {
+///     maybe_yield(budget)
+/// }
+/// # let mut executor = miniss_core::doctest::executor();
+/// # let local = executor.local();
+/// # executor.block_on(async { between_two_rounds(&local).await });
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct MaybeYield<T> {

@@ -301,7 +301,7 @@
 //! | barrier | `sync/barrier/tests.rs`, `sync/model/barrier.rs` |
 //! | gate: close waits, entering fails, a dropped closer loses nothing | `close_waits_for_the_last_one_and_wakes_once`, `an_empty_gate_closes_at_once_and_forever`, `a_dropped_closer_loses_nothing` |
 //! | abort source, reasons, children | `the_first_reason_counts`, `a_child_is_aborted_with_its_parent_or_alone` |
-//! | shared future, each waiter with its own timeout | `each_waiter_has_a_deadline_of_its_own`, `when_the_driver_goes_the_next_takes_over` |
+//! | shared future, each waiter with its own timeout | `each_waiter_has_a_deadline_of_its_own`, `when_the_poller_goes_the_next_takes_over` |
 //! | polling 100 times registers one waiter | a test of each, named `polling_a_hundred_times_…` |
 //!
 //! ## Proofs

@@ -280,16 +280,16 @@
 //! - **The work goes first.** `sync/gate.rs`. The work is dropped before the gate is left. No
 //!   unsafe code stands on it. Shown by
 //!   `the_gate_is_left_only_after_the_work_is_gone_whether_polled_or_not`.
-//! - **One driver.** `sync/shared.rs`. Only the holder of the seat touches the inner future.
+//! - **One poller.** `sync/shared.rs`. Only the holder of the unit touches the inner future.
 //!   Upheld by a semaphore of one unit. Shown by
 //!   `a_future_may_wait_for_itself_as_it_is_polled_and_dropped` and
-//!   `a_panic_in_the_future_hands_the_seat_on`.
+//!   `a_panic_in_the_future_lets_the_next_one_poll`.
 //! - **The future stays put.** `sync/shared.rs`. `future` is structurally pinned. Upheld by
-//!   that file. Shown by `when_the_driver_goes_the_next_takes_over`.
+//!   that file. Shown by `when_the_poller_goes_the_next_takes_over`.
 //! - **An outcome is for good.** `sync/shared.rs`. It is set once, before anyone is woken. No
 //!   unsafe code stands on it. Shown by `all_who_wait_and_all_who_come_later_get_a_clone`.
 //! - **The output comes first.** `sync/shared.rs`. The future's place is empty only after the
-//!   output is there. No unsafe code stands on it. Shown by `one_drives_and_all_get_the_output`.
+//!   output is there. No unsafe code stands on it. Shown by `one_polls_and_all_get_the_output`.
 //!
 //! That locks and events are not `Sync` is an example that must not compile at each of them.
 //!
@@ -321,9 +321,9 @@
 //!
 //! - **Stages are pinned.** `combine/chain.rs`. Upheld by `Pin::set`, by which alone a stage
 //!   changes. Shown by `the_first_future_is_gone_before_the_second_is_made`.
-//! - **Seats are pinned.** `combine/slots.rs`. Upheld in the same way. Shown by
+//! - **Slots are pinned.** `combine/slots.rs`. Upheld in the same way. Shown by
 //!   `one_that_is_done_is_not_polled_again_and_is_dropped_at_once`.
-//! - **Seats stay put.** `combine/when_all.rs`. Upheld by `WhenAll`, which has no `Drop`. Shown by
+//! - **Slots stay put.** `combine/when_all.rs`. Upheld by `WhenAll`, which has no `Drop`. Shown by
 //!   `futures_that_must_not_move_stay_put`.
 //! - **A row is pinned whole.** `combine/slots.rs`. Upheld by that file, which only walks over it.
 //!   Shown by the same test.

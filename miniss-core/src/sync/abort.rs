@@ -1,6 +1,6 @@
 //! Asking work to stop, once and with a reason.
 //!
-//! Whoever may want work to stop holds an [`AbortSource`]; the work holds a reference to it. Work
+//! The one who may stop the work holds an [`AbortSource`]; the work holds a reference to it. Work
 //! that only awaits is given to [`run`](AbortSource::run), which drops it. Work that must do
 //! something of its own awaits [`aborted`](AbortSource::aborted), asks
 //! [`is_aborted`](AbortSource::is_aborted) between its steps, or leaves a closure with
@@ -36,6 +36,7 @@ pub use hooks::{ChildSource, OnAbort, UntilAborted, WaitAborted};
 
 use self::hooks::{Action, Entry};
 use crate::collections::WaitList;
+use crate::defer::to_the_end;
 
 /// The reason of an abort that has no reason to give.
 ///
@@ -59,7 +60,7 @@ impl Error for Aborted {}
 
 /// Asks everything that refers to it to stop, once and for all.
 ///
-/// `R` is the reason; whoever is stopped gets a clone of it.
+/// `R` is the reason; everything that is stopped gets a clone of it.
 ///
 /// ```
 /// # use miniss_core::doctest::executor;
@@ -112,7 +113,7 @@ impl<R> AbortSource<R> {
     ///
     /// # Safety
     ///
-    /// "Parents last longer": `reason` is that of a parent, near or far.
+    /// *Parents last longer*: `reason` is that of a parent, near or far.
     unsafe fn inherit(&self, reason: &R) {
         self.inherited.set(Some(NonNull::from(reason)));
     }
@@ -146,8 +147,7 @@ impl<R> AbortSource<R> {
         }
         if let Some(reason) = self.reason.get() {
             self.take_over_children(reason);
-            let mut round = Round { source: self, reason, over: false };
-            round.run();
+            to_the_end(|| self.act_first(reason));
         }
         true
     }
@@ -163,7 +163,7 @@ impl<R> AbortSource<R> {
     /// assert_eq!(source.reason(), Some(&7));
     /// ```
     pub fn reason(&self) -> Option<&R> {
-        // SAFETY: "Parents last longer", and their reason stays where it is.
+        // SAFETY: *Parents last longer*, and their reason stays where it is.
         let inherited = || self.inherited.get().map(|reason| unsafe { reason.as_ref() });
         self.reason.get().or_else(inherited)
     }
@@ -307,23 +307,31 @@ impl<R> AbortSource<R> {
         self.hooks.len()
     }
 
-    /// "The tree is told at once": gives `reason` to all below that have none, and puts what waits
+    /// *The tree is told at once*: gives `reason` to all below that have none, and puts what waits
     /// for theirs in the place of each.
     fn take_over_children(&self, reason: &R) {
         let inside = |entry| {
             let Entry::Child(child) = entry else { return None };
-            // SAFETY: "Linked means alive" (see `hook`), and no foreign code runs here.
+            // SAFETY: *Linked means alive* (see `hooks`), and no foreign code runs here.
             let child: &Self = unsafe { child.as_ref() };
             // One that has a reason has a round of its own, or had one.
             (!child.is_aborted()).then(|| {
-                // SAFETY: "Parents last longer": it is below this source.
+                // SAFETY: *Parents last longer*: it is below this source.
                 unsafe { child.inherit(reason) };
                 &child.hooks
             })
         };
-        // SAFETY: "Parents last longer": the hooks of sources below borrow these, so this list
+        // SAFETY: *Parents last longer*: the hooks of sources below borrow these, so this list
         // outlives them. No source is below itself.
         unsafe { self.hooks.flatten(inside) };
+    }
+
+    /// Runs the first action of the list; whether there was one.
+    fn act_first(&self, reason: &R) -> bool {
+        let Some(action) = self.take_first() else { return false };
+        // SAFETY: *No stops on the way*: taken out a line ago.
+        unsafe { action.run(reason) };
+        true
     }
 
     /// Takes the first action out of the list. Runs no foreign code.
@@ -350,31 +358,6 @@ impl<R: fmt::Debug> fmt::Debug for AbortSource<R> {
             .field("reason", &self.reason())
             .field("waiters", &self.waiters())
             .finish_non_exhaustive()
-    }
-}
-
-/// One abort. Its drop goes on where an action that panicked cut it short.
-struct Round<'a, R> {
-    source: &'a AbortSource<R>,
-    reason: &'a R,
-    over: bool,
-}
-
-impl<R> Round<'_, R> {
-    fn run(&mut self) {
-        while let Some(action) = self.source.take_first() {
-            // SAFETY: "No stops on the way": taken out a line ago.
-            unsafe { action.run(self.reason) };
-        }
-        self.over = true;
-    }
-}
-
-impl<R> Drop for Round<'_, R> {
-    fn drop(&mut self) {
-        if !self.over {
-            self.run();
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! - **Arrived is waiting.** `arrived` counts the futures that wait in the present round. One that
 //!   is dropped before the round ends is counted out; one that is dropped later has passed.
 //! - **The last one ends the round.** It starts the next one before it wakes the others, so that
-//!   whoever comes again while they are being woken waits for the next opening.
+//!   one that comes again while they are being woken waits for the next opening.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ use core::pin::pin;
 use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
 use crate::coop::consume_budget;
+use crate::defer::defer;
 
 /// Lets futures of one core wait until a given number of them have arrived, again and again.
 ///
@@ -89,15 +90,24 @@ impl Barrier {
         if self.arrived.get() + 1 >= self.parties {
             consume_budget().await;
         }
-        let arrival = Arrival::new(self);
+        let round = self.round.get();
+        self.arrived.set(self.arrived.get() + 1);
+        let _arrived = defer(|| self.count_out(round));
         let leader = self.arrived.get() >= self.parties;
         if leader {
             self.open();
         } else {
-            let waiter = pin!(Waiter::new(&self.queue, arrival.round));
+            let waiter = pin!(Waiter::new(&self.queue, round));
             woken(waiter.as_ref()).await;
         }
         BarrierWaitResult { leader }
+    }
+
+    /// Counts a future out that arrived in `round`, unless the barrier has opened since.
+    fn count_out(&self, round: u64) {
+        if self.round.get() == round {
+            self.arrived.set(self.arrived.get() - 1);
+        }
     }
 
     fn open(&self) {
@@ -140,28 +150,6 @@ impl BarrierWaitResult {
     /// ```
     pub const fn is_leader(&self) -> bool {
         self.leader
-    }
-}
-
-/// One future counted in, and out again if it is dropped in the same round.
-struct Arrival<'a> {
-    barrier: &'a Barrier,
-    round: u64,
-}
-
-impl<'a> Arrival<'a> {
-    fn new(barrier: &'a Barrier) -> Self {
-        barrier.arrived.set(barrier.arrived.get() + 1);
-        Self { barrier, round: barrier.round.get() }
-    }
-}
-
-impl Drop for Arrival<'_> {
-    fn drop(&mut self) {
-        let barrier = self.barrier;
-        if barrier.round.get() == self.round {
-            barrier.arrived.set(barrier.arrived.get() - 1);
-        }
     }
 }
 

@@ -23,7 +23,7 @@
 //! # Invariants
 //!
 //! - **A slot is room.** The units of `room` are the slots of `items`: each is free, held by a
-//!   sender, or taken by a value. So whoever holds a slot can put a value.
+//!   sender, or taken by a value. So the one who holds a slot can put a value.
 //! - **Closed is the room's.** The channel is closed exactly when its semaphore is. Nothing is put
 //!   from then on, and an empty queue has come to its end.
 //! - **No borrow over foreign code.** `items` is borrowed to push, pop or count, which runs no code

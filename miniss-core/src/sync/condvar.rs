@@ -6,19 +6,18 @@
 //! # Invariants
 //!
 //! - **Remembered means no one waits.** A signal goes to the first waiter. It is remembered only
-//!   if there is none, and whoever comes next takes it without waiting.
-//! - **A signal is one or no one's.** The waiter woken by a signal owns it until its wait returns.
-//!   Dropped before, it hands the signal on as if it were new.
+//!   if there is none, and the next one to come takes it without waiting.
+//! - **A signal has one owner or none.** The waiter woken by a signal owns it until its wait
+//!   returns. Dropped before, it hands the signal on as if it were new.
 //! - **All is a round.** A waiter carries the round in which it joined. Notifying all ends the
-//!   round, and whoever joins while its waiters are being woken belongs to the next. A signal or a
+//!   round, and one that joins while its waiters are being woken belongs to the next. A signal or a
 //!   close that comes meanwhile finds the round served first.
 
 #![forbid(unsafe_code)]
 
 use core::cell::Cell;
 use core::fmt;
-use core::mem;
-use core::pin::{Pin, pin};
+use core::pin::pin;
 
 use super::Closed;
 use super::wait::woken;
@@ -103,9 +102,15 @@ impl Condvar {
             return Ok(());
         }
         let waiter = pin!(Waiter::new(&self.queue, Turn::Waiting(self.round.get())));
-        let waiting = Waiting { condvar: self, waiter: waiter.as_ref() };
-        let turn = woken(waiter.as_ref()).await;
-        mem::forget(waiting);
+        let waiter = waiter.as_ref();
+        // A wait that is cut short hands its signal on.
+        let handed_on = defer(|| {
+            if let Turn::Signal = waiter.payload() {
+                self.notify_one();
+            }
+        });
+        let turn = woken(waiter).await;
+        handed_on.disarm();
         match turn {
             Turn::Closed => Err(Closed),
             Turn::Waiting(_) | Turn::Signal | Turn::All => Ok(()),
@@ -168,7 +173,8 @@ impl Condvar {
     /// assert!(pin!(condvar.wait()).poll(&mut cx).is_pending());
     /// ```
     pub fn notify_one(&self) {
-        let _signal = Signal(self);
+        // Also if a waker of the round before it panics.
+        let _signal = defer(|| self.give_signal());
         self.serve_round();
     }
 
@@ -225,6 +231,13 @@ impl Condvar {
         self.queue.len()
     }
 
+    /// Gives a signal to the first waiter, or remembers it.
+    fn give_signal(&self) {
+        if !self.queue.wake_first(Turn::Signal) {
+            self.remembered.set(true);
+        }
+    }
+
     /// Wakes those who joined before the present round.
     fn serve_round(&self) {
         self.queue.wake_while(|turn| self.in_round(turn));
@@ -266,31 +279,6 @@ enum Turn {
     All,
     /// Woken by a close.
     Closed,
-}
-
-/// A signal, given or remembered as it is dropped: also if a waker of the round before it panics.
-struct Signal<'a>(&'a Condvar);
-
-impl Drop for Signal<'_> {
-    fn drop(&mut self) {
-        if !self.0.queue.wake_first(Turn::Signal) {
-            self.0.remembered.set(true);
-        }
-    }
-}
-
-/// A wait under way, which hands its signal on if it is cut short.
-struct Waiting<'a> {
-    condvar: &'a Condvar,
-    waiter: Pin<&'a Waiter<'a, Turn>>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Turn::Signal = self.waiter.payload() {
-            self.condvar.notify_one();
-        }
-    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -59,8 +59,8 @@ impl Event {
 
     /// Sets the event and wakes all who wait, in the order in which they came.
     ///
-    /// They go on even if the event is [reset](Self::reset) before they are polled. Until then,
-    /// whoever waits again goes on at once.
+    /// They go on even if the event is [reset](Self::reset) before they are polled. Until the
+    /// reset, a wait is ready at once.
     ///
     /// ```
     /// # use miniss_core::sync::Event;

@@ -348,7 +348,7 @@ impl fmt::Debug for OwnedGatePass {
 /// ```
 #[must_use = "futures do nothing unless polled"]
 pub struct WithGate<'a, F> {
-    /// `None` once it was ready. "The work goes first": the order of the fields matters.
+    /// `None` once it was ready. *The work goes first*: the order of the fields matters.
     future: Option<F>,
     pass: Option<GatePass<'a>>,
     /// For the answer that needs no work.
@@ -361,7 +361,7 @@ impl<'a, F> WithGate<'a, F> {
     }
 
     fn project(self: Pin<&mut Self>) -> (Pin<&mut Option<F>>, &mut Option<GatePass<'a>>, &Leaf) {
-        // SAFETY: "The work stays put": `future` is pinned again at once, and the others have no
+        // SAFETY: *The work stays put*: `future` is pinned again at once, and the others have no
         // need to be.
         unsafe {
             let this = self.get_unchecked_mut();

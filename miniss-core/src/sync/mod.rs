@@ -1,27 +1,31 @@
-//! Waiting for one another on one core: no atomics, no allocation, first come first served.
+//! Locks, channels and the like for the tasks of one core: first come first served, no atomics, no
+//! allocation. Reach for them where a future has to wait until another one is done.
 //!
 //! `user future ─▶ [sync] ─▶ wait list ─▶ run queue ─▶ executor`
 //!
 //! Everything here belongs to one core and is neither `Send` nor `Sync`; work for other cores goes
 //! by [calls](crate::call). A waiter is queued inside its own future and can be dropped at any
-//! moment: it leaves the queue, and what it had been granted meanwhile goes to the next in line.
+//! moment: it leaves the queue, and what it was granted goes to the next one in the queue.
 //!
 //! A guard borrows what it guards. With `alloc`, those named `Owned…` hold an `Rc` of it instead,
 //! so that a task can keep them: `acquire_owned`, `lock_owned`, `read_owned`, `write_owned`,
-//! `enter_owned`, and the same with `try_` before them.
+//! `enter_owned`, and the same with `try_` before them. A channel is on the [`Heap`], or
+//! [`Borrowed`] from a place of the user's: `Sender<T>`, or `Sender<T, Borrowed<'_, N>>`.
 //!
-//! - [`Semaphore`]: counted units; [`Units`] is what a waiter holds.
-//! - [`Mutex`]: one value, one future at a time.
-//! - [`RwLock`]: one value, many readers or one writer.
-//! - [`Event`]: a flag, set and reset by hand.
-//! - [`Condvar`]: a change to be announced, to one or to all.
-//! - [`Barrier`]: a point that futures pass together.
-//! - [`Gate`]: work in progress, to be waited for before shutting down.
-//! - [`channel`]: values from many senders to one receiver.
-//! - [`broadcast`]: every value to every receiver.
-//! - [`watch`]: the latest value, and news that it has changed.
-//! - [`AbortSource`]: asking work to stop, with a reason.
-//! - [`Shared`], [`SharedFuture`]: one result for many waiters.
+//! - `semaphore`: [`Semaphore`], counted units; [`Units`] is what a waiter gets.
+//! - `mutex`: [`Mutex`], one value, one future at a time.
+//! - `rwlock`: [`RwLock`], one value, many readers or one writer.
+//! - `event`: [`Event`], a flag, set and reset by hand.
+//! - `condvar`: [`Condvar`], a change that is announced to one or to all.
+//! - `barrier`: [`Barrier`], a point that futures pass together.
+//! - `gate`: [`Gate`], work in progress, which a shutdown waits for.
+//! - [`channel`], its `handles`: values from many senders to one receiver.
+//! - [`broadcast`], its `handles`: every value to every receiver.
+//! - [`watch`], its `handles`: the latest value, and news that it has changed.
+//! - `abort`, its `hooks`: [`AbortSource`], which asks work to stop, with a reason.
+//! - `shared`: [`Shared`], [`SharedFuture`], one result for many waiters.
+//! - `ends`: counted handles at both ends of a channel, and its buffers.
+//! - `wait`: what the primitives wait by.
 
 mod abort;
 mod barrier;

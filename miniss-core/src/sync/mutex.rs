@@ -259,14 +259,14 @@ impl<T: ?Sized> Deref for MutexGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: "One unit, one user": this guard is the only one, and it is borrowed shared.
+        // SAFETY: *One unit, one user*: this guard is the only one, and it is borrowed shared.
         unsafe { &*self.value.get() }
     }
 }
 
 impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: "One unit, one user": this guard is the only one, and it is borrowed uniquely.
+        // SAFETY: *One unit, one user*: this guard is the only one, and it is borrowed uniquely.
         unsafe { &mut *self.value.get() }
     }
 }
@@ -327,7 +327,7 @@ impl<T: ?Sized> Deref for OwnedMutexGuard<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: "One unit, one user": this guard is the only one, and it is borrowed shared.
+        // SAFETY: *One unit, one user*: this guard is the only one, and it is borrowed shared.
         unsafe { &*self.mutex.value.get() }
     }
 }
@@ -335,7 +335,7 @@ impl<T: ?Sized> Deref for OwnedMutexGuard<T> {
 #[cfg(feature = "alloc")]
 impl<T: ?Sized> DerefMut for OwnedMutexGuard<T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: "One unit, one user": this guard is the only one, and it is borrowed uniquely.
+        // SAFETY: *One unit, one user*: this guard is the only one, and it is borrowed uniquely.
         unsafe { &mut *self.mutex.value.get() }
     }
 }

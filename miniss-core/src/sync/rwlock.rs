@@ -215,7 +215,7 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: "One unit, one reader": while this guard has its unit, "All units, one writer"
+        // SAFETY: *One unit, one reader*: while this guard has its unit, *All units, one writer*
         // leaves no writer, so the value is only read.
         unsafe { &*self.value.get() }
     }
@@ -245,7 +245,8 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     /// Goes on as a reader, with no writer in between. Readers that wait in front of the next
     /// writer come in.
     ///
-    /// As with the locks of `std`, this is an associated function, lest it hide a method of `T`.
+    /// As with the locks of `std`, this is an associated function, so that it hides no method of
+    /// `T`.
     ///
     /// ```
     /// # use miniss_core::sync::{RwLock, RwLockWriteGuard};
@@ -267,14 +268,14 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: "All units, one writer": this guard is the only one, and it is borrowed shared.
+        // SAFETY: *All units, one writer*: this guard is the only one, and it is borrowed shared.
         unsafe { &*self.value.get() }
     }
 }
 
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: "All units, one writer": this guard is the only one, and it is borrowed uniquely.
+        // SAFETY: *All units, one writer*: this guard is the only one, and it is borrowed uniquely.
         unsafe { &mut *self.value.get() }
     }
 }
@@ -436,7 +437,7 @@ impl<T: ?Sized> Deref for OwnedRwLockReadGuard<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: "One unit, one reader": while this guard has its unit, "All units, one writer"
+        // SAFETY: *One unit, one reader*: while this guard has its unit, *All units, one writer*
         // leaves no writer, so the value is only read.
         unsafe { &*self.share.lock.value.get() }
     }
@@ -499,7 +500,7 @@ impl<T: ?Sized> Deref for OwnedRwLockWriteGuard<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: "All units, one writer": this guard is the only one, and it is borrowed shared.
+        // SAFETY: *All units, one writer*: this guard is the only one, and it is borrowed shared.
         unsafe { &*self.share.lock.value.get() }
     }
 }
@@ -507,7 +508,7 @@ impl<T: ?Sized> Deref for OwnedRwLockWriteGuard<T> {
 #[cfg(feature = "alloc")]
 impl<T: ?Sized> DerefMut for OwnedRwLockWriteGuard<T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: "All units, one writer": this guard is the only one, and it is borrowed uniquely.
+        // SAFETY: *All units, one writer*: this guard is the only one, and it is borrowed uniquely.
         unsafe { &mut *self.share.lock.value.get() }
     }
 }

@@ -20,7 +20,9 @@ use core::error::Error;
 use core::fmt;
 use core::future::Future;
 use core::mem;
+use core::ops::Deref;
 use core::pin::Pin;
+use core::ptr;
 use core::task::{Context, Poll, ready};
 
 #[cfg(feature = "alloc")]
@@ -100,7 +102,7 @@ impl Error for TryAcquireError {}
 pub struct Semaphore {
     available: Cell<isize>,
     closed: Cell<bool>,
-    pub(super) queue: WaitList<Request>,
+    queue: WaitList<Request>,
 }
 
 impl Semaphore {
@@ -361,7 +363,7 @@ impl Semaphore {
     }
 
     /// Serves the queue from the front for as long as the units suffice.
-    pub(super) fn grant(&self) {
+    fn grant(&self) {
         self.queue.wake_while(|request| match request {
             Request::Queued(units) if self.take(units) => Some(Request::Granted(units)),
             _ => None,
@@ -418,7 +420,7 @@ pub struct Acquire<'a> {
 }
 
 impl<'a> Acquire<'a> {
-    pub(super) const fn new(semaphore: &'a Semaphore, units: usize) -> Self {
+    const fn new(semaphore: &'a Semaphore, units: usize) -> Self {
         let waiter = Waiter::new(&semaphore.queue, Request::New(units));
         Self { semaphore, waiter, leaf: Leaf::new() }
     }
@@ -431,7 +433,7 @@ impl<'a> Acquire<'a> {
         };
         self.waiter.set_payload(request);
         if let Request::Queued(_) = request {
-            // SAFETY: "The waiter stays put": a pinned future has a pinned waiter.
+            // SAFETY: *The waiter stays put*: a pinned future has a pinned waiter.
             unsafe { self.map_unchecked(|acquire| &acquire.waiter) }.enqueue();
         }
     }
@@ -477,7 +479,7 @@ impl Drop for Acquire<'_> {
 
 /// What a waiter asks for and what became of it.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Request {
+enum Request {
     /// Not polled yet.
     New(usize),
     /// In the queue.
@@ -502,14 +504,11 @@ pub(super) enum Request {
 /// # Ok::<(), TryAcquireError>(())
 /// ```
 #[must_use = "units that are not kept are given back at once"]
-pub struct Units<'a> {
-    semaphore: &'a Semaphore,
-    count: usize,
-}
+pub struct Units<'a>(Held<&'a Semaphore>);
 
 impl<'a> Units<'a> {
-    pub(super) const fn new(semaphore: &'a Semaphore, count: usize) -> Self {
-        Self { semaphore, count }
+    const fn new(semaphore: &'a Semaphore, count: usize) -> Self {
+        Self(Held { semaphore, count })
     }
 
     /// How many units these are.
@@ -519,7 +518,7 @@ impl<'a> Units<'a> {
     /// assert_eq!(Semaphore::new(5).try_acquire(3).unwrap().len(), 3);
     /// ```
     pub const fn len(&self) -> usize {
-        self.count
+        self.0.count
     }
 
     /// Whether these are no units at all.
@@ -529,7 +528,7 @@ impl<'a> Units<'a> {
     /// assert!(Semaphore::new(5).try_acquire(0).unwrap().is_empty());
     /// ```
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 
     /// Takes `count` units out of these; `None`, and nothing taken, if there are not as many.
@@ -545,8 +544,7 @@ impl<'a> Units<'a> {
     /// assert!(units.split(4).is_none());
     /// ```
     pub fn split(&mut self, count: usize) -> Option<Self> {
-        self.count = self.count.checked_sub(count)?;
-        Some(Self::new(self.semaphore, count))
+        self.0.split(count).map(Self)
     }
 
     /// Puts `other` to these.
@@ -563,16 +561,13 @@ impl<'a> Units<'a> {
     /// assert_eq!(units.len(), 5);
     /// ```
     pub fn merge(&mut self, other: Self) {
-        assert!(core::ptr::eq(self.semaphore, other.semaphore), "units of two semaphores");
-        let sum = self.count.checked_add(other.count);
-        self.count = sum.expect("more units than can be counted");
-        other.forget();
+        self.0.merge(other.0);
     }
 
     /// Gives nothing back and tells how many units these were.
     ///
-    /// Whoever keeps the number calls [`Semaphore::release`] or [`Semaphore::adopt`] with it later,
-    /// or the units are gone. Seastar's `release`.
+    /// The number is for [`Semaphore::release`] or [`Semaphore::adopt`] later, or the units are
+    /// gone. Seastar's `release`.
     ///
     /// ```
     /// # use miniss_core::sync::Semaphore;
@@ -582,25 +577,19 @@ impl<'a> Units<'a> {
     /// semaphore.release(count);
     /// ```
     pub fn forget(self) -> usize {
-        let count = self.count;
+        let count = self.len();
         mem::forget(self);
         count
     }
 }
 
-impl Drop for Units<'_> {
-    fn drop(&mut self) {
-        self.semaphore.release(self.count);
-    }
-}
-
 impl fmt::Debug for Units<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Units").field(&self.count).finish()
+        f.debug_tuple("Units").field(&self.len()).finish()
     }
 }
 
-/// Units of a [`Semaphore`] on the heap, given back when dropped. See
+/// Units of a [`Semaphore`] on the heap, given back when dropped. They come from
 /// [`Semaphore::acquire_owned`].
 ///
 /// Needs the `alloc` feature.
@@ -618,15 +607,12 @@ impl fmt::Debug for Units<'_> {
 /// ```
 #[cfg(feature = "alloc")]
 #[must_use = "units that are not kept are given back at once"]
-pub struct OwnedUnits {
-    semaphore: Rc<Semaphore>,
-    count: usize,
-}
+pub struct OwnedUnits(Held<Rc<Semaphore>>);
 
 #[cfg(feature = "alloc")]
 impl OwnedUnits {
-    pub(super) const fn new(semaphore: Rc<Semaphore>, count: usize) -> Self {
-        Self { semaphore, count }
+    const fn new(semaphore: Rc<Semaphore>, count: usize) -> Self {
+        Self(Held { semaphore, count })
     }
 
     /// The semaphore that gave them.
@@ -639,7 +625,7 @@ impl OwnedUnits {
     /// assert!(Rc::ptr_eq(units.semaphore(), &semaphore));
     /// ```
     pub const fn semaphore(&self) -> &Rc<Semaphore> {
-        &self.semaphore
+        &self.0.semaphore
     }
 
     /// How many units these are.
@@ -650,7 +636,7 @@ impl OwnedUnits {
     /// assert_eq!(Rc::new(Semaphore::new(5)).try_acquire_owned(3).unwrap().len(), 3);
     /// ```
     pub const fn len(&self) -> usize {
-        self.count
+        self.0.count
     }
 
     /// Whether these are no units at all.
@@ -661,7 +647,7 @@ impl OwnedUnits {
     /// assert!(Rc::new(Semaphore::new(5)).try_acquire_owned(0).unwrap().is_empty());
     /// ```
     pub const fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 
     /// Takes `count` units out of these; `None`, and nothing taken, if there are not as many.
@@ -678,8 +664,7 @@ impl OwnedUnits {
     /// assert!(units.split(4).is_none());
     /// ```
     pub fn split(&mut self, count: usize) -> Option<Self> {
-        self.count = self.count.checked_sub(count)?;
-        Some(Self::new(Rc::clone(&self.semaphore), count))
+        self.0.split(count).map(Self)
     }
 
     /// Puts `other` to these.
@@ -697,10 +682,7 @@ impl OwnedUnits {
     /// assert_eq!(units.len(), 5);
     /// ```
     pub fn merge(&mut self, other: Self) {
-        assert!(Rc::ptr_eq(&self.semaphore, &other.semaphore), "units of two semaphores");
-        let sum = self.count.checked_add(other.count);
-        self.count = sum.expect("more units than can be counted");
-        other.forget();
+        self.0.merge(other.0);
     }
 
     /// Gives nothing back and tells how many units these were. The share in the semaphore goes.
@@ -717,21 +699,40 @@ impl OwnedUnits {
     /// semaphore.release(count);
     /// ```
     pub fn forget(mut self) -> usize {
-        mem::take(&mut self.count)
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl Drop for OwnedUnits {
-    fn drop(&mut self) {
-        self.semaphore.release(self.count);
+        mem::take(&mut self.0.count)
     }
 }
 
 #[cfg(feature = "alloc")]
 impl fmt::Debug for OwnedUnits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OwnedUnits").field(&self.count).finish()
+        f.debug_tuple("OwnedUnits").field(&self.len()).finish()
+    }
+}
+
+/// Units of the semaphore that `S` leads to, given back when dropped.
+struct Held<S: Deref<Target = Semaphore>> {
+    semaphore: S,
+    count: usize,
+}
+
+impl<S: Deref<Target = Semaphore> + Clone> Held<S> {
+    fn split(&mut self, count: usize) -> Option<Self> {
+        self.count = self.count.checked_sub(count)?;
+        Some(Self { semaphore: self.semaphore.clone(), count })
+    }
+
+    fn merge(&mut self, mut other: Self) {
+        assert!(ptr::eq(&*self.semaphore, &*other.semaphore), "units of two semaphores");
+        let sum = self.count.checked_add(other.count);
+        self.count = sum.expect("more units than can be counted");
+        other.count = 0;
+    }
+}
+
+impl<S: Deref<Target = Semaphore>> Drop for Held<S> {
+    fn drop(&mut self) {
+        self.semaphore.release(self.count);
     }
 }
 

@@ -4,11 +4,11 @@
 //! deadline of its own: a [`Timeout`](crate::timer::Timeout) around one wait does not disturb the
 //! others.
 //!
-//! [`Shared`] is any future, driven by one of those that wait for it. There is one seat at the
-//! wheel, which the waiters acquire in the order in which they come. Who has it polls the inner
-//! future with its own waker. If it gives up, the next one is woken, takes the seat and polls at
-//! once, so the inner future always knows the waker of a task that waits. When the output is there
-//! the seat is closed, which wakes all.
+//! [`Shared`] is any future: one of those that wait for it polls it, for all of them. A semaphore
+//! of one unit says which one, in the order in which they come. That one polls the inner future
+//! with its own waker. If it gives up, the next one is woken, gets the unit and polls at once, so
+//! the inner future always knows the waker of a task that waits. When the output is there, the
+//! semaphore is closed, which wakes all.
 //!
 //! [`SharedFuture`] and [`SharedPromise`] are a value that someone brings. What
 //! [`Future`](crate::Future) and [`Promise`](crate::Promise) are for one waiter, which may be on
@@ -16,12 +16,12 @@
 //!
 //! # Invariants
 //!
-//! - **One driver.** `future` is touched by no one but the one who holds the only unit of `seat`,
-//!   in `drive`, which that one cannot enter twice, since its own future is being polled.
+//! - **One poller.** Only the one who holds the only unit of `poller` touches `future`, in
+//!   `poll_inner`. It cannot enter that twice, since its own future is being polled.
 //! - **The future stays put.** `future` is structurally pinned: it is polled and dropped in place.
 //!   `Shared` is `Unpin` only if it is, and has no `Drop` of its own.
 //! - **The output comes first.** The place of the future is empty only after the output is there.
-//! - **An outcome is for good.** It is set once, before anybody is woken, and read by reference
+//! - **An outcome is for good.** It is set once, before anyone is woken, and read by reference
 //!   from then on. No one queues after that.
 
 use core::cell::{OnceCell, UnsafeCell};
@@ -42,7 +42,7 @@ use crate::error::BrokenPromise;
 
 /// A future whose output many may await.
 ///
-/// It makes progress only while someone waits, and the first who waits drives it for all: a wait
+/// It makes progress only while someone waits, and the first who waits polls it for all: a wait
 /// that is kept but not polled on stops the others, so drop one that is given up.
 ///
 /// Pin it where its users can reach it, with a heap in an `Rc`:
@@ -77,7 +77,7 @@ use crate::error::BrokenPromise;
 /// assert_eq!(executor.block_on(hasty), Ok("loaded"));
 /// ```
 pub struct Shared<F: Future> {
-    seat: Semaphore,
+    poller: Semaphore,
     output: OnceCell<F::Output>,
     future: UnsafeCell<Option<F>>,
 }
@@ -92,7 +92,7 @@ impl<F: Future> Shared<F> {
     /// ```
     pub const fn new(future: F) -> Self {
         Self {
-            seat: Semaphore::new(1),
+            poller: Semaphore::new(1),
             output: OnceCell::new(),
             future: UnsafeCell::new(Some(future)),
         }
@@ -102,12 +102,12 @@ impl<F: Future> Shared<F> {
     ///
     /// # Panics
     ///
-    /// If the inner future does, while this waiter drives it. The next waiter drives it then, and
+    /// If the inner future does, while this waiter polls it. The next waiter polls it then, and
     /// most futures panic at every poll after the first panic.
     ///
     /// # Cancellation
     ///
-    /// Safe. A waiter that is dropped while it drives the inner future leaves that to the next one,
+    /// Safe. A waiter that is dropped while it polls the inner future leaves that to the next one,
     /// which is woken; the inner future is not dropped, and rests if there is no next one.
     ///
     /// ```
@@ -124,11 +124,11 @@ impl<F: Future> Shared<F> {
     where
         F::Output: Clone,
     {
-        if let Ok(seat) = self.seat.acquire(1).await {
-            poll_fn(|cx| self.drive(&seat, cx)).await;
-            self.seat.close();
+        if let Ok(unit) = self.poller.acquire(1).await {
+            poll_fn(|cx| self.poll_inner(&unit, cx)).await;
+            self.poller.close();
         }
-        self.peek().expect("the seat is closed after the output is there").clone()
+        self.peek().expect("closed after the output is there").clone()
     }
 
     /// The output, if it is there.
@@ -148,24 +148,24 @@ impl<F: Future> Shared<F> {
         self.output.get()
     }
 
-    /// How many wait for another one that drives the inner future.
+    /// How many wait for another one that polls the inner future.
     ///
     /// ```
     /// use miniss_core::sync::Shared;
     /// assert_eq!(Shared::new(async {}).waiters(), 0);
     /// ```
     pub const fn waiters(&self) -> usize {
-        self.seat.waiters()
+        self.poller.waiters()
     }
 
-    /// Polls the inner future, on behalf of the one who has the seat.
-    fn drive(self: Pin<&Self>, _seat: &Units<'_>, cx: &mut Context<'_>) -> Poll<()> {
-        // SAFETY: "One driver" and "The future stays put".
+    /// Polls the inner future, for the one who has the unit.
+    fn poll_inner(self: Pin<&Self>, _unit: &Units<'_>, cx: &mut Context<'_>) -> Poll<()> {
+        // SAFETY: *One poller* and *The future stays put*.
         let mut place = unsafe { Pin::new_unchecked(&mut *self.get_ref().future.get()) };
-        // Empty if the former driver panicked as it dropped the future: "The output comes first".
+        // Empty if the former poller panicked as it dropped the future: *The output comes first*.
         if let Some(future) = place.as_mut().as_pin_mut() {
             let output = ready!(future.poll(cx));
-            // No one else drives, so no one else has set it.
+            // No one else polls it, so no one else has set it.
             let _first = self.output.set(output);
             place.set(None);
         }

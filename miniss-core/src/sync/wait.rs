@@ -72,7 +72,7 @@ impl WakerCell {
         self.0.set(kept);
     }
 
-    /// Wakes who waits, if anybody.
+    /// Wakes the one who waits, if there is one.
     pub(super) fn wake(&self) {
         self.0.take().into_iter().for_each(Waker::wake);
     }

@@ -67,7 +67,7 @@ impl<'s, R> WaitAborted<'s, R> {
 
     /// Keeps `waker` in the hook. Cloning it is foreign code, which may abort, or poll again.
     fn register(self: Pin<&Self>, waker: &Waker) {
-        // SAFETY: Pin Invariant.
+        // SAFETY: *Pin Invariant*.
         unsafe { self.map_unchecked(|wait| &wait.hook) }.link();
         let place = self.hook.action();
         let kept = match place.take() {
@@ -134,7 +134,7 @@ impl<'s, F, R> UntilAborted<'s, F, R> {
     fn project(
         self: Pin<&mut Self>,
     ) -> (Pin<&mut Option<F>>, Pin<&mut Option<WaitAborted<'s, R>>>) {
-        // SAFETY: Pin Invariant.
+        // SAFETY: *Pin Invariant*.
         unsafe {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), Pin::new_unchecked(&mut this.aborted))
@@ -228,7 +228,7 @@ impl<'s, R, F: FnOnce(&R) + 'static> OnAbort<'s, R, F> {
                 let callback = self.hook.action().take();
                 callback.into_iter().for_each(|callback| callback.act(reason));
             }
-            // SAFETY: Pin Invariant.
+            // SAFETY: *Pin Invariant*.
             None => unsafe { self.map_unchecked(|guard| &guard.hook) }.link(),
         }
     }
@@ -267,7 +267,7 @@ impl<R, F: FnOnce(&R)> Act<R> for Calls<F> {
 /// ```
 #[must_use = "a child is aborted with its parent for as long as it is kept"]
 pub struct ChildSource<'p, R = Aborted> {
-    // Dropped first: "Linked means alive" (see `hook`).
+    // Dropped first: *Linked means alive* .
     link: Waiter<'p, Entry<R>>,
     parent: &'p AbortSource<R>,
     source: AbortSource<R>,
@@ -295,11 +295,11 @@ impl<'p, R> ChildSource<'p, R> {
         let child = self.get_ref();
         match child.parent.reason() {
             _ if child.source.is_aborted() => {}
-            // SAFETY: "Parents last longer".
+            // SAFETY: *Parents last longer*.
             Some(reason) => unsafe { child.source.inherit(reason) },
             None => {
                 child.link.set_payload(Entry::Child(NonNull::from(&child.source)));
-                // SAFETY: "The child stays put", and `self` was pinned.
+                // SAFETY: *The child stays put*, and `self` was pinned.
                 unsafe { Pin::new_unchecked(&child.link) }.enqueue();
             }
         }
@@ -351,10 +351,10 @@ impl<R> Action<R> {
     ///
     /// # Safety
     ///
-    /// "No stops on the way": since this was read from a list no foreign code has run.
+    /// *No stops on the way*: since this was read from a list no foreign code has run.
     pub(super) unsafe fn run(self, reason: &R) {
-        // SAFETY: "Linked means alive" as this was read, and so still: the caller vouches for "No
-        // stops on the way". `run` and `cell` were put together for one type.
+        // SAFETY: *Linked means alive* as this was read, and so still: the caller vouches for
+        // *No stops on the way*. `run` and `cell` were put together for one type.
         unsafe { (self.run)(self.cell, reason) }
     }
 }
@@ -366,7 +366,7 @@ pub(super) trait Act<R> {
 
 /// An action that waits in the list of a source. Dropping it takes it out.
 pub(super) struct Hook<'s, R, A: Act<R> + 'static> {
-    // Dropped first: "Linked means alive".
+    // Dropped first: *Linked means alive*.
     waiter: Waiter<'s, Entry<R>>,
     action: Cell<Option<A>>,
 }
@@ -381,7 +381,7 @@ impl<'s, R, A: Act<R> + 'static> Hook<'s, R, A> {
     pub(super) fn link(self: Pin<&Self>) {
         let action = Action { cell: NonNull::from(&self.action).cast(), run: run::<R, A> };
         self.waiter.set_payload(Entry::Action(action));
-        // SAFETY: "The hook stays put".
+        // SAFETY: *The hook stays put*.
         unsafe { self.map_unchecked(|hook| &hook.waiter) }.enqueue();
     }
 

@@ -1,8 +1,9 @@
 //! `[abort]`: order, children, and callbacks that pull the ground away under the abort.
 
 use super::*;
-use crate::collections::test_waker::acting_on_clone;
-use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
+use crate::collections::test_waker::{
+    Counter, acting, acting_on_clone, now, panicking, poll_once, poll_with,
+};
 use crate::kept::forget;
 use crate::sync::Semaphore;
 use core::cell::RefCell;

@@ -1,8 +1,7 @@
 //! `[barrier]` polled by hand: rounds, leaders, and those who leave.
 
 use super::*;
-use crate::collections::test_waker::waiting;
-use crate::collections::test_waker::{Counter, acting, now, poll_once, poll_with};
+use crate::collections::test_waker::{Counter, acting, now, poll_once, poll_with, waiting};
 use crate::kept::forget;
 use core::future::Future;
 use core::pin::Pin;

@@ -1,8 +1,9 @@
 //! `[broadcast]` polled by hand: who sees what, who lags, and values that misbehave.
 
 use super::*;
-use crate::collections::test_waker::acting_on_clone;
-use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
+use crate::collections::test_waker::{
+    Counter, acting, acting_on_clone, now, panicking, poll_once, poll_with,
+};
 use crate::kept::forget;
 use core::cell::{Cell, RefCell};
 use core::pin::pin;

@@ -263,7 +263,7 @@ impl<T, P: Place<T>> fmt::Debug for Sender<T, P> {
     }
 }
 
-/// Room for one value, kept for whoever holds this. Dropping it gives the room to the next.
+/// Room for one value, kept for the one who holds this. Dropping it gives the room to the next.
 ///
 /// ```
 /// # use miniss_core::doctest::executor;

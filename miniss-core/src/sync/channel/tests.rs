@@ -1,8 +1,9 @@
 //! `[channel]` polled by hand: order, cancellation at every stage, both ends, misbehaving values.
 
 use super::*;
-use crate::collections::test_waker::acting_on_clone;
-use crate::collections::test_waker::{Counter, acting, panicking, poll_once, poll_with};
+use crate::collections::test_waker::{
+    Counter, acting, acting_on_clone, panicking, poll_once, poll_with,
+};
 use crate::kept::forget;
 use core::cell::Cell;
 use core::future::Future;

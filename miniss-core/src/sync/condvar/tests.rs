@@ -1,10 +1,12 @@
 //! `[condvar]` polled by hand: who gets which signal, and what becomes of those not taken.
 
 use super::*;
-use crate::collections::test_waker::waiting;
-use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
+use crate::collections::test_waker::{
+    Counter, acting, now, panicking, poll_once, poll_with, waiting,
+};
 use crate::kept::{forever, forget};
 use core::future::Future;
+use core::pin::Pin;
 use core::task::{Poll, Waker};
 use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,8 +1,9 @@
 //! `[event]` polled by hand: who is woken by which `set`.
 
 use super::*;
-use crate::collections::test_waker::waiting;
-use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
+use crate::collections::test_waker::{
+    Counter, acting, now, panicking, poll_once, poll_with, waiting,
+};
 use crate::kept::{forever, forget};
 use core::task::Waker;
 use std::boxed::Box;

@@ -1,8 +1,7 @@
 //! `[gate]` polled by hand: closers that come, go and come again.
 
 use super::*;
-use crate::collections::test_waker::waiting;
-use crate::collections::test_waker::{Counter, now, poll_once, poll_with};
+use crate::collections::test_waker::{Counter, now, poll_once, poll_with, waiting};
 use crate::kept::forget;
 use core::cell::RefCell;
 use core::future::{pending, poll_fn, ready};

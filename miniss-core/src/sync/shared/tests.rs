@@ -1,8 +1,9 @@
-//! `[shared]` polled by hand: who drives, who takes over, and one deadline each.
+//! `[shared]` polled by hand: who polls, who takes over, and one deadline each.
 
 use super::*;
-use crate::collections::test_waker::acting_on_clone;
-use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
+use crate::collections::test_waker::{
+    Counter, acting, acting_on_clone, now, panicking, poll_once, poll_with,
+};
 use crate::error::{BrokenPromise, TimedOut};
 use crate::kept::forget;
 use crate::sync::Semaphore;
@@ -150,7 +151,7 @@ impl Source {
 }
 
 #[test]
-fn one_drives_and_all_get_the_output() {
+fn one_polls_and_all_get_the_output() {
     let source = Rc::<Source>::default();
     let shared = pin!(Shared::new(source.future()));
     let shared = shared.as_ref();
@@ -161,7 +162,7 @@ fn one_drives_and_all_get_the_output() {
             assert!(poll_with(wait.as_mut(), &waker).is_pending());
         }
     }
-    assert_eq!((source.polls.get(), shared.waiters()), (100, 2), "only the driver polls it");
+    assert_eq!((source.polls.get(), shared.waiters()), (100, 2), "only one of them polls it");
     source.finish();
     assert_eq!(counter.wakes(), 1);
     assert_eq!(poll_once(waits[0].as_mut()), Poll::Ready(9));
@@ -171,7 +172,7 @@ fn one_drives_and_all_get_the_output() {
 }
 
 #[test]
-fn when_the_driver_goes_the_next_takes_over() {
+fn when_the_poller_goes_the_next_takes_over() {
     let source = Rc::<Source>::default();
     let shared = pin!(Shared::new(source.future()));
     let shared = shared.as_ref();
@@ -204,7 +205,7 @@ fn with_no_waiter_it_rests_and_goes_on_with_the_next() {
 }
 
 #[test]
-fn a_driver_that_times_out_does_not_disturb_the_rest() {
+fn a_poller_that_times_out_does_not_disturb_the_rest() {
     let (clock, source) = (clock(), Rc::<Source>::default());
     let shared = Rc::pin(Shared::new(source.future()));
     let mut hasty = Box::pin(Timeout::new(clock, MS, shared.as_ref().wait()));
@@ -222,7 +223,7 @@ fn a_driver_that_times_out_does_not_disturb_the_rest() {
 }
 
 #[test]
-fn a_panic_in_the_future_hands_the_seat_on() {
+fn a_panic_in_the_future_lets_the_next_one_poll() {
     let polls = Rc::new(Cell::new(0));
     let counts = polls.clone();
     let shared = pin!(Shared::new(poll_fn(move |_| {
@@ -263,7 +264,7 @@ fn a_future_may_wait_for_itself_as_it_is_polled_and_dropped() {
 }
 
 #[test]
-fn a_wait_that_is_leaked_while_it_drives_stops_the_others_and_nothing_else() {
+fn a_wait_that_is_leaked_while_it_polls_stops_the_others_and_nothing_else() {
     let semaphore = Semaphore::new(1);
     let shared = Rc::pin(Shared::new(async { semaphore.acquire(2).await.is_ok() }));
     let mut leaked = Box::pin(shared.as_ref().wait());

@@ -1,8 +1,9 @@
 //! `[watch]` polled by hand: what is seen, who is woken, and values that call back.
 
 use super::*;
-use crate::collections::test_waker::acting_on_clone;
-use crate::collections::test_waker::{Counter, acting, now, panicking, poll_once, poll_with};
+use crate::collections::test_waker::{
+    Counter, acting, acting_on_clone, now, panicking, poll_once, poll_with,
+};
 use crate::kept::forget;
 use crate::sync::Closed;
 use core::cell::RefCell;
