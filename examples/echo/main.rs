@@ -9,6 +9,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::thread;
 
@@ -48,15 +49,19 @@ fn run() -> Result<(), Box<dyn Error>> {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
         match &*name {
             "--addr" => address = value()?,
-            "--shards" => shards = parse(&name, &value()?)?,
+            "--shards" => shards = positive(&name, &value()?)?,
             _ => return Err(format!("{name}: unknown option; see --help").into()),
         }
     }
     serve(&address, shards)
 }
 
-fn parse(name: &str, value: &str) -> Result<usize, String> {
-    value.parse().map_err(|error| format!("{name} {value}: {error}"))
+/// A number from 1 on.
+fn positive(name: &str, value: &str) -> Result<usize, String> {
+    match value.parse::<NonZeroUsize>() {
+        Ok(number) => Ok(number.get()),
+        Err(_) => Err(format!("{name} {value}: a whole number from 1 is wanted")),
+    }
 }
 
 /// Serves until the process is told to stop, by a signal.
@@ -65,7 +70,7 @@ fn serve(address: &str, shards: usize) -> Result<(), Box<dyn Error>> {
     on_signals(stop)?;
     let runtime = Runtime::builder().shards(shards).build()?;
     let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
-    // Every shard listens on the same port, which they could share with a stranger, too. So one
+    // Every shard listens on the same port, which another program could share, too. So one
     // asks for it alone first; that also makes a free port of 0.
     let claim = async { TcpListener::bind(address).await?.local_addr() };
     let address = runtime.block_on(claim).map_err(refused)?;
@@ -102,7 +107,7 @@ async fn accept_all(listener: TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => spawn(echo(stream)).detach(),
-            // The listener itself has failed, which does not pass.
+            // The listener itself has failed, and it will not recover.
             Err(error) => {
                 complain(&error);
                 std::process::exit(1)
@@ -111,8 +116,7 @@ async fn accept_all(listener: TcpListener) {
     }
 }
 
-/// Serves one client to its end. Whatever goes wrong is the end of this connection and of nothing
-/// else.
+/// Serves one client to its end. An error ends this connection and nothing else.
 async fn echo(stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     loop {

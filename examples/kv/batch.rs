@@ -3,7 +3,7 @@
 //! `socket ─▶ parser ─▶ route ─▶ [batch] ─▶ store ─▶ reply ─▶ socket`
 //!
 //! All requests of one connection for one shard travel together: their bytes in one buffer, their
-//! replies in another. The batch goes over with its requests, runs there, and comes home with its
+//! replies in another. The batch goes over with its requests, runs there, and comes back with its
 //! replies; then its memory serves the next one. Nothing in it points outside but to what is
 //! shared: a request that goes to every shard, a long string in a reply.
 //!

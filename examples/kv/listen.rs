@@ -45,8 +45,8 @@ impl fmt::Display for ListenError {
 impl std::error::Error for ListenError {}
 
 /// Finds out whether `address` can be listened on, and which address that is: each shard is to bind
-/// it with `SO_REUSEPORT`, which would also let it share the port with a stranger. Port 0 becomes a
-/// free one.
+/// it with `SO_REUSEPORT`, which would also let it share the port with another program. Port 0
+/// becomes a free one.
 ///
 /// # Errors
 ///

@@ -99,7 +99,7 @@ pub enum Taken {
 /// Requests that are being answered.
 #[derive(Debug)]
 pub struct Round {
-    home: usize,
+    here: usize,
     shards: usize,
     budget: Option<Arc<Budget>>,
     /// Where requests for other shards are, if there are any.
@@ -170,14 +170,14 @@ thread_local! {
 }
 
 impl Round {
-    /// A round for connections of shard `home`, one of `shards`. Replies are charged to `budget`.
+    /// A round for connections of shard `here`, one of `shards`. Replies are charged to `budget`.
     ///
     /// # Panics
     ///
     /// If there are more than 65 536 shards.
-    pub fn new(home: usize, shards: usize, budget: Option<Arc<Budget>>) -> Self {
-        assert!(home < shards && shards <= 1 << 16, "{shards} shards");
-        Self { home, shards, budget, crossing: None, has_permit: false, pace: Pace::new() }
+    pub fn new(here: usize, shards: usize, budget: Option<Arc<Budget>>) -> Self {
+        assert!(here < shards && shards <= 1 << 16, "{shards} shards");
+        Self { here, shards, budget, crossing: None, has_permit: false, pace: Pace::new() }
     }
 
     /// Handles one request: its reply goes to the output now, or comes by [`drain`](Self::drain).
@@ -195,7 +195,7 @@ impl Round {
         match command.reach {
             Reach::Key(run) => {
                 let shard = shard_of(args.at(1), self.shards);
-                if shard == self.home && self.crossing.is_none() {
+                if shard == self.here && self.crossing.is_none() {
                     self.run_here(context, run, args);
                     return Taken::Yes;
                 }
@@ -229,8 +229,8 @@ impl Round {
 
     /// True if a request that runs on this shard paused to give others a turn.
     pub fn is_paused(&self) -> bool {
-        let home = self.crossing.as_ref().map(|crossing| &crossing.batches[self.home]);
-        home.is_some_and(Batch::is_waiting)
+        let own = self.crossing.as_ref().map(|crossing| &crossing.batches[self.here]);
+        own.is_some_and(Batch::is_waiting)
     }
 
     /// Others had a turn since the round was full.
@@ -339,7 +339,7 @@ impl Round {
         if self.crossing.as_ref().is_some_and(|crossing| !crossing.is_open_to(shard)) {
             return Taken::Later;
         }
-        if shard == self.home {
+        if shard == self.here {
             self.run_here(context, run, args);
             return Taken::Yes;
         }
@@ -385,7 +385,7 @@ impl Round {
         let replies = if merge == Merge::InOrder { keys } else { 1 };
         crossing.expect(Source::Owners(merge, start, owners.len()), replies);
         crossing.owners = owners;
-        self.run_home(context);
+        self.run_own_part(context);
         Taken::Yes
     }
 
@@ -397,28 +397,35 @@ impl Round {
         merge: Merge,
         args: &Args<'_>,
     ) -> Taken {
-        let proto = context.session.proto;
-        let Some(crossing) = self.several(merge == Merge::Join) else { return Taken::Later };
-        crossing.push_to_all(run, proto, args);
         let source = match merge {
-            Merge::Info => Source::Info(Sections::parse(args), proto),
+            Merge::Info => Source::Info(Sections::parse(args), context.session.proto),
             merge => Source::Every(merge),
         };
-        crossing.expect(source, 1);
-        self.run_home(context);
-        Taken::Yes
+        self.all_shards(context, run, source, merge == Merge::Join, args)
     }
 
     /// A step of a walk: the first goes to every shard, each later one to the cursor's.
     fn cursor(&mut self, context: &mut Context<'_>, run: Run, args: &Args<'_>) -> Taken {
         if self.shards == 1 || scan::parse_cursor(args.at(1)) != Some(0) {
-            let shard = cursor_shard(args, self.home, self.shards);
+            let shard = cursor_shard(args, self.here, self.shards);
             return self.one(context, shard, run, true, args);
         }
-        let Some(crossing) = self.several(true) else { return Taken::Later };
+        self.all_shards(context, run, Source::Every(Merge::Walk), true, args)
+    }
+
+    /// Sends a request to every shard; `source` says what becomes of the replies.
+    fn all_shards(
+        &mut self,
+        context: &mut Context<'_>,
+        run: Run,
+        source: Source,
+        is_large: bool,
+        args: &Args<'_>,
+    ) -> Taken {
+        let Some(crossing) = self.several(is_large) else { return Taken::Later };
         crossing.push_to_all(run, context.session.proto, args);
-        crossing.expect(Source::Every(Merge::Walk), 1);
-        self.run_home(context);
+        crossing.expect(source, 1);
+        self.run_own_part(context);
         Taken::Yes
     }
 
@@ -436,9 +443,9 @@ impl Round {
     }
 
     /// Runs this shard's part at once: it must not fall behind requests that run here later.
-    fn run_home(&mut self, context: &mut Context<'_>) {
+    fn run_own_part(&mut self, context: &mut Context<'_>) {
         if let Some(crossing) = &mut self.crossing {
-            crossing.batches[self.home].run(context.store, context.now_ms, usize::MAX);
+            crossing.batches[self.here].run(context.store, context.now_ms, usize::MAX);
         }
     }
 }

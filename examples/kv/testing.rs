@@ -49,8 +49,8 @@ impl Server {
         while !self.session.closing && from < bytes.len() {
             match self.parser.parse(&bytes[from..]) {
                 Ok(Parsed::Request { args, used }) => {
-                    let (now_ms, home) = (self.now_ms, self.stores.len() - 1);
-                    let (session, store) = (&mut self.session, &mut self.stores[home]);
+                    let (now_ms, last) = (self.now_ms, self.stores.len() - 1);
+                    let (session, store) = (&mut self.session, &mut self.stores[last]);
                     let facts = &Facts::default;
                     let mut context = Context { session, store, now_ms, facts, out: &mut out };
                     match self.round.request(&mut context, &args) {

@@ -123,7 +123,7 @@ impl Sections {
 
 /// One shard's part of `INFO`: its figures as an array.
 pub fn figures(call: &mut Call<'_>) -> Done {
-    // The home shard will tell what all use.
+    // The shard of the connection will tell what all use.
     tell();
     let row = call.store.figures(call.now_ms).row();
     reply::array(call.out, row.len());

@@ -117,9 +117,9 @@ pub fn arity_fits(arity: i32, len: usize) -> bool {
     if arity < 0 { len >= wanted } else { len == wanted }
 }
 
-/// The shard a `SCAN` runs on; what is no cursor is left to `home` to refuse.
-pub fn cursor_shard(args: &Args<'_>, home: usize, shards: usize) -> usize {
-    scan::parse_cursor(args.at(1)).map_or(home, |cursor| scan::shard_of_cursor(cursor, shards))
+/// The shard a `SCAN` runs on; the shard `here` refuses what is no cursor.
+pub fn cursor_shard(args: &Args<'_>, here: usize, shards: usize) -> usize {
+    scan::parse_cursor(args.at(1)).map_or(here, |cursor| scan::shard_of_cursor(cursor, shards))
 }
 
 /// The shard that every key of a request belongs to, if there is one such.

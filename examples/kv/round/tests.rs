@@ -77,14 +77,14 @@ fn nothing_is_answered_after_quit() {
 }
 
 /// A round of shard 0 among `shards`, and what its requests need.
-struct Home {
+struct Shard0 {
     round: Round,
     session: Session,
     store: Store,
     out: Output,
 }
 
-impl Home {
+impl Shard0 {
     fn new(shards: usize) -> Self {
         let (session, store) = (Session::new(1), Store::new(0, shards));
         Self { round: Round::new(0, shards, None), session, store, out: Output::default() }
@@ -110,14 +110,14 @@ fn key_of(shard: usize, shards: usize) -> String {
 
 #[test]
 fn behind_a_large_request_only_its_own_shard_takes_more() {
-    let [home, near, far] = [0, 1, 2].map(|shard| key_of(shard, 3));
-    let mut at = Home::new(3);
+    let [here, near, far] = [0, 1, 2].map(|shard| key_of(shard, 3));
+    let mut at = Shard0::new(3);
     assert_eq!(at.request(&format!("set {far} x")), Taken::Yes);
     assert_eq!(at.request(&format!("hgetall {near}")), Taken::Yes);
     assert_eq!(at.request(&format!("set {near} x")), Taken::Yes);
     assert_eq!(at.request("ping"), Taken::Yes);
-    for later in ["set HOME x", "get FAR", "mset HOME x FAR y", "flushall", "keys *", "scan 0"] {
-        let later = later.replace("HOME", &home).replace("FAR", &far);
+    for later in ["set HERE x", "get FAR", "mset HERE x FAR y", "flushall", "keys *", "scan 0"] {
+        let later = later.replace("HERE", &here).replace("FAR", &far);
         assert_eq!(at.request(&later), Taken::Later, "{later}");
     }
     assert_eq!(at.store.len(), 0, "nothing of what waits has run");
@@ -125,15 +125,15 @@ fn behind_a_large_request_only_its_own_shard_takes_more() {
 
 #[test]
 fn a_large_request_for_several_shards_is_alone() {
-    let [home, near] = [0, 1].map(|shard| key_of(shard, 2));
-    let many = format!(" {home} {near}").repeat(REPLIES_MAX);
+    let [here, near] = [0, 1].map(|shard| key_of(shard, 2));
+    let many = format!(" {here} {near}").repeat(REPLIES_MAX);
     for large in [format!("mget{many}"), "keys *".into(), "scan 0".into()] {
-        let mut at = Home::new(2);
+        let mut at = Shard0::new(2);
         assert_eq!(at.request(&format!("get {near}")), Taken::Yes);
         assert_eq!(at.request(&large), Taken::Later, "{large:.20} behind another");
-        let mut at = Home::new(2);
+        let mut at = Shard0::new(2);
         assert_eq!(at.request(&large), Taken::Yes);
-        for later in [format!("get {home}"), format!("get {near}"), "dbsize".into()] {
+        for later in [format!("get {here}"), format!("get {near}"), "dbsize".into()] {
             assert_eq!(at.request(&later), Taken::Later, "{later} behind {large:.20}");
         }
     }
@@ -141,12 +141,12 @@ fn a_large_request_for_several_shards_is_alone() {
 
 #[test]
 fn a_round_without_a_permit_waits_with_all_that_follows() {
-    let [home, near] = [0, 1].map(|shard| key_of(shard, 2));
+    let [here, near] = [0, 1].map(|shard| key_of(shard, 2));
     let remote = format!("set {near} x");
-    let mut crossing: Vec<Home> = (0..PERMITS).map(|_| Home::new(2)).collect();
+    let mut crossing: Vec<Shard0> = (0..PERMITS).map(|_| Shard0::new(2)).collect();
     crossing.iter_mut().for_each(|at| assert_eq!(at.request(&remote), Taken::Yes));
-    let mut at = Home::new(2);
-    assert_eq!(at.request(&format!("set {home} x")), Taken::Yes);
+    let mut at = Shard0::new(2);
+    assert_eq!(at.request(&format!("set {here} x")), Taken::Yes);
     assert_eq!(at.request(&remote), Taken::Later);
     assert!(!at.round.is_waiting());
     drop(crossing.pop());
@@ -166,7 +166,7 @@ fn what_a_round_needs_goes_back_to_the_stock_and_the_stock_is_bounded() {
 
 #[test]
 fn a_long_request_for_all_shards_is_there_once() {
-    let mut at = Home::new(8);
+    let mut at = Shard0::new(8);
     let long = "x".repeat(100_000);
     assert_eq!(at.request(&format!("info {long}")), Taken::Yes);
     let batches = (1..8).filter_map(|shard| at.round.take_batch(shard));
