@@ -64,7 +64,6 @@ pub mod manual;
 pub mod doctest;
 
 pub use diagnostics::unobserved;
-pub use driver::WakeBy;
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats, stats};
 pub use miniss_core::combine::yield_now;

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Budget, Runtime, ShardId, WakeBy, run_on, spawn, stats, submit_to, yield_now};
+use miniss_linux::{Budget, Runtime, ShardId, run_on, spawn, stats, submit_to, yield_now};
 use miniss_tests::alone::alone;
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::sockets::both_ends;
@@ -32,40 +32,38 @@ impl Drop for Gone {
 #[test]
 fn s10_a_shard_that_stalls_is_left_behind_by_the_end_and_the_others_are_unharmed() {
     alone("s10_a_shard_that_stalls_is_left_behind_by_the_end_and_the_others_are_unharmed", || {
-        for unparker in [WakeBy::EventFd, WakeBy::MsgRing] {
-            let limit = Duration::from_millis(200);
-            let builder = Runtime::builder().shards(3).wake_by(unparker).shutdown_timeout(limit);
-            let runtime = builder.build().unwrap();
-            let (stalls, gone) = (Arc::new(AtomicBool::new(false)), Arc::default());
-            let (end_stall, stall_ends) = mpsc::channel::<()>();
-            runtime.block_on(async {
-                let (tell, guard) = (stalls.clone(), Gone(Arc::clone(&gone)));
-                let stalled = submit_to(1, async move || {
-                    let _guard = guard;
-                    // A handle on a shard that will be gone when this goes on.
-                    let call = submit_to(2, async || 5);
-                    tell.store(true, Ordering::Release);
-                    stall_ends.recv().unwrap();
-                    call.await.is_ok()
-                });
-                while !stalls.load(Ordering::Acquire) {
-                    sleep(Duration::from_millis(1)).await;
-                }
-                for _ in 0..100 {
-                    assert_eq!(submit_to(2, async || 6).await.unwrap(), 6);
-                }
-                drop(stalled);
+        let limit = Duration::from_millis(200);
+        let builder = Runtime::builder().shards(3).shutdown_timeout(limit);
+        let runtime = builder.build().unwrap();
+        let (stalls, gone) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (end_stall, stall_ends) = mpsc::channel::<()>();
+        runtime.block_on(async {
+            let (tell, guard) = (stalls.clone(), Gone(Arc::clone(&gone)));
+            let stalled = submit_to(1, async move || {
+                let _guard = guard;
+                // A handle on a shard that will be gone when this goes on.
+                let call = submit_to(2, async || 5);
+                tell.store(true, Ordering::Release);
+                stall_ends.recv().unwrap();
+                call.await.is_ok()
             });
-            drop(runtime);
-            assert!(!gone.load(Ordering::Acquire), "the end waited for the shard that stalls");
-            let next = Runtime::builder().shards(3).wake_by(unparker).build().unwrap();
-            assert_eq!(next.run(async || submit_to(1, async || 7).await.unwrap()), [7; 3]);
-            end_stall.send(()).unwrap();
-            while !gone.load(Ordering::Acquire) {
-                thread::sleep(Duration::from_millis(1));
+            while !stalls.load(Ordering::Acquire) {
+                sleep(Duration::from_millis(1)).await;
             }
-            assert_eq!(next.run(async || submit_to(1, async || 8).await.unwrap()), [8; 3]);
+            for _ in 0..100 {
+                assert_eq!(submit_to(2, async || 6).await.unwrap(), 6);
+            }
+            drop(stalled);
+        });
+        drop(runtime);
+        assert!(!gone.load(Ordering::Acquire), "the end waited for the shard that stalls");
+        let next = Runtime::builder().shards(3).build().unwrap();
+        assert_eq!(next.run(async || submit_to(1, async || 7).await.unwrap()), [7; 3]);
+        end_stall.send(()).unwrap();
+        while !gone.load(Ordering::Acquire) {
+            thread::sleep(Duration::from_millis(1));
         }
+        assert_eq!(next.run(async || submit_to(1, async || 8).await.unwrap()), [8; 3]);
     });
 }
 

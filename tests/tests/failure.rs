@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 
 use miniss_linux::diagnostics::{Event, count};
 use miniss_linux::time::sleep;
-use miniss_linux::{
-    BuildError, CallError, Runtime, ShardId, WakeBy, run_on, spawn, submit_to, unobserved,
-};
+use miniss_linux::{BuildError, CallError, Runtime, ShardId, run_on, spawn, submit_to, unobserved};
 use miniss_tests::alone::alone;
 use miniss_tests::census::Census;
 use miniss_tests::deadline::deadline;
@@ -61,13 +59,9 @@ type Death = fn() -> Pin<Box<dyn Future<Output = ()>>>;
 /// One of three shards dies while the others serve forever. `leaked`: how many operations with a
 /// socket remain in its ring.
 fn run_ends(dying: usize, die: Death, cause: &str, leaked: usize) {
-    run_ends_with(WakeBy::default(), dying, die, cause, leaked);
-}
-
-fn run_ends_with(wake_by: WakeBy, dying: usize, die: Death, cause: &str, leaked: usize) {
     let before = Census::take();
     let (tell, told) = mpsc::channel();
-    let runtime = Runtime::builder().shards(3).wake_by(wake_by).build().unwrap();
+    let runtime = Runtime::builder().shards(3).build().unwrap();
     let result = runtime.try_run(async move || {
         let _told = Told(tell);
         if ShardId::current().index() == dying {
@@ -108,15 +102,6 @@ fn run_ends_when_a_waker_ends_shard_0() {
 fn run_ends_when_a_ring_breaks() {
     alone("run_ends_when_a_ring_breaks", || {
         run_ends(2, || Box::pin(die_of_the_ring()), "io_uring_enter failed", 1);
-    });
-}
-
-/// The dying shard cannot reach the others by a message of its ring.
-#[test]
-fn run_ends_when_a_ring_breaks_that_wakes_the_others() {
-    alone("run_ends_when_a_ring_breaks_that_wakes_the_others", || {
-        let die: Death = || Box::pin(die_of_the_ring());
-        run_ends_with(WakeBy::MsgRing, 2, die, "io_uring_enter failed", 1);
     });
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
-use miniss_linux::{Builder, Runtime, WakeBy, driver_stats, run_on, spawn, submit_to};
+use miniss_linux::{Builder, Runtime, driver_stats, run_on, spawn, submit_to};
 use miniss_tests::alone::alone;
 use miniss_tests::census::{WATCHES, context_switches, cpu_time, own_cpu_time, thread_id};
 use miniss_tests::deadline::deadline;
@@ -49,12 +49,8 @@ fn assert_shard_0_idle(builder: Builder) {
     assert!(switches <= 4, "one sleep took {switches} context switches");
 }
 
-fn builders() -> [Builder; 3] {
-    [
-        Runtime::builder(),
-        Runtime::builder().wake_by(WakeBy::MsgRing),
-        Runtime::builder().idle_spin(Duration::from_micros(200)),
-    ]
+fn builders() -> [Builder; 2] {
+    [Runtime::builder(), Runtime::builder().idle_spin(Duration::from_micros(200))]
 }
 
 #[test]

@@ -160,7 +160,7 @@
 //! ```sh
 //! perf record target/release/measure profile-wake
 //! perf report
-//! strace -f -c target/release/measure profile-eventfd
+//! strace -f -c target/release/measure profile-asleep
 //! ```
 //!
 //! In a virtual machine `perf` may have no hardware counters and then samples by time. With

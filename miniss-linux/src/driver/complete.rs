@@ -16,7 +16,6 @@ use miniss_core::time::Instant;
 
 use super::submit::{Driver, tag};
 use super::sys::{Wait, now};
-use super::unpark::UnparkerId;
 use crate::guard::quietly;
 
 /// Completions taken from the queue at a time. They are copied out first: so nothing of ours is
@@ -82,11 +81,7 @@ impl Driver {
                 let completion = Completion { result: entry.result(), flags: entry.flags() };
                 self.ops.complete(OpId::from_bits(data), completion, more);
             }
-            // It comes only if it failed.
-            tag::MESSAGE => UnparkerId::from_bits(data & !tag::MASK).unpark(),
-            // A message from another ring, or the eventfd's poll; only the poll comes with `more`,
-            // or ends with a result that a message never has.
-            tag::UNPARKER if !more && entry.result() != 0 => self.eventfd_is_armed.set(false),
+            tag::UNPARKER if !more => self.eventfd_is_armed.set(false),
             _ => {}
         }
     }

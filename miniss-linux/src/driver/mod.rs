@@ -29,5 +29,4 @@ pub(crate) use setup::DriverConfig;
 pub(crate) use submit::{Driver, InFlight, Op, Prepare, cancel_entry};
 pub(crate) use sys::{now, poll_first};
 pub(crate) use unpark::Unparker;
-pub use unpark::WakeBy;
 pub(crate) use wait::UringReactor;

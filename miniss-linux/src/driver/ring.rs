@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 
 use io_uring::{IoUring, cqueue, squeue};
 
@@ -41,7 +41,8 @@ impl Ring {
         Self { ring, enter_fd, waiting, stats, overflowed: false }
     }
 
-    pub(super) fn fd(&self) -> RawFd {
+    #[cfg(test)]
+    pub(super) fn fd(&self) -> std::os::fd::RawFd {
         self.ring.as_raw_fd()
     }
 

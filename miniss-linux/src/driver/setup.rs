@@ -17,8 +17,7 @@ use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
 use io_uring::opcode::{
-    Accept, AsyncCancel, Connect, MsgRingData, PollAdd, Recv, RecvMsg, Send, SendMsg, SendZc,
-    Shutdown, Socket,
+    Accept, AsyncCancel, Connect, PollAdd, Recv, RecvMsg, Send, SendMsg, SendZc, Shutdown, Socket,
 };
 use io_uring::{IoUring, Probe};
 
@@ -240,8 +239,6 @@ fn pages(bytes: u64) -> u64 {
 /// What the kernel offers beyond the least that we need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Features {
-    /// A ring can send a message to another ring (5.18).
-    pub(crate) msg_ring: bool,
     /// Multishot receive and synchronous cancel (6.0; told by `SEND_ZC`, which came with them).
     pub(crate) multishot_recv: bool,
     /// A completion may be left out where all went well (5.17).
@@ -277,7 +274,6 @@ pub(super) fn probe(ring: &IoUring) -> Result<Features, DriverUnavailable> {
         }
     }
     Ok(Features {
-        msg_ring: probe.is_supported(MsgRingData::CODE),
         multishot_recv: probe.is_supported(SendZc::CODE),
         cqe_skip: ring.params().is_feature_skip_cqe_on_success(),
         no_iowait: ring.params().is_feature_no_iowait(),

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -18,7 +18,7 @@ use super::buffers::BufferPool;
 use super::ring::{Ring, RingStats};
 use super::setup::{DriverConfig, Features, make_ring, probe, report_short};
 use super::sys::now;
-use super::unpark::{Unparker, UnparkerId};
+use super::unpark::Unparker;
 use crate::error::DriverUnavailable;
 use crate::guard::{defer, quietly};
 use crate::runtime::is_local;
@@ -29,12 +29,10 @@ pub(super) mod tag {
 
     /// An operation of the table; the other bits are its id.
     pub(in super::super) const OP: u64 = 0;
-    /// The shard was woken: by its eventfd, or by a message from another ring.
+    /// The shard was woken by its eventfd.
     pub(in super::super) const UNPARKER: u64 = 1 << OpId::BITS;
     /// The completion means nothing to us.
     pub(in super::super) const IGNORE: u64 = 2 << OpId::BITS;
-    /// A message that was to wake another shard; the other bits are the id of its unparker.
-    pub(in super::super) const MESSAGE: u64 = 3 << OpId::BITS;
     pub(in super::super) const MASK: u64 = !((1 << OpId::BITS) - 1);
 }
 
@@ -118,14 +116,6 @@ impl Driver {
         if !self.is_here() && !self.closing.get() {
             refuse_elsewhere();
         }
-    }
-
-    /// A second descriptor of the ring, which outlives this driver.
-    pub(crate) fn ring_fd_owned(&self) -> io::Result<OwnedFd> {
-        let ring = self.ring.borrow();
-        let ring = ring.as_ref().ok_or_else(closed)?;
-        // SAFETY: the ring is open while it is borrowed.
-        unsafe { BorrowedFd::borrow_raw(ring.fd()) }.try_clone_to_owned()
     }
 
     /// Counters of the ring.
@@ -213,25 +203,6 @@ impl Driver {
             // SAFETY: the caller's promise.
             unsafe { ring.push(entry) };
         }
-    }
-
-    /// Has the kernel put a completion into another ring, so that its shard wakes. `false` if the
-    /// kernel cannot be asked that way just now. If it refuses later, the eventfd of `unparker` is
-    /// written to: a sleeping shard is woken by one thread only, so this wake must not get lost.
-    pub(crate) fn send_wake(&self, other: RawFd, unparker: UnparkerId) -> bool {
-        if !self.features.msg_ring || !self.features.cqe_skip || self.closing.get() {
-            return false;
-        }
-        let Ok(mut ring) = self.ring.try_borrow_mut() else { return false };
-        let Some(ring) = &mut *ring else { return false };
-        let target = io_uring::types::Fd(other);
-        let entry = opcode::MsgRingData::new(target, 0, tag::UNPARKER, None)
-            .build()
-            .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(tag::MESSAGE | unparker.to_bits());
-        // SAFETY: the entry points at nothing.
-        unsafe { ring.push(entry) };
-        true
     }
 
     /// Queues the cancels that are wanted. They need no room of their own: the ring makes some, or

@@ -19,7 +19,7 @@ use miniss_core::{Idle, Reactor};
 use super::ring::Ring;
 use super::submit::Driver;
 use super::sys::{Wait, now};
-use super::unpark::{Unparker, UnparkerId};
+use super::unpark::Unparker;
 use crate::diagnostics::{self, Event};
 
 /// The reactor of a shard: through it the executor drives the driver.
@@ -162,15 +162,7 @@ impl Driver {
 
     #[inline]
     fn enter_with(&self, ring: RefMut<'_, Ring>, wait: Wait) -> io::Result<()> {
-        enter(ring, wait).inspect_err(|_| self.give_up())
-    }
-
-    /// The ring is broken. Messages to other shards may be left in it, and each of them sleeps
-    /// until it is woken: so all are woken now, and by their eventfds from here on.
-    #[cold]
-    fn give_up(&self) {
-        self.refuse();
-        UnparkerId::unpark_all();
+        enter(ring, wait).inspect_err(|_| self.refuse())
     }
 
     #[inline]

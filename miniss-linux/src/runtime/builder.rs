@@ -9,7 +9,7 @@ use miniss_core::{Budget, coop};
 use super::runtime::Runtime;
 use super::shard::task_budget;
 use crate::diagnostics::{self, Event};
-use crate::driver::{DriverConfig, WakeBy};
+use crate::driver::DriverConfig;
 use crate::error::BuildError;
 use crate::topology;
 
@@ -71,7 +71,6 @@ pub struct Builder {
     pub(super) thread_name: String,
     pub(super) budget: Budget,
     pub(super) shuffle: Option<u64>,
-    pub(super) wake_by: WakeBy,
     pub(super) shutdown_timeout: Duration,
     pub(super) stack_bytes: Option<usize>,
     pub(super) driver: DriverConfig,
@@ -85,7 +84,6 @@ impl Default for Builder {
             thread_name: "miniss".into(),
             budget: Budget::default(),
             shuffle: None,
-            wake_by: WakeBy::default(),
             shutdown_timeout: Duration::from_secs(5),
             stack_bytes: None,
             driver: DriverConfig {
@@ -188,12 +186,6 @@ impl Builder {
     /// ```
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
-        self
-    }
-
-    /// How shards wake each other. Default: [`WakeBy::default`].
-    pub fn wake_by(mut self, wake_by: WakeBy) -> Self {
-        self.wake_by = wake_by;
         self
     }
 

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +18,7 @@ use super::foreign::Inbound;
 use super::runtime::Runtime;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId, enter};
 use crate::diagnostics::{self, Event, unobserved};
-use crate::driver::{Unparker, UringReactor, WakeBy};
+use crate::driver::{Unparker, UringReactor};
 use crate::error::BuildError;
 use crate::topology::{self, CpuMask, Pinned};
 
@@ -42,22 +41,19 @@ impl Runtime {
             driver,
             budget: builder.budget,
             shuffle,
-            wake_by: builder.wake_by,
             shutdown_timeout: builder.shutdown_timeout,
             failure: failure.clone(),
             cpus_of_program: cpus_of_program.clone(),
         };
         let first = config(0);
         let cell = first.cell;
-        let (shard_0, ready) =
-            Shard0::start(first, cpus[0], builder).inspect_err(|_| put_cell(cell))?;
+        let shard_0 = Shard0::start(first, cpus[0], builder).inspect_err(|_| put_cell(cell))?;
         let mut runtime = Self {
             shard_0: Some(shard_0),
             workers: Vec::new(),
             inbound: inbound.clone(),
             failure: failure.clone(),
             shutdown_timeout: builder.shutdown_timeout,
-            rings: vec![ready],
         };
         // From here on, an error drops `runtime`, which ends what has started.
         for (index, cpu) in cpus.iter().enumerate().skip(1) {
@@ -69,9 +65,7 @@ impl Runtime {
             };
             runtime.workers.push(Worker::start(config(index), thread)?);
         }
-        for worker in &runtime.workers {
-            runtime.rings.push(worker.wait_ready()?);
-        }
+        runtime.workers.iter().try_for_each(Worker::wait_ready)?;
         Ok(runtime)
     }
 }
@@ -90,7 +84,7 @@ impl Shard0 {
         config: ShardConfig,
         cpu: Option<usize>,
         builder: &Builder,
-    ) -> Result<(Self, Ready), BuildError> {
+    ) -> Result<Self, BuildError> {
         if let (Some(cpu), true) = (cpu, builder.pinning_is_strict()) {
             let pin = |error| BuildError::Start {
                 shard: config.id,
@@ -99,9 +93,9 @@ impl Shard0 {
             };
             drop(Pinned::to(cpu).map_err(pin)?);
         }
-        let (shard, executor, ready) = start_shard(config)?;
+        let (shard, executor) = Shard::start(config)?;
         let executor = RefCell::new(executor);
-        Ok((Self { shard, executor, cpu, pin_refusal_reported: Default::default() }, ready))
+        Ok(Self { shard, executor, cpu, pin_refusal_reported: Default::default() })
     }
 
     /// Pins the caller's thread until the guard is dropped.
@@ -142,20 +136,13 @@ struct ThreadConfig {
     pinning_is_strict: bool,
 }
 
-/// What a shard that is up hands to the runtime.
-pub(super) struct Ready {
-    /// A duplicate of its ring's descriptor, for messages from other shards. It stays open until
-    /// all shards have ended, so that a late message never reaches another file.
-    _ring: OwnedFd,
-}
-
 /// A shard's thread.
 pub(super) struct Worker {
     pub(super) id: ShardId,
     pub(super) cell: &'static ExecutorCell<Unparker>,
     thread: Option<thread::JoinHandle<()>>,
     stop: Cell<Option<Promise<()>>>,
-    ready: Receiver<Result<Ready, BuildError>>,
+    ready: Receiver<Result<(), BuildError>>,
     ended: Receiver<LeftOver>,
 }
 
@@ -180,7 +167,7 @@ impl Worker {
     }
 
     /// Waits until the shard is up.
-    fn wait_ready(&self) -> Result<Ready, BuildError> {
+    fn wait_ready(&self) -> Result<(), BuildError> {
         self.ready.recv().unwrap_or_else(|_| {
             let error = std::io::Error::other("its thread panicked");
             Err(BuildError::Start { shard: self.id, operation: "building it", error })
@@ -219,15 +206,15 @@ fn run_shard(
     config: ShardConfig,
     thread: &ThreadConfig,
     stopped: Future<()>,
-    tell_ready: Sender<Result<Ready, BuildError>>,
+    tell_ready: Sender<Result<(), BuildError>>,
     tell_ended: Sender<LeftOver>,
 ) {
     let failure = config.failure.clone();
     let (shard, mut executor) = match prepare(config, thread) {
-        Ok((shard, executor, ready)) => {
+        Ok(prepared) => {
             // No one listens if the runtime was given up meanwhile; then it also tells us to stop.
-            let _ = tell_ready.send(Ok(ready));
-            (shard, executor)
+            let _ = tell_ready.send(Ok(()));
+            prepared
         }
         Err(error) => return drop(tell_ready.send(Err(error))),
     };
@@ -244,39 +231,14 @@ fn run_shard(
     let _ = tell_ended.send(left);
 }
 
-/// A shard that is up, and what it hands to the runtime.
-type Prepared = (Shard, Executor<UringReactor>, Ready);
-
-fn prepare(config: ShardConfig, thread: &ThreadConfig) -> Result<Prepared, BuildError> {
+fn prepare(
+    config: ShardConfig,
+    thread: &ThreadConfig,
+) -> Result<(Shard, Executor<UringReactor>), BuildError> {
     if let Some(cpu) = thread.cpu {
         pin(config.id, cpu, thread.pinning_is_strict)?;
     }
-    start_shard(config)
-}
-
-/// Builds a shard that other shards can wake. If they cannot, it is ended again.
-fn start_shard(config: ShardConfig) -> Result<Prepared, BuildError> {
-    let wake_by = config.wake_by;
-    let (shard, executor) = Shard::start(config)?;
-    match ready_of(&shard, wake_by) {
-        Ok(ready) => Ok((shard, executor, ready)),
-        Err(error) => {
-            shard.shut_down(executor);
-            Err(error)
-        }
-    }
-}
-
-/// Lets other shards wake one that is up.
-fn ready_of(shard: &Shard, wake_by: WakeBy) -> Result<Ready, BuildError> {
-    let fail = |error| BuildError::Start {
-        shard: shard.id,
-        operation: "duplicating its ring's descriptor",
-        error,
-    };
-    let ring = shard.driver.ring_fd_owned().map_err(fail)?;
-    shard.set_wake_by(wake_by, ring.as_raw_fd());
-    Ok(Ready { _ring: ring })
+    Shard::start(config)
 }
 
 /// Pins the calling thread, or says why not.

@@ -14,7 +14,7 @@ use super::builder::Builder;
 use super::call::submit_to;
 use super::failure::{Failure, ShardError};
 use super::foreign::{Handle, Inbound};
-use super::launch::{Ready, Shard0, Worker, put_cell};
+use super::launch::{Shard0, Worker, put_cell};
 use super::shard::{LeftOver, ShardId, enter};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::diagnostics::{self, Event};
@@ -79,8 +79,6 @@ pub struct Runtime {
     pub(super) inbound: Arc<[Arc<Inbound>]>,
     pub(super) failure: Arc<Failure>,
     pub(super) shutdown_timeout: Duration,
-    /// Dropped last: see [`Ready`].
-    pub(super) rings: Vec<Ready>,
 }
 
 impl Runtime {
@@ -352,15 +350,9 @@ impl Drop for Runtime {
             put_cell(cell);
             self.report(Some(left), ShardId::new(0));
         }
-        let mut all_ended = true;
         for mut worker in std::mem::take(&mut self.workers) {
             let left = worker.wait_ended(deadline);
-            all_ended &= left.is_some();
             self.report(left, worker.id);
-        }
-        if !all_ended {
-            // A shard that goes on may still send messages to these.
-            std::mem::forget(std::mem::take(&mut self.rings));
         }
     }
 }

@@ -20,7 +20,7 @@ use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 use super::call::LANE;
 use super::failure::Failure;
 use super::foreign::Inbound;
-use crate::driver::{Driver, DriverConfig, Unparker, UringReactor, WakeBy, now};
+use crate::driver::{Driver, DriverConfig, Unparker, UringReactor, now};
 use crate::error::BuildError;
 use crate::guard::quietly;
 use crate::topology::CpuMask;
@@ -138,7 +138,6 @@ pub(crate) struct ShardConfig {
     pub(crate) driver: DriverConfig,
     pub(crate) budget: Budget,
     pub(crate) shuffle: u64,
-    pub(crate) wake_by: WakeBy,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) failure: Arc<Failure>,
     /// `None` if the kernel does not tell.
@@ -205,12 +204,6 @@ impl Shard {
             shutdown_timeout: config.shutdown_timeout,
         };
         Ok((this, executor))
-    }
-
-    /// Lets other shards wake this one as `wake_by` says. `ring_fd` stays open until all shards
-    /// have ended.
-    pub(crate) fn set_wake_by(&self, wake_by: WakeBy, ring_fd: RawFd) {
-        self.local.cell().unparker().set_wake_by(wake_by, ring_fd);
     }
 
     /// No turn follows for now: sends also what has found no room in the lanes. The other shards

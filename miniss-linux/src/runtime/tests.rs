@@ -10,10 +10,7 @@ use std::time::{Duration, Instant};
 use crate::buf::IoBuf;
 use crate::net::{TcpListener, TcpStream};
 use crate::time::sleep;
-use crate::{
-    CallError, Runtime, ShardId, WakeBy, driver_stats, run_on, spawn, stats, submit_to, unobserved,
-    yield_now,
-};
+use crate::{CallError, Runtime, ShardId, run_on, spawn, stats, submit_to, unobserved, yield_now};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -70,41 +67,14 @@ fn a_panic_out_of_shard_0_leaves_the_runtime_in_order() {
 
 #[test]
 fn the_shard_that_shard_0_woke_last_runs_while_it_rests() {
-    for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
-        let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
-        let (tell, told) = std::sync::mpsc::channel();
-        // Asleep by now.
-        std::thread::sleep(Duration::from_millis(20));
-        runtime.block_on(async {
-            drop(submit_to(1, async move || tell.send(()).unwrap()));
-        });
-        told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{kind:?}: it sleeps on"));
-    }
-}
-
-/// A message is an entry of the waker's ring, a write to an eventfd is none.
-#[test]
-fn shards_wake_each_other_in_the_way_that_was_asked_for() {
-    for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
-        let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
-        runtime.block_on(async {
-            let deadline = Instant::now() + PATIENCE;
-            // From here on the kernel watches the eventfd.
-            sleep(Duration::from_millis(1)).await;
-            let before = driver_stats().submitted;
-            let mut rounds = 0;
-            while rounds < 20 || kind == WakeBy::MsgRing && driver_stats().submitted == before {
-                // For the other shard to fall asleep.
-                sleep(Duration::from_millis(2)).await;
-                run_on(1, || ()).await.unwrap();
-                rounds += 1;
-                assert!(Instant::now() < deadline, "no message wakes a shard");
-            }
-            if kind == WakeBy::EventFd {
-                assert_eq!(driver_stats().submitted, before, "a message wakes a shard");
-            }
-        });
-    }
+    let runtime = Runtime::builder().shards(2).build().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    // Asleep by now.
+    std::thread::sleep(Duration::from_millis(20));
+    runtime.block_on(async {
+        drop(submit_to(1, async move || tell.send(()).unwrap()));
+    });
+    told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it sleeps on"));
 }
 
 #[test]
@@ -122,41 +92,37 @@ fn a_wake_within_a_shard_is_a_local_one() {
 
 #[test]
 fn a_call_made_in_a_busy_turn_runs_while_shard_0_rests() {
-    for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
-        for (others, panics) in [(0, true), (300, false), (1_000, false), (300, true)] {
-            let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
-            let (tell, told) = std::sync::mpsc::channel();
-            let main = || {
-                runtime.block_on(async {
-                    (0..others).for_each(|_| spawn(async {}).detach());
-                    drop(run_on(1, move || tell.send(()).unwrap()));
-                    assert!(!panics, "as planned");
-                })
-            };
-            let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(main));
-            assert_eq!(left.is_err(), panics);
-            told.recv_timeout(PATIENCE)
-                .unwrap_or_else(|_| panic!("{kind:?}, {others} tasks, {panics}: it was not sent"));
-        }
+    for (others, panics) in [(0, true), (300, false), (1_000, false), (300, true)] {
+        let runtime = Runtime::builder().shards(2).build().unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let main = || {
+            runtime.block_on(async {
+                (0..others).for_each(|_| spawn(async {}).detach());
+                drop(run_on(1, move || tell.send(()).unwrap()));
+                assert!(!panics, "as planned");
+            })
+        };
+        let left = std::panic::catch_unwind(std::panic::AssertUnwindSafe(main));
+        assert_eq!(left.is_err(), panics);
+        told.recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("{others} tasks, {panics}: it was not sent"));
     }
 }
 
 #[test]
 fn more_calls_than_a_lane_holds_all_run_while_shard_0_rests() {
-    for kind in [WakeBy::EventFd, WakeBy::MsgRing] {
-        let runtime = Runtime::builder().shards(2).wake_by(kind).build().unwrap();
-        let ran = Arc::new(AtomicUsize::new(0));
-        runtime.block_on(async {
-            for _ in 0..5_000 {
-                let ran = ran.clone();
-                drop(run_on(1, move || ran.fetch_add(1, SeqCst)));
-            }
-        });
-        let deadline = Instant::now() + PATIENCE;
-        while ran.load(SeqCst) < 5_000 {
-            assert!(Instant::now() < deadline, "{kind:?}: {ran:?} of 5,000");
-            std::thread::sleep(Duration::from_millis(1));
+    let runtime = Runtime::builder().shards(2).build().unwrap();
+    let ran = Arc::new(AtomicUsize::new(0));
+    runtime.block_on(async {
+        for _ in 0..5_000 {
+            let ran = ran.clone();
+            drop(run_on(1, move || ran.fetch_add(1, SeqCst)));
         }
+    });
+    let deadline = Instant::now() + PATIENCE;
+    while ran.load(SeqCst) < 5_000 {
+        assert!(Instant::now() < deadline, "{ran:?} of 5,000");
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

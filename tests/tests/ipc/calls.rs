@@ -13,11 +13,11 @@ use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{CallError, ShardId, run_on, spawn, spawn_on, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 
-use super::{LONG, WAKE_METHODS, in_order, runtime, with_both};
+use super::{LONG, in_order, on_shard_0, runtime};
 
 #[test]
 fn a_ipc_1_each_shard_writes_its_slot_and_the_caller_goes_on_at_home() {
-    with_both("A-IPC-1", 4, async || {
+    on_shard_0("A-IPC-1", 4, async || {
         let slots = Arc::new([const { AtomicUsize::new(0) }; 4]);
         let call = |shard: ShardId| {
             let slots = slots.clone();
@@ -39,7 +39,7 @@ fn a_ipc_1_each_shard_writes_its_slot_and_the_caller_goes_on_at_home() {
 
 #[test]
 fn a_ipc_2_an_error_or_a_panic_reaches_the_caller_and_the_shard_goes_on() {
-    with_both("A-IPC-2", 2, async || {
+    on_shard_0("A-IPC-2", 2, async || {
         for shard in [0, 1] {
             let failed = submit_to(shard, async || "7x".parse::<i32>()).await.unwrap();
             assert_eq!(failed, "7x".parse::<i32>());
@@ -63,7 +63,7 @@ fn a_ipc_2_an_error_or_a_panic_reaches_the_caller_and_the_shard_goes_on() {
 
 #[test]
 fn a_ipc_3_a_call_that_waits_holds_up_no_one() {
-    with_both("A-IPC-3", 2, async || {
+    on_shard_0("A-IPC-3", 2, async || {
         thread_local! {
             static LATER: Cell<u32> = const { Cell::new(0) };
         }
@@ -133,7 +133,7 @@ fn a_ipc_4_both_kinds_of_calls_share_one_order() {
 
 #[test]
 fn a_ipc_5_an_idle_shard_hears_a_single_call() {
-    with_both("A-IPC-5", 2, async || {
+    on_shard_0("A-IPC-5", 2, async || {
         submit_to(1, async || ()).await.unwrap();
         for _ in 0..20 {
             sleep(Duration::from_millis(10)).await;
@@ -144,51 +144,46 @@ fn a_ipc_5_an_idle_shard_hears_a_single_call() {
 
 #[test]
 fn a_ipc_6_all_pairs_call_at_once_there_and_back_again() {
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline("A-IPC-6");
-        let sums = runtime(4, unparker).run(async || {
-            let home = ShardId::current();
-            let call = |number: usize| {
-                submit_to(number % 4, async move || {
-                    let here = ShardId::current().index();
-                    // And back to where it came from, which is waiting.
-                    submit_to(home, async move || here + number).await.unwrap()
-                })
-            };
-            let calls: Vec<_> = (0..2000).map(call).collect();
-            let mut sum = 0;
-            for call in calls {
-                sum += call.await.unwrap();
-            }
-            sum
-        });
-        assert_eq!(sums, [1999 * 1000 + 3000; 4]);
-    }
+    let _deadline = deadline("A-IPC-6");
+    let sums = runtime(4).run(async || {
+        let home = ShardId::current();
+        let call = |number: usize| {
+            submit_to(number % 4, async move || {
+                let here = ShardId::current().index();
+                // And back to where it came from, which is waiting.
+                submit_to(home, async move || here + number).await.unwrap()
+            })
+        };
+        let calls: Vec<_> = (0..2000).map(call).collect();
+        let mut sum = 0;
+        for call in calls {
+            sum += call.await.unwrap();
+        }
+        sum
+    });
+    assert_eq!(sums, [1999 * 1000 + 3000; 4]);
 }
 
 #[test]
 fn s1_two_shards_flood_each_other_with_calls_that_call_back() {
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline("S1");
-        let done = runtime(2, unparker).run(async || {
-            let (home, other) = (ShardId::current().index(), 1 - ShardId::current().index());
-            let mut done = 0_u32;
-            for _ in 0..10 {
-                let call = |_| {
-                    submit_to(other, async move || {
-                        run_on(home, || 1).await.unwrap()
-                            + submit_to(home, async || 1).await.unwrap()
-                    })
-                };
-                let calls: Vec<_> = (0..2000).map(call).collect();
-                for call in calls {
-                    done += call.await.unwrap();
-                }
+    let _deadline = deadline("S1");
+    let done = runtime(2).run(async || {
+        let (home, other) = (ShardId::current().index(), 1 - ShardId::current().index());
+        let mut done = 0_u32;
+        for _ in 0..10 {
+            let call = |_| {
+                submit_to(other, async move || {
+                    run_on(home, || 1).await.unwrap() + submit_to(home, async || 1).await.unwrap()
+                })
+            };
+            let calls: Vec<_> = (0..2000).map(call).collect();
+            for call in calls {
+                done += call.await.unwrap();
             }
-            done
-        });
-        assert_eq!(done, [40_000, 40_000]);
-    }
+        }
+        done
+    });
+    assert_eq!(done, [40_000, 40_000]);
 }
 
 #[test]
@@ -205,25 +200,23 @@ fn s2_a_ring_of_shards_that_all_forward_goes_round() {
     fn forward_boxed(hops: usize) -> std::pin::Pin<Box<dyn Future<Output = usize>>> {
         Box::pin(forward(hops))
     }
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline("S2");
-        let ends = runtime(4, unparker).run(async || {
-            let walk = |_| spawn(forward_boxed(101));
-            let walks: Vec<_> = (0..100).map(walk).collect();
-            let mut ends = Vec::new();
-            for walk in walks {
-                ends.push(walk.await.unwrap());
-            }
-            ends.dedup();
-            ends
-        });
-        assert_eq!(ends, [[1], [2], [3], [0]]);
-    }
+    let _deadline = deadline("S2");
+    let ends = runtime(4).run(async || {
+        let walk = |_| spawn(forward_boxed(101));
+        let walks: Vec<_> = (0..100).map(walk).collect();
+        let mut ends = Vec::new();
+        for walk in walks {
+            ends.push(walk.await.unwrap());
+        }
+        ends.dedup();
+        ends
+    });
+    assert_eq!(ends, [[1], [2], [3], [0]]);
 }
 
 #[test]
 fn a_call_to_a_shard_that_is_not_there_panics_and_names_it() {
-    with_both("no such shard", 2, async || {
+    on_shard_0("no such shard", 2, async || {
         for shard in [2, 1 << 20, 1 << 32, usize::MAX] {
             let call = spawn(async move { submit_to(shard, async || ()).await });
             let error = call.await.unwrap_err();

@@ -8,14 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{CallError, Runtime, WakeBy, driver_stats, run_on, spawn, submit_to, yield_now};
+use miniss_linux::{CallError, Runtime, driver_stats, run_on, spawn, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 
-use super::{LONG, WAKE_METHODS, with_both};
+use super::{LONG, on_shard_0};
 
 /// A runtime whose end takes [`LONG`] unless it is in order.
-fn ends_in_order(shards: usize, unparker: WakeBy) -> Runtime {
-    let builder = Runtime::builder().shards(shards).wake_by(unparker);
+fn ends_in_order(shards: usize) -> Runtime {
+    let builder = Runtime::builder().shards(shards);
     builder.shutdown_timeout(LONG).build().unwrap()
 }
 
@@ -37,7 +37,7 @@ fn s4_a_call_that_is_dropped_runs_and_its_output_is_dropped_by_the_caller() {
             self.1.fetch_add(1, Ordering::Relaxed);
         }
     }
-    with_both("S4", 2, async || {
+    on_shard_0("S4", 2, async || {
         let (ran, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let home = thread::current().id();
         for round in 0..1000 {
@@ -72,35 +72,33 @@ fn s4_a_call_that_is_dropped_runs_and_its_output_is_dropped_by_the_caller() {
 
 #[test]
 fn s3_calls_to_shards_that_end_are_told_so() {
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline("S3");
-        let runtime = ends_in_order(3, unparker);
-        let drops = Arc::new(AtomicUsize::new(0));
-        let made = drops.clone();
-        let outcome = Arc::new(Mutex::new(None));
-        let tell = outcome.clone();
-        runtime.block_on(async move {
-            // Shard 1 waits for shard 2, which never answers; then the runtime ends.
-            submit_to(1, async move || {
-                let counted = Counted(made.clone());
-                spawn(async move {
-                    let _counted = counted;
-                    let call = submit_to(2, async || std::future::pending::<()>().await);
-                    let result = call.await;
-                    *tell.lock().unwrap() = Some(result.is_err());
-                })
-                .detach();
+    let _deadline = deadline("S3");
+    let runtime = ends_in_order(3);
+    let drops = Arc::new(AtomicUsize::new(0));
+    let made = drops.clone();
+    let outcome = Arc::new(Mutex::new(None));
+    let tell = outcome.clone();
+    runtime.block_on(async move {
+        // Shard 1 waits for shard 2, which never answers; then the runtime ends.
+        submit_to(1, async move || {
+            let counted = Counted(made.clone());
+            spawn(async move {
+                let _counted = counted;
+                let call = submit_to(2, async || std::future::pending::<()>().await);
+                let result = call.await;
+                *tell.lock().unwrap() = Some(result.is_err());
             })
-            .await
-            .unwrap();
-            sleep(Duration::from_millis(2)).await;
-        });
-        let start = Instant::now();
-        drop(runtime);
-        assert!(start.elapsed() < LONG, "the end was cut short");
-        assert_eq!(drops.load(Ordering::Relaxed), 1);
-        assert_ne!(*outcome.lock().unwrap(), Some(false));
-    }
+            .detach();
+        })
+        .await
+        .unwrap();
+        sleep(Duration::from_millis(2)).await;
+    });
+    let start = Instant::now();
+    drop(runtime);
+    assert!(start.elapsed() < LONG, "the end was cut short");
+    assert_eq!(drops.load(Ordering::Relaxed), 1);
+    assert_ne!(*outcome.lock().unwrap(), Some(false));
 }
 
 /// Panics when it is dropped.
@@ -116,7 +114,7 @@ impl Drop for Bomb {
 
 #[test]
 fn t2_outputs_whose_destructor_panics_hurt_no_shard() {
-    with_both("T2", 2, async || {
+    on_shard_0("T2", 2, async || {
         for from in [0, 1] {
             let to = 1 - from;
             submit_to(from, async move || {
@@ -153,30 +151,28 @@ fn t2_outputs_whose_destructor_panics_hurt_no_shard() {
 
 #[test]
 fn t2_work_that_never_started_and_panics_when_dropped_does_not_stop_the_end() {
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline("T2, end");
-        let runtime = ends_in_order(2, unparker);
-        let handle = runtime.handle();
-        runtime.block_on(async {
-            // Shard 1 is busy, so these are still on their way when it is told to end.
-            drop(run_on(1, || thread::sleep(Duration::from_millis(100))));
-            for _ in 0..3 {
-                let bomb = Bomb;
-                drop(submit_to(1, async move || drop(bomb)));
-            }
-            yield_now().await;
-        });
-        let bomb = Bomb;
-        drop(handle.submit_to(0, async move || drop(bomb)));
-        let start = Instant::now();
-        drop(runtime);
-        assert!(start.elapsed() < LONG, "the end was cut short");
-    }
+    let _deadline = deadline("T2, end");
+    let runtime = ends_in_order(2);
+    let handle = runtime.handle();
+    runtime.block_on(async {
+        // Shard 1 is busy, so these are still on their way when it is told to end.
+        drop(run_on(1, || thread::sleep(Duration::from_millis(100))));
+        for _ in 0..3 {
+            let bomb = Bomb;
+            drop(submit_to(1, async move || drop(bomb)));
+        }
+        yield_now().await;
+    });
+    let bomb = Bomb;
+    drop(handle.submit_to(0, async move || drop(bomb)));
+    let start = Instant::now();
+    drop(runtime);
+    assert!(start.elapsed() < LONG, "the end was cut short");
 }
 
 #[test]
 fn t1_many_tasks_panic_and_the_others_do_not_notice() {
-    with_both("T1", 2, async || {
+    on_shard_0("T1", 2, async || {
         let start = |number: u32| {
             spawn(async move {
                 yield_now().await;

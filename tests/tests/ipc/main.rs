@@ -1,4 +1,4 @@
-//! Calls between shards and from threads that are none, with both unparkers.
+//! Calls between shards and from threads that are none.
 
 #![forbid(unsafe_code)]
 
@@ -9,29 +9,24 @@ mod wakes;
 
 use std::time::Duration;
 
-use miniss_linux::{Runtime, WakeBy};
+use miniss_linux::Runtime;
 use miniss_tests::deadline::{SOON, deadline};
 
-const WAKE_METHODS: [WakeBy; 2] = [WakeBy::EventFd, WakeBy::MsgRing];
 const LONG: Duration = SOON;
 
-fn runtime(shards: usize, unparker: WakeBy) -> Runtime {
-    Runtime::builder().shards(shards).wake_by(unparker).build().unwrap()
+fn runtime(shards: usize) -> Runtime {
+    Runtime::builder().shards(shards).build().unwrap()
 }
 
-/// Runs `body` on shard 0 of a runtime, once with each unparker.
-fn with_both(name: &'static str, shards: usize, body: impl AsyncFn()) {
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline(name);
-        runtime(shards, unparker).block_on(body());
-    }
+/// Runs `body` on shard 0 of a runtime.
+fn on_shard_0(name: &'static str, shards: usize, body: impl AsyncFn()) {
+    let _deadline = deadline(name);
+    runtime(shards).block_on(body());
 }
 
-/// As [`with_both`], where the order in which tasks are polled is what is looked at.
+/// As [`on_shard_0`], where the order in which tasks are polled is what is looked at.
 fn in_order(name: &'static str, shards: usize, body: impl AsyncFn()) {
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline(name);
-        let builder = Runtime::builder().shards(shards).wake_by(unparker);
-        builder.shuffle(0).build().unwrap().block_on(body());
-    }
+    let _deadline = deadline(name);
+    let builder = Runtime::builder().shards(shards);
+    builder.shuffle(0).build().unwrap().block_on(body());
 }

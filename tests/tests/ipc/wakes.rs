@@ -14,15 +14,13 @@ use miniss_linux::{Runtime, ShardId, spawn, stats, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
 use miniss_tests::random::Random;
 
-use super::{LONG, WAKE_METHODS, runtime};
+use super::{LONG, runtime};
 
-/// Runtimes of two shards with each unparker, with and without a spin before they sleep.
+/// Runtimes of two shards, with and without a spin before they sleep.
 fn sleepers() -> impl Iterator<Item = Runtime> {
-    WAKE_METHODS.into_iter().flat_map(|unparker| {
-        [0, 20].map(|micros| {
-            let builder = Runtime::builder().shards(2).wake_by(unparker);
-            builder.idle_spin(Duration::from_micros(micros)).build().unwrap()
-        })
+    [0, 20].into_iter().map(|micros| {
+        let builder = Runtime::builder().shards(2);
+        builder.idle_spin(Duration::from_micros(micros)).build().unwrap()
     })
 }
 
@@ -113,59 +111,57 @@ async fn lend_waker(take: impl FnOnce(Waker)) {
 
 #[test]
 fn t5_t6_wakers_are_used_from_eight_threads_long_after_their_task_and_runtime() {
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline("T5, T6");
-        let (sender, wakers) = mpsc::channel();
-        let first = runtime(2, unparker);
-        let lent = sender.clone();
-        first.block_on(async move {
-            for shard in [0, 1] {
-                let lent = lent.clone();
-                submit_to(shard, async move || {
-                    lend_waker(|waker| lent.send(waker).unwrap()).await;
-                })
-                .await
-                .unwrap();
-            }
-        });
-        let wakers: Vec<_> = wakers.try_iter().collect();
-        assert_eq!(wakers.len(), 2);
-        let (stop, wakes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let threads: Vec<_> = (0..8)
-            .map(|_| {
-                let (wakers, stop, wakes) = (wakers.clone(), stop.clone(), wakes.clone());
-                thread::spawn(move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        for waker in &wakers {
-                            let clone = waker.clone();
-                            waker.wake_by_ref();
-                            clone.wake();
-                        }
-                        wakes.fetch_add(4, Ordering::Relaxed);
-                        thread::yield_now();
-                    }
-                })
+    let _deadline = deadline("T5, T6");
+    let (sender, wakers) = mpsc::channel();
+    let first = runtime(2);
+    let lent = sender.clone();
+    first.block_on(async move {
+        for shard in [0, 1] {
+            let lent = lent.clone();
+            submit_to(shard, async move || {
+                lend_waker(|waker| lent.send(waker).unwrap()).await;
             })
-            .collect();
-        // The tasks have ended; the runtime goes on, then ends, then others take its place.
-        assert_eq!(first.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
-        drop(first);
-        for _ in 0..50 {
-            let next = runtime(2, unparker);
-            let answers = next.run(async || {
-                let task = spawn(async {
-                    yield_now().await;
-                    7
-                });
-                sleep(Duration::from_micros(300)).await;
-                task.await.unwrap()
-            });
-            assert_eq!(answers, [7, 7]);
+            .await
+            .unwrap();
         }
-        stop.store(true, Ordering::Relaxed);
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        println!("{} late wakes", wakes.load(Ordering::Relaxed));
+    });
+    let wakers: Vec<_> = wakers.try_iter().collect();
+    assert_eq!(wakers.len(), 2);
+    let (stop, wakes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let (wakers, stop, wakes) = (wakers.clone(), stop.clone(), wakes.clone());
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    for waker in &wakers {
+                        let clone = waker.clone();
+                        waker.wake_by_ref();
+                        clone.wake();
+                    }
+                    wakes.fetch_add(4, Ordering::Relaxed);
+                    thread::yield_now();
+                }
+            })
+        })
+        .collect();
+    // The tasks have ended; the runtime goes on, then ends, then others take its place.
+    assert_eq!(first.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
+    drop(first);
+    for _ in 0..50 {
+        let next = runtime(2);
+        let answers = next.run(async || {
+            let task = spawn(async {
+                yield_now().await;
+                7
+            });
+            sleep(Duration::from_micros(300)).await;
+            task.await.unwrap()
+        });
+        assert_eq!(answers, [7, 7]);
     }
+    stop.store(true, Ordering::Relaxed);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    println!("{} late wakes", wakes.load(Ordering::Relaxed));
 }
 
 #[test]
@@ -177,41 +173,39 @@ fn t7_futures_are_dropped_at_home_whoever_aborts_or_wakes_them() {
             self.1.fetch_add(1, Ordering::Relaxed);
         }
     }
-    for unparker in WAKE_METHODS {
-        let _deadline = deadline("T7");
-        let drops = Arc::new(AtomicUsize::new(0));
-        let runtime = runtime(2, unparker);
-        let (sender, handles) = mpsc::channel();
-        let made = drops.clone();
-        runtime.run(async move || {
-            for _ in 0..500 {
-                let at_home = AtHome(thread::current().id(), made.clone());
-                let waker = sender.clone();
-                let task = spawn(async move {
-                    let _at_home = at_home;
-                    lend_waker(|lent| drop(waker.send((None, Some(lent))))).await;
-                    std::future::pending::<()>().await;
-                });
-                sender.send((task.abort_handle(), None)).unwrap();
+    let _deadline = deadline("T7");
+    let drops = Arc::new(AtomicUsize::new(0));
+    let runtime = runtime(2);
+    let (sender, handles) = mpsc::channel();
+    let made = drops.clone();
+    runtime.run(async move || {
+        for _ in 0..500 {
+            let at_home = AtHome(thread::current().id(), made.clone());
+            let waker = sender.clone();
+            let task = spawn(async move {
+                let _at_home = at_home;
+                lend_waker(|lent| drop(waker.send((None, Some(lent))))).await;
+                std::future::pending::<()>().await;
+            });
+            sender.send((task.abort_handle(), None)).unwrap();
+        }
+    });
+    let aborter = thread::spawn(move || {
+        for (number, (abort, waker)) in handles.try_iter().enumerate() {
+            if let Some(abort) = abort.filter(|_| number % 3 != 0) {
+                abort.abort();
             }
-        });
-        let aborter = thread::spawn(move || {
-            for (number, (abort, waker)) in handles.try_iter().enumerate() {
-                if let Some(abort) = abort.filter(|_| number % 3 != 0) {
-                    abort.abort();
-                }
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
+            if let Some(waker) = waker {
+                waker.wake();
             }
-        });
-        runtime.block_on(async {
-            while !aborter.is_finished() {
-                sleep(Duration::from_micros(100)).await;
-            }
-        });
-        aborter.join().unwrap();
-        drop(runtime);
-        assert_eq!(drops.load(Ordering::Relaxed), 1000);
-    }
+        }
+    });
+    runtime.block_on(async {
+        while !aborter.is_finished() {
+            sleep(Duration::from_micros(100)).await;
+        }
+    });
+    aborter.join().unwrap();
+    drop(runtime);
+    assert_eq!(drops.load(Ordering::Relaxed), 1000);
 }

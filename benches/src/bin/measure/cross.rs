@@ -4,16 +4,15 @@ use std::time::{Duration, Instant};
 
 use miniss_benches::limits::{cache_line_ping_pong, eventfd_ping_pong, process_cpu};
 use miniss_benches::rounds::Row;
-use miniss_linux::{Runtime, WakeBy, run_on, spawn, submit_to, yield_now};
+use miniss_linux::{Runtime, run_on, spawn, submit_to, yield_now};
 
 /// Long enough that neither side falls asleep between two calls.
 const SPIN: Duration = Duration::from_millis(2);
 const NO_SPIN: Duration = Duration::ZERO;
 
 /// Who is not told to spin does not: these rows are about sleeping, or about spinning all the time.
-fn runtime(spin: Duration, unparker: WakeBy) -> Runtime {
+fn runtime(spin: Duration) -> Runtime {
     let builder = Runtime::builder().shards(2).idle_spin(spin).call_spin(Duration::ZERO);
-    let builder = builder.wake_by(unparker);
     builder.build().expect("the kernel gives us rings")
 }
 
@@ -62,31 +61,31 @@ fn calls_of_64(runtime: &Runtime, count: usize) -> f64 {
 pub fn awake_row() -> Row<'static> {
     Row::new("call, both awake", "ns")
         .with("a cache line each way", || cache_line_ping_pong(50_000))
-        .with("run_on", || calls(&runtime(SPIN, WakeBy::EventFd), 20_000, 1_000))
-        .with("submit_to", || task_calls(&runtime(SPIN, WakeBy::EventFd), 20_000))
+        .with("run_on", || calls(&runtime(SPIN), 20_000, 1_000))
+        .with("submit_to", || task_calls(&runtime(SPIN), 20_000))
 }
 
 /// One sample of calls between cores that are awake, for a profiler.
 pub fn awake_to_profile() -> f64 {
-    calls(&runtime(SPIN, WakeBy::EventFd), 1_000_000, 0)
+    calls(&runtime(SPIN), 1_000_000, 0)
 }
 
 /// Calls between cores that are asleep, for one who counts system calls.
-pub fn asleep_to_profile(unparker: WakeBy) {
-    calls(&runtime(NO_SPIN, unparker), 10_000, 0);
+pub fn asleep_to_profile() {
+    calls(&runtime(NO_SPIN), 10_000, 0);
 }
 
 pub fn asleep_row() -> Row<'static> {
     Row::new("call, both asleep", "us")
         .with("an eventfd each way", || eventfd_ping_pong(1_000) / 1_000.0)
-        .with("run_on", || calls(&runtime(NO_SPIN, WakeBy::default()), 1_000, 10) / 1_000.0)
-        .with("submit_to", || task_calls(&runtime(NO_SPIN, WakeBy::default()), 1_000) / 1_000.0)
+        .with("run_on", || calls(&runtime(NO_SPIN), 1_000, 10) / 1_000.0)
+        .with("submit_to", || task_calls(&runtime(NO_SPIN), 1_000) / 1_000.0)
 }
 
 pub fn many_row() -> Row<'static> {
     Row::new("call, 64 callers, per call", "ns")
-        .with("no spin", || calls_of_64(&runtime(NO_SPIN, WakeBy::default()), 300))
-        .with("idle_spin", || calls_of_64(&runtime(SPIN, WakeBy::default()), 1_000))
+        .with("no spin", || calls_of_64(&runtime(NO_SPIN), 300))
+        .with("idle_spin", || calls_of_64(&runtime(SPIN), 1_000))
 }
 
 /// Nanoseconds that a busy shard takes for a call that it does not wait for, and the CPU time of
@@ -139,29 +138,18 @@ fn cpu_of_calls(runtime: &Runtime, count: usize) -> f64 {
     (process_cpu() - before).as_secs_f64() * 1e6 / count as f64
 }
 
-/// How the ways of waking a shard compare.
+/// What it costs to wake a shard.
 pub fn wake_rows() -> Vec<Row<'static>> {
     vec![
-        unparkers("call, both asleep", "us", |unparker| {
-            calls(&runtime(NO_SPIN, unparker), 1_000, 10) / 1_000.0
-        }),
-        unparkers("CPU of such a call", "us", |unparker| {
-            cpu_of_calls(&runtime(NO_SPIN, unparker), 1_000)
-        }),
-        unparkers("busy shard calls a sleeping one: caller's time", "ns", |unparker| {
-            calls_from_a_busy_shard(&runtime(NO_SPIN, unparker), 300)
-        }),
-        unparkers("busy shard calls a sleeping one: until it runs", "us", |unparker| {
-            time_to_run(&runtime(NO_SPIN, unparker), 300)
-        }),
-        unparkers("64 callers, per call", "ns", |unparker| {
-            calls_of_64(&runtime(NO_SPIN, unparker), 300)
-        }),
+        Row::new("call, both asleep", "us")
+            .with("eventfd", || calls(&runtime(NO_SPIN), 1_000, 10) / 1_000.0),
+        Row::new("CPU of such a call", "us")
+            .with("eventfd", || cpu_of_calls(&runtime(NO_SPIN), 1_000)),
+        Row::new("busy shard calls a sleeping one: caller's time", "ns")
+            .with("eventfd", || calls_from_a_busy_shard(&runtime(NO_SPIN), 300)),
+        Row::new("busy shard calls a sleeping one: until it runs", "us")
+            .with("eventfd", || time_to_run(&runtime(NO_SPIN), 300)),
+        Row::new("64 callers, per call", "ns")
+            .with("eventfd", || calls_of_64(&runtime(NO_SPIN), 300)),
     ]
-}
-
-fn unparkers(name: &'static str, unit: &'static str, sample: fn(WakeBy) -> f64) -> Row<'static> {
-    Row::new(name, unit)
-        .with("eventfd", move || sample(WakeBy::EventFd))
-        .with("MSG_RING", move || sample(WakeBy::MsgRing))
 }

@@ -11,7 +11,6 @@ use std::process::ExitCode;
 
 use miniss_benches::rounds::{Row, TABLE_HEAD};
 use miniss_benches::wakers::{real::Real, wake_and_run};
-use miniss_linux::WakeBy;
 
 const HELP: &str = "\
 measure: what rust-miniss costs, against what the machine allows
@@ -35,10 +34,10 @@ the first.
   echo-1         the same, 1 connection, latency
   echo-spin      the same, and no one ever sleeps
   wakers         the designs of a waker
-  unparkers      the ways to wake a shard
+  unpark         what it costs to wake a shard
   profile-spawn, profile-yield, profile-wake, profile-sleep, profile-sleepers, profile-call,
   profile-echo   nothing but that, for some seconds, to be looked at with perf
-  profile-eventfd, profile-msgring
+  profile-asleep
                  10,000 calls between sleeping shards, to be looked at with strace -f -c
 
 Where other programs run, `chrt -f 50` before it keeps them away, and what sleeps wakes sooner.";
@@ -110,7 +109,7 @@ fn measure(name: &str, rounds: usize) -> bool {
     }
     match name {
         "wakers" => wakers::rows().into_iter().for_each(|row| print!("{}", row.run(rounds))),
-        "unparkers" => {
+        "unpark" => {
             cross::wake_rows().into_iter().for_each(|row| print!("{}", row.run(rounds)));
         }
         "profile-spawn" => tasks::spin(|| tasks::spawn(1_000)),
@@ -119,8 +118,7 @@ fn measure(name: &str, rounds: usize) -> bool {
         "profile-sleep" => tasks::spin(|| tasks::sleep(100_000)),
         "profile-sleepers" => tasks::spin(|| tasks::sleepers().1),
         "profile-call" => tasks::spin(cross::awake_to_profile),
-        "profile-eventfd" => cross::asleep_to_profile(WakeBy::EventFd),
-        "profile-msgring" => cross::asleep_to_profile(WakeBy::MsgRing),
+        "profile-asleep" => cross::asleep_to_profile(),
         "profile-echo" => tasks::spin(|| echo::rate(echo::Kind::ours(), 64).cpu_us),
         _ => return false,
     }

@@ -1,4 +1,4 @@
-//! What ends a sleep: the eventfd, however often it is written to, and messages from ring to ring.
+//! What ends a sleep: the eventfd, however often it is written to.
 
 use super::*;
 use crate::driver::unpark::Unparker;
@@ -52,31 +52,6 @@ fn a_watch_that_ended_is_taken_up_again() {
     UNPARKER.unpark();
     assert!(is_woken(&driver));
     assert!(driver.eventfd_is_armed.get());
-}
-
-#[test]
-fn a_message_ends_a_sleep() {
-    static UNPARKER: Unparker = Unparker::new();
-    let sleeper = driver_of(&UNPARKER);
-    let sender = driver(8);
-    let ring = sleeper.ring_fd_owned().unwrap();
-    for _ in 0..50 {
-        assert!(sender.send_wake(ring.as_raw_fd(), UNPARKER.id().unwrap()));
-        sender.submit();
-        assert!(is_woken(&sleeper));
-    }
-    assert!(sleeper.eventfd_is_armed.get(), "a message is no end of the watch");
-}
-
-#[test]
-fn a_message_that_fails_is_followed_by_the_eventfd() {
-    static UNPARKER: Unparker = Unparker::new();
-    let sleeper = driver_of(&UNPARKER);
-    let sender = driver(8);
-    let (no_ring, _peer) = UnixStream::pair().unwrap();
-    assert!(sender.send_wake(no_ring.as_raw_fd(), UNPARKER.id().unwrap()));
-    turn(&sender);
-    assert!(is_woken(&sleeper));
 }
 
 #[test]
