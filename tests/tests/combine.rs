@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use miniss_linux::combine::{
     FutureExt, do_until, map_reduce, max_concurrent_for_each, parallel_for_each, repeat,
 };
-use miniss_linux::sync::Event;
+use miniss_linux::sync::{Barrier, Event};
 use miniss_linux::time::{Duration, Instant, sleep, timeout};
 use miniss_linux::{CurrentShard, Runtime, maybe_yield, spawn, stats, submit_to, yield_now};
 use miniss_tests::deadline::deadline;
@@ -232,8 +232,14 @@ fn many_at_once_on_the_timers_of_a_shard() {
         };
         assert_eq!(max_concurrent_for_each(0..200, 8, each).await, Err(13));
         assert_eq!((most.take(), running.get()), (8, 0));
-        assert_eq!(parallel_for_each(0..200, each).await, Err(13));
-        assert_eq!((most.get(), running.get(), stats().timers_armed), (200, 0, 0));
+        // None ends before all have begun.
+        let all = Barrier::new(200);
+        let each_of_all = async |index| {
+            all.wait().await;
+            each(index).await
+        };
+        assert_eq!(parallel_for_each(0..200, each_of_all).await, Err(13));
+        assert_eq!((running.get(), stats().timers_armed), (0, 0));
 
         let late_first = async |index: u64| {
             sleep(Duration::from_micros(2_000 - index * 100)).await;
