@@ -14,18 +14,18 @@ use crate::{CallError, Runtime, ShardId, run_on, spawn, stats, submit_to, unobse
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Throwing;
+struct Panicking;
 
-impl Wake for Throwing {
+impl Wake for Panicking {
     fn wake(self: Arc<Self>) {
-        panic!("a waker that throws");
+        panic!("a waker that panics");
     }
 }
 
-/// Has the executor itself wake a waker that throws.
+/// Has the executor itself wake a waker that panics.
 async fn bring_down() {
     let mut sleep = pin!(sleep(Duration::from_millis(1)));
-    let waker = Waker::from(Arc::new(Throwing));
+    let waker = Waker::from(Arc::new(Panicking));
     poll_fn(|_| sleep.as_mut().poll(&mut Context::from_waker(&waker))).await;
     pending().await
 }
@@ -128,18 +128,18 @@ fn more_calls_than_a_lane_holds_all_run_while_shard_0_rests() {
 
 #[test]
 fn work_whose_destructor_panics_does_not_stop_the_end() {
-    struct Throws;
-    impl Drop for Throws {
+    struct Panics;
+    impl Drop for Panics {
         fn drop(&mut self) {
             if !std::thread::panicking() {
-                panic!("a destructor that throws");
+                panic!("a destructor that panics");
             }
         }
     }
     let runtime = Runtime::builder().shards(1).build().unwrap();
     let handle = runtime.handle();
-    let throws = Throws;
-    let call = handle.submit_to(0, async move || drop(throws));
+    let panics = Panics;
+    let call = handle.submit_to(0, async move || drop(panics));
     drop(runtime);
     assert!(matches!(call.wait(), Err(CallError::ShardGone(_))));
 }

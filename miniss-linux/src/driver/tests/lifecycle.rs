@@ -73,11 +73,11 @@ fn a_received_buffer_outlives_its_driver() {
     assert_eq!(&bytes[..], b"still here");
 }
 
-struct Throwing;
+struct Panicking;
 
-impl Wake for Throwing {
+impl Wake for Panicking {
     fn wake(self: Arc<Self>) {
-        panic!("a waker that throws");
+        panic!("a waker that panics");
     }
 }
 
@@ -86,7 +86,7 @@ fn a_waker_that_panics_loses_no_completion_behind_it() {
     let driver = driver(64);
     let (connection, mut peer) = socket(&driver);
     let mut first = driver.start(send(&connection, "a"));
-    let waker = Waker::from(Arc::new(Throwing));
+    let waker = Waker::from(Arc::new(Panicking));
     assert!(pin!(&mut first).poll(&mut Context::from_waker(&waker)).is_pending());
     let others: Vec<_> = (0..30).map(|_| driver.start(send(&connection, "b"))).collect();
     turn_until(&driver, || driver.in_flight() == 0);

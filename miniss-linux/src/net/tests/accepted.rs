@@ -1,4 +1,4 @@
-//! More connections than anybody accepts.
+//! More connections than the program accepts.
 
 use super::*;
 use crate::net::TcpListener;
