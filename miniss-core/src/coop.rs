@@ -50,9 +50,7 @@ const REFUSALS: u32 = 3;
 ///
 /// Its own core writes to it with plain stores. Another core gets here only if a future is polled
 /// there with the waker of a task of this core; then a count may be wrong by a few, but nothing
-/// depends on it.
-///
-/// See [`set_current`] for an example.
+/// depends on it. A port tells leaves of it by [`set_current`].
 pub struct TaskBudget {
     /// Units of each poll.
     units: AtomicI32,
@@ -242,16 +240,12 @@ pub struct Leaf {
 
 impl Leaf {
     /// A leaf that was not refused yet.
-    ///
-    /// See [`Leaf`] for an example.
     pub const fn new() -> Self {
         Self { asked_in: AtomicU32::new(0) }
     }
 
     /// Takes a unit of the task's budget. If none is left, it has woken the task and is pending:
     /// the caller leaves everything as it is and is pending, too.
-    ///
-    /// See [`Leaf`] for an example.
     #[inline]
     pub fn poll_proceed(&self, cx: &Context<'_>) -> Poll<()> {
         match wake::budget_of(cx.waker()) {
@@ -354,8 +348,6 @@ pub const fn cooperative<F>(future: F) -> Cooperative<F> {
 /// # Cancellation
 ///
 /// As safe as the future inside.
-///
-/// See [`cooperative`] for an example.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Cooperative<F> {
@@ -408,8 +400,6 @@ pub const fn unconstrained<F>(future: F) -> Unconstrained<F> {
 /// # Cancellation
 ///
 /// As safe as the future inside.
-///
-/// See [`unconstrained`] for an example.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Unconstrained<F> {

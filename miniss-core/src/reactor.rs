@@ -94,8 +94,6 @@ pub trait Reactor {
 
     /// Hands over what has been prepared, settles what has completed and wakes its tasks. Never
     /// blocks. Returns how many events it settled.
-    ///
-    /// See [`Reactor`] for an example.
     fn poll(&mut self) -> usize;
 
     /// Sleeps until an event comes, [`unpark`](Unpark::unpark) is called or `deadline` passes, then
@@ -104,8 +102,6 @@ pub trait Reactor {
     /// There is nothing to run when it is called. Still, a remote wake may come at any moment. So
     /// it must call [`Idle::confirmed`] when an unpark already ends the sleep that follows, and
     /// must not sleep if that returns `false`.
-    ///
-    /// See [`Reactor`] for an example.
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>);
 }
 
@@ -168,9 +164,7 @@ pub unsafe trait Unpark: Clock + Send + Sync + 'static {
 
 /// Permission to sleep, if it is still given at the last moment.
 ///
-/// Handed to [`Reactor::park`](crate::Reactor::park).
-///
-/// See [`confirmed`](Self::confirmed) for an example.
+/// Handed to [`Reactor::park`].
 #[derive(Clone, Copy)]
 pub struct Idle<'a> {
     shared: &'a Shared,

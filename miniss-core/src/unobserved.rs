@@ -50,8 +50,6 @@ pub struct Unobserved {
 }
 
 /// What it was that failed.
-///
-/// See [`Unobserved`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -95,8 +93,6 @@ pub fn count() -> usize {
 ///
 /// The hook runs inside a destructor, on any core: it must be short, and must not
 /// panic.
-///
-/// See [`Unobserved`] for an example.
 pub fn set_hook(hook: Hook) {
     // Release: pairs with `report`, which may run on another core.
     HOOK.store(hook as *mut (), Ordering::Release);
@@ -168,8 +164,6 @@ impl<E> Unseen<E> {
     }
 
     /// The error itself, seen.
-    ///
-    /// See [`new`](Self::new) for an example.
     pub fn into_inner(mut self) -> E {
         self.seen.set(true);
         self.error.take().expect("it is taken only here")

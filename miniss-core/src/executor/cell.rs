@@ -203,8 +203,6 @@ pub struct ExecutorCell<U> {
 impl<U: Unpark> ExecutorCell<U> {
     const_fn! {
         /// An executor cell that no executor uses yet.
-        ///
-        /// See [`ExecutorCell`] for an example.
         pub const fn new(unparker: U) -> Self {
             Self { shared: Shared::new(), unparker }
         }

@@ -264,9 +264,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// Aborts a task from any thread, interrupt handler or core.
 ///
 /// It keeps nothing alive. After the task has ended it does nothing, also when the task's slot
-/// has long been given to another.
-///
-/// See [`JoinHandle::abort_handle`] for an example.
+/// has long been given to another. [`JoinHandle::abort_handle`] makes it.
 #[derive(Clone, Debug)]
 pub struct AbortHandle {
     /// The task's waker and generation; `None` if it had ended when the handle was made.
@@ -343,8 +341,6 @@ impl<F: Future + 'static, U: Unpark> Reservation<F, U> {
     ///
     /// If the executor is ending or gone, the future is dropped and the handle's outcome is
     /// [`Cancelled`](crate::error::Cancelled).
-    ///
-    /// See [`Reservation`] for an example.
     pub fn spawn(self, future: F) -> JoinHandle<F::Output> {
         let this = mem::ManuallyDrop::new(self);
         match this.local.open_owner() {

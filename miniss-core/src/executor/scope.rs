@@ -109,8 +109,6 @@ impl<'scope, 'env, U: Unpark> Scope<'scope, 'env, U> {
     /// # Errors
     ///
     /// [`SpawnError`] if there is no room, or a panic ends the scope; the future is dropped.
-    ///
-    /// See [`Executor::scope`] for an example.
     pub fn spawn<F>(&'scope self, future: F) -> Result<JoinHandle<F::Output>, SpawnError>
     where
         F: Future + 'scope,

@@ -125,9 +125,7 @@ impl<U: Unpark> LocalHandle<U> {
     }
 
     /// The budget of the task that the executor polls at the moment, for a port that lets leaves
-    /// find it.
-    ///
-    /// See [`coop::set_current`](crate::coop::set_current) for an example.
+    /// find it by [`coop::set_current`](crate::coop::set_current).
     pub fn task_budget(&self) -> &'static TaskBudget {
         self.cell.shared().task_budget()
     }

@@ -101,8 +101,6 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
 
     const_fn! {
         /// A slab that no one uses yet.
-        ///
-        /// See [`TaskSlab`] for an example.
         pub const fn new() -> Self {
             const { assert!(SLOTS > 0, "SLOTS: one task at least") };
             let chunk = Chunk::empty();
@@ -204,8 +202,6 @@ impl<const BYTES: usize, const SLOTS: usize> fmt::Debug for TaskSlab<BYTES, SLOT
 /// A function of up to eight arguments that returns a future: what an `async fn` is.
 ///
 /// `Arguments` is the tuple of its arguments; the compiler finds it out.
-///
-/// See [`future_bytes`] for an example.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an async fn of up to eight arguments",
     label = "name the function and do not call it: `task_slab!(blink)`"
