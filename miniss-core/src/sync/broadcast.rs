@@ -132,7 +132,7 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     handles(Rc::new(Log::new(HeapBuffer::bounded(capacity))))
 }
 
-/// Where a broadcast lies: [`Heap`](super::Heap) or [`Borrowed`](super::Borrowed). No one else
+/// Where a broadcast lies: [`Heap`] or [`Borrowed`]. No one else
 /// implements it.
 ///
 /// ```

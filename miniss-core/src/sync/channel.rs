@@ -166,7 +166,7 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     handles(Rc::new(Queue::new(Semaphore::UNITS_MAX, HeapBuffer::growing())))
 }
 
-/// Where a channel lies: [`Heap`](super::Heap) or [`Borrowed`](super::Borrowed). No one else
+/// Where a channel lies: [`Heap`] or [`Borrowed`]. No one else
 /// implements it.
 ///
 /// ```

@@ -188,7 +188,7 @@ impl<T> Watch<T> {
     }
 }
 
-/// Where a watch lies: [`Heap`](super::Heap) or [`Borrowed`](super::Borrowed). No one else
+/// Where a watch lies: [`Heap`] or [`Borrowed`]. No one else
 /// implements it.
 ///
 /// ```
