@@ -23,10 +23,13 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::future::{Future, poll_fn};
 use core::marker::PhantomPinned;
-use core::pin::Pin;
+use core::pin::{Pin, pin};
 use core::ptr::NonNull;
-use core::task::Waker;
+use core::task::{Poll, Waker, ready};
+
+use crate::coop::Leaf;
 
 /// A queue of waiting futures, first come first served, for one core.
 ///
@@ -148,6 +151,30 @@ impl<T: Copy> WaitList<T> {
         let mut round = Round { list: self, decide, woken: 0, waking: false };
         round.run();
         round.woken
+    }
+
+    /// Waits until `condition` holds, which is asked at each poll. Meanwhile `payload` is in the
+    /// list.
+    ///
+    /// Being woken grants nothing: it only means that it is worth asking again. So a wait that is
+    /// dropped has nothing to hand on.
+    pub(crate) async fn until(&self, payload: T, mut condition: impl FnMut() -> bool) {
+        let waiter = pin!(Waiter::new(self, payload));
+        let waiter = waiter.as_ref();
+        let leaf = Leaf::new();
+        poll_fn(|cx| {
+            if !condition() {
+                waiter.enqueue();
+                waiter.register(cx.waker());
+                // Asked again: to clone a waker is foreign code, which may have brought it about.
+                if !condition() {
+                    return Poll::Pending;
+                }
+            }
+            ready!(leaf.poll_proceed(cx));
+            Poll::Ready(())
+        })
+        .await
     }
 
     /// Unlinks the first node if `decide` gives the payload to leave in it, and returns its waker.
@@ -359,6 +386,20 @@ impl<'l, T: Copy> Waiter<'l, T> {
         // its waiter, and the waiter's drop unlinks it before its memory goes.
         let node = unsafe { self.map_unchecked(|waiter| &waiter.node) };
         self.list.push_back(node);
+    }
+
+    /// Joins the list, waits until it is woken, and returns the payload it was left.
+    ///
+    /// The caller owns the waiter, so that dropping the caller leaves the list.
+    pub(crate) fn woken(self: Pin<&Self>) -> impl Future<Output = T> {
+        self.enqueue();
+        poll_fn(move |cx| {
+            self.register(cx.waker());
+            match self.is_queued() {
+                true => Poll::Pending,
+                false => Poll::Ready(self.payload()),
+            }
+        })
     }
 
     /// Keeps a clone of `waker` for the wake, unless the one kept wakes the same task already.

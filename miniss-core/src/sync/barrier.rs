@@ -13,7 +13,6 @@ use core::cell::Cell;
 use core::fmt;
 use core::pin::pin;
 
-use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
 use crate::coop::consume_budget;
 use crate::defer::defer;
@@ -98,7 +97,7 @@ impl Barrier {
             self.open();
         } else {
             let waiter = pin!(Waiter::new(&self.queue, round));
-            woken(waiter.as_ref()).await;
+            waiter.as_ref().woken().await;
         }
         BarrierWaitResult { leader }
     }

@@ -132,8 +132,8 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     handles(Rc::new(Log::new(HeapBuffer::bounded(capacity))))
 }
 
-/// Where a broadcast lies: [`Heap`] or [`Borrowed`]. No one else
-/// implements it.
+/// Where a broadcast lies: on the [heap](super::Heap) or in a [borrowed](super::Borrowed) place. It
+/// is implemented for these two only.
 ///
 /// ```
 /// use miniss_core::sync::broadcast::{self, Broadcast, Place, Sender};

@@ -33,11 +33,11 @@
 
 mod handles;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::error::Error;
 use core::fmt;
 use core::ops::Deref;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll, Waker, ready};
 
 #[cfg(feature = "alloc")]
 use alloc::rc::Rc;
@@ -47,7 +47,6 @@ pub use handles::{Permit, Receiver, Sender};
 use super::ends::{self, Borrowed, Buffer, Counts, Ends, FixedBuffer, sealed};
 #[cfg(feature = "alloc")]
 use super::ends::{Heap, HeapBuffer};
-use super::wait::WakerCell;
 use super::{Semaphore, Units};
 use crate::collections::WaitList;
 use crate::coop::Leaf;
@@ -166,8 +165,8 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     handles(Rc::new(Queue::new(Semaphore::UNITS_MAX, HeapBuffer::growing())))
 }
 
-/// Where a channel lies: [`Heap`] or [`Borrowed`]. No one else
-/// implements it.
+/// Where a channel lies: on the [heap](super::Heap) or in a [borrowed](super::Borrowed) place. It
+/// is implemented for these two only.
 ///
 /// ```
 /// use miniss_core::sync::channel::{self, Channel, Place, Sender};
@@ -330,6 +329,32 @@ impl<B: Buffer> fmt::Debug for Queue<B> {
             .field("senders_waiting", &self.room.waiters())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
+    }
+}
+
+/// At most one waker. One that was left behind costs a spurious wake at most.
+struct WakerCell(Cell<Option<Waker>>);
+
+impl WakerCell {
+    const fn new() -> Self {
+        Self(Cell::new(None))
+    }
+
+    /// Keeps a clone of `waker`, unless the one kept wakes the same task already. Cloning is
+    /// foreign code, during which the place is empty: look again whether there still is something
+    /// to wait for.
+    fn register(&self, waker: &Waker) {
+        let mut kept = self.0.take();
+        match &mut kept {
+            Some(kept) => kept.clone_from(waker),
+            None => kept = Some(waker.clone()),
+        }
+        self.0.set(kept);
+    }
+
+    /// Wakes the one who waits, if there is one.
+    fn wake(&self) {
+        self.0.take().into_iter().for_each(Waker::wake);
     }
 }
 

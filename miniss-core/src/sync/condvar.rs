@@ -20,7 +20,6 @@ use core::fmt;
 use core::pin::pin;
 
 use super::Closed;
-use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
 use crate::coop::consume_budget;
 use crate::defer::defer;
@@ -109,7 +108,7 @@ impl Condvar {
                 self.notify_one();
             }
         });
-        let turn = woken(waiter).await;
+        let turn = waiter.woken().await;
         handed_on.disarm();
         match turn {
             Turn::Closed => Err(Closed),

@@ -12,7 +12,6 @@ use core::cell::Cell;
 use core::fmt;
 use core::pin::pin;
 
-use super::wait::woken;
 use crate::collections::{WaitList, Waiter};
 use crate::coop::consume_budget;
 
@@ -132,7 +131,7 @@ impl Event {
             return consume_budget().await;
         }
         let waiter = pin!(Waiter::new(&self.queue, self.round.get()));
-        woken(waiter.as_ref()).await;
+        waiter.as_ref().woken().await;
     }
 }
 

@@ -12,7 +12,7 @@
 //! `enter_owned`, and the same with `try_` before them. A channel is on the [`Heap`], or
 //! [`Borrowed`] from a place of the user's: `Sender<T>`, or `Sender<T, Borrowed<'_, N>>`.
 //!
-//! - `semaphore`: [`Semaphore`], counted units; [`Units`] is what a waiter gets.
+//! - `semaphore`: [`Semaphore`], counted units; its `units`: [`Units`], what a waiter gets.
 //! - `mutex`: [`Mutex`], one value, one future at a time.
 //! - `rwlock`: [`RwLock`], one value, many readers or one writer.
 //! - `event`: [`Event`], a flag, set and reset by hand.
@@ -25,7 +25,6 @@
 //! - `abort`, its `hooks`: [`AbortSource`], which asks work to stop, with a reason.
 //! - `shared`: [`Shared`], [`SharedFuture`], one result for many waiters.
 //! - `ends`: counted handles at both ends of a channel, and its buffers.
-//! - `wait`: what the primitives wait by.
 
 mod abort;
 mod barrier;
@@ -41,7 +40,6 @@ mod mutex;
 mod rwlock;
 mod semaphore;
 mod shared;
-mod wait;
 pub mod watch;
 #[cfg(all(test, not(loom)))]
 mod without_heap;

@@ -35,7 +35,6 @@ use core::task::{Context, Poll, ready};
 use alloc::rc::Rc;
 
 use super::ends::{self, Borrowed, Counts, Ends, Heap, ReceiveEnd, SendEnd, sealed};
-use super::wait::until;
 use super::{Semaphore, Units};
 use crate::collections::WaitList;
 use crate::error::BrokenPromise;
@@ -247,8 +246,8 @@ impl<T> Default for SharedCell<T> {
     }
 }
 
-/// Where a shared future lies: [`Heap`](super::Heap) or [`Borrowed`](super::Borrowed). No one else
-/// implements it.
+/// Where a shared future lies: on the [heap](super::Heap) or in a [borrowed](super::Borrowed)
+/// place. It is implemented for these two only.
 ///
 /// ```
 /// use miniss_core::sync::{SharedCell, SharedFuture, SharedPlace};
@@ -361,7 +360,7 @@ impl<T: Clone, P: SharedPlace<T>> SharedFuture<T, P> {
     /// assert_eq!(executor().block_on(future.wait()), Err(BrokenPromise));
     /// ```
     pub async fn wait(&self) -> Result<T, BrokenPromise> {
-        until(&self.cell.waiters, (), || self.cell.outcome.get().is_some()).await;
+        self.cell.waiters.until((), || self.cell.outcome.get().is_some()).await;
         self.cell.outcome.get().expect("\"An outcome is for good\"").clone()
     }
 }

@@ -37,7 +37,6 @@ use super::Closed;
 #[cfg(feature = "alloc")]
 use super::ends::Heap;
 use super::ends::{self, Borrowed, Counts, Ends, sealed};
-use super::wait::until;
 use crate::collections::WaitList;
 
 /// A value on the heap and the two handles of its watch. The receiver has seen `value`.
@@ -183,13 +182,13 @@ impl<T> Watch<T> {
 
     /// Waits for a version that is not `seen`.
     async fn newer(&self, seen: u64) -> Result<u64, Closed> {
-        until(&self.waiters, seen, || self.version() != seen || self.is_ended()).await;
+        self.waiters.until(seen, || self.version() != seen || self.is_ended()).await;
         if self.version() != seen { Ok(self.version()) } else { Err(Closed) }
     }
 }
 
-/// Where a watch lies: [`Heap`] or [`Borrowed`]. No one else
-/// implements it.
+/// Where a watch lies: on the [heap](super::Heap) or in a [borrowed](super::Borrowed) place. It
+/// is implemented for these two only.
 ///
 /// ```
 /// use miniss_core::sync::watch::{self, Place, Sender, Watch};

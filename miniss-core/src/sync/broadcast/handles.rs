@@ -6,7 +6,6 @@ use core::fmt;
 
 use super::{Place, RecvError, SendError, TryRecvError};
 use crate::sync::ends::{Heap, ReceiveEnd, SendEnd};
-use crate::sync::wait::until;
 
 /// A handle to send through. There may be many: clone it.
 ///
@@ -94,7 +93,7 @@ impl<T, P: Place<T>> Sender<T, P> {
     /// assert!(closed.poll(&mut cx).is_ready());
     /// ```
     pub async fn closed(&self) {
-        until(self.log.closing(), (), || self.is_closed()).await;
+        self.log.closing().until((), || self.is_closed()).await;
     }
 
     /// A new receiver, for what is sent from now on.
@@ -290,7 +289,7 @@ impl<T: Clone, P: Place<T>> Receiver<T, P> {
     /// ```
     pub async fn recv(&mut self) -> Result<T, RecvError> {
         let Self { log, wanted } = self;
-        until(log.wait_list(), *wanted, || log.next() != *wanted || log.is_ended()).await;
+        log.wait_list().until(*wanted, || log.next() != *wanted || log.is_ended()).await;
         log.take(wanted).map_err(|error| match error {
             TryRecvError::Lagged(missed) => RecvError::Lagged(missed),
             TryRecvError::Closed => RecvError::Closed,

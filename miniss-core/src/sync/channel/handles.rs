@@ -8,7 +8,6 @@ use core::task::{Context, Poll};
 
 use super::{Place, Queue, SendError, TryRecvError, TrySendError};
 use crate::sync::ends::{Heap, ReceiveEnd, SendEnd};
-use crate::sync::wait::until;
 use crate::sync::{Closed, TryAcquireError, Units};
 
 /// A handle to send through. There may be many: clone it.
@@ -180,7 +179,7 @@ impl<T, P: Place<T>> Sender<T, P> {
     /// assert!(closed.poll(&mut cx).is_ready());
     /// ```
     pub async fn closed(&self) {
-        until(self.queue.closing(), (), || self.queue.is_closed()).await;
+        self.queue.closing().until((), || self.queue.is_closed()).await;
     }
 
     /// Ends the channel for both sides at once: what is queued is dropped, the receiver gets

@@ -10,7 +10,6 @@ use super::{Place, SendError};
 use crate::coop::consume_budget;
 use crate::sync::Closed;
 use crate::sync::ends::{Heap, ReceiveEnd, SendEnd};
-use crate::sync::wait::until;
 
 /// A handle to change the value through. There may be many: clone it.
 ///
@@ -186,7 +185,7 @@ impl<T, P: Place<T>> Sender<T, P> {
     /// assert!(closed.poll(&mut cx).is_ready());
     /// ```
     pub async fn closed(&self) {
-        until(self.watch.closing(), (), || self.is_closed()).await;
+        self.watch.closing().until((), || self.is_closed()).await;
     }
 
     /// A new receiver, which has seen the current value.
