@@ -285,6 +285,7 @@ fn adopted_units_are_given_back_like_any_other() {
     assert_eq!(semaphore.available(), 3);
 }
 
+#[cfg(feature = "alloc")]
 #[test]
 fn units_are_empty_once_all_of_them_are_elsewhere() {
     let semaphore = Rc::new(Semaphore::new(4));
