@@ -376,7 +376,8 @@ fn r20_too_few_descriptors_name_shard_and_remedy_and_leak_nothing() {
             assert!(text.contains("ulimit -n"), "{text}");
             refusals += 1;
         }
-        assert!(refusals >= 8, "4 shards need two descriptors each, at the least");
+        // 4 shards need two each, of which some may have numbers that were free below the limit.
+        assert!(refusals >= 4, "{refusals} refusals for 4 shards");
         assert_eq!(Runtime::builder().shards(4).build().unwrap().run(async || 1), [1; 4]);
     });
 }
