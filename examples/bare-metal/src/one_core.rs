@@ -108,6 +108,6 @@ fn report(local: LocalHandle<Unparker>) {
     let polls = stats.polls;
     println!("{halts} halts, {timer} timer and {serial} serial interrupts, {polls} polls");
     assert!(halts >= TICKS && halts <= timer + serial);
-    assert!(polls <= stats.spawned + stats.wakes_local + stats.wakes_foreign);
+    assert!(polls <= stats.spawned + stats.wakes_local + stats.wakes_remote);
     assert!(CORE.unparker().unparks() == 0, "no one was there to unpark it");
 }

@@ -31,7 +31,7 @@ pub(crate) struct Counters {
     pub(crate) polls: Counter,
     pub(crate) spawned: Counter,
     pub(crate) wakes_local: Counter,
-    pub(crate) wakes_foreign: Counter,
+    pub(crate) wakes_remote: Counter,
     pub(crate) parks: Counter,
     pub(crate) events: Counter,
     pub(crate) timers_fired: Counter,
@@ -48,7 +48,7 @@ impl Counters {
             polls: Counter::new(),
             spawned: Counter::new(),
             wakes_local: Counter::new(),
-            wakes_foreign: Counter::new(),
+            wakes_remote: Counter::new(),
             parks: Counter::new(),
             events: Counter::new(),
             timers_fired: Counter::new(),
@@ -65,7 +65,7 @@ impl Counters {
             &self.polls,
             &self.spawned,
             &self.wakes_local,
-            &self.wakes_foreign,
+            &self.wakes_remote,
             &self.parks,
             &self.events,
             &self.timers_fired,
@@ -97,7 +97,7 @@ impl Counters {
             polls: self.polls.value(),
             spawned: self.spawned.value(),
             wakes_local: self.wakes_local.value(),
-            wakes_foreign: self.wakes_foreign.value(),
+            wakes_remote: self.wakes_remote.value(),
             parks: self.parks.value(),
             events: self.events.value(),
             timers_fired: self.timers_fired.value(),
@@ -129,7 +129,7 @@ pub struct Stats {
     /// Local wakes that queued a task.
     pub wakes_local: u64,
     /// Remote wakes: those that came through the inbox.
-    pub wakes_foreign: u64,
+    pub wakes_remote: u64,
     /// Times there was nothing to do and the reactor was asked to park.
     pub parks: u64,
     /// Events that the reactor settled without parking.

@@ -141,7 +141,7 @@ impl OwnerState {
                 self.queue.push(slot);
                 fetch_future(slot);
             }
-            self.counters.wakes_foreign.add(1);
+            self.counters.wakes_remote.add(1);
         });
     }
 }

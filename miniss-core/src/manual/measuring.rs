@@ -13,7 +13,7 @@
 //! | `polls` | times | tasks taken from the run queue |
 //! | `spawned` | tasks | tasks started, `block_on`'s own among them |
 //! | `wakes_local` | times | local wakes that put a task in the queue |
-//! | `wakes_foreign` | times | headers taken from the inbox |
+//! | `wakes_remote` | times | headers taken from the inbox |
 //! | `parks` | times | calls of [`Reactor::park`](crate::Reactor::park) |
 //! | `events` | events | what [`Reactor::poll`](crate::Reactor::poll) said it settled |
 //! | `timers_fired` | timers | those whose deadline came |
@@ -22,7 +22,7 @@
 //! | `timers_armed` | timers | armed now |
 //!
 //! To be exact: `polls` also counts the few tasks that had ended or were aborted when the executor
-//! came to them. `wakes_foreign` counts a header whether or not its task was then put in the queue.
+//! came to them. `wakes_remote` counts a header whether or not its task was then put in the queue.
 //! `events` does not count what `park` settles. A slot is in use while a task is in it, a handle
 //! holds its outcome, or a reservation keeps it.
 //!
@@ -262,7 +262,7 @@
 //! - `turns` grows and `parks` does not: something is always ready, such as a task that wakes
 //!   itself. Then `polls` grows as well.
 //! - `idle` stands still over a sleep: the clock stops in the sleep, and timers will be late.
-//! - `wakes_foreign` grows where `wakes_local` was expected: `is_local` says `false` on the owner's
+//! - `wakes_remote` grows where `wakes_local` was expected: `is_local` says `false` on the owner's
 //!   core.
 //! - `parks` grows with `timers_fired`, one by one, where many timers are due at about the same
 //!   time: each has a sleep of its own. A port may round deadlines up, and then they fire together.

@@ -48,11 +48,10 @@
 //!
 //! # Calls
 //!
-//! - **call** (`Call`): work that one core asks another to do, and the output that comes back.
 //! - **mesh** (`Mesh`): everything between the cores of a program that call each other.
 //! - **lane**: the queue of calls from one core to another.
-//! - **endpoint** (`Endpoint`): one core's side of a mesh. Its task is its *pump*, the other cores
-//!   are its *peers*.
+//! - **endpoint** (`Endpoint`): one core's side of a mesh. The other cores are its *peers*.
+//! - **pump** (`Pump`): the task of an endpoint, which sends and receives its calls.
 //! - **node** (`Node`): what a list or a lane links: a field of a waiting future, or the memory of
 //!   a call, which travels as a *message*.
 

@@ -86,7 +86,7 @@ fn a_wake_within_a_shard_is_a_local_one() {
         spawn(yield_now()).await.unwrap();
         let after = stats();
         assert!(after.wakes_local >= before.wakes_local + 10);
-        assert_eq!(after.wakes_foreign, before.wakes_foreign);
+        assert_eq!(after.wakes_remote, before.wakes_remote);
     });
 }
 

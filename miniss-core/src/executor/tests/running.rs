@@ -287,7 +287,7 @@ fn the_counters_tell_what_happened() {
     });
     let stats = local.stats();
     assert_eq!((stats.spawned, stats.tasks_live, stats.timers_armed), (2, 0, 0));
-    assert_eq!((stats.polls, stats.wakes_local, stats.wakes_foreign), (4, 2, 0));
+    assert_eq!((stats.polls, stats.wakes_local, stats.wakes_remote), (4, 2, 0));
     assert_eq!((stats.parks, stats.timers_fired), (1, 1));
     assert_eq!((stats.idle, stats.busy), (Duration::from_micros(3), Duration::ZERO));
 }

@@ -80,7 +80,7 @@ fn no_wake_is_lost_by_an_executor_that_keeps_falling_asleep() {
         }
         senders.into_iter().for_each(|sender| sender.join().unwrap());
         let stats = local.stats();
-        assert!(stats.wakes_foreign >= SENDERS * count);
+        assert!(stats.wakes_remote >= SENDERS * count);
         let unparks = local.cell().unparker().unparks() - unparks;
         assert!(unparks <= stats.parks, "{unparks} unparks in {} sleeps", stats.parks);
     });
@@ -208,6 +208,6 @@ fn remote_wakes_are_served_in_the_order_they_came() {
         .unwrap();
         executor.settle();
         assert_eq!(*log.borrow(), [3, 1, 4, 0, 2]);
-        assert_eq!(executor.local().stats().wakes_foreign % 5, 0);
+        assert_eq!(executor.local().stats().wakes_remote % 5, 0);
     });
 }
