@@ -64,6 +64,7 @@ fn the_rules_of_the_layout_hold() {
     walks::untrue(&root, &sources, &mut found);
     for source in &sources {
         text::plain_words(&source.path, &source.text, &mut found);
+        text::pointers(source, &mut found);
     }
     for document in &Document::read_all(&root, &files) {
         text::plain_words(&document.path, &document.text, &mut found);

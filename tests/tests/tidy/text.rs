@@ -107,6 +107,17 @@ pub fn plain_words(path: &Path, text: &str, found: &mut Vec<Violation>) {
     }
 }
 
+/// A pointer to an example is no documentation.
+pub fn pointers(source: &Source, found: &mut Vec<Violation>) {
+    for (number, line) in numbered(&source.text) {
+        let is_doc = line.trim_start().starts_with("//");
+        if is_doc && line.contains("See [") && line.contains(" for an example") {
+            let what = "give the example, or nothing";
+            found.push(Violation::new(&source.path, number, what));
+        }
+    }
+}
+
 fn holds_word(line: &str, word: &str) -> bool {
     // `words` looks at both neighbours; a macro's name ends in `!`, after which anything may come.
     match word.strip_suffix('!') {
@@ -190,6 +201,13 @@ fn each_rare_word_is_found() {
         plain_words(Path::new("a.md"), &text, &mut found);
         assert_eq!(crate::lines_of(&found), [1, 2], "{word}");
     }
+}
+
+#[test]
+fn a_pointer_to_an_example_is_found() {
+    let text = "//! a\n/// See [`A`] for an example.\n/// See [`A`] for examples of all.\n\
+        /// As an example see [`A`].\n";
+    assert_eq!(complaints(pointers, "a.rs", text), [2]);
 }
 
 #[test]
