@@ -65,6 +65,7 @@ fn the_rules_of_the_layout_hold() {
     for source in &sources {
         text::plain_words(&source.path, &source.text, &mut found);
         text::pointers(source, &mut found);
+        text::drop_guards(source, &mut found);
     }
     for document in &Document::read_all(&root, &files) {
         text::plain_words(&document.path, &document.text, &mut found);

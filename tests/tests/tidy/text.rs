@@ -107,6 +107,22 @@ pub fn plain_words(path: &Path, text: &str, found: &mut Vec<Violation>) {
     }
 }
 
+/// The one drop guard of each library that is made of a closure.
+const GUARDS: &[&str] = &["miniss-core/src/defer.rs", "miniss-linux/src/guard.rs"];
+
+/// A drop guard of a closure is not made by hand.
+pub fn drop_guards(source: &Source, found: &mut Vec<Violation>) {
+    if place_in_crate(source).is_none() || GUARDS.iter().any(|guard| source.path.ends_with(guard)) {
+        return;
+    }
+    for (number, line) in numbered(&source.code) {
+        if line.starts_with("impl<F: Fn") && line.contains("> Drop for ") {
+            let what = format!("a drop guard: use that of {}", GUARDS.join(" or "));
+            found.push(Violation::new(&source.path, number, what));
+        }
+    }
+}
+
 /// A pointer to an example is no documentation.
 pub fn pointers(source: &Source, found: &mut Vec<Violation>) {
     for (number, line) in numbered(&source.text) {
@@ -201,6 +217,17 @@ fn each_rare_word_is_found() {
         plain_words(Path::new("a.md"), &text, &mut found);
         assert_eq!(crate::lines_of(&found), [1, 2], "{word}");
     }
+}
+
+#[test]
+fn a_drop_guard_made_by_hand_is_found() {
+    let text = "//! a\nimpl<F: FnMut()> Drop for Last<F> {}\nimpl<F: FnMut()> Last<F> {}\n\
+        impl<T: Copy> Drop for A<T> {}\n// impl<F: FnMut()> Drop for B<F>\n";
+    let path = |file| format!("miniss-core/src/a/{file}");
+    assert_eq!(complaints(drop_guards, &path("b.rs"), text), [2]);
+    assert_eq!(complaints(drop_guards, GUARDS[0], text), []);
+    assert_eq!(complaints(drop_guards, &path("tests/b.rs"), text), []);
+    assert_eq!(complaints(drop_guards, "benches/src/a.rs", text), []);
 }
 
 #[test]
