@@ -1,5 +1,5 @@
 //! Measuring: which counters there are, what to measure with, and how not to fool oneself.
-
+//!
 //! # Counters
 //!
 //! [`LocalHandle::stats`](crate::LocalHandle::stats) gives what its executor has done since it

@@ -1,5 +1,5 @@
 //! Memory: where every byte lives, what is bounded, what *full* answers, what is never given back.
-
+//!
 //! The rule is that what waits or runs brings its own memory. Queues are links inside the tasks,
 //! timers and calls themselves. So most structures cannot be full, and the others return an error
 //! when they are. Sizes here are for machines with words of 64 bits. The examples check them: a

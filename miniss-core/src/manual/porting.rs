@@ -1,5 +1,5 @@
 //! Porting: from a timer and a way to sleep to an executor of your own.
-
+//!
 //! A port is two types. The *reactor* is a value that the executor owns and asks for events. The
 //! *unparker* is the small part that every core and interrupt handler may use. There is nothing to
 //! link, no global to define and no macro: two executors on two ports can run in one program.

@@ -1,5 +1,5 @@
 //! Safety: each invariant that unsafe code stands on, who upholds it, and what shows that it holds.
-
+//!
 //! A module with unsafe code names its invariants at its top, in bold, and each `SAFETY:` note
 //! cites one. This chapter has all of them, with the files that declare them below
 //! `miniss-core/src`. A test (`tests/tests/manual.rs` of the repository) fails if one is missing

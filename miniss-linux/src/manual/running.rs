@@ -1,5 +1,5 @@
 //! Running a program: what it says, and how it ends.
-
+//!
 //! # What the runtime says
 //!
 //! Some events reach no error. The runtime reports them through the crate [`log`], and the program
