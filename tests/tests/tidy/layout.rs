@@ -204,7 +204,8 @@ pub fn contents(sources: &[Source], found: &mut Vec<Violation>) {
 
 /// The names in code font before the colon of a list's line, or in the first column of a table.
 fn listed(line: &str) -> Vec<String> {
-    let item = line.strip_prefix("//! - ").and_then(|item| item.split(": ").next());
+    let item = line.strip_prefix("//! - ").or_else(|| line.trim_start().strip_prefix("doc = \"- "));
+    let item = item.and_then(|item| item.split(": ").next());
     let row = line.strip_prefix("//! | ").and_then(|row| row.split(" | ").next());
     let head = item.or(row).unwrap_or_default();
     head.split('`').skip(1).step_by(2).map(plain).collect()
@@ -293,6 +294,10 @@ fn a_file_that_its_folder_does_not_name_is_found() {
     assert_eq!(check(&format!("//! - `wait_list`: waits, as `one` does.\n{modules}")), 1);
     assert_eq!(check(&format!("//! `wait_list` and `one`.\n{modules}")), 2);
     assert_eq!(check(&format!("//! | `wait_list` | not `one` |\n{modules}")), 1);
+    assert_eq!(
+        check(&format!("#![cfg_attr(\n    x,\n    doc = \"- `one`: a.\"\n)]\n{modules}")),
+        1
+    );
 }
 
 #[test]
