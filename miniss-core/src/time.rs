@@ -30,20 +30,14 @@ impl Instant {
     /// ```
     pub const ZERO: Self = Self(0);
     /// A deadline that never comes.
-    ///
-    /// See [`Instant`] for an example.
     pub const MAX: Self = Self(u64::MAX);
 
     /// The point `nanos` nanoseconds after the origin.
-    ///
-    /// See [`Instant`] for an example.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
     /// Nanoseconds since the origin.
-    ///
-    /// See [`Instant`] for an example.
     pub const fn as_nanos(self) -> u64 {
         self.0
     }

@@ -49,7 +49,7 @@
 //! # Calls
 //!
 //! - **mesh** (`Mesh`): everything between the cores of a program that call each other.
-//! - **lane**: the queue of calls from one core to another.
+//! - **lane** (`Lane`): the queue of calls from one core to another.
 //! - **endpoint** (`Endpoint`): one core's side of a mesh. The other cores are its *peers*.
 //! - **pump** (`Pump`): the task of an endpoint, which sends and receives its calls.
 //! - **node** (`Node`): what a list or a lane links: a field of a waiting future, or the memory of

@@ -148,8 +148,6 @@ unsafe impl<const SLOTS: usize, const PARTS: usize> Sync for FixedOps<SLOTS, PAR
 
 impl<const SLOTS: usize, const PARTS: usize> FixedOps<SLOTS, PARTS> {
     /// Memory that no table uses yet.
-    ///
-    /// See [`FixedOps`] for an example.
     pub const fn new() -> Self {
         Self {
             slots: UnsafeCell::new([const { MaybeUninit::uninit() }; SLOTS]),

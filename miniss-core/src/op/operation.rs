@@ -7,8 +7,6 @@ use core::fmt;
 use core::marker::PhantomData;
 
 /// What a driver reports of an operation, in the kernel's own terms.
-///
-/// See [`Operation`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Completion {
     /// The result; below zero it is a negated error number.
@@ -38,8 +36,6 @@ pub trait Operation: Sized + 'static {
     type Output;
 
     /// Makes the output from the terminal completion.
-    ///
-    /// See [`Operation`] for an example.
     fn settle(self, completion: Completion) -> Self::Output;
 
     /// A completion that is not the last one has come; with it, `waiting` of them wait to be
@@ -113,8 +109,6 @@ pub trait Operation: Sized + 'static {
 
     /// A completion that is not the last one came, and no one waits any more. An operation that
     /// completes once never sees it.
-    ///
-    /// See [`settle_orphan`](Self::settle_orphan) for an example.
     fn orphan_part(&mut self, completion: Completion) {
         let _ = completion;
     }
@@ -163,8 +157,6 @@ pub trait Operation: Sized + 'static {
 pub(super) const GENERATION_BITS: u32 = 28;
 
 /// What names an operation to the kernel: 60 bits; the topmost four are left to the driver.
-///
-/// See [`to_bits`](Self::to_bits) for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpId(u64);
 
@@ -249,8 +241,6 @@ impl<O> fmt::Debug for OpKey<O> {
 }
 
 /// One step of a multishot operation.
-///
-/// See [`OpTable::poll_part`](super::OpTable::poll_part) for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part<T> {
     /// A completion that is not the last.
@@ -260,8 +250,6 @@ pub enum Part<T> {
 }
 
 /// Why an operation found no place in a table.
-///
-/// See [`FixedOps`](super::FixedOps) for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InsertError {

@@ -108,8 +108,6 @@ impl OpTable<Fixed> {
     ///
     /// [`OpsInUse`] if another table is there, or one is gone that left an operation in flight or
     /// uncollected.
-    ///
-    /// See [`FixedOps`] for an example.
     pub fn fixed<const SLOTS: usize, const PARTS: usize>(
         ops: &'static FixedOps<SLOTS, PARTS>,
     ) -> Result<Self, OpsInUse> {
@@ -170,8 +168,6 @@ impl<M: Memory> OpTable<M> {
     /// Completions of multishot operations that found no room while someone waited for them; see
     /// [`Operation::refuse_part`]. If there are any, make room for more parts, or set tighter
     /// limits by [`Operation::wants_cancel_after`].
-    ///
-    /// See [`Operation::refuse_part`] for an example.
     pub fn parts_refused(&self) -> u64 {
         self.parts_refused.get()
     }
@@ -184,8 +180,6 @@ impl<M: Memory> OpTable<M> {
     /// [`Refused`] gives `op` back: [`InsertError::NoRoom`] if all slots are in use and there is no
     /// memory for more; [`InsertError::TooLarge`] if `op` does not [fit](OpTable::fits) a slot and
     /// the table is [`Fixed`]. One from the heap finds it a place.
-    ///
-    /// See [`FixedOps`] for an example.
     #[inline]
     pub fn try_insert<O: Operation>(&self, op: O) -> Result<OpKey<O>, Refused<O, InsertError>> {
         if !Layout::<O>::INLINE && !M::BOXES {
@@ -253,8 +247,6 @@ impl<M: Memory> OpTable<M> {
     /// # Cancellation
     ///
     /// Not polling again is harmless; give the key to [`orphan`](Self::orphan).
-    ///
-    /// See [`OpTable`] for an example.
     #[track_caller]
     pub fn poll<O: Operation>(&self, key: &OpKey<O>, cx: &mut Context<'_>) -> Poll<O::Output> {
         let slot = self.slot_of(key);
@@ -439,8 +431,6 @@ impl<M: Memory> OpTable<M> {
     /// # Panics
     ///
     /// If code of this operation is running and would have to be called again.
-    ///
-    /// See [`OpTable`] for an example.
     #[inline]
     pub fn complete(&self, id: OpId, completion: Completion, more: bool) {
         let Some(slot) = self.find(id) else { return self.count_stale() };

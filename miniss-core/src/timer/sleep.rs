@@ -57,13 +57,9 @@ pub unsafe trait Timers: Clone + Unpin {
     type Instant: Copy + fmt::Debug + From<Instant> + Into<Instant>;
 
     /// The present time on the executor's clock.
-    ///
-    /// See [`Timers`] for an example.
     fn now(&self) -> Instant;
 
     /// The executor's wheel; `None` once the executor has ended.
-    ///
-    /// See [`Timers`] for an example.
     fn wheel(&self) -> Option<&'static Wheel>;
 }
 

@@ -77,8 +77,6 @@ const REFILE_SCAN_MAX: usize = 1024;
 /// The armed timers of one executor.
 ///
 /// A port that implements [`Timers`](super::Timers) passes it on. It has no methods to call.
-///
-/// See [`Timers`](super::Timers) for an example.
 pub struct Wheel {
     /// The time of the last advance, in nanoseconds.
     now: Cell<u64>,
