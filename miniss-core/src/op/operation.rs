@@ -207,8 +207,7 @@ impl OpId {
 /// [`OpTable::orphan`](super::OpTable::orphan). A key that is dropped or forgotten leaks its slot
 /// and nothing else.
 ///
-/// See [`OpTable`](super::OpTable) for an example, and [the module](super) for a future that does
-/// this in its `Drop`.
+/// A future that does this in its `Drop` is shown by [the module](super).
 #[must_use = "dropping a key leaks its slot: give it to `OpTable::orphan`"]
 pub struct OpKey<O> {
     id: OpId,
