@@ -12,23 +12,23 @@ use ::loom::thread;
 
 use super::{PARTS, Woken};
 
-/// Counts its rings. What comes before a ring comes before a look at it, as executors have it.
+/// Counts its wakes. What comes before a wake comes before a look at it, as executors have it.
 struct Unparker {
-    rings: AtomicUsize,
-    /// Written as it is made, and read as it rings: loom sees one that rings before it is there.
+    wakes: AtomicUsize,
+    /// Written as it is made, and read as it wakes: loom sees one that wakes before it is there.
     made: UnsafeCell<bool>,
 }
 
 impl Unparker {
     fn new() -> Arc<Self> {
-        let unparker = Self { rings: AtomicUsize::new(0), made: UnsafeCell::new(false) };
+        let unparker = Self { wakes: AtomicUsize::new(0), made: UnsafeCell::new(false) };
         // SAFETY: no one else knows it.
         unparker.made.with_mut(|made| unsafe { *made = true });
         Arc::new(unparker)
     }
 
-    fn rings(&self) -> usize {
-        self.rings.load(Ordering::Acquire)
+    fn wakes(&self) -> usize {
+        self.wakes.load(Ordering::Acquire)
     }
 }
 
@@ -43,7 +43,7 @@ impl Wake for Unparker {
     fn wake_by_ref(self: &Arc<Self>) {
         // SAFETY: written before it was shared, which is what the models look at.
         assert!(self.made.with(|made| unsafe { *made }));
-        self.rings.fetch_add(1, Ordering::Release);
+        self.wakes.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -51,7 +51,7 @@ impl Wake for Unparker {
 struct Whole {
     woken: Woken,
     unparker: Arc<Unparker>,
-    /// The rings that were followed by a poll.
+    /// The wakes that were followed by a poll.
     heard: usize,
     /// Which parts were polled.
     polled: Vec<usize>,
@@ -70,7 +70,7 @@ impl Whole {
     }
 
     fn poll(&mut self) {
-        self.heard = self.unparker.rings();
+        self.heard = self.unparker.wakes();
         let waker = Waker::from(self.unparker.clone());
         self.woken.begin(&waker);
         while let Some(part) = self.woken.next() {
@@ -80,7 +80,7 @@ impl Whole {
     }
 
     fn poll_while_woken(&mut self) {
-        while self.unparker.rings() > self.heard {
+        while self.unparker.wakes() > self.heard {
             self.poll();
         }
     }
@@ -151,7 +151,7 @@ fn loom_what_is_written_before_a_wake_is_seen_by_the_poll_after_it() {
         whole.poll();
         look(&mut whole);
         // Joined without order: the unparker alone says that there is something to see.
-        while whole.unparker.rings() > whole.heard {
+        while whole.unparker.wakes() > whole.heard {
             whole.poll();
             look(&mut whole);
         }
