@@ -70,7 +70,7 @@ fn serve(address: &str, shards: usize) -> Result<(), Box<dyn Error>> {
     on_signals(stop)?;
     let runtime = Runtime::builder().shards(shards).build()?;
     let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
-    // Every shard listens on the same port, which another program could share, too. So one
+    // Every shard listens on the same port number, which another program could share, too. So one
     // asks for it alone first; that also makes a free port of 0.
     let claim = async { TcpListener::bind(address).await?.local_addr() };
     let address = runtime.block_on(claim).map_err(refused)?;

@@ -118,7 +118,7 @@ fn dies_with_us(command: &mut Command) {
     unsafe { command.pre_exec(prepare) };
 }
 
-/// Denies the program ports below 1024, which it might have if we are root.
+/// Denies the program port numbers below 1024, which it might have if we are root.
 pub fn without_privileged_ports(command: &mut Command) -> &mut Command {
     /// From `linux/capability.h`.
     const CAP_NET_BIND_SERVICE: libc::c_ulong = 10;
@@ -165,7 +165,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the example `name` with `shards` shards on a free port.
+    /// Starts the example `name` with `shards` shards on a free port number.
     ///
     /// # Panics
     ///
@@ -174,7 +174,7 @@ impl Server {
         Self::launch(&mut example(name), shards)
     }
 
-    /// Starts the example that `command` is, with `shards` shards on a free port.
+    /// Starts the example that `command` is, with `shards` shards on a free port number.
     ///
     /// # Panics
     ///
@@ -230,7 +230,7 @@ impl Server {
         self.address
     }
 
-    /// Its port, as an argument.
+    /// Its port number, as an argument.
     pub fn port(&self) -> String {
         self.address.port().to_string()
     }
@@ -329,7 +329,7 @@ impl Server {
     }
 }
 
-/// How many sockets listen on this port.
+/// How many sockets listen on this port number.
 fn listeners(port: u16) -> usize {
     let table = fs::read_to_string("/proc/net/tcp").expect("this is Linux");
     let ours = format!(":{port:04X}");

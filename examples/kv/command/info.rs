@@ -19,7 +19,7 @@ pub const REDIS_VERSION: &str = "7.0.15";
 /// What the server knows of itself; the program that runs it fills this in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
-    /// The port it listens on.
+    /// The port number it listens on.
     pub tcp_port: u16,
     /// Its process.
     pub process_id: u32,

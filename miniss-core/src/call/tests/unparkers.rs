@@ -217,13 +217,13 @@ fn a_core_that_is_awake_is_not_woken_for_a_call() {
     let end = Endpoint::open(mesh.clone(), 0, near.local()).unwrap();
     let _other = Endpoint::open(mesh, 1, far.local()).unwrap();
     turn_both(&mut near, &mut far);
-    let wakes = far.local().stats().wakes_foreign;
+    let wakes = far.local().stats().wakes_remote;
     for _ in 0..10 {
         let call = end.run_on(1, || ());
         turn_both(&mut near, &mut far);
         assert_eq!(near.block_on(call), Ok(()));
     }
-    assert_eq!(far.local().stats().wakes_foreign, wakes);
+    assert_eq!(far.local().stats().wakes_remote, wakes);
 }
 
 type Event = Box<dyn FnOnce()>;
