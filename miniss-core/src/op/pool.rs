@@ -205,7 +205,7 @@ impl<T> Chunks<T> {
         if index >= self.count.get() {
             return None;
         }
-        // SAFETY: *Chunks stay*: it is below the count, thus below the capacity and initialised.
+        // SAFETY: *Chunks stay*: it is below the count, so below the capacity, and initialised.
         Some(unsafe { self.locate(index).as_ref() })
     }
 

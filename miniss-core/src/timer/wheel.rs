@@ -28,7 +28,7 @@
 //!
 //! Time only goes forward, so all timers of a level are due before all of the next one. Two counts
 //! of trailing zeros find the first slot in use, however far away it is. When time reaches that
-//! slot, its nodes are filed again. They are nearer now, hence on a lower level. This happens to a
+//! slot, its nodes are filed again. They are nearer now, so on a lower level. This happens to a
 //! node at most ten times, and never to one that is cancelled early.
 //!
 //! # Why down to the nanosecond

@@ -40,7 +40,7 @@ fn the_last_waker_is_the_one_that_is_woken<M: Port>() {
         assert!(table.poll(&key, &mut Context::from_waker(waker)).is_pending());
     }
     drop(former);
-    assert_eq!(Arc::strong_count(&former_count), 1, "a waker that was replaced is let go of");
+    assert_eq!(Arc::strong_count(&former_count), 1, "a waker that was replaced is dropped");
     table.complete(key.id(), done(0), false);
     assert_eq!((former_count.wakes(), count.wakes()), (0, 1));
     drop(ready(poll(&table, &key)));
