@@ -20,8 +20,8 @@ use super::slot::{Node, Slot};
 use super::table::OpTable;
 use crate::prim::statics::{AtomicUsize, Ordering};
 
-/// Where the slots of an [`OpTable`](super::OpTable) come from: the [`Heap`], or memory that is
-/// [`Fixed`](super::Fixed). There are no others.
+/// Where the slots of an [`OpTable`] come from: the [`Heap`], or memory that is [`Fixed`].
+/// There are no others.
 ///
 /// ```
 /// use miniss_core::op::{Memory, OpTable};
