@@ -71,9 +71,10 @@ pub(super) const LEVELS: [Level; 5] =
 /// The smallest ring that we ask for.
 const ENTRIES_MIN: u32 = 8;
 /// How long we try again after a refusal for want of memory: the kernel frees a ring some time
-/// after it was closed. First a ring of the wanted size is tried again, then the smallest one.
+/// after it was closed, on a busy machine more than half a second. First a ring of the wanted size
+/// is tried again, then the smallest one.
 const PATIENCE: Duration = Duration::from_millis(100);
-const SMALLEST_PATIENCE: Duration = Duration::from_millis(500);
+const SMALLEST_PATIENCE: Duration = Duration::from_secs(3);
 const RETRY_EVERY: Duration = Duration::from_millis(5);
 
 /// Completions that the queue of a ring with so many entries has room for.

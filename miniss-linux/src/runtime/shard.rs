@@ -26,7 +26,7 @@ use crate::guard::quietly;
 use crate::topology::CpuMask;
 
 /// How long `block_on` waits for room in the lanes to other shards.
-const ROOM_WAIT_MAX: Duration = Duration::from_secs(1);
+const ROOM_WAIT_MAX: Duration = Duration::from_secs(5);
 /// The time in which a shard serves what a lane holds.
 const ROOM_WAIT_STEP: Duration = Duration::from_micros(20);
 
