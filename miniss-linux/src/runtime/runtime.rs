@@ -133,8 +133,8 @@ impl Runtime {
 
     /// Runs `future` on shard 0, with every other task there, until it is done. Tasks that are not
     /// done by then go on with the next call. Calls to other shards that were made meanwhile are on
-    /// their way when this returns; if there are more than a lane holds, it waits up to a second
-    /// for room.
+    /// their way when this returns; if there are more than a lane holds, it waits up to five
+    /// seconds for room.
     ///
     /// # Panics
     ///
