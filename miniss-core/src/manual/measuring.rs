@@ -214,10 +214,39 @@
 //!
 //! # How much the tests notice
 //!
-//! A change of meaning that no test notices is a hole in the tests. On 30 November 2026 fifty such
-//! mutants were tried by hand in call, task, promise, combine, collections and sync: a test or a
-//! model noticed 43, some of them only since it had been written for that; the other seven change
-//! nothing, or cost alone. A run of `cargo mutants` over all of the core is yet to be made.
+//! A change of meaning that no test notices is a hole in the tests. On 30 November 2026 all changes
+//! that `cargo mutants` 27.1 lists were tried in these parts of the core:
+//!
+//! | part | tried | do not compile | noticed | noticed since | left |
+//! |---|---|---|---|---|---|
+//! | `executor`, `task`, `run_queue`, `waker` | 615 | 136 | 422 | 20 | 37 |
+//! | `timer`, `time` | 191 | 51 | 134 | 4 | 2 |
+//! | `combine`, `collections`, `coop` | 394 | 163 | 224 | 3 | 4 |
+//! | `sync` | 940 | 599 | 329 | 7 | 5 |
+//!
+//! *Noticed* is: a test fails, or does not end (143 of them). All but 30 of those were noticed by
+//! tests beside the code; 3 only by the core's tests without a heap, the others by its examples,
+//! `tests/retained` and `tests/futures_crate`. *Noticed since* is: by a test that was written for
+//! it. What is *left*, 48 changes, is:
+//!
+//! - 30 that change nothing: an exclusive or in the place of an or, of bits that are never set yet
+//!   (18); a shift by zero the other way, or `>=` where equal numbers give the same (4); the state
+//!   of a slot that no one looks at (3); and 5 that do once more what is done already.
+//! - 14 that change cost alone: one look at the clock more, or one a nanosecond later (8); no
+//!   prefetch; one poll or allocation more, or fewer (5).
+//! - 4 that make another sequence of numbers of `set_shuffle`, whose orders differ as well.
+//!
+//! Before that, fifty were tried by hand in call, task, promise, combine, collections and sync: 43
+//! were noticed, some of them only since; the other seven change nothing, or cost alone.
+//!
+//! To be quick, all changes were compiled into one program, which is told by its environment which
+//! one is to be; those of constants were compiled one by one. This does the same in more time:
+//!
+//! ```sh
+//! cargo mutants -p miniss-core --cap-lints true -f 'miniss-core/src/sync/**' \
+//!     -e '**/tests.rs' -e '**/tests/**' -e '**/model/**' -e '**/model.rs' -e '**/loom.rs' \
+//!     --exclude-re '::fmt|tests?::'
+//! ```
 //!
 //! ## On Linux
 //!

@@ -179,13 +179,15 @@ fn what_a_core_expects_for_several_reasons_it_expects() {
     let _calls = ends.each_ref().map(|(end, _)| end.run_on(1, || ()));
     while near.turn() {}
     assert_eq!(asks.get(), (true, true), "two replies are to come");
-    let _call = ends[0].1.run_on(0, || ());
+    while far.turn() || near.turn() {}
+    let _call = ends[0].0.run_on(1, || ());
+    while near.turn() {}
+    drop(ends[0].1.run_on(0, || ()));
     ends[0].1.flush();
-    asks.set((false, false));
-    while !asks.get().1 {
+    for _ in 0..8 {
         near.turn();
+        assert_eq!(asks.get(), (true, true), "a reply is to come, whether or not it has answered");
     }
-    assert!(asks.get().0, "and someone was answered");
 }
 
 #[test]
