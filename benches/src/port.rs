@@ -2,9 +2,9 @@
 //!
 //! `executor ─▶ [port]`, in the place of reactor and unparker
 //!
-//! What is measured over it is the core alone. It knows home by the address of a thread-local, so
-//! several executors may share a thread, and it can be told not to know it: then the same thread
-//! takes the way of a foreign one.
+//! What is measured over it is the core alone. It knows its own thread by the address of a
+//! thread-local, so several executors may share a thread, and it can be told not to know it: then
+//! the same thread takes the way of a foreign one.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed};
@@ -26,16 +26,16 @@ fn here() -> *mut u8 {
 pub struct Unparker {
     now_ns: AtomicU64,
     /// [`here`] on the executor's thread; null while there is none.
-    home: AtomicPtr<u8>,
-    knows_home: AtomicBool,
+    owner: AtomicPtr<u8>,
+    knows_local: AtomicBool,
 }
 
 impl Unparker {
     const fn new() -> Self {
         Self {
             now_ns: AtomicU64::new(0),
-            home: AtomicPtr::new(ptr::null_mut()),
-            knows_home: AtomicBool::new(true),
+            owner: AtomicPtr::new(ptr::null_mut()),
+            knows_local: AtomicBool::new(true),
         }
     }
 
@@ -45,19 +45,19 @@ impl Unparker {
     }
 
     /// Whether wakes on the executor's thread take the short way.
-    pub fn know_home(&self, yes: bool) {
-        self.knows_home.store(yes, Relaxed);
+    pub fn know_local(&self, yes: bool) {
+        self.knows_local.store(yes, Relaxed);
     }
 }
 
-// SAFETY: `home` names the thread on which the `Port` was made, from just before its executor is
+// SAFETY: `owner` names the thread on which the `Port` was made, from just before its executor is
 // made until the port is dropped with it; an executor never leaves its thread.
 unsafe impl Unpark for Unparker {
     fn unpark(&self) {}
 
     #[inline]
     fn is_local(&self) -> bool {
-        ptr::eq(self.home.load(Relaxed), here()) && self.knows_home.load(Relaxed)
+        ptr::eq(self.owner.load(Relaxed), here()) && self.knows_local.load(Relaxed)
     }
 }
 
@@ -86,7 +86,7 @@ impl Reactor for Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        self.0.home.store(ptr::null_mut(), Relaxed);
+        self.0.owner.store(ptr::null_mut(), Relaxed);
     }
 }
 
@@ -94,6 +94,6 @@ impl Drop for Port {
 pub fn executor() -> Executor<Port> {
     let cell: &'static ExecutorCell<Unparker> =
         Box::leak(Box::new(ExecutorCell::new(Unparker::new())));
-    cell.unparker().home.store(here(), Relaxed);
+    cell.unparker().owner.store(here(), Relaxed);
     Executor::new(cell, Port(cell.unparker())).expect("a new cell is free")
 }

@@ -1,4 +1,4 @@
-//! Nothing is allocated in the steady state: not for a task, a wake from here or from afar, a
+//! Nothing is allocated in the steady state: not for a task, a local or a remote wake, a
 //! timer, a call to another shard, nor for what is received and sent. And what waits for a message
 //! has no memory for it yet.
 //!

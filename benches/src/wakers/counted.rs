@@ -8,7 +8,7 @@
 //! header: a model may.
 //!
 //! Invariants: **Counted** (a header lives while the sum of both counts is not zero, or the task
-//! has not ended), **Owner only** (plain cells are touched by the thread whose `HOME` is the owner)
+//! has not ended), **Owner only** (plain cells are touched by the thread whose `HERE` is the owner)
 //! and **Shards are forever** (leaked).
 
 use std::cell::Cell;
@@ -18,12 +18,12 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::Design;
 
-/// Set in `foreign` once home has added its count; the count itself is in the bits above.
+/// Set in `foreign` once the owner has added its count; the count itself is in the bits above.
 const MERGED: i32 = 1;
 const ONE: i32 = 2;
 
 thread_local! {
-    static HOME: Cell<*const Shard> = const { Cell::new(ptr::null()) };
+    static HERE: Cell<*const Shard> = const { Cell::new(ptr::null()) };
 }
 
 /// What is left of an executor for wakers to reach.
@@ -43,8 +43,9 @@ struct Header {
     next: Cell<*const Header>,
     inbox_next: AtomicPtr<Header>,
     foreign: AtomicI32,
-    /// Holders that home counted, the task itself among them; below zero where others brought more.
-    counted_at_home: Cell<i32>,
+    /// Holders that the owner counted, the task itself among them; below zero where others brought
+    /// more.
+    counted_by_owner: Cell<i32>,
     is_merged: Cell<bool>,
     is_queued: Cell<bool>,
     in_inbox: AtomicBool,
@@ -55,10 +56,10 @@ struct Header {
 impl Header {
     #[inline]
     fn is_local(&self) -> bool {
-        ptr::eq(HOME.get(), self.owner)
+        ptr::eq(HERE.get(), self.owner)
     }
 
-    /// Home, and home still counts by itself.
+    /// Its owner, and the owner still counts by itself.
     #[inline]
     fn is_biased(&self) -> bool {
         self.is_local() && !self.is_merged.get()
@@ -67,7 +68,7 @@ impl Header {
     #[inline]
     fn hold(&self) {
         if self.is_biased() {
-            self.counted_at_home.set(self.counted_at_home.get() + 1);
+            self.counted_by_owner.set(self.counted_by_owner.get() + 1);
         } else {
             self.foreign.fetch_add(ONE, Ordering::Relaxed);
         }
@@ -75,7 +76,7 @@ impl Header {
 
     fn merge(&self) -> i32 {
         self.is_merged.set(true);
-        let count = self.counted_at_home.get() * ONE + MERGED;
+        let count = self.counted_by_owner.get() * ONE + MERGED;
         self.foreign.fetch_add(count, Ordering::AcqRel) + count
     }
 }
@@ -87,7 +88,7 @@ unsafe fn let_go(header: NonNull<Header>) {
     // SAFETY: *Counted*.
     let this = unsafe { header.as_ref() };
     if this.is_biased() {
-        this.counted_at_home.set(this.counted_at_home.get() - 1);
+        this.counted_by_owner.set(this.counted_by_owner.get() - 1);
     } else if this.foreign.fetch_sub(ONE, Ordering::AcqRel) == ONE + MERGED {
         // SAFETY: *Counted*: ours was the last hold; all headers come from a `Box`.
         drop(unsafe { Box::from_raw(header.as_ptr()) });
@@ -96,7 +97,7 @@ unsafe fn let_go(header: NonNull<Header>) {
 
 impl Shard {
     #[inline]
-    fn wake_at_home(&self, header: &Header) {
+    fn wake_local(&self, header: &Header) {
         if header.is_queued.replace(true) {
             return;
         }
@@ -143,7 +144,7 @@ impl Shard {
             next = this.inbox_next.load(Ordering::Relaxed);
             this.in_inbox.swap(false, Ordering::AcqRel);
             if !this.is_merged.get() {
-                self.wake_at_home(this);
+                self.wake_local(this);
             }
             // SAFETY: the inbox's hold, which is ours now.
             unsafe { let_go(header) };
@@ -192,7 +193,7 @@ unsafe fn wake_by_ref(data: *const ()) {
     let header = unsafe { header(data) };
     match header.is_local() {
         true if header.is_merged.get() => {}
-        true => header.owner.wake_at_home(header),
+        true => header.owner.wake_local(header),
         false => header.owner.wake_remote(header),
     }
 }
@@ -234,7 +235,7 @@ impl Design for Counted {
             head: Cell::new(ptr::null()),
             tail: Cell::new(ptr::null()),
         }));
-        HOME.set(shard);
+        HERE.set(shard);
         let tasks: Vec<_> = (0..tasks).map(|_| new_task(shard)).collect();
         // SAFETY: the header was just made, and `hold` counts this waker.
         let waker = |task: &NonNull<Header>| unsafe {
@@ -249,24 +250,24 @@ impl Design for Counted {
         &self.wakers
     }
 
-    fn know_home(&self, yes: bool) {
-        HOME.set(if yes { self.shard } else { ptr::null() });
+    fn know_local(&self, yes: bool) {
+        HERE.set(if yes { self.shard } else { ptr::null() });
     }
 
     fn turn(&mut self) -> usize {
-        // As for `know_home`: the way in is not what it switches.
-        let knew = HOME.replace(self.shard);
+        // As for `know_local`: the way in is not what it switches.
+        let knew = HERE.replace(self.shard);
         self.shard.take_in();
         let ran = self.shard.run();
-        HOME.set(knew);
+        HERE.set(knew);
         ran
     }
 }
 
 impl Drop for Counted {
-    /// Ends all tasks: home's counts become everyone's.
+    /// Ends all tasks: the owner's counts become everyone's.
     fn drop(&mut self) {
-        HOME.set(self.shard);
+        HERE.set(self.shard);
         self.turn();
         for &task in &self.tasks {
             // SAFETY: *Counted*: the task has not ended.
@@ -274,7 +275,7 @@ impl Drop for Counted {
             // SAFETY: the task's own hold.
             unsafe { let_go(task) };
         }
-        HOME.set(ptr::null());
+        HERE.set(ptr::null());
     }
 }
 
@@ -284,7 +285,7 @@ fn new_task(owner: &'static Shard) -> NonNull<Header> {
         next: Cell::new(ptr::null()),
         inbox_next: AtomicPtr::new(ptr::null_mut()),
         foreign: AtomicI32::new(0),
-        counted_at_home: Cell::new(1),
+        counted_by_owner: Cell::new(1),
         is_merged: Cell::new(false),
         is_queued: Cell::new(false),
         in_inbox: AtomicBool::new(false),

@@ -2,12 +2,12 @@
 //!
 //! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
 //!
-//! At home: the shard is compared with a thread-local, the slot looked up in a table of chunks, the
-//! generation compared. From afar: the slot's bit is set in a bitmap of the shard, and the word's
+//! Locally: the shard is compared with a thread-local, the slot looked up in a table of chunks, the
+//! generation compared. Remotely: the slot's bit is set in a bitmap of the shard, and the word's
 //! in a summary.
 //!
 //! Invariants: **Shards are forever** (leaked, so bitmap and table stay valid) and **Owner only**
-//! (the cells of a shard are touched by the one thread whose `HOME` is this shard).
+//! (the cells of a shard are touched by the one thread whose `HERE` is this shard).
 
 use std::array;
 use std::cell::{Cell, UnsafeCell};
@@ -25,7 +25,7 @@ const WORDS: usize = CHUNK * CHUNKS / 64;
 const NONE: u32 = u32::MAX;
 
 thread_local! {
-    static HOME: Cell<*const Shard> = const { Cell::new(ptr::null()) };
+    static HERE: Cell<*const Shard> = const { Cell::new(ptr::null()) };
 }
 
 static TABLE: [AtomicPtr<Shard>; SHARDS] = [const { AtomicPtr::new(ptr::null_mut()) }; SHARDS];
@@ -66,7 +66,7 @@ impl Shard {
     /// # Safety
     /// As for [`slot`](Self::slot).
     #[inline]
-    unsafe fn wake_at_home(&self, index: u32, generation: u32) {
+    unsafe fn wake_local(&self, index: u32, generation: u32) {
         // SAFETY: *Owner only*, passed on.
         let slot = unsafe { self.slot(index) };
         if slot.generation.get() != generation || slot.is_queued.replace(true) {
@@ -103,7 +103,7 @@ impl Shard {
             for bit in bits(self.woken[word as usize].swap(0, Ordering::AcqRel)) {
                 let index = word * 64 + bit;
                 // SAFETY: *Owner only*; only allocated slots have wakers.
-                unsafe { self.wake_at_home(index, self.slot(index).generation.get()) };
+                unsafe { self.wake_local(index, self.slot(index).generation.get()) };
             }
         }
     }
@@ -145,11 +145,11 @@ static VTABLE: RawWakerVTable =
 fn wake(data: *const ()) {
     let word = data.addr();
     let (id, slot) = (word & 0xffff, (word >> 16) as u32 & 0xff_ffff);
-    let home = HOME.get();
+    let owner = HERE.get();
     // SAFETY: *Shards are forever*.
-    match unsafe { home.as_ref() } {
+    match unsafe { owner.as_ref() } {
         // SAFETY: *Owner only* by the thread-local; the id came from `pack`.
-        Some(home) if home.id == id => unsafe { home.wake_at_home(slot, (word >> 40) as u32) },
+        Some(owner) if owner.id == id => unsafe { owner.wake_local(slot, (word >> 40) as u32) },
         // SAFETY: *Shards are forever*, and the id came from `pack`.
         _ => unsafe { &*TABLE[id].load(Ordering::Acquire) }.wake_remote(slot),
     }
@@ -189,7 +189,7 @@ impl Design for Ids {
             tail: Cell::new(NONE),
         }));
         TABLE[id].store(ptr::from_ref(shard).cast_mut(), Ordering::Release);
-        HOME.set(shard);
+        HERE.set(shard);
         // SAFETY: the vtable takes every word that `pack` made.
         let waker = |slot| unsafe { Waker::new(pack(id, slot as u32, 1), &VTABLE) };
         Self { shard, wakers: (0..tasks).map(waker).collect() }
@@ -199,8 +199,8 @@ impl Design for Ids {
         &self.wakers
     }
 
-    fn know_home(&self, yes: bool) {
-        HOME.set(if yes { self.shard } else { ptr::null() });
+    fn know_local(&self, yes: bool) {
+        HERE.set(if yes { self.shard } else { ptr::null() });
     }
 
     fn turn(&mut self) -> usize {
@@ -213,7 +213,7 @@ impl Design for Ids {
 
 impl Drop for Ids {
     fn drop(&mut self) {
-        HOME.set(ptr::null());
+        HERE.set(ptr::null());
     }
 }
 

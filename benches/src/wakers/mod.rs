@@ -3,11 +3,11 @@
 //! `completion ─▶ [waker] ─▶ run queue ─▶ executor ─▶ task`
 //!
 //! - [`ids`]: the waker is a number: shard, slot and generation.
-//! - [`counted`]: the waker is a pointer to a header that counts its holders, at home plainly.
+//! - [`counted`]: the waker is a pointer to a header that counts its holders, its owner plainly.
 //! - [`real`]: what miniss-core does: a pointer to a header that is never given back.
 //!
 //! The first two are models: tasks that do nothing, and just enough around them
-//! that a wake does all that it must, from home, from afar and after the end.
+//! that a wake does all that it must, locally, remotely and after the end.
 
 pub mod counted;
 pub mod ids;
@@ -31,7 +31,7 @@ pub trait Design {
     fn wakers(&self) -> &[Waker];
 
     /// Whether wakes on this thread take the short way.
-    fn know_home(&self, yes: bool);
+    fn know_local(&self, yes: bool);
 
     /// Takes in foreign wakes and runs what is ready, once; returns how many tasks ran.
     fn turn(&mut self) -> usize;
@@ -45,13 +45,13 @@ pub trait Design {
 /// Tasks of each measurement: more than fit the first-level cache with their futures.
 pub const TASKS: usize = 1000;
 
-/// Nanoseconds to clone and drop a waker at home.
+/// Nanoseconds to clone and drop a waker on its own thread.
 pub fn clone_and_drop<D: Design>(rounds: usize) -> f64 {
     let design = D::new(TASKS);
     per_wake(rounds, || design.wakers().iter().for_each(|waker| drop(hide(waker).clone())))
 }
 
-/// Nanoseconds of a wake at home of a task that is queued already.
+/// Nanoseconds of a local wake of a task that is queued already.
 pub fn wake_queued<D: Design>(rounds: usize) -> f64 {
     let mut design = D::new(TASKS);
     wake_all(&design);
@@ -60,11 +60,11 @@ pub fn wake_queued<D: Design>(rounds: usize) -> f64 {
     ns
 }
 
-/// Nanoseconds of a wake of a parked task on its own thread; with `knows_home` unset, by the way
+/// Nanoseconds of a wake of a parked task on its own thread; with `knows_local` unset, by the way
 /// that foreign threads take.
-pub fn wake_parked<D: Design>(rounds: usize, knows_home: bool) -> f64 {
+pub fn wake_parked<D: Design>(rounds: usize, knows_local: bool) -> f64 {
     let mut design = D::new(TASKS);
-    design.know_home(knows_home);
+    design.know_local(knows_local);
     let mut ns = 0.0;
     for _ in 0..rounds {
         ns += per_wake(1, || wake_all(&design));
@@ -77,7 +77,7 @@ pub fn wake_parked<D: Design>(rounds: usize, knows_home: bool) -> f64 {
 /// bitmap: what a wake costs that comes alone.
 pub fn wake_alone<D: Design>(rounds: usize) -> f64 {
     let mut design = D::new(TASKS);
-    design.know_home(false);
+    design.know_local(false);
     let alone: Vec<_> = design.wakers().iter().step_by(64).cloned().collect();
     let mut total = Duration::ZERO;
     for _ in 0..rounds {
@@ -90,16 +90,16 @@ pub fn wake_alone<D: Design>(rounds: usize) -> f64 {
 }
 
 /// Nanoseconds of a wake of a parked task and of its turn, which finds it by its waker.
-pub fn wake_and_run<D: Design>(rounds: usize, knows_home: bool) -> f64 {
+pub fn wake_and_run<D: Design>(rounds: usize, knows_local: bool) -> f64 {
     let mut design = D::new(TASKS);
-    design.know_home(knows_home);
+    design.know_local(knows_local);
     per_wake(rounds, || {
         wake_all(&design);
         design.settle();
     })
 }
 
-/// Nanoseconds of a wake from another thread while home turns without pause.
+/// Nanoseconds of a wake from another thread while the owner turns without pause.
 pub fn wake_remote<D: Design>(rounds: usize) -> f64 {
     let mut design = D::new(TASKS);
     let wakers = design.wakers().to_vec();
@@ -147,8 +147,8 @@ mod tests {
     fn every_wake_is_served_once<D: Design>() {
         let mut design = D::new(5);
         assert_eq!(design.turn(), 0, "{}: all parked", D::NAME);
-        for knows_home in [true, false] {
-            design.know_home(knows_home);
+        for knows_local in [true, false] {
+            design.know_local(knows_local);
             for _ in 0..2 {
                 design.wakers()[3].wake_by_ref();
                 design.wakers()[1..2].iter().cloned().for_each(Waker::wake);

@@ -53,8 +53,8 @@ impl Design for Real {
         &self.wakers
     }
 
-    fn know_home(&self, yes: bool) {
-        self.executor.local().cell().unparker().know_home(yes);
+    fn know_local(&self, yes: bool) {
+        self.executor.local().cell().unparker().know_local(yes);
     }
 
     /// A foreign wake is queued at the end of a turn and runs in the next, so it takes two.

@@ -2,9 +2,9 @@
 //! of a wake, and keep everything longer than its executor lives.
 //!
 //! Every kind of future of the core is a *place* where something is waited for, and every abuse is
-//! tried at every place, over a port that knows when it is at home and over one that does not. What
-//! belongs to one place alone stands in files of its own, line by line. What only the inside can
-//! see (counts of slots, of drops and of polls) is asserted by the core's own tests in
+//! tried at every place, over a port that knows when it is on its own thread and over one that does
+//! not. What belongs to one place alone stands in files of its own, line by line. What only the
+//! inside can see (counts of slots, of drops and of polls) is asserted by the core's own tests in
 //! `executor/tests/{panics, ending, handles, wakes}.rs`, `promise/tests.rs` and `op/tests`.
 //!
 //! All of it also runs under AddressSanitizer and LeakSanitizer.

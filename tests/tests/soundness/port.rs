@@ -12,7 +12,7 @@ use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 thread_local! {
     /// The unparkers of the executors on this thread.
-    static HOMES: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
+    static OWNERS: RefCell<Vec<*const Unparker>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The addresses of all that is leaked on purpose, so that a leak detector finds it.
@@ -29,19 +29,19 @@ where
 }
 
 pub struct Unparker {
-    knows_home: bool,
+    knows_local: bool,
     nanos: AtomicU64,
 }
 
-// SAFETY: `HOMES` names an unparker from the making of its `Port`, just before that of the
+// SAFETY: `OWNERS` names an unparker from the making of its `Port`, just before that of the
 // executor, to its drop, which is before the executor gives up the executor cell; all of it on the
 // same thread.
 unsafe impl Unpark for Unparker {
     fn unpark(&self) {}
 
     fn is_local(&self) -> bool {
-        let here = || HOMES.try_with(|homes| homes.borrow().contains(&std::ptr::from_ref(self)));
-        self.knows_home && here().unwrap_or(false)
+        let here = || OWNERS.try_with(|owners| owners.borrow().contains(&std::ptr::from_ref(self)));
+        self.knows_local && here().unwrap_or(false)
     }
 }
 
@@ -61,7 +61,7 @@ pub struct Port(&'static Unparker);
 
 impl Port {
     fn new(unparker: &'static Unparker) -> Self {
-        HOMES.with_borrow_mut(|homes| homes.push(unparker));
+        OWNERS.with_borrow_mut(|owners| owners.push(unparker));
         Self(unparker)
     }
 }
@@ -69,7 +69,7 @@ impl Port {
 impl Drop for Port {
     fn drop(&mut self) {
         let here = std::ptr::from_ref(self.0);
-        HOMES.with_borrow_mut(|homes| homes.retain(|home| *home != here));
+        OWNERS.with_borrow_mut(|owners| owners.retain(|owner| *owner != here));
     }
 }
 
@@ -92,10 +92,11 @@ pub fn core_on(cell: &'static ExecutorCell<Unparker>) -> Core {
     Executor::new(cell, Port::new(cell.unparker())).expect("the cell is free")
 }
 
-/// Runs the same body over a port that knows when it is at home and over one that does not.
+/// Runs the same body over a port that knows when it is on its own thread and over one that does
+/// not.
 pub fn on_both_ports(body: impl Fn(Core)) {
-    for knows_home in [true, false] {
-        let unparker = Unparker { knows_home, nanos: AtomicU64::new(1) };
+    for knows_local in [true, false] {
+        let unparker = Unparker { knows_local, nanos: AtomicU64::new(1) };
         body(core_on(keep(ExecutorCell::new(unparker))));
     }
 }

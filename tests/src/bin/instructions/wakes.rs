@@ -27,7 +27,7 @@ pub fn foreign(times: usize) {
 fn wakes(times: usize, is_local: bool) {
     let mut executor = executor();
     let wakers = parked(&mut executor);
-    executor.local().cell().unparker().know_home(is_local);
+    executor.local().cell().unparker().know_local(is_local);
     for _ in 0..times / CROWD {
         black_box(&wakers).iter().for_each(Waker::wake_by_ref);
         executor.turn();
