@@ -63,7 +63,8 @@ impl fmt::Display for TimedOut {
 
 impl Error for TimedOut {}
 
-/// Another executor uses the executor cell: one core, one executor cell, one executor at a time.
+/// Another executor uses this executor cell. Each core has a cell of its own, and a cell has one
+/// executor at a time.
 ///
 /// ```
 /// # use miniss_core::{Executor, doctest::{Yield, cell}, error::CellInUse};
@@ -101,7 +102,8 @@ pub enum SpawnError {
     /// The future or its output has over 1024 bytes and would have to be boxed: there is no heap,
     /// or the slot was to be [reserved](crate::LocalHandle::reserve).
     TooLarge,
-    /// The slab belongs to another executor, or is used in the other way: lent or spawned in.
+    /// The slab belongs to another executor. Or it was lent to this one and is now spawned into by
+    /// name, or the other way round.
     InUse,
 }
 
@@ -171,10 +173,10 @@ impl fmt::Display for CallError {
 
 impl Error for CallError {}
 
-/// What was not started, given back as it was, and why.
+/// Something was not started. Here it is, unchanged, with the reason.
 ///
-/// A call to another core gives back its closure, with a [`CallError`]; a table of operations the
-/// operation, with an [`InsertError`](crate::op::InsertError).
+/// A call to another core that is refused gives back its closure, with a [`CallError`]. A table of
+/// operations gives back the operation, with an [`InsertError`](crate::op::InsertError).
 ///
 /// ```
 /// # use miniss_core::{doctest::{Unparker, executor}, call::FixedMesh};

@@ -11,9 +11,10 @@
 //!  inbox empty? ── yes ─▶ sleep      asleep? ── yes ─▶ asleep = false, unpark
 //! ```
 //!
-//! Each side writes, passes a full fence and then reads what the other wrote; so not both can read
-//! the old value. Either the owner sees the push and stays awake, or the waker sees the sleep and
-//! unparks the core. The reads and writes are relaxed: the two fences carry the argument alone.
+//! Each side writes, passes a full fence and then reads what the other wrote; so at least one of
+//! them reads the new value. Either the owner sees the push and stays awake, or the waker sees the
+//! sleep and unparks the core. The reads and writes are relaxed: the two fences carry the argument
+//! alone.
 
 use core::fmt;
 
@@ -99,9 +100,10 @@ pub trait Reactor {
     /// Sleeps until an event comes, [`unpark`](Unpark::unpark) is called or `deadline` passes, then
     /// settles what there is. `None`: no deadline. It may return early for any reason or none.
     ///
-    /// There is nothing to run when it is called. Still, a remote wake may come at any moment. So
-    /// it must call [`Idle::confirmed`] when an unpark already ends the sleep that follows, and
-    /// must not sleep if that returns `false`.
+    /// There is no ready task when it is called, but a remote wake may come at any moment. So first
+    /// see to it that an unpark from now on will end the coming sleep (interrupts off before `sti;
+    /// hlt` or `wfi`, say), then call [`Idle::confirmed`], and do not sleep if that returns
+    /// `false`.
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>);
 }
 
@@ -168,7 +170,7 @@ pub unsafe trait Unpark: Clock + Send + Sync + 'static {
 #[derive(Clone, Copy)]
 pub struct Idle<'a> {
     shared: &'a Shared,
-    /// Also keeps the permission on its own thread.
+    /// Makes it `!Send`, too: the permission stays on its thread.
     owner: &'a OwnerState,
 }
 
@@ -196,7 +198,8 @@ impl<'a> Idle<'a> {
         if !self.owner.is_idle() || !self.shared.announce_sleep() {
             return false;
         }
-        // Behind the same fence: for what others publish from now on, they unpark.
+        // This look is behind the same fence: a core that publishes after it sees the sleep, and
+        // unparks.
         let is_quiet =
             !self.owner.watches.have_news() || planted("park: owner looks at the lanes once more");
         if !is_quiet {

@@ -5,9 +5,10 @@
 //! `core A: [submit_to ─▶ lane A▸B] ─▶ unparker ─▶ core B runs it ─▶ [lane B▸A] ─▶ waker A`
 //!
 //! - `endpoint`: one core's end of the mesh, with which it makes calls.
-//! - `inner`: what an endpoint is inside: what is to be sent, and what has come.
-//! - `pump`: the task of an endpoint, which serves what has come and sends what has gathered.
-//! - `call`: the caller's handle, and what a call knows of the endpoint that made it.
+//! - `inner`: the state of an endpoint: messages to be sent, messages that have come.
+//! - `pump`: the task of an endpoint: it serves the messages that have come, then sends those of
+//!   this turn in one batch.
+//! - `call`: the future that the caller holds, and its counted reference to the endpoint.
 //! - `node`: the memory of one call, there and back; a message as it travels; lists of messages.
 //! - `memory`: where nodes come from, the heap or a pool of places.
 //! - `lane`: the queue of messages from one core to one other.
@@ -15,24 +16,27 @@
 //! - `heap_mesh`, `fixed_mesh`: all lanes, peers and endpoints, on the heap or in a `static`.
 //!
 //! Each core opens one [`Endpoint`] of a `Mesh` or a [`FixedMesh`]. A call is one *node*: it
-//! carries the closure there and the output back, and the queues are made of its link. So a reply
-//! always has room, and no two cores can wait for each other's queues. In a `Mesh` there is always
-//! room for one more call. A [`FixedMesh`] may refuse a call, but never a reply.
+//! carries the closure there and the output back. Queues that grow are lists of nodes, linked by a
+//! field of the node. So a reply always has room, and no two cores can wait for each other's
+//! queues. In a `Mesh` there is always room for one more call. A [`FixedMesh`] may refuse a call,
+//! but never a reply.
 //!
 //! The pump sends all calls of a turn together: one store publishes them. A core that is awake
-//! looks at the lanes to it once a turn, and its executor wakes its pump. For a core that sleeps
-//! the sender wakes the pump, as any other task. So calls need nothing of the reactor that tasks do
-//! not need.
+//! looks once a turn at the lanes that lead to it, and wakes its own pump. If the other core
+//! sleeps, the sender wakes that core's pump: a remote wake like that of any task. So calls need no
+//! help from the reactor.
 //!
 //! # Invariants
 //!
 //! - **One holder.** Exactly one of these holds a node: a list of messages, a lane, the core that
-//!   runs it, the late replies of a peer, the endpoint that takes the reply. Only the holder
-//!   touches its link and body. Lane and late replies pass it on with release and acquire.
+//!   runs it, a peer's *late replies* (a core that ended left them there, for the lane was full),
+//!   the endpoint that takes the reply. Only the holder touches its link and body. Lane and late
+//!   replies pass it on with release and acquire.
 //! - **Caller only.** `waker`, `outcome` and `abandoned` belong to the caller's core all the time,
-//!   and so do the links of the list of calls that are awaited outside.
-//! - **Back to the caller.** A node is recycled by the endpoint that made it, or destroyed when the
-//!   mesh goes and no one can be waiting; only one on the heap ever goes.
+//!   and so do the links of the list of calls that are awaited outside of the caller's executor.
+//! - **Back to the caller.** A node is recycled by the endpoint that made it. A node on the heap
+//!   may also be destroyed when the mesh goes and no one can be waiting; one in a `static` never
+//!   is.
 
 #[allow(clippy::module_inception, reason = "the type that the folder is about")]
 mod call;

@@ -7,9 +7,9 @@
 //! # What a poll of the whole costs
 //!
 //! At most [`POLLS_MAX`] parts are polled, each once, in the order of their numbers. Those that are
-//! left come first in the next poll, for which the whole wakes itself. So no part keeps another
-//! from its poll, nor the whole the other tasks, whatever it does. Wakes are counted once: a part
-//! that was woken ten times is polled once.
+//! left come first in the next poll, for which the whole wakes itself. So no part keeps the others
+//! from being polled, and the whole does not keep other tasks from being polled. Wakes are counted
+//! once: a part that was woken ten times is polled once.
 //!
 //! # Blocks, and the list of those that were woken
 //!
@@ -24,9 +24,9 @@
 //! # The waker of the whole
 //!
 //! Its owner leaves it in a place, and any thread takes it, to wake it. The place is one pointer to
-//! a counted waker. Both sides swap it, so there is nothing to wait for and nothing to try again,
-//! also where an interrupt handler polls what it interrupted. The owner keeps a share of its own:
-//! as long as it is polled by the same task, it leaves that one again, and allocates nothing.
+//! a counted waker. Both sides swap it, so no side ever waits for the other or tries again;
+//! interrupt handlers may use it, too. The owner keeps a share of its own. As long as the same task
+//! polls it, it puts that share back and allocates nothing.
 //!
 //! # Why no wake is lost
 //!
@@ -37,10 +37,10 @@
 //! first block there finds that waker, or the owner sees the block.
 //!
 //! A wake writes, then takes the waker; the owner leaves its waker, then reads. All swaps of the
-//! place (acquire and release) stand in one order. If the wake's is the first, the owner's sees
-//! what was written before it. If the owner's is the first, the wake finds a waker; or someone has
-//! taken that in between and wakes it, and then the poll that follows swaps again, before the wake
-//! or after.
+//! place (acquire and release) stand in one order. If the wake's swap comes first, the owner's swap
+//! sees what was written before it. If the owner's swap comes first, the wake finds the waker and
+//! uses it. Or another wake has taken the waker in between and uses it; then the owner is polled
+//! again and swaps again, and the two cases hold for that swap.
 //!
 //! # What may outlive what
 //!
@@ -69,10 +69,11 @@ use core::task::{Context, RawWaker, RawWakerVTable, Waker};
 use crate::coop::{self, BudgetPlace, TaskBudget};
 use crate::prim::{Arc, AtomicPtr, AtomicUsize, Ordering, UnsafeCell, ordering};
 
-/// So many parts share the waker of the whole; it takes no memory, and polls all of them.
+/// Up to this number of parts share the waker of the whole: that takes no memory, and a wake polls
+/// all of them.
 pub(super) const FEW: usize = 8;
 
-/// So many parts are polled in one poll of the whole.
+/// Up to this number of parts are polled in one poll of the whole.
 pub(super) const POLLS_MAX: usize = 128;
 
 /// The parts that were woken and not polled since.
@@ -146,12 +147,11 @@ impl Woken {
         Some(())
     }
 
-    /// Whether parts are left in this round.
+    /// A part of this round is still to be polled.
     fn has_more(&self) -> bool {
         self.parts != 0 || !self.round.is_empty()
     }
 
-    /// Moves the list to `round`.
     fn take_list(&mut self) {
         let round = &mut self.round;
         // SAFETY: *Blocks last as long as their owner*.
@@ -187,7 +187,7 @@ impl Drop for Woken {
     }
 }
 
-/// Parts in a block. In models few, so that two threads need not share one.
+/// Parts in a block. A loom model uses few, so that two threads need not share one.
 pub(super) const PARTS: usize = if cfg!(loom) { 2 } else { usize::BITS as usize };
 
 /// The list, and the waker of the whole.
@@ -244,7 +244,7 @@ impl Hub {
         }
     }
 
-    /// Whether no block stands in the list. A wake that puts one there after the owner has left its
+    /// Whether the list is empty. A wake that puts a block there after the owner has stored its
     /// waker wakes the whole.
     pub(super) fn is_empty(&self) -> bool {
         self.woken.load(Ordering::Relaxed).is_null()
@@ -278,12 +278,12 @@ impl Block {
 
     /// Takes all its bits. Owner only, who has taken the block from the list.
     pub(super) fn take_parts(&self) -> usize {
-        // AcqRel: see the essay above.
+        // AcqRel: see *Why no wake is lost*, above.
         self.parts.swap(0, ordering!(AcqRel, "woken: take parts"))
     }
 
     fn wake(&self, part: usize) {
-        // AcqRel: see the essay above.
+        // AcqRel: see *Why no wake is lost*, above.
         let woken = self.parts.fetch_or(1 << part, ordering!(AcqRel, "woken: part"));
         // SAFETY: *Bits are a place in the list*: we have set the first.
         if woken == 0 && unsafe { self.hub.push(self) } {
@@ -302,7 +302,7 @@ pub(super) fn waker(block: &Arc<Block>, part: usize) -> ManuallyDrop<Waker> {
 /// One `static`, whose address tells a part's waker from others.
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_share);
 
-/// The budget of the task that polls the whole of which `waker` wakes a part, if it does.
+/// If `waker` wakes a part: the budget of the task that polls the whole.
 pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
     if !ptr::eq(waker.vtable(), &VTABLE) {
         return None;
@@ -363,7 +363,7 @@ impl Place {
     /// Leaves `waker` in the place of the former one.
     pub(super) fn put(&self, waker: &Arc<Waker>) {
         let share = Arc::into_raw(Arc::clone(waker)).cast_mut();
-        // AcqRel: see the essay above.
+        // AcqRel: see *Why no wake is lost*, above.
         let former = self.0.swap(share, ordering!(AcqRel, "whole: put"));
         // SAFETY: *The place is a share*: it was swapped out.
         drop(unsafe { share_of(former) });
@@ -371,7 +371,7 @@ impl Place {
 
     /// Takes the waker. `None` if it was taken since it was put, or its owner has gone.
     pub(super) fn take(&self) -> Option<Arc<Waker>> {
-        // AcqRel: see the essay above.
+        // AcqRel: see *Why no wake is lost*, above.
         let taken = self.0.swap(ptr::null_mut(), ordering!(AcqRel, "whole: take"));
         // SAFETY: *The place is a share*: it was swapped out.
         unsafe { share_of(taken) }

@@ -1,17 +1,21 @@
-//! The executor: it polls the tasks of one core, asks the reactor for events, and sleeps when there
-//! is nothing to do. Begin with `turn`: the loop is one screen of code, and all the rest is what
-//! that loop calls, or what makes a task ready for it.
+//! The executor: it polls the tasks of one core, asks the [`Reactor`](crate::Reactor), which is its
+//! view of the outside, for events, and sleeps when there is nothing to do. Begin with `turn`: the
+//! loop is one screen of code, and all the rest is what that loop calls, or what makes a task ready
+//! for it.
 //!
 //! `spawn ─▶ run queue ─▶ [poll within a budget] ─▶ reactor ─▶ wake ─▶ run queue`
 //!
 //! - `turn`: [`Executor`], the loop itself
-//! - `run`: one task is polled, and cleared up when it ends; all tasks end with their executor
+//! - `run`: polls one task and clears up when it ends; ends all tasks when the executor goes
 //! - `wake`: from a waker to the run queue, and from another core to the inbox
 //! - `spawn`: [`LocalHandle`], which finds a slot for a future and queues it
-//! - `join`: what is held of a task from outside: [`JoinHandle`], [`AbortHandle`], [`Reservation`]
-//! - `cell`: [`ExecutorCell`], the part that wakers may point to forever
-//! - `budget`: how much a turn may do before the reactor is asked again
-//! - `watch`: places that other cores write to without a wake, looked at once a turn
+//! - `join`: the handles of a task: [`JoinHandle`], [`AbortHandle`]; and [`Reservation`], a slot
+//!   that is taken before there is a future for it
+//! - `cell`: [`ExecutorCell`], the part that outlives the executor, so that wakers may point to it
+//!   forever: inbox, sleep flag, unparker, and what the owner alone touches
+//! - `budget`: how much a turn may do, in polls and in time, before the reactor is asked again
+//! - `watch`: the lanes that other cores write calls to without a wake: a core that is awake looks
+//!   at them once a turn
 //! - `scope`: [`Scope`], for tasks that borrow from the stack
 //! - `stats`: [`Stats`], what the executor has done
 

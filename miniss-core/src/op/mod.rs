@@ -1,7 +1,7 @@
 //! Let a kernel, a device or another core work on memory, whatever becomes of the future that
-//! asked: the memory belongs to the operation, in a slot of a table, until its last completion has
-//! come. The future only holds the key to the slot; dropped, forgotten or timed out, it changes who
-//! hears the result, never who owns the memory.
+//! asked: the memory belongs to the operation, in a slot of a table, until its last completion, the
+//! *terminal* one, has come. The future only holds the key to the slot. If it is dropped, forgotten
+//! or timed out, no one hears the result, but the memory is still the operation's.
 //!
 //! `future ─▶ [op table] ─▶ driver ─▶ kernel ─▶ completion ─▶ [op table] ─▶ waker ─▶ executor`
 //!
@@ -10,25 +10,26 @@
 //! - `table`: [`OpTable`], the operations in flight, from their start to their end
 //! - `slot`: one operation in flight, its code, and completions that wait to be collected
 //! - `pool`: all slots of a table, found by their index
-//! - `memory`: where slots come from: the [`Heap`], and then a table grows; or [`FixedOps`] in a
-//!   `static`, and then *full* is an answer. All else is the same for both
+//! - `memory`: where slots come from: the [`Heap`], where a table grows; or [`FixedOps`] in a
+//!   `static`, where an operation may be refused for want of a slot. All else is the same for both
 //! - `blocks`: places for operations that are too large for a slot
 //!
 //! ```text
-//!            insert              terminal completion        collect
-//!  free ───────────▶ in flight ────────────────────▶ done ──────────▶ free
-//!                        │ key dropped                  │ key dropped
-//!                        ▼                              ▼
-//!                     orphan ──terminal completion──▶ orphan destructor ─▶ free
-//!                        └─ wants a cancel until the driver takes it
+//!        insert             last completion         collect
+//!  free ────────▶ in flight ────────────────▶ done ────────▶ free
+//!                     │ orphan                  │ orphan
+//!                     ▼                         ▼
+//!                  orphan ──last completion──▶ free, by the destructor for orphans
+//!                     └─ a cancel is wanted until the driver takes the request
 //! ```
 //!
 //! # A future over a slot
 //!
-//! Every driver writes a future for its users. It asks the table for the outcome, and gives its key
-//! back if it is dropped before. It borrows the table, which stands on the stack of `main` beside
-//! the executor. The reactor borrows it too: it reports by [`complete`](OpTable::complete), and
-//! takes the cancels.
+//! Every driver writes a future for its users. It asks the table for the outcome. If it is dropped
+//! before there is one, it gives its key back to the table ([`orphan`](OpTable::orphan)): a key by
+//! itself does nothing when it is dropped. It borrows the table, which stands on the stack of
+//! `main` beside the executor. The reactor borrows it too: it reports by
+//! [`complete`](OpTable::complete), and takes the cancels.
 //!
 //! ```
 //! use core::{future::Future, pin::Pin, task::{Context, Poll, ready}};
@@ -56,7 +57,7 @@
 //!         let key = table.try_insert(Read(buffer)).map_err(|refused| refused.value)?;
 //!         let (id, address) = (key.id(), table.with_op(&key, |read| read.0.as_mut_ptr()));
 //!         # let _ = (id, address);
-//!         // Here the device is told to write to `address`, and to name `id` when it has.
+//!         // Here the device is told to write to `address`, and to name `id` when it has written.
 //!         Ok(Self { table, key: Some(key) })
 //!     }
 //! }
@@ -92,7 +93,7 @@
 //!
 //! let reading = Reading::start(&table, buffer).ok().unwrap();
 //! # let id = reading.key.as_ref().unwrap().id();
-//! drop(reading); // a timeout, say; the buffer stays the device's
+//! drop(reading); // a timeout, say; the buffer still belongs to the device
 //! assert_eq!(table.next_cancel(), Some(id));
 //! table.complete(id, Completion { result: -125, flags: 0 }, false);
 //! assert_eq!(table.in_flight(), 0);
@@ -102,14 +103,15 @@
 //!
 //! - **Owned while in flight.** A payload is moved into its slot before the kernel hears of it and
 //!   leaves (or is dropped) only after the terminal completion. Slots do not move, and the memory
-//!   of one that holds a payload outlives its table.
+//!   of a slot that holds a payload outlives the table.
 //! - **A key fits its slot.** Index and generation name one operation; the type is checked.
 //! - **No one else inside.** While code of an operation has a reference to its payload, or has just
 //!   taken it out, the slot hides its vtable. Without the vtable no one reaches the payload.
-//! - **A cancel is never lost.** An orphan stands in the cancel list, which is linked through the
-//!   slots, until the driver has room for the request.
-//! - **No gap.** Parts of a multishot operation are collected in order up to its end, or up to the
-//!   first one that found no room; the operation itself is told of each that is not collected.
+//! - **A cancel is never lost.** An operation that is to be cancelled is in the cancel list, which
+//!   is linked through the slots, until the driver has taken the request.
+//! - **No gap.** A *multishot* operation brings several results, its parts, and then its last one.
+//!   What the future collects is a beginning of them, in order: all, or all before the first that
+//!   found no room. Code of the operation is given each of the others.
 //!
 //! The table knows nothing of any kernel: io_uring, epoll and a simulation are drivers over it.
 

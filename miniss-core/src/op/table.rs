@@ -73,8 +73,8 @@ impl OpTable {
         Self::over(Room::new(Heap))
     }
 
-    /// Moves `op` into a slot, as [`try_insert`](Self::try_insert) does; there is always one. If
-    /// memory is out, the program ends as it does when a `Vec` cannot grow.
+    /// Moves `op` into a slot, as [`try_insert`](Self::try_insert) does. On the heap there is
+    /// always a free slot. If memory is out, the program ends as it does when a `Vec` cannot grow.
     ///
     /// Needs the `alloc` feature.
     ///
@@ -179,7 +179,7 @@ impl<M: Memory> OpTable<M> {
     ///
     /// [`Refused`] gives `op` back: [`InsertError::NoRoom`] if all slots are in use and there is no
     /// memory for more; [`InsertError::TooLarge`] if `op` does not [fit](OpTable::fits) a slot and
-    /// the table is [`Fixed`]. One from the heap finds it a place.
+    /// the table is [`Fixed`]. A table on the heap makes room for it.
     #[inline]
     pub fn try_insert<O: Operation>(&self, op: O) -> Result<OpKey<O>, Refused<O, InsertError>> {
         if !Layout::<O>::INLINE && !M::BOXES {
@@ -445,7 +445,8 @@ impl<M: Memory> OpTable<M> {
                 if !self.room.push_part(slot, completion) {
                     return self.refuse_part(id.index(), slot, completion);
                 }
-                // Woken at the end of the arm, also if the operation's own code unwinds.
+                // The task is woken at the end of this arm, also if the operation's own code
+                // unwinds.
                 let mut waker = slot.waker.take();
                 let _woken = defer(|| wake(waker.take()));
                 if slot.wants_cancel_after(completion) {
@@ -555,7 +556,7 @@ impl<M: Memory> OpTable<M> {
         assert!(same, "the key is of another table");
     }
 
-    /// How many slots there are, in use or used before.
+    /// How many slots there are: those in use, and free ones that were in use before.
     #[cfg(all(test, feature = "alloc", not(loom)))]
     pub(super) fn slot_count(&self) -> u32 {
         self.room.slots.count()

@@ -1,8 +1,9 @@
-//! Bugs planted on purpose: a model that finds none when an ordering is taken away proves nothing.
+//! Bugs planted on purpose: a model that still passes when an ordering is taken away proves
+//! nothing.
 //!
 //! A test says which named spot is to be weakened (or which check is to be left out), and runs a
 //! model over it that must fail. loom runs the threads of a model as coroutines on the test's own
-//! thread, so the choice is a thread-local: tests beside it are not disturbed.
+//! thread, so the choice is a thread-local: it does not disturb tests that run at the same time.
 //!
 //! Two tests in here see to it that nothing is forgotten: every ordering but `Relaxed` has a name,
 //! and every name has such a bug. `AcqRel` has one for each half; `SeqCst` is weakened to `AcqRel`.
@@ -57,14 +58,15 @@ pub(crate) fn planted(spot: &str) -> bool {
     BUG.get().is_some_and(|bug| bug.spot == spot)
 }
 
-/// A fence. Of one that is weakened to `Relaxed` nothing is left.
+/// A fence. If it is weakened to `Relaxed`, there is no fence.
 pub(crate) fn fence(ordering: Ordering) {
     if ordering != Ordering::Relaxed {
         loom::sync::atomic::fence(ordering);
     }
 }
 
-/// Tests that each demand of a model that it fails with a bug planted, and how.
+/// Makes tests. Each plants one bug in a model and demands that the model fails, with the words
+/// given.
 ///
 /// `name: model without "spot" says "message"` leaves out a check;
 /// `name: model with "spot" as Relaxed says "message"` weakens an ordering.

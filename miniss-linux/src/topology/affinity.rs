@@ -56,13 +56,13 @@ pub fn pin(cpu: usize) -> io::Result<()> {
         return Err(io::Error::from_raw_os_error(libc::EINVAL));
     }
     if cpu >= libc::CPU_SETSIZE as usize {
-        // core_affinity's masks end here, and it panics.
+        // core_affinity's masks have so many bits; it panics at a larger number.
         return CpuMask::single(cpu).apply();
     }
     if core_affinity::set_for_current(core_affinity::CoreId { id: cpu }) {
         return Ok(());
     }
-    // It tells only that the system call failed; the reason is still in errno.
+    // core_affinity tells only that the system call failed; the reason is still in errno.
     Err(io::Error::last_os_error())
 }
 
