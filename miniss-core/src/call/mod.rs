@@ -9,10 +9,11 @@
 //! - `pump`: the task of an endpoint: it serves the messages that have come, then sends those of
 //!   this turn in one batch.
 //! - `call`: the future that the caller holds, and its counted reference to the endpoint.
-//! - `node`: the memory of one call, there and back; a message as it travels; lists of messages.
+//! - `node`: the memory of one call; a *message*, which owns a node on its way; lists of messages.
 //! - `memory`: where nodes come from, the heap or a pool of places.
 //! - `lane`: the queue of messages from one core to one other.
-//! - `peer`: the other cores as one core sees them: how to send, receive, wake and close.
+//! - `peer`: the other cores as one core sees them: send to one, receive from it, wake it, close
+//!   one's own side.
 //! - `heap_mesh`, `fixed_mesh`: all lanes, peers and endpoints, on the heap or in a `static`.
 //!
 //! Each core opens one [`Endpoint`] of a `Mesh` or a [`FixedMesh`]. A call is one *node*: it
@@ -21,19 +22,20 @@
 //! queues. In a `Mesh` there is always room for one more call. A [`FixedMesh`] may refuse a call,
 //! but never a reply.
 //!
-//! The pump sends all calls of a turn together: one store publishes them. A core that is awake
-//! looks once a turn at the lanes that lead to it, and wakes its own pump. If the other core
-//! sleeps, the sender wakes that core's pump: a remote wake like that of any task. So calls need no
-//! help from the reactor.
+//! The pump sends all calls of a turn together: one store to each lane publishes them. A core that
+//! is awake looks once a turn at the lanes that lead to it, and wakes its own pump. If the other
+//! core sleeps, the sender wakes that core's pump: a remote wake like that of any task. So calls
+//! need no help from the reactor.
 //!
 //! # Invariants
 //!
-//! - **One holder.** Exactly one of these holds a node: a list of messages, a lane, the core that
-//!   runs it, a peer's *late replies* (a core that ended left them there, for the lane was full),
-//!   the endpoint that takes the reply. Only the holder touches its link and body. Lane and late
-//!   replies pass it on with release and acquire.
-//! - **Caller only.** `waker`, `outcome` and `abandoned` belong to the caller's core all the time,
-//!   and so do the links of the list of calls that are awaited outside of the caller's executor.
+//! - **One holder.** Exactly one of these holds the node of a call under way: a list of messages, a
+//!   lane, the core that runs it, a peer's *late replies* (a core that ended left them there, for
+//!   the lane was full), the endpoint that takes the reply. Only the holder touches the link and
+//!   the body of the node. Lane and late replies pass it on with release and acquire.
+//! - **Caller only.** The fields `waker`, `outcome` and `abandoned` of a node belong to the
+//!   caller's core all the time, and so do the links of the list of calls that are awaited outside
+//!   of the caller's executor.
 //! - **Back to the caller.** A node is recycled by the endpoint that made it. A node on the heap
 //!   may also be destroyed when the mesh goes and no one can be waiting; one in a `static` never
 //!   is.

@@ -1,14 +1,17 @@
 //! The executor: it polls the tasks of one core, asks the [`Reactor`](crate::Reactor), which is its
-//! view of the outside, for events, and sleeps when there is nothing to do. Begin with `turn`: the
-//! loop is one screen of code, and all the rest is what that loop calls, or what makes a task ready
-//! for it.
+//! view of the outside, for events, and sleeps when there is nothing to do. One round of this is a
+//! *turn*: poll the tasks that are ready, within a budget; queue those that other cores have woken,
+//! which stand in an inbox; let the reactor look; sleep if nothing is ready. Read `turn` first: the
+//! loop is one screen of code.
 //!
 //! `spawn ─▶ run queue ─▶ [poll within a budget] ─▶ reactor ─▶ wake ─▶ run queue`
 //!
 //! - `turn`: [`Executor`], the loop itself
 //! - `run`: polls one task and clears up when it ends; ends all tasks when the executor goes
-//! - `wake`: from a waker to the run queue, and from another core to the inbox
-//! - `spawn`: [`LocalHandle`], which finds a slot for a future and queues it
+//! - `wake`: what a waker does: it puts its task in the run queue or, from another core, in the
+//!   inbox
+//! - `spawn`: [`LocalHandle`], a handle to the executor: it finds a slot for a future and queues
+//!   the task
 //! - `join`: the handles of a task: [`JoinHandle`], [`AbortHandle`]; and [`Reservation`], a slot
 //!   that is taken before there is a future for it
 //! - `cell`: [`ExecutorCell`], the part that outlives the executor, so that wakers may point to it

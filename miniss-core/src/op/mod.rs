@@ -1,15 +1,18 @@
 //! Let a kernel, a device or another core work on memory, whatever becomes of the future that
 //! asked: the memory belongs to the operation, in a slot of a table, until its last completion, the
-//! *terminal* one, has come. The future only holds the key to the slot. If it is dropped, forgotten
-//! or timed out, no one hears the result, but the memory is still the operation's.
+//! *terminal* one, has come. The future only holds the key to the slot. If the future is dropped or
+//! timed out, no one hears the result, but the memory is still the operation's. If it is forgotten
+//! without a drop, the slot is in use forever.
 //!
 //! `future ─▶ [op table] ─▶ driver ─▶ kernel ─▶ completion ─▶ [op table] ─▶ waker ─▶ executor`
 //!
-//! - `operation`: what a driver writes for each kind of operation, what it reports, and the names
-//!   by which both sides speak of one: [`OpId`] to the kernel, [`OpKey`] in the future
+//! - `operation`: the trait [`Operation`], which a driver implements for each kind of operation;
+//!   [`Completion`], which it reports; and the two names of an operation in flight: [`OpId`] for
+//!   the kernel, [`OpKey`] for the future
 //! - `table`: [`OpTable`], the operations in flight, from their start to their end
-//! - `slot`: one operation in flight, its code, and completions that wait to be collected
-//! - `pool`: all slots of a table, found by their index
+//! - `slot`: one operation in flight, the functions that know its type, and the completions of a
+//!   multishot operation that wait for the future
+//! - `pool`: the memory of all slots of a table, found by index
 //! - `memory`: where slots come from: the [`Heap`], where a table grows; or [`FixedOps`] in a
 //!   `static`, where an operation may be refused for want of a slot. All else is the same for both
 //! - `blocks`: places for operations that are too large for a slot
@@ -27,9 +30,9 @@
 //!
 //! Every driver writes a future for its users. It asks the table for the outcome. If it is dropped
 //! before there is one, it gives its key back to the table ([`orphan`](OpTable::orphan)): a key by
-//! itself does nothing when it is dropped. It borrows the table, which stands on the stack of
-//! `main` beside the executor. The reactor borrows it too: it reports by
-//! [`complete`](OpTable::complete), and takes the cancels.
+//! itself does nothing when it is dropped. It borrows the table, which may stand on the stack of
+//! `main` beside the executor. The driver is the reactor, or a part of it, and borrows the table,
+//! too: it calls [`complete`](OpTable::complete) for each completion, and takes the cancels.
 //!
 //! ```
 //! use core::{future::Future, pin::Pin, task::{Context, Poll, ready}};
@@ -86,7 +89,7 @@
 //! # let buffer = vec![0; 512].leak();
 //! let reading = Reading::start(&table, buffer).ok().unwrap();
 //! # let id = reading.key.as_ref().unwrap().id();
-//! // The reactor hears of it.
+//! // The device has written four bytes; no more completions follow (`false`).
 //! table.complete(id, Completion { result: 4, flags: 0 }, false);
 //! let (read, buffer) = executor().block_on(reading);
 //! assert_eq!(read, 4);
@@ -105,8 +108,9 @@
 //!   leaves (or is dropped) only after the terminal completion. Slots do not move, and the memory
 //!   of a slot that holds a payload outlives the table.
 //! - **A key fits its slot.** Index and generation name one operation; the type is checked.
-//! - **No one else inside.** While code of an operation has a reference to its payload, or has just
-//!   taken it out, the slot hides its vtable. Without the vtable no one reaches the payload.
+//! - **No one else inside.** Code of an operation may call the table again. So while it has a
+//!   reference to its payload, or has just taken it out, the slot hides its vtable, without which
+//!   no one reaches the payload.
 //! - **A cancel is never lost.** An operation that is to be cancelled is in the cancel list, which
 //!   is linked through the slots, until the driver has taken the request.
 //! - **No gap.** A *multishot* operation brings several results, its parts, and then its last one.

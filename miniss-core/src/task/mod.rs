@@ -4,8 +4,9 @@
 //!
 //! `spawn ─▶ [slot: header, future] ─▶ executor polls it ─▶ [output] ─▶ handle`
 //!
-//! - `state`: the state word, and a method for each way in which it may change
-//! - `cell`: the header, the future or output behind it, and the functions that know their type
+//! - `state`: the state word of a task, with a method for each way in which it may change
+//! - `cell`: the memory of one task: the header, the future or its output behind it, and the
+//!   functions that know their types
 //! - `slots`: the free slots of an executor by size; they come from the heap, or from a
 //!   [`TaskSlab`] that the user lends to it
 //! - `slab`: [`TaskSlab`], slots in a `static`
