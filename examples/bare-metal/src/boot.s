@@ -164,7 +164,7 @@ gdt_pointer:
     .section .text.interrupts, "ax"
     interrupt timer_entry, on_timer
     interrupt serial_entry, on_serial
-    interrupt doorbell_entry, on_doorbell
+    interrupt wake_entry, on_wake
 
 # Raised when an interrupt goes away before it is delivered: nothing to do, nothing to acknowledge.
     .globl spurious_entry
