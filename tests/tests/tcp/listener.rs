@@ -16,6 +16,7 @@ use miniss_linux::Runtime;
 use miniss_linux::net::{ListenOptions, TcpListener};
 use miniss_tests::deadline::deadline;
 use miniss_tests::kernel;
+use miniss_tests::sockets::reset_on_close;
 
 fn runtime() -> Runtime {
     Runtime::builder().shards(1).build().unwrap()
@@ -137,5 +138,23 @@ fn a_listener_of_the_standard_library_serves_here_and_blocks_again_there() {
         });
         listener.accept().unwrap();
         client.join().unwrap();
+    });
+}
+
+#[test]
+fn connections_that_were_reset_before_they_are_accepted_are_counted() {
+    let _deadline = deadline("connections lost");
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(listener.connections_lost(), 0);
+        for _ in 0..3 {
+            reset_on_close(&net::TcpStream::connect(address).unwrap());
+        }
+        let client = net::TcpStream::connect(address).unwrap();
+        let (_, peer) = listener.accept().await.unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        assert_eq!(listener.connections_lost(), 3);
     });
 }

@@ -123,6 +123,20 @@ fn a_close_that_is_given_up_closes_a_lent_descriptor_all_the_same() {
 }
 
 #[test]
+fn nodelay_is_what_was_set() {
+    let _deadline = deadline("nodelay");
+    runtime().block_on(async {
+        let (stream, _peer) = pair();
+        for nodelay in [true, false, true] {
+            stream.set_nodelay(nodelay).unwrap();
+            assert_eq!(stream.nodelay().unwrap(), nodelay);
+            let socket = socket2::SockRef::from(&stream);
+            assert_eq!(socket.tcp_nodelay().unwrap(), nodelay);
+        }
+    });
+}
+
+#[test]
 fn keepalive_takes_any_duration_and_reaches_the_socket() {
     runtime().block_on(async {
         let (stream, _peer) = pair();
