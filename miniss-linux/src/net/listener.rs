@@ -15,7 +15,8 @@ use std::cell::Cell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::{self, SocketAddr, ToSocketAddrs};
+use std::marker::PhantomData;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,14 +24,15 @@ use std::time::Duration;
 use miniss_core::coop::consume_budget;
 use miniss_core::op::Part;
 use miniss_core::sync::Mutex;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::SockRef;
 
-use super::stream::{TcpStream, socket_address};
+use super::kind::StreamKind;
+use super::stream::{Stream, current_driver};
+use super::tcp::{Tcp, TcpListener};
 use crate::diagnostics::{self, Event};
 use crate::driver::Op;
 use crate::op::connect::{Accept, connection};
 use crate::op::fd::Fd;
-use crate::runtime::with_current;
 use crate::time::sleep;
 
 /// Settings for a listening socket.
@@ -112,13 +114,13 @@ impl ListenOptions {
     }
 
     fn bind_to(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let kind = Type::STREAM.cloexec();
-        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
+        let address = address.into();
+        let socket = Tcp::socket(&address)?;
         socket.set_reuse_address(true)?;
         if self.reuse_port {
             socket.set_reuse_port(true)?;
         }
-        socket.bind(&address.into())?;
+        socket.bind(&address)?;
         let ahead_max = if self.backlog < AHEAD_FROM { 0 } else { AHEAD_MAX };
         // One more waits in the accept that is in flight, or so many that it has brought.
         socket.listen(self.backlog - ahead_max.max(1).min(self.backlog))?;
@@ -132,8 +134,9 @@ const AHEAD_MAX: i32 = 256;
 /// The least backlog with which connections are accepted ahead.
 const AHEAD_FROM: i32 = 2 * AHEAD_MAX;
 
-/// A listening TCP socket, which belongs to the shard that made it.
-pub struct TcpListener {
+/// A listening socket: the one implementation of [`TcpListener`], and of each other
+/// [kind](StreamKind).
+pub struct Listener<K: StreamKind> {
     fd: Rc<Fd>,
     /// The multishot accept. The task that holds the lock takes the next connection.
     accepting: Mutex<Option<Op<Accept>>>,
@@ -142,6 +145,7 @@ pub struct TcpListener {
     dropped: Cell<u64>,
     /// Errors of the socket itself since the last connection.
     failures: Cell<u32>,
+    kind: PhantomData<K>,
 }
 
 /// How long accepting rests when there is no descriptor left, and after an error of the socket
@@ -149,24 +153,7 @@ pub struct TcpListener {
 const REST: Duration = Duration::from_millis(50);
 const REST_MAX: Duration = Duration::from_secs(1);
 
-impl TcpListener {
-    /// Binds to `address` and listens, with the address for itself.
-    ///
-    /// # Errors
-    ///
-    /// As for [`ListenOptions::bind`].
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime.
-    ///
-    /// # Cancellation
-    ///
-    /// It does not wait.
-    pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        ListenOptions::new().bind(address).await
-    }
-
+impl<K: StreamKind> Listener<K> {
     /// Takes over a listener of the standard library's, on this shard. The kernel's backlog stays
     /// as it is; up to 256 connections more are accepted ahead.
     ///
@@ -191,20 +178,21 @@ impl TcpListener {
     /// })?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn from_std(listener: net::TcpListener) -> io::Result<Self> {
+    pub fn from_std(listener: K::StdListener) -> io::Result<Self> {
         // The ring waits by itself; a non-blocking descriptor would make it answer EAGAIN instead.
-        listener.set_nonblocking(false)?;
+        SockRef::from(&listener).set_nonblocking(false)?;
         Ok(Self::from_fd(listener.into(), AHEAD_MAX))
     }
 
     fn from_fd(fd: OwnedFd, ahead_max: i32) -> Self {
-        let driver = with_current(|shard| shard.driver.clone());
+        let driver = current_driver();
         Self {
             fd: Rc::new(Fd::new(fd, driver)),
             accepting: Mutex::new(None),
             ahead_max: ahead_max.unsigned_abs(),
             dropped: Cell::new(0),
             failures: Cell::new(0),
+            kind: PhantomData,
         }
     }
 
@@ -230,7 +218,7 @@ impl TcpListener {
     /// assert!(accepted.is_empty());
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub async fn into_std(self) -> io::Result<(net::TcpListener, Vec<TcpStream>)> {
+    pub async fn into_std(self) -> io::Result<(K::StdListener, Vec<Stream<K>>)> {
         let mut accepted = Vec::new();
         let mut accepting = self.accepting.into_inner();
         if let Some(op) = &accepting {
@@ -245,7 +233,7 @@ impl TcpListener {
                 }
             };
             // An error is the cancel's, or of a connection that is gone.
-            accepted.extend(fd.map(|fd| TcpStream::from_fd(fd, self.fd.driver().clone())));
+            accepted.extend(fd.map(|fd| Stream::from_fd(fd, self.fd.driver().clone())));
         }
         let fd =
             Rc::into_inner(self.fd).expect("no accept is in flight, and nothing else shares it");
@@ -266,7 +254,7 @@ impl TcpListener {
     /// # Cancellation
     ///
     /// Cancel safe: a connection that arrives is for the next `accept`.
-    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    pub async fn accept(&self) -> io::Result<(Stream<K>, K::Address)> {
         self.fd.driver().assert_here();
         let mut accepting = self.accepting.lock().await;
         self.rest_after_failures().await;
@@ -274,7 +262,7 @@ impl TcpListener {
             match self.next_connection(&mut accepting).await {
                 Ok(fd) => {
                     self.failures.set(0);
-                    let stream = TcpStream::from_fd(fd, self.fd.driver().clone());
+                    let stream = Stream::from_fd(fd, self.fd.driver().clone());
                     match stream.peer_addr() {
                         Ok(peer) => return Ok((stream, peer)),
                         Err(_) => self.count_dropped(),
@@ -348,8 +336,8 @@ impl TcpListener {
     /// # Errors
     ///
     /// What the system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket_address(self.fd.socket()?.local_addr()?)
+    pub fn local_addr(&self) -> io::Result<K::Address> {
+        K::address(self.fd.socket()?.local_addr()?)
     }
 }
 
@@ -399,15 +387,15 @@ fn report_rest(error: &io::Error) {
 /// assert_eq!(copy.local_addr()?, listener.local_addr()?);
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
-impl AsFd for TcpListener {
+impl<K: StreamKind> AsFd for Listener<K> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.lend()
     }
 }
 
-impl fmt::Debug for TcpListener {
+impl<K: StreamKind> fmt::Debug for Listener<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("TcpListener");
+        let mut out = f.debug_struct(K::LISTENER_NAME);
         if let Ok(address) = self.local_addr() {
             out.field("address", &address);
         }

@@ -3,11 +3,14 @@
 //!
 //! `stream.read() ─▶ [net] ─▶ op ─▶ driver ─▶ kernel`
 //!
-//! - `stream`: a [`TcpStream`]: connect, options, close.
+//! - `kind`: what tells the kinds of streams apart.
+//! - `stream`: a connection of any kind: connect, close. It reads, writes and splits by the files
+//!   that follow.
 //! - `read`: how it reads, in three ways that keep the order of the bytes.
 //! - `write`: how it writes, one write after the other.
 //! - `split`: its two halves, [`OwnedReadHalf`] and [`OwnedWriteHalf`].
-//! - `listener`: a [`TcpListener`] and its [`ListenOptions`].
+//! - `listener`: accepts connections; its [`ListenOptions`].
+//! - `tcp`: [`TcpStream`], [`TcpListener`] and their options.
 //!
 //! A socket belongs to the shard that made it. To wait on it anywhere else, in another runtime on
 //! the thread or in none, is a panic: it would wait forever. A socket may be dropped anywhere on
@@ -30,17 +33,21 @@
 //! There is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel could
 //! then write to after the borrow has ended. Adapters for code that needs them are yet to come.
 
+mod kind;
 mod listener;
 mod read;
 mod split;
 mod stream;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod write;
 
-pub use listener::{ListenOptions, TcpListener};
+pub use kind::StreamKind;
+pub use listener::{ListenOptions, Listener};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
-pub use stream::TcpStream;
+pub use stream::Stream;
+pub use tcp::{Tcp, TcpListener, TcpStream};
 
 pub use crate::driver::buffers::PoolBuf;
 pub use crate::op::fd::{is_cancelled, is_closed};

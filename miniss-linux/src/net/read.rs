@@ -1,4 +1,4 @@
-//! The reading side of a TCP connection.
+//! The reading side of a connection.
 //!
 //! Bytes come three ways: into the reader's own buffer; into buffers of the pool, ahead of the
 //! reader; and into memory of their own, after a read was dropped or while the pool is empty. What
@@ -15,14 +15,15 @@ use std::task::{Context, Poll, ready};
 use miniss_core::coop::cooperative;
 use miniss_core::op::Part;
 
-use super::stream::TcpStream;
+use super::kind::StreamKind;
+use super::stream::Stream;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut};
 use crate::driver::Prepare;
 use crate::driver::buffers::{BufferPool, PoolBuf};
 use crate::op::connection::Reading;
 use crate::op::recv::{Ended, Readable, Recv, RecvMsg, RecvPool, received};
 
-impl TcpStream {
+impl<K: StreamKind> Stream<K> {
     /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the
     /// number of bytes read; 0 means that the peer will send no more, or that the buffer has no
     /// room. A `Vec` is read into up to its capacity, whatever its length.

@@ -4,31 +4,33 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 
-use super::stream::TcpStream;
+use super::kind::StreamKind;
+use super::stream::Stream;
+use super::tcp::Tcp;
 use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
 use crate::driver::buffers::PoolBuf;
 
-pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+pub(super) fn split<K: StreamKind>(stream: Stream<K>) -> (OwnedReadHalf<K>, OwnedWriteHalf<K>) {
     let stream = Rc::new(stream);
     let reader = OwnedReadHalf { stream: stream.clone(), stops: true };
     (reader, OwnedWriteHalf { stream, shuts_down: true })
 }
 
-/// The reading half of a [`TcpStream`]. Dropping it ends receiving: what was received ahead is
+/// The reading half of a [`Stream`]. Dropping it ends receiving: what was received ahead is
 /// dropped with it, and what the peer sends from then on stays with the kernel.
 #[derive(Debug)]
-pub struct OwnedReadHalf {
-    stream: Rc<TcpStream>,
+pub struct OwnedReadHalf<K: StreamKind = Tcp> {
+    stream: Rc<Stream<K>>,
     /// Whether dropping it is the end.
     stops: bool,
 }
 
-impl OwnedReadHalf {
-    /// As [`TcpStream::read`].
+impl<K: StreamKind> OwnedReadHalf<K> {
+    /// As [`Stream::read`].
     ///
     /// # Errors
     ///
@@ -50,7 +52,7 @@ impl OwnedReadHalf {
         self.stream.read(buffer).await
     }
 
-    /// As [`TcpStream::read_exact`].
+    /// As [`Stream::read_exact`].
     ///
     /// # Errors
     ///
@@ -73,7 +75,7 @@ impl OwnedReadHalf {
         self.stream.read_exact(buffer).await
     }
 
-    /// As [`TcpStream::read_vectored`].
+    /// As [`Stream::read_vectored`].
     ///
     /// # Errors
     ///
@@ -95,7 +97,7 @@ impl OwnedReadHalf {
         self.stream.read_vectored(buffers).await
     }
 
-    /// As [`TcpStream::peek`].
+    /// As [`Stream::peek`].
     ///
     /// # Errors
     ///
@@ -117,7 +119,7 @@ impl OwnedReadHalf {
         self.stream.peek(buffer).await
     }
 
-    /// As [`TcpStream::recv`].
+    /// As [`Stream::recv`].
     ///
     /// # Errors
     ///
@@ -150,7 +152,7 @@ impl OwnedReadHalf {
     /// assert_eq!(reader.peer_addr()?, peer.local_addr()?);
     /// # Ok(()) });
     /// ```
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+    pub fn peer_addr(&self) -> io::Result<K::Address> {
         self.stream.peer_addr()
     }
 
@@ -167,7 +169,7 @@ impl OwnedReadHalf {
     /// stream.write_all("in one piece").await.0?;
     /// # Ok(()) });
     /// ```
-    pub fn reunite(mut self, writer: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+    pub fn reunite(mut self, writer: OwnedWriteHalf<K>) -> Result<Stream<K>, ReuniteError<K>> {
         if !Rc::ptr_eq(&self.stream, &writer.stream) {
             return Err(ReuniteError(self, writer));
         }
@@ -179,7 +181,7 @@ impl OwnedReadHalf {
     }
 }
 
-impl Drop for OwnedReadHalf {
+impl<K: StreamKind> Drop for OwnedReadHalf<K> {
     fn drop(&mut self) {
         if self.stops {
             self.stream.connection.stop_reading();
@@ -187,23 +189,23 @@ impl Drop for OwnedReadHalf {
     }
 }
 
-impl AsFd for OwnedReadHalf {
-    /// As that of [`TcpStream`].
+impl<K: StreamKind> AsFd for OwnedReadHalf<K> {
+    /// As that of [`Stream`].
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 }
 
-/// The writing half of a [`TcpStream`]. Dropping it ends the sending direction.
+/// The writing half of a [`Stream`]. Dropping it ends the sending direction.
 #[derive(Debug)]
-pub struct OwnedWriteHalf {
-    stream: Rc<TcpStream>,
+pub struct OwnedWriteHalf<K: StreamKind = Tcp> {
+    stream: Rc<Stream<K>>,
     /// Whether dropping it is the end.
     shuts_down: bool,
 }
 
-impl OwnedWriteHalf {
-    /// As [`TcpStream::write`].
+impl<K: StreamKind> OwnedWriteHalf<K> {
+    /// As [`Stream::write`].
     ///
     /// # Errors
     ///
@@ -224,7 +226,7 @@ impl OwnedWriteHalf {
         self.stream.write(buffer).await
     }
 
-    /// As [`TcpStream::write_all`].
+    /// As [`Stream::write_all`].
     ///
     /// # Errors
     ///
@@ -245,7 +247,7 @@ impl OwnedWriteHalf {
         self.stream.write_all(buffer).await
     }
 
-    /// As [`TcpStream::write_vectored_all`].
+    /// As [`Stream::write_vectored_all`].
     ///
     /// # Errors
     ///
@@ -266,7 +268,7 @@ impl OwnedWriteHalf {
         self.stream.write_vectored_all(buffers).await
     }
 
-    /// As [`TcpStream::cancelled_write_bytes`].
+    /// As [`Stream::cancelled_write_bytes`].
     ///
     /// # Cancellation
     ///
@@ -287,7 +289,7 @@ impl OwnedWriteHalf {
     ///
     /// # Errors
     ///
-    /// As for [`TcpStream::shutdown`].
+    /// As for [`Stream::shutdown`].
     ///
     /// # Cancellation
     ///
@@ -321,14 +323,14 @@ impl OwnedWriteHalf {
     }
 }
 
-impl AsFd for OwnedWriteHalf {
-    /// As that of [`TcpStream`].
+impl<K: StreamKind> AsFd for OwnedWriteHalf<K> {
+    /// As that of [`Stream`].
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 }
 
-impl Drop for OwnedWriteHalf {
+impl<K: StreamKind> Drop for OwnedWriteHalf<K> {
     fn drop(&mut self) {
         if self.shuts_down {
             self.stream.shut_down_now();
@@ -346,12 +348,12 @@ impl Drop for OwnedWriteHalf {
 /// # Ok(()) });
 /// ```
 #[derive(Debug)]
-pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+pub struct ReuniteError<K: StreamKind = Tcp>(pub OwnedReadHalf<K>, pub OwnedWriteHalf<K>);
 
-impl fmt::Display for ReuniteError {
+impl<K: StreamKind> fmt::Display for ReuniteError<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("these are halves of two different streams")
     }
 }
 
-impl std::error::Error for ReuniteError {}
+impl<K: StreamKind> std::error::Error for ReuniteError<K> {}

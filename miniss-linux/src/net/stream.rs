@@ -1,93 +1,52 @@
-//! A TCP connection.
+//! A connection, of any kind.
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
 use std::io;
-use std::net::{Shutdown, SocketAddr, ToSocketAddrs};
+use std::marker::PhantomData;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
-use std::time::Duration;
 
 use miniss_core::coop::consume_budget;
-use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use socket2::{SockAddr, SockRef};
 
+use super::kind::StreamKind;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use crate::driver::Driver;
 use crate::op::connect::Connect;
 use crate::op::connection::Connection;
 use crate::runtime::with_current;
 
-/// A TCP connection, which belongs to the shard that made it.
-///
-/// One task may read and others write at the same time, all by `&self`. Two reads at a time are an
-/// error; writes take turns, in the order in which they were started.
-///
-/// Dropping it closes the connection as soon as nothing is in flight on it, and what is in flight
-/// is cancelled then, unless a half of it lives. Use [`shutdown`](Self::shutdown) to end the
-/// sending direction in order.
+/// A connection that carries a stream of bytes: the one implementation of
+/// [`TcpStream`](super::TcpStream), which says how it behaves, and of each other
+/// [kind](StreamKind).
 ///
 /// ```
-/// use miniss_linux::{Runtime, net::{TcpListener, TcpStream}, spawn};
+/// use miniss_linux::net::{Stream, StreamKind};
 ///
-/// let runtime = Runtime::builder().shards(1).build().unwrap();
-/// runtime.block_on(async {
-///     let listener = TcpListener::bind("127.0.0.1:0").await?;
-///     let address = listener.local_addr()?;
-///     let client = spawn(async move {
-///         let stream = TcpStream::connect(address).await?;
-///         let (result, _) = stream.write_all("hello").await;
-///         result
-///     });
-///     let (stream, _) = listener.accept().await?;
-///     let (result, buffer) = stream.read_exact(vec![0; 5]).await;
-///     result?;
-///     assert_eq!(buffer, b"hello");
-///     client.await.unwrap()
-/// })?;
-/// # Ok::<(), std::io::Error>(())
+/// /// Answers one message, over whatever kind of socket it came.
+/// async fn answer<K: StreamKind>(stream: &Stream<K>) -> std::io::Result<()> {
+///     let received = stream.recv().await?;
+///     stream.write_all(received).await.0
+/// }
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// # stream.write_all("ping").await.0?;
+/// # answer(&peer).await?;
+/// # assert_eq!(stream.recv().await?[..], *b"ping");
+/// # Ok(()) });
 /// ```
-pub struct TcpStream {
+pub struct Stream<K: StreamKind> {
     pub(crate) connection: Rc<Connection>,
+    kind: PhantomData<K>,
 }
 
-impl TcpStream {
-    /// Connects to `address`; of several addresses, to the first that answers.
-    ///
-    /// A host name is looked up with the system's resolver, which blocks the shard; pass a
-    /// [`SocketAddr`] where that matters.
-    ///
-    /// # Errors
-    ///
-    /// What the system says, of the last address tried.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping it cancels the connect and closes the socket.
-    pub async fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
-        consume_budget().await;
-        let mut last = None;
-        for address in address.to_socket_addrs()? {
-            match Self::connect_to(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "connect: the name has no address")
-        }))
-    }
-
-    async fn connect_to(address: SocketAddr) -> io::Result<Self> {
-        let kind = Type::STREAM.cloexec();
-        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
-        let stream = Self::from_fd(socket.into(), with_current(|shard| shard.driver.clone()));
+impl<K: StreamKind> Stream<K> {
+    pub(super) async fn connect_to(address: SockAddr) -> io::Result<Self> {
+        let stream = Self::from_fd(K::socket(&address)?.into(), current_driver());
         let connection = stream.connection.clone();
-        stream.connection.start(Connect { connection, address: SockAddr::from(address) }).await?;
+        stream.connection.start(Connect { connection, address }).await?;
         Ok(stream)
     }
 
@@ -109,14 +68,14 @@ impl TcpStream {
     /// runtime.block_on(async { TcpStream::from_std(stream)?.peer_addr() })?;
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
+    pub fn from_std(stream: K::Std) -> io::Result<Self> {
         // The ring waits by itself; a non-blocking descriptor would make it answer EAGAIN instead.
-        stream.set_nonblocking(false)?;
-        Ok(Self::from_fd(stream.into(), with_current(|shard| shard.driver.clone())))
+        SockRef::from(&stream).set_nonblocking(false)?;
+        Ok(Self::from_fd(stream.into(), current_driver()))
     }
 
     pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<Driver>) -> Self {
-        Self { connection: Connection::new(fd, driver) }
+        Self { connection: Connection::new(fd, driver), kind: PhantomData }
     }
 
     /// Ends one direction or both, now: after the sending one, the peer reads the end of the
@@ -182,8 +141,8 @@ impl TcpStream {
     /// # Errors
     ///
     /// What the system says.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        socket_address(self.connection.fd.socket()?.peer_addr()?)
+    pub fn peer_addr(&self) -> io::Result<K::Address> {
+        K::address(self.connection.fd.socket()?.peer_addr()?)
     }
 
     /// Our own address.
@@ -197,75 +156,8 @@ impl TcpStream {
     /// assert_eq!(stream.local_addr()?, peer.peer_addr()?);
     /// # Ok(()) });
     /// ```
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket_address(self.connection.fd.socket()?.local_addr()?)
-    }
-
-    /// Whether small writes are sent at once (`TCP_NODELAY`) and not gathered for a while.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// stream.set_nodelay(true)?;
-    /// assert!(stream.nodelay()?);
-    /// # Ok(()) });
-    /// ```
-    pub fn set_nodelay(&self, on: bool) -> io::Result<()> {
-        self.connection.fd.socket()?.set_tcp_nodelay(on)
-    }
-
-    /// Whether `TCP_NODELAY` is set.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.connection.fd.socket()?.tcp_nodelay()
-    }
-
-    /// After how long a silence the kernel asks the peer whether it is still there
-    /// (`SO_KEEPALIVE`); `None`: it does not ask. Without it, a connection whose peer has lost its
-    /// power or its network stays open forever while nothing is sent.
-    ///
-    /// It asks three times, a third of `idle` apart. If there is no answer, the connection ends
-    /// with `TimedOut`, at twice `idle`. The kernel counts whole seconds, of which `idle` has one
-    /// at least and 32,767 at most. For other numbers set the options yourself, by
-    /// [`as_fd`](Self::as_fd) and the crate `socket2`.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// use std::time::Duration;
-    /// stream.set_keepalive(Some(Duration::from_secs(300)))?;
-    /// assert_eq!(stream.keepalive()?, Some(Duration::from_secs(300)));
-    /// # Ok(()) });
-    /// ```
-    pub fn set_keepalive(&self, idle: Option<Duration>) -> io::Result<()> {
-        let socket = self.connection.fd.socket()?;
-        let Some(idle) = idle else { return socket.set_keepalive(false) };
-        let seconds = whole_seconds(idle).clamp(1, KEEPALIVE_SECONDS_MAX);
-        let every = Duration::from_secs((seconds / KEEPALIVE_PROBES).max(1));
-        let keepalive = TcpKeepalive::new()
-            .with_time(Duration::from_secs(seconds))
-            .with_interval(every)
-            .with_retries(KEEPALIVE_PROBES as u32);
-        socket.set_tcp_keepalive(&keepalive)
-    }
-
-    /// After how long a silence the kernel asks the peer; `None`: it does not.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
-        let socket = self.connection.fd.socket()?;
-        if socket.keepalive()? { socket.tcp_keepalive_time().map(Some) } else { Ok(None) }
+    pub fn local_addr(&self) -> io::Result<K::Address> {
+        K::address(self.connection.fd.socket()?.local_addr()?)
     }
 
     /// Splits it into a half that reads and a half that writes, for tasks of their own on this
@@ -280,12 +172,12 @@ impl TcpStream {
     /// assert_eq!(reader.recv().await?[..], *b"pong");
     /// # Ok(()) });
     /// ```
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+    pub fn into_split(self) -> (OwnedReadHalf<K>, OwnedWriteHalf<K>) {
         super::split::split(self)
     }
 }
 
-impl Drop for TcpStream {
+impl<K: StreamKind> Drop for Stream<K> {
     /// The receive in flight is cancelled, and so lets go of its share.
     fn drop(&mut self) {
         self.connection.stop_reading();
@@ -296,7 +188,7 @@ impl Drop for TcpStream {
 ///
 /// Leave the socket blocking, since the ring waits by itself, and read and write through the stream
 /// alone: it may have received ahead. The descriptor stays open as long as the stream; after a
-/// [`close`](TcpStream::close) every call on it answers `EBADF`.
+/// [`close`](Stream::close) every call on it answers `EBADF`.
 ///
 /// ```
 /// # miniss_linux::doctest::connected(async |stream, peer| {
@@ -306,7 +198,7 @@ impl Drop for TcpStream {
 /// assert_eq!(copy.peer_addr()?, stream.peer_addr()?);
 /// # Ok(()) });
 /// ```
-impl AsFd for TcpStream {
+impl<K: StreamKind> AsFd for Stream<K> {
     /// # Panics
     ///
     /// If the stream was closed and the process has no descriptor left.
@@ -315,26 +207,17 @@ impl AsFd for TcpStream {
     }
 }
 
-/// As many times the kernel asks a silent peer.
-const KEEPALIVE_PROBES: u64 = 3;
-/// The kernel's `MAX_TCP_KEEPIDLE`, which is that of the interval, too.
-const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
-
-/// Rounded up: the kernel counts no parts of a second.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+/// The driver of the shard that this runs on.
+///
+/// # Panics
+/// Outside of a runtime.
+pub(super) fn current_driver() -> Rc<Driver> {
+    with_current(|shard| shard.driver.clone())
 }
 
-/// The address as the standard library has it.
-pub(super) fn socket_address(address: SockAddr) -> io::Result<SocketAddr> {
-    address.as_socket().ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidData, "the socket has no internet address")
-    })
-}
-
-impl fmt::Debug for TcpStream {
+impl<K: StreamKind> fmt::Debug for Stream<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("TcpStream");
+        let mut out = f.debug_struct(K::STREAM_NAME);
         if let Ok(address) = self.peer_addr() {
             out.field("peer", &address);
         }

@@ -1,4 +1,4 @@
-//! The writing side of a TCP connection.
+//! The writing side of a connection.
 //!
 //! A write in progress: first its turn, then sends until the kernel has taken what it is to take.
 //!
@@ -20,13 +20,14 @@ use std::{io, mem};
 use miniss_core::coop::{Leaf, consume_budget};
 use miniss_core::sync::Acquire;
 
-use super::stream::TcpStream;
+use super::kind::StreamKind;
+use super::stream::Stream;
 use crate::buf::{BufResult, IoBuf, IoVecBuf};
 use crate::driver::Op;
 use crate::op::connection::{Connection, WriteTurn};
 use crate::op::send::{Send, SendMsg};
 
-impl TcpStream {
+impl<K: StreamKind> Stream<K> {
     /// Writes from `buffer`, and gives it back with the number of bytes written, which may be fewer
     /// than there are. An empty buffer is written at once.
     ///
