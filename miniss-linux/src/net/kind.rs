@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use socket2::{SockAddr, Socket};
 
 /// A kind of socket that carries a stream of bytes, for code that works with each of them:
-/// [`Tcp`](super::Tcp).
+/// [`Tcp`](super::Tcp) and [`Unix`](super::Unix).
 ///
 /// ```
 /// use miniss_linux::net::{Stream, StreamKind};

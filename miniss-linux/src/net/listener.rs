@@ -18,17 +18,19 @@ use std::io;
 use std::marker::PhantomData;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net as unix;
 use std::rc::Rc;
 use std::time::Duration;
 
 use miniss_core::coop::consume_budget;
 use miniss_core::op::Part;
 use miniss_core::sync::Mutex;
-use socket2::SockRef;
+use socket2::{SockRef, Socket};
 
 use super::kind::StreamKind;
 use super::stream::{Stream, current_driver};
 use super::tcp::{Tcp, TcpListener};
+use super::unix::{SocketFile, UnixListener};
 use crate::diagnostics::{self, Event};
 use crate::driver::Op;
 use crate::op::connect::{Accept, connection};
@@ -121,10 +123,55 @@ impl ListenOptions {
             socket.set_reuse_port(true)?;
         }
         socket.bind(&address)?;
+        self.listen(socket)
+    }
+
+    /// Binds a Unix socket to `address`, a path or an abstract name, and listens. Of the settings
+    /// it takes the backlog.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. `AddrInUse`: the file exists, perhaps left behind by a process that
+    /// was killed, or another socket has the abstract name. `InvalidInput`: the path is longer than
+    /// the 107 bytes that the kernel has room for.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    ///
+    /// # Cancellation
+    ///
+    /// It does not wait.
+    ///
+    /// ```
+    /// # use miniss_linux::{Runtime, net::{ListenOptions, UnixListener}};
+    /// # let runtime = Runtime::builder().shards(1).build().unwrap();
+    /// use std::os::linux::net::SocketAddrExt;
+    /// use std::os::unix::net::SocketAddr;
+    ///
+    /// # let name = format!("miniss-options-{}", std::process::id());
+    /// let address = SocketAddr::from_abstract_name(&name)?;
+    /// runtime.block_on(async {
+    ///     let listener = ListenOptions::new().backlog(16).bind_unix(&address).await?;
+    ///     let error = UnixListener::bind_addr(&address).await.unwrap_err();
+    ///     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    /// #   drop(listener);
+    /// #   Ok::<(), std::io::Error>(())
+    /// })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub async fn bind_unix(&self, address: &unix::SocketAddr) -> io::Result<UnixListener> {
+        consume_budget().await;
+        let (socket, file) = super::unix::bind(address)?;
+        Ok(Listener { file, ..self.listen(socket)? })
+    }
+
+    /// Listens on a socket that is bound.
+    fn listen<K: StreamKind>(&self, socket: Socket) -> io::Result<Listener<K>> {
         let ahead_max = if self.backlog < AHEAD_FROM { 0 } else { AHEAD_MAX };
         // One more waits in the accept that is in flight, or so many that it has brought.
         socket.listen(self.backlog - ahead_max.max(1).min(self.backlog))?;
-        Ok(TcpListener::from_fd(socket.into(), ahead_max))
+        Ok(Listener::from_fd(socket.into(), ahead_max))
     }
 }
 
@@ -145,6 +192,8 @@ pub struct Listener<K: StreamKind> {
     dropped: Cell<u64>,
     /// Errors of the socket itself since the last connection.
     failures: Cell<u32>,
+    /// The file of a Unix socket, if we made it.
+    file: Option<SocketFile>,
     kind: PhantomData<K>,
 }
 
@@ -192,13 +241,14 @@ impl<K: StreamKind> Listener<K> {
             ahead_max: ahead_max.unsigned_abs(),
             dropped: Cell::new(0),
             failures: Cell::new(0),
+            file: None,
             kind: PhantomData,
         }
     }
 
     /// Gives the socket back as one of the standard library's, and the connections that were
     /// accepted ahead. It waits until the accept in flight was cancelled; peers that connect
-    /// meanwhile wait in the backlog.
+    /// meanwhile wait in the backlog. The file of a Unix socket stays.
     ///
     /// # Errors
     ///
@@ -234,6 +284,9 @@ impl<K: StreamKind> Listener<K> {
             };
             // An error is the cancel's, or of a connection that is gone.
             accepted.extend(fd.map(|fd| Stream::from_fd(fd, self.fd.driver().clone())));
+        }
+        if let Some(file) = self.file {
+            file.keep();
         }
         let fd =
             Rc::into_inner(self.fd).expect("no accept is in flight, and nothing else shares it");

@@ -1,5 +1,6 @@
-//! TCP sockets. Take a stream, read and write it from two tasks at once, and drop either future
-//! when you like: no byte is lost, and the kernel never writes to memory that is gone.
+//! Sockets that carry streams of bytes: TCP and Unix. Take a stream, read and write it from two
+//! tasks at once, and drop either future when you like: no byte is lost, and the kernel never
+//! writes to memory that is gone.
 //!
 //! `stream.read() ─▶ [net] ─▶ op ─▶ driver ─▶ kernel`
 //!
@@ -11,6 +12,7 @@
 //! - `split`: its two halves, [`OwnedReadHalf`] and [`OwnedWriteHalf`].
 //! - `listener`: accepts connections; its [`ListenOptions`].
 //! - `tcp`: [`TcpStream`], [`TcpListener`] and their options.
+//! - `unix`: [`UnixStream`] and [`UnixListener`], on paths and on abstract names.
 //!
 //! A socket belongs to the shard that made it. To wait on it anywhere else, in another runtime on
 //! the thread or in none, is a panic: it would wait forever. A socket may be dropped anywhere on
@@ -41,6 +43,7 @@ mod stream;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod unix;
 mod write;
 
 pub use kind::StreamKind;
@@ -48,6 +51,7 @@ pub use listener::{ListenOptions, Listener};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::Stream;
 pub use tcp::{Tcp, TcpListener, TcpStream};
+pub use unix::{UCred, Unix, UnixListener, UnixStream};
 
 pub use crate::driver::buffers::PoolBuf;
 pub use crate::op::fd::{is_cancelled, is_closed};
