@@ -4,15 +4,9 @@
 //! invariants; *Pinned while in flight* is the reason that `as_init` needs no promise beyond its
 //! signature.
 //!
-//! The buffers that std gives us:
-//!
-//! | type | write from | read into | after a read of n bytes |
-//! |---|---|---|---|
-//! | `Vec<u8>` | its `len` bytes | its whole capacity | `len` is n |
-//! | `Box<[u8]>`, `[u8; N]` | all | all | as long as before |
-//! | `&'static [u8]`, `&'static [u8; N]`, `&'static str` | all | no | |
-//! | `String`, `Rc<[u8]>`, `Arc<[u8]>` | all | no | |
+//! Which buffers there are stands in the [table](super#which-buffers-there-are).
 
+use std::borrow::Cow;
 use std::mem::MaybeUninit;
 use std::ops::RangeBounds;
 use std::rc::Rc;
@@ -71,6 +65,9 @@ pub trait IoBuf: 'static {
     ///
     /// The range counts from the beginning of the buffer. Without an end it goes up to
     /// [`bytes_total`](Self::bytes_total).
+    ///
+    /// Where this trait is in scope, `bytes.slice(..)` on a `Bytes` is this method. The one that
+    /// makes another `Bytes` is then `Bytes::slice(&bytes, ..)`.
     ///
     /// # Panics
     ///
@@ -237,12 +234,6 @@ unsafe impl<const N: usize> IoBufMut for [u8; N] {
     }
 }
 
-impl IoBuf for &'static [u8] {
-    fn as_init(&self) -> &[u8] {
-        self
-    }
-}
-
 /// For literals such as `b"PONG"`.
 impl<const N: usize> IoBuf for &'static [u8; N] {
     fn as_init(&self) -> &[u8] {
@@ -250,26 +241,59 @@ impl<const N: usize> IoBuf for &'static [u8; N] {
     }
 }
 
-impl IoBuf for &'static str {
-    fn as_init(&self) -> &[u8] {
-        self.as_bytes()
-    }
+/// Buffers that can be written from, and not read into: they are text, or shared, or both.
+macro_rules! read_only {
+    ($($buffer:ty),+ $(,)?) => {$(
+        impl IoBuf for $buffer {
+            fn as_init(&self) -> &[u8] {
+                (**self).as_ref()
+            }
+        }
+    )+};
 }
 
-impl IoBuf for String {
-    fn as_init(&self) -> &[u8] {
-        self.as_bytes()
-    }
-}
+read_only!(&'static [u8], &'static str);
+read_only!(String, Box<str>);
+read_only!(Rc<[u8]>, Rc<str>, Arc<[u8]>, Arc<str>);
+read_only!(Cow<'static, [u8]>, Cow<'static, str>);
 
-impl IoBuf for Rc<[u8]> {
+#[cfg(feature = "bytes")]
+read_only!(bytes::Bytes);
+
+#[cfg(feature = "bytes")]
+impl IoBuf for bytes::BytesMut {
     fn as_init(&self) -> &[u8] {
         self
     }
+
+    fn bytes_total(&self) -> usize {
+        self.capacity()
+    }
 }
 
-impl IoBuf for Arc<[u8]> {
-    fn as_init(&self) -> &[u8] {
-        self
+// SAFETY: *One memory*. A `BytesMut` is the only view of `capacity` bytes, of which the first `len`
+// are initialised, also where the allocation is shared with others that were split off. They lie on
+// the heap, and only a call with `&mut` finds other ones. `set_len` sets a plain field.
+#[cfg(feature = "bytes")]
+unsafe impl IoBufMut for bytes::BytesMut {
+    unsafe fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
+        let len = self.len();
+        // A pointer to the initialised bytes would not do for those behind them. What is spare
+        // without any initialised bytes is all of it.
+        // SAFETY: no byte is claimed to be initialised.
+        unsafe { self.set_len(0) };
+        let all = self.spare_capacity_mut();
+        let (start, total) = (all.as_mut_ptr(), all.len());
+        // SAFETY: as many as before, and nothing was written since.
+        unsafe { self.set_len(len) };
+        // SAFETY: the memory is borrowed mutably for as long as the result; the field that was set
+        // lies elsewhere. *Initialised stays initialised*, says our caller.
+        unsafe { slice::from_raw_parts_mut(start, total) }
+    }
+
+    unsafe fn set_len(&mut self, len: usize) {
+        debug_assert!(len <= self.capacity(), "{len} bytes read into {}", self.capacity());
+        // SAFETY: the caller promises that the first `len` bytes exist and are initialised.
+        unsafe { bytes::BytesMut::set_len(self, len) }
     }
 }

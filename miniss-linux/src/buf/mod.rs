@@ -3,8 +3,8 @@
 //!
 //! `future ─▶ op takes the [buffer] ─▶ kernel ─▶ op gives the [buffer] back`
 //!
-//! - `io_buf`: [`IoBuf`] and [`IoBufMut`], one buffer to write from, to read into; and those of
-//!   std.
+//! - `io_buf`: [`IoBuf`] and [`IoBufMut`], one buffer to write from, to read into; and those that
+//!   are.
 //! - `slice`: [`Slice`], a part of a buffer.
 //! - `vectored`: [`IoVecBuf`] and [`IoVecBufMut`], several buffers in one operation; [`IoVecs`],
 //!   their addresses in the form the kernel wants.
@@ -37,6 +37,21 @@
 //! let bytes = [0; 8];
 //! write_from(&bytes[..]);
 //! ```
+//!
+//! # Which buffers there are
+//!
+//! | type | write from | read into | after a read of n bytes |
+//! |---|---|---|---|
+//! | `Vec<u8>`; `BytesMut` (feature `bytes`) | its `len` bytes | its whole capacity | `len` is n |
+//! | `Box<[u8]>`, `[u8; N]` | all | all | as long as before |
+//! | `&'static [u8]`, `&'static [u8; N]`, `&'static str` | all | no | |
+//! | `String`, `Box<str>`, `Cow<'static, [u8]>`, `Cow<'static, str>` | all | no | |
+//! | `Rc<[u8]>`, `Rc<str>`, `Arc<[u8]>`, `Arc<str>`; `Bytes` (feature `bytes`) | all | no | |
+//! | [`PoolBuf`](crate::net::PoolBuf), what was received | what is left of it | no | |
+//! | [`Slice`] of any of these | what is in the window | as the buffer inside | it never gets shorter |
+//!
+//! Several as one, for the vectored operations: `Vec<B>` and `[B; N]` of one type, and tuples of
+//! two to eight of different types.
 //!
 //! # Invariants
 //!

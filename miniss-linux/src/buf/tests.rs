@@ -1,6 +1,7 @@
 //! Every small case against a naive model: bytes in a plain `Vec`, one loop per operation.
 
 use super::*;
+use std::borrow::Cow;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,62 +62,133 @@ fn each_fill(mut case: impl FnMut(usize, usize)) {
     }
 }
 
-#[test]
-fn a_read_replaces_what_a_vec_held() {
+/// Holds a kind of buffer to what [`IoBufMut`] promises. `make` gives one that holds 1, 2, ..
+/// `init` and has room for `total`, or none if there is no such one. A read makes the buffer as
+/// long as what was read if it `grows`, and else leaves its length.
+fn check_kind<B: IoBufMut>(grows: bool, make: impl Fn(usize, usize) -> Option<B>) {
+    let mut made = 0;
     each_fill(|init, total| {
         for len in 0..=total {
-            let mut buf = vec_of(init, total);
-            assert_eq!((buf.as_init().len(), buf.bytes_total()), (init, total));
+            let Some(mut buf) = make(init, total) else { return };
+            let before = buf.as_init().to_vec();
+            assert_eq!(before, vec_of(init, total));
+            check_memory(&mut buf, total);
             read_into(&mut buf, len);
-            assert_eq!(buf, arrived(len));
-            assert_eq!(buf.capacity(), total);
+            let rest = if grows { &[] } else { &before[len..] };
+            assert_eq!(buf.as_init(), [&arrived(len), rest].concat());
+            check_memory(&mut buf, total);
+            made += 1;
         }
     });
+    assert!(made > 0);
+}
+
+/// *One memory*: the same each time it is asked for.
+fn check_memory<B: IoBufMut>(buf: &mut B, total: usize) {
+    let (shared, held) = (buf.as_init().as_ptr(), buf.as_init().to_vec());
+    for _ in 0..2 {
+        // SAFETY: nothing is stored.
+        let memory = unsafe { buf.as_uninit() };
+        assert_eq!((memory.as_ptr(), memory.len()), (shared.cast(), total));
+        assert_eq!((buf.as_init(), buf.bytes_total()), (&held[..], total));
+    }
+}
+
+/// Those that cannot be longer than what they hold.
+fn full(init: usize, total: usize) -> Option<Vec<u8>> {
+    (init == total).then(|| vec_of(init, total))
+}
+
+#[test]
+fn a_read_replaces_what_a_growing_buffer_held() {
+    check_kind(true, |init, total| Some(vec_of(init, total)));
 }
 
 #[test]
 fn a_read_keeps_the_length_of_a_fixed_buffer() {
-    for len in 0..=4 {
-        let mut expected = vec![9; 4];
-        expected[..len].copy_from_slice(&arrived(len));
-        let mut array = [9; 4];
-        read_into(&mut array, len);
-        assert_eq!(array[..], expected);
-        let mut boxed: Box<[u8]> = Box::new([9; 4]);
-        read_into(&mut boxed, len);
-        assert_eq!(boxed[..], expected);
-    }
+    check_kind(false, |init, total| full(init, total).map(Vec::into_boxed_slice));
+    check_kind(false, |init, total| full(init, total)?.try_into().ok().map(|bytes: [u8; 4]| bytes));
+    check_kind(false, |init, total| {
+        let around = [&[9], &*full(init, total)?, &[9]].concat();
+        Some(around.slice(1..=total))
+    });
 }
 
-#[test]
-fn the_memory_is_the_same_each_time() {
-    fn check<B: IoBufMut>(mut buf: B) {
-        let shared = buf.as_init().as_ptr();
-        // SAFETY: nothing is stored.
-        let (first, second) = unsafe { (buf.as_uninit().as_ptr(), buf.as_uninit().as_ptr()) };
-        assert_eq!((first, second), (shared.cast(), shared.cast()));
-        // SAFETY: nothing is stored.
-        assert_eq!(unsafe { buf.as_uninit().len() }, buf.bytes_total());
+#[cfg(feature = "bytes")]
+mod bytes_crate {
+    use super::*;
+    use ::bytes::{Buf, Bytes, BytesMut};
+
+    /// What `make` gives, in a `BytesMut` with as much in front of it and room behind it.
+    fn bytes_of(before: usize, init: usize, total: usize, after: usize) -> BytesMut {
+        let mut bytes = BytesMut::with_capacity(before + total + after);
+        bytes.extend_from_slice(&vec![9; before]);
+        bytes.extend_from_slice(&vec_of(init, total));
+        assert_eq!(bytes.capacity(), before + total + after);
+        bytes
     }
-    check([1u8; 3]);
-    check(vec_of(2, 5));
-    check(vec_of(2, 5).into_boxed_slice());
-    check(vec_of(2, 5).slice(1..4));
-    check(vec_of(2, 5).slice(1..).slice(1..3));
+
+    #[test]
+    fn a_bytes_mut_is_a_growing_buffer() {
+        check_kind(true, |init, total| Some(bytes_of(0, init, total, 0)));
+    }
+
+    #[test]
+    fn so_is_one_whose_beginning_was_used_up() {
+        check_kind(true, |init, total| {
+            let mut bytes = bytes_of(3, init, total, 0);
+            bytes.advance(3);
+            Some(bytes)
+        });
+    }
+
+    #[test]
+    fn so_is_a_part_of_one_and_its_neighbours_stay_as_they_are() {
+        let part = |init, total| {
+            let mut part = bytes_of(3, init, total, 3);
+            let before = part.split_to(3);
+            let mut after = part.split_off(total);
+            after.extend_from_slice(&[9; 3]);
+            (before, part, after)
+        };
+        check_kind(true, |init, total| Some(part(init, total).1));
+        each_fill(|init, total| {
+            let (before, mut part, after) = part(init, total);
+            read_into(&mut part, total);
+            assert_eq!((&before[..], &after[..]), (&[9; 3][..], &[9; 3][..]));
+            assert_eq!(part, arrived(total));
+        });
+    }
+
+    #[test]
+    fn bytes_of_each_origin_show_what_they_hold() {
+        let shared = Bytes::slice(&Bytes::from(b"xabcx".to_vec()), 1..4);
+        let frozen = BytesMut::from(&b"abc"[..]).freeze();
+        let owned = Bytes::from_owner(*b"abc");
+        for bytes in [Bytes::from_static(b"abc"), shared, frozen, owned] {
+            assert_eq!((bytes.as_init(), bytes.bytes_total()), (&b"abc"[..], 3));
+        }
+    }
 }
 
 #[test]
 fn read_only_buffers_show_their_bytes() {
-    fn bytes(buf: impl IoBuf) -> Vec<u8> {
-        assert_eq!(buf.bytes_total(), buf.as_init().len());
-        buf.as_init().to_vec()
+    fn check(buf: impl IoBuf) {
+        assert_eq!((buf.as_init(), buf.bytes_total()), (&b"abc"[..], 3));
     }
-    assert_eq!(bytes("abc"), b"abc");
-    assert_eq!(bytes(&b"abc"[..]), b"abc");
-    assert_eq!(bytes(b"abc"), b"abc");
-    assert_eq!(bytes(String::from("abc")), b"abc");
-    assert_eq!(bytes(Rc::<[u8]>::from(*b"abc")), b"abc");
-    assert_eq!(bytes(Arc::<[u8]>::from(*b"abc")), b"abc");
+    check("abc");
+    check(&b"abc"[..]);
+    check(b"abc");
+    check(String::from("abc"));
+    check(Box::<str>::from("abc"));
+    check(Rc::<[u8]>::from(*b"abc"));
+    check(Rc::<str>::from("abc"));
+    check(Arc::<[u8]>::from(*b"abc"));
+    check(Arc::<str>::from("abc"));
+    check(Cow::Borrowed("abc"));
+    check(Cow::<str>::Owned("abc".into()));
+    check(Cow::Borrowed(&b"abc"[..]));
+    check(Cow::<[u8]>::Owned(b"abc".into()));
 }
 
 #[test]
@@ -221,6 +293,22 @@ fn a_vectored_read_fills_front_to_back() {
             assert_eq!(vec, expected);
             assert_eq!(<[Vec<u8>; 3]>::from(tuple), expected);
         }
+    }
+}
+
+#[test]
+fn eight_buffers_of_different_types_are_one() {
+    let texts = ("a", String::from("b"), *b"c", b"d", vec![b'e'], Rc::<str>::from("f"), "g", "h");
+    let mut seen = Vec::new();
+    texts.for_each_init(|piece| seen.extend_from_slice(piece));
+    assert_eq!(seen, b"abcdefgh");
+    for len in 0..=8 {
+        let mut bufs =
+            ([0], vec_of(0, 1), [0], [0], vec_of(1, 1), [0], [0], vec_of(0, 1).slice(..));
+        read_into_all(&mut bufs, len);
+        let mut seen: Vec<u8> = Vec::new();
+        bufs.for_each_init(|piece| seen.extend(piece.iter().filter(|&&byte| byte != 0)));
+        assert_eq!(seen, arrived(len));
     }
 }
 

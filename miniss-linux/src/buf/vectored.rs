@@ -24,7 +24,7 @@ use super::{IoBuf, IoBufMut};
 
 /// Several buffers that one operation writes from, such as a header and a body.
 ///
-/// Implemented for `Vec<B>`, `[B; N]` and tuples of up to four [`IoBuf`]s of different types.
+/// Implemented for `Vec<B>`, `[B; N]` and tuples of two to eight [`IoBuf`]s of different types.
 ///
 /// ```
 /// use miniss_linux::buf::IoVecBuf;
@@ -49,7 +49,7 @@ pub trait IoVecBuf: 'static {
 
 /// Several buffers that one operation reads into, the first one first.
 ///
-/// Implemented for `Vec<B>`, `[B; N]` and tuples of up to four [`IoBufMut`]s of different types.
+/// Implemented for `Vec<B>`, `[B; N]` and tuples of two to eight [`IoBufMut`]s of different types.
 ///
 /// ```
 /// use miniss_linux::buf::IoVecBufMut;
@@ -210,6 +210,10 @@ macro_rules! tuple {
 tuple!(A 0, B 1);
 tuple!(A 0, B 1, C 2);
 tuple!(A 0, B 1, C 2, D 3);
+tuple!(A 0, B 1, C 2, D 3, E 4);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
 
 /// How many buffers an [`IoVecs`] lists without an allocation, unless told otherwise.
 ///

@@ -10,6 +10,8 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use miniss_linux::buf::IoBuf as _;
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, spawn};
@@ -233,6 +235,32 @@ fn buffers_that_are_empty_or_many_are_handled() {
             back.extend(buffers.concat());
         }
         assert_eq!(back, got);
+    });
+}
+
+#[test]
+fn buffers_of_the_crate_bytes_are_written_and_read_into_without_touching_their_neighbours() {
+    let _deadline = deadline("bytes");
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    runtime.block_on(async {
+        let (server, client) = both_ends().await.unwrap();
+        let sent = Bytes::from(Random::new().bytes(3000));
+        let parts = (Bytes::slice(&sent, ..1000), Bytes::slice(&sent, 1000..));
+        client.write_vectored_all(parts).await.0.unwrap();
+
+        let mut first = BytesMut::with_capacity(3001);
+        let second = first.split_off(1000);
+        let mut last = BytesMut::zeroed(2000).split_off(1999);
+        last.clear();
+        let (result, (first, second)) = server.read_vectored((first, second)).await;
+        let len = result.unwrap();
+        let (result, second) = server.read_exact(second.slice(len - 1000..2000)).await;
+        result.unwrap();
+        assert!(first[..] == sent[..1000] && second.into_inner()[..] == sent[1000..]);
+
+        client.write_all(sent).await.0.unwrap();
+        let (result, last) = server.read(last).await;
+        assert_eq!((result.unwrap(), last.len()), (1, 1));
     });
 }
 
