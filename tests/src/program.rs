@@ -146,6 +146,16 @@ pub fn with_descriptors(command: &mut Command, limit: u64) -> &mut Command {
     unsafe { command.pre_exec(prepare) }
 }
 
+/// Has system call `number` fail with `errno` in the program.
+pub fn without_call(command: &mut Command, number: libc::c_long, errno: i32) -> &mut Command {
+    let prepare = move || {
+        kernel::refuse(number, errno);
+        Ok(())
+    };
+    // SAFETY: two system calls, which may be made between fork and exec.
+    unsafe { command.pre_exec(prepare) }
+}
+
 /// Has the kernel refuse the program's rings as soon as one hands over `entries` at once, or more.
 pub fn with_fragile_rings(command: &mut Command, entries: u32) -> &mut Command {
     // SAFETY: two system calls, which may be made between fork and exec.

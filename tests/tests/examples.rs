@@ -1,5 +1,5 @@
 //! The examples as a user starts them: their options, their words when something is wrong, and that
-//! `hello` and `echo` do what they are for.
+//! `hello`, `echo` and `doctor` do what they are for.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,9 @@ use std::{fs, thread};
 
 use miniss_tests::deadline::deadline;
 use miniss_tests::kernel;
-use miniss_tests::program::{Server, example, run, with_descriptors, without_privileged_ports};
+use miniss_tests::program::{
+    Server, example, run, with_descriptors, without_call, without_privileged_ports,
+};
 use miniss_tests::random::Random;
 
 const SERVERS: [&str; 2] = ["echo", "kv"];
@@ -233,6 +235,49 @@ fn hello_greets() {
     let lines: Vec<_> = text(&output.stdout).lines().collect();
     assert_eq!(lines[0], "Hello from rust-miniss!");
     assert!(lines.len() > 1 && lines[1..].iter().all(|line| line.contains("shard")), "{lines:?}");
+}
+
+#[test]
+fn doctor_tells_what_this_machine_is_and_its_status_says_whether_that_is_all_well() {
+    let _deadline = deadline("doctor_tells_what_this_machine_is_and_its_status_says");
+    let output = run(&mut example("doctor"));
+    let said = text(&output.stdout);
+    let status = i32::from(!said.ends_with("\nAll is as good as it can be.\n"));
+    assert_eq!(output.status.code(), Some(status), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("driver ")), "{said}");
+    let json = run(example("doctor").arg("--json"));
+    assert_eq!(json.status.code(), Some(status));
+    assert!(text(&json.stdout).ends_with(&format!("\"status\":{status}}}\n")));
+
+    let help = run(example("doctor").arg("--help"));
+    assert!(help.status.success() && text(&help.stdout).starts_with("doctor: "));
+    let wrong = run(example("doctor").arg("--colour"));
+    assert_refused(&wrong, "doctor", "--colour: unknown option");
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
+fn doctor_names_what_stands_in_the_way_and_the_remedy() {
+    let _deadline = deadline("doctor_names_what_stands_in_the_way_and_the_remedy");
+    let assert_found = |command: &mut Command, what: [&str; 2]| {
+        let output = run(command);
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        what.iter().for_each(|what| assert!(said.contains(what), "{said}"));
+    };
+    let (setup, eperm) = (libc::SYS_io_uring_setup, libc::EPERM);
+    assert_found(
+        without_call(&mut example("doctor"), setup, eperm),
+        ["filter, as containers have, refuses io_uring_setup", "--security-opt seccomp="],
+    );
+    // Too few to start a shard, and enough for one or two, but not for many connections.
+    for descriptors in [4, 64] {
+        let number = format!("{descriptors} open files are allowed");
+        assert_found(
+            with_descriptors(&mut example("doctor"), descriptors),
+            [&number, "LimitNOFILE="],
+        );
+    }
 }
 
 #[test]
