@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use miniss_linux::buf::IoVecBuf;
-use miniss_linux::net::{PoolBuf, TcpStream};
+use miniss_linux::net::{Keepalive, PoolBuf, TcpStream};
 use miniss_linux::time::timeout;
 use miniss_linux::{ShardId, run_on, yield_now};
 
@@ -87,7 +87,7 @@ impl Connection {
     /// Serves the client until it goes, asks to quit, breaks the protocol, or breaks a limit.
     pub async fn serve(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
-        self.stream.set_keepalive(self.limits.keepalive)?;
+        self.stream.set_keepalive(self.limits.keepalive.map(Keepalive::after))?;
         while !self.session.closing {
             let received = match self.limits.timeout {
                 None => self.stream.recv().await?,

@@ -1,7 +1,7 @@
 //! The kernel on a bad day: refusals, limits and signals, on demand.
 //!
-//! All but [`set_option`] and those that shut sockets down change the whole process or thread for
-//! good, so use them in a process of its own, see [`alone`](crate::alone).
+//! All but [`set_option`], [`listen`] and those that shut sockets down change the whole process or
+//! thread for good, so use them in a process of its own, see [`alone`](crate::alone).
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -205,6 +205,16 @@ fn owned(fd: libc::c_long) -> OwnedFd {
 pub fn shut_down(socket: &impl AsRawFd) {
     // SAFETY: no pointers.
     check(unsafe { libc::shutdown(socket.as_raw_fd(), libc::SHUT_RDWR) });
+}
+
+/// Lets `backlog` connections wait for a listener.
+///
+/// # Panics
+///
+/// If that is refused.
+pub fn listen(socket: BorrowedFd<'_>, backlog: i32) {
+    // SAFETY: no pointers.
+    check(unsafe { libc::listen(socket.as_raw_fd(), backlog) });
 }
 
 /// Sets a socket option of the level `SOL_SOCKET`.

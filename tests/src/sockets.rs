@@ -5,6 +5,7 @@
 use std::io;
 use std::net;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use miniss_linux::net::{TcpListener, TcpStream};
 
@@ -61,4 +62,20 @@ pub fn reset_on_close(socket: &net::TcpStream) {
 pub fn shrink_buffers(socket: &net::TcpStream) {
     crate::kernel::set_option(socket.as_fd(), libc::SO_SNDBUF, &4096_i32);
     crate::kernel::set_option(socket.as_fd(), libc::SO_RCVBUF, &4096_i32);
+}
+
+/// A listener whose backlog is full, and what fills it. It answers no one else.
+///
+/// # Panics
+///
+/// If it does not become full.
+pub fn full_listener() -> (net::TcpListener, Vec<net::TcpStream>) {
+    let listener = net::TcpListener::bind("127.0.0.1:0").expect("a port on the loopback");
+    // Listening again only sets the backlog.
+    crate::kernel::listen(listener.as_fd(), 0);
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let connect = |_| net::TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+    let waiting: Vec<_> = (0..4).map_while(connect).collect();
+    assert!(waiting.len() < 4, "a backlog of 0 took 4 connections");
+    (listener, waiting)
 }

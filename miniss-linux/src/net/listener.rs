@@ -16,173 +16,25 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::marker::PhantomData;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net as unix;
 use std::rc::Rc;
 use std::time::Duration;
 
-use miniss_core::coop::consume_budget;
 use miniss_core::op::Part;
 use miniss_core::sync::Mutex;
-use socket2::{SockRef, Socket};
+use socket2::SockRef;
 
 use super::kind::StreamKind;
 use super::stream::{Stream, current_driver};
-use super::tcp::{Tcp, TcpListener};
-use super::unix::{SocketFile, UnixListener};
+use super::unix::SocketFile;
 use crate::diagnostics::{self, Event};
 use crate::driver::Op;
 use crate::op::connect::{Accept, connection};
 use crate::op::fd::Fd;
 use crate::time::sleep;
 
-/// Settings for a listening socket.
-///
-/// ```
-/// use miniss_linux::{Runtime, net::ListenOptions};
-///
-/// let runtime = Runtime::builder().shards(2).build().unwrap();
-/// let addresses = runtime.run(|| async {
-///     let listener = ListenOptions::new().reuse_port(true).bind("127.0.0.1:0").await.unwrap();
-///     listener.local_addr().unwrap()
-/// });
-/// assert_eq!(addresses.len(), 2);
-/// ```
-#[derive(Debug, Clone)]
-#[must_use = "settings do nothing until `bind`"]
-pub struct ListenOptions {
-    backlog: i32,
-    reuse_port: bool,
-}
-
-impl Default for ListenOptions {
-    fn default() -> Self {
-        Self { backlog: 1024, reuse_port: false }
-    }
-}
-
-impl ListenOptions {
-    /// A backlog of 1024; the address for this socket alone.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// How many connections may wait to be accepted. The kernel caps it at `net.core.somaxconn`,
-    /// and lets one more wait than asked. From 512 on connections are accepted ahead, many at a
-    /// time, and in a burst up to twice as many may wait.
-    ///
-    /// ```
-    /// let _ = miniss_linux::net::ListenOptions::new().backlog(64);
-    /// ```
-    pub fn backlog(mut self, backlog: u32) -> Self {
-        self.backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
-        self
-    }
-
-    /// Whether other sockets may listen on the same port number (`SO_REUSEPORT`). If every shard
-    /// binds one, the kernel spreads connections over the shards. Note that another process of the
-    /// same user may join in, too.
-    pub fn reuse_port(mut self, on: bool) -> Self {
-        self.reuse_port = on;
-        self
-    }
-
-    /// Binds to `address` and listens; of several addresses, to the first that works.
-    ///
-    /// # Errors
-    ///
-    /// What the system says, of the last address tried: `AddrInUse`, `PermissionDenied`, …
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime.
-    ///
-    /// # Cancellation
-    ///
-    /// It does not wait.
-    pub async fn bind(&self, address: impl ToSocketAddrs) -> io::Result<TcpListener> {
-        consume_budget().await;
-        let mut last = None;
-        for address in address.to_socket_addrs()? {
-            match self.bind_to(address) {
-                Ok(listener) => return Ok(listener),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "bind: the name has no address")
-        }))
-    }
-
-    fn bind_to(&self, address: SocketAddr) -> io::Result<TcpListener> {
-        let address = address.into();
-        let socket = Tcp::socket(&address)?;
-        socket.set_reuse_address(true)?;
-        if self.reuse_port {
-            socket.set_reuse_port(true)?;
-        }
-        socket.bind(&address)?;
-        self.listen(socket)
-    }
-
-    /// Binds a Unix socket to `address`, a path or an abstract name, and listens. Of the settings
-    /// it takes the backlog.
-    ///
-    /// # Errors
-    ///
-    /// What the system says. `AddrInUse`: the file exists, perhaps left behind by a process that
-    /// was killed, or another socket has the abstract name. `InvalidInput`: the path is longer than
-    /// the 107 bytes that the kernel has room for.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a runtime.
-    ///
-    /// # Cancellation
-    ///
-    /// It does not wait.
-    ///
-    /// ```
-    /// # use miniss_linux::{Runtime, net::{ListenOptions, UnixListener}};
-    /// # let runtime = Runtime::builder().shards(1).build().unwrap();
-    /// use std::os::linux::net::SocketAddrExt;
-    /// use std::os::unix::net::SocketAddr;
-    ///
-    /// # let name = format!("miniss-options-{}", std::process::id());
-    /// let address = SocketAddr::from_abstract_name(&name)?;
-    /// runtime.block_on(async {
-    ///     let listener = ListenOptions::new().backlog(16).bind_unix(&address).await?;
-    ///     let error = UnixListener::bind_addr(&address).await.unwrap_err();
-    ///     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
-    /// #   drop(listener);
-    /// #   Ok::<(), std::io::Error>(())
-    /// })?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub async fn bind_unix(&self, address: &unix::SocketAddr) -> io::Result<UnixListener> {
-        consume_budget().await;
-        let (socket, file) = super::unix::bind(address)?;
-        Ok(Listener { file, ..self.listen(socket)? })
-    }
-
-    /// Listens on a socket that is bound.
-    fn listen<K: StreamKind>(&self, socket: Socket) -> io::Result<Listener<K>> {
-        let ahead_max = if self.backlog < AHEAD_FROM { 0 } else { AHEAD_MAX };
-        // One more waits in the accept that is in flight, or so many that it has brought.
-        socket.listen(self.backlog - ahead_max.max(1).min(self.backlog))?;
-        Ok(Listener::from_fd(socket.into(), ahead_max))
-    }
-}
-
-/// Connections that are accepted before `accept` is called. More of them wait in the kernel's
-/// backlog, where they hold no descriptor, and where the kernel deals with a flood of them.
-const AHEAD_MAX: i32 = 256;
-/// The least backlog with which connections are accepted ahead.
-const AHEAD_FROM: i32 = 2 * AHEAD_MAX;
-
-/// A listening socket: the one implementation of [`TcpListener`], and of each other
-/// [kind](StreamKind).
+/// A listening socket: the one implementation of [`TcpListener`](super::TcpListener), and of each
+/// other [kind](StreamKind).
 pub struct Listener<K: StreamKind> {
     fd: Rc<Fd>,
     /// The multishot accept. The task that holds the lock takes the next connection.
@@ -193,9 +45,13 @@ pub struct Listener<K: StreamKind> {
     /// Errors of the socket itself since the last connection.
     failures: Cell<u32>,
     /// The file of a Unix socket, if we made it.
-    file: Option<SocketFile>,
+    pub(super) file: Option<SocketFile>,
     kind: PhantomData<K>,
 }
+
+/// Connections that are accepted before `accept` is called. More of them wait in the kernel's
+/// backlog, where they hold no descriptor, and where the kernel deals with a flood of them.
+pub(super) const AHEAD_MAX: i32 = 256;
 
 /// How long accepting rests when there is no descriptor left, and after an error of the socket
 /// itself, where it doubles with each error up to [`REST_MAX`].
@@ -233,7 +89,7 @@ impl<K: StreamKind> Listener<K> {
         Ok(Self::from_fd(listener.into(), AHEAD_MAX))
     }
 
-    fn from_fd(fd: OwnedFd, ahead_max: i32) -> Self {
+    pub(super) fn from_fd(fd: OwnedFd, ahead_max: i32) -> Self {
         let driver = current_driver();
         Self {
             fd: Rc::new(Fd::new(fd, driver)),

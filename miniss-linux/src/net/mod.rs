@@ -10,8 +10,10 @@
 //! - `read`: how it reads, in three ways that keep the order of the bytes.
 //! - `write`: how it writes, one write after the other.
 //! - `split`: its two halves, [`OwnedReadHalf`] and [`OwnedWriteHalf`].
-//! - `listener`: accepts connections; its [`ListenOptions`].
-//! - `tcp`: [`TcpStream`], [`TcpListener`] and their options.
+//! - `listener`: accepts connections.
+//! - `options`: [`ConnectOptions`] and [`ListenOptions`].
+//! - `address`: names become addresses, off the shard.
+//! - `tcp`: [`TcpStream`], [`TcpListener`] and what can be set on a connection.
 //! - `unix`: [`UnixStream`] and [`UnixListener`], on paths and on abstract names.
 //!
 //! A socket belongs to the shard that made it. To wait on it anywhere else, in another runtime on
@@ -35,8 +37,10 @@
 //! There is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel could
 //! then write to after the borrow has ended. Adapters for code that needs them are yet to come.
 
+mod address;
 mod kind;
 mod listener;
+mod options;
 mod read;
 mod split;
 mod stream;
@@ -46,8 +50,10 @@ mod tests;
 mod unix;
 mod write;
 
+pub use address::{ToSocketAddrs, lookup_host};
 pub use kind::StreamKind;
-pub use listener::{ListenOptions, Listener};
+pub use listener::Listener;
+pub use options::{ConnectOptions, Keepalive, ListenOptions};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::Stream;
 pub use tcp::{Tcp, TcpListener, TcpStream};

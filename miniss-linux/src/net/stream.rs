@@ -10,9 +10,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use miniss_core::coop::consume_budget;
-use socket2::{SockAddr, SockRef};
+use socket2::{SockAddr, SockRef, Socket};
 
 use super::kind::StreamKind;
+use super::options::buffer_size;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use crate::driver::Driver;
 use crate::op::connect::Connect;
@@ -43,8 +44,9 @@ pub struct Stream<K: StreamKind> {
 }
 
 impl<K: StreamKind> Stream<K> {
-    pub(super) async fn connect_to(address: SockAddr) -> io::Result<Self> {
-        let stream = Self::from_fd(K::socket(&address)?.into(), current_driver());
+    /// Connects a fresh socket.
+    pub(super) async fn connect_socket(socket: Socket, address: SockAddr) -> io::Result<Self> {
+        let stream = Self::from_fd(socket.into(), current_driver());
         let connection = stream.connection.clone();
         stream.connection.start(Connect { connection, address }).await?;
         Ok(stream)
@@ -158,6 +160,60 @@ impl<K: StreamKind> Stream<K> {
     /// ```
     pub fn local_addr(&self) -> io::Result<K::Address> {
         K::address(self.connection.fd.socket()?.local_addr()?)
+    }
+
+    /// The kernel's send buffer, in bytes (`SO_SNDBUF`): a write waits when it is full. The kernel
+    /// takes no more than the sysctl `net.core.wmem_max`, and stops to choose the size by itself.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// stream.set_send_buffer_size(16 << 10)?;
+    /// assert!(stream.send_buffer_size()? >= 16 << 10);
+    /// # Ok(()) });
+    /// ```
+    pub fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
+        self.connection.fd.socket()?.set_send_buffer_size(buffer_size(bytes))
+    }
+
+    /// The kernel's send buffer, in bytes: twice what was asked for, as it counts its own use, too.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn send_buffer_size(&self) -> io::Result<usize> {
+        self.connection.fd.socket()?.send_buffer_size()
+    }
+
+    /// The kernel's receive buffer, in bytes (`SO_RCVBUF`): when it is full, the peer has to wait.
+    /// The kernel takes no more than the sysctl `net.core.rmem_max`, and stops to choose the size
+    /// by itself.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// stream.set_recv_buffer_size(16 << 10)?;
+    /// assert!(stream.recv_buffer_size()? >= 16 << 10);
+    /// # Ok(()) });
+    /// ```
+    pub fn set_recv_buffer_size(&self, bytes: usize) -> io::Result<()> {
+        self.connection.fd.socket()?.set_recv_buffer_size(buffer_size(bytes))
+    }
+
+    /// The kernel's receive buffer, in bytes: twice what was asked for, as it counts its own use,
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn recv_buffer_size(&self) -> io::Result<usize> {
+        self.connection.fd.socket()?.recv_buffer_size()
     }
 
     /// Splits it into a half that reads and a half that writes, for tasks of their own on this

@@ -3,14 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::net::{self, SocketAddr, ToSocketAddrs};
+use std::net::{self, SocketAddr};
 use std::time::Duration;
 
-use miniss_core::coop::consume_budget;
-use socket2::{Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::address::ToSocketAddrs;
 use super::kind::{StreamKind, sealed};
-use super::listener::{ListenOptions, Listener};
+use super::listener::Listener;
+use super::options::{ConnectOptions, Keepalive, ListenOptions};
 use super::stream::Stream;
 
 /// TCP, as the kind of a [`Stream`].
@@ -78,10 +79,8 @@ pub type TcpStream = Stream<Tcp>;
 pub type TcpListener = Listener<Tcp>;
 
 impl TcpStream {
-    /// Connects to `address`; of several addresses, to the first that answers.
-    ///
-    /// A host name is looked up with the system's resolver, which blocks the shard; pass a
-    /// [`SocketAddr`] where that matters.
+    /// Connects to `address`; of several addresses, to the first that answers. For a limit of time
+    /// and other settings there is [`ConnectOptions`].
     ///
     /// # Errors
     ///
@@ -93,19 +92,10 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Dropping it cancels the connect and closes the socket.
+    /// Dropping it cancels the connect and closes the socket. The lookup of a host name ends by
+    /// itself.
     pub async fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
-        consume_budget().await;
-        let mut last = None;
-        for address in address.to_socket_addrs()? {
-            match Self::connect_to(address.into()).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(last.unwrap_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidInput, "connect: the name has no address")
-        }))
+        ConnectOptions::new().connect_untimed(address).await
     }
 
     /// Whether small writes are sent at once (`TCP_NODELAY`) and not gathered for a while.
@@ -133,14 +123,10 @@ impl TcpStream {
         self.connection.fd.socket()?.tcp_nodelay()
     }
 
-    /// After how long a silence the kernel asks the peer whether it is still there
-    /// (`SO_KEEPALIVE`); `None`: it does not ask. Without it, a connection whose peer has lost its
-    /// power or its network stays open forever while nothing is sent.
-    ///
-    /// It asks three times, a third of `idle` apart. If there is no answer, the connection ends
-    /// with `TimedOut`, at twice `idle`. The kernel counts whole seconds, of which `idle` has one
-    /// at least and 32,767 at most. For other numbers set the options yourself, by
-    /// [`as_fd`](std::os::fd::AsFd::as_fd) and the crate `socket2`.
+    /// When the kernel asks a silent peer whether it is still there (`SO_KEEPALIVE`); `None`: it
+    /// does not ask. Without it, a connection whose peer has lost its power or its network stays
+    /// open forever while nothing is sent. If there is no answer, the connection ends with
+    /// `TimedOut`.
     ///
     /// # Errors
     ///
@@ -149,32 +135,131 @@ impl TcpStream {
     /// ```
     /// # miniss_linux::doctest::connected(async |stream, peer| {
     /// use std::time::Duration;
-    /// stream.set_keepalive(Some(Duration::from_secs(300)))?;
-    /// assert_eq!(stream.keepalive()?, Some(Duration::from_secs(300)));
+    /// use miniss_linux::net::Keepalive;
+    ///
+    /// let keepalive = Keepalive::after(Duration::from_secs(300));
+    /// stream.set_keepalive(Some(keepalive))?;
+    /// assert_eq!(stream.keepalive()?, Some(keepalive));
     /// # Ok(()) });
     /// ```
-    pub fn set_keepalive(&self, idle: Option<Duration>) -> io::Result<()> {
+    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
         let socket = self.connection.fd.socket()?;
-        let Some(idle) = idle else { return socket.set_keepalive(false) };
-        let seconds = whole_seconds(idle).clamp(1, KEEPALIVE_SECONDS_MAX);
-        let every = Duration::from_secs((seconds / KEEPALIVE_PROBES).max(1));
-        let keepalive = TcpKeepalive::new()
-            .with_time(Duration::from_secs(seconds))
-            .with_interval(every)
-            .with_retries(KEEPALIVE_PROBES as u32);
-        socket.set_tcp_keepalive(&keepalive)
+        match keepalive {
+            Some(keepalive) => socket.set_tcp_keepalive(&keepalive.options()),
+            None => socket.set_keepalive(false),
+        }
     }
 
-    /// After how long a silence the kernel asks the peer; `None`: it does not.
+    /// When the kernel asks a silent peer; `None`: it does not.
     ///
     /// # Errors
     ///
     /// What the system says.
-    pub fn keepalive(&self) -> io::Result<Option<Duration>> {
+    pub fn keepalive(&self) -> io::Result<Option<Keepalive>> {
         let socket = self.connection.fd.socket()?;
-        if socket.keepalive()? { socket.tcp_keepalive_time().map(Some) } else { Ok(None) }
+        if !socket.keepalive()? {
+            return Ok(None);
+        }
+        Ok(Some(Keepalive {
+            idle: socket.tcp_keepalive_time()?,
+            interval: socket.tcp_keepalive_interval()?,
+            retries: socket.tcp_keepalive_retries()?,
+        }))
+    }
+
+    /// How long bytes that were sent may stay without an acknowledgement (`TCP_USER_TIMEOUT`); then
+    /// the connection ends with `TimedOut`. `None` is the kernel's own limit, about a quarter of an
+    /// hour. It counts milliseconds. With keepalive, it replaces the number of retries.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// use std::time::Duration;
+    /// stream.set_user_timeout(Some(Duration::from_secs(30)))?;
+    /// assert_eq!(stream.user_timeout()?, Some(Duration::from_secs(30)));
+    /// # Ok(()) });
+    /// ```
+    pub fn set_user_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        // Less than a millisecond is not none.
+        let limit = limit.map(|limit| limit.clamp(USER_TIMEOUT_MIN, USER_TIMEOUT_MAX));
+        self.connection.fd.socket()?.set_tcp_user_timeout(limit)
+    }
+
+    /// How long bytes that were sent may stay without an acknowledgement.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn user_timeout(&self) -> io::Result<Option<Duration>> {
+        let limit = self.connection.fd.socket()?.tcp_user_timeout()?;
+        Ok(limit.filter(|limit| !limit.is_zero()))
+    }
+
+    /// From now on, closing the connection resets it: what was not sent yet is dropped, the peer's
+    /// reads end with `ConnectionReset`, and nothing of it stays in `TIME_WAIT` (`SO_LINGER` of
+    /// zero).
+    ///
+    /// There is no other linger: it would block the shard when the connection is closed. To know
+    /// that the peer has taken everything, [shut down](Stream::shutdown) the sending direction and
+    /// read to the end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// stream.set_zero_linger()?;
+    /// stream.close().await?;
+    /// let error = peer.recv().await.unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    /// # Ok(()) });
+    /// ```
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.connection.fd.socket()?.set_linger(Some(Duration::ZERO))
+    }
+
+    /// How many routers a packet may pass: `IP_TTL`, or `IPV6_UNICAST_HOPS`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; `InvalidInput` for other numbers than 1 to 255.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// stream.set_ttl(9)?;
+    /// assert_eq!(stream.ttl()?, 9);
+    /// # Ok(()) });
+    /// ```
+    pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
+        let socket = self.connection.fd.socket()?;
+        match socket.domain()? {
+            Domain::IPV6 => socket.set_unicast_hops_v6(hops),
+            _ => socket.set_ttl_v4(hops),
+        }
+    }
+
+    /// How many routers a packet may pass.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn ttl(&self) -> io::Result<u32> {
+        let socket = self.connection.fd.socket()?;
+        match socket.domain()? {
+            Domain::IPV6 => socket.unicast_hops_v6(),
+            _ => socket.ttl_v4(),
+        }
     }
 }
+
+/// The kernel counts milliseconds, and takes 0 for its own limit.
+const USER_TIMEOUT_MIN: Duration = Duration::from_millis(1);
+/// It is a C `int` there.
+const USER_TIMEOUT_MAX: Duration = Duration::from_millis(i32::MAX as u64);
 
 impl TcpListener {
     /// Binds to `address` and listens, with the address for itself.
@@ -189,18 +274,8 @@ impl TcpListener {
     ///
     /// # Cancellation
     ///
-    /// It does not wait.
+    /// As for [`ListenOptions::bind`].
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         ListenOptions::new().bind(address).await
     }
-}
-
-/// As many times the kernel asks a silent peer.
-const KEEPALIVE_PROBES: u64 = 3;
-/// The kernel's `MAX_TCP_KEEPIDLE`, which is that of the interval, too.
-const KEEPALIVE_SECONDS_MAX: u64 = 32_767;
-
-/// Rounded up: the kernel counts no parts of a second.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
 }

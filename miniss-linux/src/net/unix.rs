@@ -16,7 +16,8 @@ use miniss_core::coop::consume_budget;
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::kind::{StreamKind, sealed};
-use super::listener::{ListenOptions, Listener};
+use super::listener::Listener;
+use super::options::ListenOptions;
 use super::stream::{Stream, current_driver};
 
 /// Unix sockets, as the kind of a [`Stream`].
@@ -108,7 +109,7 @@ impl UnixStream {
     /// Dropping it cancels the connect and closes the socket.
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
         consume_budget().await;
-        Self::connect_to(SockAddr::unix(path)?).await
+        connect(SockAddr::unix(path)?).await
     }
 
     /// Connects to `address`, which may be an abstract name; otherwise as
@@ -145,7 +146,7 @@ impl UnixStream {
     /// ```
     pub async fn connect_addr(address: &SocketAddr) -> io::Result<Self> {
         consume_budget().await;
-        Self::connect_to(socket_address(address)?).await
+        connect(socket_address(address)?).await
     }
 
     /// Two connected streams without a name.
@@ -202,6 +203,10 @@ impl UnixStream {
         let libc::ucred { pid, uid, gid } = unsafe { found.assume_init() };
         Ok(UCred { uid, gid, pid: u32::try_from(pid).ok().filter(|&pid| pid != 0) })
     }
+}
+
+async fn connect(address: SockAddr) -> io::Result<UnixStream> {
+    Stream::connect_socket(Unix::socket(&address)?, address).await
 }
 
 /// A process and its user, as [`UnixStream::peer_cred`](Stream::peer_cred) finds them.

@@ -13,7 +13,7 @@ use miniss_tests::alone::alone;
 use miniss_tests::census::Census;
 use miniss_tests::deadline::SOON;
 use miniss_tests::random::Random;
-use miniss_tests::sockets::{blocking_pair, pair, shrink_buffers};
+use miniss_tests::sockets::{blocking_pair, full_listener, pair, shrink_buffers};
 
 use super::{GiveUp, TIMES, give_up, settled};
 
@@ -153,20 +153,6 @@ async fn writes(how: GiveUp) {
     if how != GiveUp::Forget {
         settled(0).await;
     }
-}
-
-/// A listener whose backlog is full, and what fills it.
-fn full_listener() -> (net::TcpListener, Vec<net::TcpStream>) {
-    use std::os::fd::AsRawFd;
-
-    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
-    // SAFETY: no pointers; listening again only sets the backlog.
-    assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
-    let address = listener.local_addr().unwrap();
-    let connect = |_| net::TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
-    let waiting: Vec<_> = (0..4).map_while(connect).collect();
-    assert!(waiting.len() < 4, "a backlog of 0 took 4 connections");
-    (listener, waiting)
 }
 
 #[test]

@@ -4,5 +4,6 @@ mod close;
 mod forms;
 mod limits;
 mod listener;
+mod options;
 mod pressure;
 mod socket;

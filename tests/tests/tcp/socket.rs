@@ -137,28 +137,6 @@ fn nodelay_is_what_was_set() {
 }
 
 #[test]
-fn keepalive_takes_any_duration_and_reaches_the_socket() {
-    runtime().block_on(async {
-        let (stream, _peer) = pair();
-        assert_eq!(stream.keepalive().unwrap(), None);
-        for (asked, set, every) in
-            [(0, 1, 1), (1, 1, 1), (300, 300, 100), (u64::MAX, 32_767, 10_922)]
-        {
-            stream.set_keepalive(Some(Duration::from_secs(asked))).unwrap();
-            assert_eq!(stream.keepalive().unwrap(), Some(Duration::from_secs(set)));
-            let socket = socket2::SockRef::from(&stream);
-            assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(every));
-            assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
-        }
-        stream.set_keepalive(Some(Duration::MAX)).unwrap();
-        stream.set_keepalive(Some(Duration::from_millis(1_500))).unwrap();
-        assert_eq!(stream.keepalive().unwrap(), Some(Duration::from_secs(2)));
-        stream.set_keepalive(None).unwrap();
-        assert_eq!(stream.keepalive().unwrap(), None);
-    });
-}
-
-#[test]
 fn errors_after_a_close_tell_what_was_in_progress_from_what_came_too_late() {
     runtime().block_on(async {
         let (stream, _peer) = pair();
