@@ -1,0 +1,176 @@
+//! Runs a case on every driver, one after the other, and sees that it leaves nothing behind.
+
+use std::fmt::Debug;
+use std::fs;
+use std::future::Future;
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, Once, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use miniss_linux::time::{sleep, timeout};
+use miniss_linux::{Builder, Runtime, driver_stats, stats};
+use miniss_tests::census::Census;
+use miniss_tests::deadline::{SOON, deadline};
+
+/// Counts of a process mean something only if one case runs at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The name of each runtime's threads, by which they are counted.
+const THREADS: &str = "counted";
+
+/// The drivers to run on, with their names.
+fn drivers() -> Vec<(&'static str, Builder)> {
+    vec![("the default driver", Runtime::builder())]
+}
+
+/// Runs `case` on the one shard of a runtime of each driver. The shard must come back to what it
+/// held before: descriptors, tasks, timers, operations in flight.
+///
+/// # Panics
+///
+/// If it does not, or the case fails.
+#[track_caller]
+pub fn on_each_driver(case: impl AsyncFn()) {
+    with_each_driver(|builder| {
+        let runtime = builder.shards(1).build().expect("a runtime with one shard");
+        runtime.block_on(async {
+            let before = Held::take();
+            case().await;
+            before.assert_back().await;
+        });
+    });
+}
+
+/// Lets `case` build runtimes of each driver. The process must come back to the descriptors and
+/// the threads of runtimes that it had before.
+///
+/// # Panics
+///
+/// If it does not, or the case fails.
+#[track_caller]
+pub fn with_each_driver(case: impl Fn(Builder)) {
+    // A case that failed has told so, and is no reason for others to fail.
+    let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    open_what_stays_open();
+    for (driver, builder) in drivers() {
+        println!("on {driver}:");
+        let _deadline = deadline(driver);
+        let before = (Census::take().descriptors, shards());
+        case(builder.thread_name(THREADS));
+        let end = Instant::now() + SOON;
+        let now = || (Census::take().descriptors, shards());
+        // Threads that have been joined leave the list a moment later.
+        while now() != before && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(now(), before, "descriptors and shards, now and before, on {driver}");
+    }
+}
+
+/// One file stands for all sockets that were closed while they were lent, from the first one on.
+fn open_what_stays_open() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let runtime = Runtime::builder().shards(1).build().expect("a runtime with one shard");
+        runtime.block_on(async {
+            let (stream, _peer) = miniss_tests::sockets::pair();
+            stream.close().await.expect("a socket can be closed");
+            stream.as_fd();
+        });
+    });
+}
+
+/// The threads of our runtimes.
+fn shards() -> usize {
+    let tasks = fs::read_dir("/proc/self/task").expect("this is Linux");
+    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).ok();
+    tasks.filter_map(|task| name(task.ok()?)).filter(|name| name.starts_with(THREADS)).count()
+}
+
+/// What a shard holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    descriptors: usize,
+    tasks: usize,
+    timers: usize,
+    operations: usize,
+}
+
+impl Held {
+    /// Counts, on the shard that we are on.
+    pub fn take() -> Self {
+        let stats = stats();
+        Self {
+            descriptors: Census::take().descriptors,
+            tasks: stats.tasks_live,
+            timers: stats.timers_armed,
+            operations: driver_stats().in_flight,
+        }
+    }
+
+    /// Waits until the shard comes back to this.
+    ///
+    /// # Panics
+    ///
+    /// If it does not [`SOON`].
+    pub async fn assert_back(self) {
+        let end = Instant::now() + SOON;
+        while Self::take() != self && Instant::now() < end {
+            sleep(Duration::from_micros(100)).await;
+        }
+        assert_eq!(Self::take(), self, "what the shard holds, now and before");
+    }
+}
+
+/// The output of a future that must end.
+///
+/// # Panics
+///
+/// If it does not end [`SOON`].
+#[track_caller]
+pub fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let output = timeout(SOON, future).await;
+        output.unwrap_or_else(|_| panic!("not done after {SOON:?}: {caller}"))
+    }
+}
+
+/// The number of a system error.
+///
+/// # Panics
+///
+/// If there is none.
+#[track_caller]
+pub fn errno<T: Debug>(result: io::Result<T>) -> i32 {
+    let error = result.expect_err("the system refuses this");
+    error.raw_os_error().unwrap_or_else(|| panic!("no error of the system: {error:?}"))
+}
+
+/// One poll, of which no one is told when more can be done.
+pub fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// One poll of a future that is then dropped.
+pub fn poll_and_drop<F: Future>(future: F) -> Poll<F::Output> {
+    poll_once(pin!(future))
+}
+
+/// What `work` gives, which runs on a thread of its own while the shard goes on.
+pub async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, promise) = miniss_linux::Future::new();
+    let thread = thread::spawn(move || promise.complete(work()).ok());
+    let output = soon(done).await.expect("the thread ends with a value");
+    thread.join().expect("it has ended");
+    output
+}
+
+/// Lets the operations that were begun reach the kernel, and what is there already be seen.
+pub async fn settle() {
+    sleep(Duration::from_millis(2)).await;
+}
