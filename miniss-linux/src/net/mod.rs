@@ -10,6 +10,7 @@
 //! - `read`: how it reads, in three ways that keep the order of the bytes.
 //! - `write`: how it writes, one write after the other.
 //! - `split`: its two halves, [`OwnedReadHalf`] and [`OwnedWriteHalf`].
+//! - `copy`: from one stream into another, or both ways at once.
 //! - `listener`: accepts connections.
 //! - `options`: [`ConnectOptions`] and [`ListenOptions`].
 //! - `address`: names become addresses, off the shard.
@@ -38,6 +39,7 @@
 //! then write to after the borrow has ended. Adapters for code that needs them are yet to come.
 
 mod address;
+mod copy;
 mod kind;
 mod listener;
 mod options;
@@ -51,6 +53,10 @@ mod unix;
 mod write;
 
 pub use address::{ToSocketAddrs, lookup_host};
+pub use copy::{
+    CopyError, CopyFailure, CopySide, copy, copy_bidirectional,
+    copy_bidirectional_with_idle_timeout,
+};
 pub use kind::StreamKind;
 pub use listener::Listener;
 pub use options::{ConnectOptions, Keepalive, ListenOptions};

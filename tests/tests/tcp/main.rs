@@ -1,6 +1,7 @@
 //! TCP between a runtime and plain blocking peers.
 
 mod close;
+mod copy;
 mod forms;
 mod limits;
 mod listener;
