@@ -33,6 +33,8 @@ pub enum Event {
     /// The user may lock too little memory: rings are smaller than asked for, or receives do
     /// without provided buffers.
     LockedMemoryShort,
+    /// io_uring was refused, and the runtime runs on epoll.
+    DriverFallback,
     /// Shards run unpinned: there are too few CPUs, or the system refused.
     Unpinned,
     /// A shard ended although it was not told to.
@@ -46,10 +48,11 @@ pub enum Event {
 }
 
 impl Event {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::AcceptRests,
         Self::QueueOverflowed,
         Self::LockedMemoryShort,
+        Self::DriverFallback,
         Self::Unpinned,
         Self::ShardDied,
         Self::ShardLeft,
@@ -67,7 +70,9 @@ impl Event {
     fn target(self) -> &'static str {
         match self {
             Self::AcceptRests => "miniss_linux::net",
-            Self::QueueOverflowed | Self::LockedMemoryShort => "miniss_linux::driver",
+            Self::QueueOverflowed | Self::LockedMemoryShort | Self::DriverFallback => {
+                "miniss_linux::driver"
+            }
             Self::Unpinned | Self::ShardDied => "miniss_linux::runtime",
             Self::ShardLeft | Self::OperationsLeaked => "miniss_linux::runtime",
             Self::Unobserved => "miniss_linux::unobserved",

@@ -11,7 +11,7 @@ use miniss_core::unobserved::{self, Source};
 
 use crate::ShardId;
 
-/// io_uring cannot be used here.
+/// A [driver](crate::Driver) cannot be used here.
 ///
 /// ```
 /// let error = miniss_linux::DriverUnavailable::new(
@@ -22,14 +22,25 @@ use crate::ShardId;
 /// ```
 #[derive(Debug)]
 pub struct DriverUnavailable {
+    driver: &'static str,
     operation: &'static str,
     error: io::Error,
 }
 
 impl DriverUnavailable {
-    /// The error of `operation`.
+    /// The error of an `operation` of io_uring.
     pub fn new(operation: &'static str, error: io::Error) -> Self {
-        Self { operation, error }
+        Self { driver: "io_uring", operation, error }
+    }
+
+    /// The error of an `operation` of epoll.
+    pub(crate) fn of_epoll(operation: &'static str, error: io::Error) -> Self {
+        Self { driver: "epoll", operation, error }
+    }
+
+    /// Whether another driver may work all the same: no descriptor is left for any.
+    pub(crate) fn may_fall_back(&self) -> bool {
+        !matches!(self.errno(), Some(libc::EMFILE | libc::ENFILE))
     }
 
     /// The number of the system error, as in `errno(3)`.
@@ -64,7 +75,8 @@ impl DriverUnavailable {
 
 impl fmt::Display for DriverUnavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "io_uring is unavailable: {}: {}: {}", self.operation, self.error, self.remedy())
+        let Self { driver, operation, error } = self;
+        write!(f, "{driver} is unavailable: {operation}: {error}: {}", self.remedy())
     }
 }
 

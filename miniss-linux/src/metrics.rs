@@ -34,9 +34,9 @@ pub fn stats() -> Stats {
 pub struct DriverStats {
     /// Operations that the kernel has in hand, those that no one waits for any more included.
     pub in_flight: usize,
-    /// `io_uring_enter` calls.
+    /// System calls that hand over or wait: `io_uring_enter`, or epoll's.
     pub enters: u64,
-    /// Entries handed over to the kernel.
+    /// Requests handed over.
     pub submitted: u64,
     /// Enters at which the kernel had more completions than the queue has room for. None is lost.
     pub cq_overflows: u64,
@@ -49,12 +49,12 @@ pub struct DriverStats {
 /// Outside of a runtime.
 pub fn driver_stats() -> DriverStats {
     with_current(|shard| {
-        let ring = shard.driver.stats();
+        let backend = shard.driver.stats();
         DriverStats {
             in_flight: shard.driver.in_flight(),
-            enters: ring.enters,
-            submitted: ring.submitted,
-            cq_overflows: ring.cq_overflows,
+            enters: backend.enters,
+            submitted: backend.submitted,
+            cq_overflows: backend.cq_overflows,
         }
     })
 }

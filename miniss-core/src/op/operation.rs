@@ -192,7 +192,12 @@ impl OpId {
         Self(u64::from(index) | u64::from(generation) << 32)
     }
 
-    pub(super) fn index(self) -> u32 {
+    /// The number of its slot: these are small, and used again.
+    ///
+    /// ```
+    /// assert_eq!(miniss_core::op::OpId::from_bits(7).index(), 7);
+    /// ```
+    pub const fn index(self) -> u32 {
         self.0 as u32
     }
 

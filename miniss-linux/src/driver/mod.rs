@@ -1,32 +1,42 @@
-//! The io_uring driver carries operations to the kernel and their results back. Follow an entry
-//! here from [`submit`] into the ring, through the one system call of a turn, and out again as a
-//! completion that wakes its task.
+//! Drivers carry requests to the kernel and their results back. Follow a request here from
+//! [`start`] into a backend, through the system call of a turn, and out again as a completion that
+//! wakes its task.
 //!
 //! `future ─▶ op table ─▶ [driver] ─▶ kernel ─▶ [completion] ─▶ waker ─▶ executor`
 //!
-//! - [`setup`]: makes a ring with what the kernel has, no larger than its memory allows.
-//! - [`submit`]: starts operations, and the future that waits for one.
-//! - [`ring`]: the two queues shared with the kernel, and entries that wait for room.
-//! - [`wait`]: the reactor; enters the kernel once per turn, spins or sleeps.
-//! - [`complete`]: from completions to wakers, and the end, when all have come.
+//! - [`request`]: what an operation asks of the kernel, as a value.
+//! - [`start`]: starts operations, and the future that waits for one.
+//! - [`backend`]: the interface of the drivers, and the two that there are.
+//! - [`uring`]: fulfils requests by io_uring.
+//! - [`epoll`]: fulfils requests by system calls that do not wait, tried again when epoll says so.
+//! - [`reactor`]: the turn of a shard: hands over, takes what has completed, sleeps.
+//! - [`spin`]: whether to look for work before a sleep, and for how long.
 //! - [`unpark`]: ends the sleep of another shard.
-//! - [`buffers`]: the buffers that the kernel receives into.
-//! - [`sys`]: the gate to the system calls that we make ourselves.
+//! - [`buffers`]: the buffers that are received into.
+//! - [`close`]: the end, when all has come back.
+//! - [`choice`]: which driver a runtime is to have, and has.
+//! - [`sys`]: what all of them ask of the system: the clock, the page, the limits.
 
+mod backend;
 pub(crate) mod buffers;
-mod complete;
-mod ring;
-mod setup;
-mod submit;
+mod choice;
+mod close;
+mod epoll;
+mod reactor;
+mod request;
+mod spin;
+mod start;
 mod sys;
 #[cfg(test)]
 mod tests;
 mod unpark;
-mod wait;
+mod uring;
 
-pub(crate) use complete::result_of;
-pub(crate) use setup::DriverConfig;
-pub(crate) use submit::{Driver, InFlight, Op, Prepare, cancel_entry};
-pub(crate) use sys::{now, poll_first};
+pub use choice::{ChosenDriver, Driver, UnknownDriver};
+
+pub(crate) use choice::{DriverConfig, Kind};
+pub(crate) use reactor::ShardReactor;
+pub(crate) use request::{Prepare, Request, buffer_of, result_of};
+pub(crate) use start::{InFlight, Op, ShardDriver};
+pub(crate) use sys::now;
 pub(crate) use unpark::Unparker;
-pub(crate) use wait::UringReactor;

@@ -1,9 +1,9 @@
-//! The driver over real rings, without a runtime: operations are started and the kernel is entered
-//! by hand.
+//! The drivers without a runtime: operations are started and the kernel is entered by hand.
 
 mod flow;
 mod levels;
 mod lifecycle;
+mod readiness;
 mod wakes;
 
 use std::future::Future;
@@ -16,10 +16,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::setup::{DriverConfig, make_ring};
-use super::submit::{Driver, Op};
+use super::backend::AnyBackend;
+use super::choice::{DriverConfig, Kind};
+use super::epoll::Epoll;
+use super::start::{Op, ShardDriver};
 use super::sys::{Wait, now};
 use super::unpark::Unparker;
+use super::uring::Uring;
 use crate::buf::IoBuf;
 use crate::net::TcpStream;
 use crate::op::connection::{Connection, WriteTurn};
@@ -32,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 fn config(ring_entries: u32) -> DriverConfig {
     DriverConfig {
+        kind: Kind::IoUring,
         ring_entries,
         recv_buffers: 2,
         recv_buffer_bytes: 64,
@@ -41,12 +45,12 @@ fn config(ring_entries: u32) -> DriverConfig {
 }
 
 /// A driver that is closed when its test is over.
-struct Closing(Rc<Driver>);
+struct Closing(Rc<ShardDriver>);
 
 impl Deref for Closing {
-    type Target = Rc<Driver>;
+    type Target = Rc<ShardDriver>;
 
-    fn deref(&self) -> &Rc<Driver> {
+    fn deref(&self) -> &Rc<ShardDriver> {
         &self.0
     }
 }
@@ -59,22 +63,40 @@ impl Drop for Closing {
 
 fn driver_with_eventfd(ring_entries: u32, eventfd: RawFd) -> Closing {
     let config = config(ring_entries);
-    Closing(Driver::over(make_ring(&config).unwrap(), config, None, eventfd).unwrap())
+    let backend = AnyBackend::Uring(Uring::new(&config, eventfd).unwrap());
+    Closing(ShardDriver::over(backend, config, None))
 }
 
-/// A driver without an eventfd.
+fn epoll_with_eventfd(eventfd: RawFd) -> Closing {
+    let config = DriverConfig { kind: Kind::Epoll, ..config(1) };
+    Closing(ShardDriver::over(AnyBackend::Epoll(Epoll::new(eventfd).unwrap()), config, None))
+}
+
+/// A driver over a ring, without an eventfd.
 fn driver(ring_entries: u32) -> Closing {
     driver_with_eventfd(ring_entries, -1)
 }
 
+/// One of each kind.
+fn drivers(ring_entries: u32) -> [Closing; 2] {
+    [driver(ring_entries), epoll_with_eventfd(-1)]
+}
+
+fn uring(driver: &ShardDriver) -> &Uring {
+    match &driver.backend {
+        AnyBackend::Uring(uring) => uring,
+        AnyBackend::Epoll(_) => panic!("a test of rings, over epoll"),
+    }
+}
+
 /// Enters the kernel for a while and settles what has come.
-fn turn(driver: &Driver) {
+fn turn(driver: &ShardDriver) {
     driver.enter(Wait::Nanos(1_000_000));
     driver.reap();
 }
 
 /// Takes turns until `done` says so.
-fn turn_until(driver: &Driver, mut done: impl FnMut() -> bool) {
+fn turn_until(driver: &ShardDriver, mut done: impl FnMut() -> bool) {
     let end = now() + PATIENCE;
     while !done() {
         assert!(now() < end, "nothing has come of it: {driver:?}");
@@ -83,7 +105,7 @@ fn turn_until(driver: &Driver, mut done: impl FnMut() -> bool) {
 }
 
 /// Runs a future, which waits for this driver alone, to its end.
-fn finish<F: Future>(driver: &Driver, future: F) -> F::Output {
+fn finish<F: Future>(driver: &ShardDriver, future: F) -> F::Output {
     let mut future = pin!(future);
     let mut output = None;
     turn_until(driver, || {
@@ -97,13 +119,13 @@ fn finish<F: Future>(driver: &Driver, future: F) -> F::Output {
 }
 
 /// A socket of the driver's, and its other end.
-fn socket(driver: &Rc<Driver>) -> (Rc<Connection>, UnixStream) {
+fn socket(driver: &Rc<ShardDriver>) -> (Rc<Connection>, UnixStream) {
     let (ours, peer) = UnixStream::pair().unwrap();
     (Connection::new(OwnedFd::from(ours), driver.clone()), peer)
 }
 
 /// A stream of the driver's, and its other end.
-fn stream(driver: &Rc<Driver>) -> (TcpStream, UnixStream) {
+fn stream(driver: &Rc<ShardDriver>) -> (TcpStream, UnixStream) {
     let (ours, peer) = UnixStream::pair().unwrap();
     (TcpStream::from_fd(OwnedFd::from(ours), driver.clone()), peer)
 }
@@ -129,4 +151,29 @@ impl IoBuf for Refusing {
     fn as_init(&self) -> &[u8] {
         panic!("no bytes for you")
     }
+}
+
+/// Sends bytes with a descriptor beside them.
+fn send_with_descriptor(stream: &UnixStream, bytes: &[u8]) {
+    use std::os::fd::AsRawFd;
+
+    let mut piece =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut control = [0_u64; 4];
+    // SAFETY: a plain C struct of numbers and nullable pointers.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    (header.msg_iov, header.msg_iovlen) = (&raw mut piece, 1);
+    header.msg_control = control.as_mut_ptr().cast();
+    // SAFETY: the macros of the C library, on a length and on a header with room for one message.
+    unsafe {
+        header.msg_controllen = libc::CMSG_SPACE(4) as usize;
+        let message = libc::CMSG_FIRSTHDR(&raw const header);
+        (*message).cmsg_level = libc::SOL_SOCKET;
+        (*message).cmsg_type = libc::SCM_RIGHTS;
+        (*message).cmsg_len = libc::CMSG_LEN(4) as usize;
+        libc::CMSG_DATA(message).cast::<i32>().write_unaligned(stream.as_raw_fd());
+    }
+    // SAFETY: all that the header names are locals.
+    let sent = unsafe { libc::sendmsg(stream.as_raw_fd(), &raw const header, 0) };
+    assert_eq!(sent, bytes.len() as isize);
 }

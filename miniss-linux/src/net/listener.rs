@@ -84,8 +84,7 @@ impl<K: StreamKind> Listener<K> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_std(listener: K::StdListener) -> io::Result<Self> {
-        // The ring waits by itself; a non-blocking descriptor would make it answer EAGAIN instead.
-        SockRef::from(&listener).set_nonblocking(false)?;
+        SockRef::from(&listener).set_nonblocking(current_driver().is_nonblocking())?;
         Ok(Self::from_fd(listener.into(), AHEAD_MAX))
     }
 
@@ -146,7 +145,9 @@ impl<K: StreamKind> Listener<K> {
         }
         let fd =
             Rc::into_inner(self.fd).expect("no accept is in flight, and nothing else shares it");
-        Ok((fd.into_owned().expect("a listener is not closed before this").into(), accepted))
+        let fd = fd.into_owned().expect("a listener is not closed before this");
+        SockRef::from(&fd).set_nonblocking(false)?;
+        Ok((fd.into(), accepted))
     }
 
     /// The next connection and its peer's address.
@@ -285,7 +286,7 @@ fn report_rest(error: &io::Error) {
 }
 
 /// For options that have no method here: pass it to `socket2::SockRef::from`, for instance. Leave
-/// the socket blocking, since the ring waits by itself.
+/// the socket blocking or not, as the driver has it.
 ///
 /// ```
 /// # use miniss_linux::{Runtime, net::TcpListener};

@@ -10,12 +10,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use miniss_core::coop::consume_budget;
-use socket2::{SockAddr, SockRef, Socket};
+use socket2::{SockAddr, SockRef, Socket, Type};
 
 use super::kind::StreamKind;
 use super::options::buffer_size;
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
-use crate::driver::Driver;
+use crate::driver::ShardDriver;
 use crate::op::connect::Connect;
 use crate::op::connection::Connection;
 use crate::runtime::with_current;
@@ -71,12 +71,12 @@ impl<K: StreamKind> Stream<K> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_std(stream: K::Std) -> io::Result<Self> {
-        // The ring waits by itself; a non-blocking descriptor would make it answer EAGAIN instead.
-        SockRef::from(&stream).set_nonblocking(false)?;
-        Ok(Self::from_fd(stream.into(), current_driver()))
+        let driver = current_driver();
+        SockRef::from(&stream).set_nonblocking(driver.is_nonblocking())?;
+        Ok(Self::from_fd(stream.into(), driver))
     }
 
-    pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<Driver>) -> Self {
+    pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<ShardDriver>) -> Self {
         Self { connection: Connection::new(fd, driver), kind: PhantomData }
     }
 
@@ -242,7 +242,7 @@ impl<K: StreamKind> Drop for Stream<K> {
 
 /// For options that have no method here: pass it to `socket2::SockRef::from`, for instance.
 ///
-/// Leave the socket blocking, since the ring waits by itself, and read and write through the stream
+/// Leave the socket blocking or not, as the driver has it, and read and write through the stream
 /// alone: it may have received ahead. The descriptor stays open as long as the stream; after a
 /// [`close`](Stream::close) every call on it answers `EBADF`.
 ///
@@ -267,8 +267,14 @@ impl<K: StreamKind> AsFd for Stream<K> {
 ///
 /// # Panics
 /// Outside of a runtime.
-pub(super) fn current_driver() -> Rc<Driver> {
+pub(super) fn current_driver() -> Rc<ShardDriver> {
     with_current(|shard| shard.driver.clone())
+}
+
+/// The type of a new socket, as the driver of this shard wants it.
+pub(super) fn socket_type(kind: Type) -> Type {
+    let kind = kind.cloexec();
+    if current_driver().is_nonblocking() { kind.nonblocking() } else { kind }
 }
 
 impl<K: StreamKind> fmt::Debug for Stream<K> {

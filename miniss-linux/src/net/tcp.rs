@@ -12,7 +12,7 @@ use super::address::ToSocketAddrs;
 use super::kind::{StreamKind, sealed};
 use super::listener::Listener;
 use super::options::{ConnectOptions, Keepalive, ListenOptions};
-use super::stream::Stream;
+use super::stream::{Stream, socket_type};
 
 /// TCP, as the kind of a [`Stream`].
 ///
@@ -34,7 +34,7 @@ impl StreamKind for Tcp {
     const LISTENER_NAME: &'static str = "TcpListener";
 
     fn socket(address: &SockAddr) -> io::Result<Socket> {
-        Socket::new(address.domain(), Type::STREAM.cloexec(), Some(Protocol::TCP))
+        Socket::new(address.domain(), socket_type(Type::STREAM), Some(Protocol::TCP))
     }
 
     fn address(address: SockAddr) -> io::Result<SocketAddr> {

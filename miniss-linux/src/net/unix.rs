@@ -18,7 +18,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::kind::{StreamKind, sealed};
 use super::listener::Listener;
 use super::options::ListenOptions;
-use super::stream::{Stream, current_driver};
+use super::stream::{Stream, current_driver, socket_type};
 
 /// Unix sockets, as the kind of a [`Stream`].
 ///
@@ -40,7 +40,7 @@ impl StreamKind for Unix {
     const LISTENER_NAME: &'static str = "UnixListener";
 
     fn socket(_: &SockAddr) -> io::Result<Socket> {
-        Socket::new(Domain::UNIX, Type::STREAM.cloexec(), None)
+        Socket::new(Domain::UNIX, socket_type(Type::STREAM), None)
     }
 
     fn address(address: SockAddr) -> io::Result<SocketAddr> {
@@ -169,7 +169,7 @@ impl UnixStream {
     /// # Ok::<(), std::io::Error>(()) }).unwrap();
     /// ```
     pub fn pair() -> io::Result<(Self, Self)> {
-        let (a, b) = Socket::pair(Domain::UNIX, Type::STREAM.cloexec(), None)?;
+        let (a, b) = Socket::pair(Domain::UNIX, socket_type(Type::STREAM), None)?;
         let driver = current_driver();
         Ok((Self::from_fd(a.into(), driver.clone()), Self::from_fd(b.into(), driver)))
     }

@@ -1,16 +1,15 @@
 //! How connections begin: an accept takes the next one of a listener, a connect makes one.
 
+use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::rc::Rc;
-use std::{io, ptr};
 
-use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 use socket2::SockAddr;
 
 use super::connection::Connection;
 use super::fd::Fd;
-use crate::driver::{Prepare, result_of};
+use crate::driver::{Prepare, Request, result_of};
 
 /// An accept on a listening socket.
 pub(crate) struct Accept {
@@ -54,13 +53,12 @@ impl Operation for Accept {
 }
 
 impl Prepare for Accept {
-    fn prepare(&mut self) -> squeue::Entry {
+    fn prepare(&mut self) -> Request {
         let (fd, flags) = (self.listener.number(), libc::SOCK_CLOEXEC);
-        if self.ahead_max > 0 {
-            return opcode::AcceptMulti::new(fd).flags(flags).build();
+        match self.ahead_max {
+            0 => Request::Accept { fd, flags },
+            _ => Request::AcceptMany { fd, flags },
         }
-        // `accept` asks the connection for the address.
-        opcode::Accept::new(fd, ptr::null_mut(), ptr::null_mut()).flags(flags).build()
     }
 }
 
@@ -79,9 +77,9 @@ impl Operation for Connect {
 }
 
 impl Prepare for Connect {
-    fn prepare(&mut self) -> squeue::Entry {
+    fn prepare(&mut self) -> Request {
         let address = self.address.as_ptr().cast();
         let fd = self.connection.fd.number();
-        opcode::Connect::new(fd, address, self.address.len()).build()
+        Request::Connect { fd, address, len: self.address.len() }
     }
 }

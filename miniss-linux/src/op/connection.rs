@@ -16,7 +16,6 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use io_uring::{opcode, squeue};
 use miniss_core::coop::consume_budget;
 use miniss_core::op::{Completion, OpId, Operation};
 use miniss_core::sync::{Acquire, Closed, Semaphore, Units};
@@ -24,7 +23,7 @@ use miniss_core::sync::{Acquire, Closed, Semaphore, Units};
 use super::fd::{Fd, closed};
 use super::recv::RecvPool;
 use crate::driver::buffers::PoolBuf;
-use crate::driver::{Driver, InFlight, Op, Prepare, cancel_entry};
+use crate::driver::{InFlight, Op, Prepare, Request, ShardDriver};
 
 /// The shared part of a connection.
 pub(crate) struct Connection {
@@ -43,7 +42,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(fd: OwnedFd, driver: Rc<Driver>) -> Rc<Self> {
+    pub(crate) fn new(fd: OwnedFd, driver: Rc<ShardDriver>) -> Rc<Self> {
         Rc::new(Self {
             fd: Fd::new(fd, driver),
             side: ReadSide::default(),
@@ -209,8 +208,8 @@ impl Operation for Cancel {
 }
 
 impl Prepare for Cancel {
-    fn prepare(&mut self) -> squeue::Entry {
-        self.id.map_or_else(|| opcode::Nop::new().build(), cancel_entry)
+    fn prepare(&mut self) -> Request {
+        self.id.map_or(Request::Nop, |id| Request::Cancel { id })
     }
 }
 

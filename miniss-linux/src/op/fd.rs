@@ -1,10 +1,10 @@
 //! A socket's descriptor, shared between its owner and the operations in flight on it.
 //!
-//! Invariant **Open while used**: each operation holds a share, and an entry in the ring names the
-//! number only while its operation holds one. So the kernel never finds another file behind the
-//! number of an entry. The one exception is an explicit close (`Connection::close`). From its start
-//! on, [`Fd::number`] is one that no file ever has, so no further entry names the old one. Then it
-//! cancels what is in flight, behind all entries that do name it. Only then it closes.
+//! Invariant **Open while used**: each operation holds a share, and a request names the number
+//! only while its operation holds one. So the kernel never finds another file behind the number of a
+//! request. The one exception is an explicit close (`Connection::close`). From its start
+//! on, [`Fd::number`] is one that no file ever has, so no further request names the old one. Then it
+//! cancels what is in flight, behind all requests that do name it. Only then it closes.
 //!
 //! Invariant **Lent stays open**: once the number was lent as a [`BorrowedFd`], it stays open until
 //! its owner is dropped, which the loan does not outlive. A close then puts another file in the
@@ -22,10 +22,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use io_uring::types;
 use socket2::Socket;
 
-use crate::driver::Driver;
+use crate::driver::ShardDriver;
 
 /// No file has this number.
 const NONE: RawFd = -1;
@@ -37,7 +36,7 @@ pub(crate) struct Fd {
     raw: Cell<RawFd>,
     stage: Cell<Stage>,
     is_lent: Cell<bool>,
-    driver: Rc<Driver>,
+    driver: Rc<ShardDriver>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,19 +48,19 @@ enum Stage {
 }
 
 impl Fd {
-    pub(crate) fn new(fd: OwnedFd, driver: Rc<Driver>) -> Self {
+    pub(crate) fn new(fd: OwnedFd, driver: Rc<ShardDriver>) -> Self {
         let (raw, stage) = (Cell::new(fd.into_raw_fd()), Cell::new(Stage::Open));
         Self { raw, stage, is_lent: Cell::new(false), driver }
     }
 
     /// The driver of the shard that the socket belongs to.
-    pub(crate) fn driver(&self) -> &Rc<Driver> {
+    pub(crate) fn driver(&self) -> &Rc<ShardDriver> {
         &self.driver
     }
 
-    /// The number, for an entry of the ring.
-    pub(crate) fn number(&self) -> types::Fd {
-        types::Fd(if self.is_closed() { NONE } else { self.raw.get() })
+    /// The number, for a request.
+    pub(crate) fn number(&self) -> RawFd {
+        if self.is_closed() { NONE } else { self.raw.get() }
     }
 
     /// The socket, for calls that do not wait.
@@ -110,7 +109,7 @@ impl Fd {
         self.stage.get() != Stage::Open
     }
 
-    /// From now on no entry may name the number. `false` if a close had begun before.
+    /// From now on no request may name the number. `false` if a close had begun before.
     pub(crate) fn start_close(&self) -> bool {
         let is_first = !self.is_closed();
         if is_first {
@@ -119,12 +118,13 @@ impl Fd {
         is_first
     }
 
-    /// Closes the number, which no entry names any more, if that was not done before.
+    /// Closes the number, which no request names any more, if that was not done before.
     pub(crate) fn finish_close(&self) -> io::Result<()> {
         if self.stage.replace(Stage::Closed) != Stage::Closing {
             return Ok(());
         }
         if self.is_lent.get() {
+            self.driver.forget(self.raw.get());
             self.put_closed_file();
             return Ok(());
         }
@@ -148,6 +148,7 @@ impl Fd {
     /// Takes the descriptor out; `None` if that was done before.
     fn take(&self) -> Option<OwnedFd> {
         let raw = self.raw.replace(NONE);
+        self.driver.forget(raw);
         // SAFETY: it was ours, and is not here any more.
         (raw != NONE).then(|| unsafe { OwnedFd::from_raw_fd(raw) })
     }

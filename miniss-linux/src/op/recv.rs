@@ -4,14 +4,13 @@
 use std::io;
 use std::rc::Rc;
 
-use io_uring::{cqueue, opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::connection::{Connection, OrphanEnd};
 use super::send::empty_header;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut, IoVecs, op_len};
-use crate::driver::buffers::{BufferPool, GROUP, PoolBuf};
-use crate::driver::{Prepare, poll_first, result_of};
+use crate::driver::buffers::{BufferPool, PoolBuf};
+use crate::driver::{Prepare, Request, buffer_of, result_of};
 
 /// A receive. Bytes that come when no one waits any more are kept for the next read of the stream.
 pub(crate) struct Recv<B> {
@@ -44,12 +43,13 @@ impl<B: IoBufMut> Operation for Recv<B> {
 }
 
 impl<B: IoBufMut> Prepare for Recv<B> {
-    fn prepare(&mut self) -> squeue::Entry {
+    fn prepare(&mut self) -> Request {
         let fd = self.connection.fd.number();
         // SAFETY: *Initialised stays initialised*: only the kernel writes there, and only bytes.
         let memory = unsafe { self.buffer.as_uninit() };
         let flags = if self.peeks { libc::MSG_PEEK } else { 0 };
-        opcode::Recv::new(fd, memory.as_mut_ptr().cast(), op_len(memory.len())).flags(flags).build()
+        let (buffer, len) = (memory.as_mut_ptr().cast(), op_len(memory.len()));
+        Request::Recv { fd, buffer, len, flags }
     }
 }
 
@@ -95,13 +95,13 @@ impl<V: IoVecBufMut> Operation for RecvMsg<V> {
 }
 
 impl<V: IoVecBufMut> Prepare for RecvMsg<V> {
-    fn prepare(&mut self) -> squeue::Entry {
+    fn prepare(&mut self) -> Request {
         self.iovecs.scatter(&mut self.buffers);
         let iovecs = self.iovecs.as_slice();
         self.header.msg_iov = iovecs.as_ptr().cast_mut();
         self.header.msg_iovlen = iovecs.len();
         let fd = self.connection.fd.number();
-        opcode::RecvMsg::new(fd, &raw mut self.header).build()
+        Request::RecvMsg { fd, header: &raw mut self.header, flags: 0 }
     }
 }
 
@@ -142,7 +142,7 @@ impl RecvPool {
 
 /// The bytes that a completion brings, if it brings any.
 pub(crate) fn received(pool: &Rc<BufferPool>, completion: Completion) -> Option<PoolBuf> {
-    let id = cqueue::buffer_select(completion.flags)?;
+    let id = buffer_of(completion)?;
     Some(pool.claim(id, completion.result.max(0) as usize))
 }
 
@@ -170,9 +170,8 @@ impl Operation for RecvPool {
 }
 
 impl Prepare for RecvPool {
-    fn prepare(&mut self) -> squeue::Entry {
-        // It waits for data before it takes a buffer: so when it finds none, data is here.
-        poll_first(opcode::RecvMulti::new(self.connection.fd.number(), GROUP).build())
+    fn prepare(&mut self) -> Request {
+        Request::RecvPool { fd: self.connection.fd.number() }
     }
 }
 
@@ -194,7 +193,7 @@ impl Operation for Readable {
 }
 
 impl Prepare for Readable {
-    fn prepare(&mut self) -> squeue::Entry {
-        opcode::PollAdd::new(self.connection.fd.number(), libc::POLLIN as u32).build()
+    fn prepare(&mut self) -> Request {
+        Request::Poll { fd: self.connection.fd.number(), events: libc::POLLIN }
     }
 }

@@ -2,12 +2,11 @@
 
 use std::io;
 
-use io_uring::{opcode, squeue};
 use miniss_core::op::{Completion, Operation};
 
 use super::connection::WriteTurn;
 use crate::buf::{IoBuf, IoVecBuf, IoVecs, op_len};
-use crate::driver::{Prepare, result_of};
+use crate::driver::{Prepare, Request, result_of};
 
 /// A send of what is left of a buffer. A peer that is gone is an error, never a signal.
 pub(crate) struct Send<B> {
@@ -33,11 +32,10 @@ impl<B: IoBuf> Operation for Send<B> {
 }
 
 impl<B: IoBuf> Prepare for Send<B> {
-    fn prepare(&mut self) -> squeue::Entry {
+    fn prepare(&mut self) -> Request {
         let bytes = &self.buffer.as_init()[self.done..];
-        opcode::Send::new(self.turn.fd.number(), bytes.as_ptr(), op_len(bytes.len()))
-            .flags(libc::MSG_NOSIGNAL | self.flags)
-            .build()
+        let (fd, flags) = (self.turn.fd.number(), libc::MSG_NOSIGNAL | self.flags);
+        Request::Send { fd, bytes: bytes.as_ptr(), len: op_len(bytes.len()), flags }
     }
 }
 
@@ -77,14 +75,13 @@ impl<V: IoVecBuf> Operation for SendMsg<V> {
 }
 
 impl<V: IoVecBuf> Prepare for SendMsg<V> {
-    fn prepare(&mut self) -> squeue::Entry {
+    fn prepare(&mut self) -> Request {
         self.iovecs.gather(&self.buffers);
         self.iovecs.advance(self.done);
         let iovecs = self.iovecs.as_slice();
         self.header.msg_iov = iovecs.as_ptr().cast_mut();
         self.header.msg_iovlen = iovecs.len();
-        opcode::SendMsg::new(self.turn.fd.number(), &raw const self.header)
-            .flags(libc::MSG_NOSIGNAL as u32)
-            .build()
+        let (fd, header) = (self.turn.fd.number(), &raw const self.header);
+        Request::SendMsg { fd, header, flags: libc::MSG_NOSIGNAL }
     }
 }

@@ -9,7 +9,7 @@ use miniss_core::{Budget, coop};
 use super::runtime::Runtime;
 use super::shard::task_budget;
 use crate::diagnostics::{self, Event};
-use crate::driver::DriverConfig;
+use crate::driver::{Driver, DriverConfig, Kind};
 use crate::error::BuildError;
 use crate::topology;
 
@@ -73,6 +73,8 @@ pub struct Builder {
     pub(super) shuffle: Option<u64>,
     pub(super) shutdown_timeout: Duration,
     pub(super) stack_bytes: Option<usize>,
+    /// `None`: as the environment says.
+    choice: Option<Driver>,
     pub(super) driver: DriverConfig,
 }
 
@@ -86,7 +88,9 @@ impl Default for Builder {
             shuffle: None,
             shutdown_timeout: Duration::from_secs(5),
             stack_bytes: None,
+            choice: None,
             driver: DriverConfig {
+                kind: Kind::IoUring,
                 ring_entries: 256,
                 recv_buffers: 512,
                 recv_buffer_bytes: 16 * 1024,
@@ -117,10 +121,25 @@ impl Builder {
         self
     }
 
+    /// The kernel interface that all shards stand on. Default: the environment variable
+    /// `MINISS_DRIVER` (`auto`, `io-uring` or `epoll`), and without it [`Driver::Auto`].
+    /// [`Runtime::driver`] tells which one it came to.
+    ///
+    /// ```
+    /// use miniss_linux::{Driver, Runtime};
+    ///
+    /// let runtime = Runtime::builder().shards(1).driver(Driver::Epoll).build().unwrap();
+    /// assert_eq!(runtime.block_on(async { 6 * 7 }), 42);
+    /// ```
+    pub fn driver(mut self, driver: Driver) -> Self {
+        self.choice = Some(driver);
+        self
+    }
+
     /// Entries of each shard's submission queue, rounded up to a power of two; its completion queue
     /// has four times as many. Default: 256. A full queue costs a system call and nothing else.
     /// There are fewer where the user may lock too little memory for those of all shards
-    /// (`RLIMIT_MEMLOCK`), which is reported.
+    /// (`RLIMIT_MEMLOCK`), which is reported. epoll has no such queues.
     ///
     /// ```
     /// let runtime = miniss_linux::Runtime::builder().shards(1).ring_entries(8).build().unwrap();
@@ -280,6 +299,17 @@ impl Builder {
             ));
         }
         Ok(shards)
+    }
+
+    /// The driver that is wanted.
+    pub(super) fn wanted_driver(&self) -> Result<Driver, BuildError> {
+        match (self.choice, std::env::var("MINISS_DRIVER")) {
+            (Some(driver), _) => Ok(driver),
+            (None, Err(_)) => Ok(Driver::Auto),
+            (None, Ok(word)) => {
+                word.parse().or_else(|error| invalid(format!("MINISS_DRIVER: {error}")))
+            }
+        }
     }
 
     /// The seed of each shard follows from this one.

@@ -18,16 +18,39 @@ use super::foreign::Inbound;
 use super::runtime::Runtime;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId, enter};
 use crate::diagnostics::{self, Event, unobserved};
-use crate::driver::{Unparker, UringReactor};
+use crate::driver::{ChosenDriver, Driver, Kind, ShardReactor, Unparker};
 use crate::error::BuildError;
 use crate::topology::{self, CpuMask, Pinned};
 
 impl Runtime {
-    /// Starts a shard for each element of `cpus`.
+    /// Starts a shard for each element of `cpus`, all on the same driver.
     pub(super) fn launch(builder: &Builder, cpus: &[Option<usize>]) -> Result<Self, BuildError> {
+        let start = |kind, refusal| Self::start(builder, cpus, ChosenDriver::new(kind, refusal));
+        match builder.wanted_driver()? {
+            Driver::Epoll => start(Kind::Epoll, None),
+            Driver::IoUring => start(Kind::IoUring, None),
+            Driver::Auto => match start(Kind::IoUring, None) {
+                Err(BuildError::Driver { error, .. }) if error.may_fall_back() => {
+                    let runtime = start(Kind::Epoll, Some(error))?;
+                    diagnostics::report(
+                        Event::DriverFallback,
+                        format_args!("running on {}", runtime.driver()),
+                    );
+                    Ok(runtime)
+                }
+                result => result,
+            },
+        }
+    }
+
+    fn start(
+        builder: &Builder,
+        cpus: &[Option<usize>],
+        chosen: ChosenDriver,
+    ) -> Result<Self, BuildError> {
         let shards = cpus.len();
         let shuffle = builder.shuffle_seed()?;
-        let driver = builder.driver.shared_among(shards);
+        let driver = builder.driver.on(chosen.kind, shards);
         unobserved::report_by_default();
         let mesh = Arc::new(Mesh::new(shards));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
@@ -54,6 +77,7 @@ impl Runtime {
             inbound: inbound.clone(),
             failure: failure.clone(),
             shutdown_timeout: builder.shutdown_timeout,
+            chosen,
         };
         // From here on, an error drops `runtime`, which ends what has started.
         for (index, cpu) in cpus.iter().enumerate().skip(1) {
@@ -73,7 +97,7 @@ impl Runtime {
 /// The shard of the thread that made the runtime.
 pub(super) struct Shard0 {
     pub(super) shard: Shard,
-    pub(super) executor: RefCell<Executor<UringReactor>>,
+    pub(super) executor: RefCell<Executor<ShardReactor>>,
     cpu: Option<usize>,
     /// Whether it was reported that pinning was refused.
     pin_refusal_reported: Cell<bool>,
@@ -234,7 +258,7 @@ fn run_shard(
 fn prepare(
     config: ShardConfig,
     thread: &ThreadConfig,
-) -> Result<(Shard, Executor<UringReactor>), BuildError> {
+) -> Result<(Shard, Executor<ShardReactor>), BuildError> {
     if let Some(cpu) = thread.cpu {
         pin(config.id, cpu, thread.pinning_is_strict)?;
     }

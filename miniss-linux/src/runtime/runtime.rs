@@ -18,10 +18,11 @@ use super::launch::{Shard0, Worker, put_cell};
 use super::shard::{LeftOver, ShardId, enter};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::diagnostics::{self, Event};
+use crate::driver::ChosenDriver;
 use crate::error::{BuildError, CallError, Panic};
 use crate::guard::defer;
 
-/// Some shards, each a thread with an executor and a ring of its own.
+/// Some shards, each a thread with an executor and a driver of its own.
 ///
 /// Shard 0 is the thread that made the runtime; it works while that thread is in
 /// [`block_on`](Self::block_on) or [`run`](Self::run). The others work all the time, and sleep when
@@ -79,6 +80,7 @@ pub struct Runtime {
     pub(super) inbound: Arc<[Arc<Inbound>]>,
     pub(super) failure: Arc<Failure>,
     pub(super) shutdown_timeout: Duration,
+    pub(super) chosen: ChosenDriver,
 }
 
 impl Runtime {
@@ -124,6 +126,16 @@ impl Runtime {
     /// ```
     pub fn shards(&self) -> usize {
         self.inbound.len()
+    }
+
+    /// Which driver all shards stand on, and why it is not io_uring if that was refused.
+    ///
+    /// ```
+    /// let runtime = miniss_linux::Runtime::new();
+    /// println!("running on {}", runtime.driver());
+    /// ```
+    pub fn driver(&self) -> &ChosenDriver {
+        &self.chosen
     }
 
     /// A handle for threads that are no shard of this runtime.

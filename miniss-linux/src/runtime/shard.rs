@@ -20,7 +20,7 @@ use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 use super::call::LANE;
 use super::failure::Failure;
 use super::foreign::Inbound;
-use crate::driver::{Driver, DriverConfig, Unparker, UringReactor, now};
+use crate::driver::{DriverConfig, ShardDriver, ShardReactor, Unparker, now};
 use crate::error::BuildError;
 use crate::guard::quietly;
 use crate::topology::CpuMask;
@@ -149,7 +149,7 @@ pub(crate) struct Shard {
     pub(crate) id: ShardId,
     pub(crate) local: LocalHandle<Unparker>,
     pub(crate) endpoint: Endpoint<Unparker, LANE>,
-    pub(crate) driver: Rc<Driver>,
+    pub(crate) driver: Rc<ShardDriver>,
     /// Where the thread that built the runtime could run.
     pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
     inbound: Arc<Inbound>,
@@ -165,7 +165,7 @@ pub(crate) struct LeftOver {
 
 impl Shard {
     /// Builds the shard on the calling thread, which is its own from now on.
-    pub(crate) fn start(config: ShardConfig) -> Result<(Self, Executor<UringReactor>), BuildError> {
+    pub(crate) fn start(config: ShardConfig) -> Result<(Self, Executor<ShardReactor>), BuildError> {
         let id = config.id;
         let unparker = config.cell.unparker();
         let operation = "making its eventfd";
@@ -181,11 +181,11 @@ impl Shard {
     fn start_with_eventfd(
         config: ShardConfig,
         eventfd: RawFd,
-    ) -> Result<(Self, Executor<UringReactor>), BuildError> {
+    ) -> Result<(Self, Executor<ShardReactor>), BuildError> {
         let shard = config.id;
-        let driver = Driver::new(config.driver, config.cell.unparker(), eventfd)
+        let driver = ShardDriver::new(config.driver, config.cell.unparker(), eventfd)
             .map_err(|error| BuildError::Driver { shard, error })?;
-        let reactor = UringReactor::new(driver.clone());
+        let reactor = ShardReactor::new(driver.clone());
         let mut executor =
             Executor::new(config.cell, reactor).expect("an executor cell from the pool is free");
         executor.set_budget(config.budget);
@@ -222,7 +222,7 @@ impl Shard {
     /// Ends the shard on its own thread: refuses new calls and operations, drops the tasks, sends
     /// the replies that this brings about, and waits for the kernel. What does not end in time is
     /// leaked and counted.
-    pub(crate) fn shut_down(self, executor: Executor<UringReactor>) -> LeftOver {
+    pub(crate) fn shut_down(self, executor: Executor<ShardReactor>) -> LeftOver {
         let deadline = now() + self.shutdown_timeout;
         let entered = enter(&self);
         self.inbound.close();

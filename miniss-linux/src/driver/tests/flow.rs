@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::driver::buffers::PoolBuf;
-use crate::driver::submit::tag;
+use crate::driver::uring::tag;
 use crate::op::connect::{Accept, connection};
 use crate::op::connection::Reading;
 use crate::op::recv::received;
@@ -26,7 +26,7 @@ fn a_ring_of_four_keeps_the_order_of_a_hundred_operations() {
 #[test]
 fn entries_that_wait_for_room_go_before_later_ones() {
     let driver = driver(4);
-    let mut ring = driver.ring.borrow_mut();
+    let mut ring = uring(&driver).ring.borrow_mut();
     let ring = ring.as_mut().unwrap();
     let nop = |n: u64| opcode::Nop::new().build().user_data(tag::IGNORE | n);
     // As if the kernel had refused to take more.
@@ -48,15 +48,16 @@ fn entries_that_wait_for_room_go_before_later_ones() {
 
 #[test]
 fn no_cancel_is_lost_when_the_ring_is_full() {
-    let driver = driver(2);
-    let sockets: Vec<_> = (0..50).map(|_| socket(&driver)).collect();
-    let reads: Vec<_> = sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect();
-    turn(&driver);
-    assert_eq!(driver.in_flight(), 50);
-    drop(reads);
-    // Not all of them have been handed over either.
-    drop(sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect::<Vec<_>>());
-    turn_until(&driver, || driver.in_flight() == 0);
+    for driver in drivers(2) {
+        let sockets: Vec<_> = (0..50).map(|_| socket(&driver)).collect();
+        let reads: Vec<_> = sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect();
+        turn(&driver);
+        assert_eq!(driver.in_flight(), 50);
+        drop(reads);
+        // Not all of them have been handed over either.
+        drop(sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect::<Vec<_>>());
+        turn_until(&driver, || driver.in_flight() == 0);
+    }
 }
 
 #[test]
@@ -69,29 +70,30 @@ fn the_cancels_of_a_turn_leave_with_it_however_many_there_are() {
     // The ring is full, too.
     let late: Vec<_> = sockets.iter().take(2).map(|(fd, _)| driver.start(recv(fd, 8))).collect();
     driver.submit();
-    assert!(!driver.ops.wants_cancel(), "a cancel waits for room while others go ahead");
+    assert!(!driver.ops.table.wants_cancel(), "a cancel waits for room while others go ahead");
     turn_until(&driver, || driver.in_flight() == late.len());
 }
 
 #[test]
 fn a_cancel_that_comes_too_late_ends_nothing_else() {
-    let driver = driver(8);
-    let (first, mut peer) = socket(&driver);
-    let read = driver.start(recv(&first, 8));
-    let (second, _peer) = socket(&driver);
-    let sent = driver.start(send(&second, "x"));
-    driver.enter(Wait::No);
-    // It is done, and no one has looked yet.
-    drop(sent);
-    turn(&driver);
-    turn_until(&driver, || driver.in_flight() <= 1);
-    peer.write_all(b"for it").unwrap();
-    let (result, buffer) = finish(&driver, read);
-    assert_eq!(&buffer[..result.unwrap()], b"for it");
+    for driver in drivers(8) {
+        let (first, mut peer) = socket(&driver);
+        let read = driver.start(recv(&first, 8));
+        let (second, _peer) = socket(&driver);
+        let sent = driver.start(send(&second, "x"));
+        driver.enter(Wait::No);
+        // It is done, and no one has looked yet.
+        drop(sent);
+        turn(&driver);
+        turn_until(&driver, || driver.in_flight() <= 1);
+        peer.write_all(b"for it").unwrap();
+        let (result, buffer) = finish(&driver, read);
+        assert_eq!(&buffer[..result.unwrap()], b"for it");
+    }
 }
 
 /// The next bytes of a multishot receive, or the number of the error that ended it.
-fn next(driver: &Rc<Driver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
+fn next(driver: &Rc<ShardDriver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
     let pool = driver.pool().unwrap().unwrap();
     match finish(driver, std::future::poll_fn(|cx| op.poll_part(cx))) {
         Part::More(completion) => Ok(received(&pool, completion).unwrap()),
@@ -104,29 +106,30 @@ fn next(driver: &Rc<Driver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
 
 #[test]
 fn buffers_go_round_from_each_holder() {
-    let driver = driver(8);
-    let pool = driver.pool().unwrap().unwrap();
-    let (connection, mut peer) = socket(&driver);
-    let _reading = Reading::begin(&connection).unwrap();
-    for round in 0..100_u8 {
-        let mut op = driver.start(RecvPool::new(connection.clone(), pool.clone()));
-        peer.write_all(&[round]).unwrap();
-        let first = next(&driver, &mut op).unwrap();
-        peer.write_all(&[round, 1]).unwrap();
-        let second = next(&driver, &mut op).unwrap();
-        assert_eq!((&first[..], &second[..]), (&[round][..], &[round, 1][..]));
-        // Both are held: the third message finds none, and stays in the socket.
-        peer.write_all(&[round, 1, 2]).unwrap();
-        assert_eq!(next(&driver, &mut op).err(), Some(libc::ENOBUFS));
-        drop(first);
-        let mut op = driver.start(RecvPool::new(connection.clone(), pool.clone()));
-        assert_eq!(&next(&driver, &mut op).unwrap()[..], &[round, 1, 2]);
-        drop(second);
-        // What no one collects goes back as well.
-        peer.write_all(&[9]).unwrap();
-        turn(&driver);
-        drop(op);
-        turn_until(&driver, || driver.in_flight() == 0);
+    for driver in drivers(8) {
+        let pool = driver.pool().unwrap().unwrap();
+        let (connection, mut peer) = socket(&driver);
+        let _reading = Reading::begin(&connection).unwrap();
+        for round in 0..100_u8 {
+            let mut op = driver.start(RecvPool::new(connection.clone(), pool.clone()));
+            peer.write_all(&[round]).unwrap();
+            let first = next(&driver, &mut op).unwrap();
+            peer.write_all(&[round, 1]).unwrap();
+            let second = next(&driver, &mut op).unwrap();
+            assert_eq!((&first[..], &second[..]), (&[round][..], &[round, 1][..]));
+            // Both are held: the third message finds none, and stays in the socket.
+            peer.write_all(&[round, 1, 2]).unwrap();
+            assert_eq!(next(&driver, &mut op).err(), Some(libc::ENOBUFS));
+            drop(first);
+            let mut op = driver.start(RecvPool::new(connection.clone(), pool.clone()));
+            assert_eq!(&next(&driver, &mut op).unwrap()[..], &[round, 1, 2]);
+            drop(second);
+            // What no one collects goes back as well.
+            peer.write_all(&[9]).unwrap();
+            turn(&driver);
+            drop(op);
+            turn_until(&driver, || driver.in_flight() == 0);
+        }
     }
 }
 
@@ -147,35 +150,40 @@ fn a_pause_that_was_asked_for_is_remembered_when_the_reader_catches_up() {
 
 #[test]
 fn an_accept_that_no_one_collects_from_pauses() {
-    let driver = driver(8);
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let fd = Rc::new(Fd::new(listener.into(), driver.clone()));
-    let mut op = driver.start(Accept::new(fd, 256));
-    let peers: Vec<_> = (0..300)
-        .map(|_| {
-            driver.enter(Wait::No);
-            driver.reap();
-            std::net::TcpStream::connect(address).unwrap()
-        })
-        .collect();
-    turn_until(&driver, || driver.in_flight() == 0);
-    let mut accepted = 0;
-    let end = loop {
-        match finish(&driver, std::future::poll_fn(|cx| op.poll_part(cx))) {
-            Part::More(completion) => drop(connection(completion).unwrap()),
-            Part::End(end) => break end,
-        }
-        accepted += 1;
-    };
-    assert!(end.is_none(), "a pause is no error");
-    assert!((256..300).contains(&accepted), "{accepted} of {}", peers.len());
+    for driver in drivers(8) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(driver.is_nonblocking()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let fd = Rc::new(Fd::new(listener.into(), driver.clone()));
+        let mut op = driver.start(Accept::new(fd, 256));
+        let peers: Vec<_> = (0..300)
+            .map(|_| {
+                driver.enter(Wait::No);
+                driver.reap();
+                std::net::TcpStream::connect(address).unwrap()
+            })
+            .collect();
+        turn_until(&driver, || driver.in_flight() == 0);
+        let mut accepted = 0;
+        let end = loop {
+            match finish(&driver, std::future::poll_fn(|cx| op.poll_part(cx))) {
+                Part::More(completion) => drop(connection(completion).unwrap()),
+                Part::End(end) => break end,
+            }
+            accepted += 1;
+        };
+        assert!(end.is_none(), "a pause is no error");
+        assert!((256..300).contains(&accepted), "{accepted} of {}", peers.len());
+    }
 }
 
 #[test]
 fn without_a_pool_a_receive_has_no_memory_before_there_is_data() {
     let mut driver = driver(8);
-    Rc::get_mut(&mut driver.0).unwrap().features.multishot_recv = false;
+    let AnyBackend::Uring(uring) = &mut Rc::get_mut(&mut driver.0).unwrap().backend else {
+        unreachable!()
+    };
+    uring.features.multishot_recv = false;
     let (stream, mut peer) = stream(&driver);
     for round in 0..10 {
         let mut receiving = pin!(stream.recv());

@@ -1,12 +1,12 @@
 //! Each level at which a ring is made carries the same conversation.
 
 use super::*;
-use crate::driver::setup::{LEVELS, build};
+use crate::driver::uring::setup::{LEVELS, build};
 use crate::op::recv::received;
 use miniss_core::op::Part;
 
 /// Echoes once by a plain receive, and once out of a provided buffer.
-fn echo(driver: &Rc<Driver>) {
+fn echo(driver: &Rc<ShardDriver>) {
     let (connection, mut peer) = socket(driver);
     peer.write_all(b"plain").unwrap();
     let (result, buffer) = finish(driver, driver.start(recv(&connection, 64)));
@@ -31,7 +31,8 @@ fn every_level_makes_a_ring_that_carries_the_same_echo() {
     for level in LEVELS {
         let config = config(8);
         let ring = build(level, config.ring_entries).unwrap_or_else(|e| panic!("{level:?}: {e}"));
-        let driver = Driver::over(ring, config, None, -1).unwrap();
+        let backend = AnyBackend::Uring(Uring::over(ring, -1).unwrap());
+        let driver = ShardDriver::over(backend, config, None);
         echo(&driver);
         assert_eq!(driver.close(now() + PATIENCE), 0, "{level:?}");
     }
@@ -51,7 +52,7 @@ fn a_thread_may_have_any_number_of_drivers_one_after_the_other() {
     // The kernel lets a thread register 16 rings.
     for round in 0..40 {
         let driver = driver(4);
-        let is_registered = driver.ring.borrow().as_ref().unwrap().enter_fd.is_registered();
+        let is_registered = uring(&driver).ring.borrow().as_ref().unwrap().is_registered();
         assert!(is_registered, "a former driver left its registration behind, round {round}");
         driver.close(now() + PATIENCE);
     }

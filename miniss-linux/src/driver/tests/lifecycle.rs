@@ -10,67 +10,72 @@ const A_WHILE: Duration = Duration::from_millis(50);
 
 #[test]
 fn a_buffer_that_panics_leaves_nothing_in_flight() {
-    let driver = driver(8);
-    let (connection, _peer) = socket(&driver);
-    let start = || driver.start(send(&connection, Refusing));
-    assert!(catch_unwind(AssertUnwindSafe(start)).is_err());
-    assert_eq!(driver.in_flight(), 0);
-    assert_eq!(driver.close(now()), 0);
+    for driver in drivers(8) {
+        let (connection, _peer) = socket(&driver);
+        let start = || driver.start(send(&connection, Refusing));
+        assert!(catch_unwind(AssertUnwindSafe(start)).is_err());
+        assert_eq!(driver.in_flight(), 0);
+        assert_eq!(driver.close(now()), 0);
+    }
 }
 
 #[test]
 fn a_closed_driver_refuses() {
-    let driver = driver(8);
-    let (connection, _peer) = socket(&driver);
-    driver.refuse();
-    let (result, buffer) = finish(&driver, driver.start(recv(&connection, 8)));
-    assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
-    assert_eq!(buffer.len(), 8);
-    assert_eq!(driver.close(now() + PATIENCE), 0);
-    let (result, _) = finish(&driver, driver.start(send(&connection, "late")));
-    assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
-    assert!(driver.pool().is_err());
+    for driver in drivers(8) {
+        let (connection, _peer) = socket(&driver);
+        driver.refuse();
+        let (result, buffer) = finish(&driver, driver.start(recv(&connection, 8)));
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
+        assert_eq!(buffer.len(), 8);
+        assert_eq!(driver.close(now() + PATIENCE), 0);
+        let (result, _) = finish(&driver, driver.start(send(&connection, "late")));
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
+        assert!(driver.pool().is_err());
+    }
 }
 
 #[test]
 fn a_driver_that_may_not_wait_still_gets_what_ends_at_once() {
-    let driver = driver(4);
-    let sockets: Vec<_> = (0..20).map(|_| socket(&driver)).collect();
-    let reads: Vec<_> = sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect();
-    assert_eq!(driver.close(now()), 0);
-    for read in reads {
-        let (result, _) = finish(&driver, read);
-        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
+    for driver in drivers(4) {
+        let sockets: Vec<_> = (0..20).map(|_| socket(&driver)).collect();
+        let reads: Vec<_> = sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect();
+        assert_eq!(driver.close(now()), 0);
+        for read in reads {
+            let (result, _) = finish(&driver, read);
+            assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
+        }
     }
 }
 
 #[test]
 fn an_operation_that_will_not_end_is_left_behind_in_time() {
-    let driver = driver(8);
-    let (connection, _peer) = socket(&driver);
-    // The kernel never hears of it.
-    let _op = driver.ops.insert(recv(&connection, 8));
-    let start = now();
-    assert_eq!(driver.close(start + A_WHILE), 1);
-    assert!((A_WHILE..PATIENCE).contains(&(now() - start)));
-    // A second close would wait again.
-    std::mem::forget(driver);
+    for driver in drivers(8) {
+        let (connection, _peer) = socket(&driver);
+        // The kernel never hears of it.
+        let _op = driver.ops.table.insert(recv(&connection, 8));
+        let start = now();
+        assert_eq!(driver.close(start + A_WHILE), 1);
+        assert!((A_WHILE..PATIENCE).contains(&(now() - start)));
+        // A second close would wait again.
+        std::mem::forget(driver);
+    }
 }
 
 #[test]
 fn a_received_buffer_outlives_its_driver() {
-    let driver = driver(8);
-    let pool = driver.pool().unwrap().unwrap();
-    let (connection, mut peer) = socket(&driver);
-    let mut op = driver.start(RecvPool::new(connection, pool.clone()));
-    peer.write_all(b"still here").unwrap();
-    let part = finish(&driver, std::future::poll_fn(|cx| op.poll_part(cx)));
-    let miniss_core::op::Part::More(completion) = part else { panic!("it ended") };
-    let bytes = crate::op::recv::received(&pool, completion).unwrap();
-    drop((op, pool));
-    assert_eq!(driver.close(now() + PATIENCE), 0);
-    drop(driver);
-    assert_eq!(&bytes[..], b"still here");
+    for driver in drivers(8) {
+        let pool = driver.pool().unwrap().unwrap();
+        let (connection, mut peer) = socket(&driver);
+        let mut op = driver.start(RecvPool::new(connection, pool.clone()));
+        peer.write_all(b"still here").unwrap();
+        let part = finish(&driver, std::future::poll_fn(|cx| op.poll_part(cx)));
+        let miniss_core::op::Part::More(completion) = part else { panic!("it ended") };
+        let bytes = crate::op::recv::received(&pool, completion).unwrap();
+        drop((op, pool));
+        assert_eq!(driver.close(now() + PATIENCE), 0);
+        drop(driver);
+        assert_eq!(&bytes[..], b"still here");
+    }
 }
 
 struct Panicking;
@@ -139,7 +144,7 @@ fn an_exec_closes_every_descriptor() {
     static UNPARKER: Unparker = Unparker::new();
     let unparker = UNPARKER.open().unwrap();
     let driver = driver_with_eventfd(8, unparker);
-    let ring = driver.ring.borrow().as_ref().unwrap().fd();
+    let ring = uring(&driver).ring.borrow().as_ref().unwrap().fd();
     for fd in [unparker, ring] {
         // SAFETY: no pointers.
         let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };

@@ -10,15 +10,15 @@ const A_WHILE_NS: u64 = 20_000_000;
 /// A driver whose unparker is watched.
 fn driver_of(unparker: &'static Unparker) -> Closing {
     let driver = driver_with_eventfd(8, unparker.open().unwrap());
-    driver.arm_eventfd();
+    driver.backend.arm_unparker();
     turn(&driver);
     driver
 }
 
 /// Sleeps until woken, and says whether it was before the end of patience.
-fn is_woken(driver: &Driver) -> bool {
+fn is_woken(driver: &ShardDriver) -> bool {
     let start = now();
-    driver.arm_eventfd();
+    driver.backend.arm_unparker();
     driver.enter(Wait::Nanos(PATIENCE.as_nanos() as u64));
     driver.reap();
     now() - start < PATIENCE
@@ -32,7 +32,7 @@ fn every_write_to_the_eventfd_ends_a_sleep_of_its_own() {
         UNPARKER.unpark();
         assert!(is_woken(&driver));
     }
-    assert!(driver.eventfd_is_armed.get());
+    assert!(uring(&driver).eventfd_is_armed.get());
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_watch_that_ended_is_taken_up_again() {
     end_watch(&driver);
     UNPARKER.unpark();
     assert!(is_woken(&driver));
-    assert!(driver.eventfd_is_armed.get());
+    assert!(uring(&driver).eventfd_is_armed.get());
 }
 
 #[test]
@@ -65,10 +65,10 @@ fn an_unparker_that_was_closed_wakes_no_one() {
 }
 
 /// Has the kernel give up the watch, as it does when its queue overflows.
-fn end_watch(driver: &Driver) {
-    if let Some(ring) = &*driver.ring.borrow() {
+fn end_watch(driver: &ShardDriver) {
+    if let Some(ring) = &*uring(&driver).ring.borrow() {
         let all = io_uring::types::CancelBuilder::any().all();
         let _ = ring.submitter().register_sync_cancel(None, all);
     }
-    turn_until(driver, || !driver.eventfd_is_armed.get());
+    turn_until(driver, || !uring(&driver).eventfd_is_armed.get());
 }

@@ -21,38 +21,15 @@ use io_uring::opcode::{
 };
 use io_uring::{IoUring, Probe};
 
-use super::sys::{memlock_limit, page_bytes};
 use crate::diagnostics::{Event, report};
+use crate::driver::choice::DriverConfig;
+use crate::driver::sys::{memlock_limit, page_bytes};
 use crate::error::DriverUnavailable;
-
-/// What a driver is made with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct DriverConfig {
-    /// Submission queue entries; the completion queue has four times as many.
-    pub(crate) ring_entries: u32,
-    /// Provided receive buffers, a power of two.
-    pub(crate) recv_buffers: u16,
-    /// Bytes in each of them.
-    pub(crate) recv_buffer_bytes: u32,
-    /// The longest spin before a sleep, in nanoseconds; zero: none.
-    pub(crate) idle_spin_ns: u64,
-    /// The longest spin before a sleep that a call is expected to end, in nanoseconds; zero: none.
-    pub(crate) call_spin_ns: u64,
-}
-
-impl DriverConfig {
-    /// Makes the rings so small that those of `shards` shards fit the user's allowance of locked
-    /// memory together.
-    pub(crate) fn shared_among(self, shards: usize) -> Self {
-        let entries = entries_within_limit(self.ring_entries, self.recv_buffers, shards);
-        Self { ring_entries: entries, ..self }
-    }
-}
 
 /// How much is asked of the kernel: each level beyond the one before it. The numbers are the
 /// versions of Linux that know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub(in crate::driver) enum Level {
     /// 5.11: clamp, and our own completion queue size.
     Plain,
     /// 5.19: no interrupts for completions while we are in user space.
@@ -65,7 +42,7 @@ pub(super) enum Level {
     NoSqArray,
 }
 
-pub(super) const LEVELS: [Level; 5] =
+pub(in crate::driver) const LEVELS: [Level; 5] =
     [Level::NoSqArray, Level::DeferTaskrun, Level::SingleIssuer, Level::CoopTaskrun, Level::Plain];
 
 /// The smallest ring that we ask for.
@@ -83,7 +60,7 @@ fn completions_of(entries: u32) -> u32 {
 }
 
 /// Makes a ring for the calling thread.
-pub(super) fn make_ring(config: &DriverConfig) -> Result<IoUring, DriverUnavailable> {
+pub(in crate::driver) fn make_ring(config: &DriverConfig) -> Result<IoUring, DriverUnavailable> {
     let mut entries = config.ring_entries.max(1);
     let mut made = retry(PATIENCE, || make_best(entries));
     while entries > ENTRIES_MIN && is_want_of_memory(&made) {
@@ -128,7 +105,7 @@ fn make_best(entries: u32) -> io::Result<IoUring> {
     Err(last)
 }
 
-pub(super) fn build(level: Level, entries: u32) -> io::Result<IoUring> {
+pub(in crate::driver) fn build(level: Level, entries: u32) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.dontfork().setup_clamp().setup_cqsize(completions_of(entries));
     if level >= Level::CoopTaskrun {
@@ -177,7 +154,11 @@ const CAP_IPC_LOCK: u32 = 14;
 
 /// How many entries a ring should have of the `wanted` ones, so that each of `shards` has room for
 /// its ring and for `recv_buffers` provided buffers.
-fn entries_within_limit(wanted: u32, recv_buffers: u16, shards: usize) -> u32 {
+pub(in crate::driver) fn entries_within_limit(
+    wanted: u32,
+    recv_buffers: u16,
+    shards: usize,
+) -> u32 {
     let Some(bytes) = allowance() else { return wanted };
     let entries = entries_within(wanted, recv_buffers, bytes / shards.max(1) as u64);
     if entries < wanted {
@@ -188,7 +169,7 @@ fn entries_within_limit(wanted: u32, recv_buffers: u16, shards: usize) -> u32 {
 
 /// Reports what is missing, and the remedy.
 #[cold]
-pub(super) fn report_short(what: impl Display) {
+pub(in crate::driver) fn report_short(what: impl Display) {
     let limit =
         memlock_limit().map_or_else(|| "unlimited".into(), |bytes| format!("{bytes} bytes"));
     report(
@@ -239,17 +220,17 @@ fn pages(bytes: u64) -> u64 {
 
 /// What the kernel offers beyond the least that we need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Features {
+pub(in crate::driver) struct Features {
     /// Multishot receive and synchronous cancel (6.0; told by `SEND_ZC`, which came with them).
-    pub(crate) multishot_recv: bool,
+    pub(in crate::driver) multishot_recv: bool,
     /// A completion may be left out where all went well (5.17).
-    pub(crate) cqe_skip: bool,
+    pub(in crate::driver) cqe_skip: bool,
     /// Waiting need not count as waiting for a disk (6.15).
-    pub(crate) no_iowait: bool,
+    pub(in crate::driver) no_iowait: bool,
 }
 
 /// Asks the kernel which operations it knows; a ring that cannot do the basic ones is refused.
-pub(super) fn probe(ring: &IoUring) -> Result<Features, DriverUnavailable> {
+pub(in crate::driver) fn probe(ring: &IoUring) -> Result<Features, DriverUnavailable> {
     let mut probe = Probe::new();
     ring.submitter()
         .register_probe(&mut probe)

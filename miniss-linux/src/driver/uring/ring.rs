@@ -11,43 +11,40 @@ use std::os::fd::AsRawFd;
 use io_uring::{IoUring, cqueue, squeue};
 
 use super::setup::Features;
-use super::sys::{EnterFd, Wait};
-
-/// Counters of a ring.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RingStats {
-    /// System calls.
-    pub(crate) enters: u64,
-    /// Entries handed over.
-    pub(crate) submitted: u64,
-    /// Times that the kernel had more completions than the queue has room for.
-    pub(crate) cq_overflows: u64,
-}
+use super::sys::EnterFd;
+use crate::driver::backend::BackendStats;
+use crate::driver::sys::Wait;
 
 /// A ring of the thread that made it.
-pub(super) struct Ring {
+pub(in crate::driver) struct Ring {
     ring: IoUring,
     pub(super) enter_fd: EnterFd,
-    pub(super) waiting: VecDeque<squeue::Entry>,
-    pub(super) stats: RingStats,
+    pub(in crate::driver) waiting: VecDeque<squeue::Entry>,
+    pub(in crate::driver) stats: BackendStats,
     /// An overflow was found and is to be reported.
     overflowed: bool,
 }
 
 impl Ring {
-    pub(super) fn new(ring: IoUring, features: &Features) -> Self {
+    pub(in crate::driver) fn new(ring: IoUring, features: &Features) -> Self {
         let enter_fd = EnterFd::new(ring.as_raw_fd(), features.no_iowait);
-        let (waiting, stats) = (VecDeque::new(), RingStats::default());
+        let (waiting, stats) = (VecDeque::new(), BackendStats::default());
         Self { ring, enter_fd, waiting, stats, overflowed: false }
     }
 
+    /// Whether the kernel took the registration of the ring.
     #[cfg(test)]
-    pub(super) fn fd(&self) -> std::os::fd::RawFd {
+    pub(in crate::driver) fn is_registered(&self) -> bool {
+        self.enter_fd.is_registered()
+    }
+
+    #[cfg(test)]
+    pub(in crate::driver) fn fd(&self) -> std::os::fd::RawFd {
         self.ring.as_raw_fd()
     }
 
     /// For registrations.
-    pub(super) fn submitter(&self) -> io_uring::Submitter<'_> {
+    pub(in crate::driver) fn submitter(&self) -> io_uring::Submitter<'_> {
         self.ring.submitter()
     }
 
@@ -56,7 +53,7 @@ impl Ring {
     /// # Safety
     /// What the entry points at stays valid until its terminal completion (*Owned while in
     /// flight*).
-    pub(super) unsafe fn push(&mut self, entry: squeue::Entry) {
+    pub(in crate::driver) unsafe fn push(&mut self, entry: squeue::Entry) {
         if self.waiting.is_empty() {
             // SAFETY: *Owned while in flight*, the caller's promise.
             if unsafe { self.ring.submission().push(&entry) }.is_ok() {
@@ -92,20 +89,20 @@ impl Ring {
     /// Whether entering the kernel would do anything: there is something to submit, or the kernel
     /// has completions that are not in the queue yet. Reads memory only.
     #[inline]
-    pub(super) fn wants_enter(&mut self) -> bool {
+    pub(in crate::driver) fn wants_enter(&mut self) -> bool {
         let queue = self.ring.submission();
         !queue.is_empty() || queue.taskrun() || queue.cq_overflow() || !self.waiting.is_empty()
     }
 
     /// Whether completions are there to be taken.
     #[inline]
-    pub(super) fn has_completions(&mut self) -> bool {
+    pub(in crate::driver) fn has_completions(&mut self) -> bool {
         !self.ring.completion().is_empty()
     }
 
     /// Enters the kernel: submits all, gets completions, waits if told to. `EINTR`, `ETIME`,
     /// `EBUSY` and `EAGAIN` are no errors: the caller's loop comes back.
-    pub(super) fn enter(&mut self, wait: Wait) -> io::Result<()> {
+    pub(in crate::driver) fn enter(&mut self, wait: Wait) -> io::Result<()> {
         if !self.waiting.is_empty() {
             self.refill();
         }
@@ -141,13 +138,13 @@ impl Ring {
 
     /// Whether there was an overflow since this was last asked. The caller reports it once the ring
     /// is no longer borrowed.
-    pub(super) fn take_overflowed(&mut self) -> bool {
+    pub(in crate::driver) fn take_overflowed(&mut self) -> bool {
         std::mem::take(&mut self.overflowed)
     }
 
     /// Moves completions into `batch`; the queue's places are free again at once.
     #[inline]
-    pub(super) fn take<'a>(
+    pub(in crate::driver) fn take<'a>(
         &mut self,
         batch: &'a mut [std::mem::MaybeUninit<cqueue::Entry>],
     ) -> &'a mut [cqueue::Entry] {

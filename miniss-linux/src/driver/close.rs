@@ -1,0 +1,73 @@
+//! The end of a driver: nothing is given back before the kernel has let go of it.
+//!
+//! Closing a ring is not a barrier: the kernel may write to a buffer after the close has returned.
+//! So everything is cancelled and every terminal completion awaited; what will not end within the
+//! time allowed is leaked, memory and all, and reported.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use miniss_core::time::Instant;
+
+use super::start::ShardDriver;
+use super::sys::{Wait, now};
+
+/// The first wait for completions after the cancel; it doubles up to [`WAIT_MAX`].
+const WAIT_MIN: Duration = Duration::from_micros(100);
+const WAIT_MAX: Duration = Duration::from_millis(10);
+
+impl ShardDriver {
+    /// Refuses operations from now on.
+    pub(crate) fn refuse(&self) {
+        self.closing.set(true);
+    }
+
+    /// Cancels what is in flight, waits for it until `deadline`, and closes the backend. Returns how
+    /// many operations would not end; their memory is leaked.
+    pub(crate) fn close(self: &Rc<Self>, deadline: Instant) -> usize {
+        self.refuse();
+        // Nothing comes out of a ring that is broken: what is in flight stays so, and is leaked.
+        let _ = self.drain(deadline);
+        let left = self.in_flight();
+        let pool = self.take_pool();
+        if left > 0 {
+            // The kernel may still use slots and buffers: neither is ever freed.
+            std::mem::forget((self.clone(), pool));
+            self.backend.close(None);
+        } else {
+            self.backend.close(pool.as_deref());
+        }
+        left
+    }
+
+    fn drain(&self, deadline: Instant) -> io::Result<()> {
+        let mut wait = WAIT_MIN;
+        self.try_submit()?;
+        while self.in_flight() > 0 {
+            self.backend.cancel_all(&self.ops);
+            self.take_all()?;
+            let now = now();
+            if self.in_flight() == 0 || now >= deadline {
+                break;
+            }
+            self.try_enter(Wait::Nanos(wait.min(deadline - now).as_nanos() as u64))?;
+            self.reap();
+            wait = (wait * 2).min(WAIT_MAX);
+        }
+        Ok(())
+    }
+
+    /// Takes what has ended, also the completions beyond what the queue holds, which the kernel
+    /// keeps.
+    fn take_all(&self) -> io::Result<()> {
+        loop {
+            self.try_submit()?;
+            if self.reap() == 0 {
+                return Ok(());
+            }
+        }
+    }
+}

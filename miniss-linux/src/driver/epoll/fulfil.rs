@@ -1,0 +1,353 @@
+//! Tries requests, keeps those that would block, and tries them again when epoll tells of a change.
+//!
+//! No borrow of the tables is held while a completion is reported, since that runs foreign code.
+//!
+//! Invariant **Owned while in flight**: what a request points at stays valid until its terminal
+//! completion; a request leaves the tables before that is reported.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::{Rc, Weak};
+
+use miniss_core::op::{Completion, OpId};
+
+use super::interest::{Interest, Interests, Side};
+use super::perform::{After, Step, is_tcp, perform};
+use super::sys::EpollSet;
+use crate::driver::backend::{Backend, BackendStats, REFUSED};
+use crate::driver::buffers::BufferPool;
+use crate::driver::request::Request;
+use crate::driver::start::Operations;
+use crate::driver::sys::Wait;
+use crate::error::DriverUnavailable;
+use crate::guard::quietly;
+
+/// Names the eventfd that other threads write to among the events.
+const UNPARKER: u64 = u64::MAX;
+/// Parts that one descriptor may bring before others have their turn.
+const PARTS_MAX: u32 = 16;
+
+/// The epoll set of a shard, and the requests that wait for it.
+pub(in crate::driver) struct Epoll {
+    set: EpollSet,
+    interests: RefCell<Interests>,
+    events: RefCell<VecDeque<Told>>,
+    /// Descriptors that have more than they may bring in one turn.
+    again: RefCell<Vec<RawFd>>,
+    pool: RefCell<Weak<BufferPool>>,
+    /// Completions reported; it wraps.
+    completed: Cell<usize>,
+    stats: Cell<BackendStats>,
+}
+
+/// An event that was told.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    fd: RawFd,
+    generation: u32,
+    events: i16,
+}
+
+impl Epoll {
+    /// A set without descriptors but `eventfd`, a write to which ends a wait.
+    pub(in crate::driver) fn new(eventfd: RawFd) -> Result<Self, DriverUnavailable> {
+        let set = EpollSet::new().map_err(|e| DriverUnavailable::of_epoll("epoll_create1", e))?;
+        if eventfd >= 0 {
+            set.add(eventfd, UNPARKER)
+                .map_err(|error| DriverUnavailable::of_epoll("epoll_ctl", error))?;
+        }
+        Ok(Self {
+            set,
+            interests: RefCell::default(),
+            events: RefCell::default(),
+            again: RefCell::default(),
+            pool: RefCell::default(),
+            completed: Cell::new(0),
+            stats: Cell::default(),
+        })
+    }
+
+    /// As on a kernel without a wait with nanoseconds.
+    #[cfg(test)]
+    pub(in crate::driver) fn forget_pwait2(&self) {
+        self.set.forget_pwait2();
+    }
+
+    /// System calls made for requests.
+    #[cfg(test)]
+    pub(in crate::driver) fn calls(&self) -> usize {
+        super::perform::CALLS.with(std::cell::Cell::get)
+    }
+
+    fn count(&self, count: impl FnOnce(&mut BackendStats)) {
+        let mut stats = self.stats.get();
+        count(&mut stats);
+        self.stats.set(stats);
+    }
+
+    /// Reports a completion. What panics there must not keep other requests from theirs.
+    fn complete(&self, id: OpId, completion: Completion, more: bool, ops: &Operations) {
+        self.completed.set(self.completed.get().wrapping_add(1));
+        quietly(|| ops.complete(id, completion, more));
+    }
+
+    fn end(&self, id: OpId, result: i32, ops: &Operations) {
+        self.complete(id, Completion { result, flags: 0 }, false, ops);
+    }
+
+    /// Puts a descriptor into the set, if it is not there. A read on it then waits to be told that
+    /// there is something.
+    fn register(&self, fd: RawFd) -> Result<(), i32> {
+        let mut interests = self.interests.borrow_mut();
+        let interest = interests.of(fd);
+        if interest.is_registered || interest.is_always_ready {
+            return Ok(());
+        }
+        match self.set.add(fd, fd as u64 | u64::from(interest.generation) << 32) {
+            Ok(()) => {
+                interest.is_registered = true;
+                interest.short_is_all = is_tcp(fd);
+                interest.set_blocked(Side::Read, true);
+                Ok(())
+            }
+            // A regular file, for instance.
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+                interest.is_always_ready = true;
+                Ok(())
+            }
+            Err(error) => Err(error.raw_os_error().unwrap_or(libc::EIO)),
+        }
+    }
+
+    /// Whether a request that is tried once may be tried now.
+    fn may_try(&self, fd: RawFd, side: Side) -> bool {
+        let mut interests = self.interests.borrow_mut();
+        let interest = interests.of(fd);
+        match side {
+            Side::Poll => true,
+            Side::Read | Side::Write => !interest.is_blocked(side) && !interest.is_awaited(side),
+        }
+    }
+
+    /// Keeps a request, behind others that wait for the same. Its descriptor is in the set.
+    fn keep(&self, id: OpId, request: Request) {
+        self.interests.borrow_mut().push(id, request);
+    }
+
+    /// Tries a request that is not kept. If it would block, it is.
+    fn try_now(&self, id: OpId, request: Request, ops: &Operations) {
+        // SAFETY: *Owned while in flight*: its operation is in flight, as `push` was promised.
+        let request = match unsafe { perform(request, None) } {
+            Step::End(completion, after) => {
+                self.note(request, after);
+                return self.complete(id, completion, false, ops);
+            }
+            Step::Begun(request) => request,
+            Step::Blocked | Step::Part(..) => request,
+        };
+        let Some((fd, side)) = request.place() else { return };
+        // If it could go on by now, the set tells that at once.
+        if let Err(errno) = self.register(fd) {
+            return self.end(id, -errno, ops);
+        }
+        self.interests.borrow_mut().of(fd).set_blocked(side, true);
+        self.keep(id, request);
+    }
+
+    /// What a call has taught of its descriptor.
+    fn note(&self, request: Request, after: After) {
+        if after == After::Short
+            && let Some((fd, side)) = request.place()
+        {
+            let mut interests = self.interests.borrow_mut();
+            let interest = interests.of(fd);
+            interest.set_blocked(side, interest.is_registered && interest.short_is_all);
+        }
+    }
+
+    /// Tries the requests that wait on one side of a descriptor, until one would block.
+    fn serve(&self, fd: RawFd, side: Side, ops: &Operations) {
+        let mut parts = 0;
+        while let Some((id, request)) = self.next_to_try(fd, side) {
+            let pool = self.pool.borrow().upgrade();
+            // SAFETY: *Owned while in flight*: it is in the tables.
+            match unsafe { perform(request, pool.as_deref()) } {
+                Step::Part(completion, after) => {
+                    self.note(request, after);
+                    self.complete(id, completion, true, ops);
+                    // It may have had enough.
+                    self.cancel_wanted(ops);
+                    parts += 1;
+                    if parts == PARTS_MAX {
+                        return self.again.borrow_mut().push(fd);
+                    }
+                }
+                Step::End(completion, after) => {
+                    self.note(request, after);
+                    self.interests.borrow_mut().remove(id);
+                    self.complete(id, completion, false, ops);
+                }
+                Step::Blocked | Step::Begun(_) => {
+                    self.interests.borrow_mut().of(fd).set_blocked(side, true);
+                }
+            }
+        }
+    }
+
+    fn next_to_try(&self, fd: RawFd, side: Side) -> Option<(OpId, Request)> {
+        let mut interests = self.interests.borrow_mut();
+        if interests.of(fd).is_blocked(side) { None } else { interests.first(fd, side) }
+    }
+
+    fn cancel_wanted(&self, ops: &Operations) {
+        while let Some(id) = ops.table.next_cancel() {
+            self.cancel(id, ops);
+        }
+    }
+
+    /// A descriptor has changed.
+    fn dispatch(&self, told: Told, ops: &Operations) {
+        let Told { fd, generation, events } = told;
+        {
+            let mut interests = self.interests.borrow_mut();
+            let Some(interest) = interests.known(fd, generation) else { return };
+            note_events(interest, events);
+        }
+        loop {
+            let poll = self.interests.borrow().first_poll_for(fd, events);
+            let Some((id, found)) = poll else { break };
+            self.interests.borrow_mut().remove(id);
+            self.end(id, i32::from(found), ops);
+        }
+        self.serve(fd, Side::Read, ops);
+        self.serve(fd, Side::Write, ops);
+    }
+}
+
+const CLOSED: i16 = libc::POLLRDHUP as i16 | libc::POLLHUP | libc::POLLERR;
+
+fn note_events(interest: &mut Interest, events: i16) {
+    if events & (libc::POLLIN | libc::POLLPRI | CLOSED) != 0 {
+        interest.set_blocked(Side::Read, false);
+    }
+    if events & (libc::POLLOUT | libc::POLLHUP | libc::POLLERR) != 0 {
+        interest.set_blocked(Side::Write, false);
+    }
+    // The end of the stream is told no second time, and a read stops short at urgent data.
+    if events & (libc::POLLPRI | CLOSED) != 0 {
+        interest.short_is_all = false;
+    }
+}
+
+impl Backend for Epoll {
+    /// A call that would wait answers `EAGAIN` instead.
+    const NONBLOCKING: bool = true;
+
+    unsafe fn push(&self, id: OpId, request: Request, ops: &Operations) {
+        self.count(|stats| stats.submitted += 1);
+        match request {
+            Request::Nop => return self.end(id, 0, ops),
+            Request::Cancel { id: other } => {
+                self.cancel(other, ops);
+                return self.end(id, 0, ops);
+            }
+            _ => {}
+        }
+        let (fd, side) = request.place().expect("all others name a descriptor");
+        if fd < 0 {
+            return self.end(id, -libc::EBADF, ops);
+        }
+        if side != Side::Write
+            && let Err(errno) = self.register(fd)
+        {
+            return self.end(id, -errno, ops);
+        }
+        let goes_on = matches!(request, Request::RecvPool { .. } | Request::AcceptMany { .. });
+        if !goes_on && self.may_try(fd, side) {
+            return self.try_now(id, request, ops);
+        }
+        self.keep(id, request);
+        if goes_on {
+            self.serve(fd, side, ops);
+        }
+    }
+
+    /// It has not begun, or was done before.
+    fn cancel(&self, id: OpId, ops: &Operations) {
+        let waited = self.interests.borrow_mut().remove(id);
+        if waited {
+            self.complete(id, REFUSED, false, ops);
+        }
+    }
+
+    #[inline]
+    fn wants_enter(&self) -> bool {
+        self.interests.borrow().count > 0
+    }
+
+    fn enter(&self, wait: Wait) -> io::Result<()> {
+        self.count(|stats| stats.enters += 1);
+        let mut events = self.events.borrow_mut();
+        self.set.wait(wait, |data, events_told| {
+            if data != UNPARKER {
+                let (fd, generation) = (data as u32 as RawFd, (data >> 32) as u32);
+                events.push_back(Told { fd, generation, events: events_told as i16 });
+            }
+        })
+    }
+
+    fn reap(&self, ops: &Operations) -> usize {
+        let before = self.completed.get();
+        loop {
+            let told = self.events.borrow_mut().pop_front();
+            let Some(told) = told else { break };
+            self.dispatch(told, ops);
+        }
+        for fd in self.again.take() {
+            self.serve(fd, Side::Read, ops);
+        }
+        self.completed.get().wrapping_sub(before)
+    }
+
+    fn has_events(&self) -> bool {
+        !self.events.borrow().is_empty() || !self.again.borrow().is_empty()
+    }
+
+    fn look(&self) -> io::Result<bool> {
+        if self.wants_enter() {
+            self.enter(Wait::No)?;
+        }
+        Ok(self.has_events())
+    }
+
+    /// The set has the eventfd from the start. Each write to it is an event, and the counter need
+    /// never be read.
+    fn arm_unparker(&self) {}
+
+    fn forget(&self, fd: RawFd) {
+        if self.interests.borrow_mut().forget(fd) {
+            self.set.remove(fd);
+        }
+    }
+
+    fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>> {
+        let pool = BufferPool::in_list(count, bytes);
+        *self.pool.borrow_mut() = Rc::downgrade(&pool);
+        Ok(Some(pool))
+    }
+
+    fn cancel_all(&self, ops: &Operations) {
+        let all = self.interests.borrow().ids();
+        all.into_iter().for_each(|id| self.cancel(id, ops));
+    }
+
+    fn close(&self, _: Option<&BufferPool>) {
+        self.set.close();
+    }
+
+    fn stats(&self) -> BackendStats {
+        self.stats.get()
+    }
+}

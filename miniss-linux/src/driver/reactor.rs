@@ -1,0 +1,208 @@
+//! The turn of a shard in its driver: hand over what has gathered, take what has completed, and
+//! sleep if there is nothing to do. Each turn makes one system call at most.
+
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use miniss_core::time::Instant;
+use miniss_core::{Idle, Reactor};
+
+use super::spin::{CallSpin, IdleSpin};
+use super::start::ShardDriver;
+use super::sys::{Wait, now};
+use super::unpark::Unparker;
+
+/// The reactor of a shard: through it the executor drives the driver.
+pub(crate) struct ShardReactor {
+    driver: Rc<ShardDriver>,
+    spin: IdleSpin,
+    call_spin: CallSpin,
+}
+
+impl ShardReactor {
+    pub(crate) fn new(driver: Rc<ShardDriver>) -> Self {
+        let spin = IdleSpin::new(driver.config.idle_spin_ns);
+        let call_spin = CallSpin::new(driver.config.call_spin_ns);
+        Self { driver, spin, call_spin }
+    }
+}
+
+impl Reactor for ShardReactor {
+    type Unparker = Unparker;
+
+    /// Enters only if the kernel has something to do; what has completed is in memory.
+    #[inline]
+    fn poll(&mut self) -> usize {
+        self.driver.submit();
+        self.driver.reap()
+    }
+
+    fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
+        self.driver.backend.arm_unparker();
+        // A cancel may end its operation at once, and wake a task: so before the last look.
+        self.driver.push_cancels();
+        let expects_calls = self.call_spin.is_on() && idle.expects_calls();
+        let spins = self.spins(expects_calls);
+        if spins.longest() > 0 {
+            self.driver.submit();
+        }
+        if self.driver.reap() > 0 {
+            return;
+        }
+        if self.finds_work(spins, deadline, idle) || !idle.confirmed() {
+            self.driver.submit();
+            self.driver.reap();
+            return;
+        }
+        let start = expects_calls.then(now);
+        match wait_for(deadline) {
+            // A timer is due, so there is no time to sleep.
+            Wait::No => self.driver.submit(),
+            wait => self.driver.enter(wait),
+        }
+        self.driver.reap();
+        if let Some(start) = start.filter(|_| idle.has_calls()) {
+            self.call_spin.slept(nanos_since(start));
+        }
+    }
+}
+
+/// For how long to look for work this time, for either reason.
+#[derive(Clone, Copy)]
+struct Spins {
+    idle_ns: u64,
+    call_ns: u64,
+}
+
+impl Spins {
+    fn longest(&self) -> u64 {
+        self.idle_ns.max(self.call_ns)
+    }
+}
+
+/// Looks at memory between two reads of the clock.
+const LOOKS_PER_CLOCK: u32 = 16;
+
+impl ShardReactor {
+    #[inline]
+    fn spins(&mut self, expects_calls: bool) -> Spins {
+        let call_ns = if expects_calls { self.call_spin.window_ns() } else { 0 };
+        Spins { idle_ns: self.spin.window_ns(), call_ns }
+    }
+
+    /// Looks for work, and learns whether it was worth it. `true` if there is some.
+    #[inline]
+    fn finds_work(&mut self, spins: Spins, deadline: Option<Instant>, idle: Idle<'_>) -> bool {
+        if spins.longest() == 0 {
+            return false;
+        }
+        let start = now();
+        let found = self.driver.spin(start, spins.longest(), deadline, idle);
+        if spins.idle_ns > 0 {
+            if found { self.spin.hit() } else { self.spin.miss() }
+        }
+        if spins.call_ns > 0 {
+            let took = nanos_since(start);
+            let in_time = found && idle.has_calls() && took <= spins.call_ns.saturating_mul(2);
+            if in_time { self.call_spin.hit(took) } else { self.call_spin.miss() }
+        }
+        found
+    }
+}
+
+fn nanos_since(start: Instant) -> u64 {
+    (now() - start).as_nanos() as u64
+}
+
+/// How long the kernel may keep us.
+fn wait_for(deadline: Option<Instant>) -> Wait {
+    let Some(deadline) = deadline else { return Wait::Forever };
+    match (deadline - now()).as_nanos() as u64 {
+        0 => Wait::No,
+        nanos => Wait::Nanos(nanos),
+    }
+}
+
+impl ShardDriver {
+    /// Hands over what has gathered, if anything has.
+    #[inline]
+    pub(crate) fn submit(&self) {
+        self.try_submit().unwrap_or_else(|error| is_broken(&error));
+    }
+
+    /// Enters the kernel and waits there.
+    pub(super) fn enter(&self, wait: Wait) {
+        self.try_enter(wait).unwrap_or_else(|error| is_broken(&error));
+    }
+
+    /// As [`submit`](Self::submit), for callers that must not panic.
+    #[inline]
+    pub(super) fn try_submit(&self) -> io::Result<()> {
+        if self.ops.table.wants_cancel() {
+            self.push_cancels();
+        }
+        if self.backend.wants_enter() { self.enter_backend(Wait::No) } else { Ok(()) }
+    }
+
+    /// As [`enter`](Self::enter), for callers that must not panic.
+    pub(super) fn try_enter(&self, wait: Wait) -> io::Result<()> {
+        self.push_cancels();
+        self.enter_backend(wait)
+    }
+
+    #[inline]
+    fn enter_backend(&self, wait: Wait) -> io::Result<()> {
+        self.backend.enter(wait).inspect_err(|_| self.refuse())
+    }
+
+    /// Settles what has completed; returns how much that was.
+    #[inline]
+    pub(super) fn reap(&self) -> usize {
+        self.is_reaping.set(true);
+        let settled = self.backend.reap(&self.ops);
+        self.is_reaping.set(false);
+        settled
+    }
+
+    /// Submits what has gathered and settles what completes at once, outside of any turn. The next
+    /// turn settles the rest.
+    pub(crate) fn settle(&self) {
+        // Not while completions are being settled: those come first, so that the bytes of a stream
+        // keep their order.
+        while !self.is_reaping.get() && self.try_submit().is_ok() {
+            if self.reap() == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Looks for work from `start` for so long, but not past the deadline. `true` if there is some.
+    fn spin(&self, start: Instant, ns: u64, deadline: Option<Instant>, idle: Idle<'_>) -> bool {
+        let spin_end = start + Duration::from_nanos(ns);
+        let end = deadline.map_or(spin_end, |deadline| deadline.min(spin_end));
+        loop {
+            for _ in 0..LOOKS_PER_CLOCK {
+                if idle.has_work() || self.backend.has_events() {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            if self.backend.look().unwrap_or_else(|error| is_broken(&error)) {
+                return true;
+            }
+            if now() >= end {
+                return false;
+            }
+        }
+    }
+}
+
+/// An error that is not one of those that mean *later*: no operation on the ring would ever end. So
+/// the shard ends, and each caller that waits for it is told.
+#[cold]
+fn is_broken(error: &io::Error) -> ! {
+    panic!("the kernel refuses to be entered, so no operation of this shard can end: {error}");
+}

@@ -1,0 +1,232 @@
+//! From a request to an entry in the ring.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::io;
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+use io_uring::types::Fd;
+use io_uring::{IoUring, opcode, squeue, types};
+use miniss_core::op::OpId;
+
+use super::ring::Ring;
+use super::setup::{Features, make_ring, probe};
+use super::sys::poll_first;
+use super::tag;
+use crate::diagnostics::{self, Event};
+use crate::driver::backend::{Backend, BackendStats};
+use crate::driver::buffers::{BufferPool, GROUP};
+use crate::driver::choice::DriverConfig;
+use crate::driver::request::Request;
+use crate::driver::start::Operations;
+use crate::driver::sys::Wait;
+use crate::error::DriverUnavailable;
+
+/// The io_uring of a shard.
+pub(in crate::driver) struct Uring {
+    /// `None` once it is closed.
+    pub(in crate::driver) ring: RefCell<Option<Ring>>,
+    pub(in crate::driver) features: Features,
+    /// The eventfd that other threads write to, and whether the kernel watches it for us.
+    eventfd: RawFd,
+    pub(in crate::driver) eventfd_is_armed: Cell<bool>,
+}
+
+impl Uring {
+    /// A ring of the calling thread, which alone uses it.
+    pub(in crate::driver) fn new(
+        config: &DriverConfig,
+        eventfd: RawFd,
+    ) -> Result<Self, DriverUnavailable> {
+        Self::over(make_ring(config)?, eventfd)
+    }
+
+    pub(in crate::driver) fn over(
+        ring: IoUring,
+        eventfd: RawFd,
+    ) -> Result<Self, DriverUnavailable> {
+        let features = probe(&ring)?;
+        let mut ring = Ring::new(ring, &features);
+        try_nop(&mut ring)?;
+        let ring = RefCell::new(Some(ring));
+        Ok(Self { ring, features, eventfd, eventfd_is_armed: Cell::new(false) })
+    }
+
+    #[inline]
+    fn ring_mut(&self) -> Option<RefMut<'_, Ring>> {
+        RefMut::filter_map(self.ring.borrow_mut(), Option::as_mut).ok()
+    }
+
+    /// # Safety
+    /// As for [`Ring::push`].
+    #[inline]
+    unsafe fn push_entry(&self, entry: squeue::Entry) {
+        if let Some(mut ring) = self.ring_mut() {
+            // SAFETY: the caller's promise.
+            unsafe { ring.push(entry) };
+        }
+    }
+}
+
+/// The entry that asks for `request`.
+#[inline]
+fn entry_of(request: Request) -> squeue::Entry {
+    match request {
+        Request::Nop => opcode::Nop::new().build(),
+        Request::Recv { fd, buffer, len, flags } => {
+            opcode::Recv::new(Fd(fd), buffer, len).flags(flags).build()
+        }
+        // It waits for data before it takes a buffer: so when it finds none, data is here.
+        Request::RecvPool { fd } => poll_first(opcode::RecvMulti::new(Fd(fd), GROUP).build()),
+        Request::RecvMsg { fd, header, flags } => {
+            opcode::RecvMsg::new(Fd(fd), header).flags(flags as u32).build()
+        }
+        Request::Send { fd, bytes, len, flags } => {
+            opcode::Send::new(Fd(fd), bytes, len).flags(flags).build()
+        }
+        Request::SendMsg { fd, header, flags } => {
+            opcode::SendMsg::new(Fd(fd), header).flags(flags as u32).build()
+        }
+        Request::Accept { fd, flags } => {
+            // Whoever accepts asks the connection for the address.
+            let (address, len) = (std::ptr::null_mut(), std::ptr::null_mut());
+            opcode::Accept::new(Fd(fd), address, len).flags(flags).build()
+        }
+        Request::AcceptMany { fd, flags } => opcode::AcceptMulti::new(Fd(fd)).flags(flags).build(),
+        Request::Connect { fd, address, len } => {
+            opcode::Connect::new(Fd(fd), address.cast(), len).build()
+        }
+        Request::Poll { fd, events } => opcode::PollAdd::new(Fd(fd), events as u32).build(),
+        Request::Cancel { id } => cancel_entry(id),
+    }
+}
+
+/// Asks the kernel to cancel one operation.
+fn cancel_entry(id: OpId) -> squeue::Entry {
+    opcode::AsyncCancel::new(tag::OP | id.to_bits()).build()
+}
+
+impl Backend for Uring {
+    /// The kernel waits by itself; a non-blocking descriptor would make it answer `EAGAIN`.
+    const NONBLOCKING: bool = false;
+
+    /// It is handed to the kernel with the next enter of this turn.
+    #[inline]
+    unsafe fn push(&self, id: OpId, request: Request, _: &Operations) {
+        let entry = entry_of(request).user_data(tag::OP | id.to_bits());
+        // SAFETY: *Owned while in flight*, the caller's promise.
+        unsafe { self.push_entry(entry) };
+    }
+
+    /// It needs no room of its own: the ring makes some, or keeps the cancel until there is.
+    fn cancel(&self, id: OpId, _: &Operations) {
+        let entry = cancel_entry(id).user_data(tag::IGNORE);
+        let skip = self.features.cqe_skip;
+        let entry = if skip { entry.flags(squeue::Flags::SKIP_SUCCESS) } else { entry };
+        // SAFETY: the entry points at nothing.
+        unsafe { self.push_entry(entry) };
+    }
+
+    #[inline]
+    fn wants_enter(&self) -> bool {
+        self.ring_mut().is_some_and(|mut ring| ring.wants_enter())
+    }
+
+    #[inline]
+    fn enter(&self, wait: Wait) -> io::Result<()> {
+        self.ring_mut().map_or(Ok(()), |ring| enter(ring, wait))
+    }
+
+    #[inline]
+    fn reap(&self, ops: &Operations) -> usize {
+        self.take_completions(ops)
+    }
+
+    fn has_events(&self) -> bool {
+        self.ring_mut().is_some_and(|mut ring| ring.has_completions() || ring.wants_enter())
+    }
+
+    /// What the kernel has to say is in memory.
+    fn look(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    /// Has the kernel watch the eventfd that other threads write to. A multishot poll is
+    /// edge-triggered: each write ends a wait, and the counter need never be read.
+    #[inline]
+    fn arm_unparker(&self) {
+        if self.eventfd_is_armed.replace(true) {
+            return;
+        }
+        let entry = opcode::PollAdd::new(types::Fd(self.eventfd), libc::POLLIN as u32)
+            .multi(true)
+            .build()
+            .user_data(tag::UNPARKER);
+        // SAFETY: the entry points at nothing.
+        unsafe { self.push_entry(entry) };
+    }
+
+    /// Nothing is kept for a descriptor.
+    #[inline]
+    fn forget(&self, _: RawFd) {}
+
+    fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>> {
+        match self.ring_mut() {
+            Some(ring) if self.features.multishot_recv => {
+                BufferPool::in_ring(&ring.submitter(), count, bytes).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Cancels everything at once where the kernel can (6.0); the cancel of each orphan has been
+    /// queued anyway.
+    fn cancel_all(&self, _: &Operations) {
+        let Some(ring) = self.ring_mut() else { return };
+        let builder = types::CancelBuilder::any().all();
+        // It reports what it did not find, too; how it went shows in the completions.
+        let _ = ring.submitter().register_sync_cancel(Some(types::Timespec::new()), builder);
+    }
+
+    fn close(&self, pool: Option<&BufferPool>) {
+        let ring = self.ring.borrow_mut().take();
+        if let (Some(pool), Some(ring)) = (pool, &ring) {
+            pool.unregister(&ring.submitter());
+        }
+    }
+
+    fn stats(&self) -> BackendStats {
+        self.ring_mut().map_or_else(BackendStats::default, |ring| ring.stats)
+    }
+}
+
+/// Enters the kernel, and reports what there is to report when nothing is borrowed any more: the
+/// program's logger may use the runtime.
+fn enter(mut ring: RefMut<'_, Ring>, wait: Wait) -> io::Result<()> {
+    let result = ring.enter(wait);
+    let overflowed = ring.take_overflowed();
+    drop(ring);
+    if overflowed {
+        diagnostics::report(
+            Event::QueueOverflowed,
+            format_args!(
+                "more operations completed at once than the completion queue has room for; \
+                 nothing is lost, but more `ring_entries` would be faster"
+            ),
+        );
+    }
+    result
+}
+
+/// Runs one operation to its end, to learn whether the filters in force let us enter at all.
+fn try_nop(ring: &mut Ring) -> Result<(), DriverUnavailable> {
+    let entry = opcode::Nop::new().build().user_data(tag::IGNORE);
+    // SAFETY: the entry points at nothing.
+    unsafe { ring.push(entry) };
+    let mut batch = [const { std::mem::MaybeUninit::uninit() }; 1];
+    while ring.take(&mut batch).is_empty() {
+        ring.enter(Wait::Forever)
+            .map_err(|error| DriverUnavailable::new("io_uring_enter", error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! The io_uring driver: a request becomes an entry in the ring. Follow one from
+//! [`push`](Uring::push) into the ring, through the one system call of a turn, and out again as a
+//! completion.
+//!
+//! `future ─▶ op table ─▶ [driver] ─▶ kernel ─▶ [completion] ─▶ waker ─▶ executor`
+//!
+//! - [`setup`]: makes a ring with what the kernel has, no larger than its memory allows.
+//! - [`entry`]: from a request to an entry.
+//! - [`ring`]: the two queues shared with the kernel, and entries that wait for room.
+//! - [`complete`]: from completions to slots.
+//! - [`sys`]: the gate to the system calls that we make ourselves.
+
+mod complete;
+mod entry;
+pub(super) mod ring;
+pub(super) mod setup;
+mod sys;
+
+pub(super) use entry::Uring;
+pub(super) use setup::{entries_within_limit, report_short};
+
+/// The four topmost bits of `user_data`: what a completion is about.
+pub(super) mod tag {
+    use miniss_core::op::OpId;
+
+    /// An operation of the table; the other bits are its id.
+    pub(in crate::driver) const OP: u64 = 0;
+    /// The shard was woken by its eventfd.
+    pub(in crate::driver) const UNPARKER: u64 = 1 << OpId::BITS;
+    /// The completion means nothing to us.
+    pub(in crate::driver) const IGNORE: u64 = 2 << OpId::BITS;
+    pub(in crate::driver) const MASK: u64 = !((1 << OpId::BITS) - 1);
+}
