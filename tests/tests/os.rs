@@ -16,7 +16,7 @@ use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
 use miniss_linux::topology::{CpuList, allowed_cpus, default_shards, unpinned};
 use miniss_linux::{
-    BuildError, Builder, Pinning, Runtime, ShardId, driver_stats, run_on, spawn, submit_to,
+    BuildError, Builder, Driver, Pinning, Runtime, ShardId, driver_stats, run_on, spawn, submit_to,
     yield_now,
 };
 use miniss_tests::alone::alone;
@@ -306,21 +306,34 @@ fn shards_have_the_names_that_were_asked_for() {
     }
 }
 
-/// A kernel that refuses `call` with `errno` is a typed error that names `remedy`, and costs
-/// nothing.
+/// A kernel that refuses `call` with `errno`: who wants io_uring and nothing else has a typed error
+/// that names `remedy`; all others run on epoll, and can see why. Neither costs anything.
 fn refused(call: libc::c_long, errno: i32, remedy: &str) {
     let before = Census::take();
     kernel::refuse(call, errno);
     for _ in 0..100 {
         for shards in [1, 2] {
-            let error = Runtime::builder().shards(shards).build().unwrap_err();
+            let error = rings(shards).build().unwrap_err();
             let BuildError::Driver { shard, error: driver } = &error else { panic!("{error:?}") };
             assert_eq!((shard.index(), driver.errno()), (0, Some(errno)));
             assert!(error.to_string().contains(remedy), "{error}");
         }
     }
-    Runtime::try_new().unwrap_err();
     before.assert_back();
+    for shards in [1, 2] {
+        let runtime = Runtime::builder().shards(shards).driver(Driver::Auto).build().unwrap();
+        assert_eq!(runtime.driver().kind(), Driver::Epoll);
+        assert_eq!(runtime.driver().refusal().unwrap().errno(), Some(errno));
+        assert!(runtime.driver().to_string().contains(remedy), "{}", runtime.driver());
+        assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
+    }
+    assert_eq!(count(Event::DriverFallback), 2);
+    before.assert_back();
+}
+
+/// A runtime on io_uring, whatever the environment says.
+fn rings(shards: usize) -> Builder {
+    Runtime::builder().shards(shards).driver(Driver::IoUring)
 }
 
 #[test]
@@ -415,9 +428,9 @@ fn enters_to_hand_over(operations: usize, runtime: &Runtime) -> u64 {
 #[test]
 fn operations_of_a_turn_are_handed_over_at_once() {
     let _deadline = deadline("handed over at once");
-    let runtime = Runtime::builder().shards(1).build().unwrap();
+    let runtime = rings(1).build().unwrap();
     assert_eq!(enters_to_hand_over(100, &runtime), 1);
-    let runtime = Runtime::builder().shards(1).ring_entries(8).build().unwrap();
+    let runtime = rings(1).ring_entries(8).build().unwrap();
     assert_eq!(enters_to_hand_over(100, &runtime), 13);
 }
 
@@ -425,7 +438,7 @@ fn operations_of_a_turn_are_handed_over_at_once() {
 fn echoes_again_and_again() {
     // The kernel frees the rings of one runtime while the next is made.
     for _ in 0..5 {
-        let runtime = Runtime::builder().shards(2).build().unwrap();
+        let runtime = rings(2).build().unwrap();
         for received in echo_everywhere(&runtime) {
             assert_eq!(received.unwrap(), b"hello");
         }
@@ -436,7 +449,7 @@ fn echoes_again_and_again() {
 fn r19_little_locked_memory_is_shared_among_the_shards() {
     alone("r19_little_locked_memory_is_shared_among_the_shards", || {
         kernel::become_user_who_locks(64 << 10);
-        let runtime = Runtime::builder().shards(2).build().unwrap();
+        let runtime = rings(2).build().unwrap();
         assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
         assert_eq!(count(Event::LockedMemoryShort), 1, "one of them has less than its share");
         assert_eq!(enters_to_hand_over(100, &runtime), 1, "a ring is smaller than it need be");
@@ -449,8 +462,8 @@ fn r19_little_locked_memory_is_shared_among_the_shards() {
 fn r19_a_runtime_takes_what_another_has_left() {
     alone("r19_a_runtime_takes_what_another_has_left", || {
         kernel::become_user_who_locks(64 << 10);
-        let first = Runtime::builder().shards(1).build().unwrap();
-        let second = Runtime::builder().shards(1).build().unwrap();
+        let first = rings(1).build().unwrap();
+        let second = rings(1).build().unwrap();
         for runtime in [first, second] {
             assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
             assert_eq!(enters_to_hand_over(100, &runtime), 1, "a ring is smaller than it need be");
@@ -462,7 +475,7 @@ fn r19_a_runtime_takes_what_another_has_left() {
 fn r19_enough_locked_memory_is_nothing_to_report() {
     alone("r19_enough_locked_memory_is_nothing_to_report", || {
         kernel::become_user_who_locks(8 << 20);
-        let runtime = Runtime::builder().shards(2).build().unwrap();
+        let runtime = rings(2).build().unwrap();
         assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
         assert_eq!(count(Event::LockedMemoryShort), 0);
     });
@@ -480,9 +493,9 @@ fn r19_locked_memory_for_the_smallest_rings_alone_is_enough() {
 fn r19_too_little_locked_memory_is_an_error_with_the_remedy() {
     alone("r19_too_little_locked_memory_is_an_error_with_the_remedy", || {
         kernel::become_user_who_locks(8 << 10);
-        let error = Runtime::builder().shards(2).build().unwrap_err();
+        let error = rings(2).build().unwrap_err();
         assert!(error.to_string().contains("RLIMIT_MEMLOCK"), "{error}");
-        let runtime = Runtime::builder().shards(1).build().unwrap();
+        let runtime = rings(1).build().unwrap();
         assert_eq!(echo_everywhere(&runtime).pop().unwrap().unwrap(), b"hello");
     });
 }

@@ -25,8 +25,8 @@ impl ShardDriver {
         self.closing.set(true);
     }
 
-    /// Cancels what is in flight, waits for it until `deadline`, and closes the backend. Returns how
-    /// many operations would not end; their memory is leaked.
+    /// Cancels what is in flight, waits for it until `deadline`, and closes the backend. Returns
+    /// how many operations would not end; their memory is leaked.
     pub(crate) fn close(self: &Rc<Self>, deadline: Instant) -> usize {
         self.refuse();
         // Nothing comes out of a ring that is broken: what is in flight stays so, and is leaked.

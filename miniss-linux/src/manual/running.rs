@@ -12,6 +12,7 @@
 //! | `AcceptRests` | warn | `miniss_linux::net` | descriptors or memory have run out; connections wait in the backlog |
 //! | `QueueOverflowed` | warn | `miniss_linux::driver` | more completions at once than the queue holds; none is lost |
 //! | `LockedMemoryShort` | warn | `miniss_linux::driver` | the limit of locked memory makes rings small, or there are no buffers for receives |
+//! | `DriverFallback` | warn | `miniss_linux::driver` | io_uring was refused, and the runtime runs on epoll |
 //! | `Unpinned` | warn | `miniss_linux::runtime` | too few CPUs for [`Pinning::Auto`](crate::Pinning), or pinning was refused |
 //! | `ShardDied` | error | `miniss_linux::runtime` | a shard ended although it was not told to |
 //! | `ShardLeft` | error | `miniss_linux::runtime` | at the end, a shard was busy beyond the shutdown timeout |

@@ -1,9 +1,9 @@
 //! A socket's descriptor, shared between its owner and the operations in flight on it.
 //!
-//! Invariant **Open while used**: each operation holds a share, and a request names the number
-//! only while its operation holds one. So the kernel never finds another file behind the number of a
-//! request. The one exception is an explicit close (`Connection::close`). From its start
-//! on, [`Fd::number`] is one that no file ever has, so no further request names the old one. Then it
+//! Invariant **Open while used**: each operation holds a share, and a request names the number only
+//! while its operation holds one. So the kernel never finds another file behind the number of a
+//! request. The one exception is an explicit close (`Connection::close`). From its start on,
+//! [`Fd::number`] is one that no file ever has, so no further request names the old one. Then it
 //! cancels what is in flight, behind all requests that do name it. Only then it closes.
 //!
 //! Invariant **Lent stays open**: once the number was lent as a [`BorrowedFd`], it stays open until

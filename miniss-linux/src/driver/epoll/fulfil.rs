@@ -226,7 +226,7 @@ impl Epoll {
     }
 }
 
-const CLOSED: i16 = libc::POLLRDHUP as i16 | libc::POLLHUP | libc::POLLERR;
+const CLOSED: i16 = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
 
 fn note_events(interest: &mut Interest, events: i16) {
     if events & (libc::POLLIN | libc::POLLPRI | CLOSED) != 0 {

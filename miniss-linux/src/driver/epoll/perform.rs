@@ -127,7 +127,7 @@ fn after_receiving(count: isize, room: u32, takes: bool) -> After {
 fn accept(fd: RawFd, flags: i32) -> Result<isize, i32> {
     let flags = flags | libc::SOCK_NONBLOCK;
     let (address, len) = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: whoever accepts asks the connection for the address.
+    // SAFETY: the connection is asked for the address.
     again_if_interrupted(|| unsafe { libc::accept4(fd, address, len, flags) } as isize)
 }
 

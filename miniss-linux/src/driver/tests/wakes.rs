@@ -66,9 +66,9 @@ fn an_unparker_that_was_closed_wakes_no_one() {
 
 /// Has the kernel give up the watch, as it does when its queue overflows.
 fn end_watch(driver: &ShardDriver) {
-    if let Some(ring) = &*uring(&driver).ring.borrow() {
+    if let Some(ring) = &*uring(driver).ring.borrow() {
         let all = io_uring::types::CancelBuilder::any().all();
         let _ = ring.submitter().register_sync_cancel(None, all);
     }
-    turn_until(driver, || !uring(&driver).eventfd_is_armed.get());
+    turn_until(driver, || !uring(driver).eventfd_is_armed.get());
 }

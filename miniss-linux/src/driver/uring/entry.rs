@@ -88,7 +88,7 @@ fn entry_of(request: Request) -> squeue::Entry {
             opcode::SendMsg::new(Fd(fd), header).flags(flags as u32).build()
         }
         Request::Accept { fd, flags } => {
-            // Whoever accepts asks the connection for the address.
+            // The connection is asked for the address.
             let (address, len) = (std::ptr::null_mut(), std::ptr::null_mut());
             opcode::Accept::new(Fd(fd), address, len).flags(flags).build()
         }
