@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use miniss_linux::net::TcpListener;
@@ -148,11 +148,14 @@ fn n3_a_reset_in_the_middle_of_a_write_is_an_error_and_no_signal() {
             runtime.block_on(async {
                 let (ours, mut peer) = pair();
                 let ours = Rc::new(ours);
-                let (stream, begun) = (ours.clone(), Rc::new(Cell::new(false)));
-                let has_begun = begun.clone();
+                let stream = ours.clone();
+                // On a thread of its own: it waits for a write that may begin late.
+                let reset = thread::spawn(move || {
+                    peer.read_exact(&mut [0; 1000]).unwrap();
+                    reset_on_close(&peer);
+                });
                 let write = spawn(async move {
                     let bytes = vec![1; 8 << 20];
-                    has_begun.set(true);
                     match form {
                         0 => stream.write_all(bytes).await.0,
                         1 => stream.write_vectored_all([bytes.clone(), bytes]).await.0,
@@ -163,14 +166,8 @@ fn n3_a_reset_in_the_middle_of_a_write_is_an_error_and_no_signal() {
                         },
                     }
                 });
-                // The read below blocks the shard.
-                while !begun.get() {
-                    sleep(Duration::from_millis(2)).await;
-                }
-                peer.read_exact(&mut [0; 1000]).unwrap();
-                reset_on_close(&peer);
-                drop(peer);
                 let error = timeout(LONG, write).await.expect("it ends").unwrap().unwrap_err();
+                reset.join().unwrap();
                 assert!(gone.contains(&error.kind()), "{error:?}");
                 for _ in 0..3 {
                     let error = ours.write_all("more").await.0.unwrap_err();

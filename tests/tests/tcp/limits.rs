@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Runtime, ShardId, driver_stats, spawn};
+use miniss_linux::{Budget, Runtime, ShardId, driver_stats, spawn};
 use miniss_tests::alone::alone;
 use miniss_tests::census::{Census, assert_rests};
 use miniss_tests::deadline::{SOON, deadline};
@@ -30,7 +30,9 @@ fn r1_r2_ten_thousand_operations_through_a_ring_of_a_few_entries() {
     for entries in [8, 4, 1] {
         // Each stream's writes start in the order of their tasks, unless that is shuffled.
         let builder = Runtime::builder().shards(1).shuffle(0);
-        let runtime = builder.ring_entries(entries).build().unwrap();
+        // However long they take, a turn has room for them.
+        let budget = Budget { time_max: LONG, ..Budget::default() };
+        let runtime = builder.budget(budget).ring_entries(entries).build().unwrap();
         runtime.block_on(async {
             let (streams, mut peers): (Vec<_>, Vec<_>) = (0..500).map(|_| pair()).unzip();
             let streams: Vec<_> = streams.into_iter().map(Rc::new).collect();
