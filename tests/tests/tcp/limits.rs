@@ -169,7 +169,7 @@ fn n1_accepting_without_descriptors_rests_and_goes_on_when_there_are_some() {
             let counter = ticks.clone();
             let ticker = spawn(async move {
                 loop {
-                    sleep(Duration::from_millis(5)).await;
+                    sleep(Duration::from_millis(50)).await;
                     counter.set(counter.get() + 1);
                 }
             });
