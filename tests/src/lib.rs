@@ -9,6 +9,9 @@
 //! - [`kernel`]: refusals and signals, on demand.
 //! - [`program`]: the examples as programs of their own, and other programs.
 //! - [`resp`]: a client that speaks the Redis protocol.
+//!
+//! `tests/kernels/run` runs the tests on other kernels, older and newer ones: statically linked, in
+//! an emulated machine. No step of `.ci/run` does.
 
 pub mod alone;
 pub mod apart;
