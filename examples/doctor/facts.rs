@@ -6,7 +6,7 @@ use std::fs;
 use std::str::FromStr;
 
 use miniss_linux::topology::{self, CpuList};
-use miniss_linux::{BuildError, Runtime};
+use miniss_linux::{Driver, IoUringProbe, Runtime, probe_io_uring};
 
 /// All that the report is made of.
 #[derive(Debug, Clone)]
@@ -32,26 +32,10 @@ pub struct IoUring {
     pub disabled: Option<u32>,
     /// The sysctl `kernel.io_uring_group`.
     pub group: Option<i64>,
-    /// Its system calls, in the order in which a ring needs them, and what became of them. After
-    /// one that is refused none is tried.
-    pub calls: Vec<(&'static str, Option<Result<(), i32>>)>,
-    /// What the driver uses of it, and whether the kernel has it. Empty if it could not be asked.
-    pub features: Vec<Feature>,
+    /// What came of trying it.
+    pub probe: IoUringProbe,
     /// Bytes of locked memory that a shard wants.
     pub locked_bytes: u64,
-}
-
-/// Something that not all kernels have.
-#[derive(Debug, Clone)]
-pub struct Feature {
-    /// As the kernel calls it.
-    pub name: &'static str,
-    /// The version of Linux that it came with.
-    pub since: (u32, u32),
-    /// Whether the driver cannot do without.
-    pub required: bool,
-    /// Whether this kernel has it.
-    pub present: bool,
 }
 
 /// Who we are to the kernel.
@@ -104,10 +88,10 @@ pub struct Cpus {
 /// A runtime that runs.
 #[derive(Debug, Clone)]
 pub struct Running {
-    /// `io-uring` or `epoll`.
-    pub driver: &'static str,
-    /// Why this one.
-    pub why: String,
+    /// Its driver.
+    pub driver: Driver,
+    /// Why it is not io_uring, if that was refused.
+    pub refusal: Option<String>,
     /// For each shard the CPUs that its thread may run on.
     pub shards: Vec<Option<CpuList>>,
 }
@@ -116,15 +100,13 @@ impl Facts {
     /// Those of this machine and this process.
     pub fn gather() -> Self {
         let runtime = Runtime::try_new();
-        let calls = calls(runtime.as_ref().err());
         Self {
             kernel: text("/proc/sys/kernel/osrelease"),
             io_uring: IoUring {
                 disabled: number("/proc/sys/kernel/io_uring_disabled"),
                 group: number("/proc/sys/kernel/io_uring_group"),
-                calls,
-                features: Vec::new(),
-                locked_bytes: 0,
+                probe: probe_io_uring(),
+                locked_bytes: Runtime::builder().locked_bytes(),
             },
             process: Process::of(&text("/proc/self/status").unwrap_or_default()),
             limits: Limits::of(
@@ -196,19 +178,12 @@ fn cpuset() -> Option<CpuList> {
 
 impl Running {
     fn of(runtime: Runtime) -> Self {
-        let shards = runtime.run(async || allowed());
-        Self { driver: "io-uring", why: "it can be had".into(), shards }
+        Self {
+            driver: runtime.driver().kind(),
+            refusal: runtime.driver().refusal().map(ToString::to_string),
+            shards: runtime.run(async || allowed()),
+        }
     }
-}
-
-/// What became of the system calls when a runtime was started.
-fn calls(error: Option<&BuildError>) -> Vec<(&'static str, Option<Result<(), i32>>)> {
-    let answer = match error {
-        None => Some(Ok(())),
-        Some(BuildError::Driver { error, .. }) => error.errno().map(Err),
-        Some(_) => None,
-    };
-    vec![("io_uring_setup", answer)]
 }
 
 /// What a file says, without blanks around it.

@@ -1,8 +1,9 @@
 //! What is worse than it could be, and the command that mends it.
 
 use miniss_linux::topology::CpuList;
+use miniss_linux::{Driver, IoUringFeature};
 
-use crate::facts::{Facts, Feature, Limit, UNLIMITED};
+use crate::facts::{Facts, Limit, UNLIMITED};
 
 /// Something that could be better.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +51,7 @@ fn no_runtime(facts: &Facts) -> Option<Finding> {
 /// Why io_uring cannot be used, if it cannot.
 fn no_io_uring(facts: &Facts) -> Option<Finding> {
     let refused = |&(call, answer): &(_, Option<Result<(), i32>>)| Some((call, answer?.err()?));
-    match facts.io_uring.calls.iter().find_map(refused) {
+    match facts.io_uring.probe.calls.iter().find_map(refused) {
         Some((call, errno)) => refused_call(facts, call, errno),
         None => lacking(facts),
     }
@@ -133,17 +134,18 @@ fn lacking(facts: &Facts) -> Option<Finding> {
     )
 }
 
-fn missing(facts: &Facts) -> impl Iterator<Item = &Feature> {
-    facts.io_uring.features.iter().filter(|feature| !feature.present)
+fn missing(facts: &Facts) -> impl Iterator<Item = &IoUringFeature> {
+    facts.io_uring.probe.features.iter().filter(|feature| !feature.present)
 }
 
-fn names(features: &[&Feature]) -> String {
-    let name =
-        |feature: &&Feature| format!("{} ({}.{})", feature.name, feature.since.0, feature.since.1);
+fn names(features: &[&IoUringFeature]) -> String {
+    let name = |feature: &&IoUringFeature| {
+        format!("{} ({}.{})", feature.name, feature.since.0, feature.since.1)
+    };
     features.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn newest(features: &[&Feature]) -> String {
+fn newest(features: &[&IoUringFeature]) -> String {
     let (major, minor) = features.iter().map(|feature| feature.since).max().unwrap_or_default();
     format!("{major}.{minor}")
 }
@@ -151,18 +153,19 @@ fn newest(features: &[&Feature]) -> String {
 /// io_uring can be had, and another driver runs.
 fn other_driver(facts: &Facts) -> Option<Finding> {
     let running = facts.runtime.as_ref().ok()?;
-    if running.driver == "io-uring" || no_io_uring(facts).is_some() {
+    if running.driver == Driver::IoUring || no_io_uring(facts).is_some() {
         return None;
     }
-    finding(
-        format!("io_uring can be had, and {} runs: {}", running.driver, running.why),
-        "unset MINISS_DRIVER",
-    )
+    match &running.refusal {
+        None => finding("io_uring can be had, but is not asked for", "unset MINISS_DRIVER"),
+        // Alone it is to be had, but not for all shards.
+        Some(refusal) => finding(refusal, "what it names, then run doctor again"),
+    }
 }
 
 /// Whether the default driver is the better one.
 fn has_io_uring(facts: &Facts) -> bool {
-    facts.runtime.as_ref().is_ok_and(|running| running.driver == "io-uring")
+    facts.runtime.as_ref().is_ok_and(|running| running.driver == Driver::IoUring)
 }
 
 fn locked_memory(facts: &Facts) -> Option<Finding> {

@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Display};
 
+use miniss_linux::Driver;
 use miniss_linux::topology::CpuList;
 
-use crate::facts::{Facts, Limit, UNLIMITED};
+use crate::facts::{Facts, Limit, Running, UNLIMITED};
 use crate::findings::{Finding, findings, kib, locked_bytes, plural, system};
 
 /// What doctor says.
@@ -113,14 +114,14 @@ fn calls(facts: &Facts) -> String {
         Some(Ok(())) => format!("{name} works"),
         Some(Err(errno)) => format!("{name}: {}", system(*errno)),
     };
-    list(facts.io_uring.calls.iter().map(call))
+    list(facts.io_uring.probe.calls.iter().map(call))
 }
 
 fn features(facts: &Facts, present: bool) -> String {
-    if facts.io_uring.features.is_empty() {
+    if facts.io_uring.probe.features.is_empty() {
         return "unknown".into();
     }
-    let features = facts.io_uring.features.iter();
+    let features = facts.io_uring.probe.features.iter();
     list(features.filter(|feature| feature.present == present).map(|feature| feature.name.into()))
 }
 
@@ -166,7 +167,9 @@ fn shards(facts: &Facts) -> String {
 
 fn driver(facts: &Facts) -> String {
     match &facts.runtime {
-        Ok(running) => format!("{}: {}", running.driver, running.why),
+        Ok(Running { driver, refusal: Some(refusal), .. }) => format!("{driver}: {refusal}"),
+        Ok(Running { driver: Driver::Epoll, .. }) => "epoll: MINISS_DRIVER says so".into(),
+        Ok(Running { driver, .. }) => driver.to_string(),
         Err(error) => format!("none: {error}"),
     }
 }

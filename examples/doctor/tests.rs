@@ -1,13 +1,15 @@
 //! Machines that we do not have: their facts, and what doctor says of them.
 
-use crate::facts::{Cpus, Facts, Feature, IoUring, Limit, Limits, Process, Running, UNLIMITED};
+use miniss_linux::{Driver, IoUringFeature, IoUringProbe};
+
+use crate::facts::{Cpus, Facts, IoUring, Limit, Limits, Process, Running, UNLIMITED};
 use crate::report::Report;
 
 /// The kernel's release, and the versions up to which its io_uring has come.
 fn kernel(release: &str, version: (u32, u32)) -> Facts {
     let mut facts = good();
     facts.kernel = Some(release.into());
-    for feature in &mut facts.io_uring.features {
+    for feature in &mut facts.io_uring.probe.features {
         feature.present = feature.since <= version;
     }
     if version < (6, 6) {
@@ -18,20 +20,22 @@ fn kernel(release: &str, version: (u32, u32)) -> Facts {
 
 /// A machine of eight CPUs with all that we want.
 fn good() -> Facts {
-    let feature = |name, since, required| Feature { name, since, required, present: true };
+    let feature = |name, since, required| IoUringFeature { name, since, required, present: true };
     let list = |text: &str| Some(text.parse().expect("a list of CPUs"));
     Facts {
         kernel: Some("6.18.4".into()),
         io_uring: IoUring {
             disabled: Some(0),
             group: Some(-1),
-            calls: answers(Ok(())),
-            features: vec![
-                feature("EXT_ARG", (5, 11), true),
-                feature("SOCKET", (5, 19), true),
-                feature("DEFER_TASKRUN", (6, 1), false),
-                feature("NO_SQARRAY", (6, 6), false),
-            ],
+            probe: IoUringProbe {
+                calls: answers(Ok(())),
+                features: vec![
+                    feature("EXT_ARG", (5, 11), true),
+                    feature("SOCKET", (5, 19), true),
+                    feature("DEFER_TASKRUN", (6, 1), false),
+                    feature("NO_SQARRAY", (6, 6), false),
+                ],
+            },
             locked_bytes: 48 << 10,
         },
         process: Process { seccomp: Some(0), groups: Some(vec![1000, 27]), capabilities: Some(0) },
@@ -42,28 +46,29 @@ fn good() -> Facts {
         },
         cpus: Cpus { online: list("0-7"), cpuset: list("0-7"), allowed: list("0-7"), quota: None },
         runtime: Ok(Running {
-            driver: "io-uring",
-            why: "it can be had".into(),
+            driver: Driver::IoUring,
+            refusal: None,
             shards: (0..8).map(|cpu| list(&cpu.to_string())).collect(),
         }),
     }
 }
 
-fn answers(setup: Result<(), i32>) -> Vec<(&'static str, Option<Result<(), i32>>)> {
+fn answers(setup: Result<(), i32>) -> [(&'static str, Option<Result<(), i32>>); 3] {
     let then = setup.is_ok().then_some(Ok(()));
-    vec![("io_uring_setup", Some(setup)), ("io_uring_register", then), ("io_uring_enter", then)]
+    [("io_uring_setup", Some(setup)), ("io_uring_register", then), ("io_uring_enter", then)]
 }
 
 /// Another machine: io_uring is refused, and epoll runs.
 fn refused(mut facts: Facts, errno: i32) -> Facts {
-    facts.io_uring.calls = answers(Err(errno));
-    facts.io_uring.features.clear();
+    facts.io_uring.probe.calls = answers(Err(errno));
+    facts.io_uring.probe.features.clear();
     on_epoll(facts)
 }
 
 fn on_epoll(mut facts: Facts) -> Facts {
     if let Ok(running) = &mut facts.runtime {
-        (running.driver, running.why) = ("epoll", "io_uring cannot be had".into());
+        let refusal = "io_uring is unavailable".to_owned();
+        (running.driver, running.refusal) = (Driver::Epoll, Some(refusal));
     }
     facts
 }
@@ -93,7 +98,7 @@ nofile     65536, can be raised to 524288
 somaxconn  4096
 cpus       online 0-7, cpuset 0-7, affinity mask 0-7, quota none
 shards     8, each pinned to one of the CPUs 0-7
-driver     io-uring: it can be had
+driver     io-uring
 
 All is as good as it can be.";
     assert_eq!(report.to_string(), text);
@@ -120,7 +125,7 @@ fn docker_s_default_profile() {
         "\ncalls      io_uring_setup: Operation not permitted (os error 1), io_uring_register not \
          tried, io_uring_enter not tried\n",
         "\nhas        unknown\nhas not    unknown\n",
-        "\ndriver     epoll: io_uring cannot be had\n",
+        "\ndriver     epoll: io_uring is unavailable\n",
     ];
     lines.iter().for_each(|line| assert!(text.contains(line), "{text}"));
     // Podman's answers ENOSYS.
@@ -133,7 +138,7 @@ fn docker_s_default_profile() {
 fn a_filter_that_denies_enter_alone() {
     let mut facts = on_epoll(good());
     facts.process.seccomp = Some(2);
-    facts.io_uring.calls[2].1 = Some(Err(libc::EPERM));
+    facts.io_uring.probe.calls[2].1 = Some(Err(libc::EPERM));
     let text = Report::of(&facts).to_string();
     assert!(text.contains("filter, as containers have, refuses io_uring_enter: "), "{text}");
 }
@@ -218,14 +223,18 @@ fn a_kernel_without_io_uring() {
 #[test]
 fn epoll_because_we_were_told_so() {
     let mut facts = on_epoll(good());
-    facts.runtime.as_mut().expect("it runs").why = "MINISS_DRIVER says so".into();
+    facts.runtime.as_mut().expect("it runs").refusal = None;
     assert_findings(
         &facts,
-        &[
-            "- io_uring can be had, and epoll runs: MINISS_DRIVER says so",
-            "  mend: unset MINISS_DRIVER",
-        ],
+        &["- io_uring can be had, but is not asked for", "  mend: unset MINISS_DRIVER"],
     );
+    assert!(Report::of(&facts).to_string().contains("\ndriver     epoll: MINISS_DRIVER says so\n"));
+}
+
+#[test]
+fn io_uring_for_one_ring_but_not_for_all() {
+    let text = Report::of(&on_epoll(good())).to_string();
+    assert!(text.contains("\n- io_uring is unavailable\n  mend: what it names"), "{text}");
 }
 
 #[test]

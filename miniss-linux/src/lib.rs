@@ -64,7 +64,9 @@ pub mod manual;
 pub mod doctest;
 
 pub use diagnostics::unobserved;
-pub use driver::{ChosenDriver, Driver, UnknownDriver};
+pub use driver::{
+    ChosenDriver, Driver, IoUringFeature, IoUringProbe, UnknownDriver, probe_io_uring,
+};
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats, stats};
 pub use miniss_core::combine::yield_now;

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::uring::entries_within_limit;
+use super::uring::{entries_within_limit, shard_bytes};
 use crate::error::DriverUnavailable;
 
 /// The kernel interface that a runtime stands on. A program does the same on each, with the same
@@ -145,5 +145,10 @@ impl DriverConfig {
             Kind::Epoll => self.ring_entries,
         };
         Self { kind, ring_entries, ..self }
+    }
+
+    /// Bytes that a shard on io_uring wants to lock.
+    pub(crate) fn locked_bytes(&self) -> u64 {
+        shard_bytes(self.ring_entries, self.recv_buffers)
     }
 }

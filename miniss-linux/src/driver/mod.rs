@@ -33,6 +33,7 @@ mod unpark;
 mod uring;
 
 pub use choice::{ChosenDriver, Driver, UnknownDriver};
+pub use uring::{IoUringFeature, IoUringProbe, probe_io_uring};
 
 pub(crate) use choice::{DriverConfig, Kind};
 pub(crate) use reactor::ShardReactor;

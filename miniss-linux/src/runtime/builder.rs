@@ -150,6 +150,18 @@ impl Builder {
         self
     }
 
+    /// Bytes of memory that each shard wants the kernel to lock for its ring and its buffers, if it
+    /// runs on io_uring. `RLIMIT_MEMLOCK` limits what all processes of a user lock together.
+    ///
+    /// ```
+    /// let builder = miniss_linux::Runtime::builder();
+    /// assert!(builder.locked_bytes() < 1 << 20);
+    /// assert!(builder.locked_bytes() < builder.clone().ring_entries(4096).locked_bytes());
+    /// ```
+    pub fn locked_bytes(&self) -> u64 {
+        self.driver.locked_bytes()
+    }
+
     /// For how long a shard spins, looking for work, before it sleeps. Default: zero. Spinning
     /// trades CPU for latency; where it does not pay it is tried only now and then. A sleeping
     /// shard uses no CPU.

@@ -219,7 +219,7 @@ fn enter(mut ring: RefMut<'_, Ring>, wait: Wait) -> io::Result<()> {
 }
 
 /// Runs one operation to its end, to learn whether the filters in force let us enter at all.
-fn try_nop(ring: &mut Ring) -> Result<(), DriverUnavailable> {
+pub(super) fn try_nop(ring: &mut Ring) -> Result<(), DriverUnavailable> {
     let entry = opcode::Nop::new().build().user_data(tag::IGNORE);
     // SAFETY: the entry points at nothing.
     unsafe { ring.push(entry) };

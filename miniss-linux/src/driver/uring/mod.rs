@@ -8,16 +8,19 @@
 //! - [`entry`]: from a request to an entry.
 //! - [`ring`]: the two queues shared with the kernel, and entries that wait for room.
 //! - [`complete`]: from completions to slots.
+//! - [`probe`]: what io_uring is here, for tools that tell a user.
 //! - [`sys`]: the gate to the system calls that we make ourselves.
 
 mod complete;
 mod entry;
+mod probe;
 pub(super) mod ring;
 pub(super) mod setup;
 mod sys;
 
 pub(super) use entry::Uring;
-pub(super) use setup::{entries_within_limit, report_short};
+pub use probe::{IoUringFeature, IoUringProbe, probe_io_uring};
+pub(super) use setup::{entries_within_limit, report_short, shard_bytes};
 
 /// The four topmost bits of `user_data`: what a completion is about.
 pub(super) mod tag {

@@ -33,7 +33,6 @@ impl Ring {
     }
 
     /// Whether the kernel took the registration of the ring.
-    #[cfg(test)]
     pub(in crate::driver) fn is_registered(&self) -> bool {
         self.enter_fd.is_registered()
     }

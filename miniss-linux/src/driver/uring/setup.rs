@@ -46,7 +46,7 @@ pub(in crate::driver) const LEVELS: [Level; 5] =
     [Level::NoSqArray, Level::DeferTaskrun, Level::SingleIssuer, Level::CoopTaskrun, Level::Plain];
 
 /// The smallest ring that we ask for.
-const ENTRIES_MIN: u32 = 8;
+pub(super) const ENTRIES_MIN: u32 = 8;
 /// How long we try again after a refusal for want of memory: the kernel frees a ring some time
 /// after it was closed, on a busy machine more than half a second. First a ring of the wanted size
 /// is tried again, then the smallest one.
@@ -196,12 +196,16 @@ fn may_lock_any_amount(status: &str) -> bool {
 }
 
 fn entries_within(wanted: u32, recv_buffers: u16, bytes: u64) -> u32 {
-    let buffers = pages(u64::from(recv_buffers) * BUFFER_BYTES);
     let mut entries = wanted.max(1);
-    while entries > ENTRIES_MIN && ring_bytes(entries) + buffers > bytes {
+    while entries > ENTRIES_MIN && shard_bytes(entries, recv_buffers) > bytes {
         entries /= 2;
     }
     entries
+}
+
+/// What the kernel counts for a shard with a ring of so many entries and so many buffers.
+pub(in crate::driver) fn shard_bytes(entries: u32, recv_buffers: u16) -> u64 {
+    ring_bytes(entries) + pages(u64::from(recv_buffers) * BUFFER_BYTES)
 }
 
 /// What the kernel counts for a ring.
@@ -229,37 +233,49 @@ pub(in crate::driver) struct Features {
     pub(in crate::driver) no_iowait: bool,
 }
 
-/// Asks the kernel which operations it knows; a ring that cannot do the basic ones is refused.
+/// The operations that the driver cannot do without, and the versions of Linux that know them.
+pub(super) const NEEDED: [(u8, &str, (u32, u32)); 10] = [
+    (PollAdd::CODE, "POLL_ADD", (5, 1)),
+    (RecvMsg::CODE, "RECVMSG", (5, 3)),
+    (SendMsg::CODE, "SENDMSG", (5, 3)),
+    (Accept::CODE, "ACCEPT", (5, 5)),
+    (AsyncCancel::CODE, "ASYNC_CANCEL", (5, 5)),
+    (Connect::CODE, "CONNECT", (5, 5)),
+    (Recv::CODE, "RECV", (5, 6)),
+    (Send::CODE, "SEND", (5, 6)),
+    (Shutdown::CODE, "SHUTDOWN", (5, 11)),
+    // Not used: it came with multishot accept and provided buffer rings, which cannot be asked for.
+    (Socket::CODE, "SOCKET", (5, 19)),
+];
+
+/// Finds out what the kernel has; a ring that cannot do the basic operations is refused.
 pub(in crate::driver) fn probe(ring: &IoUring) -> Result<Features, DriverUnavailable> {
-    let mut probe = Probe::new();
-    ring.submitter()
-        .register_probe(&mut probe)
+    let known = known_operations(ring)
         .map_err(|error| DriverUnavailable::new("io_uring_register(PROBE)", error))?;
-    let needed = [
-        (Accept::CODE, "ACCEPT"),
-        (AsyncCancel::CODE, "ASYNC_CANCEL"),
-        (Connect::CODE, "CONNECT"),
-        (PollAdd::CODE, "POLL_ADD"),
-        (Recv::CODE, "RECV"),
-        (RecvMsg::CODE, "RECVMSG"),
-        (Send::CODE, "SEND"),
-        (SendMsg::CODE, "SENDMSG"),
-        (Shutdown::CODE, "SHUTDOWN"),
-        // Not used: it came with multishot accept and provided buffer rings (5.19), which cannot be
-        // asked for.
-        (Socket::CODE, "SOCKET (before Linux 5.19)"),
-    ];
-    for (code, name) in needed {
-        if !probe.is_supported(code) {
-            let error = std::io::Error::from_raw_os_error(libc::EOPNOTSUPP);
-            return Err(DriverUnavailable::new(name, error));
+    match NEEDED.iter().find(|(code, ..)| !known.is_supported(*code)) {
+        None => Ok(Features::of(ring, &known)),
+        Some((_, name, _)) => {
+            let error = io::Error::from_raw_os_error(libc::EOPNOTSUPP);
+            Err(DriverUnavailable::new(name, error))
         }
     }
-    Ok(Features {
-        multishot_recv: probe.is_supported(SendZc::CODE),
-        cqe_skip: ring.params().is_feature_skip_cqe_on_success(),
-        no_iowait: ring.params().is_feature_no_iowait(),
-    })
+}
+
+/// Asks the kernel which operations it knows.
+pub(super) fn known_operations(ring: &IoUring) -> io::Result<Probe> {
+    let mut known = Probe::new();
+    ring.submitter().register_probe(&mut known)?;
+    Ok(known)
+}
+
+impl Features {
+    pub(super) fn of(ring: &IoUring, known: &Probe) -> Self {
+        Self {
+            multishot_recv: known.is_supported(SendZc::CODE),
+            cqe_skip: ring.params().is_feature_skip_cqe_on_success(),
+            no_iowait: ring.params().is_feature_no_iowait(),
+        }
+    }
 }
 
 #[cfg(test)]

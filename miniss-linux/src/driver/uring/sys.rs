@@ -69,7 +69,6 @@ impl EnterFd {
     }
 
     /// Whether the kernel took the registration.
-    #[cfg(test)]
     pub(super) fn is_registered(self) -> bool {
         self.flags & ENTER_REGISTERED_RING != 0
     }
