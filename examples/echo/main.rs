@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
-use miniss_linux::{Future, Promise, Runtime, spawn};
+use miniss_linux::{Builder, Driver, Future, Promise, Runtime, spawn};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::exit;
@@ -24,6 +24,7 @@ echo: a TCP server that sends back what it receives
 
   --addr ADDRESS       where to listen, IP:PORT     [127.0.0.1:7000]
   --shards N           how many shards accept       [1]
+  --driver DRIVER      auto, io-uring or epoll      [auto, or what MINISS_DRIVER says]
   --help               this text
 
 It runs until SIGINT or SIGTERM. Try: nc 127.0.0.1 7000";
@@ -39,7 +40,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let (mut address, mut shards) = (String::from("127.0.0.1:7000"), 1);
+    let mut address = String::from("127.0.0.1:7000");
+    let mut builder = Runtime::builder().shards(1);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         if ["--help", "-h"].contains(&&*name) {
@@ -49,11 +51,12 @@ fn run() -> Result<(), Box<dyn Error>> {
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
         match &*name {
             "--addr" => address = value()?,
-            "--shards" => shards = positive(&name, &value()?)?,
+            "--shards" => builder = builder.shards(positive(&name, &value()?)?),
+            "--driver" => builder = builder.driver(driver(&value()?)?),
             _ => return Err(format!("{name}: unknown option; see --help").into()),
         }
     }
-    serve(&address, shards)
+    serve(&address, builder)
 }
 
 /// A number from 1 on.
@@ -64,11 +67,18 @@ fn positive(name: &str, value: &str) -> Result<usize, String> {
     }
 }
 
+fn driver(value: &str) -> Result<Driver, String> {
+    value.parse().map_err(|error| format!("--driver {value}: {error}"))
+}
+
 /// Serves until the process is told to stop, by a signal.
-fn serve(address: &str, shards: usize) -> Result<(), Box<dyn Error>> {
+fn serve(address: &str, builder: Builder) -> Result<(), Box<dyn Error>> {
     let (stopped, stop) = Future::new();
     on_signals(stop)?;
-    let runtime = Runtime::builder().shards(shards).build()?;
+    let runtime = builder.build()?;
+    if let Some(refusal) = runtime.driver().refusal() {
+        complain(refusal);
+    }
     let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
     // Every shard listens on the same port number, which another program could share, too. So one
     // asks for it alone first; that also makes a free port of 0.
@@ -77,9 +87,12 @@ fn serve(address: &str, shards: usize) -> Result<(), Box<dyn Error>> {
     for outcome in runtime.run(move || start(address)) {
         outcome.map_err(refused)?;
     }
+    let (shards, driver) = (runtime.shards(), runtime.driver().kind());
     let plural = if shards == 1 { "" } else { "s" };
     let (ip, port) = (address.ip(), address.port());
-    say(&format!("echo: listening on {address}, {shards} shard{plural}\nTry: nc {ip} {port}"));
+    say(&format!(
+        "echo: listening on {address}, {shards} shard{plural}, {driver}\nTry: nc {ip} {port}"
+    ));
     runtime.block_on(stopped)?;
     Ok(())
 }

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::process::exit;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use miniss_linux::ShardId;
 use miniss_linux::net::{ListenOptions, TcpListener};
+use miniss_linux::{Driver, ShardId};
 
 use crate::say::{complain, say};
 
@@ -58,7 +58,7 @@ pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
 }
 
 /// This shard's listener on an address that was [claimed](claim). The last shard to have one tells
-/// the user where the server listens: by then every shard listens.
+/// the user where the server listens, and on which `driver`: by then every shard listens.
 ///
 /// Ends the program if it cannot be had: the other shards would serve on, and the connections meant
 /// for this one would fail.
@@ -66,11 +66,11 @@ pub async fn claim(address: &str) -> Result<SocketAddr, ListenError> {
 /// # Panics
 ///
 /// Outside of a runtime.
-pub async fn listen(address: SocketAddr) -> TcpListener {
+pub async fn listen(address: SocketAddr, driver: Driver) -> TcpListener {
     let options = ListenOptions::new().reuse_port(true);
     match options.bind(address).await {
         Ok(listener) => {
-            announce(address);
+            announce(address, driver);
             listener
         }
         Err(error) => {
@@ -81,7 +81,7 @@ pub async fn listen(address: SocketAddr) -> TcpListener {
     }
 }
 
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, driver: Driver) {
     static LISTENING: AtomicUsize = AtomicUsize::new(0);
     let shards = ShardId::all().count();
     // Relaxed: the count is all that is told.
@@ -89,7 +89,8 @@ fn announce(address: SocketAddr) {
         let plural = if shards == 1 { "" } else { "s" };
         let (ip, port) = (address.ip(), address.port());
         say(format_args!(
-            "kv: listening on {address}, {shards} shard{plural}\nTry: redis-cli -h {ip} -p {port}"
+            "kv: listening on {address}, {shards} shard{plural}, {driver}\n\
+             Try: redis-cli -h {ip} -p {port}"
         ));
     }
 }

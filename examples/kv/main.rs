@@ -42,6 +42,7 @@ kv: a server that speaks the Redis protocol (RESP2 and RESP3), in memory, on all
 
   --addr ADDRESS       where to listen, IP:PORT     [127.0.0.1:7379]
   --shards N           how many shards              [one for each CPU allowed]
+  --driver DRIVER      auto, io-uring or epoll      [auto, or what MINISS_DRIVER says]
   --idle-spin-us N     spin so many microseconds before sleeping  [0]
   --timeout N          close connections on which nothing happens for N seconds; 0: never  [0]
   --tcp-keepalive N    after N seconds ask whether a silent client is there; 0: never  [300]

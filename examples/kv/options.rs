@@ -53,8 +53,21 @@ impl Options {
     where
         T::Err: fmt::Display,
     {
-        let Some(text) = self.take(name)? else { return Ok(default) };
-        text.parse().map_err(|error| UsageError(format!("--{name} {text}: {error}")))
+        Ok(self.optional(name)?.unwrap_or(default))
+    }
+
+    /// Takes out the option `--name`, if it was given.
+    ///
+    /// # Errors
+    ///
+    /// As for [`value`](Self::value).
+    pub fn optional<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, UsageError>
+    where
+        T::Err: fmt::Display,
+    {
+        let Some(text) = self.take(name)? else { return Ok(None) };
+        let wrong = |error| UsageError(format!("--{name} {text}: {error}"));
+        text.parse().map(Some).map_err(wrong)
     }
 
     /// Takes out the option `--name`, a number from 1 on; `default` if it was not given.

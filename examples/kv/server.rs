@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use miniss_linux::net::{TcpListener, TcpStream};
-use miniss_linux::{ShardId, spawn};
+use miniss_linux::{Driver, ShardId, spawn};
 
 use crate::connection::Connection;
 use crate::listen::{claim, listen};
@@ -23,13 +23,14 @@ pub fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let address = runtime.block_on(claim(&settings.address))?;
     shard::set_up(runtime.shards(), address.port(), settings.limits);
     stop::on_signals(runtime.handle())?;
-    let ended = runtime.try_run(move || serve(address))?;
+    let driver = runtime.driver().kind();
+    let ended = runtime.try_run(move || serve(address, driver))?;
     Ok(ended.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// One shard's part.
-async fn serve(address: SocketAddr) -> Result<(), String> {
-    let listener = listen(address).await;
+async fn serve(address: SocketAddr, driver: Driver) -> Result<(), String> {
+    let listener = listen(address, driver).await;
     match stop::until_asked(accept_all(listener)).await {
         None => Ok(()),
         Some(error) => Err(format!("{} accepts no more: {error}", ShardId::current())),

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use miniss_linux::{BuildError, Runtime};
+use miniss_linux::{BuildError, Driver, Runtime};
 
 use crate::limits::Limits;
 use crate::options::{Options, UsageError, refuse};
@@ -18,6 +18,8 @@ pub struct Settings {
     pub address: String,
     /// How many shards; zero: one for each CPU.
     pub shards: usize,
+    /// Which driver; none: as the environment says.
+    pub driver: Option<Driver>,
     /// How long to spin before sleeping.
     pub idle_spin: Duration,
     /// What a client may take.
@@ -34,6 +36,7 @@ impl Settings {
         let this = Self {
             address: options.value("addr", "127.0.0.1:7379".into())?,
             shards: options.positive("shards", 0)?,
+            driver: options.optional("driver")?,
             idle_spin: Duration::from_micros(options.value("idle-spin-us", 0)?),
             limits: Limits::from_options(&mut options)?,
         };
@@ -53,8 +56,14 @@ impl Settings {
     ///
     /// As for [`Builder::build`](miniss_linux::Builder::build).
     pub fn runtime(&self) -> Result<Runtime, BuildError> {
-        let builder = Runtime::builder().idle_spin(self.idle_spin).thread_name("kv");
-        if self.shards == 0 { builder.build() } else { builder.shards(self.shards).build() }
+        let mut builder = Runtime::builder().idle_spin(self.idle_spin).thread_name("kv");
+        if self.shards != 0 {
+            builder = builder.shards(self.shards);
+        }
+        if let Some(driver) = self.driver {
+            builder = builder.driver(driver);
+        }
+        builder.build()
     }
 }
 
@@ -76,9 +85,11 @@ mod tests {
     #[test]
     fn settings_are_what_was_told_or_their_defaults() {
         let settings = |options: &[&str]| Settings::new(Options::new(options.iter().copied()));
-        let told = settings(&["--shards", "2", "--idle-spin-us", "50"]).unwrap();
+        let told = settings(&["--shards", "2", "--idle-spin-us", "50", "--driver=epoll"]).unwrap();
         assert_eq!((told.shards, told.idle_spin), (2, Duration::from_micros(50)));
+        assert_eq!(told.driver, Some(Driver::Epoll));
         assert_eq!(told.address, "127.0.0.1:7379");
+        assert_eq!(settings(&[]).unwrap().driver, None);
         assert!(settings(&["--colour"]).is_err());
     }
 }

@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
+use miniss_linux::{Driver, Runtime};
 use miniss_tests::deadline::deadline;
 use miniss_tests::kernel;
 use miniss_tests::program::{
@@ -50,13 +51,15 @@ fn help_explains_every_server_and_succeeds() {
 #[test]
 fn wrong_options_are_refused_in_one_line() {
     let _deadline = deadline("wrong_options_are_refused_in_one_line");
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 10] = [
         (&["--colour"], "--colour: unknown option"),
         (&["blue"], "blue: unknown option"),
         (&["--shards"], "--shards needs a value"),
         (&["--shards", "two"], "--shards two: a whole number from 1 is wanted"),
         (&["--shards", "0"], "--shards 0: a whole number from 1 is wanted"),
         (&["--shards", "100000000"], "shards"),
+        (&["--driver"], "--driver needs a value"),
+        (&["--driver", "kqueue"], "--driver kqueue: \"kqueue\" is no driver; auto, io-uring and"),
         (&["--addr", "nowhere"], "cannot listen on nowhere: "),
         (&["--addr", "192.0.2.1:7000"], "cannot listen on 192.0.2.1:7000: "),
     ];
@@ -75,9 +78,44 @@ fn a_server_says_where_it_listens_and_what_to_try() {
     for (program, client) in [("echo", "nc 127.0.0.1"), ("kv", "redis-cli -h 127.0.0.1 -p")] {
         let server = Server::start(program, 1);
         let (address, port) = (server.address(), server.port());
-        let words = format!("{program}: listening on {address}, 1 shard\nTry: {client} {port}\n");
+        let driver = Runtime::builder().shards(1).build().expect("a runtime").driver().kind();
+        let words =
+            format!("{program}: listening on {address}, 1 shard, {driver}\nTry: {client} {port}\n");
         assert_eq!(server.said(), words);
     }
+}
+
+#[test]
+fn a_server_runs_on_the_driver_that_it_is_told_or_says_why_not() {
+    let _deadline = deadline("a_server_runs_on_the_driver_that_it_is_told_or_says_why_not");
+    let without_rings = |program: &str, driver: &str| {
+        let mut command = example(program);
+        without_call(&mut command, libc::SYS_io_uring_setup, libc::EPERM);
+        command.args(["--driver", driver]).stderr(Stdio::piped());
+        command
+    };
+    for program in SERVERS {
+        for driver in [Driver::Epoll, Driver::IoUring] {
+            let told = driver.to_string();
+            let server = Server::launch(example(program).args(["--driver", &told]), 1);
+            assert!(server.said().contains(&format!(", 1 shard, {driver}\n")), "{}", server.said());
+            assert_answers(&server);
+        }
+        let server = Server::launch(&mut without_rings(program, "auto"), 2);
+        assert!(server.said().contains(", 2 shards, epoll\n"), "{}", server.said());
+        assert_answers(&server);
+        let refused = run(&mut without_rings(program, "io-uring"));
+        assert_refused(&refused, program, "io_uring is unavailable: io_uring_setup: ");
+    }
+}
+
+/// A client is served, by whichever server it is.
+fn assert_answers(server: &Server) {
+    let mut client = server.connect();
+    client.write_all(b"PING\r\n").expect("the server takes bytes");
+    let mut answer = [0; 4];
+    client.read_exact(&mut answer).expect("the server answers");
+    assert!([*b"PING", *b"+PON"].contains(&answer), "{answer:?}");
 }
 
 #[test]
@@ -134,7 +172,7 @@ fn with_few_descriptors_a_server_listens_everywhere_or_says_why_not() {
             let (line, output) = first_line(with_descriptors(&mut example(program), limit));
             let errors = text(&output.stderr);
             match output.status.code() {
-                None => assert!(line.ends_with("2 shards\n"), "{limit}: {line:?}"),
+                None => assert!(line.contains("2 shards, "), "{limit}: {line:?}"),
                 Some(0) => panic!("{limit}: it cannot have ended well"),
                 Some(_) => assert!(says_why(errors), "{limit}: {errors:?}"),
             }
@@ -167,11 +205,7 @@ fn a_server_to_which_no_one_listens_survives_a_flood() {
         // It finds that out, says so to no one, and rests.
         thread::sleep(Duration::from_millis(200));
         drop(flood);
-        let mut client = server.connect();
-        client.write_all(b"PING\r\n").expect("the server takes bytes");
-        let mut answer = [0; 4];
-        client.read_exact(&mut answer).expect("the server answers");
-        assert!([*b"PING", *b"+PON"].contains(&answer), "{program}: {answer:?}");
+        assert_answers(&server);
     }
 }
 
