@@ -62,7 +62,8 @@ impl DriverUnavailable {
                  profile, or set kernel.io_uring_disabled=0"
             }
             Some(libc::ENOSYS | libc::EOPNOTSUPP | libc::EINVAL) => {
-                "the kernel is too old or built without it; use Linux 5.19 or later, better 6.1"
+                "the kernel is too old or built without it, or a seccomp filter says so; use Linux \
+                 5.19 or later, better 6.1"
             }
             Some(libc::ENOMEM) => "not enough locked memory; raise RLIMIT_MEMLOCK (ulimit -l)",
             Some(libc::EMFILE | libc::ENFILE) => {

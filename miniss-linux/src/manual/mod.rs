@@ -1,12 +1,14 @@
 //! The manual of the Linux side: chapters that belong to no single item.
 //!
 //! - [`running`]: what a program says, how it ends, threads and child processes beside it.
+//! - [`containers`]: which driver runs in Docker and Kubernetes, and how to allow io_uring there.
 //! - [`decisions`]: what was weighed, what was chosen, and what would change our mind.
 //! - [`growth`]: from one task, timer, connection or shard to very many, in pictures.
 //! - [`peers`]: each measure beside other runtimes and beside programs by hand.
 
 #![forbid(unsafe_code)]
 
+pub mod containers;
 pub mod decisions;
 pub mod growth;
 pub mod peers;
