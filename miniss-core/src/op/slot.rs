@@ -60,8 +60,9 @@ pub struct Slot {
     pub(super) completion: Cell<Completion>,
     /// Completions of a multishot operation that wait to be collected.
     pub(super) parts: Parts,
-    /// Hidden while code of the operation runs. A free slot has none, nor a waker.
+    /// Hidden while code of the operation runs. A free slot has none.
     pub(super) vtable: Cell<Option<&'static OpVtable>>,
+    /// Only an operation in flight has one.
     pub(super) waker: Cell<Option<Waker>>,
     pub(super) payload: UnsafeCell<Payload>,
 }
@@ -101,8 +102,8 @@ impl Slot {
         self.vtable();
     }
 
-    /// Keeps `waker` unless it is known already. This runs foreign code: afterwards another
-    /// operation may be in the slot, which then keeps its own waker.
+    /// Keeps `waker` unless it is known already. This runs foreign code: afterwards the operation
+    /// may be done, or another may be in the slot, which then keeps its own waker.
     pub(super) fn register(&self, waker: &Waker) {
         let known = self.waker.take();
         match known {
@@ -110,10 +111,12 @@ impl Slot {
             former => {
                 let generation = self.generation.get();
                 let waker = waker.clone();
-                if self.generation.get() == generation {
+                drop(former);
+                // One that is done keeps none, for no one would take it out again.
+                let waits = self.stage.get() != Stage::Done;
+                if waits && self.generation.get() == generation {
                     drop(self.waker.replace(Some(waker)));
                 }
-                drop(former);
             }
         }
     }

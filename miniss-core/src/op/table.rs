@@ -265,11 +265,7 @@ impl<M: Memory> OpTable<M> {
     #[cold]
     #[track_caller]
     fn poll_again<O: Operation>(&self, key: &OpKey<O>) -> Poll<O::Output> {
-        let slot = self.slot_of(key);
-        let waker = slot.waker.take();
-        let output = self.collect(key, slot);
-        drop(waker);
-        Poll::Ready(output)
+        Poll::Ready(self.collect(key, self.slot_of(key)))
     }
 
     /// The output of an operation that is done.
@@ -314,9 +310,26 @@ impl<M: Memory> OpTable<M> {
         cx: &mut Context<'_>,
     ) -> Poll<Part<O::Output>> {
         let slot = self.slot_of(key);
-        match self.room.pop_part(slot) {
+        if let Some(completion) = self.room.pop_part(slot) {
+            return Poll::Ready(Part::More(completion));
+        }
+        if slot.stage.get() == Stage::Done {
+            return Poll::Ready(Part::End(self.collect(key, slot)));
+        }
+        slot.register(cx.waker());
+        match (slot.parts.len(), slot.stage.get()) {
+            (0, Stage::Done) | (1.., _) => self.poll_part_again(key),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// As [`poll_again`](Self::poll_again): a part may have come, too.
+    #[cold]
+    #[track_caller]
+    fn poll_part_again<O: Operation>(&self, key: &OpKey<O>) -> Poll<Part<O::Output>> {
+        match self.room.pop_part(self.slot_of(key)) {
             Some(completion) => Poll::Ready(Part::More(completion)),
-            None => self.poll(key, cx).map(Part::End),
+            None => self.poll_again(key).map(Part::End),
         }
     }
 

@@ -12,6 +12,8 @@ on_both_memories! {
     a_panic_in_orphan_part_keeps_neither_the_other_parts_nor_the_payload,
     a_waker_may_collect_the_outcome_at_once,
     a_completion_in_the_middle_of_a_poll_is_not_overlooked,
+    a_part_in_the_middle_of_a_poll_is_not_overlooked,
+    a_poll_that_unwinds_leaves_no_waker_to_the_next_operation,
     an_operation_put_in_the_place_of_one_that_is_polled_is_left_alone,
 }
 
@@ -276,8 +278,14 @@ fn a_waker_may_collect_the_outcome_at_once<M: Port>() {
     scene.end(1);
 }
 
-/// A table, and what is done with it when a waker over the pair is cloned.
-type Clones<M> = (OpTable<M>, RefCell<Option<Box<dyn FnOnce(&OpTable<M>)>>>);
+/// A table, what is done with it when a waker over all this is cloned, and how often one is woken.
+struct Clones<M: Port>(OpTable<M>, RefCell<Option<Box<dyn FnOnce(&OpTable<M>)>>>, Cell<usize>);
+
+impl<M: Port> Clones<M> {
+    fn new() -> Self {
+        Self(M::table(), RefCell::default(), Cell::new(0))
+    }
+}
 
 /// A waker that calls back while it is cloned.
 fn calls_when_cloned<M: Port>(clones: &Clones<M>) -> Waker {
@@ -285,26 +293,92 @@ fn calls_when_cloned<M: Port>(clones: &Clones<M>) -> Waker {
     struct Vtable<M>(M);
     impl<M: Port> Vtable<M> {
         const IT: &'static RawWakerVTable =
-            &RawWakerVTable::new(clone::<M>, |_| (), |_| (), |_| ());
+            &RawWakerVTable::new(clone::<M>, wake::<M>, wake::<M>, |_| ());
     }
     fn clone<M: Port>(data: *const ()) -> RawWaker {
-        // SAFETY: the test keeps the pair alive.
-        let (table, act) = unsafe { &*data.cast::<Clones<M>>() };
+        // SAFETY: the test keeps it alive.
+        let Clones(table, act, _) = unsafe { &*data.cast::<Clones<M>>() };
         let act = act.borrow_mut().take();
         act.into_iter().for_each(|act| act(table));
         RawWaker::new(data, Vtable::<M>::IT)
     }
-    // SAFETY: the functions above do nothing but look at the pair.
+    fn wake<M: Port>(data: *const ()) {
+        // SAFETY: as above.
+        let Clones(_, _, wakes) = unsafe { &*data.cast::<Clones<M>>() };
+        wakes.set(wakes.get() + 1);
+    }
+    // SAFETY: the functions above do nothing but look at it.
     unsafe { Waker::new(core::ptr::from_ref(clones).cast(), Vtable::<M>::IT) }
 }
 
 fn a_completion_in_the_middle_of_a_poll_is_not_overlooked<M: Port>() {
-    let clones: Clones<M> = (M::table(), RefCell::default());
+    let clones = Clones::<M>::new();
     let key = clones.0.insert(Small::new(&Rc::default()));
     let id = key.id();
     *clones.1.borrow_mut() = Some(Box::new(move |table| table.complete(id, done(0), false)));
     let waker = calls_when_cloned(&clones);
     assert!(clones.0.poll(&key, &mut Context::from_waker(&waker)).is_ready());
+}
+
+fn a_part_in_the_middle_of_a_poll_is_not_overlooked<M: Port>() {
+    for has_ended in [false, true] {
+        let clones = Clones::<M>::new();
+        let key = clones.0.insert(Small::new(&Rc::default()));
+        let id = key.id();
+        *clones.1.borrow_mut() = Some(Box::new(move |table| {
+            table.complete(id, done(1), true);
+            if has_ended {
+                table.complete(id, done(2), false);
+            }
+        }));
+        let waker = calls_when_cloned(&clones);
+        let cx = &mut Context::from_waker(&waker);
+        let part = ready(clones.0.poll_part(&key, cx));
+        assert!(matches!(part, Part::More(part) if part == done(1)));
+        if !has_ended {
+            assert!(clones.0.poll_part(&key, cx).is_pending());
+            clones.0.complete(id, done(2), false);
+            assert_eq!(clones.2.get(), 1);
+        }
+        assert!(matches!(ready(clones.0.poll_part(&key, cx)), Part::End((2, _))));
+    }
+}
+
+/// A waker that panics when it is dropped.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        panic!("as planned");
+    }
+}
+
+fn a_poll_that_unwinds_leaves_no_waker_to_the_next_operation<M: Port>() {
+    let (clones, log) = (Clones::<M>::new(), Rc::<Log>::default());
+    let key = clones.0.insert(Small::new(&log));
+    let id = key.id();
+    {
+        // The table is to have the only one.
+        let lent = core::mem::ManuallyDrop::new(Waker::from(Arc::new(Panics)));
+        assert!(clones.0.poll(&key, &mut Context::from_waker(&lent)).is_pending());
+        // SAFETY: it is not used again, and the table's clone keeps the rest.
+        unsafe { Arc::decrement_strong_count(lent.data().cast::<Panics>()) };
+    }
+    *clones.1.borrow_mut() = Some(Box::new(move |table| table.complete(id, done(0), false)));
+    let waker = calls_when_cloned(&clones);
+    let cx = &mut Context::from_waker(&waker);
+    assert!(panics(|| assert!(clones.0.poll(&key, cx).is_pending())));
+    drop(ready(clones.0.poll(&key, cx)));
+
+    let next = clones.0.insert(Small::new(&log));
+    assert_eq!(index(next.id()), index(id));
+    clones.0.complete(next.id(), done(0), false);
+    assert_eq!(clones.2.get(), 0, "no one has polled it");
+    drop(ready(poll(&clones.0, &next)));
 }
 
 /// Of another type than [`Small`], but as large.
@@ -318,7 +392,7 @@ impl Operation for Other {
 fn an_operation_put_in_the_place_of_one_that_is_polled_is_left_alone<M: Port>() {
     let (count, count_waker) = WakeCount::new();
     for other_ends_first in [false, true] {
-        let clones: Clones<M> = (M::table(), RefCell::default());
+        let clones = Clones::<M>::new();
         let log = Rc::<Log>::default();
         let key = Rc::new(clones.0.insert(Small::new(&log)));
         let other = Rc::new(Cell::new(None));
