@@ -6,6 +6,7 @@
 //! - [`deadline`]: no test hangs forever.
 //! - [`random`]: numbers from a seed that is printed.
 //! - [`sockets`]: pairs of connections, and peers that are no part of any runtime.
+//! - [`hostile`]: the life of operations under a hostile driver, from bytes.
 //! - [`kernel`]: refusals and signals, on demand.
 //! - [`program`]: the examples as programs of their own, and other programs.
 //! - [`resp`]: a client that speaks the Redis protocol.
@@ -17,6 +18,7 @@ pub mod alone;
 pub mod apart;
 pub mod census;
 pub mod deadline;
+pub mod hostile;
 pub mod kernel;
 pub mod program;
 pub mod random;

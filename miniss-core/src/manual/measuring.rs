@@ -66,6 +66,7 @@
 //!   timers, promises, calls and an echo request take, and how often their data is not in the
 //!   cache, against `tests/tests/instructions/expected.txt`.
 //! - `.ci/thread-sanitizer`: what threads share, under ThreadSanitizer.
+//! - `.ci/fuzz`: the life of operations under a hostile driver, which libFuzzer makes up.
 //! - `cargo test -p miniss-tests --test bare`: how large programs without std are, against what is
 //!   expected in `tests/tests/bare/sizes.txt`.
 //! - `cargo run --release -p miniss-benches --bin compare`: the rows of

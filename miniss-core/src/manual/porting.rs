@@ -311,4 +311,5 @@
 //! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `executor/wake`, `task`, `promise` and `call` |
 //! | forget, panics in poll, drop and wake, reentrant wakes, wakers after the end | `tests/tests/soundness/main.rs`, one line each |
 //! | no leaks, no use after free | the same and the core's own tests, under AddressSanitizer and LeakSanitizer in `.ci/run` |
+//! | operations under a hostile driver, whatever it does | a minute of fuzzing in `.ci/run`, and `tests/tests/hostile.rs` |
 //! | no test depends on the order of polling | all tests with `MINISS_SHUFFLE` set, in `.ci/run` |

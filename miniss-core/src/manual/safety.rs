@@ -163,6 +163,9 @@
 //!
 //! # Operations
 //!
+//! All of these are also looked at while a fuzzer, under AddressSanitizer, chooses what a hostile
+//! driver does: `.ci/fuzz`, or the same lives without a fuzzer, `tests/tests/hostile.rs`.
+//!
 //! - **Owned while in flight.** `op/mod.rs`. A payload is in its slot before the kernel hears of
 //!   it, and until the terminal completion. Upheld by [`OpTable`](crate::op::OpTable), and by the
 //!   driver, which must report a terminal completion only when the kernel is done. Shown by
