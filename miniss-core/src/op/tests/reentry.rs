@@ -278,8 +278,10 @@ fn a_waker_may_collect_the_outcome_at_once<M: Port>() {
     scene.end(1);
 }
 
+type Cloned<M> = Box<dyn FnOnce(&OpTable<M>)>;
+
 /// A table, what is done with it when a waker over all this is cloned, and how often one is woken.
-struct Clones<M: Port>(OpTable<M>, RefCell<Option<Box<dyn FnOnce(&OpTable<M>)>>>, Cell<usize>);
+struct Clones<M: Port>(OpTable<M>, RefCell<Option<Cloned<M>>>, Cell<usize>);
 
 impl<M: Port> Clones<M> {
     fn new() -> Self {
