@@ -104,6 +104,7 @@ impl Slot {
 
     /// Keeps `waker` unless it is known already. This runs foreign code: afterwards the operation
     /// may be done, or another may be in the slot, which then keeps its own waker.
+    #[inline(always)]
     pub(super) fn register(&self, waker: &Waker) {
         let known = self.waker.take();
         match known {

@@ -444,7 +444,7 @@ impl<M: Memory> OpTable<M> {
     /// # Panics
     ///
     /// If code of this operation is running and would have to be called again.
-    #[inline]
+    #[inline(always)]
     pub fn complete(&self, id: OpId, completion: Completion, more: bool) {
         let Some(slot) = self.find(id) else { return self.count_stale() };
         match (slot.stage.get(), more) {

@@ -43,9 +43,12 @@ pub(super) trait Backend {
     /// Asks for the end of a request; a no-op if it has ended.
     fn cancel(&self, id: OpId, ops: &Operations);
 
-    /// Whether a call of [`enter`](Self::enter) would find or hand over anything. Reads memory
-    /// only.
-    fn wants_enter(&self) -> bool;
+    /// Hands over what was taken in, and looks for completions; no system call if there is nothing
+    /// to do.
+    ///
+    /// # Errors
+    /// As for [`enter`](Self::enter).
+    fn submit(&self) -> io::Result<()>;
 
     /// Hands over what was taken in, and waits for a completion or an unpark if told to.
     ///
@@ -119,8 +122,8 @@ impl AnyBackend {
     }
 
     #[inline]
-    pub(super) fn wants_enter(&self) -> bool {
-        with!(self, backend => backend.wants_enter())
+    pub(super) fn submit(&self) -> io::Result<()> {
+        with!(self, backend => backend.submit())
     }
 
     #[inline]

@@ -1,9 +1,9 @@
 //! Provided receive buffers: the kernel takes one when data is there, not before.
 //!
-//! An idle connection holds no buffer. One area is cut into equal buffers. Which are free says a
-//! ring shared with the kernel, where the kernel takes them itself, and else a list of ours.
-//! Invariant **One holder**: exactly one of three holds a buffer. The ring or the list does while
-//! it is free; then a completion that no one has read yet; then a [`PoolBuf`].
+//! An idle connection holds no buffer. One area is cut into equal buffers; a ring, shared with the
+//! kernel if that takes them itself, says which are free. Invariant **One holder**: exactly one of
+//! three holds a buffer. The ring does while it is free; then a completion that no one has read
+//! yet; then a [`PoolBuf`].
 //!
 //! A stream that no one reads holds few of them: [`recv`](crate::op::recv) has the bounds. When all
 //! are held, a receive still waits without one: it looks for its buffer when it has data.
@@ -11,7 +11,7 @@
 //! The pool and each `PoolBuf` share the area, so a `PoolBuf` may outlive the runtime.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -32,69 +32,71 @@ const MALLOC_ALIGN: usize = 16;
 
 /// The buffers of a shard.
 pub(crate) struct BufferPool {
-    free: Free,
+    /// The free buffers. The kernel takes them at the front, if it is told of them; else we do, at
+    /// the back.
+    ring: NonNull<BufRingEntry>,
     area: NonNull<u8>,
     count: u16,
     buffer_bytes: u32,
-}
-
-/// Which buffers are free.
-enum Free {
-    /// Those that stand in the ring, where the kernel takes them.
-    Ring(FreeRing),
-    List(RefCell<Vec<u16>>),
-}
-
-/// The ring of free buffers: shared with the kernel while `registered`.
-struct FreeRing {
-    entries: NonNull<BufRingEntry>,
-    count: u16,
     tail: Cell<u16>,
-    registered: Cell<bool>,
+    /// The kernel takes the free ones.
+    is_kernels: Cell<bool>,
+    /// Buffers that are no longer used become free again.
+    is_open: Cell<bool>,
 }
 
 impl BufferPool {
     /// Makes `count` buffers of `buffer_bytes` bytes and shows them to the kernel.
-    pub(super) fn in_ring(
+    pub(super) fn for_kernel(
         submitter: &Submitter<'_>,
         count: u16,
         buffer_bytes: u32,
     ) -> io::Result<Rc<Self>> {
-        let ring = FreeRing::register(submitter, count)?;
-        let pool = Self::new(Free::Ring(ring), count, buffer_bytes);
+        let pool = Self::new(count, buffer_bytes);
+        let address = pool.ring.as_ptr().expose_provenance() as u64;
         pool.area.as_ptr().expose_provenance();
-        if let Free::Ring(ring) = &pool.free {
-            (0..count).for_each(|id| ring.give(id, pool.address(id), buffer_bytes));
-            ring.publish();
-        }
+        // SAFETY: the ring's memory lives until after `unregister`, or forever if that is not
+        // called.
+        unsafe { submitter.register_buf_ring_with_flags(address, count, GROUP, 0) }?;
+        pool.is_kernels.set(true);
+        pool.publish();
         Ok(pool)
     }
 
-    /// Makes `count` buffers of `buffer_bytes` bytes, which [`take`](Self::take) gives out.
-    pub(super) fn in_list(count: u16, buffer_bytes: u32) -> Rc<Self> {
-        Self::new(Free::List(RefCell::new((0..count).rev().collect())), count, buffer_bytes)
-    }
-
-    fn new(free: Free, count: u16, buffer_bytes: u32) -> Rc<Self> {
-        let area = allocate(area_layout(count, buffer_bytes));
-        Rc::new(Self { free, area, count, buffer_bytes })
+    /// Makes `count` buffers of `buffer_bytes` bytes, all free.
+    pub(super) fn new(count: u16, buffer_bytes: u32) -> Rc<Self> {
+        let pool = Rc::new(Self {
+            ring: allocate(ring_layout(count)).cast(),
+            area: allocate(area_layout(count, buffer_bytes)),
+            count,
+            buffer_bytes,
+            tail: Cell::new(0),
+            is_kernels: Cell::new(false),
+            is_open: Cell::new(true),
+        });
+        (0..count).for_each(|id| pool.give(id));
+        pool
     }
 
     /// Takes the buffers from the kernel. Nothing may be in flight that uses them.
     pub(super) fn unregister(&self, submitter: &Submitter<'_>) {
-        if let Free::Ring(ring) = &self.free
-            && submitter.unregister_buf_ring(GROUP).is_ok()
-        {
-            ring.registered.set(false);
+        self.is_open.set(false);
+        if submitter.unregister_buf_ring(GROUP).is_ok() {
+            self.is_kernels.set(false);
         }
     }
 
-    /// Takes a free buffer from the list, to be received into: its number and memory.
+    /// Takes a free buffer, to be received into: its number and memory. It is the one that was used
+    /// last. `None`: there is none, or the kernel takes them.
     pub(super) fn take(&self) -> Option<(u16, *mut u8)> {
-        match &self.free {
-            Free::Ring(_) => None,
-            Free::List(list) => list.borrow_mut().pop().map(|id| (id, self.address(id))),
+        if self.is_kernels.get() {
+            return None;
         }
+        let index = self.tail.get().checked_sub(1)?;
+        self.tail.set(index);
+        // SAFETY: the index is below the count, and the entry was written by `give`.
+        let id = unsafe { self.ring.add(usize::from(index)).as_ref() }.bid();
+        Some((id, self.address(id)))
     }
 
     /// The bytes in each buffer.
@@ -110,11 +112,8 @@ impl BufferPool {
 
     /// Whether fewer than half of the buffers are free, if completions have brought so many.
     pub(super) fn is_short(&self, taken: u16) -> bool {
-        let free = match &self.free {
-            Free::Ring(ring) => ring.tail.get().wrapping_sub(taken),
-            Free::List(list) => list.borrow().len() as u16,
-        };
-        free < self.count / 2
+        let taken = if self.is_kernels.get() { taken } else { 0 };
+        self.tail.get().wrapping_sub(taken) < self.count / 2
     }
 
     fn address(&self, id: u16) -> *mut u8 {
@@ -123,39 +122,14 @@ impl BufferPool {
         unsafe { self.area.as_ptr().add(offset) }
     }
 
-    /// A holder lets go of its buffer.
-    pub(super) fn take_back(&self, id: u16) {
-        match &self.free {
-            Free::Ring(ring) if ring.registered.get() => {
-                ring.give(id, self.address(id), self.buffer_bytes);
-                ring.publish();
-            }
-            Free::Ring(_) => {}
-            Free::List(list) => list.borrow_mut().push(id),
-        }
-    }
-}
-
-impl FreeRing {
-    fn register(submitter: &Submitter<'_>, count: u16) -> io::Result<Self> {
-        let entries = allocate(ring_layout(count)).cast();
-        let ring = Self { entries, count, tail: Cell::new(0), registered: Cell::new(false) };
-        let address = ring.entries.as_ptr().expose_provenance() as u64;
-        // SAFETY: the ring's memory lives until after `unregister`, or forever if that is not
-        // called.
-        unsafe { submitter.register_buf_ring_with_flags(address, count, GROUP, 0) }?;
-        ring.registered.set(true);
-        Ok(ring)
-    }
-
-    /// Puts a buffer into the ring, where the kernel does not see it yet.
-    fn give(&self, id: u16, address: *mut u8, bytes: u32) {
+    /// Puts a buffer behind the free ones, where the kernel does not see it yet.
+    fn give(&self, id: u16) {
         let index = self.tail.get() & (self.count - 1);
         // SAFETY: the index is below the count; *One holder*: the kernel does not read entries
         // beyond the published tail.
-        let entry = unsafe { self.entries.add(usize::from(index)).as_mut() };
-        entry.set_addr(address.addr() as u64);
-        entry.set_len(bytes);
+        let entry = unsafe { self.ring.add(usize::from(index)).as_mut() };
+        entry.set_addr(self.address(id).addr() as u64);
+        entry.set_len(self.buffer_bytes);
         entry.set_bid(id);
         self.tail.set(self.tail.get().wrapping_add(1));
     }
@@ -163,33 +137,32 @@ impl FreeRing {
     /// Lets the kernel see what was given.
     fn publish(&self) {
         // SAFETY: the tail lies inside the first entry of the ring, which is ours.
-        let tail = unsafe { BufRingEntry::tail(self.entries.as_ptr()) };
+        let tail = unsafe { BufRingEntry::tail(self.ring.as_ptr()) };
         // SAFETY: as above; aligned, and everyone accesses it atomically.
         let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
         // Release: pairs with the kernel's acquiring load; it sees the entries before the tail.
         tail.store(self.tail.get(), Ordering::Release);
     }
-}
 
-impl Drop for FreeRing {
-    fn drop(&mut self) {
-        // While the kernel may still look at the ring, its memory stays.
-        if !self.registered.get() {
-            // SAFETY: allocated with this layout; nothing shares it any more.
-            unsafe { dealloc(self.entries.as_ptr().cast(), ring_layout(self.count)) };
+    /// A holder lets go of its buffer.
+    pub(super) fn take_back(&self, id: u16) {
+        if !self.is_open.get() {
+            return;
         }
+        self.give(id);
+        self.publish();
     }
 }
 
 impl Drop for BufferPool {
     fn drop(&mut self) {
-        // The kernel may still take buffers of a ring that it has.
-        if let Free::Ring(ring) = &self.free
-            && ring.registered.get()
-        {
+        // While the kernel may still look at the ring, its memory stays.
+        if self.is_kernels.get() {
             return;
         }
         // SAFETY: allocated with this layout; nothing shares it any more.
+        unsafe { dealloc(self.ring.as_ptr().cast(), ring_layout(self.count)) };
+        // SAFETY: as above.
         unsafe { dealloc(self.area.as_ptr(), area_layout(self.count, self.buffer_bytes)) };
     }
 }

@@ -61,7 +61,7 @@ impl Reactor for ShardReactor {
         match wait_for(deadline) {
             // A timer is due, so there is no time to sleep.
             Wait::No => self.driver.submit(),
-            wait => self.driver.enter(wait),
+            wait => self.driver.sleep(wait).unwrap_or_else(|error| is_broken(&error)),
         }
         self.driver.reap();
         if let Some(start) = start.filter(|_| idle.has_calls()) {
@@ -133,29 +133,23 @@ impl ShardDriver {
         self.try_submit().unwrap_or_else(|error| is_broken(&error));
     }
 
-    /// Enters the kernel and waits there.
-    pub(super) fn enter(&self, wait: Wait) {
-        self.try_enter(wait).unwrap_or_else(|error| is_broken(&error));
+    /// Enters the kernel and waits there. All cancels have been handed over.
+    #[inline]
+    fn sleep(&self, wait: Wait) -> io::Result<()> {
+        self.backend.enter(wait).inspect_err(|_| self.refuse())
     }
 
     /// As [`submit`](Self::submit), for callers that must not panic.
     #[inline]
     pub(super) fn try_submit(&self) -> io::Result<()> {
-        if self.ops.table.wants_cancel() {
-            self.push_cancels();
-        }
-        if self.backend.wants_enter() { self.enter_backend(Wait::No) } else { Ok(()) }
+        self.push_cancels();
+        self.backend.submit().inspect_err(|_| self.refuse())
     }
 
-    /// As [`enter`](Self::enter), for callers that must not panic.
+    /// Enters the kernel, with all cancels, and waits there.
     pub(super) fn try_enter(&self, wait: Wait) -> io::Result<()> {
         self.push_cancels();
-        self.enter_backend(wait)
-    }
-
-    #[inline]
-    fn enter_backend(&self, wait: Wait) -> io::Result<()> {
-        self.backend.enter(wait).inspect_err(|_| self.refuse())
+        self.sleep(wait)
     }
 
     /// Settles what has completed; returns how much that was.

@@ -42,12 +42,18 @@ impl Operations {
 
     /// Reports a completion; `more` means that others will follow. Wakes the task that waits, and
     /// may run code of operations and of the program.
-    #[inline]
+    #[inline(always)]
     pub(super) fn complete(&self, id: OpId, completion: Completion, more: bool) {
         if buffer_of(completion).is_some() {
             self.buffers_taken.set(self.buffers_taken.get().wrapping_add(1));
         }
         self.table.complete(id, completion, more);
+    }
+
+    /// Ends an operation that no backend has heard of.
+    #[cold]
+    fn refuse(&self, id: OpId) {
+        self.table.complete(id, REFUSED, false);
     }
 }
 
@@ -190,7 +196,7 @@ impl ShardDriver {
         let op = Op { driver: self.clone(), key: Some(key) };
         // It ends here if the driver refuses it, or if a buffer of the user's panics when it is
         // asked for its memory: no completion would ever come.
-        let unsent = defer(|| self.ops.table.complete(id, REFUSED, false));
+        let unsent = defer(|| self.ops.refuse(id));
         if !self.closing.get()
             && let Some(request) = op.with(O::prepare)
         {
@@ -203,7 +209,15 @@ impl ShardDriver {
     }
 
     /// Takes the cancels that are wanted to the backend.
+    #[inline]
     pub(super) fn push_cancels(&self) {
+        if self.ops.table.wants_cancel() {
+            self.push_cancels_now();
+        }
+    }
+
+    #[cold]
+    fn push_cancels_now(&self) {
         while let Some(id) = self.ops.table.next_cancel() {
             self.backend.cancel(id, &self.ops);
         }

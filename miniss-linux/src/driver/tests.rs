@@ -89,9 +89,13 @@ fn uring(driver: &ShardDriver) -> &Uring {
     }
 }
 
+fn enter(driver: &ShardDriver, wait: Wait) {
+    driver.try_enter(wait).unwrap();
+}
+
 /// Enters the kernel for a while and settles what has come.
 fn turn(driver: &ShardDriver) {
-    driver.enter(Wait::Nanos(1_000_000));
+    enter(driver, Wait::Nanos(1_000_000));
     driver.reap();
 }
 

@@ -129,12 +129,12 @@ impl<K: StreamKind> Stream<K> {
             match result {
                 Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
                 Ok(len) => done += len,
+                // A close that came between two reads found this one in progress.
+                Err(error) if done > 0 => {
+                    let closed = self.connection.fd.check_still_open().err();
+                    return (Err(closed.unwrap_or(error)), buffer);
+                }
                 Err(error) => return (Err(error), buffer),
-            }
-            if done < total
-                && let Err(error) = self.connection.fd.check_still_open()
-            {
-                return (Err(error), buffer);
             }
         }
         (Ok(()), buffer)

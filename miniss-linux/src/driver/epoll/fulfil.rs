@@ -88,6 +88,7 @@ impl Epoll {
     }
 
     /// Reports a completion. What panics there must not keep other requests from theirs.
+    #[inline(never)]
     fn complete(&self, id: OpId, completion: Completion, more: bool, ops: &Operations) {
         self.completed.set(self.completed.get().wrapping_add(1));
         quietly(|| ops.complete(id, completion, more));
@@ -282,9 +283,8 @@ impl Backend for Epoll {
         }
     }
 
-    #[inline]
-    fn wants_enter(&self) -> bool {
-        self.interests.borrow().count > 0
+    fn submit(&self) -> io::Result<()> {
+        if self.interests.borrow().count > 0 { self.enter(Wait::No) } else { Ok(()) }
     }
 
     fn enter(&self, wait: Wait) -> io::Result<()> {
@@ -316,9 +316,7 @@ impl Backend for Epoll {
     }
 
     fn look(&self) -> io::Result<bool> {
-        if self.wants_enter() {
-            self.enter(Wait::No)?;
-        }
+        self.submit()?;
         Ok(self.has_events())
     }
 
@@ -333,7 +331,7 @@ impl Backend for Epoll {
     }
 
     fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>> {
-        let pool = BufferPool::in_list(count, bytes);
+        let pool = BufferPool::new(count, bytes);
         *self.pool.borrow_mut() = Rc::downgrade(&pool);
         Ok(Some(pool))
     }

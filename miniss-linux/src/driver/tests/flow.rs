@@ -81,7 +81,7 @@ fn a_cancel_that_comes_too_late_ends_nothing_else() {
         let read = driver.start(recv(&first, 8));
         let (second, _peer) = socket(&driver);
         let sent = driver.start(send(&second, "x"));
-        driver.enter(Wait::No);
+        enter(&driver, Wait::No);
         // It is done, and no one has looked yet.
         drop(sent);
         turn(&driver);
@@ -158,7 +158,7 @@ fn an_accept_that_no_one_collects_from_pauses() {
         let mut op = driver.start(Accept::new(fd, 256));
         let peers: Vec<_> = (0..300)
             .map(|_| {
-                driver.enter(Wait::No);
+                enter(&driver, Wait::No);
                 driver.reap();
                 std::net::TcpStream::connect(address).unwrap()
             })

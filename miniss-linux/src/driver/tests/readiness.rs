@@ -112,7 +112,7 @@ fn a_number_that_is_used_again_is_another_descriptor() {
         let op = driver.start(recv(&connection, 8));
         peer.write_all(&[round]).unwrap();
         // It is told of this one, which goes before anyone has looked.
-        driver.enter(Wait::No);
+        enter(&driver, Wait::No);
         drop((op, connection));
         driver.submit();
         let (connection, mut peer) = socket(&driver);
@@ -134,7 +134,7 @@ fn a_descriptor_that_was_copied_tells_nothing_once_it_was_closed() {
     drop(connection);
     turn(&driver);
     peer.write_all(b"for the copy").unwrap();
-    driver.enter(Wait::No);
+    enter(&driver, Wait::No);
     assert!(!driver.backend.has_events(), "the set still has a descriptor that was closed");
     drop(copy);
 }
@@ -178,7 +178,7 @@ fn without_a_wait_in_nanoseconds_a_timer_ends_the_sleep() {
     epoll.forget_pwait2();
     for nanos in [1, 1_000, 5_000_000] {
         let start = now();
-        driver.enter(Wait::Nanos(nanos));
+        enter(&driver, Wait::Nanos(nanos));
         let took = (now() - start).as_nanos() as u64;
         assert!(took >= nanos, "{took} ns of {nanos}");
         assert_eq!(driver.reap(), 0);
@@ -189,9 +189,9 @@ fn without_a_wait_in_nanoseconds_a_timer_ends_the_sleep() {
     let AnyBackend::Epoll(epoll) = &driver.backend else { unreachable!() };
     epoll.forget_pwait2();
     miniss_core::Unpark::unpark(&UNPARKER);
-    driver.enter(Wait::Nanos(PATIENCE.as_nanos() as u64));
+    enter(&driver, Wait::Nanos(PATIENCE.as_nanos() as u64));
     let start = now();
-    driver.enter(Wait::Nanos(2_000_000));
+    enter(&driver, Wait::Nanos(2_000_000));
     assert!(now() - start < PATIENCE);
 }
 

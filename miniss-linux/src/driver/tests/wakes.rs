@@ -19,7 +19,7 @@ fn driver_of(unparker: &'static Unparker) -> Closing {
 fn is_woken(driver: &ShardDriver) -> bool {
     let start = now();
     driver.backend.arm_unparker();
-    driver.enter(Wait::Nanos(PATIENCE.as_nanos() as u64));
+    enter(driver, Wait::Nanos(PATIENCE.as_nanos() as u64));
     driver.reap();
     now() - start < PATIENCE
 }
@@ -60,7 +60,7 @@ fn an_unparker_that_was_closed_wakes_no_one() {
     let driver = driver_of(&UNPARKER);
     UNPARKER.close();
     UNPARKER.unpark();
-    driver.enter(Wait::Nanos(A_WHILE_NS));
+    enter(&driver, Wait::Nanos(A_WHILE_NS));
     assert_eq!(driver.reap(), 0);
 }
 

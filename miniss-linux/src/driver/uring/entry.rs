@@ -128,8 +128,9 @@ impl Backend for Uring {
     }
 
     #[inline]
-    fn wants_enter(&self) -> bool {
-        self.ring_mut().is_some_and(|mut ring| ring.wants_enter())
+    fn submit(&self) -> io::Result<()> {
+        let Some(mut ring) = self.ring_mut() else { return Ok(()) };
+        if ring.wants_enter() { enter(ring, Wait::No) } else { Ok(()) }
     }
 
     #[inline]
@@ -173,7 +174,7 @@ impl Backend for Uring {
     fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>> {
         match self.ring_mut() {
             Some(ring) if self.features.multishot_recv => {
-                BufferPool::in_ring(&ring.submitter(), count, bytes).map(Some)
+                BufferPool::for_kernel(&ring.submitter(), count, bytes).map(Some)
             }
             _ => Ok(None),
         }
