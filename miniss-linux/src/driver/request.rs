@@ -21,8 +21,8 @@ pub(crate) enum Request {
     /// Receives from a byte stream, once there is something.
     Recv { fd: RawFd, buffer: *mut u8, len: u32, flags: i32 },
     /// Receives from a byte stream into buffers of the pool, again and again. Each part names its
-    /// buffer ([`buffer_of`]). It ends with the stream, with an error, or with `ENOBUFS` if there
-    /// are bytes and all buffers are held.
+    /// buffer ([`buffer_of`]). It ends with the stream, with an error, or with `ENOBUFS` if all
+    /// buffers are held: without a part before that, bytes are there; behind one, no one knows.
     RecvPool { fd: RawFd },
     /// Receives a message.
     RecvMsg { fd: RawFd, header: *mut libc::msghdr, flags: i32 },

@@ -32,7 +32,7 @@ const POOL_RETRY_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Operations {
     pub(super) table: OpTable,
     /// Buffers that completions have brought, of all that the pool ever gave; it wraps.
-    buffers_taken: Cell<u16>,
+    pub(super) buffers_taken: Cell<u16>,
 }
 
 impl Operations {

@@ -330,9 +330,9 @@ fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
         return Some(Next::Bytes(Ok(bytes)));
     }
     match -ended.completion.result {
+        _ if ended.paused => None,
         0 => Some(Next::Bytes(Ok(PoolBuf::empty()))),
         libc::ENOBUFS => Some(Next::NoBuffer),
-        libc::ECANCELED if ended.paused => None,
         errno => Some(Next::Bytes(Err(io::Error::from_raw_os_error(errno)))),
     }
 }

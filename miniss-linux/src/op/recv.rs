@@ -120,17 +120,19 @@ pub(crate) struct RecvPool {
     pool: Rc<BufferPool>,
     /// We asked for its end.
     paused: bool,
+    has_received: bool,
 }
 
 /// How a multishot receive ended.
 pub(crate) struct Ended {
     pub(crate) completion: Completion,
+    /// The stream goes on: the next read starts another receive.
     pub(crate) paused: bool,
 }
 
 impl RecvPool {
     pub(crate) fn new(connection: Rc<Connection>, pool: Rc<BufferPool>) -> Self {
-        Self { connection, pool, paused: false }
+        Self { connection, pool, paused: false, has_received: false }
     }
 
     fn unread_max(&self) -> u32 {
@@ -150,10 +152,18 @@ impl Operation for RecvPool {
     type Output = Ended;
 
     fn settle(self, completion: Completion) -> Ended {
-        Ended { completion, paused: self.paused }
+        let paused = match -completion.result {
+            libc::ECANCELED => self.paused,
+            // Older kernels take the next buffer at once, before they know whether it is needed. A
+            // new receive looks for data first.
+            libc::ENOBUFS => self.has_received,
+            _ => false,
+        };
+        Ended { completion, paused }
     }
 
     fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
+        self.has_received = true;
         let is_full = waiting >= self.unread_max();
         // The cancel stays asked for, however much has been read by the time it takes effect.
         self.paused |= is_full;

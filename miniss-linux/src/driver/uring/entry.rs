@@ -76,7 +76,7 @@ fn entry_of(request: Request) -> squeue::Entry {
         Request::Recv { fd, buffer, len, flags } => {
             opcode::Recv::new(Fd(fd), buffer, len).flags(flags).build()
         }
-        // It waits for data before it takes a buffer: so when it finds none, data is here.
+        // It waits for data before it takes its first buffer: if it finds none, data is here.
         Request::RecvPool { fd } => poll_first(opcode::RecvMulti::new(Fd(fd), GROUP).build()),
         Request::RecvMsg { fd, header, flags } => {
             opcode::RecvMsg::new(Fd(fd), header).flags(flags as u32).build()
