@@ -99,7 +99,6 @@ pub struct Running {
 impl Facts {
     /// Those of this machine and this process.
     pub fn gather() -> Self {
-        let runtime = Runtime::try_new();
         Self {
             kernel: text("/proc/sys/kernel/osrelease"),
             io_uring: IoUring {
@@ -114,7 +113,8 @@ impl Facts {
                 number("/proc/sys/net/core/somaxconn"),
             ),
             cpus: Cpus::gather(),
-            runtime: runtime.map(Running::of).map_err(|error| error.to_string()),
+            // The last: it takes descriptors, and locked memory for some time beyond its end.
+            runtime: Runtime::try_new().map(Running::of).map_err(|error| error.to_string()),
         }
     }
 }

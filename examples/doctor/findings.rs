@@ -50,6 +50,9 @@ fn no_runtime(facts: &Facts) -> Option<Finding> {
 
 /// Why io_uring cannot be used, if it cannot.
 fn no_io_uring(facts: &Facts) -> Option<Finding> {
+    if has_io_uring(facts) {
+        return None;
+    }
     let refused = |&(call, answer): &(_, Option<Result<(), i32>>)| Some((call, answer?.err()?));
     match facts.io_uring.probe.calls.iter().find_map(refused) {
         Some((call, errno)) => refused_call(facts, call, errno),

@@ -159,7 +159,7 @@ fn shards(facts: &Facts) -> String {
     match count - pinned.len() {
         0 => {
             let cpus: CpuList = pinned.iter().flat_map(|cpus| cpus.as_slice()).copied().collect();
-            format!("{count}, each pinned to one of the CPUs {cpus}")
+            format!("{count}, on CPU{} {cpus}", plural(count))
         }
         unpinned => format!("{count}, {unpinned} of them unpinned"),
     }

@@ -97,7 +97,7 @@ memlock    8192 KiB, can be raised to 8192 KiB; the rings of all shards want 384
 nofile     65536, can be raised to 524288
 somaxconn  4096
 cpus       online 0-7, cpuset 0-7, affinity mask 0-7, quota none
-shards     8, each pinned to one of the CPUs 0-7
+shards     8, on CPUs 0-7
 driver     io-uring
 
 All is as good as it can be.";

@@ -8,7 +8,7 @@ use io_uring::{IoUring, Probe};
 
 use super::entry::try_nop;
 use super::ring::Ring;
-use super::setup::{ENTRIES_MIN, Features, LEVELS, Level, NEEDED, build, known_operations};
+use super::setup::{ENTRIES_MIN, Features, Level, NEEDED, known_operations, make_first};
 use crate::error::DriverUnavailable;
 
 /// What io_uring is here; see [`probe_io_uring`].
@@ -34,8 +34,8 @@ pub struct IoUringFeature {
     pub present: bool,
 }
 
-/// Finds out what io_uring is here: makes rings, asks one what the kernel knows, and hands it a
-/// request that does nothing.
+/// Finds out what io_uring is here: makes a small ring, asks it what the kernel knows, and hands it
+/// a request that does nothing.
 ///
 /// A runtime does the same when it starts, but tells only what stands in its way:
 /// [`Runtime::driver`](crate::Runtime::driver).
@@ -52,10 +52,10 @@ pub struct IoUringFeature {
 pub fn probe_io_uring() -> IoUringProbe {
     let calls = ["io_uring_setup", "io_uring_register", "io_uring_enter"];
     let mut probe = IoUringProbe { calls: calls.map(|call| (call, None)), features: Vec::new() };
-    if let Some((levels, ring)) = probe.set_up()
+    if let Some((level, ring)) = probe.note(0, make_first(ENTRIES_MIN))
         && let Some(known) = probe.note(1, known_operations(&ring))
     {
-        probe.features = features_of(&levels, &ring, &known);
+        probe.features = features_of(level, &ring, &known);
         let found = Features::of(&ring, &known);
         let mut ring = Ring::new(ring, &found);
         probe.features.push(IoUringFeature {
@@ -77,23 +77,9 @@ impl IoUringProbe {
         self.calls[call].1 = Some(result.as_ref().map(drop).map_err(errno));
         result.ok()
     }
-
-    /// The levels at which rings can be made, and the best of them.
-    fn set_up(&mut self) -> Option<(Vec<Level>, IoUring)> {
-        let (mut levels, mut best) = (Vec::new(), None);
-        for level in LEVELS {
-            let ring = build(level, ENTRIES_MIN);
-            levels.extend(ring.is_ok().then_some(level));
-            best = match best {
-                Some(Ok(best)) => Some(Ok(best)),
-                _ => Some(ring),
-            };
-        }
-        Some((levels, self.note(0, best?)?))
-    }
 }
 
-fn features_of(levels: &[Level], ring: &IoUring, known: &Probe) -> Vec<IoUringFeature> {
+fn features_of(best: Level, ring: &IoUring, known: &Probe) -> Vec<IoUringFeature> {
     let feature =
         |name, since, required, present| IoUringFeature { name, since, required, present };
     let params = ring.params();
@@ -104,7 +90,7 @@ fn features_of(levels: &[Level], ring: &IoUring, known: &Probe) -> Vec<IoUringFe
     let operations =
         NEEDED.map(|(code, name, since)| feature(name, since, true, known.is_supported(code)));
     let found = Features::of(ring, known);
-    let flag = |name, since, level| feature(name, since, false, levels.contains(&level));
+    let flag = |name, since, level| feature(name, since, false, level <= best);
     let better = [
         feature("CQE_SKIP_SUCCESS", (5, 17), false, found.cqe_skip),
         flag("COOP_TASKRUN", (5, 19), Level::CoopTaskrun),

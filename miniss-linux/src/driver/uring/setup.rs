@@ -62,7 +62,7 @@ fn completions_of(entries: u32) -> u32 {
 /// Makes a ring for the calling thread.
 pub(in crate::driver) fn make_ring(config: &DriverConfig) -> Result<IoUring, DriverUnavailable> {
     let mut entries = config.ring_entries.max(1);
-    let mut made = retry(PATIENCE, || make_best(entries));
+    let mut made = make_first(entries);
     while entries > ENTRIES_MIN && is_want_of_memory(&made) {
         entries = (entries / 2).max(ENTRIES_MIN);
         made = make_best(entries);
@@ -74,7 +74,13 @@ pub(in crate::driver) fn make_ring(config: &DriverConfig) -> Result<IoUring, Dri
         let wanted = config.ring_entries;
         report_short(format_args!("a ring has {entries} entries instead of {wanted}"));
     }
+    let made = made.map(|(_, ring)| ring);
     require(made.map_err(|error| DriverUnavailable::new("io_uring_setup", error))?)
+}
+
+/// A ring of so many entries at the best level, and that level.
+pub(super) fn make_first(entries: u32) -> io::Result<(Level, IoUring)> {
+    retry(PATIENCE, || make_best(entries))
 }
 
 fn is_want_of_memory<T>(result: &io::Result<T>) -> bool {
@@ -93,11 +99,11 @@ fn retry<T>(patience: Duration, mut attempt: impl FnMut() -> io::Result<T>) -> i
     }
 }
 
-fn make_best(entries: u32) -> io::Result<IoUring> {
+fn make_best(entries: u32) -> io::Result<(Level, IoUring)> {
     let mut last = io::Error::from_raw_os_error(libc::EINVAL);
     for level in LEVELS {
         match build(level, entries) {
-            Ok(ring) => return Ok(ring),
+            Ok(ring) => return Ok((level, ring)),
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => last = error,
             Err(error) => return Err(error),
         }
