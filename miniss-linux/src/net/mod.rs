@@ -12,6 +12,7 @@
 //! - `split`: its two halves, [`OwnedReadHalf`] and [`OwnedWriteHalf`].
 //! - `copy`: from one stream into another, or both ways at once.
 //! - `listener`: accepts connections.
+//! - `detached`: a [`DetachedStream`], on its way from one shard to another.
 //! - `options`: [`ConnectOptions`] and [`ListenOptions`].
 //! - `address`: names become addresses, off the shard.
 //! - `tcp`: [`TcpStream`], [`TcpListener`] and what can be set on a connection.
@@ -40,6 +41,7 @@
 
 mod address;
 mod copy;
+mod detached;
 mod kind;
 mod listener;
 mod options;
@@ -57,6 +59,7 @@ pub use copy::{
     CopyError, CopyFailure, CopySide, copy, copy_bidirectional,
     copy_bidirectional_with_idle_timeout,
 };
+pub use detached::DetachedStream;
 pub use kind::StreamKind;
 pub use listener::Listener;
 pub use options::{ConnectOptions, Keepalive, ListenOptions};

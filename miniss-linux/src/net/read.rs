@@ -21,6 +21,7 @@ use crate::buf::{BufResult, IoBufMut, IoVecBufMut};
 use crate::driver::Prepare;
 use crate::driver::buffers::{BufferPool, PoolBuf};
 use crate::op::connection::Reading;
+use crate::op::fd::is_cancelled;
 use crate::op::recv::{Ended, Readable, Recv, RecvMsg, RecvPool, received};
 
 impl<K: StreamKind> Stream<K> {
@@ -249,6 +250,23 @@ impl<K: StreamKind> Stream<K> {
         }
     }
 
+    /// Ends what receives ahead, and gives what was received and not read.
+    pub(super) async fn read_rest(&self) -> io::Result<Vec<u8>> {
+        let _reading = Reading::begin(&self.connection)?;
+        if let Some(ahead) = &*self.connection.receiving.borrow() {
+            ahead.cancel();
+        }
+        let mut rest = Vec::new();
+        loop {
+            match self.next(Ahead::No).await {
+                Next::Bytes(Ok(bytes)) => rest.extend_from_slice(&bytes),
+                Next::Bytes(Err(error)) if is_cancelled(&error) => {}
+                Next::Bytes(Err(error)) => return Err(error),
+                Next::Nothing | Next::NoBuffer => return Ok(rest),
+            }
+        }
+    }
+
     fn next(&self, ahead: Ahead) -> impl Future<Output = Next> {
         poll_fn(move |cx| self.poll_next(ahead, cx))
     }
@@ -268,7 +286,7 @@ impl<K: StreamKind> Stream<K> {
             return Poll::Ready(self.nothing_yet());
         }
         match self.connection.fd.driver().pool() {
-            Ok(Some(pool)) => self.poll_pool(&pool, cx),
+            Ok(Some(pool)) => self.poll_pool(&pool, ahead, cx),
             Ok(None) => Poll::Ready(self.nothing_yet()),
             Err(error) => Poll::Ready(Next::Bytes(Err(error))),
         }
@@ -282,7 +300,7 @@ impl<K: StreamKind> Stream<K> {
         }
     }
 
-    fn poll_pool(&self, pool: &Rc<BufferPool>, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_pool(&self, pool: &Rc<BufferPool>, ahead: Ahead, cx: &mut Context<'_>) -> Poll<Next> {
         let mut receiving = self.connection.receiving.borrow_mut();
         let start = || self.connection.start(RecvPool::new(self.connection.clone(), pool.clone()));
         loop {
@@ -298,8 +316,10 @@ impl<K: StreamKind> Stream<K> {
                 }
                 Part::End(ended) => {
                     *receiving = None;
-                    if let Some(next) = ended_with(pool, &ended) {
-                        return Poll::Ready(next);
+                    match ended_with(pool, &ended) {
+                        Some(next) => return Poll::Ready(next),
+                        None if ahead == Ahead::No => return Poll::Ready(self.nothing_yet()),
+                        None => {}
                     }
                 }
             }

@@ -140,6 +140,27 @@ impl<K: StreamKind> OwnedReadHalf<K> {
         self.stream.recv().await
     }
 
+    /// As [`Stream::peer_closed`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (reader, _writer) = stream.into_split();
+    /// # peer.close().await?;
+    /// reader.peer_closed().await?;
+    /// # Ok(()) });
+    /// ```
+    pub async fn peer_closed(&self) -> io::Result<()> {
+        self.stream.peer_closed().await
+    }
+
     /// The peer's address.
     ///
     /// # Errors
@@ -283,6 +304,27 @@ impl<K: StreamKind> OwnedWriteHalf<K> {
     /// ```
     pub async fn cancelled_write_bytes(&self) -> usize {
         self.stream.cancelled_write_bytes().await
+    }
+
+    /// As [`Stream::peer_closed`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancellation
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # let (_reader, writer) = stream.into_split();
+    /// # peer.close().await?;
+    /// writer.peer_closed().await?;
+    /// # Ok(()) });
+    /// ```
+    pub async fn peer_closed(&self) -> io::Result<()> {
+        self.stream.peer_closed().await
     }
 
     /// Ends the sending direction; the peer reads the end of the stream.

@@ -18,6 +18,7 @@ use super::split::{OwnedReadHalf, OwnedWriteHalf};
 use crate::driver::ShardDriver;
 use crate::op::connect::Connect;
 use crate::op::connection::Connection;
+use crate::op::recv::Watch;
 use crate::runtime::with_current;
 
 /// A connection that carries a stream of bytes: the one implementation of
@@ -128,6 +129,43 @@ impl<K: StreamKind> Stream<K> {
     /// ```
     pub async fn close(&self) -> io::Result<()> {
         self.connection.close().await
+    }
+
+    /// Waits until the peer will send no more: it has closed the connection or has shut down its
+    /// sending direction, or the connection has failed. What it sent before can still be read, and
+    /// this takes nothing of it. So a task that works for the peer can wait for this beside its
+    /// work, and give up the work when no one wants it any more.
+    ///
+    /// A peer that shuts down its sending direction may still wait for an answer: where the
+    /// protocol allows that, this says too little. A peer that has lost its power is noticed when
+    /// keepalive notices it.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; what the connection failed with, a read tells.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel safe.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// use miniss_linux::combine::{Raced, when_any};
+    /// use std::{future::pending, pin::pin};
+    ///
+    /// peer.write_all("how many stars are there?").await.0?;
+    /// peer.close().await?;
+    /// let count = pending::<u64>(); // this takes long
+    /// let peer = pin!(stream.peer_closed());
+    /// let (count, gone) = when_any((count, peer)).await;
+    /// assert!(count.output().is_none() && gone.output().is_some());
+    /// assert_eq!(stream.recv().await?[..], *b"how many stars are there?");
+    /// # Ok(()) });
+    /// ```
+    pub async fn peer_closed(&self) -> io::Result<()> {
+        consume_budget().await;
+        self.connection.fd.check_open()?;
+        Watch::start(&self.connection).await
     }
 
     /// Ends the sending direction without waiting for it.

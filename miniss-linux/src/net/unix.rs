@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::{self, Path, PathBuf};
+use std::time::Duration;
 use std::{ffi::OsStr, fmt::Display};
 
 use miniss_core::coop::consume_budget;
@@ -19,6 +20,7 @@ use super::kind::{StreamKind, sealed};
 use super::listener::Listener;
 use super::options::ListenOptions;
 use super::stream::{Stream, current_driver, socket_type};
+use crate::time::sleep;
 
 /// Unix sockets, as the kind of a [`Stream`].
 ///
@@ -205,9 +207,22 @@ impl UnixStream {
     }
 }
 
+/// Connects, as soon as the listener's backlog has room. Under epoll no event tells of that, so it
+/// is tried again and again.
 async fn connect(address: SockAddr) -> io::Result<UnixStream> {
-    Stream::connect_socket(Unix::socket(&address)?, address).await
+    let mut rest = REST_MIN;
+    loop {
+        match Stream::connect_socket(Unix::socket(&address)?, address.clone()).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(rest).await,
+            result => return result,
+        }
+        rest = (rest * 2).min(REST_MAX);
+    }
 }
+
+/// How long a connect rests before it tries again: at first, and at most.
+const REST_MIN: Duration = Duration::from_millis(1);
+const REST_MAX: Duration = Duration::from_millis(50);
 
 /// A process and its user, as [`UnixStream::peer_cred`](Stream::peer_cred) finds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

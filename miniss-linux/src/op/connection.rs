@@ -11,6 +11,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem;
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -37,8 +38,16 @@ pub(crate) struct Connection {
     writing: Semaphore,
     /// The send in flight, its future awaited or dropped.
     sending: InFlight,
+    rare: Cell<Option<Box<Rare>>>,
+}
+
+/// What few connections have. The others have one word for all of it.
+#[derive(Default)]
+pub(super) struct Rare {
     /// Bytes that went out of writes whose futures were dropped, since someone last asked.
-    cancelled_bytes: Cell<usize>,
+    cancelled_bytes: usize,
+    /// Watches in flight, each by its name.
+    pub(super) watches: Vec<OpId>,
 }
 
 impl Connection {
@@ -49,7 +58,7 @@ impl Connection {
             receiving: RefCell::new(None),
             writing: Semaphore::new(1),
             sending: InFlight::default(),
-            cancelled_bytes: Cell::new(0),
+            rare: Cell::new(None),
         })
     }
 
@@ -90,7 +99,24 @@ impl Connection {
 
     /// How many bytes of dropped writes went out; it begins again at zero.
     pub(crate) fn take_cancelled_bytes(&self) -> usize {
-        self.cancelled_bytes.take()
+        self.take_rare(|rare| &mut rare.cancelled_bytes)
+    }
+
+    fn take_rare<T: Default>(&self, part: fn(&mut Rare) -> &mut T) -> T {
+        let Some(mut rare) = self.rare.take() else { return T::default() };
+        let taken = mem::take(part(&mut rare));
+        self.rare.set(Some(rare));
+        taken
+    }
+
+    pub(super) fn with_rare(&self, change: impl FnOnce(&mut Rare)) {
+        let mut rare = self.rare.take().unwrap_or_default();
+        change(&mut rare);
+        self.rare.set(Some(rare));
+    }
+
+    fn take_watches(&self) -> impl Iterator<Item = OpId> {
+        self.take_rare(|rare| &mut rare.watches).into_iter()
     }
 
     /// Cancels what is in flight on it, then closes it, for all that share it.
@@ -105,13 +131,25 @@ impl Connection {
             return Ok(());
         }
         let closing = Rc::new(Closing(self.clone()));
-        let cancel = |id| self.start(Cancel { closing: closing.clone(), id });
-        // Both begin before we wait, and end also if we are dropped.
+        let cancel = |id| self.start(Cancel { shared: closing.clone(), id });
+        // All begin before we wait, and end also if we are dropped.
         let (reading, sending) = (cancel(self.reading()), cancel(self.sending.get()));
+        let watches: Vec<_> = self.take_watches().map(|id| cancel(Some(id))).collect();
         self.discard_if_no_one_reads();
         reading.await;
         sending.await;
+        for watch in watches {
+            watch.await;
+        }
         self.fd.finish_close()
+    }
+
+    /// Takes the descriptor away, to be used elsewhere. No read or write may be in flight.
+    pub(crate) async fn take_descriptor(self: &Rc<Self>) -> io::Result<OwnedFd> {
+        for id in self.take_watches() {
+            self.start(Cancel { shared: self.clone(), id: Some(id) }).await;
+        }
+        self.fd.take().ok_or_else(closed)
     }
 
     /// Drops what was received and will not be read.
@@ -170,8 +208,10 @@ impl WriteTurn {
 
     /// The future of the write was dropped, and so much of it went out.
     pub(crate) fn cancelled_after(&self, bytes: usize) {
-        let before = self.0.cancelled_bytes.get();
-        self.0.cancelled_bytes.set(before.saturating_add(bytes));
+        if bytes > 0 {
+            let add = |before: usize| before.saturating_add(bytes);
+            self.with_rare(|rare| rare.cancelled_bytes = add(rare.cancelled_bytes));
+        }
     }
 }
 
@@ -190,24 +230,24 @@ impl Drop for WriteTurn {
     }
 }
 
-/// A cancel of what is in flight on a descriptor, so that this can be closed; a no-op if nothing
-/// is. It shares the close: the number stays open until the kernel has seen this entry, and so
-/// every earlier one that names it.
-pub(crate) struct Cancel {
-    pub(crate) closing: Rc<Closing>,
-    pub(crate) id: Option<OpId>,
+/// A cancel of what is in flight on a descriptor, so that this can be closed or given away; a no-op
+/// if nothing is. It shares the close, or the connection: the number stays open until the kernel
+/// has seen this entry, and so every earlier one that names it.
+struct Cancel<S> {
+    shared: S,
+    id: Option<OpId>,
 }
 
-impl Operation for Cancel {
+impl<S: 'static> Operation for Cancel<S> {
     /// The operation is not in flight now, whether it was or not.
     type Output = ();
 
     fn settle(self, _: Completion) {
-        drop(self.closing);
+        drop(self.shared);
     }
 }
 
-impl Prepare for Cancel {
+impl<S: 'static> Prepare for Cancel<S> {
     fn prepare(&mut self) -> Request {
         self.id.map_or(Request::Nop, |id| Request::Cancel { id })
     }

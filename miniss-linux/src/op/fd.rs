@@ -4,7 +4,8 @@
 //! while its operation holds one. So the kernel never finds another file behind the number of a
 //! request. The one exception is an explicit close (`Connection::close`). From its start on,
 //! [`Fd::number`] is one that no file ever has, so no further request names the old one. Then it
-//! cancels what is in flight, behind all requests that do name it. Only then it closes.
+//! cancels what is in flight, behind all requests that do name it. Only then it closes. A
+//! descriptor that is given away (`Connection::take_descriptor`) goes the same way.
 //!
 //! Invariant **Lent stays open**: once the number was lent as a [`BorrowedFd`], it stays open until
 //! its owner is dropped, which the loan does not outlive. A close then puts another file in the
@@ -146,7 +147,7 @@ impl Fd {
     }
 
     /// Takes the descriptor out; `None` if that was done before.
-    fn take(&self) -> Option<OwnedFd> {
+    pub(crate) fn take(&self) -> Option<OwnedFd> {
         let raw = self.raw.replace(NONE);
         self.driver.forget(raw);
         // SAFETY: it was ours, and is not here any more.

@@ -7,7 +7,7 @@
 //! - [`fd`]: a descriptor, which stays open while an operation uses it.
 //! - [`connection`]: what a stream and its operations share: who reads, who writes, the close.
 //! - [`connect`]: accept and connect.
-//! - [`recv`]: receives, and the wait for something to receive.
+//! - [`recv`]: receives, and the waits for something to receive and for the end.
 //! - [`send`]: sends, of one buffer or of several as one.
 //!
 //! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where

@@ -1,16 +1,16 @@
 //! Receives: into a buffer of the caller's, into several, or into provided buffers again and again
-//! with a single request; and the wait until there is something to receive.
+//! with a single request; and the waits until there is something to receive, or no more.
 
 use std::io;
 use std::rc::Rc;
 
-use miniss_core::op::{Completion, Operation};
+use miniss_core::op::{Completion, OpId, Operation};
 
 use super::connection::{Connection, OrphanEnd};
 use super::send::empty_header;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut, IoVecs, op_len};
 use crate::driver::buffers::{BufferPool, PoolBuf};
-use crate::driver::{Prepare, Request, buffer_of, result_of};
+use crate::driver::{Op, Prepare, Request, buffer_of, result_of};
 
 /// A receive. Bytes that come when no one waits any more are kept for the next read of the stream.
 pub(crate) struct Recv<B> {
@@ -205,5 +205,37 @@ impl Operation for Readable {
 impl Prepare for Readable {
     fn prepare(&mut self) -> Request {
         Request::Poll { fd: self.connection.fd.number(), events: libc::POLLIN }
+    }
+}
+
+/// A wait until the peer will send no more. It takes nothing, and needs no buffer. There may be
+/// several on a connection, so that has a list of them: a close cancels each.
+pub(crate) struct Watch {
+    connection: Rc<Connection>,
+    id: Option<OpId>,
+}
+
+impl Watch {
+    pub(crate) fn start(connection: &Rc<Connection>) -> Op<Self> {
+        let op = connection.start(Self { connection: connection.clone(), id: None });
+        let id = op.id();
+        op.with(|watch| watch.id = id);
+        connection.with_rare(|rare| rare.watches.extend(id));
+        op
+    }
+}
+
+impl Operation for Watch {
+    type Output = io::Result<()>;
+
+    fn settle(self, completion: Completion) -> Self::Output {
+        self.connection.with_rare(|rare| rare.watches.retain(|&id| Some(id) != self.id));
+        result_of(completion).map(drop)
+    }
+}
+
+impl Prepare for Watch {
+    fn prepare(&mut self) -> Request {
+        Request::Poll { fd: self.connection.fd.number(), events: libc::POLLRDHUP }
     }
 }

@@ -5,6 +5,8 @@ mod copy;
 mod forms;
 mod limits;
 mod listener;
+mod moved;
 mod options;
+mod peer_closed;
 mod pressure;
 mod socket;
