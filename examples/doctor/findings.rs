@@ -77,9 +77,10 @@ fn refused_call(facts: &Facts, call: &str, errno: i32) -> Option<Finding> {
         ),
         _ if facts.process.seccomp == Some(2) => finding(
             format!("a seccomp filter, as containers have, refuses {call}: {}", system(errno)),
-            "allow io_uring_setup, io_uring_enter and io_uring_register in a profile: docker run \
-             --security-opt seccomp=PROFILE.json; Kubernetes: seccompProfile, type Localhost; \
-             systemd: SystemCallFilter=",
+            "allow io_uring_setup, io_uring_enter and io_uring_register in a profile, as \
+             miniss_linux::manual::containers shows: docker run --security-opt \
+             seccomp=PROFILE.json; Kubernetes: seccompProfile, type Localhost; systemd: \
+             SystemCallFilter=@aio",
         ),
         libc::ENOSYS => finding(
             format!("this kernel, or the sandbox that stands for it, has no io_uring ({call})"),

@@ -114,9 +114,10 @@ fn docker_s_default_profile() {
         &[
             "- a seccomp filter, as containers have, refuses io_uring_setup: Operation not \
              permitted (os error 1)",
-            "  mend: allow io_uring_setup, io_uring_enter and io_uring_register in a profile: \
-             docker run --security-opt seccomp=PROFILE.json; Kubernetes: seccompProfile, type \
-             Localhost; systemd: SystemCallFilter=",
+            "  mend: allow io_uring_setup, io_uring_enter and io_uring_register in a profile, as \
+             miniss_linux::manual::containers shows: docker run --security-opt \
+             seccomp=PROFILE.json; Kubernetes: seccompProfile, type Localhost; systemd: \
+             SystemCallFilter=@aio",
         ],
     );
     let text = Report::of(&facts).to_string();

@@ -38,6 +38,8 @@ fn a_shard_that_dies_ends_the_server_with_an_error() {
     let _deadline = deadline("a_shard_that_dies_ends_the_server_with_an_error");
     for shards in [1, 3] {
         let mut command = example("kv");
+        // Rings are what breaks.
+        command.args(["--driver", "io-uring"]);
         let server = Server::launch(with_fragile_rings(&mut command, 8), shards);
         // So many at once, on one shard at least, that it hands over their first receives together.
         server.signal(libc::SIGSTOP);
