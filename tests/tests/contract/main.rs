@@ -9,3 +9,4 @@
 
 mod harness;
 mod stream;
+mod tcp;

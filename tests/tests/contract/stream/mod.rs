@@ -1,5 +1,26 @@
 //! What every stream does. Our end is in a runtime; the peer's is a blocking socket.
 
+/// Makes tests of cases: one of each for each kind of stream.
+macro_rules! for_each_kind {
+    ($($case:ident,)*) => {
+        mod tcp {
+            use miniss_linux::net::Tcp;
+            $(#[test]
+            fn $case() {
+                crate::harness::on_each_driver(super::$case::<Tcp>);
+            })*
+        }
+
+        mod unix {
+            use miniss_linux::net::Unix;
+            $(#[test]
+            fn $case() {
+                crate::harness::on_each_driver(super::$case::<Unix>);
+            })*
+        }
+    };
+}
+
 mod close;
 mod dropped;
 mod halves;
@@ -7,32 +28,48 @@ mod reads;
 mod vectored;
 mod writes;
 
-use std::net;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
-use miniss_linux::net::TcpStream;
+use miniss_linux::net::{Stream, StreamKind, Tcp, Unix};
 use miniss_tests::kernel::set_option;
 
-/// The stream under test.
-type Stream = TcpStream;
-/// The other end.
-type Peer = net::TcpStream;
+/// A kind of stream of which there are pairs.
+trait Kind: StreamKind {
+    fn blocking_pair() -> (Self::Std, Self::Std);
+}
+
+impl Kind for Tcp {
+    fn blocking_pair() -> (Self::Std, Self::Std) {
+        miniss_tests::sockets::blocking_pair()
+    }
+}
+
+impl Kind for Unix {
+    fn blocking_pair() -> (Self::Std, Self::Std) {
+        UnixStream::pair().expect("a pair needs nothing but two descriptors")
+    }
+}
+
+/// The other end, of whichever kind it is: the calls are the same.
+type Peer = UnixStream;
 
 /// A connection: our end, and the peer's.
-fn pair() -> (Stream, Peer) {
-    miniss_tests::sockets::pair()
+fn pair<K: Kind>() -> (Stream<K>, Peer) {
+    let (ours, peer) = K::blocking_pair();
+    (Stream::from_std(ours).expect("a fresh socket"), Peer::from(Into::<OwnedFd>::into(peer)))
 }
 
 /// A connection with small buffers in the kernel. Not the smallest: with those TCP waits for
 /// timers in the middle of a transfer.
-fn narrow_pair() -> (Stream, Peer) {
+fn narrow_pair<K: Kind>() -> (Stream<K>, Peer) {
     const BYTES: i32 = 64 << 10;
-    let (ours, peer) = miniss_tests::sockets::blocking_pair();
-    for end in [&ours, &peer] {
-        set_option(end.as_fd(), libc::SO_SNDBUF, &BYTES);
-        set_option(end.as_fd(), libc::SO_RCVBUF, &BYTES);
+    let (ours, peer) = pair();
+    for end in [ours.as_fd(), peer.as_fd()] {
+        set_option(end, libc::SO_SNDBUF, &BYTES);
+        set_option(end, libc::SO_RCVBUF, &BYTES);
     }
-    (Stream::from_std(ours).expect("a fresh socket"), peer)
+    (ours, peer)
 }
 
 /// More than fits into a narrow pair while no one reads.
