@@ -22,8 +22,11 @@ pub(crate) enum Request {
     Recv { fd: RawFd, buffer: *mut u8, len: u32, flags: i32 },
     /// Receives from a byte stream into buffers of the pool, again and again. Each part names its
     /// buffer ([`buffer_of`]). It ends with the stream, with an error, or with `ENOBUFS` if all
-    /// buffers are held: without a part before that, bytes are there; behind one, no one knows.
+    /// buffers are held, whether there are bytes or not.
     RecvPool { fd: RawFd },
+    /// Waits for bytes, receives some into one buffer of the pool, and ends. `ENOBUFS`: there are
+    /// bytes, and all buffers are held.
+    RecvPoolOnce { fd: RawFd },
     /// Receives a message.
     RecvMsg { fd: RawFd, header: *mut libc::msghdr, flags: i32 },
     /// Sends, once there is room.

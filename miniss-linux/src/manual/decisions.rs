@@ -159,17 +159,18 @@
 //! Where does an idle receive wait?
 //!
 //! **Choices.** In a plain receive with a buffer of its own, 16 KiB each. In a poll, then a
-//! receive. In the multishot receive itself, told to poll first (`IORING_RECVSEND_POLL_FIRST`).
+//! receive. In the multishot receive itself, told to poll first (`IORING_RECVSEND_POLL_FIRST`). In
+//! a single receive from the pool, told to poll first.
 //!
-//! **Pick.** The last. `ENOBUFS` now means that data is here, if nothing was received before.
-//! Having received, older kernels may take the next buffer at once; then another receive is
-//! started, which looks for data first. So memory is taken only for bytes that can be read at once,
-//! and a receive that waits goes on with the pool as soon as buffers are back. Where there is no
-//! pool, a poll comes first.
+//! **Pick.** The last, where the multishot receive has found no buffer. A multishot receive that
+//! polls first reads the data that is there, and then waits for an event: it overlooks an end or a
+//! reset that was there as well, and its reader waits forever. The single one ends with its data,
+//! and the next looks again. Its `ENOBUFS` means that data is here. So memory is taken only for
+//! bytes that can be read at once, and a receive that waits goes on with the pool as soon as
+//! buffers are back. Where there is no pool, a poll comes first.
 //!
-//! **Price.** One poll of the socket when a receive is started, which is once for many messages.
-//! The `io-uring` crate cannot say it of a multishot receive: two bytes of the entry are set by
-//! hand.
+//! **Price.** One look for data when a receive is started, which is once for many messages, and a
+//! second receive for each message while the pool is empty.
 //!
 //! **What would change our mind.** Nothing known.
 //!

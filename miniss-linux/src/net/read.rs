@@ -302,13 +302,17 @@ impl<K: StreamKind> Stream<K> {
 
     fn poll_pool(&self, pool: &Rc<BufferPool>, ahead: Ahead, cx: &mut Context<'_>) -> Poll<Next> {
         let mut receiving = self.connection.receiving.borrow_mut();
-        let start = || self.connection.start(RecvPool::new(self.connection.clone(), pool.clone()));
+        let mut lacks_buffer = false;
         loop {
             if receiving.is_none()
                 && let Err(error) = self.connection.fd.check_still_open()
             {
                 return Poll::Ready(Next::Bytes(Err(error)));
             }
+            let start = || {
+                let recv = RecvPool::new(self.connection.clone(), pool.clone());
+                self.connection.start(if lacks_buffer { recv.once() } else { recv })
+            };
             match ready!(receiving.get_or_insert_with(start).poll_part(cx)) {
                 Part::More(completion) => {
                     let bytes = received(pool, completion).ok_or_else(no_buffer_named);
@@ -321,6 +325,7 @@ impl<K: StreamKind> Stream<K> {
                         None if ahead == Ahead::No => return Poll::Ready(self.nothing_yet()),
                         None => {}
                     }
+                    lacks_buffer = !ended.paused;
                 }
             }
         }
@@ -344,15 +349,17 @@ enum Next {
     NoBuffer,
 }
 
-/// `None`: the receive has paused, and starts again.
+/// `None`: the receive starts again. It has paused, or found no free buffer.
 fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
     if let Some(bytes) = received(pool, ended.completion).filter(|bytes| !bytes.is_empty()) {
         return Some(Next::Bytes(Ok(bytes)));
     }
     match -ended.completion.result {
-        _ if ended.paused => None,
         0 => Some(Next::Bytes(Ok(PoolBuf::empty()))),
+        // Whether there are bytes, it does not say.
+        libc::ENOBUFS if !ended.once => None,
         libc::ENOBUFS => Some(Next::NoBuffer),
+        libc::ECANCELED if ended.paused => None,
         errno => Some(Next::Bytes(Err(io::Error::from_raw_os_error(errno)))),
     }
 }

@@ -114,25 +114,31 @@ const UNREAD_MAX: u32 = 8;
 /// free: many of them together cannot hold all buffers either.
 const UNREAD_MAX_IF_SHORT: u32 = 1;
 
-/// A multishot receive.
+/// A receive into buffers of the pool, again and again or once.
 pub(crate) struct RecvPool {
     connection: Rc<Connection>,
     pool: Rc<BufferPool>,
+    /// Looks for a buffer only when there are bytes, and ends with the first that it receives.
+    once: bool,
     /// We asked for its end.
     paused: bool,
-    has_received: bool,
 }
 
-/// How a multishot receive ended.
+/// How a receive into the pool ended.
 pub(crate) struct Ended {
     pub(crate) completion: Completion,
-    /// The stream goes on: the next read starts another receive.
+    pub(crate) once: bool,
     pub(crate) paused: bool,
 }
 
 impl RecvPool {
     pub(crate) fn new(connection: Rc<Connection>, pool: Rc<BufferPool>) -> Self {
-        Self { connection, pool, paused: false, has_received: false }
+        Self { connection, pool, once: false, paused: false }
+    }
+
+    /// That looks for a buffer only when there are bytes, and ends with the first that it receives.
+    pub(crate) fn once(self) -> Self {
+        Self { once: true, ..self }
     }
 
     fn unread_max(&self) -> u32 {
@@ -152,18 +158,10 @@ impl Operation for RecvPool {
     type Output = Ended;
 
     fn settle(self, completion: Completion) -> Ended {
-        let paused = match -completion.result {
-            libc::ECANCELED => self.paused,
-            // Older kernels take the next buffer at once, before they know whether it is needed. A
-            // new receive looks for data first.
-            libc::ENOBUFS => self.has_received,
-            _ => false,
-        };
-        Ended { completion, paused }
+        Ended { completion, once: self.once, paused: self.paused }
     }
 
     fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
-        self.has_received = true;
         let is_full = waiting >= self.unread_max();
         // The cancel stays asked for, however much has been read by the time it takes effect.
         self.paused |= is_full;
@@ -181,7 +179,8 @@ impl Operation for RecvPool {
 
 impl Prepare for RecvPool {
     fn prepare(&mut self) -> Request {
-        Request::RecvPool { fd: self.connection.fd.number() }
+        let fd = self.connection.fd.number();
+        if self.once { Request::RecvPoolOnce { fd } } else { Request::RecvPool { fd } }
     }
 }
 

@@ -265,12 +265,16 @@ impl Backend for Epoll {
         {
             return self.end(id, -errno, ops);
         }
-        let goes_on = matches!(request, Request::RecvPool { .. } | Request::AcceptMany { .. });
-        if !goes_on && self.may_try(fd, side) {
+        let is_served = match request {
+            Request::RecvPool { .. } | Request::RecvPoolOnce { .. } => true,
+            Request::AcceptMany { .. } => true,
+            _ => false,
+        };
+        if !is_served && self.may_try(fd, side) {
             return self.try_now(id, request, ops);
         }
         self.keep(id, request);
-        if goes_on {
+        if is_served {
             self.serve(fd, side, ops);
         }
     }

@@ -26,9 +26,8 @@ impl Request {
     pub(super) fn place(&self) -> Option<(RawFd, Side)> {
         Some(match *self {
             Self::Nop | Self::Cancel { .. } => return None,
-            Self::Recv { fd, .. } | Self::RecvPool { fd } | Self::RecvMsg { fd, .. } => {
-                (fd, Side::Read)
-            }
+            Self::Recv { fd, .. } | Self::RecvMsg { fd, .. } => (fd, Side::Read),
+            Self::RecvPool { fd } | Self::RecvPoolOnce { fd } => (fd, Side::Read),
             Self::Accept { fd, .. } | Self::AcceptMany { fd, .. } => (fd, Side::Read),
             Self::Send { fd, .. } | Self::SendMsg { fd, .. } => (fd, Side::Write),
             Self::Connect { fd, .. } => (fd, Side::Write),

@@ -46,6 +46,10 @@ pub(super) unsafe fn perform(request: Request, pool: Option<&BufferPool>) -> Ste
         }
         // SAFETY: no pointers.
         Request::RecvPool { fd } => recv_pool(fd, pool),
+        Request::RecvPoolOnce { fd } => match recv_pool(fd, pool) {
+            Step::Part(completion, after) => Step::End(completion, after),
+            other => other,
+        },
         Request::RecvMsg { fd, header, flags } => {
             // SAFETY: *Owned while in flight*: a header that names writable memory.
             let call = || unsafe { libc::recvmsg(fd, header, flags | libc::MSG_DONTWAIT) };

@@ -92,14 +92,14 @@ fn a_cancel_that_comes_too_late_ends_nothing_else() {
     }
 }
 
-/// The next bytes of a multishot receive, or the number of the error that ended it.
+/// The next bytes of a receive, or the number of the error that ended it.
 fn next(driver: &Rc<ShardDriver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
     let pool = driver.pool().unwrap().unwrap();
     match finish(driver, std::future::poll_fn(|cx| op.poll_part(cx))) {
         Part::More(completion) => Ok(received(&pool, completion).unwrap()),
         Part::End(ended) => {
-            drop(received(&pool, ended.completion));
-            Err(-ended.completion.result)
+            let bytes = received(&pool, ended.completion).filter(|bytes| !bytes.is_empty());
+            bytes.ok_or(-ended.completion.result)
         }
     }
 }
@@ -153,19 +153,23 @@ fn a_pause_that_was_asked_for_is_remembered_when_the_reader_catches_up() {
 }
 
 #[test]
-fn a_want_of_buffers_means_bytes_only_where_none_came_before() {
-    use miniss_core::op::{Completion, Operation};
-
-    let driver = driver(8);
-    let (connection, _peer) = socket(&driver);
-    let pool = driver.pool().unwrap().unwrap();
-    for has_received in [false, true] {
-        let mut receive = RecvPool::new(connection.clone(), pool.clone());
-        if has_received {
-            receive.wants_cancel_after(Completion { result: 1, flags: 0 }, 1);
-        }
-        let ended = receive.settle(Completion { result: -libc::ENOBUFS, flags: 0 });
-        assert_eq!(ended.paused, has_received);
+fn a_receive_that_waits_takes_no_buffer_and_wants_one_only_for_bytes() {
+    for driver in drivers(8) {
+        let (connection, mut peer) = socket(&driver);
+        let pool = driver.pool().unwrap().unwrap();
+        let once = || driver.start(RecvPool::new(connection.clone(), pool.clone()).once());
+        let held = [1, 2].map(|byte| {
+            peer.write_all(&[byte]).unwrap();
+            next(&driver, &mut once()).unwrap()
+        });
+        let mut op = once();
+        (0..3).for_each(|_| turn(&driver));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(op.poll_part(&mut cx).is_pending(), "it wants a buffer, and there are no bytes");
+        peer.write_all(&[1]).unwrap();
+        assert_eq!(next(&driver, &mut op).unwrap_err(), libc::ENOBUFS);
+        drop(held);
+        assert_eq!(&next(&driver, &mut once()).unwrap()[..], &[1]);
     }
 }
 

@@ -76,8 +76,14 @@ fn entry_of(request: Request) -> squeue::Entry {
         Request::Recv { fd, buffer, len, flags } => {
             opcode::Recv::new(Fd(fd), buffer, len).flags(flags).build()
         }
-        // It waits for data before it takes its first buffer: if it finds none, data is here.
-        Request::RecvPool { fd } => poll_first(opcode::RecvMulti::new(Fd(fd), GROUP).build()),
+        // It tries at once. If it waited first, it would read what is there then, and take no notice
+        // of an end or a reset that is there as well: no later event tells of those.
+        Request::RecvPool { fd } => opcode::RecvMulti::new(Fd(fd), GROUP).build(),
+        // It waits for data before it takes a buffer: so when it finds none, data is here.
+        Request::RecvPoolOnce { fd } => {
+            let entry = opcode::Recv::new(Fd(fd), std::ptr::null_mut(), 0).buf_group(GROUP);
+            poll_first(entry.build().flags(squeue::Flags::BUFFER_SELECT))
+        }
         Request::RecvMsg { fd, header, flags } => {
             opcode::RecvMsg::new(Fd(fd), header).flags(flags as u32).build()
         }
