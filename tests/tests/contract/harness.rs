@@ -1,5 +1,6 @@
 //! Runs a case on every driver, one after the other, and sees that it leaves nothing behind.
 
+use std::env;
 use std::fmt::Debug;
 use std::fs;
 use std::future::Future;
@@ -12,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Budget, Builder, Runtime, driver_stats, stats};
+use miniss_linux::{Budget, Builder, Driver, Runtime, driver_stats, stats};
 use miniss_tests::census::Census;
 use miniss_tests::deadline::deadline;
 const SOON: Duration = Duration::from_secs(6); // TEMP
@@ -23,12 +24,20 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 /// The name of each runtime's threads, by which they are counted.
 const THREADS: &str = "counted";
 
-/// The drivers to run on, with their names.
-fn drivers() -> Vec<(&'static str, Builder)> {
-    // However slow the machine, each poll has all its units: a future that is polled by hand makes
-    // use of its first poll.
-    let budget = Budget { time_max: Duration::ZERO, ..Budget::default() };
-    vec![("the default driver", Runtime::builder().budget(budget))]
+/// The drivers to run on: both, or the one that the environment names.
+fn drivers() -> Vec<Driver> {
+    match env::var("MINISS_DRIVER") {
+        Ok(name) => vec![name.parse().expect("MINISS_DRIVER names a driver")],
+        Err(_) => vec![Driver::IoUring, Driver::Epoll],
+    }
+}
+
+fn name(driver: Driver) -> &'static str {
+    match driver {
+        Driver::Auto => "on the driver that works here",
+        Driver::IoUring => "on io_uring",
+        Driver::Epoll => "on epoll",
+    }
 }
 
 /// Runs `case` on the one shard of a runtime of each driver. The shard must come back to what it
@@ -60,18 +69,21 @@ pub fn with_each_driver(case: impl Fn(Builder)) {
     // A case that failed has told so, and is no reason for others to fail.
     let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     open_what_stays_open();
-    for (driver, builder) in drivers() {
-        println!("on {driver}:");
-        let _deadline = deadline(driver);
+    for driver in drivers() {
+        println!("{}:", name(driver));
+        let _deadline = deadline(name(driver));
         let before = (Census::take().descriptors, shards());
-        case(builder.thread_name(THREADS));
+        // However slow the machine, each poll has all its units: a future that is polled by hand
+        // makes use of its first poll.
+        let budget = Budget { time_max: Duration::ZERO, ..Budget::default() };
+        case(Runtime::builder().driver(driver).budget(budget).thread_name(THREADS));
         let end = Instant::now() + SOON;
         let now = || (Census::take().descriptors, shards());
         // Threads that have been joined leave the list a moment later.
         while now() != before && Instant::now() < end {
             thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!(now(), before, "descriptors and shards, now and before, on {driver}");
+        assert_eq!(now(), before, "descriptors and shards, now and before, {}", name(driver));
     }
 }
 
