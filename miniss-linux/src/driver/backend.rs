@@ -71,6 +71,9 @@ pub(super) trait Backend {
     /// Whether descriptors are to be non-blocking.
     const NONBLOCKING: bool;
 
+    /// The socket was shut down in one direction or both, by us.
+    fn shut_down(&self, fd: RawFd, ops: &Operations);
+
     /// The descriptor is about to be closed, or leaves the runtime; no request names it.
     fn forget(&self, fd: RawFd);
 
@@ -155,6 +158,10 @@ impl AnyBackend {
             Self::Uring(_) => Uring::NONBLOCKING,
             Self::Epoll(_) => Epoll::NONBLOCKING,
         }
+    }
+
+    pub(super) fn shut_down(&self, fd: RawFd, ops: &Operations) {
+        with!(self, backend => backend.shut_down(fd, ops))
     }
 
     #[inline]

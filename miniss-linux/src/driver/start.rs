@@ -179,6 +179,11 @@ impl ShardDriver {
         self.backend.is_nonblocking()
     }
 
+    /// The socket was shut down in one direction or both, by us.
+    pub(crate) fn shut_down(&self, fd: RawFd) {
+        self.backend.shut_down(fd, &self.ops);
+    }
+
     /// The descriptor is about to be closed, or leaves the runtime. No request names it.
     #[inline]
     pub(crate) fn forget(&self, fd: RawFd) {

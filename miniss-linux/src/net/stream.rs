@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use miniss_core::coop::consume_budget;
@@ -103,7 +103,9 @@ impl<K: StreamKind> Stream<K> {
         let socket = self.connection.fd.socket()?;
         // What was begun before goes first.
         self.connection.fd.driver().submit();
-        socket.shutdown(how)
+        socket.shutdown(how)?;
+        self.connection.fd.driver().shut_down(socket.as_raw_fd());
+        Ok(())
     }
 
     /// Closes the connection now, for all tasks that share it: what is in progress on it ends with

@@ -328,6 +328,14 @@ impl Backend for Epoll {
     /// never be read.
     fn arm_unparker(&self) {}
 
+    /// The set does not tell that a Unix socket can send no more.
+    fn shut_down(&self, fd: RawFd, ops: &Operations) {
+        for side in [Side::Read, Side::Write] {
+            self.interests.borrow_mut().of(fd).set_blocked(side, false);
+            self.serve(fd, side, ops);
+        }
+    }
+
     fn forget(&self, fd: RawFd) {
         if self.interests.borrow_mut().forget(fd) {
             self.set.remove(fd);

@@ -173,6 +173,9 @@ impl Backend for Uring {
         unsafe { self.push_entry(entry) };
     }
 
+    /// The kernel wakes what waits for it.
+    fn shut_down(&self, _: RawFd, _: &Operations) {}
+
     /// Nothing is kept for a descriptor.
     #[inline]
     fn forget(&self, _: RawFd) {}
