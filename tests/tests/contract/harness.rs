@@ -15,8 +15,7 @@ use std::time::{Duration, Instant};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Budget, Builder, Driver, Runtime, driver_stats, stats};
 use miniss_tests::census::Census;
-use miniss_tests::deadline::deadline;
-const SOON: Duration = Duration::from_secs(6); // TEMP
+use miniss_tests::deadline::{SOON, deadline};
 
 /// Counts of a process mean something only if one case runs at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
