@@ -242,6 +242,12 @@ fn note_events(interest: &mut Interest, events: i16) {
     }
 }
 
+/// Whether it is tried in its place in the tables: it may have several parts, or needs the pool.
+fn is_served(request: Request) -> bool {
+    use Request::{AcceptMany, RecvPool, RecvPoolOnce};
+    matches!(request, RecvPool { .. } | RecvPoolOnce { .. } | AcceptMany { .. })
+}
+
 impl Backend for Epoll {
     /// A call that would wait answers `EAGAIN` instead.
     const NONBLOCKING: bool = true;
@@ -265,11 +271,7 @@ impl Backend for Epoll {
         {
             return self.end(id, -errno, ops);
         }
-        let is_served = match request {
-            Request::RecvPool { .. } | Request::RecvPoolOnce { .. } => true,
-            Request::AcceptMany { .. } => true,
-            _ => false,
-        };
+        let is_served = is_served(request);
         if !is_served && self.may_try(fd, side) {
             return self.try_now(id, request, ops);
         }

@@ -76,8 +76,8 @@ fn entry_of(request: Request) -> squeue::Entry {
         Request::Recv { fd, buffer, len, flags } => {
             opcode::Recv::new(Fd(fd), buffer, len).flags(flags).build()
         }
-        // It tries at once. If it waited first, it would read what is there then, and take no notice
-        // of an end or a reset that is there as well: no later event tells of those.
+        // It tries at once. If it waited first, it would read what is there then and overlook an
+        // end or a reset that is there as well: no later event tells of those.
         Request::RecvPool { fd } => opcode::RecvMulti::new(Fd(fd), GROUP).build(),
         // It waits for data before it takes a buffer: so when it finds none, data is here.
         Request::RecvPoolOnce { fd } => {
