@@ -80,7 +80,7 @@ fn refused_call(facts: &Facts, call: &str, errno: i32) -> Option<Finding> {
             "allow io_uring_setup, io_uring_enter and io_uring_register in a profile, as \
              miniss_linux::manual::containers shows: docker run --security-opt \
              seccomp=PROFILE.json; Kubernetes: seccompProfile, type Localhost; systemd: \
-             SystemCallFilter=@aio",
+             SystemCallFilter= with @aio added",
         ),
         libc::ENOSYS => finding(
             format!("this kernel, or the sandbox that stands for it, has no io_uring ({call})"),

@@ -117,7 +117,7 @@ fn docker_s_default_profile() {
             "  mend: allow io_uring_setup, io_uring_enter and io_uring_register in a profile, as \
              miniss_linux::manual::containers shows: docker run --security-opt \
              seccomp=PROFILE.json; Kubernetes: seccompProfile, type Localhost; systemd: \
-             SystemCallFilter=@aio",
+             SystemCallFilter= with @aio added",
         ],
     );
     let text = Report::of(&facts).to_string();
