@@ -39,6 +39,14 @@
 //! - [`diagnostics`]: what the runtime says of itself, through the `log` facade; [`unobserved`]:
 //!   failures that no one saw.
 //! - [`manual`]: how a program runs; which decisions were made, and why.
+//!
+//! # Features
+//!
+//! None is on unless it is asked for, and none changes what is there without it.
+//!
+//! - `bytes`: [buffers](buf#which-buffers-there-are) of the crate `bytes`.
+//! - `futures-io`, `tokio`: `net::PollStream`, with the `AsyncRead`, `AsyncBufRead` and
+//!   `AsyncWrite` of that crate.
 
 #![warn(missing_docs)]
 

@@ -11,6 +11,7 @@
 //! - `write`: how it writes, one write after the other.
 //! - `split`: its two halves, [`OwnedReadHalf`] and [`OwnedWriteHalf`].
 //! - `copy`: from one stream into another, or both ways at once.
+//! - `poll_stream`: `PollStream`, for what is written for `futures` or tokio.
 //! - `listener`: accepts connections.
 //! - `detached`: a [`DetachedStream`], on its way from one shard to another.
 //! - `options`: [`ConnectOptions`] and [`ListenOptions`].
@@ -36,8 +37,10 @@
 //! More on that pair: [`BufResult`](crate::buf::BufResult). For receiving there is a second form,
 //! [`TcpStream::recv`], that takes a buffer from a pool only when there is data.
 //!
-//! There is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel could
-//! then write to after the borrow has ended. Adapters for code that needs them are yet to come.
+//! A stream itself is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel
+//! could then write to after the borrow has ended. For code that needs these traits, such as TLS
+//! and HTTP, a stream becomes a `PollStream` and one of them a stream, by `from`. It has the traits
+//! of `futures-io`, and those of tokio, with the features `futures-io` and `tokio`.
 
 mod address;
 mod copy;
@@ -45,6 +48,8 @@ mod detached;
 mod kind;
 mod listener;
 mod options;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod poll_stream;
 mod read;
 mod split;
 mod stream;
@@ -63,6 +68,8 @@ pub use detached::DetachedStream;
 pub use kind::StreamKind;
 pub use listener::Listener;
 pub use options::{ConnectOptions, Keepalive, ListenOptions};
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+pub use poll_stream::PollStream;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::Stream;
 pub use tcp::{Tcp, TcpListener, TcpStream};

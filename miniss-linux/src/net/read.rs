@@ -20,7 +20,7 @@ use super::stream::Stream;
 use crate::buf::{BufResult, IoBufMut, IoVecBufMut};
 use crate::driver::Prepare;
 use crate::driver::buffers::{BufferPool, PoolBuf};
-use crate::op::connection::Reading;
+use crate::op::connection::{Connection, Reading};
 use crate::op::fd::is_cancelled;
 use crate::op::recv::{Ended, Readable, Recv, RecvMsg, RecvPool, received};
 
@@ -86,9 +86,9 @@ impl<K: StreamKind> Stream<K> {
             if buffer.bytes_total() == 0 {
                 return (Ok(0), buffer);
             }
-            match self.next(Ahead::No).await {
+            match self.connection.next(Ahead::No).await {
                 Next::Bytes(received) => self.hand_over(received, buffer, peeks),
-                Next::Nothing | Next::NoBuffer => self.receive_into(buffer, peeks).await,
+                Next::Nothing | Next::NoBuffer => self.connection.receive_into(buffer, peeks).await,
             }
         })
     }
@@ -171,7 +171,7 @@ impl<K: StreamKind> Stream<K> {
             if !crate::buf::has_room(&mut buffers) {
                 return (Ok(0), buffers);
             }
-            match self.next(Ahead::No).await {
+            match self.connection.next(Ahead::No).await {
                 Next::Bytes(Ok(mut bytes)) => {
                     let len = crate::buf::copy_into_all(&mut buffers, &bytes);
                     bytes.advance(len);
@@ -180,7 +180,7 @@ impl<K: StreamKind> Stream<K> {
                 }
                 Next::Bytes(Err(error)) => (Err(error), buffers),
                 Next::Nothing | Next::NoBuffer => {
-                    self.receive(RecvMsg::new(self.connection.clone(), buffers)).await
+                    self.connection.receive(RecvMsg::new(self.connection.clone(), buffers)).await
                 }
             }
         })
@@ -207,53 +207,56 @@ impl<K: StreamKind> Stream<K> {
     pub fn recv(&self) -> impl Future<Output = io::Result<PoolBuf>> {
         cooperative(async {
             let _reading = Reading::begin(&self.connection)?;
-            match self.next(Ahead::Yes).await {
+            match self.connection.next(Ahead::Yes).await {
                 Next::Bytes(bytes) => bytes,
                 // Boxed, since each `recv` would else have room for them, and few need it.
-                Next::NoBuffer => Box::pin(self.recv_to_heap()).await,
-                Next::Nothing => Box::pin(self.recv_without_pool()).await,
+                Next::NoBuffer => Box::pin(self.connection.recv_to_heap()).await,
+                Next::Nothing => Box::pin(self.connection.recv_without_pool()).await,
             }
         })
     }
+}
 
+/// How a connection is read, whatever its kind.
+impl Connection {
     /// There is no pool: before Linux 6.0, or where memory for it was refused.
-    async fn recv_without_pool(&self) -> io::Result<PoolBuf> {
-        self.receive(Readable { connection: self.connection.clone() }).await?;
-        self.connection.fd.check_still_open()?;
+    pub(super) async fn recv_without_pool(self: &Rc<Self>) -> io::Result<PoolBuf> {
+        self.receive(Readable { connection: self.clone() }).await?;
+        self.fd.check_still_open()?;
         self.recv_to_heap().await
     }
 
     /// Data is here, and all buffers of the shard are held. To wait for one would let a few readers
     /// that keep theirs stop all others, so this message gets memory of its own.
-    async fn recv_to_heap(&self) -> io::Result<PoolBuf> {
-        let buffer = Vec::with_capacity(self.connection.fd.driver().recv_buffer_bytes());
+    pub(super) async fn recv_to_heap(self: &Rc<Self>) -> io::Result<PoolBuf> {
+        let buffer = Vec::with_capacity(self.fd.driver().recv_buffer_bytes());
         let (result, buffer) = self.receive_into(buffer, false).await;
         result.map(|_| PoolBuf::from_heap(buffer.into_boxed_slice()))
     }
 
     fn receive_into<B: IoBufMut>(
-        &self,
+        self: &Rc<Self>,
         buffer: B,
         peeks: bool,
     ) -> impl Future<Output = BufResult<usize, B>> {
-        self.receive(Recv { connection: self.connection.clone(), buffer, peeks })
+        self.receive(Recv { connection: self.clone(), buffer, peeks })
     }
 
     /// A receive that may be dropped: the next read waits for its end.
-    fn receive<O: Prepare>(&self, recv: O) -> impl Future<Output = O::Output> {
-        let op = self.connection.start(recv);
-        self.connection.side.start_receive(op.id());
+    fn receive<O: Prepare>(self: &Rc<Self>, recv: O) -> impl Future<Output = O::Output> {
+        let op = self.start(recv);
+        self.side.start_receive(op.id());
         async move {
             let output = op.await;
-            self.connection.side.end_receive();
+            self.side.end_receive();
             output
         }
     }
 
     /// Ends what receives ahead, and gives what was received and not read.
-    pub(super) async fn read_rest(&self) -> io::Result<Vec<u8>> {
-        let _reading = Reading::begin(&self.connection)?;
-        if let Some(ahead) = &*self.connection.receiving.borrow() {
+    pub(super) async fn read_rest(self: &Rc<Self>) -> io::Result<Vec<u8>> {
+        let _reading = Reading::begin(self)?;
+        if let Some(ahead) = &*self.receiving.borrow() {
             ahead.cancel();
         }
         let mut rest = Vec::new();
@@ -267,25 +270,25 @@ impl<K: StreamKind> Stream<K> {
         }
     }
 
-    fn next(&self, ahead: Ahead) -> impl Future<Output = Next> {
+    fn next(self: &Rc<Self>, ahead: Ahead) -> impl Future<Output = Next> {
         poll_fn(move |cx| self.poll_next(ahead, cx))
     }
 
     /// What comes next in the order of the bytes: first what was kept, then what is in the pool.
-    fn poll_next(&self, ahead: Ahead, cx: &mut Context<'_>) -> Poll<Next> {
-        if self.connection.side.poll_drained(cx).is_pending() {
-            self.connection.fd.driver().assert_here();
+    pub(super) fn poll_next(self: &Rc<Self>, ahead: Ahead, cx: &mut Context<'_>) -> Poll<Next> {
+        if self.side.poll_drained(cx).is_pending() {
+            self.fd.driver().assert_here();
             return Poll::Pending;
         }
-        if let Some(kept) = self.connection.side.take_kept() {
+        if let Some(kept) = self.side.take_kept() {
             return Poll::Ready(Next::Bytes(kept));
         }
         // With a multishot receive in flight, bytes may wait in the pool already, and a receive
         // beside that one would overtake it.
-        if ahead == Ahead::No && self.connection.receiving.borrow().is_none() {
+        if ahead == Ahead::No && self.receiving.borrow().is_none() {
             return Poll::Ready(self.nothing_yet());
         }
-        match self.connection.fd.driver().pool() {
+        match self.fd.driver().pool() {
             Ok(Some(pool)) => self.poll_pool(&pool, ahead, cx),
             Ok(None) => Poll::Ready(self.nothing_yet()),
             Err(error) => Poll::Ready(Next::Bytes(Err(error))),
@@ -294,24 +297,29 @@ impl<K: StreamKind> Stream<K> {
 
     /// The reader may start a receive, unless the stream was closed while it waited.
     fn nothing_yet(&self) -> Next {
-        match self.connection.fd.check_still_open() {
+        match self.fd.check_still_open() {
             Ok(()) => Next::Nothing,
             Err(error) => Next::Bytes(Err(error)),
         }
     }
 
-    fn poll_pool(&self, pool: &Rc<BufferPool>, ahead: Ahead, cx: &mut Context<'_>) -> Poll<Next> {
-        let mut receiving = self.connection.receiving.borrow_mut();
+    fn poll_pool(
+        self: &Rc<Self>,
+        pool: &Rc<BufferPool>,
+        ahead: Ahead,
+        cx: &mut Context<'_>,
+    ) -> Poll<Next> {
+        let mut receiving = self.receiving.borrow_mut();
         let mut lacks_buffer = false;
         loop {
             if receiving.is_none()
-                && let Err(error) = self.connection.fd.check_still_open()
+                && let Err(error) = self.fd.check_still_open()
             {
                 return Poll::Ready(Next::Bytes(Err(error)));
             }
             let start = || {
-                let recv = RecvPool::new(self.connection.clone(), pool.clone());
-                self.connection.start(if lacks_buffer { recv.once() } else { recv })
+                let recv = RecvPool::new(self.clone(), pool.clone());
+                self.start(if lacks_buffer { recv.once() } else { recv })
             };
             match ready!(receiving.get_or_insert_with(start).poll_part(cx)) {
                 Part::More(completion) => {
@@ -334,13 +342,13 @@ impl<K: StreamKind> Stream<K> {
 
 /// Whether the kernel may receive into the pool before a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ahead {
+pub(super) enum Ahead {
     No,
     Yes,
 }
 
 /// What a read finds.
-enum Next {
+pub(super) enum Next {
     Bytes(io::Result<PoolBuf>),
     /// No bytes wait, and no receive is in flight: the reader may receive into memory of its own.
     Nothing,

@@ -167,7 +167,7 @@ impl<K: StreamKind> Stream<K> {
     pub async fn peer_closed(&self) -> io::Result<()> {
         consume_budget().await;
         self.connection.fd.check_open()?;
-        Watch::start(&self.connection).await
+        Watch::start(&self.connection, libc::POLLRDHUP).await
     }
 
     /// Ends the sending direction without waiting for it.

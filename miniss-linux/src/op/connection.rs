@@ -275,7 +275,8 @@ enum Reader {
 }
 
 impl ReadSide {
-    fn begin(&self) -> io::Result<()> {
+    /// A read begins, unless another is in progress.
+    pub(crate) fn begin(&self) -> io::Result<()> {
         if self.is_read() {
             return Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
@@ -284,6 +285,12 @@ impl ReadSide {
         }
         self.reader.set(Reader::Reading);
         Ok(())
+    }
+
+    /// The read has ended, or is given up.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.reader.set(Reader::NotNow);
     }
 
     /// Whether a read is in progress.
@@ -396,6 +403,6 @@ impl<'a> Reading<'a> {
 impl Drop for Reading<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.side.reader.set(Reader::NotNow);
+        self.0.side.end();
     }
 }

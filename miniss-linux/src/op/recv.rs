@@ -207,16 +207,19 @@ impl Prepare for Readable {
     }
 }
 
-/// A wait until the peer will send no more. It takes nothing, and needs no buffer. There may be
-/// several on a connection, so that has a list of them: a close cancels each.
+/// A wait for events beside reads and writes: that the peer will send no more, or that there is
+/// room to send. It takes nothing, and needs no buffer. There may be several on a connection, so
+/// that has a list of them: a close cancels each.
 pub(crate) struct Watch {
     connection: Rc<Connection>,
+    /// As for `poll(2)`.
+    events: i16,
     id: Option<OpId>,
 }
 
 impl Watch {
-    pub(crate) fn start(connection: &Rc<Connection>) -> Op<Self> {
-        let op = connection.start(Self { connection: connection.clone(), id: None });
+    pub(crate) fn start(connection: &Rc<Connection>, events: i16) -> Op<Self> {
+        let op = connection.start(Self { connection: connection.clone(), events, id: None });
         let id = op.id();
         op.with(|watch| watch.id = id);
         connection.with_rare(|rare| rare.watches.extend(id));
@@ -235,6 +238,6 @@ impl Operation for Watch {
 
 impl Prepare for Watch {
     fn prepare(&mut self) -> Request {
-        Request::Poll { fd: self.connection.fd.number(), events: libc::POLLRDHUP }
+        Request::Poll { fd: self.connection.fd.number(), events: self.events }
     }
 }

@@ -1,0 +1,442 @@
+//! Streams that are polled with borrowed buffers, as the rest of the ecosystem has them.
+//!
+//! No operation borrows a buffer beyond the call. A read copies into the caller's buffer what the
+//! kernel has received into one of the pool's, or lends it. A write is a system call that does not
+//! wait; where the socket takes nothing more, an operation waits until it does.
+//!
+//! The stream is inside, so there is no other user of the connection. What was received first is
+//! still read first. The right to write is taken once, when the writes that the stream had left in
+//! flight have ended, and kept.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use miniss_core::coop::Leaf;
+use socket2::Socket;
+
+use super::kind::StreamKind;
+use super::read::{Ahead, Next};
+use super::stream::Stream;
+use crate::buf::IOVECS_MAX;
+use crate::driver::Op;
+use crate::driver::buffers::PoolBuf;
+use crate::op::connection::{Connection, WriteTurn};
+use crate::op::recv::Watch;
+
+/// A [`Stream`] for code that polls with borrowed buffers: with the feature `futures-io` it has
+/// `AsyncRead`, `AsyncBufRead` and `AsyncWrite` of that crate, with the feature `tokio` those of
+/// tokio.
+///
+/// A stream becomes one and back by `from`, and nothing is lost: bytes that were received and not
+/// read come first, and writes that were given up keep their turn.
+///
+/// Where code can own its buffers, a [`Stream`] costs less: here a read copies what was received,
+/// unless it is lent by `AsyncBufRead`, and each write is a system call. There is no use for a
+/// `BufReader` around it.
+///
+/// A flush has nothing to do, and a close (to tokio, a shutdown) ends the sending direction.
+/// Dropping it closes the connection.
+///
+/// # Cancellation
+///
+/// A poll that is pending has taken nothing and sent nothing.
+///
+#[cfg_attr(feature = "futures-io", doc = "```")]
+#[cfg_attr(not(feature = "futures-io"), doc = "```ignore")]
+/// # miniss_linux::doctest::connected(async |stream, peer| {
+/// use futures::io::{AsyncBufReadExt, AsyncWriteExt};
+/// use miniss_linux::net::{PollStream, TcpStream};
+///
+/// let mut stream = PollStream::from(stream);
+/// stream.write_all(b"first\nsecond").await?;
+///
+/// let (mut peer, mut line) = (PollStream::from(peer), String::new());
+/// peer.read_line(&mut line).await?;
+/// assert_eq!(line, "first\n");
+///
+/// let peer = TcpStream::from(peer);
+/// assert_eq!(peer.recv().await?[..], *b"second");
+/// # Ok(()) });
+/// ```
+pub struct PollStream<K: StreamKind> {
+    stream: Stream<K>,
+    reading: Reading,
+    writing: Writing,
+}
+
+impl<K: StreamKind> PollStream<K> {
+    /// The peer's address.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn peer_addr(&self) -> io::Result<K::Address> {
+        self.stream.peer_addr()
+    }
+
+    /// Our own address.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<K::Address> {
+        self.stream.local_addr()
+    }
+
+    /// The bytes that are next; none at the end of the stream.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.reading.poll_bytes(&self.stream.connection, cx)
+    }
+
+    /// Takes from the bytes that are next as many as `take` says.
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        let len = take(ready!(self.poll_bytes(cx))?);
+        self.reading.advance(len);
+        Poll::Ready(Ok(len))
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let send = |socket: &Socket| socket.send_with_flags(bytes, SEND);
+        self.writing.poll_send(&self.stream.connection, cx, send)
+    }
+
+    fn poll_send_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let pieces = &pieces[..pieces.len().min(IOVECS_MAX)];
+        let send = |socket: &Socket| socket.send_vectored_with_flags(pieces, SEND);
+        self.writing.poll_send(&self.stream.connection, cx, send)
+    }
+
+    fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writing.poll_shut_down(&self.stream.connection, cx)
+    }
+}
+
+/// Nothing in it is pinned but what is in boxes.
+impl<K: StreamKind> Unpin for PollStream<K> {}
+
+/// Neither waits, nor raises a signal if the peer is gone.
+const SEND: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+
+impl<K: StreamKind> From<Stream<K>> for PollStream<K> {
+    fn from(stream: Stream<K>) -> Self {
+        Self { stream, reading: Reading::new(), writing: Writing::default() }
+    }
+}
+
+impl<K: StreamKind> From<PollStream<K>> for Stream<K> {
+    fn from(polled: PollStream<K>) -> Self {
+        let PollStream { stream, reading, .. } = polled;
+        // A receive that has not ended brings its bytes there by itself.
+        drop(reading.alone);
+        stream.connection.side.end();
+        stream.connection.side.put_back(reading.bytes);
+        stream
+    }
+}
+
+/// As that of a [`Stream`].
+impl<K: StreamKind> AsFd for PollStream<K> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl<K: StreamKind> fmt::Debug for PollStream<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PollStream").field(&self.stream).finish()
+    }
+}
+
+/// What lies between two polls of the reader.
+struct Reading {
+    leaf: Leaf,
+    /// Received and not taken.
+    bytes: PoolBuf,
+    is_ended: bool,
+    /// A receive into memory of its own, where there is no buffer of the pool.
+    alone: Option<Pin<Box<dyn Future<Output = io::Result<PoolBuf>>>>>,
+}
+
+impl Reading {
+    fn new() -> Self {
+        Self { leaf: Leaf::new(), bytes: PoolBuf::empty(), is_ended: false, alone: None }
+    }
+
+    fn poll_bytes(
+        &mut self,
+        connection: &Rc<Connection>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<&[u8]>> {
+        ready!(self.leaf.poll_proceed(cx));
+        if self.bytes.is_empty() && !self.is_ended {
+            // As long as it waits it counts as one that reads, and may hold more buffers.
+            if !connection.side.is_read() {
+                connection.side.begin()?;
+            }
+            let received = ready!(self.poll_receive(connection, cx));
+            connection.side.end();
+            self.bytes = received?;
+            self.is_ended = self.bytes.is_empty();
+        }
+        Poll::Ready(Ok(&self.bytes))
+    }
+
+    fn poll_receive(
+        &mut self,
+        connection: &Rc<Connection>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<PoolBuf>> {
+        let mut alone = match self.alone.take() {
+            Some(alone) => alone,
+            None => match ready!(connection.poll_next(Ahead::Yes, cx)) {
+                Next::Bytes(received) => return Poll::Ready(received),
+                other => alone_after(other, connection.clone()),
+            },
+        };
+        let polled = alone.as_mut().poll(cx);
+        if polled.is_pending() {
+            self.alone = Some(alone);
+        }
+        polled
+    }
+
+    fn advance(&mut self, len: usize) {
+        self.bytes.advance(len);
+        if self.bytes.is_empty() {
+            // The buffer goes back to the pool.
+            self.bytes = PoolBuf::empty();
+        }
+    }
+}
+
+#[cold]
+fn alone_after(
+    next: Next,
+    connection: Rc<Connection>,
+) -> Pin<Box<dyn Future<Output = io::Result<PoolBuf>>>> {
+    Box::pin(async move {
+        match next {
+            Next::Bytes(received) => received,
+            Next::NoBuffer => connection.recv_to_heap().await,
+            Next::Nothing => connection.recv_without_pool().await,
+        }
+    })
+}
+
+/// What lies between two polls of the writer.
+#[derive(Default)]
+struct Writing {
+    leaf: Leaf,
+    turn: Option<WriteTurn>,
+    /// A write that was given up has not ended.
+    waiting: Option<Pin<Box<dyn Future<Output = WriteTurn>>>>,
+    /// The socket took nothing more.
+    writable: Option<Op<Watch>>,
+}
+
+impl Writing {
+    fn poll_send(
+        &mut self,
+        connection: &Rc<Connection>,
+        cx: &mut Context<'_>,
+        send: impl Fn(&Socket) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.leaf.poll_proceed(cx));
+        ready!(self.poll_turn(connection, cx));
+        loop {
+            if let Some(writable) = &mut self.writable {
+                let result = ready!(Pin::new(writable).poll(cx));
+                self.writable = None;
+                result?;
+            }
+            match send(&*connection.fd.socket()?) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.writable = Some(Watch::start(connection, libc::POLLOUT));
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn poll_shut_down(
+        &mut self,
+        connection: &Rc<Connection>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        ready!(self.leaf.poll_proceed(cx));
+        ready!(self.poll_turn(connection, cx));
+        match connection.fd.socket()?.shutdown(Shutdown::Write) {
+            // A peer that is gone needs no end.
+            Err(error) if error.kind() == ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            result => Poll::Ready(result),
+        }
+    }
+
+    fn poll_turn(&mut self, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.turn.is_none() {
+            if self.waiting.is_none() {
+                self.turn = connection.try_turn_to_write();
+            }
+            if self.turn.is_none() {
+                self.turn = Some(ready!(self.poll_wait(connection, cx)));
+            }
+        }
+        Poll::Ready(())
+    }
+
+    #[cold]
+    fn poll_wait(&mut self, connection: &Rc<Connection>, cx: &mut Context<'_>) -> Poll<WriteTurn> {
+        let wait = self.waiting.get_or_insert_with(|| {
+            let connection = connection.clone();
+            Box::pin(async move { connection.turn_to_write().await })
+        });
+        let turn = ready!(wait.as_mut().poll(cx));
+        self.waiting = None;
+        Poll::Ready(turn)
+    }
+}
+
+#[cfg(feature = "futures-io")]
+mod futures_io_traits {
+    use super::*;
+    use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+    use std::io::{IoSliceMut, Read};
+
+    impl<K: StreamKind> AsyncRead for PollStream<K> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            self.as_mut().poll_read_vectored(cx, &mut [IoSliceMut::new(buffer)])
+        }
+
+        fn poll_read_vectored(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffers: &mut [IoSliceMut<'_>],
+        ) -> Poll<io::Result<usize>> {
+            if buffers.iter().all(|buffer| buffer.is_empty()) {
+                return Poll::Ready(Ok(0));
+            }
+            self.poll_take(cx, |mut bytes| bytes.read_vectored(buffers).unwrap_or(0))
+        }
+    }
+
+    impl<K: StreamKind> AsyncBufRead for PollStream<K> {
+        fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+            self.get_mut().poll_bytes(cx)
+        }
+
+        fn consume(mut self: Pin<&mut Self>, len: usize) {
+            self.reading.advance(len);
+        }
+    }
+
+    impl<K: StreamKind> AsyncWrite for PollStream<K> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.poll_send(cx, bytes)
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            pieces: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.poll_send_vectored(cx, pieces)
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll_shut_down(cx)
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+mod tokio_traits {
+    use super::*;
+    use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
+
+    impl<K: StreamKind> AsyncRead for PollStream<K> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if buffer.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            let taken = self.poll_take(cx, |bytes| {
+                let len = bytes.len().min(buffer.remaining());
+                buffer.put_slice(&bytes[..len]);
+                len
+            });
+            taken.map_ok(drop)
+        }
+    }
+
+    impl<K: StreamKind> AsyncBufRead for PollStream<K> {
+        fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+            self.get_mut().poll_bytes(cx)
+        }
+
+        fn consume(mut self: Pin<&mut Self>, len: usize) {
+            self.reading.advance(len);
+        }
+    }
+
+    impl<K: StreamKind> AsyncWrite for PollStream<K> {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.poll_send(cx, bytes)
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            pieces: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.poll_send_vectored(cx, pieces)
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.poll_shut_down(cx)
+        }
+    }
+}

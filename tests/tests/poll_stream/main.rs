@@ -1,0 +1,48 @@
+//! Streams for code that polls with borrowed buffers: with the traits of `futures`, those of tokio,
+//! and a TLS client and server above them.
+
+mod ends;
+mod futures_io;
+mod order;
+mod tls;
+mod tokio_io;
+
+use std::future::Future;
+use std::io::{Read, Write};
+use std::net::{self, Shutdown};
+use std::thread::{self, JoinHandle};
+
+use miniss_linux::Runtime;
+use miniss_linux::net::{PollStream, Tcp};
+use miniss_tests::sockets;
+
+fn on_one_shard<T>(body: impl Future<Output = T>) -> T {
+    Runtime::builder().shards(1).build().unwrap().block_on(body)
+}
+
+/// A connection: our end, and the peer's as a blocking socket.
+fn pair() -> (PollStream<Tcp>, net::TcpStream) {
+    let (ours, peer) = sockets::pair();
+    (ours.into(), peer)
+}
+
+/// A connection with both ends in the runtime.
+async fn both_ends() -> (PollStream<Tcp>, PollStream<Tcp>) {
+    let (server, client) = sockets::both_ends().await.unwrap();
+    (server.into(), client.into())
+}
+
+/// A blocking peer that sends `bytes` and the end, and returns all that comes.
+fn exchange(mut peer: net::TcpStream, bytes: Vec<u8>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut writer = peer.try_clone().unwrap();
+        let sender = thread::spawn(move || {
+            writer.write_all(&bytes).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut back = Vec::new();
+        peer.read_to_end(&mut back).unwrap();
+        sender.join().unwrap();
+        back
+    })
+}
