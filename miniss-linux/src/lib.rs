@@ -1,4 +1,4 @@
-//! rust-miniss on Linux: one thread per core, nothing shared, io_uring underneath.
+//! rust-miniss on Linux: one thread per core, nothing shared, io_uring or epoll underneath.
 //!
 //! ```text
 //!  future ─▶ op table ─▶ driver ─▶ kernel
@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A [`Runtime`] has a number of *shards*. Each is a thread, pinned to a core, with an executor and
-//! an io_uring of its own; tasks, sockets and timers stay on their shard and need no locks. What
-//! one shard wants of another it asks for, with [`submit_to`].
+//! a [driver](Driver) of its own; tasks, sockets and timers stay on their shard and need no locks.
+//! What one shard wants of another it asks for, with [`submit_to`].
 //!
 //! ```
 //! use miniss_linux::{Runtime, ShardId, submit_to};

@@ -5,12 +5,70 @@
 //! miniss-benches --bin measure ROW`. Ratios count; absolute figures are for orientation. The
 //! decisions of the core stand in `miniss_core::manual::decisions`.
 //!
+//! # An operation asks by a value, and two backends fulfil it
+//!
+//! **Question.** One program is to run on io_uring and, where that is forbidden, on epoll. Where do
+//! the two part?
+//!
+//! **Choices.** Two sets of sockets. Or operations that make an entry of a ring, and a driver that
+//! translates entries into system calls. Or operations that say what they want as a plain value.
+//!
+//! **Pick.** The value: `Request`, an enum with a variant for each kernel operation. What a socket
+//! does with bytes that came too early, with two writers, with a close or a dropped future is hard
+//! enough to write once; it stands above the requests, and so does the table of operations, whose
+//! slots own the memory. A backend only performs and reports. The choice between the two is an enum
+//! with two variants, looked at once per call: a trait object would hide the requests from the
+//! optimiser. Over the ring, `prepare` and the translation become the same stores as before: 2,828
+//! instructions for an echo before, 2,802 since (callgrind, 30 November 2026).
+//!
+//! What never waits is no request: to make a socket, to bind it, its options. Those are system
+//! calls on both, made through one gate, `op::fd::Fd`.
+//!
+//! **Price.** A request is a copy of 24 bytes, and epoll keeps it while it waits. Completing an
+//! operation had to be told to be inlined: with two callers the compiler no longer did, and an echo
+//! took 7 in 100 more.
+//!
+//! **What would change our mind.** A third backend, such as a simulation, that cannot be served by
+//! values.
+//!
+//! # Over epoll a short read has read everything, if the socket is TCP
+//!
+//! **Question.** epoll tells each change once. After a read, is there more?
+//!
+//! **Choices.** Read again until the answer is `EAGAIN`: a system call more for each request. Or
+//! take it that a read which brought less than it had room for has brought all.
+//!
+//! **Pick.** The second, for TCP alone and only while neither an end, an error nor urgent data was
+//! told: a read stops short at urgent data, and an end that was told with the bytes is told no
+//! second time. A Unix socket stops short at a message that carries descriptors. Those are read
+//! again until `EAGAIN`. Tests: `driver/tests/readiness.rs`.
+//!
+//! **Price.** A system call that asks for the protocol when a descriptor is first waited for.
+//!
+//! **What would change our mind.** A protocol over TCP in the kernel whose reads stop short.
+//!
+//! # All shards of a runtime have the same driver
+//!
+//! **Question.** `Driver::Auto` finds io_uring for the first shards, and none for a later one, for
+//! instance because too little memory may be locked. What then?
+//!
+//! **Choices.** Each shard has what works for it. Or all have io_uring, or all have epoll.
+//!
+//! **Pick.** All the same. [`Runtime::driver`](crate::Runtime::driver) has one answer, a connection
+//! that moves between shards needs no change of its descriptor, and a program does not behave
+//! differently by shard. If one shard is refused, the runtime begins again on epoll; only if there
+//! is no descriptor left is that the error, for epoll would be refused as well.
+//!
+//! **Price.** Rings that could have been used are given back.
+//!
+//! **What would change our mind.** Machines where this happens for want of memory at many shards.
+//!
 //! # The unparker is an eventfd
 //!
 //! **Question.** How does one shard end another's sleep?
 //!
-//! **Choices.** Write to an eventfd that the sleeper's ring watches: a system call at once. Or post
-//! a message from ring to ring (`MSG_RING`), which leaves with the caller's next enter.
+//! **Choices.** Write to an eventfd that the sleeper's driver watches: a system call at once. Or
+//! post a message from ring to ring (`MSG_RING`), which leaves with the caller's next enter.
 //!
 //! | row `unpark` | eventfd | `MSG_RING` |
 //! |---|---|---|

@@ -67,7 +67,7 @@ pub(in crate::driver) fn make_ring(config: &DriverConfig) -> Result<IoUring, Dri
         entries = (entries / 2).max(ENTRIES_MIN);
         made = make_best(entries);
     }
-    if is_want_of_memory(&made) {
+    if is_want_of_memory(&made) && may_fit(ENTRIES_MIN) {
         made = retry(SMALLEST_PATIENCE, || make_best(entries));
     }
     if entries < config.ring_entries && made.is_ok() {
@@ -76,6 +76,11 @@ pub(in crate::driver) fn make_ring(config: &DriverConfig) -> Result<IoUring, Dri
     }
     let made = made.map(|(_, ring)| ring);
     require(made.map_err(|error| DriverUnavailable::new("io_uring_setup", error))?)
+}
+
+/// Whether a ring of so many entries fits the user's allowance if nothing else takes of it.
+fn may_fit(entries: u32) -> bool {
+    allowance().is_none_or(|bytes| ring_bytes(entries) <= bytes)
 }
 
 /// A ring of so many entries at the best level, and that level.
