@@ -17,7 +17,7 @@ fn operations_live_as_they_should_through_the_kept_corpus() {
         .map(|entry| entry.expect("its folder is readable").path())
         .collect();
     files.sort();
-    assert!(files.len() >= 50, "only {} files were found", files.len());
+    assert!(files.len() > 40, "only {} files were found", files.len());
     for file in files {
         println!("file {}", file.display());
         hostile::live(&fs::read(file).expect("a file of the corpus is readable"));

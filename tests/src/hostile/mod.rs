@@ -35,6 +35,32 @@
 //!
 //! Not tried: tables that are dropped with operations in flight, for they keep that memory forever
 //! (`op/tests/{fixed, heap}.rs` in the core do it), and 2²⁸ operations in one slot.
+//!
+//! # Planted bugs
+//!
+//! What finds nothing may have looked at nothing. So each of these was planted in the core's `op/`
+//! by itself, and found: by the fuzzer while it read the kept corpus, within two seconds but for
+//! the two that are marked; and without it, by the random lives of `tests/tests/hostile.rs`, but
+//! for the one that only AddressSanitizer sees.
+//!
+//! - Payloads: an orphan is settled by a part; it is freed at once; it is settled twice; never; a
+//!   second time by the end that its own destructor reports; it is lost, with its slot, when it
+//!   panics. A large one is taken out of its block after the block was given back; its block is
+//!   lost (only AddressSanitizer sees it). Slots are freed when the table grows.
+//! - Slots: one is lost when the cancel list lets go of it; one is free while the list holds it
+//!   (the list is a circle then: the fuzzer's time limit, 20 seconds).
+//! - Ids: generations are not compared; they are not counted up.
+//! - Cancels: one that stands behind another is lost; one is offered twice; none is wanted when a
+//!   part was refused.
+//! - Parts: they come in reverse; they go on after a gap (found in the fuzzer's first 2,000 lives,
+//!   8 seconds; kept since then); those that no one has collected are lost; the others are when
+//!   the operation panics at one.
+//! - Code that is called back: it may have the operation borrowed twice; a panic leaves it closed.
+//! - Wakers: that of the first poll stays; no one is woken for a part if the operation panics; a
+//!   part in the middle of a poll is overlooked; a slot that is done keeps a waker. The last two
+//!   were no plants: that is how they were found.
+//!
+//! Not found: that memory is given back with an operation in it, which is not tried, as above.
 
 mod driver;
 mod lives;
