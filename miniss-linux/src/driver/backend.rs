@@ -1,7 +1,7 @@
 //! The interface of a driver to its shard, and the two that there are.
 //!
 //! A backend fulfils [requests](super::request) in any order, and reports how each went. It knows
-//! no operation and no socket: a backend for tests could fulfil requests from memory.
+//! no operation and no socket: the one that tests add fulfils requests from memory.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -14,6 +14,8 @@ use super::epoll::Epoll;
 use super::request::Request;
 use super::start::Operations;
 use super::sys::Wait;
+#[cfg(test)]
+use super::tests::hostile::Hostile;
 use super::uring::Uring;
 
 /// Counters of a backend.
@@ -98,6 +100,8 @@ pub(super) const REFUSED: Completion = Completion { result: -libc::ECANCELED, fl
 pub(super) enum AnyBackend {
     Uring(Uring),
     Epoll(Epoll),
+    #[cfg(test)]
+    Hostile(Hostile),
 }
 
 /// Calls a method of the backend that is there.
@@ -106,6 +110,8 @@ macro_rules! with {
         match $any {
             AnyBackend::Uring($backend) => $call,
             AnyBackend::Epoll($backend) => $call,
+            #[cfg(test)]
+            AnyBackend::Hostile($backend) => $call,
         }
     };
 }
@@ -157,6 +163,8 @@ impl AnyBackend {
         match self {
             Self::Uring(_) => Uring::NONBLOCKING,
             Self::Epoll(_) => Epoll::NONBLOCKING,
+            #[cfg(test)]
+            Self::Hostile(_) => Hostile::NONBLOCKING,
         }
     }
 

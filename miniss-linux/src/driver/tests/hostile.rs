@@ -1,0 +1,491 @@
+//! Streams over a backend that keeps its contract in the nastiest way.
+//!
+//! It fulfils requests in any order and as late as it likes, a few bytes at a time; it ends a
+//! receive into the pool early, also with bytes; and it may do what was asked of it although it was
+//! to cancel it, or cancel it much later. Nothing of it reaches a kernel: the bytes of a stream are
+//! numbers, so that each is known by its place. What users do, and give up in the middle, is chosen
+//! by a seed. No byte may be lost, doubled or out of order.
+//!
+//! Planted bugs that it found, each within eleven seeds: bytes of a dropped read are lost, into one
+//! buffer or several; a read or write begins before the dropped one has ended; a buffer that no one
+//! collects is lost; what a dropped write has sent is not counted; the bytes with which a receive
+//! into the pool ends are lost; so is what does not fit the reader; a peek takes.
+//!
+//! Invariant **Owned while in flight**: what a request points at stays valid until its terminal
+//! completion; a request leaves the list before that is reported.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::io;
+use std::rc::Weak;
+
+use miniss_core::op::{Completion, OpId};
+
+use super::*;
+use crate::driver::backend::{Backend, BackendStats, REFUSED};
+use crate::driver::buffers::{BufferPool, PoolBuf};
+use crate::driver::request::{Request, flags_naming};
+use crate::driver::start::Operations;
+
+/// xorshift64*.
+struct Random(Cell<u64>);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1))
+    }
+
+    fn below(&self, end: usize) -> usize {
+        let mut x = self.0.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.0.set(x);
+        (x.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % end
+    }
+
+    fn one_in(&self, end: usize) -> bool {
+        self.below(end) == 0
+    }
+}
+
+/// The byte at this place of a stream.
+fn byte_at(place: usize) -> u8 {
+    (place ^ place >> 8).wrapping_mul(31) as u8
+}
+
+/// What was taken in and has not ended.
+#[derive(Clone, Copy)]
+struct Waiting {
+    id: OpId,
+    request: Request,
+    is_cancelled: bool,
+}
+
+/// A backend with one stream.
+pub(in crate::driver) struct Hostile {
+    random: Random,
+    waiting: RefCell<Vec<Waiting>>,
+    pool: RefCell<Weak<BufferPool>>,
+    /// Bytes of the peer's that have come, and how many of them have been received.
+    arrived: Cell<usize>,
+    received: Cell<usize>,
+    has_ended: Cell<bool>,
+    /// What the peer was sent.
+    sent: RefCell<Vec<u8>>,
+}
+
+/// What becomes of a request that is looked at.
+enum Step {
+    Wait,
+    Part(Completion),
+    End(Completion),
+}
+
+fn end(result: usize) -> Step {
+    Step::End(Completion { result: result as i32, flags: 0 })
+}
+
+impl Hostile {
+    fn new(seed: u64) -> Self {
+        Self {
+            random: Random::new(seed),
+            waiting: RefCell::default(),
+            pool: RefCell::default(),
+            arrived: Cell::new(0),
+            received: Cell::new(0),
+            has_ended: Cell::new(false),
+            sent: RefCell::default(),
+        }
+    }
+
+    /// Looks at one of the requests, whichever it is.
+    fn look_at_one(&self, ops: &Operations) -> bool {
+        let count = self.waiting.borrow().len();
+        if count == 0 {
+            return false;
+        }
+        let place = self.random.below(count);
+        let Waiting { id, request, is_cancelled } = self.waiting.borrow()[place];
+        let step = match is_cancelled && self.random.one_in(2) {
+            true => Step::End(REFUSED),
+            // SAFETY: *Owned while in flight*: it is in the list.
+            false => unsafe { self.perform(request) },
+        };
+        match step {
+            Step::Wait => return false,
+            Step::Part(completion) => ops.complete(id, completion, true),
+            Step::End(completion) => {
+                self.waiting.borrow_mut().remove(place);
+                ops.complete(id, completion, false);
+            }
+        }
+        true
+    }
+
+    /// # Safety
+    /// What the request points at is valid.
+    unsafe fn perform(&self, request: Request) -> Step {
+        match request {
+            Request::Nop => end(0),
+            Request::Cancel { id } => {
+                self.note_cancel(id);
+                end(0)
+            }
+            Request::Recv { buffer, len, flags, .. } => {
+                // SAFETY: the caller's promise.
+                unsafe { self.receive(&[(buffer, len as usize)], flags) }
+            }
+            Request::RecvMsg { header, flags, .. } => {
+                // SAFETY: the caller's promise.
+                let pieces = unsafe { pieces_of(header) };
+                // SAFETY: as above.
+                unsafe { self.receive(&pieces, flags) }
+            }
+            Request::RecvPool { .. } => match self.receive_into_pool() {
+                // It may go on, or not.
+                Step::End(part) if part.result > 0 && !self.random.one_in(8) => Step::Part(part),
+                step => step,
+            },
+            Request::RecvPoolOnce { .. } if self.has_something() => self.receive_into_pool(),
+            Request::RecvPoolOnce { .. } => Step::Wait,
+            // SAFETY: the caller's promise.
+            Request::Send { bytes, len, .. } => unsafe { self.send(&[(bytes, len as usize)]) },
+            Request::SendMsg { header, .. } => {
+                // SAFETY: the caller's promise.
+                let pieces = unsafe { pieces_of(header) };
+                // SAFETY: as above.
+                unsafe { self.send(&pieces.map(|(start, len)| (start.cast_const(), len))) }
+            }
+            Request::Poll { events, .. } if self.has_something() => end(events as usize),
+            Request::Poll { .. } => Step::Wait,
+            Request::Accept { .. } | Request::AcceptMany { .. } | Request::Connect { .. } => {
+                unreachable!("there is one stream, and it is connected")
+            }
+        }
+    }
+
+    fn has_something(&self) -> bool {
+        self.arrived.get() > self.received.get() || self.has_ended.get()
+    }
+
+    /// How many bytes are moved, of so many that could be.
+    fn some_of(&self, len: usize) -> usize {
+        if self.random.one_in(4) { len } else { 1 + self.random.below(len) }
+    }
+
+    /// # Safety
+    /// The pieces are valid, and may be written to.
+    unsafe fn receive(&self, pieces: &[(*mut u8, usize)], flags: i32) -> Step {
+        if !self.has_something() {
+            return Step::Wait;
+        }
+        let room: usize = pieces.iter().map(|piece| piece.1).sum();
+        let here = self.arrived.get() - self.received.get();
+        if here == 0 || room == 0 {
+            return end(0);
+        }
+        let len = self.some_of(here.min(room));
+        let places = pieces.iter().flat_map(|&(start, len)| (0..len).map(move |n| (start, n)));
+        for (number, (start, n)) in places.take(len).enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { start.add(n).write(byte_at(self.received.get() + number)) };
+        }
+        if flags & libc::MSG_PEEK == 0 {
+            self.received.set(self.received.get() + len);
+        }
+        end(len)
+    }
+
+    /// Without a free buffer it ends, whether there are bytes or not.
+    fn receive_into_pool(&self) -> Step {
+        let pool = self.pool.borrow().upgrade().expect("a receive has its pool");
+        let Some((buffer, memory)) = pool.take() else {
+            return Step::End(Completion { result: -libc::ENOBUFS, flags: 0 });
+        };
+        let len = pool.buffer_bytes() as usize;
+        // SAFETY: the buffer has just been taken out of the pool, and has so many bytes.
+        match unsafe { self.receive(&[(memory, len)], 0) } {
+            Step::End(part) if part.result > 0 => {
+                Step::End(Completion { flags: flags_naming(buffer), ..part })
+            }
+            nothing => {
+                pool.take_back(buffer);
+                nothing
+            }
+        }
+    }
+
+    /// # Safety
+    /// The pieces are valid.
+    unsafe fn send(&self, pieces: &[(*const u8, usize)]) -> Step {
+        let total: usize = pieces.iter().map(|piece| piece.1).sum();
+        let len = if total == 0 { 0 } else { self.some_of(total) };
+        let places = pieces.iter().flat_map(|&(start, len)| (0..len).map(move |n| (start, n)));
+        for (start, n) in places.take(len) {
+            // SAFETY: the caller's promise.
+            self.sent.borrow_mut().push(unsafe { start.add(n).read() });
+        }
+        end(len)
+    }
+
+    fn note_cancel(&self, id: OpId) {
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.iter_mut().filter(|of| of.id == id).for_each(|of| of.is_cancelled = true);
+    }
+}
+
+/// The pieces of memory that a header names; there are two of them at most.
+///
+/// # Safety
+/// The header and its pieces are valid.
+unsafe fn pieces_of(header: *const libc::msghdr) -> [(*mut u8, usize); 2] {
+    // SAFETY: the caller's promise.
+    let header = unsafe { &*header };
+    assert!(header.msg_iovlen <= 2);
+    [0, 1].map(|place| {
+        if place >= header.msg_iovlen {
+            return (std::ptr::null_mut(), 0);
+        }
+        // SAFETY: the caller's promise, and the place is below their number.
+        let piece = unsafe { &*header.msg_iov.add(place) };
+        (piece.iov_base.cast(), piece.iov_len)
+    })
+}
+
+fn is_receive(request: Request) -> bool {
+    use Request::{Recv, RecvMsg, RecvPool, RecvPoolOnce};
+    matches!(request, Recv { .. } | RecvMsg { .. } | RecvPool { .. } | RecvPoolOnce { .. })
+}
+
+fn is_send(request: Request) -> bool {
+    matches!(request, Request::Send { .. } | Request::SendMsg { .. })
+}
+
+impl Backend for Hostile {
+    const NONBLOCKING: bool = false;
+
+    unsafe fn push(&self, id: OpId, request: Request, _: &Operations) {
+        self.waiting.borrow_mut().push(Waiting { id, request, is_cancelled: false });
+        let waiting = self.waiting.borrow();
+        let receives = waiting.iter().filter(|of| is_receive(of.request)).count();
+        let sends = waiting.iter().filter(|of| is_send(of.request)).count();
+        assert!(receives <= 1 && sends <= 1, "no one says which of two is to go first");
+    }
+
+    fn cancel(&self, id: OpId, ops: &Operations) {
+        let place = self.waiting.borrow().iter().position(|of| of.id == id);
+        match place {
+            Some(place) if self.random.one_in(3) => {
+                self.waiting.borrow_mut().remove(place);
+                ops.complete(id, REFUSED, false);
+            }
+            _ => self.note_cancel(id),
+        }
+    }
+
+    fn submit(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn enter(&self, _: Wait) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn reap(&self, ops: &Operations) -> usize {
+        (0..self.random.below(4)).filter(|_| self.look_at_one(ops)).count()
+    }
+
+    fn has_events(&self) -> bool {
+        !self.waiting.borrow().is_empty()
+    }
+
+    fn look(&self) -> io::Result<bool> {
+        Ok(self.has_events())
+    }
+
+    fn arm_unparker(&self) {}
+
+    fn shut_down(&self, _: RawFd, _: &Operations) {}
+
+    fn forget(&self, _: RawFd) {
+        let waiting = self.waiting.borrow();
+        let names_it = |of: &Waiting| !matches!(of.request, Request::Nop | Request::Cancel { .. });
+        assert!(!waiting.iter().any(names_it), "closed while a request names it");
+    }
+
+    fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>> {
+        let pool = BufferPool::new(count, bytes);
+        *self.pool.borrow_mut() = Rc::downgrade(&pool);
+        Ok(Some(pool))
+    }
+
+    fn cancel_all(&self, _: &Operations) {
+        self.waiting.borrow_mut().iter_mut().for_each(|of| of.is_cancelled = true);
+    }
+
+    fn close(&self, _: Option<&BufferPool>) {}
+
+    fn stats(&self) -> BackendStats {
+        BackendStats::default()
+    }
+}
+
+/// One stream, and what its users know.
+struct Life {
+    driver: Closing,
+    stream: TcpStream,
+    random: Random,
+    /// How many bytes were read and written.
+    read: Cell<usize>,
+    written: Cell<usize>,
+    /// Buffers that are held for a while.
+    held: RefCell<Vec<PoolBuf>>,
+}
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let backend = AnyBackend::Hostile(Hostile::new(seed));
+        let driver = Closing(ShardDriver::over(backend, config(1), None));
+        let (stream, _) = stream(&driver);
+        Self {
+            driver,
+            stream,
+            random: Random::new(!seed),
+            read: Cell::new(0),
+            written: Cell::new(0),
+            held: RefCell::default(),
+        }
+    }
+
+    fn backend(&self) -> &Hostile {
+        match &self.driver.backend {
+            AnyBackend::Hostile(hostile) => hostile,
+            _ => unreachable!(),
+        }
+    }
+
+    /// These are the next bytes of the stream.
+    fn note_read(&self, bytes: &[u8]) {
+        assert!(bytes.iter().copied().eq((0..bytes.len()).map(|n| byte_at(self.read.get() + n))));
+        self.read.set(self.read.get() + bytes.len());
+    }
+
+    /// Reads once, in one of the ways; `true` if there are no more bytes.
+    async fn read(&self) -> bool {
+        let (room, other) = (1 + self.random.below(100), self.random.below(20));
+        match self.random.below(5) {
+            0 | 1 => {
+                let bytes = self.stream.recv().await.unwrap();
+                self.note_read(&bytes);
+                let has_ended = bytes.is_empty();
+                self.held.borrow_mut().extend(self.random.one_in(3).then_some(bytes));
+                has_ended
+            }
+            2 => {
+                let (result, buffer) = self.stream.read(Vec::with_capacity(room)).await;
+                self.note_read(&buffer[..result.unwrap()]);
+                buffer.is_empty()
+            }
+            3 => {
+                let (result, buffer) = self.stream.peek(Vec::with_capacity(room)).await;
+                let before = self.read.get();
+                self.note_read(&buffer[..result.unwrap()]);
+                self.read.set(before);
+                buffer.is_empty()
+            }
+            _ => {
+                let buffers = [Vec::with_capacity(room), Vec::with_capacity(other)];
+                let (result, [first, second]) = self.stream.read_vectored(buffers).await;
+                self.note_read(&first);
+                self.note_read(&second);
+                result.unwrap() == 0
+            }
+        }
+    }
+
+    /// The next `len` bytes that are to be written.
+    fn next_bytes(&self, len: usize) -> Vec<u8> {
+        (0..len).map(|n| byte_at(self.written.get() + n)).collect()
+    }
+
+    /// Writes once, in one of the ways.
+    async fn write(&self) {
+        self.note_cancelled().await;
+        let bytes = self.next_bytes(1 + self.random.below(60));
+        let len = bytes.len();
+        let written = match self.random.below(4) {
+            0 => self.stream.write(bytes).await.0.unwrap(),
+            1 => {
+                self.stream.write_all(bytes).await.0.unwrap();
+                len
+            }
+            way => {
+                let (first, second) = bytes.split_at(len / 2);
+                let pieces = [first.to_vec(), second.to_vec()];
+                if way == 2 {
+                    self.stream.write_vectored(pieces).await.0.unwrap()
+                } else {
+                    self.stream.write_vectored_all(pieces).await.0.unwrap();
+                    len
+                }
+            }
+        };
+        self.written.set(self.written.get() + written);
+    }
+
+    /// What went out of writes that were given up.
+    async fn note_cancelled(&self) {
+        let went_out = self.stream.cancelled_write_bytes().await;
+        self.written.set(self.written.get() + went_out);
+    }
+
+    /// Reads and writes for a while, side by side, and then gives up what has not come.
+    fn turn(&self) {
+        let backend = self.backend();
+        backend.arrived.set(backend.arrived.get() + self.random.below(80));
+        let (mut reading, mut writing) = (pin!(self.read()), pin!(self.write()));
+        let (mut reads, mut writes) = (self.random.one_in(2), self.random.one_in(2));
+        let cx = &mut Context::from_waker(Waker::noop());
+        for _ in 0..self.random.below(8) {
+            reads = reads && reading.as_mut().poll(cx).is_pending();
+            writes = writes && writing.as_mut().poll(cx).is_pending();
+            self.driver.submit();
+            self.driver.reap();
+        }
+        let held = self.held.borrow().len();
+        self.held.borrow_mut().truncate(self.random.below(held + 1));
+    }
+
+    /// Sees that all bytes went where they should, and that nothing is left.
+    fn end(self) {
+        self.held.borrow_mut().clear();
+        // Half of them leave bytes behind.
+        if self.random.one_in(2) {
+            self.backend().has_ended.set(true);
+            while !finish(&self.driver, self.read()) {}
+            assert_eq!(self.read.get(), self.backend().arrived.get());
+        }
+        finish(&self.driver, self.note_cancelled());
+        let written = (0..self.written.get()).map(byte_at);
+        assert!(self.backend().sent.borrow().iter().copied().eq(written));
+
+        let Self { driver, stream, held, .. } = self;
+        drop((stream, held));
+        turn_until(&driver, || driver.in_flight() == 0);
+        if let Some(pool) = driver.take_pool() {
+            let free: HashSet<u16> = std::iter::from_fn(|| pool.take()).map(|one| one.0).collect();
+            assert_eq!(free.len(), 2, "a buffer is lost");
+        }
+    }
+}
+
+#[test]
+fn streams_lose_no_byte_however_late_and_in_whatever_order_requests_are_fulfilled() {
+    for seed in 0..400 {
+        println!("seed {seed}");
+        let life = Life::new(seed);
+        (0..60).for_each(|_| life.turn());
+        life.end();
+    }
+}
