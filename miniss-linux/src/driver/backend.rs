@@ -76,7 +76,8 @@ pub(super) trait Backend {
     /// The socket was shut down in one direction or both, by us.
     fn shut_down(&self, fd: RawFd, ops: &Operations);
 
-    /// The descriptor is about to be closed, or leaves the runtime; no request names it.
+    /// The descriptor is about to be closed, or leaves the runtime. All requests that name it have
+    /// ended or are to be cancelled.
     fn forget(&self, fd: RawFd);
 
     /// Buffers to receive into. `None`: the kernel does not know how to use them.

@@ -184,7 +184,8 @@ impl ShardDriver {
         self.backend.shut_down(fd, &self.ops);
     }
 
-    /// The descriptor is about to be closed, or leaves the runtime. No request names it.
+    /// The descriptor is about to be closed, or leaves the runtime. All requests that name it have
+    /// ended or are to be cancelled.
     #[inline]
     pub(crate) fn forget(&self, fd: RawFd) {
         self.backend.forget(fd);

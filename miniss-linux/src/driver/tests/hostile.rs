@@ -309,9 +309,10 @@ impl Backend for Hostile {
     fn shut_down(&self, _: RawFd, _: &Operations) {}
 
     fn forget(&self, _: RawFd) {
-        let waiting = self.waiting.borrow();
+        // There is one stream, so all but these name it.
         let names_it = |of: &Waiting| !matches!(of.request, Request::Nop | Request::Cancel { .. });
-        assert!(!waiting.iter().any(names_it), "closed while a request names it");
+        let goes_on = |of: &Waiting| names_it(of) && !of.is_cancelled;
+        assert!(!self.waiting.borrow().iter().any(goes_on), "closed while a request goes on");
     }
 
     fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>> {
@@ -470,7 +471,15 @@ impl Life {
         let written = (0..self.written.get()).map(byte_at);
         assert!(self.backend().sent.borrow().iter().copied().eq(written));
 
-        let Self { driver, stream, held, .. } = self;
+        let Self { driver, stream, held, random, .. } = self;
+        if random.one_in(2) {
+            let mut receiving = pin!(stream.recv());
+            let is_waiting =
+                receiving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+            finish(&driver, stream.close()).unwrap();
+            // It has an end, whichever that is.
+            drop(is_waiting.then(|| finish(&driver, receiving)));
+        }
         drop((stream, held));
         turn_until(&driver, || driver.in_flight() == 0);
         if let Some(pool) = driver.take_pool() {
