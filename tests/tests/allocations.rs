@@ -12,11 +12,11 @@ use std::net::{self, Shutdown};
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use miniss_linux::net::{PoolBuf, TcpListener, TcpStream};
+use miniss_linux::net::{OwnedWriteHalf, PoolBuf, TcpListener, TcpStream};
 use miniss_linux::sync::Event;
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, driver_stats, run_on, spawn, submit_to, yield_now};
@@ -431,6 +431,56 @@ fn a_read_half_that_was_dropped_gives_its_buffers_back_and_takes_no_more() {
             peer.read_exact(&mut [0; 10]).unwrap();
         }
     });
+}
+
+#[test]
+fn read_halves_dropped_while_the_ends_of_their_reads_wait_for_room_keep_nothing() {
+    let builder = Runtime::builder().shards(1).ring_entries(4);
+    let builder = builder.recv_buffers(BUFFERS as u16, BUFFER_BYTES as u32);
+    builder.build().unwrap().block_on(async {
+        for by_recv in [true, false] {
+            // Tables and slabs grow.
+            drop(drop_read_halves_of_a_full_queue(by_recv).await);
+            let before = LIVE_BYTES.get();
+            let writers = drop_read_halves_of_a_full_queue(by_recv).await;
+            let taken = (LIVE_BYTES.get() - before) / writers.len() as isize;
+            assert!(taken <= 1024, "{taken} bytes for each, by_recv: {by_recv}");
+        }
+        let _held = hold_buffers(BUFFERS / 2).await;
+        let (client, server) = connection().await;
+        let counted = allocations_of_receiving(&client, &server).await;
+        assert_eq!(counted, 0, "a message was not received into a buffer of the pool");
+    });
+}
+
+/// Streams that were receiving when messages came for all of them, and whose reading halves were
+/// dropped when the first of these were here. The queue of completions had no room for the others.
+async fn drop_read_halves_of_a_full_queue(by_recv: bool) -> Vec<(OwnedWriteHalf, net::TcpStream)> {
+    let (mut reads, writers): (Vec<_>, Vec<_>) = (0..BUFFERS)
+        .map(|_| {
+            let (stream, peer) = pair();
+            let (reader, writer) = stream.into_split();
+            let read = async move {
+                match by_recv {
+                    true => reader.recv().await.map(drop),
+                    false => reader.read(vec![0; BUFFER_BYTES]).await.0.map(drop),
+                }
+            };
+            (Box::pin(read), (writer, peer))
+        })
+        .unzip();
+    for read in &mut reads {
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(read.as_mut().poll(&mut context).is_pending());
+    }
+    yield_now().await;
+    writers.iter().for_each(|(_, peer)| (&*peer).write_all(&[7; BUFFER_BYTES]).unwrap());
+    yield_now().await;
+    drop(reads);
+    while driver_stats().in_flight > 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    writers
 }
 
 /// What is allocated for messages that are received by `recv`, one after the other.

@@ -177,5 +177,6 @@ fn without_a_logger_events_are_counted() {
     alone("without_a_logger_events_are_counted", || {
         drop(Runtime::builder().shards(64).build().unwrap());
         assert_eq!(count(Event::Unpinned), 1);
+        assert_eq!(count(Event::QueueOverflowed), 0, "no queue was full");
     });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
-use miniss_linux::{Builder, Runtime, driver_stats, run_on, spawn, submit_to};
+use miniss_linux::{Builder, Runtime, driver_stats, run_on, spawn, stats, submit_to, yield_now};
 use miniss_tests::alone::alone;
 use miniss_tests::census::{WATCHES, context_switches, cpu_time, own_cpu_time, thread_id};
 use miniss_tests::deadline::deadline;
@@ -127,4 +127,27 @@ fn a_spin_that_never_pays_is_given_up() {
         own_cpu_time() - before
     });
     assert!(used < Duration::from_millis(150), "60 sleeps took {used:?} of CPU time");
+}
+
+#[test]
+fn a_shard_that_is_never_idle_takes_what_its_sockets_receive_and_counts_it() {
+    let _deadline = deadline("never idle");
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    runtime.block_on(async {
+        let (stream, mut peer) = pair();
+        let read = spawn(async move { stream.recv().await.unwrap().to_vec() });
+        let before = stats();
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert_eq!(stats().events, before.events, "nothing has come");
+        peer.write_all(b"x").unwrap();
+        while !read.is_finished() {
+            yield_now().await;
+        }
+        let after = stats();
+        assert_eq!(read.await.unwrap(), b"x");
+        assert!(after.events > before.events);
+        assert_eq!(after.parks, before.parks);
+    });
 }

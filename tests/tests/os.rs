@@ -464,6 +464,7 @@ fn r19_a_runtime_takes_what_another_has_left() {
         kernel::become_user_who_locks(64 << 10);
         let first = rings(1).build().unwrap();
         let second = rings(1).build().unwrap();
+        assert_eq!(count(Event::LockedMemoryShort), 1, "the second ring is not as asked for");
         for runtime in [first, second] {
             assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
             assert_eq!(enters_to_hand_over(100, &runtime), 1, "a ring is smaller than it need be");

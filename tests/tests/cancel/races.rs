@@ -23,7 +23,7 @@ use super::{GiveUp, give_up};
 /// A way to read some bytes.
 type Read = fn(Rc<TcpStream>) -> std::pin::Pin<Box<dyn Future<Output = Vec<u8>>>>;
 
-const READS: [(&str, Read); 3] = [
+const READS: [(&str, Read); 4] = [
     ("read", |stream| {
         Box::pin(async move {
             let (result, mut bytes) = stream.read(Vec::with_capacity(37)).await;
@@ -41,10 +41,18 @@ const READS: [(&str, Read); 3] = [
             first
         })
     }),
+    ("read_vectored into arrays", |stream| {
+        Box::pin(async move {
+            let (result, [first, second]) = stream.read_vectored([[0; 20], [0; 20]]).await;
+            let mut bytes = [first, second].concat();
+            bytes.truncate(result.unwrap());
+            bytes
+        })
+    }),
 ];
 
 /// Each way by itself, then all of them in turns.
-const MIXES: [&[(&str, Read)]; 4] = [&[READS[0]], &[READS[1]], &[READS[2]], &READS];
+const MIXES: [&[(&str, Read)]; 5] = [&[READS[0]], &[READS[1]], &[READS[2]], &[READS[3]], &READS];
 
 const SENT: usize = 1 << 16;
 
@@ -141,6 +149,32 @@ fn r6_a_read_dropped_after_its_bytes_came_hands_them_to_the_next() {
             drop(first);
             let next = timeout(SOON, read(ours.clone())).await;
             assert_eq!(next.expect(name), b"kept", "{name}");
+        });
+    }
+}
+
+#[test]
+fn r6_reads_dropped_while_their_ends_wait_for_room_hand_their_bytes_to_the_next() {
+    let _deadline = deadline("r6, dropped before their end was seen");
+    for (name, read) in READS {
+        // Far more reads end at once than its queue of completions holds.
+        let runtime = Runtime::builder().shards(1).ring_entries(4).build().unwrap();
+        runtime.block_on(async {
+            let (streams, peers): (Vec<_>, Vec<_>) = (0..100).map(|_| pair()).unzip();
+            let streams: Vec<_> = streams.into_iter().map(Rc::new).collect();
+            let mut first: Vec<_> = streams.iter().map(|ours| read(ours.clone())).collect();
+            for read in &mut first {
+                let mut context = Context::from_waker(Waker::noop());
+                assert!(read.as_mut().poll(&mut context).is_pending());
+            }
+            yield_now().await;
+            peers.iter().for_each(|mut peer| peer.write_all(b"kept").unwrap());
+            yield_now().await;
+            drop(first);
+            for ours in streams {
+                let next = timeout(SOON, read(ours)).await;
+                assert_eq!(next.expect(name), b"kept", "{name}");
+            }
         });
     }
 }

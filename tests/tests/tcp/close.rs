@@ -2,8 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
+use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Wake};
 use std::thread;
 use std::time::Duration;
 
@@ -114,6 +119,38 @@ fn r11_a_close_given_up_closes_all_the_same() {
         });
         drop(runtime);
         before.assert_back();
+    });
+}
+
+/// Remembers that it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+#[test]
+fn a_read_that_had_all_its_bytes_before_the_close_gives_them() {
+    let _deadline = deadline("complete before the close");
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    runtime.block_on(async {
+        let (ours, mut peer) = pair();
+        let woken = Arc::new(Woken::default());
+        let mut read = pin!(ours.read_exact(vec![0; 4]));
+        let waker = woken.clone().into();
+        assert!(read.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        peer.write_all(b"four").unwrap();
+        // They are here, and their reader has not looked yet.
+        while !woken.0.load(Relaxed) {
+            sleep(Duration::from_millis(1)).await;
+        }
+        ours.close().await.unwrap();
+        let (result, bytes) = read.await;
+        result.unwrap();
+        assert_eq!(bytes, b"four");
     });
 }
 

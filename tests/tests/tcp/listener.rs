@@ -12,8 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use miniss_core::Future as Promised;
-use miniss_linux::Runtime;
 use miniss_linux::net::{ListenOptions, TcpListener};
+use miniss_linux::{Runtime, stats};
 use miniss_tests::deadline::deadline;
 use miniss_tests::kernel;
 use miniss_tests::sockets::reset_on_close;
@@ -88,6 +88,21 @@ fn a_listener_that_was_shut_down_says_so_and_then_rests_before_it_says_so_again(
             assert_eq!(again.raw_os_error(), Some(libc::EINVAL));
             assert!(start.elapsed() >= rest, "it would spin: {:?}", start.elapsed());
         }
+    });
+}
+
+#[test]
+fn a_listener_that_has_not_failed_does_not_rest() {
+    let _deadline = deadline("no rest");
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let before = stats().timers_fired;
+        for _ in 0..3 {
+            let _client = net::TcpStream::connect(address).unwrap();
+            listener.accept().await.unwrap();
+        }
+        assert_eq!(stats().timers_fired, before, "it slept before an accept");
     });
 }
 

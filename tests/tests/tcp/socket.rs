@@ -15,7 +15,8 @@ use miniss_linux::buf::BufResultExt;
 use miniss_linux::net::{is_cancelled, is_closed};
 use miniss_tests::alone::alone;
 use miniss_tests::census::Census;
-use miniss_tests::deadline::deadline;
+use miniss_tests::deadline::{SOON, deadline};
+use miniss_tests::kernel;
 use miniss_tests::sockets::pair;
 
 fn runtime() -> Runtime {
@@ -119,6 +120,20 @@ fn a_close_that_is_given_up_closes_a_lent_descriptor_all_the_same() {
             miniss_linux::time::sleep(Duration::from_millis(1)).await;
         }
         assert!(socket2::SockRef::from(&lent).r#type().is_err());
+    });
+}
+
+#[test]
+fn a_close_without_a_spare_descriptor_ends_a_lent_one_for_the_peer() {
+    alone("socket::a_close_without_a_spare_descriptor_ends_a_lent_one_for_the_peer", || {
+        runtime().block_on(async {
+            let (stream, mut peer) = pair();
+            let _lent = stream.as_fd();
+            kernel::limit_descriptors(3);
+            stream.close().await.unwrap();
+            peer.set_read_timeout(Some(SOON)).unwrap();
+            assert_eq!(peer.read(&mut [0; 1]).unwrap(), 0);
+        });
     });
 }
 
