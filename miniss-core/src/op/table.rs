@@ -374,6 +374,11 @@ impl<M: Memory> OpTable<M> {
 
     /// Asks for a cancel of an operation whose outcome is still wanted.
     ///
+    /// # Panics
+    ///
+    /// If code of the operation runs just now, which asks by its
+    /// [answer](Operation::wants_cancel_after).
+    ///
     /// ```
     /// use miniss_core::op::{Completion, OpTable, Operation};
     /// # struct Nop;

@@ -6,10 +6,13 @@
 //! numbers, so that each is known by its place. What users do, and give up in the middle, is chosen
 //! by a seed. No byte may be lost, doubled or out of order.
 //!
+//! With the feature `futures-io` the stream is a `PollStream` at times.
+//!
 //! Planted bugs that it found, each within eleven seeds: bytes of a dropped read are lost, into one
 //! buffer or several; a read or write begins before the dropped one has ended; a buffer that no one
 //! collects is lost; what a dropped write has sent is not counted; the bytes with which a receive
-//! into the pool ends are lost; so is what does not fit the reader; a peek takes.
+//! into the pool ends are lost; so is what does not fit the reader, and what a
+//! `PollStream` has not given when it is a stream again; a peek takes.
 //!
 //! Invariant **Owned while in flight**: what a request points at stays valid until its terminal
 //! completion; a request leaves the list before that is reported.
@@ -335,7 +338,8 @@ impl Backend for Hostile {
 /// One stream, and what its users know.
 struct Life {
     driver: Closing,
-    stream: TcpStream,
+    /// `None` while it is another kind of stream.
+    stream: Option<TcpStream>,
     random: Random,
     /// How many bytes were read and written.
     read: Cell<usize>,
@@ -351,12 +355,16 @@ impl Life {
         let (stream, _) = stream(&driver);
         Self {
             driver,
-            stream,
+            stream: Some(stream),
             random: Random::new(!seed),
             read: Cell::new(0),
             written: Cell::new(0),
             held: RefCell::default(),
         }
+    }
+
+    fn stream(&self) -> &TcpStream {
+        self.stream.as_ref().expect("it has become one again")
     }
 
     fn backend(&self) -> &Hostile {
@@ -377,19 +385,19 @@ impl Life {
         let (room, other) = (1 + self.random.below(100), self.random.below(20));
         match self.random.below(5) {
             0 | 1 => {
-                let bytes = self.stream.recv().await.unwrap();
+                let bytes = self.stream().recv().await.unwrap();
                 self.note_read(&bytes);
                 let has_ended = bytes.is_empty();
                 self.held.borrow_mut().extend(self.random.one_in(3).then_some(bytes));
                 has_ended
             }
             2 => {
-                let (result, buffer) = self.stream.read(Vec::with_capacity(room)).await;
+                let (result, buffer) = self.stream().read(Vec::with_capacity(room)).await;
                 self.note_read(&buffer[..result.unwrap()]);
                 buffer.is_empty()
             }
             3 => {
-                let (result, buffer) = self.stream.peek(Vec::with_capacity(room)).await;
+                let (result, buffer) = self.stream().peek(Vec::with_capacity(room)).await;
                 let before = self.read.get();
                 self.note_read(&buffer[..result.unwrap()]);
                 self.read.set(before);
@@ -397,7 +405,7 @@ impl Life {
             }
             _ => {
                 let buffers = [Vec::with_capacity(room), Vec::with_capacity(other)];
-                let (result, [first, second]) = self.stream.read_vectored(buffers).await;
+                let (result, [first, second]) = self.stream().read_vectored(buffers).await;
                 self.note_read(&first);
                 self.note_read(&second);
                 result.unwrap() == 0
@@ -416,18 +424,18 @@ impl Life {
         let bytes = self.next_bytes(1 + self.random.below(60));
         let len = bytes.len();
         let written = match self.random.below(4) {
-            0 => self.stream.write(bytes).await.0.unwrap(),
+            0 => self.stream().write(bytes).await.0.unwrap(),
             1 => {
-                self.stream.write_all(bytes).await.0.unwrap();
+                self.stream().write_all(bytes).await.0.unwrap();
                 len
             }
             way => {
                 let (first, second) = bytes.split_at(len / 2);
                 let pieces = [first.to_vec(), second.to_vec()];
                 if way == 2 {
-                    self.stream.write_vectored(pieces).await.0.unwrap()
+                    self.stream().write_vectored(pieces).await.0.unwrap()
                 } else {
-                    self.stream.write_vectored_all(pieces).await.0.unwrap();
+                    self.stream().write_vectored_all(pieces).await.0.unwrap();
                     len
                 }
             }
@@ -437,7 +445,7 @@ impl Life {
 
     /// What went out of writes that were given up.
     async fn note_cancelled(&self) {
-        let went_out = self.stream.cancelled_write_bytes().await;
+        let went_out = self.stream().cancelled_write_bytes().await;
         self.written.set(self.written.get() + went_out);
     }
 
@@ -458,6 +466,26 @@ impl Life {
         self.held.borrow_mut().truncate(self.random.below(held + 1));
     }
 
+    /// Reads with a borrowed buffer for a while.
+    #[cfg(feature = "futures-io")]
+    fn turn_polled(&mut self) {
+        use futures_io::AsyncRead;
+
+        let stream = self.stream.take().expect("it has become one again");
+        let mut polled = crate::net::PollStream::from(stream);
+        let cx = &mut Context::from_waker(Waker::noop());
+        for _ in 0..self.random.below(8) {
+            let mut buffer = [0; 30];
+            let room = &mut buffer[..1 + self.random.below(30)];
+            if let Poll::Ready(read) = Pin::new(&mut polled).poll_read(cx, room) {
+                self.note_read(&room[..read.unwrap()]);
+            }
+            self.driver.submit();
+            self.driver.reap();
+        }
+        self.stream = Some(polled.into());
+    }
+
     /// Sees that all bytes went where they should, and that nothing is left.
     fn end(self) {
         self.held.borrow_mut().clear();
@@ -472,7 +500,7 @@ impl Life {
         assert!(self.backend().sent.borrow().iter().copied().eq(written));
 
         let Self { driver, stream, held, random, .. } = self;
-        if random.one_in(2) {
+        if let Some(stream) = stream.as_ref().filter(|_| random.one_in(2)) {
             let mut receiving = pin!(stream.recv());
             let is_waiting =
                 receiving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
@@ -493,8 +521,15 @@ impl Life {
 fn streams_lose_no_byte_however_late_and_in_whatever_order_requests_are_fulfilled() {
     for seed in 0..400 {
         println!("seed {seed}");
-        let life = Life::new(seed);
-        (0..60).for_each(|_| life.turn());
+        #[cfg_attr(not(feature = "futures-io"), expect(unused_mut))]
+        let mut life = Life::new(seed);
+        for _ in 0..60 {
+            life.turn();
+            #[cfg(feature = "futures-io")]
+            if life.random.one_in(4) {
+                life.turn_polled();
+            }
+        }
         life.end();
     }
 }
