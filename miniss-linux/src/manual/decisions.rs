@@ -267,6 +267,25 @@
 //!
 //! **What would change our mind.** Nothing in sight.
 //!
+//! # A connection moves by value, with its bytes
+//!
+//! **Question.** A connection is accepted on one shard and belongs on another, perhaps when its
+//! first bytes have been read. What crosses?
+//!
+//! **Choices.** A stream that is `Send`, with a lock or a check at each use. A duplicate of the
+//! descriptor. A form that only moves: the descriptor and the bytes that were received and not
+//! read.
+//!
+//! **Pick.** The last, [`DetachedStream`](crate::net::DetachedStream). Only a stream by value
+//! becomes one, so no read or write can be awaited meanwhile, and what was dropped in flight is
+//! waited for: its bytes come along, or have gone out before those of the new owner. What was
+//! received ahead is copied, since the buffers of the pool stay with their shard.
+//!
+//! **Price.** A move costs a cancel of the receive that waits, and a copy of at most a few buffers.
+//! A connection that has failed does not move: the error tells it on the old shard.
+//!
+//! **What would change our mind.** Servers that move each connection many times.
+//!
 //! # What the runtime reports goes to `log`
 //!
 //! **Question.** Some events reach no error: accepting pauses, a queue overflowed, a shard was left

@@ -263,9 +263,9 @@ impl Connection {
         loop {
             match self.next(Ahead::No).await {
                 Next::Bytes(Ok(bytes)) => rest.extend_from_slice(&bytes),
-                Next::Bytes(Err(error)) if is_cancelled(&error) => {}
-                Next::Bytes(Err(error)) => return Err(error),
-                Next::Nothing | Next::NoBuffer => return Ok(rest),
+                Next::Bytes(Err(error)) if !is_cancelled(&error) => return Err(error),
+                // The cancel was ours.
+                Next::Bytes(Err(_)) | Next::Nothing | Next::NoBuffer => return Ok(rest),
             }
         }
     }

@@ -93,7 +93,7 @@ impl<T> fmt::Debug for Call<T> {
 /// ```
 ///
 /// What belongs to a shard (a socket, a task's handle, an `Rc`) cannot cross. Send what it is made
-/// of, and make it there; for a connection see [`TcpStream`](crate::net::TcpStream).
+/// of, and make it there; a connection becomes a [`DetachedStream`](crate::net::DetachedStream).
 #[track_caller]
 pub fn submit_to<F, T>(shard: impl Into<ShardId>, work: F) -> Call<T>
 where
