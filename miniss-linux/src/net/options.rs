@@ -62,10 +62,6 @@ impl ListenOptions {
     /// How many connections may wait to be accepted. The kernel caps it at `net.core.somaxconn`,
     /// and lets one more wait than asked. From 512 on connections are accepted ahead, many at a
     /// time, and in a burst up to twice as many may wait.
-    ///
-    /// ```
-    /// let _ = miniss_linux::net::ListenOptions::new().backlog(64);
-    /// ```
     pub fn backlog(mut self, backlog: u32) -> Self {
         self.backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
         self
@@ -81,10 +77,6 @@ impl ListenOptions {
 
     /// Whether the address may be taken while connections of a former listener are still in
     /// `TIME_WAIT` (`SO_REUSEADDR`); so it is, if nothing else is said.
-    ///
-    /// ```
-    /// let _ = miniss_linux::net::ListenOptions::new().reuse_address(false);
-    /// ```
     pub fn reuse_address(mut self, on: bool) -> Self {
         self.reuse_address = on;
         self
@@ -108,10 +100,6 @@ impl ListenOptions {
 
     /// The kernel's send buffer of each connection, in bytes
     /// ([`Stream::set_send_buffer_size`]).
-    ///
-    /// ```
-    /// let _ = miniss_linux::net::ListenOptions::new().send_buffer_size(1 << 20);
-    /// ```
     pub fn send_buffer_size(mut self, bytes: usize) -> Self {
         self.buffers.send = Some(bytes);
         self
@@ -120,10 +108,6 @@ impl ListenOptions {
     /// The kernel's receive buffer of each connection, in bytes
     /// ([`Stream::set_recv_buffer_size`]). A window of more than 64 KiB is only had here: peers
     /// agree on its scale when they connect.
-    ///
-    /// ```
-    /// let _ = miniss_linux::net::ListenOptions::new().recv_buffer_size(1 << 20);
-    /// ```
     pub fn recv_buffer_size(mut self, bytes: usize) -> Self {
         self.buffers.recv = Some(bytes);
         self
@@ -283,10 +267,6 @@ impl ConnectOptions {
     }
 
     /// See [`Stream::set_send_buffer_size`].
-    ///
-    /// ```
-    /// let _ = miniss_linux::net::ConnectOptions::new().send_buffer_size(1 << 20);
-    /// ```
     pub fn send_buffer_size(mut self, bytes: usize) -> Self {
         self.buffers.send = Some(bytes);
         self
@@ -294,10 +274,6 @@ impl ConnectOptions {
 
     /// See [`Stream::set_recv_buffer_size`]. A window of more than 64 KiB is only had here: the
     /// peers agree on its scale when they connect.
-    ///
-    /// ```
-    /// let _ = miniss_linux::net::ConnectOptions::new().recv_buffer_size(1 << 20);
-    /// ```
     pub fn recv_buffer_size(mut self, bytes: usize) -> Self {
         self.buffers.recv = Some(bytes);
         self

@@ -20,6 +20,24 @@ pub(super) fn split<K: StreamKind>(stream: Stream<K>) -> (OwnedReadHalf<K>, Owne
     (reader, OwnedWriteHalf { stream, shuts_down: true })
 }
 
+/// What a half does as the stream does it.
+macro_rules! as_stream {
+    ($($name:ident $(<$of:ident: $bound:ident>)? ($($buffer:ident: $what:ty)?) -> $out:ty;)*) => {$(
+        #[doc = concat!("As [`Stream::", stringify!($name), "`].")]
+        ///
+        /// # Errors
+        ///
+        /// As there.
+        ///
+        /// # Cancellation
+        ///
+        /// As there.
+        pub async fn $name $(<$of: $bound>)? (&self $(, $buffer: $what)?) -> $out {
+            self.stream.$name($($buffer)?).await
+        }
+    )*};
+}
+
 /// The reading half of a [`Stream`]. Dropping it ends receiving: what was received ahead is
 /// dropped with it, and what the peer sends from then on stays with the kernel.
 #[derive(Debug)]
@@ -30,135 +48,13 @@ pub struct OwnedReadHalf<K: StreamKind = Tcp> {
 }
 
 impl<K: StreamKind> OwnedReadHalf<K> {
-    /// As [`Stream::read`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (reader, _writer) = stream.into_split();
-    /// # peer.write_all("hello").await.0?;
-    /// let (result, buffer) = reader.read(vec![0; 64]).await;
-    /// assert_eq!(buffer[..result?], *b"hello");
-    /// # Ok(()) });
-    /// ```
-    pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        self.stream.read(buffer).await
-    }
-
-    /// As [`Stream::read_exact`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (reader, _writer) = stream.into_split();
-    /// # peer.write_all("head").await.0?;
-    /// let (result, buffer) = reader.read_exact([0; 4]).await;
-    /// result?;
-    /// assert_eq!(buffer, *b"head");
-    /// # Ok(()) });
-    /// ```
-    pub async fn read_exact<B: IoBufMut>(&self, buffer: B) -> BufResult<(), B> {
-        self.stream.read_exact(buffer).await
-    }
-
-    /// As [`Stream::read_vectored`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (reader, _writer) = stream.into_split();
-    /// # peer.write_all("headbody").await.0?;
-    /// let (result, [head, _body]) = reader.read_vectored([vec![0; 4], vec![0; 60]]).await;
-    /// assert_eq!((result?, &head[..]), (8, &b"head"[..]));
-    /// # Ok(()) });
-    /// ```
-    pub async fn read_vectored<V: IoVecBufMut>(&self, buffers: V) -> BufResult<usize, V> {
-        self.stream.read_vectored(buffers).await
-    }
-
-    /// As [`Stream::peek`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (reader, _writer) = stream.into_split();
-    /// # peer.write_all("GET /").await.0?;
-    /// let (result, start) = reader.peek([0; 3]).await;
-    /// assert_eq!(&start[..result?], b"GET");
-    /// # Ok(()) });
-    /// ```
-    pub async fn peek<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        self.stream.peek(buffer).await
-    }
-
-    /// As [`Stream::recv`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (reader, _writer) = stream.into_split();
-    /// # peer.write_all("hello").await.0?;
-    /// assert_eq!(reader.recv().await?[..], *b"hello");
-    /// # Ok(()) });
-    /// ```
-    pub async fn recv(&self) -> io::Result<PoolBuf> {
-        self.stream.recv().await
-    }
-
-    /// As [`Stream::peer_closed`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (reader, _writer) = stream.into_split();
-    /// # peer.close().await?;
-    /// reader.peer_closed().await?;
-    /// # Ok(()) });
-    /// ```
-    pub async fn peer_closed(&self) -> io::Result<()> {
-        self.stream.peer_closed().await
+    as_stream! {
+        read<B: IoBufMut>(buffer: B) -> BufResult<usize, B>;
+        read_exact<B: IoBufMut>(buffer: B) -> BufResult<(), B>;
+        read_vectored<V: IoVecBufMut>(buffers: V) -> BufResult<usize, V>;
+        peek<B: IoBufMut>(buffer: B) -> BufResult<usize, B>;
+        recv() -> io::Result<PoolBuf>;
+        peer_closed() -> io::Result<()>;
     }
 
     /// The peer's address.
@@ -226,105 +122,13 @@ pub struct OwnedWriteHalf<K: StreamKind = Tcp> {
 }
 
 impl<K: StreamKind> OwnedWriteHalf<K> {
-    /// As [`Stream::write`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (_reader, writer) = stream.into_split();
-    /// let (result, buffer) = writer.write("hello").await;
-    /// println!("{} of {} bytes", result?, buffer.len());
-    /// # Ok(()) });
-    /// ```
-    pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
-        self.stream.write(buffer).await
-    }
-
-    /// As [`Stream::write_all`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (_reader, writer) = stream.into_split();
-    /// writer.write_all("hello").await.0?;
-    /// assert_eq!(peer.recv().await?[..], *b"hello");
-    /// # Ok(()) });
-    /// ```
-    pub async fn write_all<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
-        self.stream.write_all(buffer).await
-    }
-
-    /// As [`Stream::write_vectored_all`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (_reader, writer) = stream.into_split();
-    /// writer.write_vectored_all(["head", "body"]).await.0?;
-    /// assert_eq!(peer.read_exact([0; 8]).await.1, *b"headbody");
-    /// # Ok(()) });
-    /// ```
-    pub async fn write_vectored_all<V: IoVecBuf>(&self, buffers: V) -> BufResult<(), V> {
-        self.stream.write_vectored_all(buffers).await
-    }
-
-    /// As [`Stream::cancelled_write_bytes`].
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (_reader, writer) = stream.into_split();
-    /// drop(writer.write_all("not even begun"));
-    /// assert_eq!(writer.cancelled_write_bytes().await, 0);
-    /// # Ok(()) });
-    /// ```
-    pub async fn cancelled_write_bytes(&self) -> usize {
-        self.stream.cancelled_write_bytes().await
-    }
-
-    /// As [`Stream::peer_closed`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancellation
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// # miniss_linux::doctest::connected(async |stream, peer| {
-    /// # let (_reader, writer) = stream.into_split();
-    /// # peer.close().await?;
-    /// writer.peer_closed().await?;
-    /// # Ok(()) });
-    /// ```
-    pub async fn peer_closed(&self) -> io::Result<()> {
-        self.stream.peer_closed().await
+    as_stream! {
+        write<B: IoBuf>(buffer: B) -> BufResult<usize, B>;
+        write_all<B: IoBuf>(buffer: B) -> BufResult<(), B>;
+        write_vectored<V: IoVecBuf>(buffers: V) -> BufResult<usize, V>;
+        write_vectored_all<V: IoVecBuf>(buffers: V) -> BufResult<(), V>;
+        cancelled_write_bytes() -> usize;
+        peer_closed() -> io::Result<()>;
     }
 
     /// Ends the sending direction; the peer reads the end of the stream.
