@@ -209,15 +209,22 @@ impl UnixStream {
 
 /// Connects, as soon as the listener's backlog has room. Under epoll no event tells of that, so it
 /// is tried again and again.
+/// Connects at once, or tries again after a rest. No event tells that a listener has room. io_uring
+/// would wait in a thread of the kernel's for each connect, and a cancel can miss it on its way there.
 async fn connect(address: SockAddr) -> io::Result<UnixStream> {
+    let driver = current_driver();
+    let socket = Unix::socket(&address)?;
+    socket.set_nonblocking(true)?;
     let mut rest = REST_MIN;
-    loop {
-        match Stream::connect_socket(Unix::socket(&address)?, address.clone()).await {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(rest).await,
-            result => return result,
+    while let Err(error) = socket.connect(&address) {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return Err(error);
         }
+        sleep(rest).await;
         rest = (rest * 2).min(REST_MAX);
     }
+    socket.set_nonblocking(driver.is_nonblocking())?;
+    Ok(Stream::from_fd(socket.into(), driver))
 }
 
 /// How long a connect rests before it tries again: at first, and at most.
