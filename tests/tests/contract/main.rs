@@ -8,5 +8,10 @@
 #![forbid(unsafe_code)]
 
 mod harness;
+mod runtime;
 mod stream;
+mod tasks;
 mod tcp;
+mod timers;
+mod unix;
+mod wakes;

@@ -1,0 +1,198 @@
+//! Tasks: their outcome, and what their end leaves of what they had begun.
+
+use std::cell::Cell;
+use std::future::pending;
+use std::io::{Read, Write};
+use std::rc::Rc;
+use std::time::Duration;
+
+use miniss_linux::net::TcpListener;
+use miniss_linux::time::sleep;
+use miniss_linux::{JoinError, spawn, yield_now};
+use miniss_tests::sockets::pair;
+
+use crate::harness::{beside, on_each_driver, settle, soon};
+
+#[test]
+fn a_task_gives_its_output_once_whenever_it_is_asked_for() {
+    on_each_driver(async || {
+        let early = spawn(async { 1 });
+        settle().await;
+        assert!(early.is_finished());
+        assert_eq!(soon(early).await.unwrap(), 1);
+        let late = spawn(async {
+            sleep(Duration::from_millis(1)).await;
+            2
+        });
+        assert!(!late.is_finished());
+        assert_eq!(soon(late).await.unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_task_whose_handle_is_dropped_goes_on() {
+    on_each_driver(async || {
+        let done = Rc::new(Cell::new(0));
+        for _ in 0..2 {
+            let done = done.clone();
+            let task = spawn(async move {
+                sleep(Duration::from_micros(100)).await;
+                done.set(done.get() + 1);
+            });
+            drop(task);
+        }
+        while done.get() < 2 {
+            settle().await;
+        }
+    });
+}
+
+#[test]
+fn a_task_that_panics_tells_who_waits_for_it_and_no_one_else() {
+    on_each_driver(async || {
+        let other = spawn(sleep(Duration::from_millis(2)));
+        let error = soon(spawn(async { panic!("as planned") })).await.unwrap_err();
+        assert!(matches!(&error, JoinError::Panicked(panic) if panic.to_string() == "as planned"));
+        soon(other).await.unwrap();
+    });
+}
+
+#[test]
+fn a_task_is_aborted_at_each_moment_of_its_life() {
+    on_each_driver(async || {
+        let unborn = spawn(async { 1 });
+        unborn.abort();
+        assert!(soon(unborn).await.unwrap_err().is_cancelled());
+        let waiting = spawn(pending::<()>());
+        yield_now().await;
+        waiting.abort();
+        waiting.abort();
+        assert!(soon(waiting).await.unwrap_err().is_cancelled());
+        let sleeping = spawn(sleep(Duration::from_secs(3600)));
+        settle().await;
+        sleeping.abort();
+        assert!(soon(sleeping).await.unwrap_err().is_cancelled());
+        let done = spawn(async { 2 });
+        settle().await;
+        done.abort();
+        assert_eq!(soon(done).await.unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_task_that_aborts_itself_ends_at_its_next_wait() {
+    on_each_driver(async || {
+        let handle = Rc::new(Cell::new(None));
+        let own = handle.clone();
+        let task = spawn(async move {
+            yield_now().await;
+            let own: miniss_linux::AbortHandle = own.take().unwrap();
+            own.abort();
+            pending::<()>().await;
+        });
+        handle.set(task.abort_handle());
+        assert!(soon(task).await.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn a_read_of_a_task_that_is_aborted_leaves_the_bytes_to_the_next() {
+    on_each_driver(async || {
+        for by_recv in [false, true] {
+            let (stream, mut peer) = pair();
+            let stream = Rc::new(stream);
+            let reads = stream.clone();
+            let reader = spawn(async move {
+                match by_recv {
+                    true => drop(reads.recv().await),
+                    false => drop(reads.read(vec![0; 8]).await),
+                }
+            });
+            settle().await;
+            reader.abort();
+            peer.write_all(b"next").unwrap();
+            assert!(soon(reader).await.unwrap_err().is_cancelled());
+            assert_eq!(soon(stream.read(vec![0; 8])).await.1, b"next", "by recv: {by_recv}");
+        }
+    });
+}
+
+#[test]
+fn a_write_of_a_task_that_is_aborted_is_told_by_its_stream() {
+    on_each_driver(async || {
+        let (stream, mut peer) = pair();
+        let stream = Rc::new(stream);
+        let writes = stream.clone();
+        let writer = spawn(async move { drop(writes.write_all(vec![7; 64 << 20]).await) });
+        settle().await;
+        writer.abort();
+        assert!(soon(writer).await.unwrap_err().is_cancelled());
+        let went_out = soon(stream.cancelled_write_bytes()).await;
+        drop(stream);
+        let received = beside(move || {
+            let mut bytes = Vec::new();
+            peer.read_to_end(&mut bytes).map(|_| bytes.len())
+        });
+        assert_eq!(received.await.unwrap(), went_out);
+    });
+}
+
+#[test]
+fn sockets_of_a_task_that_is_aborted_are_closed() {
+    on_each_driver(async || {
+        let (stream, mut peer) = pair();
+        let holder = spawn(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            drop(listener.accept().await);
+            drop(stream.recv().await);
+        });
+        settle().await;
+        holder.abort();
+        assert_eq!(beside(move || peer.read(&mut [0])).await.unwrap(), 0);
+        assert!(soon(holder).await.unwrap_err().is_cancelled());
+    });
+}
+
+#[test]
+fn tasks_of_tasks_are_waited_for() {
+    on_each_driver(async || {
+        let sum = spawn(async {
+            let mut sum = 0;
+            let tasks: Vec<_> = (0..10)
+                .map(|number| {
+                    spawn(async move {
+                        sleep(Duration::from_micros(number * 50)).await;
+                        spawn(async move { number }).await.unwrap()
+                    })
+                })
+                .collect();
+            for task in tasks {
+                sum += task.await.unwrap();
+            }
+            sum
+        });
+        assert_eq!(soon(sum).await.unwrap(), 45);
+    });
+}
+
+#[test]
+fn an_aborted_task_drops_what_it_holds_before_its_handle_is_told() {
+    struct Told(Rc<Cell<bool>>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+    on_each_driver(async || {
+        let dropped = Rc::new(Cell::new(false));
+        let holds = Told(dropped.clone());
+        let task = spawn(async move {
+            let _holds = holds;
+            pending::<()>().await;
+        });
+        settle().await;
+        task.abort();
+        assert!(soon(task).await.unwrap_err().is_cancelled());
+        assert!(dropped.get());
+    });
+}
