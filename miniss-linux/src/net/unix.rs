@@ -210,7 +210,7 @@ impl UnixStream {
 /// Connects, as soon as the listener's backlog has room. Under epoll no event tells of that, so it
 /// is tried again and again.
 /// Connects at once, or tries again after a rest. No event tells that a listener has room. io_uring
-/// would wait in a thread of the kernel's for each connect, and a cancel can miss it on its way there.
+/// would keep a thread of the kernel for each connect, and a cancel can miss it on its way there.
 async fn connect(address: SockAddr) -> io::Result<UnixStream> {
     let driver = current_driver();
     let socket = Unix::socket(&address)?;

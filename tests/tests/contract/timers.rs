@@ -186,13 +186,13 @@ fn a_sleep_can_be_set_earlier_and_later() {
         assert!(poll_once(sleep.as_mut()).is_pending());
         let start = Instant::now();
         for millis in [5, 1, 10] {
-            sleep.as_mut().reset((time::Instant::now() + Duration::from_millis(millis)).into());
+            sleep.as_mut().reset(time::Instant::now() + Duration::from_millis(millis));
             let before = Instant::now();
             soon(sleep.as_mut()).await;
             assert!(before.elapsed() < HOUR);
             assert!(start.elapsed() >= Duration::from_millis(millis));
         }
-        sleep.as_mut().reset((time::Instant::now() + HOUR).into());
+        sleep.as_mut().reset(time::Instant::now() + HOUR);
         settle().await;
         assert!(poll_once(sleep.as_mut()).is_pending());
     });

@@ -99,8 +99,9 @@ fn wakers_outlive_their_task_and_their_runtime() {
         assert_eq!(wakers.len(), 2);
         let use_them = |wakers: &[Waker]| {
             for waker in wakers {
+                let copy = waker.clone();
                 waker.wake_by_ref();
-                waker.clone().wake();
+                copy.wake();
             }
         };
         use_them(&wakers);
