@@ -190,7 +190,7 @@ unsafe impl IoBufMut for Vec<u8> {
 /// # Safety
 ///
 /// *Initialised stays initialised*: only initialised bytes may be stored through the result.
-unsafe fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+pub(crate) unsafe fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     let (start, len) = (bytes.as_mut_ptr().cast::<MaybeUninit<u8>>(), bytes.len());
     // SAFETY: the same memory, borrowed mutably for the same time; MaybeUninit<u8> has the layout
     // of u8. It would allow to store uninitialised bytes, which our caller promises not to do.

@@ -80,6 +80,8 @@ mod vectored;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+#[cfg(feature = "futures-io")]
+pub(crate) use io_buf::as_uninit;
 pub use io_buf::{IoBuf, IoBufMut};
 pub use slice::Slice;
 pub use vectored::{IOVECS_INLINE, IOVECS_MAX, IoVecBuf, IoVecBufMut, IoVecs};

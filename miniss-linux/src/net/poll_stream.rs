@@ -1,18 +1,20 @@
 //! Streams that are polled with borrowed buffers, as the rest of the ecosystem has them.
 //!
-//! No operation borrows a buffer beyond the call. A read copies into the caller's buffer what the
-//! kernel has received into one of the pool's, or lends it. A write is a system call that does not
-//! wait; where the socket takes nothing more, an operation waits until it does.
+//! No operation borrows a buffer beyond the call. Reads and writes are system calls that do not
+//! wait; where there is nothing to read, or no room to write, an operation waits until there is. It
+//! has no buffer.
 //!
-//! The stream is inside, so there is no other user of the connection. What was received first is
-//! still read first. The right to write is taken once, when the writes that the stream had left in
-//! flight have ended, and kept.
-
-#![forbid(unsafe_code)]
+//! Only bytes that are to be lent (`AsyncBufRead`) are received into the pool's buffers, ahead as
+//! by [`Stream::recv`]. What was received first is read first: as long as something receives ahead
+//! or has, a read copies from there.
+//!
+//! The stream is inside, so there is no other user of the connection. The right to write is taken
+//! once, when the writes that the stream had left in flight have ended, and kept.
 
 use std::fmt;
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
@@ -38,9 +40,9 @@ use crate::op::recv::Watch;
 /// A stream becomes one and back by `from`, and nothing is lost: bytes that were received and not
 /// read come first, and writes that were given up keep their turn.
 ///
-/// Where code can own its buffers, a [`Stream`] costs less: here a read copies what was received,
-/// unless it is lent by `AsyncBufRead`, and each write is a system call. There is no use for a
-/// `BufReader` around it.
+/// Where code can own its buffers, a [`Stream`] costs less: here each read and each write is a
+/// system call. There is no use for a `BufReader` around it: `AsyncBufRead` lends the buffers that
+/// the kernel has received into.
 ///
 /// A flush has nothing to do, and a close (to tokio, a shutdown) ends the sending direction.
 /// Dropping it closes the connection.
@@ -91,20 +93,16 @@ impl<K: StreamKind> PollStream<K> {
         self.stream.local_addr()
     }
 
-    /// The bytes that are next; none at the end of the stream.
-    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        self.reading.poll_bytes(&self.stream.connection, cx)
-    }
-
-    /// Takes from the bytes that are next as many as `take` says.
-    fn poll_take(
+    fn poll_read_into(
         &mut self,
         cx: &mut Context<'_>,
-        take: impl FnOnce(&[u8]) -> usize,
+        memory: &mut [MaybeUninit<u8>],
     ) -> Poll<io::Result<usize>> {
-        let len = take(ready!(self.poll_bytes(cx))?);
-        self.reading.advance(len);
-        Poll::Ready(Ok(len))
+        self.reading.poll_read_into(&self.stream.connection, cx, memory)
+    }
+
+    fn poll_lend(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.reading.poll_lend(&self.stream.connection, cx)
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -171,41 +169,91 @@ struct Reading {
     is_ended: bool,
     /// A receive into memory of its own, where there is no buffer of the pool.
     alone: Option<Pin<Box<dyn Future<Output = io::Result<PoolBuf>>>>>,
+    /// The last call found less than it had room for.
+    is_drained: bool,
+    /// A wait for something to read.
+    readable: Option<Op<Watch>>,
 }
 
 impl Reading {
     fn new() -> Self {
-        Self { leaf: Leaf::new(), bytes: PoolBuf::empty(), is_ended: false, alone: None }
+        Self {
+            leaf: Leaf::new(),
+            bytes: PoolBuf::empty(),
+            is_ended: false,
+            alone: None,
+            is_drained: false,
+            readable: None,
+        }
     }
 
-    fn poll_bytes(
+    /// Reads into `memory`, as many bytes from its beginning as it says; it stores nothing else.
+    fn poll_read_into(
+        &mut self,
+        connection: &Rc<Connection>,
+        cx: &mut Context<'_>,
+        memory: &mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        if memory.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        ready!(self.leaf.poll_proceed(cx));
+        if !ready!(self.poll_received(connection, Ahead::No, cx))? {
+            return self.poll_call(connection, cx, memory);
+        }
+        let len = self.bytes.len().min(memory.len());
+        memory[..len].write_copy_of_slice(&self.bytes[..len]);
+        self.advance(len);
+        Poll::Ready(Ok(len))
+    }
+
+    /// The bytes that are next; none at the end of the stream.
+    fn poll_lend(
         &mut self,
         connection: &Rc<Connection>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<&[u8]>> {
         ready!(self.leaf.poll_proceed(cx));
-        if self.bytes.is_empty() && !self.is_ended {
-            // As long as it waits it counts as one that reads, and may hold more buffers.
-            if !connection.side.is_read() {
-                connection.side.begin()?;
-            }
-            let received = ready!(self.poll_receive(connection, cx));
-            connection.side.end();
-            self.bytes = received?;
-            self.is_ended = self.bytes.is_empty();
-        }
+        ready!(self.poll_received(connection, Ahead::Yes, cx))?;
         Poll::Ready(Ok(&self.bytes))
+    }
+
+    /// Whether there are bytes that were received, or the end; `false` only if none are to be
+    /// received ahead.
+    fn poll_received(
+        &mut self,
+        connection: &Rc<Connection>,
+        ahead: Ahead,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<bool>> {
+        if !self.bytes.is_empty() || self.is_ended {
+            return Poll::Ready(Ok(true));
+        }
+        // As long as it waits it counts as one that reads, and may hold more buffers.
+        if !connection.side.is_read() {
+            connection.side.begin()?;
+        }
+        let received = ready!(self.poll_receive(connection, ahead, cx));
+        connection.side.end();
+        let Some(bytes) = received? else { return Poll::Ready(Ok(false)) };
+        self.is_ended = bytes.is_empty();
+        self.bytes = bytes;
+        Poll::Ready(Ok(true))
     }
 
     fn poll_receive(
         &mut self,
         connection: &Rc<Connection>,
+        ahead: Ahead,
         cx: &mut Context<'_>,
-    ) -> Poll<io::Result<PoolBuf>> {
+    ) -> Poll<io::Result<Option<PoolBuf>>> {
         let mut alone = match self.alone.take() {
             Some(alone) => alone,
-            None => match ready!(connection.poll_next(Ahead::Yes, cx)) {
-                Next::Bytes(received) => return Poll::Ready(received),
+            None => match ready!(connection.poll_next(ahead, cx)) {
+                Next::Bytes(received) => return Poll::Ready(received.map(Some)),
+                Next::Nothing | Next::NoBuffer if ahead == Ahead::No => {
+                    return Poll::Ready(Ok(None));
+                }
                 other => alone_after(other, connection.clone()),
             },
         };
@@ -213,7 +261,35 @@ impl Reading {
         if polled.is_pending() {
             self.alone = Some(alone);
         }
-        polled
+        polled.map_ok(Some)
+    }
+
+    /// Reads by a system call.
+    fn poll_call(
+        &mut self,
+        connection: &Rc<Connection>,
+        cx: &mut Context<'_>,
+        memory: &mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if self.is_drained {
+                let watch = || Watch::start(connection, libc::POLLIN);
+                let result = ready!(Pin::new(self.readable.get_or_insert_with(watch)).poll(cx));
+                self.readable = None;
+                self.is_drained = false;
+                result?;
+            }
+            match connection.fd.socket()?.recv_with_flags(memory, libc::MSG_DONTWAIT) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.is_drained = true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(len) => {
+                    self.is_ended = len == 0;
+                    self.is_drained = len < memory.len();
+                    return Poll::Ready(Ok(len));
+                }
+                error => return Poll::Ready(error),
+            }
+        }
     }
 
     fn advance(&mut self, len: usize) {
@@ -316,8 +392,8 @@ impl Writing {
 #[cfg(feature = "futures-io")]
 mod futures_io_traits {
     use super::*;
+    use crate::buf::as_uninit;
     use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
-    use std::io::{IoSliceMut, Read};
 
     impl<K: StreamKind> AsyncRead for PollStream<K> {
         fn poll_read(
@@ -325,24 +401,14 @@ mod futures_io_traits {
             cx: &mut Context<'_>,
             buffer: &mut [u8],
         ) -> Poll<io::Result<usize>> {
-            self.as_mut().poll_read_vectored(cx, &mut [IoSliceMut::new(buffer)])
-        }
-
-        fn poll_read_vectored(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buffers: &mut [IoSliceMut<'_>],
-        ) -> Poll<io::Result<usize>> {
-            if buffers.iter().all(|buffer| buffer.is_empty()) {
-                return Poll::Ready(Ok(0));
-            }
-            self.poll_take(cx, |mut bytes| bytes.read_vectored(buffers).unwrap_or(0))
+            // SAFETY: *Initialised stays initialised*: only bytes are stored.
+            self.poll_read_into(cx, unsafe { as_uninit(buffer) })
         }
     }
 
     impl<K: StreamKind> AsyncBufRead for PollStream<K> {
         fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-            self.get_mut().poll_bytes(cx)
+            self.get_mut().poll_lend(cx)
         }
 
         fn consume(mut self: Pin<&mut Self>, len: usize) {
@@ -388,21 +454,19 @@ mod tokio_traits {
             cx: &mut Context<'_>,
             buffer: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            if buffer.remaining() == 0 {
-                return Poll::Ready(Ok(()));
-            }
-            let taken = self.poll_take(cx, |bytes| {
-                let len = bytes.len().min(buffer.remaining());
-                buffer.put_slice(&bytes[..len]);
-                len
-            });
-            taken.map_ok(drop)
+            // SAFETY: *Initialised stays initialised*: only bytes are stored.
+            let memory = unsafe { buffer.unfilled_mut() };
+            let len = ready!(self.poll_read_into(cx, memory))?;
+            // SAFETY: as many were stored at its beginning.
+            unsafe { buffer.assume_init(len) };
+            buffer.advance(len);
+            Poll::Ready(Ok(()))
         }
     }
 
     impl<K: StreamKind> AsyncBufRead for PollStream<K> {
         fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-            self.get_mut().poll_bytes(cx)
+            self.get_mut().poll_lend(cx)
         }
 
         fn consume(mut self: Pin<&mut Self>, len: usize) {

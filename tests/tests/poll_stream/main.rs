@@ -10,11 +10,18 @@ mod tokio_io;
 use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{self, Shutdown};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
 
 use miniss_linux::Runtime;
 use miniss_linux::net::{PollStream, Tcp};
 use miniss_tests::sockets;
+
+/// Polls once, and no one is woken.
+fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
 
 fn on_one_shard<T>(body: impl Future<Output = T>) -> T {
     Runtime::builder().shards(1).build().unwrap().block_on(body)

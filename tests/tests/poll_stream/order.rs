@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use miniss_linux::net::{PollStream, TcpStream};
@@ -13,11 +13,11 @@ use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::random::Random;
 use miniss_tests::sockets::{both_ends, pair};
 
-use super::{exchange, on_one_shard};
+use super::{exchange, on_one_shard, poll_once};
 
 /// Polls once; it must not be ready.
 fn begin<F: Future>(future: std::pin::Pin<&mut F>) {
-    assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(poll_once(future).is_pending());
 }
 
 #[test]
@@ -69,45 +69,56 @@ fn a_read_that_waits_loses_nothing_when_it_becomes_another() {
 fn any_order_of_reads_keeps_the_order_of_the_bytes() {
     let _deadline = deadline("any order");
     let mut random = Random::new();
-    let bytes = random.bytes(1 << 20);
+    let bytes = random.bytes(1 << 18);
     let runtime = Runtime::builder().shards(1).recv_buffers(8, 512).build().unwrap();
-    runtime.block_on(async {
-        let (mut stream, peer) = pair();
-        let sending = exchange(peer, bytes.clone());
-        let mut received = Vec::new();
-        while received.len() < bytes.len() {
-            let room = 1 + random.below(2000) as usize;
-            match random.below(5) {
-                0 => received.extend_from_slice(&stream.recv().await.unwrap()),
-                1 => {
-                    let (result, buffer) = stream.read(vec![0; room]).await;
-                    received.extend_from_slice(&buffer[..result.unwrap()]);
-                }
-                2 => begin_or_take(&stream, room, &mut received),
-                polled => {
-                    let mut reader = PollStream::from(stream);
-                    let mut buffer = vec![0; room];
-                    let len = if polled == 3 {
-                        reader.read(&mut buffer).await.unwrap()
-                    } else {
-                        match poll_once(pin!(reader.read(&mut buffer))) {
-                            Poll::Ready(result) => result.unwrap(),
-                            Poll::Pending => 0,
-                        }
-                    };
-                    received.extend_from_slice(&buffer[..len]);
-                    stream = TcpStream::from(reader);
-                }
-            }
-        }
-        assert!(received == bytes);
-        drop(stream);
-        sending.join().unwrap();
-    });
+    // At first nothing is received ahead, then from some time on, then from the beginning.
+    for kinds in [[4, 4], [4, 6], [6, 6]] {
+        runtime.block_on(read_in_any_order(kinds, &bytes, &mut random));
+    }
 }
 
-fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
+/// As many of the kinds of reads are used in each half.
+async fn read_in_any_order(kinds: [u64; 2], bytes: &[u8], random: &mut Random) {
+    let (mut stream, peer) = pair();
+    let sending = exchange(peer, bytes.to_vec());
+    let mut received = Vec::new();
+    while received.len() < bytes.len() {
+        let room = 1 + random.below(2000) as usize;
+        let half = usize::from(received.len() > bytes.len() / 2);
+        match random.below(kinds[half]) {
+            4 => received.extend_from_slice(&stream.recv().await.unwrap()),
+            0 => {
+                let (result, buffer) = stream.read(vec![0; room]).await;
+                received.extend_from_slice(&buffer[..result.unwrap()]);
+            }
+            1 => begin_or_take(&stream, room, &mut received),
+            polled => {
+                let mut reader = PollStream::from(stream);
+                let mut buffer = vec![0; room];
+                let len = match polled {
+                    2 => reader.read(&mut buffer).await.unwrap(),
+                    3 => match poll_once(pin!(reader.read(&mut buffer))) {
+                        Poll::Ready(result) => result.unwrap(),
+                        Poll::Pending => 0,
+                    },
+                    _ => {
+                        let _ = poll_once(pin!(reader.fill_buf()));
+                        let lent = reader.fill_buf().await.unwrap();
+                        let len = lent.len().min(room);
+                        buffer[..len].copy_from_slice(&lent[..len]);
+                        reader.consume_unpin(len);
+                        len
+                    }
+                };
+                received.extend_from_slice(&buffer[..len]);
+                stream = TcpStream::from(reader);
+            }
+        }
+    }
+    assert!(received == bytes);
+    // A drop would leave it open until the reads that were given up have ended.
+    stream.close().await.unwrap();
+    sending.join().unwrap();
 }
 
 /// A read that is given up, unless it is ready at once.
