@@ -52,6 +52,17 @@ fn a_os_1_main_runs_once_on_shard_0_and_all_threads_end() {
 }
 
 #[test]
+fn a_shard_without_a_wait_in_nanoseconds_sleeps_also_when_no_descriptor_is_left() {
+    alone("a_shard_without_a_wait_in_nanoseconds_sleeps_also_when_no_descriptor_is_left", || {
+        let _deadline = deadline("no descriptor");
+        kernel::refuse(libc::SYS_epoll_pwait2, libc::ENOSYS);
+        let runtime = Runtime::builder().shards(1).driver(Driver::Epoll).build().unwrap();
+        kernel::limit_descriptors(0);
+        runtime.block_on(sleep(Duration::from_millis(20)));
+    });
+}
+
+#[test]
 fn a_os_2_the_main_future_decides_the_exit_status() {
     assert_eq!(exit_status("ready").status.code(), Some(7));
     let failed = exit_status("failed");

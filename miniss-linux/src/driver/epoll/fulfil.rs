@@ -54,6 +54,10 @@ impl Epoll {
     /// A set without descriptors but `eventfd`, a write to which ends a wait.
     pub(in crate::driver) fn new(eventfd: RawFd) -> Result<Self, DriverUnavailable> {
         let set = EpollSet::new().map_err(|e| DriverUnavailable::of_epoll("epoll_create1", e))?;
+        // A wait that is over at once finds out whether deadlines take a timer, and makes it while
+        // there is a descriptor for it.
+        set.wait(Wait::Nanos(0), |_, _| ())
+            .map_err(|error| DriverUnavailable::of_epoll("epoll_pwait2", error))?;
         if eventfd >= 0 {
             set.add(eventfd, UNPARKER)
                 .map_err(|error| DriverUnavailable::of_epoll("epoll_ctl", error))?;

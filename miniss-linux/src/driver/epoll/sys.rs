@@ -28,7 +28,7 @@ pub(super) struct EpollSet {
     /// [`NONE`] once it is closed.
     fd: Cell<RawFd>,
     /// Wakes us at deadlines where the kernel has no wait with nanoseconds (before 5.11, or a
-    /// filter does not know it). [`NONE`] until it is needed.
+    /// filter does not know it). [`NONE`] until the first deadline.
     timer: Cell<RawFd>,
     has_pwait2: Cell<bool>,
 }
