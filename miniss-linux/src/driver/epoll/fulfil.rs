@@ -9,11 +9,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use miniss_core::op::{Completion, OpId};
 
-use super::interest::{Interest, Interests, Side};
+use super::interest::{Interests, Side};
 use super::perform::{After, Step, is_tcp, perform};
 use super::sys::EpollSet;
 use crate::driver::backend::{Backend, BackendStats, REFUSED};
@@ -36,7 +36,7 @@ pub(in crate::driver) struct Epoll {
     events: RefCell<VecDeque<Told>>,
     /// Descriptors that have more than they may bring in one turn.
     again: RefCell<Vec<RawFd>>,
-    pool: RefCell<Weak<BufferPool>>,
+    pool: RefCell<Option<Rc<BufferPool>>>,
     /// Completions reported; it wraps.
     completed: Cell<usize>,
     stats: Cell<BackendStats>,
@@ -92,7 +92,6 @@ impl Epoll {
     }
 
     /// Reports a completion. What panics there must not keep other requests from theirs.
-    #[inline(never)]
     fn complete(&self, id: OpId, completion: Completion, more: bool, ops: &Operations) {
         self.completed.set(self.completed.get().wrapping_add(1));
         quietly(|| ops.complete(id, completion, more));
@@ -100,6 +99,18 @@ impl Epoll {
 
     fn end(&self, id: OpId, result: i32, ops: &Operations) {
         self.complete(id, Completion { result, flags: 0 }, false, ops);
+    }
+
+    /// Reports the completion of a request that is just being taken in. No one waits for it yet, so
+    /// this runs no foreign code.
+    #[inline]
+    fn answer(id: OpId, completion: Completion, ops: &Operations) {
+        ops.complete(id, completion, false);
+    }
+
+    /// Answers with a number.
+    fn answer_with(id: OpId, result: i32, ops: &Operations) {
+        Self::answer(id, Completion { result, flags: 0 }, ops);
     }
 
     /// Puts a descriptor into the set, if it is not there. A read on it then waits to be told that
@@ -136,113 +147,118 @@ impl Epoll {
         }
     }
 
-    /// Keeps a request, behind others that wait for the same. Its descriptor is in the set.
-    fn keep(&self, id: OpId, request: Request) {
-        self.interests.borrow_mut().push(id, request);
-    }
-
-    /// Tries a request that is not kept. If it would block, it is.
-    fn try_now(&self, id: OpId, request: Request, ops: &Operations) {
+    /// Tries a request that is just being taken in. If it would block, it is kept.
+    fn try_now(&self, id: OpId, request: Request, fd: RawFd, side: Side, ops: &Operations) {
         // SAFETY: *Owned while in flight*: its operation is in flight, as `push` was promised.
         let request = match unsafe { perform(request, None) } {
             Step::End(completion, after) => {
-                self.note(request, after);
-                return self.complete(id, completion, false, ops);
+                if after == After::Short {
+                    self.is_all(fd, side);
+                }
+                return Self::answer(id, completion, ops);
             }
             Step::Begun(request) => request,
             Step::Blocked | Step::Part(..) => request,
         };
-        let Some((fd, side)) = request.place() else { return };
         // If it could go on by now, the set tells that at once.
         if let Err(errno) = self.register(fd) {
-            return self.end(id, -errno, ops);
+            return Self::answer_with(id, -errno, ops);
         }
-        self.interests.borrow_mut().of(fd).set_blocked(side, true);
-        self.keep(id, request);
+        let mut interests = self.interests.borrow_mut();
+        interests.of(fd).set_blocked(side, true);
+        interests.push(id, request);
     }
 
-    /// What a call has taught of its descriptor.
-    fn note(&self, request: Request, after: After) {
-        if after == After::Short
-            && let Some((fd, side)) = request.place()
-        {
-            let mut interests = self.interests.borrow_mut();
-            let interest = interests.of(fd);
-            interest.set_blocked(side, interest.is_registered && interest.short_is_all);
-        }
+    /// A byte stream gave less than there was room for: whether that was all. Then the next call
+    /// would block.
+    #[inline]
+    fn is_all(&self, fd: RawFd, side: Side) -> bool {
+        let mut interests = self.interests.borrow_mut();
+        let interest = interests.of(fd);
+        let is_all = interest.is_registered && interest.short_is_all;
+        interest.set_blocked(side, is_all);
+        is_all
     }
 
     /// Tries the requests that wait on one side of a descriptor, until one would block.
     fn serve(&self, fd: RawFd, side: Side, ops: &Operations) {
         let mut parts = 0;
         while let Some((id, request)) = self.next_to_try(fd, side) {
-            let pool = self.pool.borrow().upgrade();
             // SAFETY: *Owned while in flight*: it is in the tables.
-            match unsafe { perform(request, pool.as_deref()) } {
+            let step = unsafe { perform(request, self.pool.borrow().as_deref()) };
+            match step {
                 Step::Part(completion, after) => {
-                    self.note(request, after);
+                    let is_all = after == After::Short && self.is_all(fd, side);
                     self.complete(id, completion, true, ops);
                     // It may have had enough.
                     self.cancel_wanted(ops);
                     parts += 1;
+                    if is_all {
+                        return;
+                    }
                     if parts == PARTS_MAX {
                         return self.again.borrow_mut().push(fd);
                     }
                 }
                 Step::End(completion, after) => {
-                    self.note(request, after);
+                    let is_all = after == After::Short && self.is_all(fd, side);
                     self.interests.borrow_mut().remove(id);
                     self.complete(id, completion, false, ops);
+                    if is_all {
+                        return;
+                    }
                 }
                 Step::Blocked | Step::Begun(_) => {
-                    self.interests.borrow_mut().of(fd).set_blocked(side, true);
+                    return self.interests.borrow_mut().of(fd).set_blocked(side, true);
                 }
             }
         }
     }
 
     fn next_to_try(&self, fd: RawFd, side: Side) -> Option<(OpId, Request)> {
-        let mut interests = self.interests.borrow_mut();
-        if interests.of(fd).is_blocked(side) { None } else { interests.first(fd, side) }
+        self.interests.borrow().next_to_try(fd, side)
     }
 
     fn cancel_wanted(&self, ops: &Operations) {
+        if ops.table.wants_cancel() {
+            self.cancel_wanted_now(ops);
+        }
+    }
+
+    #[cold]
+    fn cancel_wanted_now(&self, ops: &Operations) {
         while let Some(id) = ops.table.next_cancel() {
             self.cancel(id, ops);
         }
     }
 
-    /// A descriptor has changed.
+    /// A descriptor has changed. What begins meanwhile is tried when it begins.
     fn dispatch(&self, told: Told, ops: &Operations) {
         let Told { fd, generation, events } = told;
-        {
+        let [reads, writes, polls] = {
             let mut interests = self.interests.borrow_mut();
             let Some(interest) = interests.known(fd, generation) else { return };
-            note_events(interest, events);
+            interest.note(events);
+            [Side::Read, Side::Write, Side::Poll].map(|side| interest.is_awaited(side))
+        };
+        if polls {
+            self.end_polls(fd, events, ops);
         }
+        if reads {
+            self.serve(fd, Side::Read, ops);
+        }
+        if writes {
+            self.serve(fd, Side::Write, ops);
+        }
+    }
+
+    fn end_polls(&self, fd: RawFd, events: i16, ops: &Operations) {
         loop {
             let poll = self.interests.borrow().first_poll_for(fd, events);
-            let Some((id, found)) = poll else { break };
+            let Some((id, found)) = poll else { return };
             self.interests.borrow_mut().remove(id);
             self.end(id, i32::from(found), ops);
         }
-        self.serve(fd, Side::Read, ops);
-        self.serve(fd, Side::Write, ops);
-    }
-}
-
-const CLOSED: i16 = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
-
-fn note_events(interest: &mut Interest, events: i16) {
-    if events & (libc::POLLIN | libc::POLLPRI | CLOSED) != 0 {
-        interest.set_blocked(Side::Read, false);
-    }
-    if events & (libc::POLLOUT | libc::POLLHUP | libc::POLLERR) != 0 {
-        interest.set_blocked(Side::Write, false);
-    }
-    // The end of the stream is told no second time, and a read stops short at urgent data.
-    if events & (libc::POLLPRI | CLOSED) != 0 {
-        interest.short_is_all = false;
     }
 }
 
@@ -258,28 +274,25 @@ impl Backend for Epoll {
 
     unsafe fn push(&self, id: OpId, request: Request, ops: &Operations) {
         self.count(|stats| stats.submitted += 1);
-        match request {
-            Request::Nop => return self.end(id, 0, ops),
-            Request::Cancel { id: other } => {
-                self.cancel(other, ops);
-                return self.end(id, 0, ops);
+        let Some((fd, side)) = request.place() else {
+            if let Request::Cancel { id } = request {
+                self.cancel(id, ops);
             }
-            _ => {}
-        }
-        let (fd, side) = request.place().expect("all others name a descriptor");
+            return Self::answer_with(id, 0, ops);
+        };
         if fd < 0 {
-            return self.end(id, -libc::EBADF, ops);
+            return Self::answer_with(id, -libc::EBADF, ops);
         }
         if side != Side::Write
             && let Err(errno) = self.register(fd)
         {
-            return self.end(id, -errno, ops);
+            return Self::answer_with(id, -errno, ops);
         }
         let is_served = is_served(request);
         if !is_served && self.may_try(fd, side) {
-            return self.try_now(id, request, ops);
+            return self.try_now(id, request, fd, side, ops);
         }
-        self.keep(id, request);
+        self.interests.borrow_mut().push(id, request);
         if is_served {
             self.serve(fd, side, ops);
         }
@@ -350,7 +363,7 @@ impl Backend for Epoll {
 
     fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>> {
         let pool = BufferPool::new(count, bytes);
-        *self.pool.borrow_mut() = Rc::downgrade(&pool);
+        *self.pool.borrow_mut() = Some(pool.clone());
         Ok(Some(pool))
     }
 
@@ -360,6 +373,7 @@ impl Backend for Epoll {
     }
 
     fn close(&self, _: Option<&BufferPool>) {
+        self.pool.take();
         self.set.close();
     }
 

@@ -77,6 +77,21 @@ impl Interest {
     pub(super) fn is_awaited(&self, side: Side) -> bool {
         self.first[side as usize] != NONE
     }
+
+    /// Remembers what the set has told.
+    pub(super) fn note(&mut self, events: i16) {
+        const CLOSED: i16 = libc::POLLRDHUP | libc::POLLHUP | libc::POLLERR;
+        if events & (libc::POLLIN | libc::POLLPRI | CLOSED) != 0 {
+            self.set_blocked(Side::Read, false);
+        }
+        if events & (libc::POLLOUT | libc::POLLHUP | libc::POLLERR) != 0 {
+            self.set_blocked(Side::Write, false);
+        }
+        // The end of the stream is told no second time, and a read stops short at urgent data.
+        if events & (libc::POLLPRI | CLOSED) != 0 {
+            self.short_is_all = false;
+        }
+    }
 }
 
 /// A request that waits. Its place is the index of its operation.
@@ -97,12 +112,18 @@ pub(super) struct Interests {
 
 impl Interests {
     /// What is known of a descriptor.
+    #[inline]
     pub(super) fn of(&mut self, fd: RawFd) -> &mut Interest {
         let index = fd as usize;
         if index >= self.descriptors.len() {
-            self.descriptors.resize(index + 1, Interest::FRESH);
+            self.grow(index + 1);
         }
         &mut self.descriptors[index]
+    }
+
+    #[cold]
+    fn grow(&mut self, count: usize) {
+        self.descriptors.resize(count, Interest::FRESH);
     }
 
     /// What is known of a descriptor that was seen before, unless the number is another's by now.
@@ -149,9 +170,12 @@ impl Interests {
         self.waiting.get_mut(index as usize)?.as_mut()
     }
 
-    /// The request that has waited longest.
-    pub(super) fn first(&self, fd: RawFd, side: Side) -> Option<(OpId, Request)> {
+    /// The request that has waited longest on a side that would not block.
+    pub(super) fn next_to_try(&self, fd: RawFd, side: Side) -> Option<(OpId, Request)> {
         let interest = self.descriptors.get(fd as usize)?;
+        if interest.is_blocked(side) {
+            return None;
+        }
         let waiting = self.at(interest.first[side as usize])?;
         Some((waiting.id, waiting.request))
     }

@@ -93,6 +93,7 @@ pub(super) unsafe fn perform(request: Request, pool: Option<&BufferPool>) -> Ste
 }
 
 /// Receives into a buffer of the pool.
+#[inline]
 fn recv_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
     let flags = libc::MSG_DONTWAIT;
     let Some((pool, (id, memory))) = pool.and_then(|pool| Some((pool, pool.take()?))) else {

@@ -1,4 +1,4 @@
-//! An echo server, over real sockets and a real ring: what its thread does for a request.
+//! An echo server, over real sockets and a real driver: what its thread does for a request.
 //!
 //! The clients are plain sockets of the same thread. They send, then the main task waits, so the
 //! shard sleeps in the kernel and finds all requests there at once; when all are answered, they
@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use miniss_linux::net::{TcpListener, TcpStream};
-use miniss_linux::spawn;
+use miniss_linux::{Driver, spawn};
 
 use crate::runtime::runtime;
 
@@ -24,12 +24,26 @@ const BYTES: usize = 64;
 
 /// A request at a time.
 pub fn one(times: usize) {
-    runtime().block_on(serve(times, 1)).expect("the loopback works");
+    run(Driver::IoUring, times, 1);
 }
 
 /// A request of each of [`CONNECTIONS`] at a time.
 pub fn crowd(times: usize) {
-    runtime().block_on(serve(times, CONNECTIONS)).expect("the loopback works");
+    run(Driver::IoUring, times, CONNECTIONS);
+}
+
+/// As [`one`], over epoll.
+pub fn one_by_epoll(times: usize) {
+    run(Driver::Epoll, times, 1);
+}
+
+/// As [`crowd`], over epoll.
+pub fn crowd_by_epoll(times: usize) {
+    run(Driver::Epoll, times, CONNECTIONS);
+}
+
+fn run(driver: Driver, times: usize, connections: usize) {
+    runtime(driver).block_on(serve(times, connections)).expect("the loopback works");
 }
 
 async fn serve(times: usize, connections: usize) -> io::Result<()> {

@@ -46,6 +46,8 @@ const ROWS: &[Row] = &[
     ("linux-sleep", runtime::sleep),
     ("linux-echo", echo::one),
     ("linux-echo-64", echo::crowd),
+    ("linux-echo-epoll", echo::one_by_epoll),
+    ("linux-echo-64-epoll", echo::crowd_by_epoll),
 ];
 
 fn main() -> ExitCode {

@@ -8,18 +8,19 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use miniss_linux::{Pinning, Runtime};
+use miniss_linux::{Driver, Pinning, Runtime};
 
 use crate::CROWD;
 
 /// A runtime of one shard, on the thread that calls.
-pub fn runtime() -> Runtime {
-    Runtime::builder().shards(1).pinning(Pinning::None).build().expect("the kernel has io_uring")
+pub fn runtime(driver: Driver) -> Runtime {
+    let builder = Runtime::builder().shards(1).pinning(Pinning::None);
+    builder.driver(driver).build().expect("the kernel has this driver")
 }
 
 /// Spawns a crowd, joins it in order, and again; per task.
 pub fn spawn(times: usize) {
-    runtime().block_on(async {
+    runtime(Driver::IoUring).block_on(async {
         let mut handles = Vec::with_capacity(CROWD);
         for _ in 0..times / CROWD {
             handles.extend((0..CROWD).map(|n| miniss_linux::spawn(async move { black_box(n) })));
@@ -32,7 +33,7 @@ pub fn spawn(times: usize) {
 
 /// A sleep that is made, armed and dropped.
 pub fn sleep(times: usize) {
-    runtime().block_on(async {
+    runtime(Driver::IoUring).block_on(async {
         for _ in 0..times {
             let mut sleep = pin!(miniss_linux::time::sleep(black_box(Duration::from_secs(60))));
             assert!(poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx).is_pending())).await);
