@@ -32,7 +32,7 @@
 //! - [`Future`] and [`Promise`]: a value that is not there yet, and the end that brings it. This
 //!   `Future` is a type; where the trait is meant beside it, say [`core::future::Future`].
 //! - [`time`]: sleep, timeout, interval.
-//! - [`net`]: sockets, of TCP and Unix.
+//! - [`net`]: sockets, of TCP, UDP and Unix.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
 //! - [`sync`], [`combine`]: for tasks of one shard. [`coop`]: how much one poll of a task may do.
 //! - [`topology`]: which CPUs there are.

@@ -37,7 +37,9 @@ pub use uring::{IoUringFeature, IoUringProbe, probe_io_uring};
 
 pub(crate) use choice::{DriverConfig, Kind};
 pub(crate) use reactor::ShardReactor;
-pub(crate) use request::{Prepare, Request, buffer_of, result_of};
+pub(crate) use request::{
+    MESSAGE_NAME_BYTES, MESSAGE_OFFSET, MessageHead, Prepare, Request, buffer_of, result_of,
+};
 pub(crate) use start::{InFlight, Op, ShardDriver};
 pub(crate) use sys::now;
 pub(crate) use unpark::Unparker;

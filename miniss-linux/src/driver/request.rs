@@ -27,11 +27,14 @@ pub(crate) enum Request {
     /// Waits for bytes, receives some into one buffer of the pool, and ends. `ENOBUFS`: there are
     /// bytes, and all buffers are held.
     RecvPoolOnce { fd: RawFd },
+    /// Receives messages into buffers of the pool, again and again, each behind a [`MessageHead`].
+    /// Otherwise as [`RecvPool`](Self::RecvPool); a message without bytes may end it.
+    RecvMsgPool { fd: RawFd },
     /// Receives a message.
     RecvMsg { fd: RawFd, header: *mut libc::msghdr, flags: i32 },
     /// Sends, once there is room.
     Send { fd: RawFd, bytes: *const u8, len: u32, flags: i32 },
-    /// Sends a message.
+    /// Sends a message, once there is room; with `MSG_DONTWAIT` now, or it ends with `EAGAIN`.
     SendMsg { fd: RawFd, header: *const libc::msghdr, flags: i32 },
     /// Accepts a connection.
     Accept { fd: RawFd, flags: i32 },
@@ -66,6 +69,42 @@ pub(crate) fn buffer_of(completion: Completion) -> Option<u16> {
 /// The flags of a completion that names a buffer.
 pub(super) fn flags_naming(buffer: u16) -> u32 {
     NAMES_BUFFER | u32::from(buffer) << BUFFER_SHIFT
+}
+
+/// What stands at the front of a buffer of the pool that holds a message, in the form of io_uring's
+/// `struct io_uring_recvmsg_out`. Room for the sender's address follows, and at [`MESSAGE_OFFSET`]
+/// the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MessageHead {
+    pub(crate) name_len: u32,
+    /// The bytes that were sent, however many of them there was room for.
+    pub(crate) len_sent: u32,
+    pub(crate) flags: u32,
+}
+
+/// The room for an address: that of a Unix socket is the longest, with 110 bytes.
+pub(crate) const MESSAGE_NAME_BYTES: usize = 112;
+pub(crate) const MESSAGE_OFFSET: usize = MessageHead::BYTES + MESSAGE_NAME_BYTES;
+
+impl MessageHead {
+    pub(crate) const BYTES: usize = 16;
+
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let words = [self.name_len, 0, self.len_sent, self.flags];
+        let mut bytes = [0; Self::BYTES];
+        for (place, word) in bytes.chunks_exact_mut(4).zip(words) {
+            place.copy_from_slice(&word.to_ne_bytes());
+        }
+        bytes
+    }
+
+    /// `None`: it is too short for a message.
+    pub(crate) fn parse(message: &[u8]) -> Option<Self> {
+        message.get(..MESSAGE_OFFSET)?;
+        let (words, _) = message.as_chunks();
+        let word = |index: usize| u32::from_ne_bytes(words[index]);
+        Some(Self { name_len: word(0), len_sent: word(2), flags: word(3) })
+    }
 }
 
 /// What an operation has come to: a count or another number, or the system's error.

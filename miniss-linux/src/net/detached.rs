@@ -63,7 +63,8 @@ impl<K: StreamKind> Stream<K> {
     /// # Ok(()) });
     /// ```
     pub async fn detach(self) -> io::Result<DetachedStream<K>> {
-        let received = self.connection.read_rest().await?;
+        let mut received = Vec::new();
+        self.connection.read_rest(|bytes| received.extend_from_slice(&bytes)).await?;
         // The turn comes when a write that was dropped has ended, and it brings the way to the end.
         drop(self.connection.turn_to_write().await);
         let fd = self.connection.take_descriptor().await?;

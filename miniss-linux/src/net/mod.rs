@@ -1,6 +1,6 @@
-//! Sockets that carry streams of bytes: TCP and Unix. Take a stream, read and write it from two
-//! tasks at once, and drop either future when you like: no byte is lost, and the kernel never
-//! writes to memory that is gone.
+//! Sockets that carry streams of bytes, TCP and Unix, and sockets that carry messages: UDP and
+//! Unix. Take one, read and write it from two tasks at once, and drop either future when you like:
+//! nothing is lost, and the kernel never writes to memory that is gone.
 //!
 //! `stream.read() ─▶ [net] ─▶ op ─▶ driver ─▶ kernel`
 //!
@@ -17,6 +17,10 @@
 //! - `options`: [`ConnectOptions`] and [`ListenOptions`].
 //! - `address`: names become addresses, off the shard.
 //! - `tcp`: [`TcpStream`], [`TcpListener`] and what can be set on a connection.
+//! - `datagram`: a socket of messages of any kind: how it receives and sends.
+//! - `udp`: [`UdpSocket`], [`BindOptions`] and what can be set on it.
+//! - `unix_datagram`: [`UnixDatagram`], and descriptors that go with bytes and messages.
+//! - `seqpacket`: [`UnixSeqpacket`], connections of messages.
 //! - `unix`: [`UnixStream`] and [`UnixListener`], on paths and on abstract names.
 //!
 //! A socket belongs to the shard that made it. To wait on it anywhere else, in another runtime on
@@ -44,6 +48,7 @@
 
 mod address;
 mod copy;
+mod datagram;
 mod detached;
 mod kind;
 mod listener;
@@ -51,12 +56,15 @@ mod options;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod poll_stream;
 mod read;
+mod seqpacket;
 mod split;
 mod stream;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod udp;
 mod unix;
+mod unix_datagram;
 mod write;
 
 pub use address::{ToSocketAddrs, lookup_host};
@@ -64,16 +72,20 @@ pub use copy::{
     CopyError, CopyFailure, CopySide, copy, copy_bidirectional,
     copy_bidirectional_with_idle_timeout,
 };
+pub use datagram::{DatagramKind, DatagramSocket, Received};
 pub use detached::DetachedStream;
 pub use kind::StreamKind;
 pub use listener::Listener;
 pub use options::{ConnectOptions, Keepalive, ListenOptions};
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub use poll_stream::PollStream;
+pub use seqpacket::{Seqpacket, UnixSeqpacket, UnixSeqpacketListener};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};
 pub use stream::Stream;
 pub use tcp::{Tcp, TcpListener, TcpStream};
+pub use udp::{BindOptions, Udp, UdpSocket};
 pub use unix::{UCred, Unix, UnixListener, UnixStream};
+pub use unix_datagram::UnixDatagram;
 
 pub use crate::driver::buffers::PoolBuf;
 pub use crate::op::fd::{is_cancelled, is_closed};

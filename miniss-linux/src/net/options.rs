@@ -8,7 +8,7 @@ use std::os::unix::net as unix;
 use std::time::Duration;
 
 use miniss_core::coop::consume_budget;
-use socket2::{Socket, TcpKeepalive};
+use socket2::{Socket, TcpKeepalive, Type};
 
 use super::address::{ToSocketAddrs, first_that_works, lookup_host};
 use super::kind::StreamKind;
@@ -180,9 +180,17 @@ impl ListenOptions {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn bind_unix(&self, address: &unix::SocketAddr) -> io::Result<UnixListener> {
+        self.bind_to_unix(address, Type::STREAM).await
+    }
+
+    pub(super) async fn bind_to_unix<K: StreamKind>(
+        &self,
+        address: &unix::SocketAddr,
+        kind: Type,
+    ) -> io::Result<Listener<K>> {
         consume_budget().await;
-        let (socket, file) = super::unix::bind(address)?;
-        let mut listener: UnixListener = self.listen(socket)?;
+        let (socket, file) = super::unix::bind(address, kind)?;
+        let mut listener = self.listen(socket)?;
         listener.file = file;
         Ok(listener)
     }

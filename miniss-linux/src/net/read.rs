@@ -22,7 +22,8 @@ use crate::driver::Prepare;
 use crate::driver::buffers::{BufferPool, PoolBuf};
 use crate::op::connection::{Connection, Reading};
 use crate::op::fd::is_cancelled;
-use crate::op::recv::{Ended, Readable, Recv, RecvMsg, RecvPool, received};
+use crate::op::message::RecvMsg;
+use crate::op::recv::{Ended, Readable, Recv, RecvPool, received};
 
 impl<K: StreamKind> Stream<K> {
     /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the
@@ -180,7 +181,9 @@ impl<K: StreamKind> Stream<K> {
                 }
                 Next::Bytes(Err(error)) => (Err(error), buffers),
                 Next::Nothing | Next::NoBuffer => {
-                    self.connection.receive(RecvMsg::new(self.connection.clone(), buffers)).await
+                    let recv = RecvMsg::of_stream(self.connection.clone(), buffers, 0);
+                    let (result, buffers) = self.connection.receive(recv).await;
+                    (result.map(|envelope| envelope.len), buffers)
                 }
             }
         })
@@ -243,7 +246,7 @@ impl Connection {
     }
 
     /// A receive that may be dropped: the next read waits for its end.
-    fn receive<O: Prepare>(self: &Rc<Self>, recv: O) -> impl Future<Output = O::Output> {
+    pub(super) fn receive<O: Prepare>(self: &Rc<Self>, recv: O) -> impl Future<Output = O::Output> {
         let op = self.start(recv);
         self.side.start_receive(op.id());
         async move {
@@ -254,23 +257,25 @@ impl Connection {
     }
 
     /// Ends what receives ahead, and gives what was received and not read.
-    pub(super) async fn read_rest(self: &Rc<Self>) -> io::Result<Vec<u8>> {
+    pub(super) async fn read_rest(
+        self: &Rc<Self>,
+        mut take: impl FnMut(PoolBuf),
+    ) -> io::Result<()> {
         let _reading = Reading::begin(self)?;
         if let Some(ahead) = &*self.receiving.borrow() {
             ahead.cancel();
         }
-        let mut rest = Vec::new();
         loop {
             match self.next(Ahead::No).await {
-                Next::Bytes(Ok(bytes)) => rest.extend_from_slice(&bytes),
+                Next::Bytes(Ok(bytes)) => take(bytes),
                 Next::Bytes(Err(error)) if !is_cancelled(&error) => return Err(error),
                 // The cancel was ours.
-                Next::Bytes(Err(_)) | Next::Nothing | Next::NoBuffer => return Ok(rest),
+                Next::Bytes(Err(_)) | Next::Nothing | Next::NoBuffer => return Ok(()),
             }
         }
     }
 
-    fn next(self: &Rc<Self>, ahead: Ahead) -> impl Future<Output = Next> {
+    pub(super) fn next(self: &Rc<Self>, ahead: Ahead) -> impl Future<Output = Next> {
         poll_fn(move |cx| self.poll_next(ahead, cx))
     }
 
@@ -319,7 +324,11 @@ impl Connection {
             }
             let start = || {
                 let recv = RecvPool::new(self.clone(), pool.clone());
-                self.start(if lacks_buffer { recv.once() } else { recv })
+                self.start(match ahead {
+                    Ahead::Messages => recv.of_messages(),
+                    _ if lacks_buffer => recv.once(),
+                    _ => recv,
+                })
             };
             match ready!(receiving.get_or_insert_with(start).poll_part(cx)) {
                 Part::More(completion) => {
@@ -345,6 +354,8 @@ impl Connection {
 pub(super) enum Ahead {
     No,
     Yes,
+    /// Each with what came beside it.
+    Messages,
 }
 
 /// What a read finds.

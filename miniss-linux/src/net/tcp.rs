@@ -235,11 +235,7 @@ impl TcpStream {
     /// # Ok(()) });
     /// ```
     pub fn set_ttl(&self, hops: u32) -> io::Result<()> {
-        let socket = self.connection.fd.socket()?;
-        match socket.domain()? {
-            Domain::IPV6 => socket.set_unicast_hops_v6(hops),
-            _ => socket.set_ttl_v4(hops),
-        }
+        set_hops(&*self.connection.fd.socket()?, hops)
     }
 
     /// How many routers a packet may pass.
@@ -248,11 +244,21 @@ impl TcpStream {
     ///
     /// What the system says.
     pub fn ttl(&self) -> io::Result<u32> {
-        let socket = self.connection.fd.socket()?;
-        match socket.domain()? {
-            Domain::IPV6 => socket.unicast_hops_v6(),
-            _ => socket.ttl_v4(),
-        }
+        hops(&*self.connection.fd.socket()?)
+    }
+}
+
+pub(super) fn set_hops(socket: &Socket, hops: u32) -> io::Result<()> {
+    match socket.domain()? {
+        Domain::IPV6 => socket.set_unicast_hops_v6(hops),
+        _ => socket.set_ttl_v4(hops),
+    }
+}
+
+pub(super) fn hops(socket: &Socket) -> io::Result<u32> {
+    match socket.domain()? {
+        Domain::IPV6 => socket.unicast_hops_v6(),
+        _ => socket.ttl_v4(),
     }
 }
 

@@ -54,7 +54,7 @@ impl StreamKind for Unix {
 }
 
 /// The address as the kernel has it.
-fn socket_address(address: &SocketAddr) -> io::Result<SockAddr> {
+pub(super) fn socket_address(address: &SocketAddr) -> io::Result<SockAddr> {
     match address.as_abstract_name() {
         Some(name) => SockAddr::unix(OsStr::from_bytes(&[b"\0", name].concat())),
         None => SockAddr::unix(address.as_pathname().unwrap_or(Path::new(""))),
@@ -207,13 +207,11 @@ impl UnixStream {
     }
 }
 
-/// Connects, as soon as the listener's backlog has room. Under epoll no event tells of that, so it
-/// is tried again and again.
 /// Connects at once, or tries again after a rest. No event tells that a listener has room. io_uring
 /// would keep a thread of the kernel for each connect, and a cancel can miss it on its way there.
-async fn connect(address: SockAddr) -> io::Result<UnixStream> {
+pub(super) async fn connect<K: StreamKind>(address: SockAddr) -> io::Result<Stream<K>> {
     let driver = current_driver();
-    let socket = Unix::socket(&address)?;
+    let socket = K::socket(&address)?;
     socket.set_nonblocking(true)?;
     let mut rest = REST_MIN;
     while let Err(error) = socket.connect(&address) {
@@ -280,10 +278,10 @@ impl UnixListener {
     }
 }
 
-/// A Unix socket bound to `address`, and the file that this has made.
-pub(super) fn bind(address: &SocketAddr) -> io::Result<(Socket, Option<SocketFile>)> {
+/// A Unix socket of that kind, bound to `address`, and the file that this has made.
+pub(super) fn bind(address: &SocketAddr, kind: Type) -> io::Result<(Socket, Option<SocketFile>)> {
     let kernel_address = socket_address(address)?;
-    let socket = Unix::socket(&kernel_address)?;
+    let socket = Socket::new(Domain::UNIX, socket_type(kind), None)?;
     socket.bind(&kernel_address).map_err(|error| explain(error, address))?;
     Ok((socket, address.as_pathname().map(SocketFile::new).transpose()?))
 }

@@ -23,9 +23,10 @@ use miniss_core::sync::Acquire;
 use super::kind::StreamKind;
 use super::stream::Stream;
 use crate::buf::{BufResult, IoBuf, IoVecBuf};
-use crate::driver::Op;
+use crate::driver::{Op, Prepare};
 use crate::op::connection::{Connection, WriteTurn};
-use crate::op::send::{Send, SendMsg};
+use crate::op::message::SendMsg;
+use crate::op::send::Send;
 
 impl<K: StreamKind> Stream<K> {
     /// Writes from `buffer`, and gives it back with the number of bytes written, which may be fewer
@@ -87,8 +88,8 @@ impl<K: StreamKind> Stream<K> {
     pub async fn write_vectored<V: IoVecBuf>(&self, buffers: V) -> BufResult<usize, V> {
         match self.begin_vectored(total(&buffers)).await {
             Ok(Some(turn)) => {
-                let (result, _turn, buffers) = self.send_vectored(turn, buffers, 0).await;
-                (result, buffers)
+                let (result, send) = self.connection.send(SendMsg::new(turn, buffers)).await;
+                (result, send.buffers)
             }
             Ok(None) => (Ok(0), buffers),
             Err(error) => (Err(error), buffers),
@@ -112,26 +113,26 @@ impl<K: StreamKind> Stream<K> {
     /// assert_eq!(peer.read_exact([0; 8]).await.1, *b"headbody");
     /// # Ok(()) });
     /// ```
-    pub async fn write_vectored_all<V: IoVecBuf>(&self, mut buffers: V) -> BufResult<(), V> {
+    pub async fn write_vectored_all<V: IoVecBuf>(&self, buffers: V) -> BufResult<(), V> {
         let (mut done, total) = (0, total(&buffers));
-        let mut turn = match self.begin_vectored(total).await {
-            Ok(Some(turn)) => turn,
+        let mut send = match self.begin_vectored(total).await {
+            Ok(Some(turn)) => SendMsg::new(turn, buffers),
             Ok(None) => return (Ok(()), buffers),
             Err(error) => return (Err(error), buffers),
         };
         loop {
             let result;
-            (result, turn, buffers) = self.send_vectored(turn, buffers, done).await;
+            (result, send) = self.connection.send(send.after(done)).await;
             done += match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffers),
+                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), send.buffers),
                 Ok(len) => len,
-                Err(error) => return (Err(error), buffers),
+                Err(error) => return (Err(error), send.buffers),
             };
             if done >= total {
-                return (Ok(()), buffers);
+                return (Ok(()), send.buffers);
             }
             if let Err(error) = self.connection.fd.check_still_open() {
-                return (Err(error), buffers);
+                return (Err(error), send.buffers);
             }
         }
     }
@@ -146,17 +147,6 @@ impl<K: StreamKind> Stream<K> {
         let turn = self.connection.turn_to_write().await;
         self.connection.fd.check_still_open()?;
         Ok(Some(turn))
-    }
-
-    fn send_vectored<V: IoVecBuf>(
-        &self,
-        turn: WriteTurn,
-        buffers: V,
-        done: usize,
-    ) -> Op<SendMsg<V>> {
-        let op = self.connection.start(SendMsg::new(turn, buffers, done));
-        self.connection.set_sending(&op);
-        op
     }
 
     /// How many bytes of writes that were given up went out all the same, since this was last
@@ -192,6 +182,15 @@ impl<K: StreamKind> Stream<K> {
     pub async fn cancelled_write_bytes(&self) -> usize {
         let _turn = self.connection.turn_to_write().await;
         self.connection.take_cancelled_bytes()
+    }
+}
+
+impl Connection {
+    /// Starts what has its turn.
+    pub(super) fn send<O: Prepare>(&self, send: O) -> Op<O> {
+        let op = self.start(send);
+        self.set_sending(&op);
+        op
     }
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Rare {
     cancelled_bytes: usize,
     /// Watches in flight, each by its name.
     pub(super) watches: Vec<OpId>,
+    /// Descriptors that came with what is kept.
+    fds: Vec<OwnedFd>,
 }
 
 impl Connection {
@@ -115,6 +117,18 @@ impl Connection {
         self.rare.set(Some(rare));
     }
 
+    /// Descriptors that came with a message that is kept.
+    pub(super) fn keep_fds(&self, fds: Vec<OwnedFd>) {
+        if !fds.is_empty() {
+            self.with_rare(|rare| rare.fds = fds);
+        }
+    }
+
+    /// The descriptors of the message that was kept.
+    pub(crate) fn take_fds(&self) -> Vec<OwnedFd> {
+        self.take_rare(|rare| &mut rare.fds)
+    }
+
     fn take_watches(&self) -> impl Iterator<Item = OpId> {
         self.take_rare(|rare| &mut rare.watches).into_iter()
     }
@@ -154,7 +168,7 @@ impl Connection {
 
     /// Drops what was received and will not be read.
     pub(crate) fn discard(&self) {
-        drop((self.receiving.take(), self.side.take_kept()));
+        drop((self.receiving.take(), self.side.take_kept(), self.take_fds()));
     }
 
     /// There will be no further read.
@@ -280,7 +294,7 @@ impl ReadSide {
         if self.is_read() {
             return Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
-                "another read of this stream is in progress; one task reads at a time",
+                "another read of this socket is in progress; one task reads at a time",
             ));
         }
         self.reader.set(Reader::Reading);

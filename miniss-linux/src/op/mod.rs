@@ -8,7 +8,8 @@
 //! - [`connection`]: what a stream and its operations share: who reads, who writes, the close.
 //! - [`connect`]: accept and connect.
 //! - [`recv`]: receives, and the waits for something to receive and for the end.
-//! - [`send`]: sends, of one buffer or of several as one.
+//! - [`send`]: sends of one buffer.
+//! - [`message`]: receives and sends of several buffers as one, with an address and descriptors.
 //!
 //! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where
 //! it does not move, from before `prepare` until the terminal completion. So `prepare` may hand out
@@ -17,5 +18,6 @@
 pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod fd;
+pub(crate) mod message;
 pub(crate) mod recv;
 pub(crate) mod send;

@@ -1,5 +1,5 @@
-//! Receives: into a buffer of the caller's, into several, or into provided buffers again and again
-//! with a single request; and the waits until there is something to receive, or no more.
+//! Receives: into a buffer of the caller's, or into provided buffers again and again with a single
+//! request; and the waits until there is something to receive, or no more.
 
 use std::io;
 use std::rc::Rc;
@@ -7,8 +7,7 @@ use std::rc::Rc;
 use miniss_core::op::{Completion, OpId, Operation};
 
 use super::connection::{Connection, OrphanEnd};
-use super::send::empty_header;
-use crate::buf::{BufResult, IoBufMut, IoVecBufMut, IoVecs, op_len};
+use crate::buf::{BufResult, IoBufMut, op_len};
 use crate::driver::buffers::{BufferPool, PoolBuf};
 use crate::driver::{Op, Prepare, Request, buffer_of, result_of};
 
@@ -53,58 +52,6 @@ impl<B: IoBufMut> Prepare for Recv<B> {
     }
 }
 
-/// A scattering receive. Bytes that come when no one waits any more are kept for the next read of
-/// the stream.
-pub(crate) struct RecvMsg<V> {
-    connection: Rc<Connection>,
-    buffers: V,
-    iovecs: IoVecs,
-    header: libc::msghdr,
-}
-
-impl<V: IoVecBufMut> RecvMsg<V> {
-    pub(crate) fn new(connection: Rc<Connection>, buffers: V) -> Self {
-        Self { connection, buffers, iovecs: IoVecs::new(), header: empty_header() }
-    }
-}
-
-impl<V: IoVecBufMut> Operation for RecvMsg<V> {
-    type Output = BufResult<usize, V>;
-
-    fn settle(mut self, completion: Completion) -> Self::Output {
-        let result = result_of(completion);
-        if let Ok(len) = result {
-            // SAFETY: the kernel has filled the buffers front to back, with `len` bytes.
-            unsafe { self.buffers.set_len_all(len) };
-        }
-        (result, self.buffers)
-    }
-
-    fn settle_orphan(self, completion: Completion) {
-        let ended = OrphanEnd::new(&self.connection);
-        let (result, buffers) = self.settle(completion);
-        ended.keep(result.map(|len| {
-            let mut bytes = Vec::with_capacity(len);
-            buffers.for_each_init(|part| {
-                let rest = len - bytes.len();
-                bytes.extend_from_slice(&part[..part.len().min(rest)]);
-            });
-            bytes
-        }));
-    }
-}
-
-impl<V: IoVecBufMut> Prepare for RecvMsg<V> {
-    fn prepare(&mut self) -> Request {
-        self.iovecs.scatter(&mut self.buffers);
-        let iovecs = self.iovecs.as_slice();
-        self.header.msg_iov = iovecs.as_ptr().cast_mut();
-        self.header.msg_iovlen = iovecs.len();
-        let fd = self.connection.fd.number();
-        Request::RecvMsg { fd, header: &raw mut self.header, flags: 0 }
-    }
-}
-
 /// Buffers that may wait unread on one stream. At so many, the receive is cancelled until they have
 /// been read, so that one slow reader cannot hold all buffers of a shard. The kernel then keeps the
 /// data, and TCP tells the sender to wait. Until the cancel reaches the kernel it may fill more: up
@@ -120,6 +67,8 @@ pub(crate) struct RecvPool {
     pool: Rc<BufferPool>,
     /// Looks for a buffer only when there are bytes, and ends with the first that it receives.
     once: bool,
+    /// Receives messages.
+    messages: bool,
     /// We asked for its end.
     paused: bool,
 }
@@ -127,18 +76,24 @@ pub(crate) struct RecvPool {
 /// How a receive into the pool ended.
 pub(crate) struct Ended {
     pub(crate) completion: Completion,
+    /// There is no other way to ask for a buffer of the pool.
     pub(crate) once: bool,
     pub(crate) paused: bool,
 }
 
 impl RecvPool {
     pub(crate) fn new(connection: Rc<Connection>, pool: Rc<BufferPool>) -> Self {
-        Self { connection, pool, once: false, paused: false }
+        Self { connection, pool, once: false, messages: false, paused: false }
     }
 
     /// That looks for a buffer only when there are bytes, and ends with the first that it receives.
     pub(crate) fn once(self) -> Self {
         Self { once: true, ..self }
+    }
+
+    /// Of messages.
+    pub(crate) fn of_messages(self) -> Self {
+        Self { messages: true, ..self }
     }
 
     fn unread_max(&self) -> u32 {
@@ -158,7 +113,7 @@ impl Operation for RecvPool {
     type Output = Ended;
 
     fn settle(self, completion: Completion) -> Ended {
-        Ended { completion, once: self.once, paused: self.paused }
+        Ended { completion, once: self.once || self.messages, paused: self.paused }
     }
 
     fn wants_cancel_after(&mut self, _: Completion, waiting: u32) -> bool {
@@ -180,7 +135,11 @@ impl Operation for RecvPool {
 impl Prepare for RecvPool {
     fn prepare(&mut self) -> Request {
         let fd = self.connection.fd.number();
-        if self.once { Request::RecvPoolOnce { fd } } else { Request::RecvPool { fd } }
+        match (self.messages, self.once) {
+            (true, _) => Request::RecvMsgPool { fd },
+            (false, true) => Request::RecvPoolOnce { fd },
+            (false, false) => Request::RecvPool { fd },
+        }
     }
 }
 

@@ -264,8 +264,11 @@ impl Epoll {
 
 /// Whether it is tried in its place in the tables: it may have several parts, or needs the pool.
 fn is_served(request: Request) -> bool {
-    use Request::{AcceptMany, RecvPool, RecvPoolOnce};
-    matches!(request, RecvPool { .. } | RecvPoolOnce { .. } | AcceptMany { .. })
+    use Request::{AcceptMany, RecvMsgPool, RecvPool, RecvPoolOnce};
+    matches!(
+        request,
+        RecvPool { .. } | RecvPoolOnce { .. } | RecvMsgPool { .. } | AcceptMany { .. }
+    )
 }
 
 impl Backend for Epoll {

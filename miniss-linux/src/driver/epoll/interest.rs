@@ -27,6 +27,7 @@ impl Request {
         Some(match *self {
             Self::Nop | Self::Cancel { .. } => return None,
             Self::Recv { fd, .. } | Self::RecvMsg { fd, .. } => (fd, Side::Read),
+            Self::RecvMsgPool { fd } => (fd, Side::Read),
             Self::RecvPool { fd } | Self::RecvPoolOnce { fd } => (fd, Side::Read),
             Self::Accept { fd, .. } | Self::AcceptMany { fd, .. } => (fd, Side::Read),
             Self::Send { fd, .. } | Self::SendMsg { fd, .. } => (fd, Side::Write),

@@ -9,7 +9,9 @@ use std::os::fd::RawFd;
 use miniss_core::op::Completion;
 
 use crate::driver::buffers::BufferPool;
-use crate::driver::request::{Request, flags_naming};
+use crate::driver::request::{
+    MESSAGE_NAME_BYTES, MESSAGE_OFFSET, MessageHead, Request, flags_naming,
+};
 
 /// What has come of a request.
 pub(super) enum Step {
@@ -50,6 +52,7 @@ pub(super) unsafe fn perform(request: Request, pool: Option<&BufferPool>) -> Ste
             Step::Part(completion, after) => Step::End(completion, after),
             other => other,
         },
+        Request::RecvMsgPool { fd } => recv_msg_pool(fd, pool),
         Request::RecvMsg { fd, header, flags } => {
             // SAFETY: *Owned while in flight*: a header that names writable memory.
             let call = || unsafe { libc::recvmsg(fd, header, flags | libc::MSG_DONTWAIT) };
@@ -64,7 +67,10 @@ pub(super) unsafe fn perform(request: Request, pool: Option<&BufferPool>) -> Ste
         Request::SendMsg { fd, header, flags } => {
             // SAFETY: *Owned while in flight*: a header that names readable memory.
             let call = || unsafe { libc::sendmsg(fd, header, flags | libc::MSG_DONTWAIT) };
-            end_of(again_if_interrupted(call), |_| After::Unknown)
+            match again_if_interrupted(call) {
+                Err(errno @ libc::EAGAIN) if flags & libc::MSG_DONTWAIT != 0 => ended(-errno),
+                result => end_of(result, |_| After::Unknown),
+            }
         }
         Request::Accept { fd, flags } => end_of(accept(fd, flags), |_| After::Unknown),
         Request::AcceptMany { fd, flags } => match accept(fd, flags) {
@@ -109,6 +115,37 @@ fn recv_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
         other => {
             pool.take_back(id);
             end_of(other, |_| After::Unknown)
+        }
+    }
+}
+
+/// Receives a message into a buffer of the pool, behind its head.
+fn recv_msg_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
+    let Some((pool, (id, memory))) = pool.and_then(|pool| Some((pool, pool.take()?))) else {
+        return ended(-libc::ENOBUFS);
+    };
+    // SAFETY: a plain C struct of numbers and nullable pointers.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    let room = pool.buffer_bytes() as usize - MESSAGE_OFFSET;
+    let iov_base = memory.wrapping_add(MESSAGE_OFFSET).cast();
+    let mut iovec = libc::iovec { iov_base, iov_len: room };
+    header.msg_name = memory.wrapping_add(MessageHead::BYTES).cast();
+    header.msg_namelen = MESSAGE_NAME_BYTES as libc::socklen_t;
+    (header.msg_iov, header.msg_iovlen) = (&raw mut iovec, 1);
+    let flags = libc::MSG_DONTWAIT | libc::MSG_TRUNC;
+    // SAFETY: *One holder*: the buffer is ours, and has room for all three.
+    match again_if_interrupted(|| unsafe { libc::recvmsg(fd, &raw mut header, flags) }) {
+        Ok(len_sent) => {
+            let (name_len, flags) = (header.msg_namelen, header.msg_flags as u32);
+            let head = MessageHead { name_len, len_sent: len_sent as u32, flags }.to_bytes();
+            // SAFETY: as above.
+            unsafe { memory.copy_from_nonoverlapping(head.as_ptr(), head.len()) };
+            let len = MESSAGE_OFFSET + room.min(len_sent as usize);
+            part(len as i32, flags_naming(id), After::Unknown)
+        }
+        error => {
+            pool.take_back(id);
+            end_of(error, |_| After::Unknown)
         }
     }
 }

@@ -162,7 +162,10 @@ impl Hostile {
             }
             Request::Poll { events, .. } if self.has_something() => end(events as usize),
             Request::Poll { .. } => Step::Wait,
-            Request::Accept { .. } | Request::AcceptMany { .. } | Request::Connect { .. } => {
+            Request::Accept { .. }
+            | Request::AcceptMany { .. }
+            | Request::Connect { .. }
+            | Request::RecvMsgPool { .. } => {
                 unreachable!("there is one stream, and it is connected")
             }
         }

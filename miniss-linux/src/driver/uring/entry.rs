@@ -17,7 +17,7 @@ use crate::diagnostics::{self, Event};
 use crate::driver::backend::{Backend, BackendStats};
 use crate::driver::buffers::{BufferPool, GROUP};
 use crate::driver::choice::DriverConfig;
-use crate::driver::request::Request;
+use crate::driver::request::{MESSAGE_NAME_BYTES, Request};
 use crate::driver::start::Operations;
 use crate::driver::sys::Wait;
 use crate::error::DriverUnavailable;
@@ -84,6 +84,10 @@ fn entry_of(request: Request) -> squeue::Entry {
             let entry = opcode::Recv::new(Fd(fd), std::ptr::null_mut(), 0).buf_group(GROUP);
             poll_first(entry.build().flags(squeue::Flags::BUFFER_SELECT))
         }
+        Request::RecvMsgPool { fd } => {
+            let flags = libc::MSG_TRUNC as u32;
+            opcode::RecvMsgMulti::new(Fd(fd), &raw const POOL_HEADER.0, GROUP).flags(flags).build()
+        }
         Request::RecvMsg { fd, header, flags } => {
             opcode::RecvMsg::new(Fd(fd), header).flags(flags as u32).build()
         }
@@ -106,6 +110,19 @@ fn entry_of(request: Request) -> squeue::Entry {
         Request::Cancel { id } => cancel_entry(id),
     }
 }
+
+/// Asks for the sender's address, and for no descriptors.
+static POOL_HEADER: PoolHeader = PoolHeader({
+    // SAFETY: a plain C struct of numbers and nullable pointers.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_namelen = MESSAGE_NAME_BYTES as libc::socklen_t;
+    header
+});
+
+struct PoolHeader(libc::msghdr);
+
+// SAFETY: all pointers in it are null, and no one writes to it.
+unsafe impl Sync for PoolHeader {}
 
 /// Asks the kernel to cancel one operation.
 fn cancel_entry(id: OpId) -> squeue::Entry {
