@@ -38,3 +38,9 @@ fn an_idle_connection_takes_no_more_than_is_said() {
         Ok(())
     });
 }
+
+#[test]
+#[cfg(all(target_pointer_width = "64", any(feature = "futures-io", feature = "tokio")))]
+fn a_polled_stream_takes_little_more() {
+    assert!(size_of::<crate::net::PollStream<crate::net::Tcp>>() <= 144);
+}
