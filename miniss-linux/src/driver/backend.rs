@@ -80,6 +80,9 @@ pub(super) trait Backend {
     /// ended or are to be cancelled.
     fn forget(&self, fd: RawFd);
 
+    /// Whether it can send without a copy.
+    fn has_zero_copy(&self) -> bool;
+
     /// Buffers to receive into. `None`: the kernel does not know how to use them.
     fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>>;
 
@@ -176,6 +179,10 @@ impl AnyBackend {
     #[inline]
     pub(super) fn forget(&self, fd: RawFd) {
         with!(self, backend => backend.forget(fd))
+    }
+
+    pub(super) fn has_zero_copy(&self) -> bool {
+        with!(self, backend => backend.has_zero_copy())
     }
 
     pub(super) fn make_pool(&self, count: u16, bytes: u32) -> io::Result<Option<Rc<BufferPool>>> {

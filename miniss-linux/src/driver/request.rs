@@ -34,6 +34,8 @@ pub(crate) enum Request {
     RecvMsg { fd: RawFd, header: *mut libc::msghdr, flags: i32 },
     /// Sends, once there is room.
     Send { fd: RawFd, bytes: *const u8, len: u32, flags: i32 },
+    /// Sends without a copy. A part brings the result; it ends when the bytes are no longer read.
+    SendZeroCopy { fd: RawFd, bytes: *const u8, len: u32, flags: i32 },
     /// Sends a message, once there is room; with `MSG_DONTWAIT` now, or it ends with `EAGAIN`.
     SendMsg { fd: RawFd, header: *const libc::msghdr, flags: i32 },
     /// Accepts a connection.

@@ -174,6 +174,11 @@ impl ShardDriver {
         self.config.recv_buffer_bytes as usize
     }
 
+    /// Whether it can send without a copy.
+    pub(crate) fn has_zero_copy(&self) -> bool {
+        self.backend.has_zero_copy()
+    }
+
     /// Whether descriptors are to be non-blocking (`O_NONBLOCK`).
     pub(crate) fn is_nonblocking(&self) -> bool {
         self.backend.is_nonblocking()

@@ -47,6 +47,36 @@
 //!
 //! **What would change our mind.** A protocol over TCP in the kernel whose reads stop short.
 //!
+//! # A write without a copy is asked for, and begins at 64 KiB
+//!
+//! **Question.** The kernel can send out of the program's own buffer (`SEND_ZC`, 6.0). When does
+//! that pay?
+//!
+//! **Choices.** Always above a size. Or only in a method of its own.
+//!
+//! **Pick.** [`Stream::write_all_zero_copy`](crate::net::Stream::write_all_zero_copy). Its buffer
+//! comes back when the peer has acknowledged everything, a round trip later, which changes what a
+//! program sees; so it is asked for. Pages are pinned, and a second completion comes. The price of
+//! that shows on the loopback, where the kernel copies in the end, so that nothing is saved. CPU
+//! time of the sending thread per write, medians of 7 rounds, 30 November 2026, on a machine that
+//! other programs used:
+//!
+//! | bytes | copied | without a copy |
+//! |---|---|---|
+//! | 4,096 | 2.1 us | 7.0 us |
+//! | 16,384 | 3.0 us | 7.9 us |
+//! | 32,768 | 5.2 us | 8.7 us |
+//! | 65,536 | 13.9 us | 13.4 us |
+//! | 262,144 | 34.7 us | 31.6 us |
+//!
+//! A fixed 5 us, against about 0.1 ns for each byte copied: even at some 50 KB. So smaller buffers
+//! are copied also there.
+//!
+//! **Price.** A peer that reads nothing holds the buffer. It does not hold the connection, nor the
+//! turn to write, once all bytes are queued.
+//!
+//! **What would change our mind.** Figures from a network card; there is none here.
+//!
 //! # All shards of a runtime have the same driver
 //!
 //! **Question.** `Driver::Auto` finds io_uring for the first shards, and none for a later one, for

@@ -86,6 +86,7 @@ pub use tcp::{Tcp, TcpListener, TcpStream};
 pub use udp::{BindOptions, Udp, UdpSocket};
 pub use unix::{UCred, Unix, UnixListener, UnixStream};
 pub use unix_datagram::UnixDatagram;
+pub use write::ZERO_COPY_MIN;
 
 pub use crate::driver::buffers::PoolBuf;
 pub use crate::op::fd::{is_cancelled, is_closed};

@@ -8,6 +8,7 @@ mod empty;
 mod fair;
 mod sizes;
 mod written;
+mod zero_copy;
 
 use miniss_core::coop::unconstrained;
 use std::future::Future;

@@ -27,6 +27,7 @@ use crate::driver::{Op, Prepare};
 use crate::op::connection::{Connection, WriteTurn};
 use crate::op::message::SendMsg;
 use crate::op::send::Send;
+use crate::op::zero_copy::SendingZeroCopy;
 
 impl<K: StreamKind> Stream<K> {
     /// Writes from `buffer`, and gives it back with the number of bytes written, which may be fewer
@@ -137,6 +138,87 @@ impl<K: StreamKind> Stream<K> {
         }
     }
 
+    /// Writes all of `buffer`, without a copy where that pays: the network reads from the buffer
+    /// itself, which comes back when it no longer does. For TCP that is when the peer has
+    /// acknowledged all of it, so it takes a round trip at least; other writes may begin sooner, as
+    /// soon as these bytes are queued.
+    ///
+    /// Buffers of less than [`ZERO_COPY_MIN`] bytes are copied, and so is everything where the
+    /// driver, the kernel or the socket cannot do without: it is [`write_all`](Self::write_all)
+    /// then. The kernel copies by itself on the way to a socket of the same machine.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); part of it may have been written.
+    ///
+    /// # Cancellation
+    ///
+    /// As for [`write`](Self::write). The buffer is kept until it is no longer read.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::connected(async |stream, peer| {
+    /// # use miniss_linux::spawn;
+    /// let picture = vec![7; 1 << 20];
+    /// let reader = spawn(async move { peer.read_exact(vec![0; 1 << 20]).await });
+    /// let (result, picture) = stream.write_all_zero_copy(picture).await;
+    /// result?;
+    /// assert_eq!(reader.await.unwrap().1, picture);
+    /// # Ok(()) });
+    /// ```
+    pub async fn write_all_zero_copy<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
+        let is_worth_it = buffer.as_init().len() >= ZERO_COPY_MIN;
+        if is_worth_it && self.connection.fd.driver().has_zero_copy() {
+            self.write_all_without_copy(buffer).await
+        } else {
+            self.write_all(buffer).await
+        }
+    }
+
+    pub(crate) async fn write_all_without_copy<B: IoBuf>(&self, mut buffer: B) -> BufResult<(), B> {
+        let total = buffer.as_init().len();
+        let mut turn = match self.begin_vectored(total).await {
+            Ok(turn) => turn,
+            Err(error) => return (Err(error), buffer),
+        };
+        let (mut done, mut copies) = (0, false);
+        while let Some(ours) = turn {
+            let result;
+            (result, turn, buffer) = self.send_piece(ours, buffer, done, copies).await;
+            done += match result {
+                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffer),
+                Ok(len) => len,
+                Err(error) if !copies && cannot_without_copy(&error) => {
+                    copies = true;
+                    0
+                }
+                Err(error) => return (Err(error), buffer),
+            };
+            if done >= total {
+                break;
+            }
+            if let Err(error) = self.connection.fd.check_still_open() {
+                return (Err(error), buffer);
+            }
+        }
+        (Ok(()), buffer)
+    }
+
+    /// One send of what is left. The turn comes back if others must still wait.
+    async fn send_piece<B: IoBuf>(
+        &self,
+        turn: WriteTurn,
+        buffer: B,
+        done: usize,
+        copies: bool,
+    ) -> (io::Result<usize>, Option<WriteTurn>, B) {
+        if copies {
+            let op = self.connection.send(Send { turn, buffer, done, flags: libc::MSG_WAITALL });
+            let (result, Send { turn, buffer, .. }) = op.await;
+            return (result, Some(turn), buffer);
+        }
+        SendingZeroCopy::start(&self.connection, turn, buffer, done).await
+    }
+
     /// The turn of a vectored write; `None` if there is nothing to write.
     async fn begin_vectored(&self, total: usize) -> io::Result<Option<WriteTurn>> {
         consume_budget().await;
@@ -183,6 +265,17 @@ impl<K: StreamKind> Stream<K> {
         let _turn = self.connection.turn_to_write().await;
         self.connection.take_cancelled_bytes()
     }
+}
+
+/// Smaller buffers are copied also by [`Stream::write_all_zero_copy`]: 64 KiB. From there on it
+/// costs no more CPU than a copy even on the loopback, where the kernel copies all the same; the
+/// manual's decisions chapter has the figures.
+pub const ZERO_COPY_MIN: usize = 64 * 1024;
+
+/// Whether a send without a copy failed in a way that one with a copy does not: the socket does not
+/// know it, or too little memory may be locked or used for what the kernel notes of it.
+fn cannot_without_copy(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOMEM | libc::ENOBUFS))
 }
 
 impl Connection {

@@ -99,6 +99,14 @@ impl Connection {
         self.sending.set(send.id());
     }
 
+    /// The future of a write was dropped, and so much of it went out.
+    pub(crate) fn cancelled_after(&self, bytes: usize) {
+        if bytes > 0 {
+            let add = |before: usize| before.saturating_add(bytes);
+            self.with_rare(|rare| rare.cancelled_bytes = add(rare.cancelled_bytes));
+        }
+    }
+
     /// How many bytes of dropped writes went out; it begins again at zero.
     pub(crate) fn take_cancelled_bytes(&self) -> usize {
         self.take_rare(|rare| &mut rare.cancelled_bytes)
@@ -218,14 +226,6 @@ impl WriteTurn {
     #[cfg(test)]
     pub(crate) fn beside_others(connection: &Rc<Connection>) -> Self {
         Self(connection.clone())
-    }
-
-    /// The future of the write was dropped, and so much of it went out.
-    pub(crate) fn cancelled_after(&self, bytes: usize) {
-        if bytes > 0 {
-            let add = |before: usize| before.saturating_add(bytes);
-            self.with_rare(|rare| rare.cancelled_bytes = add(rare.cancelled_bytes));
-        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! - [`recv`]: receives, and the waits for something to receive and for the end.
 //! - [`send`]: sends of one buffer.
 //! - [`message`]: receives and sends of several buffers as one, with an address and descriptors.
+//! - [`zero_copy`]: sends that the network makes out of the caller's buffer.
 //!
 //! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where
 //! it does not move, from before `prepare` until the terminal completion. So `prepare` may hand out
@@ -21,3 +22,4 @@ pub(crate) mod fd;
 pub(crate) mod message;
 pub(crate) mod recv;
 pub(crate) mod send;
+pub(crate) mod zero_copy;

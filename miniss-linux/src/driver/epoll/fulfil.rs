@@ -358,6 +358,11 @@ impl Backend for Epoll {
         }
     }
 
+    /// The kernel could, but tells of the end through the error queue of each socket.
+    fn has_zero_copy(&self) -> bool {
+        false
+    }
+
     fn forget(&self, fd: RawFd) {
         if self.interests.borrow_mut().forget(fd) {
             self.set.remove(fd);

@@ -31,6 +31,7 @@ impl Request {
             Self::RecvPool { fd } | Self::RecvPoolOnce { fd } => (fd, Side::Read),
             Self::Accept { fd, .. } | Self::AcceptMany { fd, .. } => (fd, Side::Read),
             Self::Send { fd, .. } | Self::SendMsg { fd, .. } => (fd, Side::Write),
+            Self::SendZeroCopy { fd, .. } => (fd, Side::Write),
             Self::Connect { fd, .. } => (fd, Side::Write),
             Self::Poll { fd, .. } => (fd, Side::Poll),
         })

@@ -58,7 +58,8 @@ pub(super) unsafe fn perform(request: Request, pool: Option<&BufferPool>) -> Ste
             let call = || unsafe { libc::recvmsg(fd, header, flags | libc::MSG_DONTWAIT) };
             end_of(again_if_interrupted(call), |_| After::Unknown)
         }
-        Request::Send { fd, bytes, len, flags } => {
+        Request::Send { fd, bytes, len, flags }
+        | Request::SendZeroCopy { fd, bytes, len, flags } => {
             let flags = flags | libc::MSG_DONTWAIT;
             // SAFETY: *Owned while in flight*: `len` readable bytes.
             let call = || unsafe { libc::send(fd, bytes.cast(), len as usize, flags) };

@@ -110,14 +110,22 @@ impl Hostile {
         }
         let place = self.random.below(count);
         let Waiting { id, request, is_cancelled } = self.waiting.borrow()[place];
-        let step = match is_cancelled && self.random.one_in(2) {
+        let ends_early = is_cancelled && !is_queued(request) && self.random.one_in(2);
+        let step = match ends_early {
             true => Step::End(REFUSED),
             // SAFETY: *Owned while in flight*: it is in the list.
             false => unsafe { self.perform(request) },
         };
         match step {
             Step::Wait => return false,
-            Step::Part(completion) => ops.complete(id, completion, true),
+            Step::Part(completion) => {
+                if let Request::SendZeroCopy { bytes, len, flags, .. } = request {
+                    // What is left is to tell that it is no longer read.
+                    let request = Request::SendZeroCopy { fd: QUEUED, bytes, len, flags };
+                    self.waiting.borrow_mut()[place].request = request;
+                }
+                ops.complete(id, completion, true);
+            }
             Step::End(completion) => {
                 self.waiting.borrow_mut().remove(place);
                 ops.complete(id, completion, false);
@@ -154,6 +162,20 @@ impl Hostile {
             Request::RecvPoolOnce { .. } => Step::Wait,
             // SAFETY: the caller's promise.
             Request::Send { bytes, len, .. } => unsafe { self.send(&[(bytes, len as usize)]) },
+            Request::SendZeroCopy { bytes, len, .. } if is_queued(request) => {
+                // The network reads it until the end.
+                let place = self.random.below(len as usize);
+                // SAFETY: the caller's promise.
+                std::hint::black_box(unsafe { bytes.add(place).read_volatile() });
+                end(0)
+            }
+            Request::SendZeroCopy { bytes, len, .. } => {
+                // SAFETY: the caller's promise.
+                match unsafe { self.send(&[(bytes, len as usize)]) } {
+                    Step::End(result) => Step::Part(result),
+                    step => step,
+                }
+            }
             Request::SendMsg { header, .. } => {
                 // SAFETY: the caller's promise.
                 let pieces = unsafe { pieces_of(header) };
@@ -235,6 +257,10 @@ impl Hostile {
         end(len)
     }
 
+    fn is_queued_at(&self, place: usize) -> bool {
+        is_queued(self.waiting.borrow()[place].request)
+    }
+
     fn note_cancel(&self, id: OpId) {
         let mut waiting = self.waiting.borrow_mut();
         waiting.iter_mut().filter(|of| of.id == id).for_each(|of| of.is_cancelled = true);
@@ -264,8 +290,17 @@ fn is_receive(request: Request) -> bool {
     matches!(request, Recv { .. } | RecvMsg { .. } | RecvPool { .. } | RecvPoolOnce { .. })
 }
 
+/// In place of the descriptor of a send whose bytes are all queued.
+const QUEUED: RawFd = -1;
+
+fn is_queued(request: Request) -> bool {
+    matches!(request, Request::SendZeroCopy { fd: QUEUED, .. })
+}
+
 fn is_send(request: Request) -> bool {
-    matches!(request, Request::Send { .. } | Request::SendMsg { .. })
+    use Request::{Send, SendMsg, SendZeroCopy};
+    let sends = matches!(request, Send { .. } | SendMsg { .. } | SendZeroCopy { .. });
+    sends && !is_queued(request)
 }
 
 impl Backend for Hostile {
@@ -282,7 +317,7 @@ impl Backend for Hostile {
     fn cancel(&self, id: OpId, ops: &Operations) {
         let place = self.waiting.borrow().iter().position(|of| of.id == id);
         match place {
-            Some(place) if self.random.one_in(3) => {
+            Some(place) if !self.is_queued_at(place) && self.random.one_in(3) => {
                 self.waiting.borrow_mut().remove(place);
                 ops.complete(id, REFUSED, false);
             }
@@ -312,12 +347,16 @@ impl Backend for Hostile {
 
     fn arm_unparker(&self) {}
 
+    fn has_zero_copy(&self) -> bool {
+        true
+    }
+
     fn shut_down(&self, _: RawFd, _: &Operations) {}
 
     fn forget(&self, _: RawFd) {
         // There is one stream, so all but these name it.
         let names_it = |of: &Waiting| !matches!(of.request, Request::Nop | Request::Cancel { .. });
-        let goes_on = |of: &Waiting| names_it(of) && !of.is_cancelled;
+        let goes_on = |of: &Waiting| names_it(of) && !of.is_cancelled && !is_queued(of.request);
         assert!(!self.waiting.borrow().iter().any(goes_on), "closed while a request goes on");
     }
 
@@ -426,8 +465,12 @@ impl Life {
         self.note_cancelled().await;
         let bytes = self.next_bytes(1 + self.random.below(60));
         let len = bytes.len();
-        let written = match self.random.below(4) {
+        let written = match self.random.below(5) {
             0 => self.stream().write(bytes).await.0.unwrap(),
+            4 => {
+                self.stream().write_all_without_copy(bytes).await.0.unwrap();
+                len
+            }
             1 => {
                 self.stream().write_all(bytes).await.0.unwrap();
                 len
@@ -535,4 +578,35 @@ fn streams_lose_no_byte_however_late_and_in_whatever_order_requests_are_fulfille
         }
         life.end();
     }
+}
+
+/// R15: the result has come, the notice that the buffer is no longer read has not.
+#[test]
+fn r15_a_buffer_that_is_sent_without_a_copy_stays_until_it_is_no_longer_read() {
+    struct Counted(Rc<Cell<u32>>);
+    impl IoBuf for Counted {
+        fn as_init(&self) -> &[u8] {
+            b"twelve bytes"
+        }
+    }
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    let life = Life::new(1);
+    let (driver, stream) = (&life.driver, life.stream());
+    let dropped = Rc::new(Cell::new(0));
+    let mut write = Box::pin(stream.write_all_without_copy(Counted(dropped.clone())));
+    poll_once(write.as_mut());
+    let id = life.backend().waiting.borrow()[0].id;
+    driver.ops.complete(id, Completion { result: 12, flags: 0 }, true);
+    poll_once(write.as_mut());
+    drop(write);
+    assert_eq!(finish(driver, stream.cancelled_write_bytes()), 12);
+    assert_eq!((dropped.get(), driver.in_flight()), (0, 1), "the network still reads it");
+    life.backend().waiting.borrow_mut().clear();
+    driver.ops.complete(id, Completion { result: 0, flags: 0 }, false);
+    assert_eq!((dropped.get(), driver.in_flight()), (1, 0));
 }

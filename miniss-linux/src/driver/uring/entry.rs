@@ -94,6 +94,9 @@ fn entry_of(request: Request) -> squeue::Entry {
         Request::Send { fd, bytes, len, flags } => {
             opcode::Send::new(Fd(fd), bytes, len).flags(flags).build()
         }
+        Request::SendZeroCopy { fd, bytes, len, flags } => {
+            opcode::SendZc::new(Fd(fd), bytes, len).flags(flags).build()
+        }
         Request::SendMsg { fd, header, flags } => {
             opcode::SendMsg::new(Fd(fd), header).flags(flags as u32).build()
         }
@@ -192,6 +195,11 @@ impl Backend for Uring {
 
     /// The kernel wakes what waits for it.
     fn shut_down(&self, _: RawFd, _: &Operations) {}
+
+    /// Told by what is probed for that (6.0).
+    fn has_zero_copy(&self) -> bool {
+        self.features.multishot_recv
+    }
 
     /// Nothing is kept for a descriptor.
     #[inline]
