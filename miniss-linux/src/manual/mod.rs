@@ -2,6 +2,7 @@
 //!
 //! - [`running`]: what a program says, how it ends, threads and child processes beside it.
 //! - [`containers`]: which driver runs in Docker and Kubernetes, and how to allow io_uring there.
+//! - [`kernels`]: what each version of Linux gives, what of it is used, and which were tried.
 //! - [`decisions`]: what was weighed, what was chosen, and what would change our mind.
 //! - [`growth`]: from one task, timer, connection or shard to very many, in pictures.
 //! - [`peers`]: each measure beside other runtimes and beside programs by hand.
@@ -11,5 +12,6 @@
 pub mod containers;
 pub mod decisions;
 pub mod growth;
+pub mod kernels;
 pub mod peers;
 pub mod running;
