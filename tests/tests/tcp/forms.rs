@@ -313,6 +313,10 @@ fn halves_work_in_two_tasks_and_come_together_again() {
         assert!(back == bytes);
         let writer = writing.await.unwrap();
         let client = reader.reunite(writer).unwrap();
+        client.write_all("once more").await.0.unwrap();
+        let (result, back) = client.read_exact([0; 9]).await;
+        result.unwrap();
+        assert_eq!(back, *b"once more");
         client.shutdown(Shutdown::Write).await.unwrap();
         assert!(client.recv().await.unwrap().is_empty());
         echoing.await.unwrap();
