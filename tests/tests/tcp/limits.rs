@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Budget, Runtime, ShardId, driver_stats, spawn};
+use miniss_linux::{Budget, Driver, Runtime, ShardId, driver_stats, spawn};
 use miniss_tests::alone::alone;
 use miniss_tests::census::{Census, assert_rests};
 use miniss_tests::deadline::{SOON, deadline};
@@ -51,9 +51,11 @@ fn r1_r2_ten_thousand_operations_through_a_ring_of_a_few_entries() {
                     assert_eq!(word, (number as u32 + 500 * at).to_be_bytes(), "{entries} entries");
                 }
             }
-            // Sends complete as they are submitted: a turn's worth is more than the queue takes.
+            // Sends complete as they are submitted: a turn's worth is more than a ring's queue has
+            // room for.
             let stats = driver_stats();
-            assert!(stats.cq_overflows > 0, "the queue was never full: {stats:?}");
+            let has_ring = runtime.driver().kind() == Driver::IoUring;
+            assert_eq!(stats.cq_overflows > 0, has_ring, "{stats:?}");
             assert_eq!(stats.in_flight, 0);
         });
     }

@@ -114,7 +114,8 @@ fn a_close_that_is_given_up_closes_a_lent_descriptor_all_the_same() {
         let (stream, mut peer) = pair();
         let lent = stream.as_fd();
         assert!(poll_once_is_pending(stream.recv()));
-        assert!(poll_once_is_pending(stream.close()));
+        // It has begun, and may have ended.
+        let _ = poll_once_is_pending(stream.close());
         peer.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         while peer.read(&mut [0; 1]).is_err() {
             miniss_linux::time::sleep(Duration::from_millis(1)).await;
