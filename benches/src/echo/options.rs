@@ -42,7 +42,7 @@ Comparison: the options of the client but --cpu, --idle-spin-us and --work of th
   --only A,B,…           these kinds; the first is what others are compared with
 
 Kinds: uring and epoll (by hand), miniss, tokio, monoio, compio, glommio, smol. If asked for, also
-tokio-readable, which holds no buffer while it waits.";
+miniss-epoll, ours without io_uring, and tokio-readable, which holds no buffer while it waits.";
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -203,7 +203,7 @@ fn millis(option: &str, text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::echo::servers::TOKIO_READABLE;
+    use crate::echo::servers::{MINISS_EPOLL, TOKIO_READABLE};
 
     fn parsed(line: &str) -> Result<Command, String> {
         parse(line.split_whitespace().map(String::from))
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn every_option_is_in_the_help() {
         OPTIONS.iter().for_each(|option| assert!(HELP.contains(option), "{option}"));
-        let servers = SERVERS.iter().chain([&TOKIO_READABLE]);
+        let servers = SERVERS.iter().chain([&MINISS_EPOLL, &TOKIO_READABLE]);
         servers.for_each(|server| assert!(HELP.contains(server.name), "{}", server.name));
     }
 

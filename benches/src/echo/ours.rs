@@ -7,11 +7,11 @@ use std::io;
 use std::net::SocketAddr;
 
 use miniss_linux::net::{TcpListener, TcpStream};
-use miniss_linux::{Builder, Pinning, Runtime, spawn};
+use miniss_linux::{Builder, Driver, Pinning, Runtime, spawn};
 
 use super::servers::{Ready, Settings, work};
 
-/// Serves forever.
+/// Serves forever, over io_uring.
 ///
 /// # Errors
 ///
@@ -20,9 +20,19 @@ pub fn serve(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
     serve_on(builder().idle_spin(settings.idle_spin), settings.address, ready)
 }
 
+/// The same over epoll.
+///
+/// # Errors
+///
+/// What the runtime or the kernel says.
+pub fn serve_by_epoll(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
+    let builder = builder().driver(Driver::Epoll).idle_spin(settings.idle_spin);
+    serve_on(builder, settings.address, ready)
+}
+
 /// What [`serve`] begins with.
 pub fn builder() -> Builder {
-    Runtime::builder().shards(1).pinning(Pinning::None)
+    Runtime::builder().shards(1).pinning(Pinning::None).driver(Driver::IoUring)
 }
 
 /// As [`serve`], on a runtime of other settings.

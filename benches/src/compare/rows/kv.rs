@@ -44,7 +44,8 @@ fn row(name: &'static str, requests: Requests, factor: f64) -> Row {
         .rounds_max(ROUNDS_MAX);
     let size = if requests.in_flight == 1 { 80_000 } else { 600_000 };
     let row = Row { wants_more: true, has_server: true, prepare: Some(build_kv), ..row }
-        .with_run(Role::Ours, "miniss, kv", size, move |job| requests.to_kv(job))
+        .with_run(Role::Ours, "miniss, kv", size, move |job| requests.to_kv("io-uring", job))
+        .with_run(Role::Variant, "miniss, kv, epoll", size, move |job| requests.to_kv("epoll", job))
         .with_run(Role::Peer, "redis-server 7", size, move |job| requests.to_redis(job));
     // Under strace a server that shares its cores is another one.
     if requests.shares_two_cores { row } else { row.traced(5_000, 25_000) }

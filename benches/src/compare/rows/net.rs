@@ -10,7 +10,7 @@ use crate::compare::target::Bound::{Itself, Limit, Peer};
 use crate::compare::target::{Figure, Target};
 use crate::compare::work::connections;
 use crate::compare::work::echo::Echo;
-use crate::echo::servers::{SERVERS, Server, TOKIO_READABLE};
+use crate::echo::servers::{MINISS_EPOLL, SERVERS, Server, TOKIO_READABLE, named};
 use crate::rivals::Rival;
 use crate::rivals::compio::Compio;
 use crate::rivals::glommio::Glommio;
@@ -21,7 +21,16 @@ use crate::rivals::tokio::Tokio;
 
 /// These rows.
 pub fn rows() -> Vec<Row> {
-    vec![echo(), echo_busy(), echo_256(), echo_1(), echo_1_spin(), connections()]
+    vec![
+        echo(),
+        echo_busy(),
+        echo_256(),
+        echo_1(),
+        echo_1_spin(),
+        connections(),
+        echo_epoll(),
+        connections_epoll(),
+    ]
 }
 
 /// About 3.5 us.
@@ -96,6 +105,53 @@ fn connections() -> Row {
         );
     let row = servers(Row { has_server: true, ..row }, 2_000, connections::idle);
     row.with_run(Role::Peer, "tokio, readable", 2_000, |job| connections::idle(TOKIO_READABLE, job))
+}
+
+fn echo_epoll() -> Row {
+    let row = Row::new("echo-epoll", "TCP echo, 64 B, 64 connections, without io_uring")
+        .unit("k/s", 1e3)
+        .measure("requests per second")
+        .target(Target::at_most(Peer(1.0)).on(Figure::Cpu))
+        .rounds_max(ROUNDS_MAX)
+        .traced(2_000, 10_000);
+    let row = Row { wants_more: true, ..row };
+    over_epoll(row, 50_000, |server, job| Echo::of(64).rate(server, job))
+}
+
+fn connections_epoll() -> Row {
+    let row = Row::new("connections-epoll", "an idle TCP connection, without io_uring")
+        .measure("memory in user space")
+        .unit("B", 1.0)
+        .target(Target::at_most(Peer(0.5)))
+        .rounds_max(3)
+        .note(
+            "echo-epoll, connections-epoll: ours where io_uring is not to be had, beside the \
+             peers that use epoll themselves, and ours on io_uring.",
+        );
+    over_epoll(row, 2_000, connections::idle).with_run(
+        Role::Peer,
+        "tokio, readable",
+        2_000,
+        |job| connections::idle(TOKIO_READABLE, job),
+    )
+}
+
+/// Ours over epoll, and those that use epoll, too.
+fn over_epoll(
+    row: Row,
+    size: usize,
+    run: impl Fn(Server, &Job) -> Result<Sample, String> + Send + Sync + Copy + 'static,
+) -> Row {
+    let others = ["epoll", "miniss", "tokio", "smol"].into_iter().filter_map(named);
+    let row = Row { has_server: true, ..row };
+    others.chain([MINISS_EPOLL]).fold(row, |row, server| {
+        let (role, name) = match server.name {
+            "miniss-epoll" => (Role::Ours, "miniss, epoll"),
+            "miniss" => (Role::Variant, "miniss, io_uring"),
+            _ => subject(server),
+        };
+        row.with_run(role, name, size, move |job| run(server, job))
+    })
 }
 
 /// Every kind of server as a subject.

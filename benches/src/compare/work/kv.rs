@@ -37,16 +37,17 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// The example `kv`.
+    /// The example `kv` over one of its drivers.
     ///
     /// # Errors
     ///
     /// A sentence about the server or the client.
-    pub fn to_kv(self, job: &Job) -> Result<Sample, String> {
+    pub fn to_kv(self, driver: &str, job: &Job) -> Result<Sample, String> {
         let path = kv_path().map_err(|error| error.to_string())?;
         let mut command = Command::new(&path);
         let shards = self.server_cpus().len().to_string();
-        command.args(["--addr", "127.0.0.1:0", "--shards", &shards]).stdout(Stdio::piped());
+        command.args(["--addr", "127.0.0.1:0", "--shards", &shards, "--driver", driver]);
+        command.stdout(Stdio::piped());
         let running = Running::start(command, self.server_cpus());
         let mut running = running.map_err(|error| format!("{}: {error}", path.display()))?;
         let line = running.first_line().map_err(|error| error.to_string())?;
