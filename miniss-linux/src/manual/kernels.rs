@@ -42,7 +42,7 @@
 //! | Linux | Debian | driver | what passed |
 //! |---|---|---|---|
 //! | 5.10.262 | 11 | epoll | contract 271 |
-//! | 6.1.192 | 12 | io_uring | contract 82, unit tests 131, TCP 53 |
+//! | 6.1.192 | 12 | io_uring and epoll | contract 271, unit tests 131, TCP 53 |
 //! | 6.12.118 | 13 | io_uring | contract 82, unit tests 132, TCP 61 |
 //! | 7.2.13 | unstable | io_uring | contract 82, unit tests 132, TCP 61 |
 //!

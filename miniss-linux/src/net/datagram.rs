@@ -293,7 +293,7 @@ impl<K: DatagramKind> DatagramSocket<K> {
     /// ahead into the pool, so that many messages take one system call; up to 8 of them wait
     /// unread, and others stay with the kernel, which drops what does not fit there. Of each buffer
     /// 128 bytes are not for the message: see
-    /// [`recv_buffer_bytes`](crate::Builder::recv_buffer_bytes).
+    /// [`recv_buffers`](crate::Builder::recv_buffers).
     ///
     /// # Errors
     ///
