@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::uring::{entries_within_limit, shard_bytes};
 use crate::error::DriverUnavailable;
@@ -134,17 +135,27 @@ pub(crate) struct DriverConfig {
     pub(crate) idle_spin_ns: u64,
     /// The longest spin before a sleep that a call is expected to end, in nanoseconds; zero: none.
     pub(crate) call_spin_ns: u64,
+    /// How long to wait until the kernel has memory for the smallest ring.
+    pub(crate) memory_patience: Duration,
 }
+
+/// As long as is waited for memory where there is nothing else; and where there is another driver.
+const PATIENCE: Duration = Duration::from_secs(6);
+const PATIENCE_WITH_CHOICE: Duration = Duration::from_secs(1);
 
 impl DriverConfig {
     /// For each of `shards` shards on `kind`. Rings are so small that all of them fit the user's
     /// allowance of locked memory together.
-    pub(crate) fn on(self, kind: Kind, shards: usize) -> Self {
+    pub(crate) fn on(self, kind: Kind, wanted: Driver, shards: usize) -> Self {
         let ring_entries = match kind {
             Kind::IoUring => entries_within_limit(self.ring_entries, self.recv_buffers, shards),
             Kind::Epoll => self.ring_entries,
         };
-        Self { kind, ring_entries, ..self }
+        let memory_patience = match wanted {
+            Driver::Auto => PATIENCE_WITH_CHOICE,
+            Driver::IoUring | Driver::Epoll => PATIENCE,
+        };
+        Self { kind, ring_entries, memory_patience, ..self }
     }
 
     /// Bytes that a shard on io_uring wants to lock.

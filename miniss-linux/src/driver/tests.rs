@@ -42,6 +42,7 @@ fn config(ring_entries: u32) -> DriverConfig {
         recv_buffer_bytes: 64,
         idle_spin_ns: 0,
         call_spin_ns: 0,
+        memory_patience: PATIENCE,
     }
 }
 

@@ -96,6 +96,7 @@ impl Default for Builder {
                 recv_buffer_bytes: 16 * 1024,
                 idle_spin_ns: 0,
                 call_spin_ns: 50_000,
+                memory_patience: Duration::ZERO,
             },
         }
     }

@@ -50,7 +50,7 @@ impl Runtime {
     ) -> Result<Self, BuildError> {
         let shards = cpus.len();
         let shuffle = builder.shuffle_seed()?;
-        let driver = builder.driver.on(chosen.kind, shards);
+        let driver = builder.driver.on(chosen.kind, builder.wanted_driver()?, shards);
         unobserved::report_by_default();
         let mesh = Arc::new(Mesh::new(shards));
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();

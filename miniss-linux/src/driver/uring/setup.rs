@@ -48,10 +48,9 @@ pub(in crate::driver) const LEVELS: [Level; 5] =
 /// The smallest ring that we ask for.
 pub(super) const ENTRIES_MIN: u32 = 8;
 /// How long we try again after a refusal for want of memory: the kernel frees a ring some time
-/// after it was closed, on a busy machine more than half a second. First a ring of the wanted size
-/// is tried again, then the smallest one.
+/// after it was closed, on a busy machine more than three seconds. First a ring of the wanted size
+/// is tried again, then the smallest one, for as long as the configuration says.
 const PATIENCE: Duration = Duration::from_millis(100);
-const SMALLEST_PATIENCE: Duration = Duration::from_secs(3);
 const RETRY_EVERY: Duration = Duration::from_millis(5);
 
 /// Completions that the queue of a ring with so many entries has room for.
@@ -68,7 +67,7 @@ pub(in crate::driver) fn make_ring(config: &DriverConfig) -> Result<IoUring, Dri
         made = make_best(entries);
     }
     if is_want_of_memory(&made) && may_fit(ENTRIES_MIN) {
-        made = retry(SMALLEST_PATIENCE, || make_best(entries));
+        made = retry(config.memory_patience, || make_best(entries));
     }
     if entries < config.ring_entries && made.is_ok() {
         let wanted = config.ring_entries;
