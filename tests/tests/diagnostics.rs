@@ -10,7 +10,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use miniss_linux::diagnostics::{Event, count};
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::time::sleep;
-use miniss_linux::{Future, Runtime, driver_stats, run_on, spawn, submit_to, unobserved};
+use miniss_linux::{Driver, Future, Runtime, driver_stats, run_on, spawn, submit_to, unobserved};
 use miniss_tests::alone::alone;
 use miniss_tests::deadline::deadline;
 use miniss_tests::kernel;
@@ -73,7 +73,8 @@ async fn overflow() {
 /// Shard 1 overflows twice, with a logger that does `then`; it lives, and said so once.
 fn overflows_harm_nothing(then: fn()) {
     let logger = install(then);
-    let runtime = Runtime::builder().shards(2).ring_entries(4).build().unwrap();
+    let runtime =
+        Runtime::builder().shards(2).driver(Driver::IoUring).ring_entries(4).build().unwrap();
     for _ in 0..2 {
         runtime.block_on(async { submit_to(1, overflow).await.unwrap() });
     }
