@@ -132,6 +132,43 @@ pub fn interrupt_every(period: Duration) {
     check(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) });
 }
 
+/// Interrupts one thread of this process, once, with a signal whose handler does nothing. First of
+/// all call [`interrupt_every`], which sets the handler.
+///
+/// # Panics
+///
+/// If that is refused.
+pub fn interrupt(thread: i32) {
+    // SAFETY: no pointers.
+    let result = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGALRM) };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}
+
+/// The exit status of a child that is a copy of this process, with the calling thread alone, and
+/// lives for a moment. It does nothing that may wait for another thread.
+///
+/// # Panics
+///
+/// If there can be no child.
+pub fn fork_for(moment: Duration) -> i32 {
+    let rest = libc::timespec { tv_sec: 0, tv_nsec: i64::from(moment.subsec_nanos()) };
+    // SAFETY: the child makes two system calls, which may be made after a fork.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: a valid time to rest; the status is a number.
+        unsafe {
+            libc::nanosleep(&raw const rest, std::ptr::null_mut());
+            libc::_exit(7);
+        }
+    }
+    assert!(child > 0, "{}", io::Error::last_os_error());
+    let mut status = 0;
+    // SAFETY: our own child, and a valid place for its status.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!(waited, child, "{}", io::Error::last_os_error());
+    libc::WEXITSTATUS(status)
+}
+
 /// No more interrupts.
 ///
 /// # Panics

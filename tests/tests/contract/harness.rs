@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Budget, Builder, Driver, Runtime, driver_stats, stats};
+use miniss_tests::alone::alone;
 use miniss_tests::census::Census;
 use miniss_tests::deadline::{SOON, deadline};
 
@@ -67,6 +68,22 @@ pub fn on_each_driver(case: impl AsyncFn()) {
 pub fn with_each_driver(case: impl Fn(Builder)) {
     // A case that failed has told so, and is no reason for others to fail.
     let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    each_driver(case);
+}
+
+/// As [`with_each_driver`], in a process of its own; `test` is the full name of the test.
+///
+/// # Panics
+///
+/// As there.
+#[track_caller]
+pub fn alone_with_each_driver(test: &str, case: impl Fn(Builder)) {
+    let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    alone(test, || each_driver(case));
+}
+
+#[track_caller]
+fn each_driver(case: impl Fn(Builder)) {
     open_what_stays_open();
     for driver in drivers() {
         println!("{}:", name(driver));

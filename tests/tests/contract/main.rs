@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod harness;
+mod rows;
 mod runtime;
 mod stream;
 mod tasks;
