@@ -1,6 +1,6 @@
-//! Runs a program on which the kernel's io_uring is refused, by a filter as containers have it. The
-//! first argument says how, the others are the program and its arguments. The filter is for all that
-//! the program starts, too.
+//! Runs a program to which io_uring is refused, by a filter as containers have it. The first
+//! argument says how, the others are the program and its arguments. The filter is for all that the
+//! program starts, too.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Rows of the failure catalogue that the other cases do not provoke. Each test is named by its row;
-//! the page of the contract tells where all of them are.
+//! Rows of the failure catalogue that the other cases do not provoke. Each test is named by its
+//! row; the page of the contract tells where all of them are.
 
 use std::cell::Cell;
 use std::io::{Read, Write};
