@@ -28,6 +28,7 @@ use crate::driver::MESSAGE_OFFSET;
 use crate::driver::buffers::PoolBuf;
 use crate::op::connection::{Connection, Reading, WriteTurn};
 use crate::op::message::{Envelope, FDS_MAX, RecvMsg, SendMsg};
+use crate::op::recv::Watch;
 use crate::time::sleep;
 
 /// A kind of socket that carries messages, for code that works with each of them:
@@ -292,8 +293,7 @@ impl<K: DatagramKind> DatagramSocket<K> {
     /// While it waits, the socket holds no buffer. From the first call on, the kernel receives
     /// ahead into the pool, so that many messages take one system call; up to 8 of them wait
     /// unread, and others stay with the kernel, which drops what does not fit there. Of each buffer
-    /// 128 bytes are not for the message: see
-    /// [`recv_buffers`](crate::Builder::recv_buffers).
+    /// 128 bytes are not for the message: see [`recv_buffers`](crate::Builder::recv_buffers).
     ///
     /// # Errors
     ///
@@ -453,21 +453,32 @@ impl<K: DatagramKind> DatagramSocket<K> {
             Ok(turn) => turn,
             Err(error) => return (Err(error), buffers),
         };
-        let mut send = SendMsg::with(turn, buffers, address, fds);
+        let mut send = SendMsg::with(turn, buffers, address, fds).at_once();
         let mut rest = REST_MIN;
         loop {
             let result;
             (result, send) = self.connection.send(send).await;
-            match result {
-                // A Unix socket that we are not connected to has no room.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(rest).await,
-                result => return (result, send.buffers),
-            }
-            rest = (rest * 2).min(REST_MAX);
-            if let Err(error) = self.connection.fd.check_still_open() {
+            let Err(error) = result else { return (result, send.buffers) };
+            if error.kind() != io::ErrorKind::WouldBlock {
                 return (Err(error), send.buffers);
             }
+            if let Err(error) = self.wait_for_room(send.names_unix(), rest).await {
+                return (Err(error), send.buffers);
+            }
+            rest = (rest * 2).min(REST_MAX);
         }
+    }
+
+    /// The kernel's own wait is no use: when io_uring tries a Unix datagram again, it sends none of
+    /// its bytes. No event tells when a Unix socket has room that this one is not connected to.
+    async fn wait_for_room(&self, is_elsewhere: bool, rest: Duration) -> io::Result<()> {
+        if is_elsewhere {
+            sleep(rest).await;
+        } else {
+            self.connection.fd.check_still_open()?;
+            Watch::start(&self.connection, libc::POLLOUT).await?;
+        }
+        self.connection.fd.check_still_open()
     }
 
     /// Connects the socket, or connects it to another address.

@@ -194,6 +194,7 @@ pub(crate) struct SendMsg<V, F = OwnedFd> {
     fds: Vec<F>,
     /// Bytes at the front that have been sent before.
     done: usize,
+    flags: i32,
     iovecs: IoVecs,
     header: libc::msghdr,
     control: Vec<u64>,
@@ -219,7 +220,18 @@ impl<V: IoVecBuf, F: AsFd + 'static> SendMsg<V, F> {
         fds: Vec<F>,
     ) -> Self {
         let (iovecs, header) = (IoVecs::new(), empty_header());
-        Self { turn, buffers, address, fds, done: 0, iovecs, header, control: Vec::new() }
+        let (done, flags, control) = (0, 0, Vec::new());
+        Self { turn, buffers, address, fds, done, flags, iovecs, header, control }
+    }
+
+    /// It does not wait for room, and ends with `EAGAIN` if there is none.
+    pub(crate) fn at_once(self) -> Self {
+        Self { flags: libc::MSG_DONTWAIT, ..self }
+    }
+
+    /// Whether it names a Unix socket to send to.
+    pub(crate) fn names_unix(&self) -> bool {
+        self.address.as_ref().is_some_and(SockAddr::is_unix)
     }
 }
 
@@ -251,10 +263,7 @@ impl<V: IoVecBuf, F: AsFd + 'static> Prepare for SendMsg<V, F> {
             self.header.msg_controllen = control_len(self.fds.len()) as _;
         }
         let (fd, header) = (self.turn.fd.number(), &raw const self.header);
-        // No event tells when another Unix socket has room, if this one is not connected to it.
-        let names_unix = self.address.as_ref().is_some_and(SockAddr::is_unix);
-        let flags = if names_unix { libc::MSG_DONTWAIT } else { 0 };
-        Request::SendMsg { fd, header, flags: libc::MSG_NOSIGNAL | flags }
+        Request::SendMsg { fd, header, flags: libc::MSG_NOSIGNAL | self.flags }
     }
 }
 

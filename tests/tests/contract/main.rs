@@ -48,6 +48,7 @@
 
 #![forbid(unsafe_code)]
 
+mod datagram;
 mod harness;
 mod rows;
 mod runtime;

@@ -22,10 +22,10 @@ fn number() -> u32 {
 }
 
 /// A path of our own, removed when it is dropped.
-struct Place(PathBuf);
+pub struct Place(pub PathBuf);
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let name = format!("miniss-contract-{}-{}", std::process::id(), number());
         Self(std::env::temp_dir().join(name))
     }
@@ -38,7 +38,7 @@ impl Drop for Place {
 }
 
 /// An abstract name of our own.
-fn name() -> SocketAddr {
+pub fn name() -> SocketAddr {
     let name = format!("miniss-contract-{}-{}", std::process::id(), number());
     SocketAddr::from_abstract_name(name).unwrap()
 }
