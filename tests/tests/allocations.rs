@@ -19,7 +19,7 @@ use std::time::Duration;
 use miniss_linux::net::{OwnedWriteHalf, PoolBuf, TcpListener, TcpStream};
 use miniss_linux::sync::Event;
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Runtime, driver_stats, run_on, spawn, submit_to, yield_now};
+use miniss_linux::{Builder, Driver, Runtime, driver_stats, run_on, spawn, submit_to, yield_now};
 use miniss_tests::alone::alone;
 use miniss_tests::kernel;
 use miniss_tests::sockets::pair;
@@ -238,23 +238,26 @@ fn an_endpoint_in_a_static_never_goes_to_the_heap() {
 
 #[test]
 fn receiving_and_sending_allocate_nothing() {
-    let counted = runtime(1).block_on(async {
-        let (client, server) = connection().await;
-        let echo = spawn(async move {
-            loop {
-                let received = server.recv().await.unwrap();
-                if received.is_empty() {
-                    return;
+    for driver in [Driver::Auto, Driver::Epoll] {
+        let runtime = Runtime::builder().shards(1).driver(driver).build().unwrap();
+        let counted = runtime.block_on(async {
+            let (client, server) = connection().await;
+            let echo = spawn(async move {
+                loop {
+                    let received = server.recv().await.unwrap();
+                    if received.is_empty() {
+                        return;
+                    }
+                    server.write_all(received).await.0.unwrap();
                 }
-                server.write_all(received).await.0.unwrap();
-            }
+            });
+            let counted = allocations_of_requests(&client).await;
+            drop(client);
+            echo.await.unwrap();
+            counted
         });
-        let counted = allocations_of_requests(&client).await;
-        drop(client);
-        echo.await.unwrap();
-        counted
-    });
-    assert_eq!(counted, 0);
+        assert_eq!(counted, 0);
+    }
 }
 
 #[test]
@@ -299,9 +302,12 @@ async fn allocations_of_requests(client: &TcpStream) -> u64 {
 const BUFFERS: usize = 64;
 const BUFFER_BYTES: usize = 4096;
 
+fn builder_with_few_buffers() -> Builder {
+    Runtime::builder().shards(1).recv_buffers(BUFFERS as u16, BUFFER_BYTES as u32)
+}
+
 fn runtime_with_few_buffers() -> Runtime {
-    let builder = Runtime::builder().shards(1);
-    builder.recv_buffers(BUFFERS as u16, BUFFER_BYTES as u32).build().unwrap()
+    builder_with_few_buffers().build().unwrap()
 }
 
 /// A stream that has received from its peer, and its peer.
@@ -353,14 +359,16 @@ async fn bytes_per_idle_connection() -> isize {
 
 #[test]
 fn a_connection_that_waits_takes_little_whether_or_not_a_buffer_is_free() {
-    runtime_with_few_buffers().block_on(async {
-        // Tables and slabs grow.
-        bytes_per_idle_connection().await;
-        assert!(bytes_per_idle_connection().await <= 512);
-        let _held = hold_buffers(BUFFERS).await;
-        bytes_per_idle_connection().await;
-        assert!(bytes_per_idle_connection().await <= 512);
-    });
+    for driver in [Driver::Auto, Driver::Epoll] {
+        builder_with_few_buffers().driver(driver).build().unwrap().block_on(async {
+            // Tables and slabs grow.
+            bytes_per_idle_connection().await;
+            assert!(bytes_per_idle_connection().await <= 512);
+            let _held = hold_buffers(BUFFERS).await;
+            bytes_per_idle_connection().await;
+            assert!(bytes_per_idle_connection().await <= 512);
+        });
+    }
 }
 
 #[test]

@@ -99,9 +99,23 @@ impl Interest {
 /// A request that waits. Its place is the index of its operation.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
-    id: OpId,
     request: Request,
+    /// What the id of its operation has beside the index.
+    generation: u32,
     next: u32,
+}
+
+/// Each connection that waits has one of each.
+const _: () = assert!(size_of::<Option<Waiting>>() <= 32 && size_of::<Interest>() <= 24);
+
+impl Waiting {
+    fn id(&self, index: u32) -> OpId {
+        OpId::from_bits(u64::from(index) | u64::from(self.generation) << 32)
+    }
+}
+
+fn generation(id: OpId) -> u32 {
+    (id.to_bits() >> 32) as u32
 }
 
 /// All descriptors by number, and all requests that wait.
@@ -150,7 +164,8 @@ impl Interests {
         if index as usize >= self.waiting.len() {
             self.waiting.resize(index as usize + 1, None);
         }
-        self.waiting[index as usize] = Some(Waiting { id, request, next: NONE });
+        let generation = generation(id);
+        self.waiting[index as usize] = Some(Waiting { request, generation, next: NONE });
         self.count += 1;
         match self.last(fd, side) {
             Some(last) => last.next = index,
@@ -178,8 +193,9 @@ impl Interests {
         if interest.is_blocked(side) {
             return None;
         }
-        let waiting = self.at(interest.first[side as usize])?;
-        Some((waiting.id, waiting.request))
+        let index = interest.first[side as usize];
+        let waiting = self.at(index)?;
+        Some((waiting.id(index), waiting.request))
     }
 
     /// A poll that waits for one of `events`, or for any if they tell of an error.
@@ -189,7 +205,7 @@ impl Interests {
             if let Request::Poll { events: wanted, .. } = waiting.request {
                 let found = events & (wanted | libc::POLLERR | libc::POLLHUP);
                 if found != 0 {
-                    return Some((waiting.id, found));
+                    return Some((waiting.id(index), found));
                 }
             }
             index = waiting.next;
@@ -199,9 +215,8 @@ impl Interests {
 
     /// Takes a request out; `false` if it does not wait.
     pub(super) fn remove(&mut self, id: OpId) -> bool {
-        let Some(waiting) = self.at(id.index()).filter(|waiting| waiting.id == id) else {
-            return false;
-        };
+        let waiting = self.at(id.index()).filter(|waiting| waiting.generation == generation(id));
+        let Some(waiting) = waiting else { return false };
         let (next, place) = (waiting.next, waiting.request.place());
         let (fd, side) = place.expect("what waits has a place");
         self.unlink(fd, side, id.index(), next);
@@ -228,6 +243,7 @@ impl Interests {
 
     /// All requests that wait.
     pub(super) fn ids(&self) -> Vec<OpId> {
-        self.waiting.iter().flatten().map(|waiting| waiting.id).collect()
+        let places = self.waiting.iter().zip(0..);
+        places.filter_map(|(waiting, index)| Some(waiting.as_ref()?.id(index))).collect()
     }
 }
