@@ -453,7 +453,11 @@ fn rings_when_freed(shards: usize) -> Runtime {
         match rings(shards).build() {
             Ok(runtime) => return runtime,
             Err(BuildError::Driver { error, .. })
-                if error.errno() == Some(libc::ENOMEM) && Instant::now() < end => {}
+                if error.errno() == Some(libc::ENOMEM) && Instant::now() < end =>
+            {
+                // What was made in vain is to be freed, too.
+                std::thread::sleep(Duration::from_secs(2));
+            }
             Err(error) => panic!("{error}"),
         }
     }
