@@ -219,6 +219,23 @@ impl ShardDriver {
         op
     }
 
+    /// Performs what an operation asks for at once, where that takes a system call that does not
+    /// wait and nothing else. `None`: start it instead.
+    ///
+    /// # Panics
+    /// As [`assert_here`](Self::assert_here).
+    #[inline]
+    pub(crate) fn perform<O: Prepare>(&self, op: &mut O) -> Option<Completion> {
+        let AnyBackend::Epoll(epoll) = &self.backend else { return None };
+        self.assert_here();
+        if self.closing.get() {
+            return None;
+        }
+        // SAFETY: *Owned while in flight*: the request points into the operation, which is borrowed
+        // until the call has returned.
+        unsafe { epoll.perform(op.prepare()) }
+    }
+
     /// Takes the cancels that are wanted to the backend.
     #[inline]
     pub(super) fn push_cancels(&self) {

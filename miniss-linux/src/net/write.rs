@@ -18,6 +18,7 @@ use std::task::{Context, Poll, ready};
 use std::{io, mem};
 
 use miniss_core::coop::{Leaf, consume_budget};
+use miniss_core::op::Operation;
 use miniss_core::sync::Acquire;
 
 use super::kind::StreamKind;
@@ -320,9 +321,17 @@ impl<'a, B: IoBuf> Writing<'a, B> {
     }
 
     fn send(&mut self, turn: WriteTurn, buffer: B, done: usize) {
+        self.start(self.next(turn, buffer, done));
+    }
+
+    fn next(&self, turn: WriteTurn, buffer: B, done: usize) -> Send<B> {
         // The kernel goes on by itself until everything is sent, if it can.
         let flags = if self.whole { libc::MSG_WAITALL } else { 0 };
-        let op = self.connection.start(Send { turn, buffer, done, flags });
+        Send { turn, buffer, done, flags }
+    }
+
+    fn start(&mut self, send: Send<B>) {
+        let op = self.connection.start(send);
         self.connection.set_sending(&op);
         self.stage = Stage::Sending(op);
     }
@@ -330,10 +339,23 @@ impl<'a, B: IoBuf> Writing<'a, B> {
     /// Takes the turn if it is free.
     fn begin(&mut self) -> Option<BufResult<usize, B>> {
         let Stage::New(buffer) = mem::replace(&mut self.stage, Stage::Ended) else { return None };
-        match self.connection.try_turn_to_write() {
-            Some(turn) => self.send(turn, buffer, 0),
-            None => return self.wait(buffer),
+        let Some(turn) = self.connection.try_turn_to_write() else { return self.wait(buffer) };
+        if self.connection.fd.driver().is_nonblocking() {
+            return self.send_now(turn, buffer);
         }
+        self.send(turn, buffer, 0);
+        None
+    }
+
+    /// Sends without an operation, if there is room.
+    #[inline(never)]
+    fn send_now(&mut self, turn: WriteTurn, buffer: B) -> Option<BufResult<usize, B>> {
+        let mut send = self.next(turn, buffer, 0);
+        if let Some(completion) = self.connection.fd.driver().perform(&mut send) {
+            let (result, send) = send.settle(completion);
+            return self.after(result, send);
+        }
+        self.start(send);
         None
     }
 

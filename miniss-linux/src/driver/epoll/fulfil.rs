@@ -147,6 +147,28 @@ impl Epoll {
         }
     }
 
+    /// Performs a request that was not taken in. `None`: it is to be; it would block, or others
+    /// wait before it.
+    ///
+    /// # Safety
+    /// What the request points at stays valid until this returns (*Owned while in flight*).
+    pub(in crate::driver) unsafe fn perform(&self, request: Request) -> Option<Completion> {
+        let (fd, side) = request.place()?;
+        if fd < 0 || !self.may_try(fd, side) {
+            return None;
+        }
+        // SAFETY: the caller's promise.
+        if let Step::End(completion, _) = unsafe { perform(request, None) } {
+            self.count(|stats| stats.submitted += 1);
+            return Some(completion);
+        }
+        // Not to be tried again before the set tells of a change.
+        if self.register(fd).is_ok() {
+            self.interests.borrow_mut().of(fd).set_blocked(side, true);
+        }
+        None
+    }
+
     /// Tries a request that is just being taken in. If it would block, it is kept.
     fn try_now(&self, id: OpId, request: Request, fd: RawFd, side: Side, ops: &Operations) {
         // SAFETY: *Owned while in flight*: its operation is in flight, as `push` was promised.
