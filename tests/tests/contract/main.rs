@@ -23,7 +23,7 @@
 //! | R12 | operations that give descriptors, cancelled | `cancel/given_up.rs` |
 //! | R13 | no provided buffer is free | `tcp/pressure.rs` |
 //! | R14 | a multishot ends early | `rows.rs`, by overflow; in other ways by `hostile.rs` |
-//! | R15 | zero-copy sends | none is made: nothing to provoke |
+//! | R15 | zero-copy sends | the loopback copies, and ends at once: `r15_…` in `driver/tests/hostile.rs` |
 //! | R16, R17 | io_uring refused, wholly or in part | `os.rs`, `.ci/without-io-uring` |
 //! | R18 | an operation is missing | no filter takes one away: older kernels, `kernels/run` |
 //! | R19, R20 | too little locked memory, too few descriptors | `rows.rs`, `os.rs` |
