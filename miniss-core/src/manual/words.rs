@@ -36,13 +36,14 @@
 //! - **unpark** (`Unpark`): to end a park, from anywhere. The *unparker* is the value that does it.
 //! - **port**: a reactor with its unparker, for one machine, kernel or simulation. What TCP calls a
 //!   port is a *port number*.
-//! - **driver** (`Driver`): the part of miniss-linux that hands operations to the kernel.
+//! - **driver** (`Driver`): the kernel interface that miniss-linux stands on, io_uring or epoll,
+//!   and the part of it that hands operations to the kernel. A *backend* speaks one such interface.
 //! - **ring**: an io_uring.
 //!
 //! # Operations
 //!
-//! - **operation** (`Operation`): a request to the kernel or a device, with the memory that it
-//!   uses. It lives in an `OpTable`.
+//! - **operation** (`Operation`): what the kernel or a device is asked to do, with the memory that
+//!   it uses. It lives in an `OpTable`. Its *request* is what it asks for, as plain data.
 //! - **completion** (`Completion`): an answer to an operation. The *terminal* one is the last.
 //! - **orphan**: an operation whose future was dropped before its terminal completion.
 //!

@@ -89,8 +89,8 @@ pub(super) trait Backend {
     /// Asks for the end of everything in flight.
     fn cancel_all(&self, ops: &Operations);
 
-    /// Gives back what it has, and the pool if it is still its own. It is not called again but to
-    /// refuse.
+    /// Gives back what it has, and the pool if the kernel has it. Sockets may outlive it: only
+    /// [`forget`](Self::forget) and [`stats`](Self::stats) are called after that.
     fn close(&self, pool: Option<&BufferPool>);
 
     /// What it has done so far.

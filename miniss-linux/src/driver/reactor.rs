@@ -1,5 +1,6 @@
 //! The turn of a shard in its driver: hand over what has gathered, take what has completed, and
-//! sleep if there is nothing to do. Each turn makes one system call at most.
+//! sleep if there is nothing to do. Each turn enters the kernel for that once at most; over epoll
+//! the calls of the requests themselves come besides.
 
 #![forbid(unsafe_code)]
 
