@@ -12,7 +12,7 @@ use crate::deadline::SOON;
 pub struct Census {
     /// Open descriptors.
     pub descriptors: usize,
-    /// Threads.
+    /// Threads that have not begun to exit.
     pub threads: usize,
 }
 
@@ -20,11 +20,10 @@ impl Census {
     /// Counts.
     pub fn take() -> Self {
         // The folder that is being read is a descriptor, too.
-        Self { descriptors: entries("/proc/self/fd") - 1, threads: entries("/proc/self/task") }
+        Self { descriptors: entries("/proc/self/fd") - 1, threads: threads_named("") }
     }
 
-    /// Fails unless the process comes back to this [`SOON`]: threads that have been joined leave
-    /// the list a moment later.
+    /// Fails unless the process comes back to this [`SOON`].
     ///
     /// # Panics
     ///
@@ -41,6 +40,23 @@ impl Census {
 
 fn entries(folder: &str) -> usize {
     fs::read_dir(folder).expect("this is Linux").count()
+}
+
+/// How many threads of this process have a name that begins so. One that was joined stays in the
+/// list for a moment: it is exiting by then, and does not count.
+pub fn threads_named(start: &str) -> usize {
+    let tasks = fs::read_dir("/proc/self/task").expect("this is Linux");
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
+    stats.filter(|stat| lives_and_is_named(stat, start)).count()
+}
+
+fn lives_and_is_named(stat: &str, start: &str) -> bool {
+    // `PF_EXITING` of the kernel, in the flags: the 7th word behind the name in brackets.
+    const EXITING: u64 = 4;
+    let (_, named) = stat.split_once('(').expect("a name in brackets");
+    let (name, rest) = named.rsplit_once(')').expect("a name in brackets");
+    let flags = rest.split_whitespace().nth(6).and_then(|word| word.parse::<u64>().ok());
+    name.starts_with(start) && flags.expect("stat has flags") & EXITING == 0
 }
 
 /// Resident memory of this process, in bytes.

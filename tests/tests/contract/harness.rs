@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fmt::Debug;
-use std::fs;
 use std::future::Future;
 use std::io;
 use std::os::fd::AsFd;
@@ -15,7 +14,7 @@ use std::time::{Duration, Instant};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Budget, Builder, Driver, Runtime, driver_stats, stats};
 use miniss_tests::alone::alone;
-use miniss_tests::census::Census;
+use miniss_tests::census::{Census, threads_named};
 use miniss_tests::deadline::{SOON, deadline};
 
 /// Counts of a process mean something only if one case runs at a time.
@@ -88,14 +87,13 @@ fn each_driver(case: impl Fn(Builder)) {
     for driver in drivers() {
         println!("{}:", name(driver));
         let _deadline = deadline(name(driver));
-        let before = (Census::take().descriptors, shards());
+        let before = (Census::take().descriptors, threads_named(THREADS));
         // However slow the machine, each poll has all its units: a future that is polled by hand
         // makes use of its first poll.
         let budget = Budget { time_max: Duration::ZERO, ..Budget::default() };
         case(Runtime::builder().driver(driver).budget(budget).thread_name(THREADS));
         let end = Instant::now() + SOON;
-        let now = || (Census::take().descriptors, shards());
-        // Threads that have been joined leave the list a moment later.
+        let now = || (Census::take().descriptors, threads_named(THREADS));
         while now() != before && Instant::now() < end {
             thread::sleep(Duration::from_millis(1));
         }
@@ -114,13 +112,6 @@ fn open_what_stays_open() {
             stream.as_fd();
         });
     });
-}
-
-/// The threads of our runtimes.
-fn shards() -> usize {
-    let tasks = fs::read_dir("/proc/self/task").expect("this is Linux");
-    let name = |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).ok();
-    tasks.filter_map(|task| name(task.ok()?)).filter(|name| name.starts_with(THREADS)).count()
 }
 
 /// What a shard holds.
