@@ -29,6 +29,7 @@
 //!
 //! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
 //! - [`submit_to`], [`run_on`], [`Handle`]: between shards, and from other threads.
+//! - [`sharded`]: work on many shards at once.
 //! - [`Future`] and [`Promise`]: a value that is not there yet, and the end that brings it. This
 //!   `Future` is a type; where the trait is meant beside it, say [`core::future::Future`].
 //! - [`time`]: sleep, timeout, interval.
@@ -61,6 +62,7 @@ pub mod buf;
 pub mod combine;
 pub mod diagnostics;
 pub mod net;
+pub mod sharded;
 pub mod sync;
 pub mod time;
 pub mod topology;

@@ -1,0 +1,28 @@
+//! Shards together: work on many of them, and state of which each has its own part.
+//!
+//! `main ─▶ [sharded] ─▶ call ─▶ lane ─▶ shard`
+//!
+//! [`submit_to`](crate::submit_to) asks one shard. What is here asks many, and joins what they say.
+//!
+//! ```
+//! use miniss_linux::sharded::{invoke_on_all, map_reduce};
+//! use miniss_linux::{Runtime, ShardId};
+//!
+//! let runtime = Runtime::builder().shards(2).build().unwrap();
+//! runtime.block_on(async {
+//!     let names = invoke_on_all(async || ShardId::current().to_string()).await.unwrap();
+//!     assert_eq!(names, ["shard 0", "shard 1"]);
+//!
+//!     let polls = || miniss_linux::stats().polls;
+//!     let sum = map_reduce(ShardId::all(), polls, 0, |sum, polls| sum + polls).await.unwrap();
+//!     assert!(sum > 0);
+//! });
+//! ```
+//!
+//! - [`calls`](self#functions): a call to each of many shards, joined in the order of the shards.
+
+#![forbid(unsafe_code)]
+
+pub(crate) mod calls;
+
+pub use calls::{Calls, invoke_on_all, invoke_on_each, invoke_on_others, map_reduce};
