@@ -43,12 +43,18 @@ pub enum Event {
     ShardLeft,
     /// Operations of a shard did not end in time with their runtime; their memory is leaked.
     OperationsLeaked,
+    /// What blocks has waited a second or more: all threads for it are busy.
+    BlockingPoolFull,
+    /// The system refused to start a thread for what blocks.
+    BlockingThreadRefused,
+    /// What blocks did not end in time with its runtime; its threads are left behind.
+    BlockingLeft,
     /// A failure was dropped before anyone had looked at it: see [`unobserved`].
     Unobserved,
 }
 
 impl Event {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::AcceptRests,
         Self::QueueOverflowed,
         Self::LockedMemoryShort,
@@ -57,12 +63,16 @@ impl Event {
         Self::ShardDied,
         Self::ShardLeft,
         Self::OperationsLeaked,
+        Self::BlockingPoolFull,
+        Self::BlockingThreadRefused,
+        Self::BlockingLeft,
         Self::Unobserved,
     ];
 
     fn level(self) -> Level {
         match self {
             Self::ShardDied | Self::ShardLeft | Self::OperationsLeaked => Level::Error,
+            Self::BlockingLeft => Level::Error,
             _ => Level::Warn,
         }
     }
@@ -74,7 +84,10 @@ impl Event {
                 "miniss_linux::driver"
             }
             Self::Unpinned | Self::ShardDied => "miniss_linux::runtime",
-            Self::ShardLeft | Self::OperationsLeaked => "miniss_linux::runtime",
+            Self::ShardLeft | Self::OperationsLeaked | Self::BlockingLeft => {
+                "miniss_linux::runtime"
+            }
+            Self::BlockingPoolFull | Self::BlockingThreadRefused => "miniss_linux::blocking",
             Self::Unobserved => "miniss_linux::unobserved",
         }
     }

@@ -220,7 +220,7 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
     text.unwrap_or("(a payload that is no text)")
 }
 
-/// Why a task has no output.
+/// Why a task, or [work that blocks](crate::spawn_blocking), has no output.
 ///
 /// ```
 /// # use miniss_linux::{JoinError, Runtime};
@@ -236,6 +236,8 @@ pub enum JoinError {
     Cancelled,
     /// It panicked.
     Panicked(Panic),
+    /// It blocks, there was no thread for it, and the system refused to start one.
+    NoThread(io::Error),
 }
 
 impl JoinError {
@@ -283,11 +285,21 @@ impl fmt::Display for JoinError {
         match self {
             Self::Cancelled => f.write_str("the task was cancelled before it finished"),
             Self::Panicked(panic) => write!(f, "the task panicked: {panic}"),
+            Self::NoThread(error) => {
+                write!(f, "no thread could be started: {error}: raise RLIMIT_NPROC or pids.max")
+            }
         }
     }
 }
 
-impl std::error::Error for JoinError {}
+impl std::error::Error for JoinError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoThread(error) => Some(error),
+            Self::Cancelled | Self::Panicked(_) => None,
+        }
+    }
+}
 
 /// Why a call to another shard has no output.
 ///

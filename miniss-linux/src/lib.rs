@@ -28,6 +28,7 @@
 //! # Modules, in the order of the journey
 //!
 //! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
+//! - [`spawn_blocking`]: what blocks, on threads beside the shards.
 //! - [`submit_to`], [`run_on`], [`Handle`]: between shards, and from other threads.
 //! - [`sharded`]: work on many shards at once.
 //! - [`Future`] and [`Promise`]: a value that is not there yet, and the end that brings it. This
@@ -83,6 +84,6 @@ pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::BrokenPromise;
 pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, coop};
 pub use runtime::{
-    Builder, Call, CurrentShard, ForeignCall, Handle, JoinHandle, Pinning, Runtime, ShardError,
-    ShardId, maybe_yield, run_on, spawn, spawn_on, submit_to,
+    BlockingHandle, Builder, Call, CurrentShard, ForeignCall, Handle, JoinHandle, Pinning, Runtime,
+    ShardError, ShardId, maybe_yield, run_on, spawn, spawn_blocking, spawn_on, submit_to,
 };

@@ -50,6 +50,21 @@ pub fn become_user_who_locks(bytes: u64) {
     check(unsafe { libc::setuid(user) });
 }
 
+/// Allows the user of this process so many threads, if it has no privileges; `None`: as many as
+/// before.
+///
+/// # Panics
+///
+/// If that is refused.
+pub fn limit_threads(count: Option<u64>) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a valid place for the answer.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NPROC, &raw mut limit) });
+    limit.rlim_cur = count.unwrap_or(limit.rlim_max);
+    // SAFETY: a valid limit, which the kernel copies.
+    check(unsafe { libc::setrlimit(libc::RLIMIT_NPROC, &raw const limit) });
+}
+
 /// From now on, an `io_uring_enter` that hands over `entries` or more fails with `EPERM`, on this
 /// thread and those it starts. Allocates nothing.
 ///

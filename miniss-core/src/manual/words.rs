@@ -39,6 +39,8 @@
 //! - **driver** (`Driver`): the kernel interface that miniss-linux stands on, io_uring or epoll,
 //!   and the part of it that hands operations to the kernel. A *backend* speaks one such interface.
 //! - **ring**: an io_uring.
+//! - **blocking pool** (`spawn_blocking`): the threads of a runtime that do what would block its
+//!   shards. What waits for one of them is a *job*, in the *line* of its shard.
 //!
 //! # Operations
 //!

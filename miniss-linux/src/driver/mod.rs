@@ -13,11 +13,13 @@
 //! - [`spin`]: whether to look for work before a sleep, and for how long.
 //! - [`unpark`]: ends the sleep of another shard.
 //! - [`buffers`]: the buffers that are received into.
+//! - [`blocking`]: threads for what would block the shard.
 //! - [`close`]: the end, when all has come back.
 //! - [`choice`]: which driver a runtime is to have, and has.
 //! - [`sys`]: what all of them ask of the system: the clock, the page, the limits.
 
 mod backend;
+mod blocking;
 pub(crate) mod buffers;
 mod choice;
 mod close;
@@ -35,6 +37,7 @@ mod uring;
 pub use choice::{ChosenDriver, Driver, UnknownDriver};
 pub use uring::{IoUringFeature, IoUringProbe, probe_io_uring};
 
+pub(crate) use blocking::{BlockingConfig, BlockingPool};
 pub(crate) use choice::{DriverConfig, Kind};
 pub(crate) use reactor::ShardReactor;
 pub(crate) use request::{

@@ -93,6 +93,29 @@
 //!
 //! **What would change our mind.** Machines where this happens for want of memory at many shards.
 //!
+//! # What blocks has one pool of threads, and a line for each shard
+//!
+//! **Question.** A library that blocks, or a system call that waits for a disk, would stop a shard.
+//! Which thread does it, and where does it wait for one?
+//!
+//! **Choices.** A thread beside each shard, as in Seastar. A pool for each shard. One pool, with
+//! one queue for all; with a queue that has a bound, and a line on each shard behind it; with a
+//! line for each shard and nothing else.
+//!
+//! **Pick.** One pool: what blocks seldom comes from all shards alike, and one thread that hangs
+//! must not stop the rest. A line for each shard, all behind one lock: threads serve the lines in
+//! turn, so a shard that asks for much delays no other by more than a job, and each line keeps its
+//! order. A lock because it is held for less than a hundred instructions, and a job that is worth a
+//! thread takes thousands. A bound of the queue would only move jobs into another queue of the same
+//! process: what bounds them is that callers wait for their handles. A thread is started by the
+//! thread that was started before it, so that a shard never pays for more than one at a time. All
+//! end with the runtime, within its shutdown timeout.
+//!
+//! **Price.** A caller that does not wait can fill the memory with jobs, as it can with tasks. A
+//! hundred jobs that hang keep all others waiting: that is reported.
+//!
+//! **What would change our mind.** A profile that shows the lock.
+//!
 //! # The unparker is an eventfd
 //!
 //! **Question.** How does one shard end another's sleep?

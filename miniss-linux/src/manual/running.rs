@@ -17,6 +17,9 @@
 //! | `ShardDied` | error | `miniss_linux::runtime` | a shard ended although it was not told to |
 //! | `ShardLeft` | error | `miniss_linux::runtime` | at the end, a shard was busy beyond the shutdown timeout |
 //! | `OperationsLeaked` | error | `miniss_linux::runtime` | at the end, the kernel kept operations beyond the shutdown timeout, or its ring was broken |
+//! | `BlockingPoolFull` | warn | `miniss_linux::blocking` | [what blocks](crate::spawn_blocking) has waited a second for a thread: all are busy |
+//! | `BlockingThreadRefused` | warn | `miniss_linux::blocking` | the system refused a thread for what blocks; it waits for another, or fails if there is none |
+//! | `BlockingLeft` | error | `miniss_linux::runtime` | at the end, what blocks went on beyond the shutdown timeout |
 //! | `Unobserved` | warn | `miniss_linux::unobserved` | an error or a panic was dropped that no one had looked at |
 //!
 //! If the program sets a hook with [`unobserved::set_hook`](crate::unobserved::set_hook), the hook

@@ -43,6 +43,8 @@ const SHARDS_MAX: usize = 1024;
 const RING_ENTRIES_MAX: u32 = 32_768;
 /// A provided-buffer ring has no more places.
 const RECV_BUFFERS_MAX: u16 = 32_768;
+/// More threads than this are a mistake in the configuration.
+const BLOCKING_THREADS_MAX: usize = 1 << 16;
 /// A thread's stack is part of its address space, which has 2^47 bytes.
 const STACK_BYTES_MAX: usize = 1 << 40;
 const RECV_BUFFER_BYTES_MAX: u32 = 1 << 20;
@@ -73,6 +75,8 @@ pub struct Builder {
     pub(super) shuffle: Option<u64>,
     pub(super) shutdown_timeout: Duration,
     pub(super) stack_bytes: Option<usize>,
+    pub(super) blocking_threads: usize,
+    pub(super) blocking_keep_alive: Duration,
     /// `None`: as the environment says.
     choice: Option<Driver>,
     pub(super) driver: DriverConfig,
@@ -88,6 +92,8 @@ impl Default for Builder {
             shuffle: None,
             shutdown_timeout: Duration::from_secs(5),
             stack_bytes: None,
+            blocking_threads: 128,
+            blocking_keep_alive: Duration::from_secs(10),
             choice: None,
             driver: DriverConfig {
                 kind: Kind::IoUring,
@@ -189,15 +195,15 @@ impl Builder {
         self
     }
 
-    /// The name of the shards' threads, to which their number is added. Default: `miniss`. The
-    /// kernel shows the first 15 bytes.
+    /// The name of the shards' threads, to which their number is added, and of those for what
+    /// blocks, to which that is. Default: `miniss`. The kernel shows the first 15 bytes.
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.thread_name = name.into();
         self
     }
 
-    /// The stack size of the shards' threads, in bytes. Default: what [`std::thread`] gives. Shard
-    /// 0 runs on the caller's own stack.
+    /// The stack size of the shards' threads and of those for what blocks, in bytes. Default: what
+    /// [`std::thread`] gives. Shard 0 runs on the caller's own stack.
     ///
     /// ```
     /// let builder = miniss_linux::Runtime::builder().shards(2).stack_bytes(1 << 20);
@@ -205,6 +211,33 @@ impl Builder {
     /// ```
     pub fn stack_bytes(mut self, bytes: usize) -> Self {
         self.stack_bytes = Some(bytes);
+        self
+    }
+
+    /// How many threads there may be for [`spawn_blocking`](crate::spawn_blocking), for all shards
+    /// together. Default: 128. They are started as they are wanted. Each takes the memory of its
+    /// stack as far as it is used. If computations are what blocks, about as many as there are CPUs
+    /// make sense: they take their time from the shards.
+    ///
+    /// ```
+    /// use miniss_linux::{Runtime, spawn_blocking};
+    /// let runtime = Runtime::builder().shards(1).blocking_threads(2).build().unwrap();
+    /// assert_eq!(runtime.block_on(async { spawn_blocking(|| 6 * 7).await }).unwrap(), 42);
+    /// ```
+    pub fn blocking_threads(mut self, threads: usize) -> Self {
+        self.blocking_threads = threads;
+        self
+    }
+
+    /// How long a thread for what blocks waits for more before it ends. Default: 10 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let builder = miniss_linux::Runtime::builder().shards(1);
+    /// builder.blocking_keep_alive(Duration::from_millis(100)).build().unwrap();
+    /// ```
+    pub fn blocking_keep_alive(mut self, idle: Duration) -> Self {
+        self.blocking_keep_alive = idle;
         self
     }
 
@@ -288,6 +321,12 @@ impl Builder {
         }
         if let Some(bytes) = self.stack_bytes.filter(|&bytes| bytes > STACK_BYTES_MAX) {
             return invalid(format!("stacks of {bytes} bytes; up to {STACK_BYTES_MAX} work"));
+        }
+        let threads = self.blocking_threads;
+        if threads == 0 || threads > BLOCKING_THREADS_MAX {
+            return invalid(format!(
+                "{threads} threads for what blocks; from 1 to {BLOCKING_THREADS_MAX} work"
+            ));
         }
         let driver = &self.driver;
         if driver.ring_entries == 0 || driver.ring_entries > RING_ENTRIES_MAX {

@@ -18,7 +18,9 @@ use super::foreign::Inbound;
 use super::runtime::Runtime;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId, enter};
 use crate::diagnostics::{self, Event, unobserved};
-use crate::driver::{ChosenDriver, Driver, Kind, ShardReactor, Unparker};
+use crate::driver::{
+    BlockingConfig, BlockingPool, ChosenDriver, Driver, Kind, ShardReactor, Unparker,
+};
 use crate::error::BuildError;
 use crate::topology::{self, CpuMask, Pinned};
 
@@ -56,12 +58,21 @@ impl Runtime {
         let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
         let failure = Arc::new(Failure::new(inbound[0].clone(), builder.shutdown_timeout));
         let cpus_of_program = CpuMask::of_this_thread().ok().map(Arc::new);
+        let blocking = BlockingConfig {
+            threads_max: builder.blocking_threads,
+            keep_alive: builder.blocking_keep_alive,
+            thread_name: format!("{}-blocking", builder.thread_name),
+            stack_bytes: builder.stack_bytes,
+            cpus: cpus_of_program.clone(),
+        };
+        let blocking = Arc::new(BlockingPool::new(blocking, shards));
         let config = |index: usize| ShardConfig {
             id: ShardId::new(index),
             cell: take_cell(),
             mesh: mesh.clone(),
             inbound: inbound[index].clone(),
             driver,
+            blocking: blocking.clone(),
             budget: builder.budget,
             shuffle,
             shutdown_timeout: builder.shutdown_timeout,
@@ -76,6 +87,7 @@ impl Runtime {
             workers: Vec::new(),
             inbound: inbound.clone(),
             failure: failure.clone(),
+            blocking: blocking.clone(),
             shutdown_timeout: builder.shutdown_timeout,
             chosen,
         };

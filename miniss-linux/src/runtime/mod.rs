@@ -8,10 +8,12 @@
 //! - [`runtime`](mod@runtime): what the user holds; runs futures, and ends it all.
 //! - [`shard`]: what each shard is, and which one this thread is in.
 //! - [`spawn`](mod@spawn): starts tasks on this shard.
+//! - [`blocking`]: runs closures that block, beside the shards.
 //! - [`call`]: calls from shard to shard.
 //! - [`foreign`]: calls from threads that are no shard.
 //! - [`failure`]: the death of a shard, and who is told.
 
+pub(crate) mod blocking;
 pub(crate) mod builder;
 pub(crate) mod call;
 pub(crate) mod failure;
@@ -24,6 +26,7 @@ pub(crate) mod spawn;
 #[cfg(test)]
 mod tests;
 
+pub use blocking::{BlockingHandle, spawn_blocking};
 pub use builder::{Builder, Pinning};
 pub use call::{Call, run_on, submit_to};
 pub use failure::ShardError;

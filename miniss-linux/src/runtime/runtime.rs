@@ -18,7 +18,7 @@ use super::launch::{Shard0, Worker, put_cell};
 use super::shard::{LeftOver, ShardId, enter};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::diagnostics::{self, Event};
-use crate::driver::ChosenDriver;
+use crate::driver::{BlockingPool, ChosenDriver};
 use crate::error::{BuildError, CallError, Panic};
 use crate::guard::defer;
 
@@ -29,8 +29,8 @@ use crate::guard::defer;
 /// there is nothing to do. So a runtime stays on its thread; other threads use a [`Handle`].
 ///
 /// Dropping it ends all shards: tasks are dropped on their own shard, operations in flight are
-/// cancelled and waited for. What does not end within the shutdown timeout is
-/// [reported](diagnostics) and leaked.
+/// cancelled and waited for, and so is [what blocks](crate::spawn_blocking). What does not end
+/// within the shutdown timeout is [reported](diagnostics) and leaked.
 ///
 /// Where shards are [pinned](super::Pinning), a thread or a child process that is started on one
 /// inherits its CPU: start it by [`topology::unpinned`](crate::topology::unpinned).
@@ -79,6 +79,7 @@ pub struct Runtime {
     pub(super) workers: Vec<Worker>,
     pub(super) inbound: Arc<[Arc<Inbound>]>,
     pub(super) failure: Arc<Failure>,
+    pub(super) blocking: Arc<BlockingPool>,
     pub(super) shutdown_timeout: Duration,
     pub(super) chosen: ChosenDriver,
 }
@@ -307,6 +308,19 @@ impl Runtime {
             ),
         }
     }
+
+    fn report_blocking(&self, left: usize) {
+        let timeout = self.shutdown_timeout;
+        if left > 0 {
+            diagnostics::report(
+                Event::BlockingLeft,
+                format_args!(
+                    "{left} threads are still busy with what blocks {timeout:?} after the end \
+                     began; they are left behind"
+                ),
+            );
+        }
+    }
 }
 
 #[track_caller]
@@ -356,6 +370,7 @@ impl Drop for Runtime {
         let patience = self.shutdown_timeout.saturating_add(REPORT_GRACE);
         let deadline = Instant::now().checked_add(patience);
         self.tell_to_stop();
+        self.blocking.close();
         if let Some(Shard0 { shard, executor, .. }) = self.shard_0.take() {
             let cell = shard.local.cell();
             let left = shard.shut_down(executor.into_inner());
@@ -366,6 +381,7 @@ impl Drop for Runtime {
             let left = worker.wait_ended(deadline);
             self.report(left, worker.id);
         }
+        self.report_blocking(self.blocking.wait_ended(deadline));
     }
 }
 

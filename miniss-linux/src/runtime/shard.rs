@@ -20,7 +20,7 @@ use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 use super::call::LANE;
 use super::failure::Failure;
 use super::foreign::Inbound;
-use crate::driver::{DriverConfig, ShardDriver, ShardReactor, Unparker, now};
+use crate::driver::{BlockingPool, DriverConfig, ShardDriver, ShardReactor, Unparker, now};
 use crate::error::BuildError;
 use crate::guard::quietly;
 use crate::topology::CpuMask;
@@ -136,6 +136,7 @@ pub(crate) struct ShardConfig {
     pub(crate) mesh: Arc<Mesh<Unparker, LANE>>,
     pub(crate) inbound: Arc<Inbound>,
     pub(crate) driver: DriverConfig,
+    pub(crate) blocking: Arc<BlockingPool>,
     pub(crate) budget: Budget,
     pub(crate) shuffle: u64,
     pub(crate) shutdown_timeout: Duration,
@@ -150,6 +151,7 @@ pub(crate) struct Shard {
     pub(crate) local: LocalHandle<Unparker>,
     pub(crate) endpoint: Endpoint<Unparker, LANE>,
     pub(crate) driver: Rc<ShardDriver>,
+    pub(crate) blocking: Arc<BlockingPool>,
     /// Where the thread that built the runtime could run.
     pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
     inbound: Arc<Inbound>,
@@ -199,6 +201,7 @@ impl Shard {
             local,
             endpoint,
             driver,
+            blocking: config.blocking,
             cpus_of_program: config.cpus_of_program,
             inbound: config.inbound,
             shutdown_timeout: config.shutdown_timeout,

@@ -12,7 +12,8 @@ use crate::coop::unconstrained;
 use crate::net::{TcpListener, TcpStream};
 use crate::time::sleep;
 use crate::{
-    CallError, Driver, Runtime, ShardId, run_on, spawn, stats, submit_to, unobserved, yield_now,
+    CallError, Driver, Runtime, ShardId, run_on, spawn, spawn_blocking, stats, submit_to,
+    unobserved, yield_now,
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -255,4 +256,30 @@ fn a_buffer_that_comes_back_in_vain_reaches_no_one() {
             }
         }
     });
+}
+
+#[test]
+fn what_blocks_either_runs_or_was_given_up_and_its_handle_says_which() {
+    let runtime = Runtime::builder().shards(2).blocking_threads(2).build().unwrap();
+    let outcomes = runtime.run(async || {
+        let ran = Arc::new(AtomicUsize::new(0));
+        let mut told = 0;
+        for number in 0..200 {
+            let work = || {
+                let ran = ran.clone();
+                spawn_blocking(move || ran.fetch_add(1, SeqCst))
+            };
+            let (handle, other) = (work(), work());
+            if number % 2 == 0 {
+                yield_now().await;
+            }
+            handle.abort();
+            told += usize::from(handle.await.is_ok()) + usize::from(other.await.is_ok());
+        }
+        (told, ran.load(SeqCst))
+    });
+    for (told, ran) in outcomes {
+        assert_eq!(told, ran);
+        assert!((200..=400).contains(&ran));
+    }
 }

@@ -214,7 +214,8 @@ impl CpuMask {
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
-    fn apply(&self) -> io::Result<()> {
+    /// Gives the calling thread these CPUs.
+    pub(crate) fn apply(&self) -> io::Result<()> {
         let bytes = size_of_val(&self.words[..]);
         // SAFETY: *Mask of words*: the kernel reads at most `bytes` bytes, which we own.
         let result = unsafe { libc::sched_setaffinity(0, bytes, self.words.as_ptr().cast()) };

@@ -32,6 +32,7 @@
 //! | R23 | suspend | a CI machine is not suspended; left to a simulation |
 //! | R24 | idle costs nothing | `idle.rs` |
 //! | R25 | no wake is lost | `ipc/wakes.rs`, here `wakes.rs` |
+//! | F10, A-SC-1 | what blocks | here `blocking.rs` |
 //! | N1 | no descriptor for an accept | `tcp/limits.rs` |
 //! | N2 | gone before they are accepted | here `tcp/accept.rs`; a loopback is never down |
 //! | N3 | a reset in the middle of a write | here `tcp/reset.rs`, `tcp/close.rs` |
@@ -48,6 +49,7 @@
 
 #![forbid(unsafe_code)]
 
+mod blocking;
 mod datagram;
 mod harness;
 mod rows;
