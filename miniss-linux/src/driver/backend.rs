@@ -13,7 +13,7 @@ use super::buffers::BufferPool;
 use super::epoll::Epoll;
 use super::request::Request;
 use super::start::Operations;
-use super::sys::Wait;
+use super::sys::{self, Wait};
 #[cfg(test)]
 use super::tests::hostile::Hostile;
 use super::uring::Uring;
@@ -72,6 +72,16 @@ pub(super) trait Backend {
 
     /// Whether descriptors are to be non-blocking.
     const NONBLOCKING: bool;
+
+    /// Sends messages as far as there is room now, and tells how many. An error is that of the
+    /// first. It does not wait, so it is no request.
+    ///
+    /// # Safety
+    /// What the messages name is valid.
+    unsafe fn send_many(&self, fd: RawFd, messages: &mut [libc::mmsghdr]) -> io::Result<usize> {
+        // SAFETY: the caller's promise.
+        unsafe { sys::send_many(fd, messages) }
+    }
 
     /// The socket was shut down in one direction or both, by us.
     fn shut_down(&self, fd: RawFd, ops: &Operations);
@@ -170,6 +180,17 @@ impl AnyBackend {
             #[cfg(test)]
             Self::Hostile(_) => Hostile::NONBLOCKING,
         }
+    }
+
+    /// # Safety
+    /// As for [`Backend::send_many`].
+    pub(super) unsafe fn send_many(
+        &self,
+        fd: RawFd,
+        messages: &mut [libc::mmsghdr],
+    ) -> io::Result<usize> {
+        // SAFETY: the caller's promise.
+        with!(self, backend => unsafe { backend.send_many(fd, messages) })
     }
 
     pub(super) fn shut_down(&self, fd: RawFd, ops: &Operations) {

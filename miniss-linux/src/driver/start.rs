@@ -184,6 +184,20 @@ impl ShardDriver {
         self.backend.is_nonblocking()
     }
 
+    /// Sends messages as far as there is room now, and tells how many. An error is that of the
+    /// first.
+    ///
+    /// # Safety
+    /// What the messages name is valid.
+    pub(crate) unsafe fn send_many(
+        &self,
+        fd: RawFd,
+        messages: &mut [libc::mmsghdr],
+    ) -> io::Result<usize> {
+        // SAFETY: the caller's promise.
+        unsafe { self.backend.send_many(fd, messages) }
+    }
+
     /// The socket was shut down in one direction or both, by us.
     pub(crate) fn shut_down(&self, fd: RawFd) {
         self.backend.shut_down(fd, &self.ops);

@@ -1,8 +1,11 @@
 //! What drivers ask of the system besides their kernel interface: the clock, the page, the limit of
-//! locked memory.
+//! locked memory, batches of messages.
 //!
 //! Invariant **Arguments outlive the call**: every pointer handed over points at a local that lives
 //! until the call returns; none of these calls keeps a pointer.
+
+use std::io;
+use std::os::fd::RawFd;
 
 use miniss_core::time::Instant;
 
@@ -42,6 +45,17 @@ pub(crate) fn now() -> Instant {
     let result = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     debug_assert_eq!(result, 0, "CLOCK_MONOTONIC is always there");
     Instant::from_nanos(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// Sends messages without waiting; tells how many. An error is that of the first.
+///
+/// # Safety
+/// What the messages name is valid.
+pub(super) unsafe fn send_many(fd: RawFd, messages: &mut [libc::mmsghdr]) -> io::Result<usize> {
+    let (count, flags) = (messages.len() as u32, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+    // SAFETY: *Arguments outlive the call*: so many headers, and the caller's promise.
+    let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count, flags as _) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 #[cfg(test)]

@@ -339,6 +339,29 @@
 //!
 //! **What would change our mind.** Servers that move each connection many times.
 //!
+//! # A batch of messages is sent by one call, and received from what came ahead
+//!
+//! **Question.** A socket of messages that sends or receives thousands a second wants several for
+//! each system call. How, with the same results on both drivers?
+//!
+//! **Choices.** To send: a request for each message, all in one submission, which over epoll is a
+//! call for each; or `sendmmsg(2)`, which io_uring lacks. To receive: `recvmmsg(2)`; or what the
+//! receive into the pool has brought ahead. Segments (`UDP_SEGMENT`, `UDP_GRO`), too, or not.
+//!
+//! **Pick.** `sendmmsg`, called directly on both: it does not wait, and needs no place among the
+//! operations. Of messages of 100 B on the loopback, 64 at a time, each takes 2.1 to 2.3 us of CPU,
+//! where single sends take 3.4 to 3.7 over io_uring and 3.0 to 3.2 over epoll. To receive, what
+//! came ahead: 0.6 to 0.75 us over io_uring, against 1.6 for a single receive. A bound of 32
+//! messages ahead in place of 8 gained a tenth there and nothing over epoll, so it is that of
+//! streams. No segments: `UDP_SEGMENT` can be set as an option of the socket.
+//!
+//! **Price.** Over epoll a batch is received by a call for each message, 1.0 us, as single receives
+//! are. `sendmmsg` hides an error behind the first message. That message is sent again, which tells
+//! the error; but a report of the network is lost.
+//!
+//! **What would change our mind.** A server of datagrams that has to run on epoll: then `recvmmsg`
+//! there. An opcode for batches.
+//!
 //! # A polled stream makes system calls
 //!
 //! **Question.** The traits of `futures-io` and of tokio lend a buffer for the time of one call.

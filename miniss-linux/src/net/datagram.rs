@@ -99,7 +99,8 @@ impl<A> Received<A> {
 /// A message is sent whole or not at all, and received whole or cut to the room there is, never in
 /// pieces. One without bytes is a message, too. One task may receive and others send at the same
 /// time, all by `&self`. Two receives at a time are an error (`ResourceBusy`); sends take turns, in
-/// the order in which they were started.
+/// the order in which they were started. [`recv_many`](Self::recv_many) and
+/// [`send_many`](Self::send_many) move a batch with one call.
 ///
 /// An error that the network reports, for instance that no one listens at the other end
 /// (`ConnectionRefused`), is the result of one call, a send or a receive, and the socket goes on.
@@ -305,13 +306,21 @@ impl<K: DatagramKind> DatagramSocket<K> {
     pub fn recv_pooled(&self) -> impl Future<Output = io::Result<(Received<K::Address>, PoolBuf)>> {
         cooperative(async {
             let _reading = Reading::begin(&self.connection)?;
-            let has_room = self.connection.fd.driver().recv_buffer_bytes() >= POOLED_BYTES_MIN;
-            let ahead = if has_room { Ahead::Messages } else { Ahead::No };
-            match self.connection.next(ahead).await {
-                Next::Bytes(message) => self.open(message?),
-                Next::Nothing | Next::NoBuffer => Box::pin(self.recv_to_heap()).await,
-            }
+            self.next_message().await
         })
+    }
+
+    pub(super) async fn next_message(&self) -> io::Result<(Received<K::Address>, PoolBuf)> {
+        match self.connection.next(self.ahead()).await {
+            Next::Bytes(message) => self.open(message?),
+            Next::Nothing | Next::NoBuffer => Box::pin(self.recv_to_heap()).await,
+        }
+    }
+
+    /// Whether messages have room in buffers of the pool.
+    pub(super) fn ahead(&self) -> Ahead {
+        let bytes = self.connection.fd.driver().recv_buffer_bytes();
+        if bytes >= POOLED_BYTES_MIN { Ahead::Messages } else { Ahead::No }
     }
 
     async fn recv_to_heap(&self) -> io::Result<(Received<K::Address>, PoolBuf)> {
@@ -324,7 +333,7 @@ impl<K: DatagramKind> DatagramSocket<K> {
     }
 
     /// What the head of a message says, and its bytes.
-    fn open(&self, mut message: PoolBuf) -> io::Result<(Received<K::Address>, PoolBuf)> {
+    pub(super) fn open(&self, mut message: PoolBuf) -> io::Result<(Received<K::Address>, PoolBuf)> {
         let mut envelope = Envelope::parse(&message)?;
         message.advance(MESSAGE_OFFSET);
         envelope.len = message.len();
@@ -471,7 +480,7 @@ impl<K: DatagramKind> DatagramSocket<K> {
 
     /// The kernel's own wait is no use: when io_uring tries a Unix datagram again, it sends none of
     /// its bytes. No event tells when a Unix socket has room that this one is not connected to.
-    async fn wait_for_room(&self, is_elsewhere: bool, rest: Duration) -> io::Result<()> {
+    pub(super) async fn wait_for_room(&self, is_elsewhere: bool, rest: Duration) -> io::Result<()> {
         if is_elsewhere {
             sleep(rest).await;
         } else {
@@ -574,10 +583,10 @@ impl<K: DatagramKind> DatagramSocket<K> {
 const POOLED_BYTES_MIN: usize = 2 * MESSAGE_OFFSET;
 
 /// How long a send rests before it tries again: at first, and at most.
-const REST_MIN: Duration = Duration::from_millis(1);
-const REST_MAX: Duration = Duration::from_millis(50);
+pub(super) const REST_MIN: Duration = Duration::from_millis(1);
+pub(super) const REST_MAX: Duration = Duration::from_millis(50);
 
-const NO_FDS: Vec<OwnedFd> = Vec::new();
+pub(super) const NO_FDS: Vec<OwnedFd> = Vec::new();
 
 impl<K: DatagramKind> Drop for DatagramSocket<K> {
     /// The receive in flight is cancelled, and so lets go of its share.

@@ -18,6 +18,7 @@
 //! - `address`: names become addresses, off the shard.
 //! - `tcp`: [`TcpStream`], [`TcpListener`] and what can be set on a connection.
 //! - `datagram`: a socket of messages of any kind: how it receives and sends.
+//! - `batch`: many of them with one call.
 //! - `udp`: [`UdpSocket`], [`BindOptions`] and what can be set on it.
 //! - `unix_datagram`: [`UnixDatagram`], and descriptors that go with bytes and messages.
 //! - `seqpacket`: [`UnixSeqpacket`], connections of messages.
@@ -47,6 +48,7 @@
 //! of `futures-io`, and those of tokio, with the features `futures-io` and `tokio`.
 
 mod address;
+mod batch;
 mod copy;
 mod datagram;
 mod detached;

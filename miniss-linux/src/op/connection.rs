@@ -369,6 +369,11 @@ impl ReadSide {
         }
     }
 
+    /// What the next read is to fail with.
+    pub(crate) fn put_back_error(&self, error: io::Error) {
+        self.kept.set(Some(Err(error)));
+    }
+
     /// What waits to be read.
     pub(crate) fn take_kept(&self) -> Option<io::Result<PoolBuf>> {
         self.kept.take()

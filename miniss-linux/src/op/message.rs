@@ -11,12 +11,14 @@
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 use std::rc::Rc;
 
 use miniss_core::op::{Completion, Operation};
 use socket2::{SockAddr, SockAddrStorage};
 
 use super::connection::{Connection, OrphanEnd, WriteTurn};
+use super::fd::Fd;
 use crate::buf::{BufResult, IoVecBuf, IoVecBufMut, IoVecs};
 use crate::driver::{MESSAGE_NAME_BYTES, MessageHead, Prepare, Request, result_of};
 
@@ -265,6 +267,41 @@ impl<V: IoVecBuf, F: AsFd + 'static> Prepare for SendMsg<V, F> {
         let (fd, header) = (self.turn.fd.number(), &raw const self.header);
         Request::SendMsg { fd, header, flags: libc::MSG_NOSIGNAL | self.flags }
     }
+}
+
+/// Messages that one call sends at most. So long the shard does nothing else: 64 take a tenth of a
+/// millisecond.
+pub(crate) const BATCH_MAX: usize = 64;
+
+/// Sends each of the buffers from `done` on as a message, as far as there is room now, and tells
+/// how many. An error is that of the first. Without addresses they go where the socket is
+/// connected to.
+pub(crate) fn send_many<V: IoVecBuf>(
+    fd: &Fd,
+    buffers: &V,
+    addresses: &[SockAddr],
+    done: usize,
+) -> io::Result<usize> {
+    let mut pieces = [libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; BATCH_MAX];
+    let mut messages = [libc::mmsghdr { msg_hdr: empty_header(), msg_len: 0 }; BATCH_MAX];
+    let (mut places, mut before) = (pieces.iter_mut().zip(&mut messages), 0);
+    let mut count = 0;
+    buffers.for_each_init(|bytes| {
+        if before < done {
+            before += 1;
+        } else if let Some((piece, message)) = places.next() {
+            piece.iov_base = bytes.as_ptr().cast_mut().cast();
+            piece.iov_len = bytes.len();
+            (message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen) = (piece, 1);
+            if let Some(address) = addresses.get(done + count) {
+                message.msg_hdr.msg_name = address.as_ptr().cast_mut().cast();
+                message.msg_hdr.msg_namelen = address.len();
+            }
+            count += 1;
+        }
+    });
+    // SAFETY: each names one of the pieces, a buffer and an address, which are borrowed here.
+    unsafe { fd.driver().send_many(fd.number(), &mut messages[..count]) }
 }
 
 /// A message header that names nothing.

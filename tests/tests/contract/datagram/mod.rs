@@ -26,6 +26,7 @@ macro_rules! for_each_kind {
     };
 }
 
+mod batches;
 mod dropped;
 mod ends;
 mod fds;
