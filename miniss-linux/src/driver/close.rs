@@ -32,13 +32,12 @@ impl ShardDriver {
         // Nothing comes out of a ring that is broken: what is in flight stays so, and is leaked.
         let _ = self.drain(deadline);
         let left = self.in_flight();
-        let pool = self.take_pool();
         if left > 0 {
             // The kernel may still use slots and buffers: neither is ever freed.
-            std::mem::forget((self.clone(), pool));
+            std::mem::forget(self.clone());
             self.backend.close(None);
         } else {
-            self.backend.close(pool.as_deref());
+            self.backend.close(self.made_pool());
         }
         left
     }

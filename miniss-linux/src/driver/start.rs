@@ -1,6 +1,6 @@
 //! From an operation to a request that is handed over, and the future that waits for it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -62,7 +62,7 @@ pub(crate) struct ShardDriver {
     pub(super) backend: AnyBackend,
     pub(super) ops: Operations,
     pub(super) config: DriverConfig,
-    pool: RefCell<Option<Rc<BufferPool>>>,
+    pool: OnceCell<Rc<BufferPool>>,
     /// There was no memory for the pool, and we ask for it again no sooner than this.
     pool_refused_until: Cell<Instant>,
     /// New operations are refused.
@@ -97,7 +97,7 @@ impl ShardDriver {
             backend,
             ops: Operations::new(),
             config,
-            pool: RefCell::new(None),
+            pool: OnceCell::new(),
             pool_refused_until: Cell::new(Instant::ZERO),
             closing: Cell::new(false),
             owner,
@@ -134,13 +134,19 @@ impl ShardDriver {
     /// The provided receive buffers, made when they are first wanted. `None`: there are none, for
     /// the kernel does not know how to use them, or has no memory for them just now; then each
     /// receive is to bring memory of its own.
-    pub(crate) fn pool(self: &Rc<Self>) -> io::Result<Option<Rc<BufferPool>>> {
-        if let Some(pool) = &*self.pool.borrow() {
-            return Ok(Some(pool.clone()));
-        }
+    #[inline]
+    pub(crate) fn pool(&self) -> io::Result<Option<&Rc<BufferPool>>> {
         if self.closing.get() {
             return Err(closed());
         }
+        match self.pool.get() {
+            None => self.make_pool(),
+            pool => Ok(pool),
+        }
+    }
+
+    #[cold]
+    fn make_pool(&self) -> io::Result<Option<&Rc<BufferPool>>> {
         if now() < self.pool_refused_until.get() {
             return Ok(None);
         }
@@ -151,22 +157,18 @@ impl ShardDriver {
                 report_short("receives do without provided buffers");
                 Ok(None)
             }
-            pool => {
-                let pool = pool?;
-                self.pool.borrow_mut().clone_from(&pool);
-                Ok(pool)
-            }
+            pool => Ok(pool?.map(|pool| self.pool.get_or_init(|| pool))),
         }
     }
 
     /// Whether receive buffers are running short: fewer than half are free.
     pub(crate) fn is_short_of_buffers(&self) -> bool {
-        let pool = self.pool.borrow();
-        pool.as_ref().is_some_and(|pool| pool.is_short(self.ops.buffers_taken.get()))
+        self.pool.get().is_some_and(|pool| pool.is_short(self.ops.buffers_taken.get()))
     }
 
-    pub(super) fn take_pool(&self) -> Option<Rc<BufferPool>> {
-        self.pool.borrow_mut().take()
+    /// The pool that is there.
+    pub(super) fn made_pool(&self) -> Option<&BufferPool> {
+        self.pool.get().map(Rc::as_ref)
     }
 
     /// The size of each of them.
@@ -248,6 +250,25 @@ impl ShardDriver {
         // SAFETY: *Owned while in flight*: the request points into the operation, which is borrowed
         // until the call has returned.
         unsafe { epoll.perform(op.prepare()) }
+    }
+
+    /// Receives into a buffer of the pool, bytes or a message, where that takes a system call that
+    /// does not wait and nothing else. Pending: there is nothing yet. `None`: start an operation
+    /// instead.
+    ///
+    /// # Panics
+    /// As [`assert_here`](Self::assert_here).
+    #[inline]
+    pub(crate) fn poll_receive(
+        &self,
+        fd: RawFd,
+        messages: bool,
+        pool: &BufferPool,
+        cx: &Context<'_>,
+    ) -> Option<Poll<Completion>> {
+        let AnyBackend::Epoll(epoll) = &self.backend else { return None };
+        self.assert_here();
+        Some(epoll.poll_receive(fd, messages, pool, cx))
     }
 
     /// Takes the cancels that are wanted to the backend.

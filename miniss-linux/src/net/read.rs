@@ -1,9 +1,9 @@
 //! The reading side of a connection.
 //!
-//! Bytes come three ways: into the reader's own buffer; into buffers of the pool, ahead of the
-//! reader; and into memory of their own, after a read was dropped or while the pool is empty. What
-//! was received first is read first, however the three are mixed. A `recv` that waits holds no
-//! memory for the bytes yet.
+//! Bytes come three ways: into the reader's own buffer; into buffers of the pool, with io_uring
+//! ahead of the reader; and into memory of their own, after a read was dropped or while the pool is
+//! empty. What was received first is read first, however the three are mixed. A `recv` that waits
+//! holds no memory for the bytes yet.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use miniss_core::coop::cooperative;
-use miniss_core::op::Part;
+use miniss_core::op::{Completion, Part};
 
 use super::kind::StreamKind;
 use super::stream::Stream;
@@ -192,11 +192,13 @@ impl<K: StreamKind> Stream<K> {
     /// The next bytes, in a buffer of the shard's pool; an empty one means that the peer will send
     /// no more.
     ///
-    /// While it waits, the connection holds no buffer. From the first `recv` on, the kernel
-    /// receives ahead into the pool, also while no one reads. Once 8 buffers of a stream wait
-    /// unread, its receive pauses until they have been read, and the data stays with the kernel; if
-    /// no one is reading the stream and less than half of the pool is free, it pauses at the first.
-    /// If there is no free buffer when there is data, the message gets memory of its own.
+    /// While it waits, the connection holds no buffer. If there is no free buffer when there is
+    /// data, the message gets memory of its own.
+    ///
+    /// With io_uring the kernel receives ahead into the pool from the first `recv` on, also while
+    /// no one reads. Once 8 buffers of a stream wait unread, its receive pauses until they have
+    /// been read, and the data stays with the kernel; if no one is reading the stream and less than
+    /// half of the pool is free, it pauses at the first.
     ///
     /// Mixing with [`read`](Self::read) works, at the cost of a copy there.
     ///
@@ -294,7 +296,7 @@ impl Connection {
             return Poll::Ready(self.nothing_yet());
         }
         match self.fd.driver().pool() {
-            Ok(Some(pool)) => self.poll_pool(&pool, ahead, cx),
+            Ok(Some(pool)) => self.poll_pool(pool, ahead, cx),
             Ok(None) => Poll::Ready(self.nothing_yet()),
             Err(error) => Poll::Ready(Next::Bytes(Err(error))),
         }
@@ -308,12 +310,31 @@ impl Connection {
         }
     }
 
+    /// Receives when there is something, and not ahead. `None`: the driver does it otherwise.
+    #[inline]
+    fn poll_at_once(
+        &self,
+        pool: &Rc<BufferPool>,
+        ahead: Ahead,
+        cx: &Context<'_>,
+    ) -> Option<Poll<Next>> {
+        let (fd, messages) = (self.fd.number(), ahead == Ahead::Messages);
+        let completion = self.fd.driver().poll_receive(fd, messages, pool, cx)?;
+        Some(completion.map(|completion| match self.fd.check_still_open() {
+            Ok(()) => brought_by(pool, completion),
+            Err(error) => Next::Bytes(Err(error)),
+        }))
+    }
+
     fn poll_pool(
         self: &Rc<Self>,
         pool: &Rc<BufferPool>,
         ahead: Ahead,
         cx: &mut Context<'_>,
     ) -> Poll<Next> {
+        if let Some(received) = self.poll_at_once(pool, ahead, cx) {
+            return received;
+        }
         let mut receiving = self.receiving.borrow_mut();
         let mut lacks_buffer = false;
         loop {
@@ -349,7 +370,7 @@ impl Connection {
     }
 }
 
-/// Whether the kernel may receive into the pool before a read.
+/// Whether bytes may be received into the pool before a read, where the driver can.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ahead {
     No,
@@ -370,16 +391,23 @@ pub(super) enum Next {
 
 /// `None`: the receive starts again. It has paused, or found no free buffer.
 fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
-    if let Some(bytes) = received(pool, ended.completion).filter(|bytes| !bytes.is_empty()) {
-        return Some(Next::Bytes(Ok(bytes)));
-    }
     match -ended.completion.result {
-        0 => Some(Next::Bytes(Ok(PoolBuf::empty()))),
         // Whether there are bytes, it does not say.
         libc::ENOBUFS if !ended.once => None,
-        libc::ENOBUFS => Some(Next::NoBuffer),
         libc::ECANCELED if ended.paused => None,
-        errno => Some(Next::Bytes(Err(io::Error::from_raw_os_error(errno)))),
+        _ => Some(brought_by(pool, ended.completion)),
+    }
+}
+
+/// What the last completion of a receive brings.
+fn brought_by(pool: &Rc<BufferPool>, completion: Completion) -> Next {
+    if let Some(bytes) = received(pool, completion).filter(|bytes| !bytes.is_empty()) {
+        return Next::Bytes(Ok(bytes));
+    }
+    match -completion.result {
+        0 => Next::Bytes(Ok(PoolBuf::empty())),
+        libc::ENOBUFS => Next::NoBuffer,
+        errno => Next::Bytes(Err(io::Error::from_raw_os_error(errno))),
     }
 }
 

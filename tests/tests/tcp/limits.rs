@@ -107,7 +107,7 @@ fn r2_cancels_beyond_the_room_in_the_ring_are_not_lost() {
         let (reads, _peers): (Vec<_>, Vec<_>) = (0..1000)
             .map(|_| {
                 let (ours, peer) = pair();
-                (spawn(async move { ours.recv().await.map(drop) }), peer)
+                (spawn(async move { ours.read([0]).await.0 }), peer)
             })
             .unzip();
         until_in_flight(1000).await;

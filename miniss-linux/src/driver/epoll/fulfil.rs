@@ -10,11 +10,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
 use miniss_core::op::{Completion, OpId};
 
-use super::interest::{Interests, Side};
-use super::perform::{After, Step, is_tcp, perform};
+use super::interest::{Interest, Interests, Side};
+use super::perform::{After, Step, is_tcp, perform, recv_msg_pool, recv_pool};
 use super::sys::EpollSet;
 use crate::driver::backend::{Backend, BackendStats, REFUSED};
 use crate::driver::buffers::BufferPool;
@@ -118,9 +119,11 @@ impl Epoll {
     fn register(&self, fd: RawFd) -> Result<(), i32> {
         let mut interests = self.interests.borrow_mut();
         let interest = interests.of(fd);
-        if interest.is_registered || interest.is_always_ready {
-            return Ok(());
-        }
+        if interest.is_known() { Ok(()) } else { self.add(fd, interest) }
+    }
+
+    #[cold]
+    fn add(&self, fd: RawFd, interest: &mut Interest) -> Result<(), i32> {
         match self.set.add(fd, fd as u64 | u64::from(interest.generation) << 32) {
             Ok(()) => {
                 interest.is_registered = true;
@@ -167,6 +170,63 @@ impl Epoll {
             self.interests.borrow_mut().of(fd).set_blocked(side, true);
         }
         None
+    }
+
+    /// Receives into a buffer of `pool`, bytes or a message, if there may be some; else the task is
+    /// woken when there may be. So a reader that waits takes no operation.
+    pub(in crate::driver) fn poll_receive(
+        &self,
+        fd: RawFd,
+        messages: bool,
+        pool: &BufferPool,
+        cx: &Context<'_>,
+    ) -> Poll<Completion> {
+        let failed = |errno: i32| Poll::Ready(Completion { result: -errno, flags: 0 });
+        if fd < 0 {
+            return failed(libc::EBADF);
+        }
+        let mut interests = self.interests.borrow_mut();
+        let interest = interests.of(fd);
+        if !interest.is_known()
+            && let Err(errno) = self.add(fd, interest)
+        {
+            return failed(errno);
+        }
+        if !interest.is_blocked(Side::Read) {
+            let receive = if messages { recv_msg_pool } else { recv_pool };
+            match receive(fd, Some(pool)) {
+                Step::Part(completion, after) | Step::End(completion, after) => {
+                    let is_all = after == After::Short && interest.short_is_all;
+                    interest.set_blocked(Side::Read, is_all);
+                    self.count(|stats| stats.submitted += 1);
+                    return Poll::Ready(completion);
+                }
+                Step::Blocked | Step::Begun(_) => interest.set_blocked(Side::Read, true),
+            }
+        }
+        if !interest.is_read_by(cx.waker()) {
+            drop(interests);
+            self.wait_to_receive(fd, cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn wait_to_receive(&self, fd: RawFd, reader: Waker) {
+        let former = self.interests.borrow_mut().set_reader(fd, reader);
+        drop(former);
+    }
+
+    /// Wakes the task that waits to receive.
+    fn wake_reader(&self, reader: Option<Waker>) {
+        if let Some(reader) = reader {
+            self.completed.set(self.completed.get().wrapping_add(1));
+            quietly(|| reader.wake());
+        }
+    }
+
+    fn wake_reader_of(&self, fd: RawFd) {
+        let reader = self.interests.borrow_mut().take_reader(fd);
+        self.wake_reader(reader);
     }
 
     /// Tries a request that is just being taken in. If it would block, it is kept.
@@ -257,12 +317,16 @@ impl Epoll {
     /// A descriptor has changed. What begins meanwhile is tried when it begins.
     fn dispatch(&self, told: Told, ops: &Operations) {
         let Told { fd, generation, events } = told;
-        let [reads, writes, polls] = {
+        let (reader, [reads, writes, polls]) = {
             let mut interests = self.interests.borrow_mut();
             let Some(interest) = interests.known(fd, generation) else { return };
             interest.note(events);
-            [Side::Read, Side::Write, Side::Poll].map(|side| interest.is_awaited(side))
+            let may_receive = !interest.is_blocked(Side::Read);
+            let awaited =
+                [Side::Read, Side::Write, Side::Poll].map(|side| interest.is_awaited(side));
+            (may_receive.then(|| interests.take_reader(fd)).flatten(), awaited)
         };
+        self.wake_reader(reader);
         if polls {
             self.end_polls(fd, events, ops);
         }
@@ -332,7 +396,7 @@ impl Backend for Epoll {
     }
 
     fn submit(&self) -> io::Result<()> {
-        if self.interests.borrow().count > 0 { self.enter(Wait::No) } else { Ok(()) }
+        if self.interests.borrow().are_awaited() { self.enter(Wait::No) } else { Ok(()) }
     }
 
     fn enter(&self, wait: Wait) -> io::Result<()> {
@@ -378,6 +442,7 @@ impl Backend for Epoll {
             self.interests.borrow_mut().of(fd).set_blocked(side, false);
             self.serve(fd, side, ops);
         }
+        self.wake_reader_of(fd);
     }
 
     /// The kernel could, but tells of the end through the error queue of each socket.
@@ -386,6 +451,7 @@ impl Backend for Epoll {
     }
 
     fn forget(&self, fd: RawFd) {
+        self.wake_reader_of(fd);
         if self.interests.borrow_mut().forget(fd) {
             self.set.remove(fd);
         }
@@ -405,6 +471,8 @@ impl Backend for Epoll {
     fn close(&self, _: Option<&BufferPool>) {
         self.pool.take();
         self.set.close();
+        let readers = self.interests.borrow_mut().take_readers();
+        readers.into_iter().for_each(|reader| self.wake_reader(Some(reader)));
     }
 
     fn stats(&self) -> BackendStats {

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
+use std::task::Waker;
 
 use miniss_core::op::OpId;
 
@@ -42,8 +43,10 @@ impl Request {
 const NONE: u32 = u32::MAX;
 
 /// What is known of one descriptor.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Interest {
+    /// The task that waits to receive without a request.
+    reader: Option<Waker>,
     /// Counts the descriptors that have had this number.
     pub(super) generation: u32,
     /// The first request that waits on each side, as the index of its operation.
@@ -60,6 +63,7 @@ pub(super) struct Interest {
 
 impl Interest {
     const FRESH: Self = Self {
+        reader: None,
         generation: 0,
         first: [NONE; 3],
         is_registered: false,
@@ -68,12 +72,22 @@ impl Interest {
         short_is_all: false,
     };
 
+    /// Whether the set has it, or never will.
+    pub(super) fn is_known(&self) -> bool {
+        self.is_registered || self.is_always_ready
+    }
+
     pub(super) fn is_blocked(&self, side: Side) -> bool {
         self.is_blocked[side as usize]
     }
 
     pub(super) fn set_blocked(&mut self, side: Side, blocked: bool) {
         self.is_blocked[side as usize] = blocked;
+    }
+
+    /// Whether the task that waits to receive is that of `waker`.
+    pub(super) fn is_read_by(&self, waker: &Waker) -> bool {
+        self.reader.as_ref().is_some_and(|reader| reader.will_wake(waker))
     }
 
     pub(super) fn is_awaited(&self, side: Side) -> bool {
@@ -105,8 +119,8 @@ struct Waiting {
     next: u32,
 }
 
-/// Each connection that waits has one of each.
-const _: () = assert!(size_of::<Option<Waiting>>() <= 32 && size_of::<Interest>() <= 24);
+/// Each connection has one of the second, and one of the first for each request that waits.
+const _: () = assert!(size_of::<Option<Waiting>>() <= 32 && size_of::<Interest>() <= 40);
 
 impl Waiting {
     fn id(&self, index: u32) -> OpId {
@@ -123,7 +137,8 @@ fn generation(id: OpId) -> u32 {
 pub(super) struct Interests {
     descriptors: Vec<Interest>,
     waiting: Vec<Option<Waiting>>,
-    pub(super) count: usize,
+    /// Requests and readers that wait.
+    count: usize,
 }
 
 impl Interests {
@@ -139,7 +154,12 @@ impl Interests {
 
     #[cold]
     fn grow(&mut self, count: usize) {
-        self.descriptors.resize(count, Interest::FRESH);
+        self.descriptors.resize_with(count, || Interest::FRESH);
+    }
+
+    /// Whether anything waits.
+    pub(super) fn are_awaited(&self) -> bool {
+        self.count > 0
     }
 
     /// What is known of a descriptor that was seen before, unless the number is another's by now.
@@ -148,13 +168,33 @@ impl Interests {
         (interest.generation == generation).then_some(interest)
     }
 
-    /// Forgets a descriptor. `true` if it was in the set.
+    /// Forgets a descriptor, which no one reads any more. `true` if it was in the set.
     pub(super) fn forget(&mut self, fd: RawFd) -> bool {
         let Some(interest) = self.descriptors.get_mut(fd as usize) else { return false };
         debug_assert_eq!(interest.first, [NONE; 3], "a request names a descriptor that goes");
         let was_registered = interest.is_registered;
         *interest = Interest { generation: interest.generation.wrapping_add(1), ..Interest::FRESH };
         was_registered
+    }
+
+    /// The task of `reader` waits to receive; returns the one that did so before.
+    pub(super) fn set_reader(&mut self, fd: RawFd, reader: Waker) -> Option<Waker> {
+        let former = self.of(fd).reader.replace(reader);
+        self.count += usize::from(former.is_none());
+        former
+    }
+
+    /// Takes the task that waits to receive, to be woken.
+    pub(super) fn take_reader(&mut self, fd: RawFd) -> Option<Waker> {
+        let reader = self.descriptors.get_mut(fd as usize)?.reader.take();
+        self.count -= usize::from(reader.is_some());
+        reader
+    }
+
+    /// Takes all of them.
+    pub(super) fn take_readers(&mut self) -> Vec<Waker> {
+        let fds = 0..self.descriptors.len() as RawFd;
+        fds.filter_map(|fd| self.take_reader(fd)).collect()
     }
 
     /// Puts a request behind those that wait for the same.

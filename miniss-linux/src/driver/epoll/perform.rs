@@ -101,7 +101,7 @@ pub(super) unsafe fn perform(request: Request, pool: Option<&BufferPool>) -> Ste
 
 /// Receives into a buffer of the pool.
 #[inline]
-fn recv_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
+pub(super) fn recv_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
     let flags = libc::MSG_DONTWAIT;
     let Some((pool, (id, memory))) = pool.and_then(|pool| Some((pool, pool.take()?))) else {
         return without_buffer(fd);
@@ -121,7 +121,7 @@ fn recv_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
 }
 
 /// Receives a message into a buffer of the pool, behind its head.
-fn recv_msg_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
+pub(super) fn recv_msg_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
     let Some((pool, (id, memory))) = pool.and_then(|pool| Some((pool, pool.take()?))) else {
         return ended(-libc::ENOBUFS);
     };

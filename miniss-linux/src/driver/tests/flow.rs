@@ -96,9 +96,9 @@ fn a_cancel_that_comes_too_late_ends_nothing_else() {
 fn next(driver: &Rc<ShardDriver>, op: &mut Op<RecvPool>) -> Result<PoolBuf, i32> {
     let pool = driver.pool().unwrap().unwrap();
     match finish(driver, std::future::poll_fn(|cx| op.poll_part(cx))) {
-        Part::More(completion) => Ok(received(&pool, completion).unwrap()),
+        Part::More(completion) => Ok(received(pool, completion).unwrap()),
         Part::End(ended) => {
-            let bytes = received(&pool, ended.completion).filter(|bytes| !bytes.is_empty());
+            let bytes = received(pool, ended.completion).filter(|bytes| !bytes.is_empty());
             bytes.ok_or(-ended.completion.result)
         }
     }
@@ -143,7 +143,7 @@ fn a_pause_that_was_asked_for_is_remembered_when_the_reader_catches_up() {
 
     let driver = driver(8);
     let (connection, _peer) = socket(&driver);
-    let mut receive = RecvPool::new(connection, driver.pool().unwrap().unwrap());
+    let mut receive = RecvPool::new(connection, driver.pool().unwrap().unwrap().clone());
     let part = Completion { result: 1, flags: 0 };
     let full = (1..).find(|&waiting| receive.wants_cancel_after(part, waiting)).unwrap();
     // Some are read, and one more comes before the cancel takes effect.

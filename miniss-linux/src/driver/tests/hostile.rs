@@ -556,7 +556,7 @@ impl Life {
         }
         drop((stream, held));
         turn_until(&driver, || driver.in_flight() == 0);
-        if let Some(pool) = driver.take_pool() {
+        if let Some(pool) = driver.made_pool() {
             let free: HashSet<u16> = std::iter::from_fn(|| pool.take()).map(|one| one.0).collect();
             assert_eq!(free.len(), 2, "a buffer is lost");
         }

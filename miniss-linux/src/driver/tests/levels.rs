@@ -18,7 +18,7 @@ fn echo(driver: &Rc<ShardDriver>) {
     peer.write_all(b"pooled").unwrap();
     let part = finish(driver, std::future::poll_fn(|cx| receiving.poll_part(cx)));
     let Part::More(completion) = part else { panic!("a multishot receive ended at once") };
-    let bytes = received(&pool, completion).unwrap();
+    let bytes = received(pool, completion).unwrap();
     finish(driver, driver.start(send(&connection, bytes))).0.unwrap();
 
     let mut echoed = [0; 11];

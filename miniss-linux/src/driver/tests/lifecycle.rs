@@ -70,7 +70,7 @@ fn a_received_buffer_outlives_its_driver() {
         peer.write_all(b"still here").unwrap();
         let part = finish(&driver, std::future::poll_fn(|cx| op.poll_part(cx)));
         let miniss_core::op::Part::More(completion) = part else { panic!("it ended") };
-        let bytes = crate::op::recv::received(&pool, completion).unwrap();
+        let bytes = crate::op::recv::received(pool, completion).unwrap();
         drop((op, pool));
         assert_eq!(driver.close(now() + PATIENCE), 0);
         drop(driver);

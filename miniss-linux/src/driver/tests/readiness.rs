@@ -3,8 +3,12 @@
 
 use super::*;
 use crate::driver::request::Request;
+use crate::op::recv::received;
 use std::net::{TcpListener, TcpStream as StdStream};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Wake;
 
 /// A TCP connection over epoll, and its other end.
 fn tcp() -> (Closing, Rc<Connection>, StdStream) {
@@ -102,6 +106,63 @@ fn an_idle_read_is_no_system_call_but_the_wait_for_all() {
     turn(&driver);
     assert_eq!(epoll.calls(), before + 1);
     drop(op);
+}
+
+#[test]
+fn a_reader_that_waits_takes_no_operation_and_makes_no_call_in_vain() {
+    let (driver, connection, mut peer) = tcp();
+    let pool = driver.pool().unwrap().unwrap();
+    let AnyBackend::Epoll(epoll) = &driver.backend else { unreachable!() };
+    let fd = connection.fd.number();
+    let receive = |cx: &Context<'_>| driver.poll_receive(fd, false, pool, cx).unwrap();
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let cx = Context::from_waker(&waker);
+    for round in 1..=10 {
+        assert!(receive(&cx).is_pending());
+        (0..3).for_each(|_| turn(&driver));
+        assert_eq!((epoll.calls(), driver.in_flight()), (round - 1, 0));
+        peer.write_all(&[7]).unwrap();
+        turn_until(&driver, || woken.0.load(Relaxed) == round);
+        let Poll::Ready(completion) = receive(&cx) else { panic!("it was woken for nothing") };
+        assert_eq!(received(pool, completion).unwrap()[..], [7]);
+        assert_eq!(epoll.calls(), round);
+    }
+}
+
+#[test]
+fn a_reader_that_waits_is_woken_as_its_descriptor_or_its_driver_goes() {
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    let cx = Context::from_waker(&waker);
+    let wait = |driver: &ShardDriver, connection: &Connection| {
+        let pool = driver.pool().unwrap().unwrap();
+        assert!(
+            driver.poll_receive(connection.fd.number(), false, pool, &cx).unwrap().is_pending()
+        );
+    };
+    let (driver, connection, _peer) = tcp();
+    wait(&driver, &connection);
+    finish(&driver, connection.close()).unwrap();
+    assert_eq!(woken.0.load(Relaxed), 1);
+    let (other, _other_peer) = socket(&driver);
+    wait(&driver, &other);
+    wait(&driver, &other);
+    assert_eq!(woken.0.load(Relaxed), 1, "it replaced itself");
+    drop(driver);
+    assert_eq!(woken.0.load(Relaxed), 2);
+    drop((other, waker));
+    assert_eq!(Arc::strong_count(&woken), 1, "a waker is kept");
+}
+
+/// Counts its wakes.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
 }
 
 #[test]
