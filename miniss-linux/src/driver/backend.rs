@@ -35,6 +35,9 @@ pub(crate) struct BackendStats {
 /// [`Operations::complete`]: whatever happens to it, and also if it is cancelled. Completing runs
 /// foreign code, which may call back: so nothing may be borrowed then.
 pub(super) trait Backend {
+    /// Whether it has a way to fulfil a request that [may block](super::Prepare::MAY_BLOCK).
+    fn takes(&self, request: &Request) -> bool;
+
     /// Takes a request in, and may complete it before it returns.
     ///
     /// # Safety
@@ -131,6 +134,10 @@ macro_rules! with {
 }
 
 impl AnyBackend {
+    pub(super) fn takes(&self, request: &Request) -> bool {
+        with!(self, backend => backend.takes(request))
+    }
+
     /// # Safety
     /// As for [`Backend::push`].
     #[inline]

@@ -47,6 +47,7 @@ impl ShardDriver {
         self.try_submit()?;
         while self.in_flight() > 0 {
             self.backend.cancel_all(&self.ops);
+            self.ops.on_pool.cancel_all(&self.ops);
             self.take_all()?;
             let now = now();
             if self.in_flight() == 0 || now >= deadline {
@@ -64,7 +65,7 @@ impl ShardDriver {
     fn take_all(&self) -> io::Result<()> {
         loop {
             self.try_submit()?;
-            if self.reap() == 0 {
+            if self.reap() + self.ops.on_pool.reap(&self.ops) == 0 {
                 return Ok(());
             }
         }

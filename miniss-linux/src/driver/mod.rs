@@ -13,7 +13,7 @@
 //! - [`spin`]: whether to look for work before a sleep, and for how long.
 //! - [`unpark`]: ends the sleep of another shard.
 //! - [`buffers`]: the buffers that are received into.
-//! - [`blocking`]: threads for what would block the shard.
+//! - [`blocking`]: threads for what would block, requests that no backend takes among it.
 //! - [`close`]: the end, when all has come back.
 //! - [`choice`]: which driver a runtime is to have, and has.
 //! - [`sys`]: what all of them ask of the system: the clock, the page, the limits.
@@ -37,7 +37,7 @@ mod uring;
 pub use choice::{ChosenDriver, Driver, UnknownDriver};
 pub use uring::{IoUringFeature, IoUringProbe, probe_io_uring};
 
-pub(crate) use blocking::{BlockingConfig, BlockingPool};
+pub(crate) use blocking::{BlockingConfig, BlockingPool, Job, PoolRequests};
 pub(crate) use choice::{DriverConfig, Kind};
 pub(crate) use reactor::ShardReactor;
 pub(crate) use request::{

@@ -53,6 +53,10 @@ pub(crate) enum Request {
 
 /// An operation that can be made a request.
 pub(crate) trait Prepare: Operation {
+    /// Whether a plain system call for it may wait for a disk. Then a backend that has no other way
+    /// leaves the request to [threads](super::blocking).
+    const MAY_BLOCK: bool = false;
+
     /// The request; pointers in it may point into `self`, which stays where it is from here on.
     fn prepare(&mut self) -> Request;
 }

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::RawFd;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use miniss_core::op::{Completion, OpId, OpKey, OpTable, Operation, Part};
 use miniss_core::time::Instant;
 
 use super::backend::{AnyBackend, BackendStats, REFUSED};
+use super::blocking::PoolRequests;
 use super::buffers::BufferPool;
 use super::choice::{DriverConfig, Kind};
 use super::epoll::Epoll;
@@ -33,11 +34,13 @@ pub(super) struct Operations {
     pub(super) table: OpTable,
     /// Buffers that completions have brought, of all that the pool ever gave; it wraps.
     pub(super) buffers_taken: Cell<u16>,
+    /// Those whose request the backend did not take.
+    pub(super) on_pool: PoolRequests,
 }
 
 impl Operations {
-    fn new() -> Self {
-        Self { table: OpTable::new(), buffers_taken: Cell::new(0) }
+    fn new(on_pool: PoolRequests) -> Self {
+        Self { table: OpTable::new(), buffers_taken: Cell::new(0), on_pool }
     }
 
     /// Reports a completion; `more` means that others will follow. Wakes the task that waits, and
@@ -48,6 +51,16 @@ impl Operations {
             self.buffers_taken.set(self.buffers_taken.get().wrapping_add(1));
         }
         self.table.complete(id, completion, more);
+    }
+
+    /// The next operation that the backend is to cancel.
+    pub(super) fn next_cancel(&self) -> Option<OpId> {
+        loop {
+            let id = self.table.next_cancel()?;
+            if !self.on_pool.cancel(id, self) {
+                return Some(id);
+            }
+        }
     }
 
     /// Ends an operation that no backend has heard of.
@@ -80,22 +93,24 @@ impl ShardDriver {
         config: DriverConfig,
         owner: &'static Unparker,
         eventfd: RawFd,
+        on_pool: PoolRequests,
     ) -> Result<Rc<Self>, DriverUnavailable> {
         let backend = match config.kind {
             Kind::IoUring => AnyBackend::Uring(Uring::new(&config, eventfd)?),
             Kind::Epoll => AnyBackend::Epoll(Epoll::new(eventfd)?),
         };
-        Ok(Self::over(backend, config, Some(owner)))
+        Ok(Self::over(backend, config, Some(owner), on_pool))
     }
 
     pub(super) fn over(
         backend: AnyBackend,
         config: DriverConfig,
         owner: Option<&'static Unparker>,
+        on_pool: PoolRequests,
     ) -> Rc<Self> {
         Rc::new(Self {
             backend,
-            ops: Operations::new(),
+            ops: Operations::new(on_pool),
             config,
             pool: OnceCell::new(),
             pool_refused_until: Cell::new(Instant::ZERO),
@@ -230,9 +245,20 @@ impl ShardDriver {
             unsent.disarm();
             // SAFETY: *Owned while in flight*: the request points into the operation, which stays
             // in its slot until the terminal completion.
-            unsafe { self.backend.push(id, request, &self.ops) };
+            unsafe {
+                if O::MAY_BLOCK && !self.backend.takes(&request) {
+                    self.ops.on_pool.push(id, request);
+                } else {
+                    self.backend.push(id, request, &self.ops);
+                }
+            }
         }
         op
+    }
+
+    /// The task of the shard that reports what the pool has performed. It never ends.
+    pub(crate) async fn serve_pool(self: Rc<Self>) {
+        poll_fn(|cx| self.ops.on_pool.poll(&self.ops, cx)).await;
     }
 
     /// Performs what an operation asks for at once, where that takes a system call that does not
@@ -281,7 +307,7 @@ impl ShardDriver {
 
     #[cold]
     fn push_cancels_now(&self) {
-        while let Some(id) = self.ops.table.next_cancel() {
+        while let Some(id) = self.ops.next_cancel() {
             self.backend.cancel(id, &self.ops);
         }
     }

@@ -4,6 +4,7 @@ mod flow;
 pub(super) mod hostile;
 mod levels;
 mod lifecycle;
+mod on_pool;
 mod readiness;
 mod wakes;
 
@@ -14,10 +15,12 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::backend::AnyBackend;
+use super::blocking::{BlockingConfig, BlockingPool, PoolRequests};
 use super::choice::{DriverConfig, Kind};
 use super::epoll::Epoll;
 use super::start::{Op, ShardDriver};
@@ -46,6 +49,22 @@ fn config(ring_entries: u32) -> DriverConfig {
     }
 }
 
+/// A pool of one thread for a driver.
+fn pool() -> Arc<BlockingPool> {
+    let config = BlockingConfig {
+        threads_max: 1,
+        keep_alive: Duration::from_millis(1),
+        thread_name: "blocking".into(),
+        stack_bytes: None,
+        cpus: None,
+    };
+    Arc::new(BlockingPool::new(config, 1))
+}
+
+fn over(backend: AnyBackend, config: DriverConfig) -> Closing {
+    Closing(ShardDriver::over(backend, config, None, PoolRequests::new(pool(), 0)))
+}
+
 /// A driver that is closed when its test is over.
 struct Closing(Rc<ShardDriver>);
 
@@ -66,12 +85,12 @@ impl Drop for Closing {
 fn driver_with_eventfd(ring_entries: u32, eventfd: RawFd) -> Closing {
     let config = config(ring_entries);
     let backend = AnyBackend::Uring(Uring::new(&config, eventfd).unwrap());
-    Closing(ShardDriver::over(backend, config, None))
+    over(backend, config)
 }
 
 fn epoll_with_eventfd(eventfd: RawFd) -> Closing {
     let config = DriverConfig { kind: Kind::Epoll, ..config(1) };
-    Closing(ShardDriver::over(AnyBackend::Epoll(Epoll::new(eventfd).unwrap()), config, None))
+    over(AnyBackend::Epoll(Epoll::new(eventfd).unwrap()), config)
 }
 
 /// A driver over a ring, without an eventfd.
@@ -99,6 +118,7 @@ fn enter(driver: &ShardDriver, wait: Wait) {
 fn turn(driver: &ShardDriver) {
     enter(driver, Wait::Nanos(1_000_000));
     driver.reap();
+    driver.ops.on_pool.reap(&driver.ops);
 }
 
 /// Takes turns until `done` says so.

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 use miniss_core::coop::Leaf;
 
 use super::shard::with_current;
+use crate::driver::Job;
 use crate::error::{JoinError, Panic, Payload};
 use crate::guard::{Quiet, quietly};
 
@@ -54,7 +55,7 @@ where
 {
     let progress = Arc::new(Progress::<T>::default());
     let handle = BlockingHandle { progress: Some(progress.clone()), leaf: Leaf::new() };
-    let job = Box::new(move |start| progress.run(work, start));
+    let job = Job::Work(Box::new(move |start| progress.run(work, start)));
     with_current(|shard| shard.blocking.submit(shard.id.index(), job));
     handle
 }

@@ -20,7 +20,9 @@ use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 use super::call::LANE;
 use super::failure::Failure;
 use super::foreign::Inbound;
-use crate::driver::{BlockingPool, DriverConfig, ShardDriver, ShardReactor, Unparker, now};
+use crate::driver::{
+    BlockingPool, DriverConfig, PoolRequests, ShardDriver, ShardReactor, Unparker, now,
+};
 use crate::error::BuildError;
 use crate::guard::quietly;
 use crate::topology::CpuMask;
@@ -185,7 +187,8 @@ impl Shard {
         eventfd: RawFd,
     ) -> Result<(Self, Executor<ShardReactor>), BuildError> {
         let shard = config.id;
-        let driver = ShardDriver::new(config.driver, config.cell.unparker(), eventfd)
+        let on_pool = PoolRequests::new(config.blocking.clone(), shard.index());
+        let driver = ShardDriver::new(config.driver, config.cell.unparker(), eventfd, on_pool)
             .map_err(|error| BuildError::Driver { shard, error })?;
         let reactor = ShardReactor::new(driver.clone());
         let mut executor =
@@ -195,6 +198,7 @@ impl Shard {
         executor.set_shuffle(config.shuffle.wrapping_mul(2 * shard.index() as u64 + 1));
         let local = executor.local();
         let endpoint = Endpoint::open(config.mesh, shard.index(), local).expect("a fresh executor");
+        local.spawn(driver.clone().serve_pool()).expect("a fresh executor").detach();
         local.spawn(config.inbound.clone().serve()).expect("a fresh executor").detach();
         let this = Self {
             id: shard,

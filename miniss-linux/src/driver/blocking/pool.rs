@@ -21,8 +21,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{self, Duration};
 
+use miniss_core::op::OpId;
 use miniss_core::time::Instant;
 
+use super::requests::Performing;
 use crate::diagnostics::{self, Event};
 use crate::driver::sys::now;
 use crate::guard::quietly;
@@ -47,7 +49,32 @@ pub(crate) struct BlockingConfig {
 
 /// What a thread is to do. It is told whether to begin, or why it never will: the number of a
 /// system error, `ECANCELED` if the runtime ends.
-pub(crate) type Job = Box<dyn FnOnce(Result<(), i32>) + Send>;
+pub(crate) enum Job {
+    Work(Box<dyn FnOnce(Result<(), i32>) + Send>),
+    Request(Performing),
+}
+
+impl Job {
+    /// What panics here is no reason for a thread to end.
+    fn run(self, start: Result<(), i32>) {
+        quietly(|| match self {
+            Self::Work(work) => work(start),
+            Self::Request(request) => request.run(start),
+        });
+    }
+
+    /// It never begins.
+    fn refuse(self, errno: i32) {
+        self.run(Err(errno));
+    }
+
+    fn request(&self) -> Option<OpId> {
+        match self {
+            Self::Work(_) => None,
+            Self::Request(request) => Some(request.id()),
+        }
+    }
+}
 
 /// The threads of a runtime for what would block its shards.
 pub(crate) struct BlockingPool {
@@ -101,7 +128,7 @@ impl BlockingPool {
         let mut state = self.lock();
         if state.is_closed {
             drop(state);
-            return refuse(job, libc::ECANCELED);
+            return job.refuse(libc::ECANCELED);
         }
         let since = now();
         let line = &mut state.lines[shard];
@@ -115,6 +142,16 @@ impl BlockingPool {
         self.report_if_late(longest);
     }
 
+    /// Takes a request that is meant, and has not begun, out of the line of a shard.
+    pub(super) fn withdraw(&self, shard: usize, is_meant: impl Fn(OpId) -> bool) -> Option<OpId> {
+        let mut state = self.lock();
+        let id = |waiting: &Waiting| waiting.job.request().filter(|&id| is_meant(id));
+        let place = state.lines[shard].iter().position(|waiting| id(waiting).is_some())?;
+        let waiting = state.lines[shard].remove(place)?;
+        state.waiting -= 1;
+        waiting.job.request()
+    }
+
     /// Refuses jobs from now on, and those that wait.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -122,7 +159,7 @@ impl BlockingPool {
         let waiting = state.take_all();
         drop(state);
         self.has_job.notify_all();
-        waiting.into_iter().for_each(|job| refuse(job, libc::ECANCELED));
+        waiting.into_iter().for_each(|job| job.refuse(libc::ECANCELED));
     }
 
     /// Waits until all threads of a closed pool have ended, or `deadline` if there is one. Returns
@@ -142,6 +179,12 @@ impl BlockingPool {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.threads
+    }
+
+    /// Jobs of a shard that have not begun.
+    #[cfg(test)]
+    pub(super) fn waiting(&self, shard: usize) -> usize {
+        self.lock().lines[shard].len()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -190,7 +233,7 @@ impl BlockingPool {
             ),
         );
         let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
-        stranded.into_iter().for_each(|job| refuse(job, errno));
+        stranded.into_iter().for_each(|job| job.refuse(errno));
     }
 
     /// What a thread does, from its start to its end.
@@ -202,7 +245,7 @@ impl BlockingPool {
         }
         self.lock().is_starting = false;
         while let Some(job) = self.next_job() {
-            quietly(|| job(Ok(())));
+            job.run(Ok(()));
         }
     }
 
@@ -273,11 +316,6 @@ impl State {
             && self.threads < threads_max
             && (self.threads == 0 || now() >= self.refused_until)
     }
-}
-
-/// A job that never begins. It drops what it owns.
-fn refuse(job: Job, errno: i32) {
-    quietly(|| job(Err(errno)));
 }
 
 impl fmt::Debug for BlockingPool {

@@ -22,6 +22,14 @@ fn pool(threads_max: usize, keep_alive: Duration, shards: usize) -> Arc<Blocking
     Arc::new(BlockingPool::new(config, shards))
 }
 
+fn submit(
+    pool: &Arc<BlockingPool>,
+    shard: usize,
+    work: impl FnOnce(Result<(), i32>) + Send + 'static,
+) {
+    pool.submit(shard, Job::Work(Box::new(work)));
+}
+
 fn close(pool: &BlockingPool) {
     pool.close();
     assert_eq!(pool.wait_ended(Some(time::Instant::now() + PATIENCE)), 0);
@@ -39,7 +47,7 @@ struct Told {
 impl Told {
     fn job(self: &Arc<Self>) -> Job {
         let this = self.clone();
-        Box::new(move |start| this.tell(start))
+        Job::Work(Box::new(move |start| this.tell(start)))
     }
 
     fn tell(&self, start: Result<(), i32>) {
@@ -115,7 +123,7 @@ fn what_blocks_keeps_no_more_threads_than_jobs() {
     let pool = pool(8, PATIENCE, 1);
     for _ in 0..50 {
         let (done, told) = channel();
-        pool.submit(0, Box::new(move |start| done.send(start).unwrap()));
+        submit(&pool, 0, move |start| done.send(start).unwrap());
         assert_eq!(told.recv().unwrap(), Ok(()));
         let end = now() + PATIENCE;
         while !format!("{pool:?}").contains("idle: 1") && now() < end {
@@ -130,13 +138,13 @@ fn what_blocks_keeps_no_more_threads_than_jobs() {
 fn lines_take_turns_and_each_keeps_its_order() {
     let pool = pool(1, PATIENCE, 3);
     let (open, gate) = channel::<()>();
-    pool.submit(0, Box::new(move |_| _ = gate.recv()));
+    submit(&pool, 0, move |_| _ = gate.recv());
     let (send, receive) = channel();
     let counts = [3, 1, 2];
     for (shard, count) in counts.into_iter().enumerate() {
         for number in 0..count {
             let send = send.clone();
-            pool.submit(shard, Box::new(move |_| send.send((shard, number)).unwrap()));
+            submit(&pool, shard, move |_| send.send((shard, number)).unwrap());
         }
     }
     drop((open, send));
@@ -150,13 +158,10 @@ fn a_job_that_will_not_end_is_counted_and_goes_on() {
     let pool = pool(2, PATIENCE, 1);
     let (open, gate) = channel::<()>();
     let (tell, begun) = channel();
-    pool.submit(
-        0,
-        Box::new(move |_| {
-            tell.send(()).unwrap();
-            gate.recv().unwrap();
-        }),
-    );
+    submit(&pool, 0, move |_| {
+        tell.send(()).unwrap();
+        gate.recv().unwrap();
+    });
     begun.recv().unwrap();
     pool.close();
     assert_eq!(pool.wait_ended(Some(time::Instant::now())), 1);

@@ -309,7 +309,7 @@ impl Epoll {
 
     #[cold]
     fn cancel_wanted_now(&self, ops: &Operations) {
-        while let Some(id) = ops.table.next_cancel() {
+        while let Some(id) = ops.next_cancel() {
             self.cancel(id, ops);
         }
     }
@@ -360,6 +360,11 @@ fn is_served(request: Request) -> bool {
 impl Backend for Epoll {
     /// A call that would wait answers `EAGAIN` instead.
     const NONBLOCKING: bool = true;
+
+    /// epoll tells of no file when it would not block.
+    fn takes(&self, _: &Request) -> bool {
+        false
+    }
 
     unsafe fn push(&self, id: OpId, request: Request, ops: &Operations) {
         self.count(|stats| stats.submitted += 1);

@@ -306,6 +306,10 @@ fn is_send(request: Request) -> bool {
 impl Backend for Hostile {
     const NONBLOCKING: bool = false;
 
+    fn takes(&self, _: &Request) -> bool {
+        false
+    }
+
     unsafe fn push(&self, id: OpId, request: Request, _: &Operations) {
         self.waiting.borrow_mut().push(Waiting { id, request, is_cancelled: false });
         let waiting = self.waiting.borrow();
@@ -393,7 +397,7 @@ struct Life {
 impl Life {
     fn new(seed: u64) -> Self {
         let backend = AnyBackend::Hostile(Hostile::new(seed));
-        let driver = Closing(ShardDriver::over(backend, config(1), None));
+        let driver = over(backend, config(1));
         let (stream, _) = stream(&driver);
         Self {
             driver,

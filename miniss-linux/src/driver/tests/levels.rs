@@ -37,7 +37,7 @@ fn every_level_makes_a_ring_that_carries_the_same_echo() {
     for level in LEVELS.into_iter().skip_while(is_unknown) {
         let ring = build(level, config.ring_entries).unwrap_or_else(|e| panic!("{level:?}: {e}"));
         let backend = AnyBackend::Uring(Uring::over(ring, -1).unwrap());
-        let driver = ShardDriver::over(backend, config, None);
+        let driver = over(backend, config);
         echo(&driver);
         assert_eq!(driver.close(now() + PATIENCE), 0, "{level:?}");
     }

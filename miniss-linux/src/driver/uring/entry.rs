@@ -136,6 +136,11 @@ impl Backend for Uring {
     /// The kernel waits by itself; a non-blocking descriptor would make it answer `EAGAIN`.
     const NONBLOCKING: bool = false;
 
+    /// The kernel has threads of its own for what blocks.
+    fn takes(&self, _: &Request) -> bool {
+        true
+    }
+
     /// It is handed to the kernel with the next enter of this turn.
     #[inline]
     unsafe fn push(&self, id: OpId, request: Request, _: &Operations) {
