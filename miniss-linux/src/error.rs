@@ -149,13 +149,27 @@ impl std::error::Error for BuildError {
     }
 }
 
-/// What a panic carried, until someone asks for the outcome. If no one does, it is reported as a
-/// failure that was not [observed](miniss_core::unobserved).
+/// What a panic carried, or a [refusal](Self::refusal), until someone asks for the outcome. If no
+/// one does, a panic is reported as a failure that was not [observed](miniss_core::unobserved).
 pub(crate) struct Payload(Option<Box<dyn Any + Send + 'static>>);
 
 impl Payload {
     pub(crate) fn new(payload: Box<dyn Any + Send + 'static>) -> Self {
         Self(Some(payload))
+    }
+
+    /// Work on another shard tells why the call fails. It goes the way of a panic, which every call
+    /// has, so that calls without refusals take no more room.
+    pub(crate) fn refusal(error: CallError) -> Self {
+        Self::new(Box::new(Refusal(error)))
+    }
+
+    /// Why the call failed that came back with this.
+    pub(crate) fn into_call_error(self) -> CallError {
+        match self.into_inner().downcast::<Refusal>() {
+            Ok(refusal) => refusal.0,
+            Err(payload) => CallError::Panicked(Panic::new(Self::new(payload))),
+        }
     }
 
     fn into_inner(mut self) -> Box<dyn Any + Send + 'static> {
@@ -165,12 +179,15 @@ impl Payload {
 
 impl Drop for Payload {
     fn drop(&mut self) {
-        if let Some(payload) = self.0.take() {
+        if let Some(payload) = self.0.take().filter(|payload| !payload.is::<Refusal>()) {
             unobserved::report(Source::Task, "panic");
             drop(payload);
         }
     }
 }
+
+/// What the payload of a refusal holds. No one else can make one.
+struct Refusal(CallError);
 
 /// A panic that was caught. It can be shown from any thread, and its owner can take the payload.
 ///
@@ -320,6 +337,8 @@ pub enum CallError {
     ShardGone(ShardId),
     /// The work panicked.
     Panicked(Panic),
+    /// What was called is not running on that shard: it is not there yet, or is stopped already.
+    NotRunning(ShardId),
 }
 
 impl fmt::Display for CallError {
@@ -327,6 +346,7 @@ impl fmt::Display for CallError {
         match self {
             Self::ShardGone(shard) => write!(f, "{shard} ended before the call did"),
             Self::Panicked(panic) => write!(f, "the call panicked: {panic}"),
+            Self::NotRunning(shard) => write!(f, "what was called is not running on {shard}"),
         }
     }
 }

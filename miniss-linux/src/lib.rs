@@ -30,7 +30,7 @@
 //! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
 //! - [`spawn_blocking`]: what blocks, on threads beside the shards.
 //! - [`submit_to`], [`run_on`], [`Handle`]: between shards, and from other threads.
-//! - [`sharded`]: work on many shards at once.
+//! - [`sharded`]: work on many shards at once, and state with a part on each.
 //! - [`Future`] and [`Promise`]: a value that is not there yet, and the end that brings it. This
 //!   `Future` is a type; where the trait is meant beside it, say [`core::future::Future`].
 //! - [`time`]: sleep, timeout, interval.

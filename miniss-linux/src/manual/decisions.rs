@@ -456,3 +456,36 @@
 //! **Price.** An `Rc` of a stream that two runtimes share and use in turn no longer works by luck.
 //!
 //! **What would change our mind.** Nothing in sight.
+//!
+//! # What a shard keeps for others is named by a number
+//!
+//! **Question.** An instance of a [`Sharded`](crate::sharded::Sharded) need not be `Send`. What do
+//! the other shards hold of it?
+//!
+//! **Choices.** A pointer in a counted handle, with unsafe code that keeps others from using it. Or
+//! a number, under which only its own shard finds it in its storage.
+//!
+//! **Pick.** The number. It is `Copy`, so a call takes it along without a count that all cores
+//! would write to, an instance that knows its siblings makes no circle, and the code is safe. What
+//! is left when a shard ends is dropped there, after the tasks, the last first. A number that finds
+//! nothing is an answer, [`NotRunning`](crate::CallError::NotRunning).
+//!
+//! **Price.** Each use searches a tree, which is small. Between the shards that start a service
+//! there is no moment at which all begin: a sibling may not be there yet.
+//!
+//! **What would change our mind.** A profile in which the search shows.
+//!
+//! # Many calls are all waited for, and the first in the order of the shards is the error
+//!
+//! **Question.** Of calls to all shards, one fails. When is the caller told, and of which error?
+//!
+//! **Choices.** At once, of the first in time, while the rest goes on unseen. Or when all have
+//! ended, of the first in the order of the shards.
+//!
+//! **Pick.** The second, which is Seastar's, too: after the error nothing is under way any more, so
+//! what the work used may be taken down; and the error does not depend on who was faster.
+//! [`Calls::outcomes`](crate::sharded::Calls::outcomes) tells of each call.
+//!
+//! **Price.** A shard that hangs delays the error of another.
+//!
+//! **What would change our mind.** Nothing in sight: a caller in a hurry has `timeout`.

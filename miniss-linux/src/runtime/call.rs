@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::shard::with_current;
-use crate::error::{CallError, Panic, Payload};
+use crate::error::{CallError, Payload};
 use crate::guard::{Guarded, Quiet};
 use crate::{ShardId, spawn};
 
@@ -46,7 +46,7 @@ impl<T> Future for Call<T> {
         let shard = self.shard;
         Pin::new(&mut self.inner).poll(cx).map(|outcome| match outcome.map(Quiet::into_inner) {
             Ok(Ok(output)) => Ok(output),
-            Ok(Err(payload)) => Err(CallError::Panicked(Panic::new(payload))),
+            Ok(Err(payload)) => Err(payload.into_call_error()),
             Err(_) => Err(CallError::ShardGone(shard)),
         })
     }
@@ -137,6 +137,41 @@ where
     let work = Quiet::new(work);
     let caught = move || catch_unwind(AssertUnwindSafe(work.into_inner()));
     let guarded = move || Quiet::new(caught().map_err(Payload::new));
+    let index = shard.index_among(with_current(|here| here.endpoint.cores()));
+    let inner = with_current(|here| here.endpoint.run_on(index, guarded));
+    Call { inner, shard }
+}
+
+/// As [`submit_to`], for work that may tell why the call fails.
+#[track_caller]
+pub(crate) fn try_submit_to<F, T>(shard: ShardId, work: F) -> Call<T>
+where
+    F: AsyncFnOnce() -> Result<T, CallError> + Send + 'static,
+    T: Send + 'static,
+{
+    let work = Quiet::new(work);
+    let guarded = async move || {
+        let outcome = Guarded::new(async move { work.into_inner()().await }).await;
+        Quiet::new(outcome.into_inner().and_then(|result| result.map_err(Payload::refusal)))
+    };
+    let index = shard.index_among(with_current(|here| here.endpoint.cores()));
+    let inner = with_current(|here| here.endpoint.submit_to(index, guarded));
+    Call { inner, shard }
+}
+
+/// As [`run_on`], for work that may tell why the call fails.
+#[track_caller]
+pub(crate) fn try_run_on<F, T>(shard: ShardId, work: F) -> Call<T>
+where
+    F: FnOnce() -> Result<T, CallError> + Send + 'static,
+    T: Send + 'static,
+{
+    let work = Quiet::new(work);
+    let caught = move || catch_unwind(AssertUnwindSafe(work.into_inner()));
+    let guarded = move || {
+        let outcome = caught().map_err(Payload::new);
+        Quiet::new(outcome.and_then(|result| result.map_err(Payload::refusal)))
+    };
     let index = shard.index_among(with_current(|here| here.endpoint.cores()));
     let inner = with_current(|here| here.endpoint.run_on(index, guarded));
     Call { inner, shard }

@@ -13,7 +13,7 @@ use std::thread::{self, Thread};
 use crossbeam_queue::SegQueue;
 
 use crate::ShardId;
-use crate::error::{CallError, Panic, Payload};
+use crate::error::{CallError, Payload};
 use crate::guard::{Quiet, quietly};
 
 type Work = Box<dyn FnOnce() + Send>;
@@ -114,6 +114,20 @@ impl Handle {
         self.inbound.len()
     }
 
+    /// Whether both are handles to one runtime.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inbound, &other.inbound)
+    }
+
+    /// Has each shard run a clone of the plain closure `work`, between its tasks and in its own
+    /// time; a shard that has ended drops it.
+    pub(crate) fn run_on_each(&self, work: impl FnOnce() + Clone + Send + 'static) {
+        for inbound in self.inbound.iter() {
+            let work = work.clone();
+            inbound.send(Box::new(move || quietly(work)));
+        }
+    }
+
     /// Runs the async closure `work` as a task on `shard`. Shard 0 works only while someone is in
     /// [`Runtime::block_on`](crate::Runtime::block_on).
     ///
@@ -199,7 +213,7 @@ impl<T> Future for ForeignCall<T> {
         let shard = self.shard;
         Pin::new(&mut self.future).poll(cx).map(|outcome| match outcome.map(Quiet::into_inner) {
             Ok(Ok(output)) => Ok(output),
-            Ok(Err(payload)) => Err(CallError::Panicked(Panic::new(payload))),
+            Ok(Err(payload)) => Err(payload.into_call_error()),
             Err(_) => Err(CallError::ShardGone(shard)),
         })
     }

@@ -14,7 +14,7 @@ use miniss_core::{Executor, ExecutorCell, Future, Promise};
 
 use super::builder::Builder;
 use super::failure::{Failure, ShardError};
-use super::foreign::Inbound;
+use super::foreign::{Handle, Inbound};
 use super::runtime::Runtime;
 use super::shard::{LeftOver, Shard, ShardConfig, ShardId, enter};
 use crate::diagnostics::{self, Event, unobserved};
@@ -71,6 +71,7 @@ impl Runtime {
             cell: take_cell(),
             mesh: mesh.clone(),
             inbound: inbound[index].clone(),
+            handle: Handle::new(inbound.clone()),
             driver,
             blocking: blocking.clone(),
             budget: builder.budget,

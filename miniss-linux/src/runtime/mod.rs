@@ -29,6 +29,7 @@ mod tests;
 pub use blocking::{BlockingHandle, spawn_blocking};
 pub use builder::{Builder, Pinning};
 pub use call::{Call, run_on, submit_to};
+pub(crate) use call::{try_run_on, try_submit_to};
 pub use failure::ShardError;
 pub use foreign::{ForeignCall, Handle};
 pub use runtime::Runtime;

@@ -347,7 +347,7 @@ where
     let start = |(shard, main)| submit_to(ShardId::new(shard), main);
     let calls: Vec<_> = mains.into_iter().enumerate().map(start).collect();
     let mut outcomes = Vec::with_capacity(calls.len());
-    for mut call in calls {
+    for (index, mut call) in calls.into_iter().enumerate() {
         let outcome = poll_fn(|cx| match Pin::new(&mut call).poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
             Poll::Pending => failure.poll(cx).map(Err),
@@ -355,7 +355,7 @@ where
         outcomes.push(match outcome.await? {
             Ok(output) => Ok(output),
             Err(CallError::Panicked(panic)) => Err(panic),
-            Err(CallError::ShardGone(shard)) => return Err(failure.of(shard)),
+            Err(_) => return Err(failure.of(ShardId::new(index))),
         });
     }
     Ok(outcomes)

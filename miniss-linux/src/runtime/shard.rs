@@ -19,12 +19,13 @@ use miniss_core::{Budget, Executor, ExecutorCell, LocalHandle};
 
 use super::call::LANE;
 use super::failure::Failure;
-use super::foreign::Inbound;
+use super::foreign::{Handle, Inbound};
 use crate::driver::{
     BlockingPool, DriverConfig, PoolRequests, ShardDriver, ShardReactor, Unparker, now,
 };
 use crate::error::BuildError;
 use crate::guard::quietly;
+use crate::sharded::storage::Storage;
 use crate::topology::CpuMask;
 
 /// How long `block_on` waits for room in the lanes to other shards.
@@ -137,6 +138,7 @@ pub(crate) struct ShardConfig {
     pub(crate) cell: &'static ExecutorCell<Unparker>,
     pub(crate) mesh: Arc<Mesh<Unparker, LANE>>,
     pub(crate) inbound: Arc<Inbound>,
+    pub(crate) handle: Handle,
     pub(crate) driver: DriverConfig,
     pub(crate) blocking: Arc<BlockingPool>,
     pub(crate) budget: Budget,
@@ -156,6 +158,9 @@ pub(crate) struct Shard {
     pub(crate) blocking: Arc<BlockingPool>,
     /// Where the thread that built the runtime could run.
     pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
+    /// Reaches all shards of the runtime from anywhere.
+    pub(crate) handle: Handle,
+    pub(crate) storage: Storage,
     inbound: Arc<Inbound>,
     shutdown_timeout: Duration,
 }
@@ -207,6 +212,8 @@ impl Shard {
             driver,
             blocking: config.blocking,
             cpus_of_program: config.cpus_of_program,
+            handle: config.handle,
+            storage: Storage::default(),
             inbound: config.inbound,
             shutdown_timeout: config.shutdown_timeout,
         };
@@ -226,9 +233,9 @@ impl Shard {
         }
     }
 
-    /// Ends the shard on its own thread: refuses new calls and operations, drops the tasks, sends
-    /// the replies that this brings about, and waits for the kernel. What does not end in time is
-    /// leaked and counted.
+    /// Ends the shard on its own thread: refuses new calls and operations, drops the tasks, then
+    /// what is stored here, sends the replies that this brings about, and waits for the kernel.
+    /// What does not end in time is leaked and counted.
     pub(crate) fn shut_down(self, executor: Executor<ShardReactor>) -> LeftOver {
         let deadline = now() + self.shutdown_timeout;
         let entered = enter(&self);
@@ -238,6 +245,7 @@ impl Shard {
         self.driver.refuse();
         quietly(|| drop(executor));
         entered.without_executor();
+        self.storage.close();
         quietly(|| self.endpoint.flush());
         let ops = self.driver.close(deadline);
         drop(entered);

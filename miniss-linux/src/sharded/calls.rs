@@ -60,8 +60,21 @@ impl<T> Calls<T> {
         }
         let calls: Vec<_> =
             works.into_iter().map(|(shard, work)| (shard, call(shard, work))).collect();
+        Self::of(calls)
+    }
+
+    pub(super) fn of(calls: Vec<(ShardId, Call<T>)>) -> Self {
         let outcomes = Vec::with_capacity(calls.len());
         Self { calls, outcomes }
+    }
+
+    /// Folds the outputs, if all are there.
+    pub(super) async fn reduce<A>(
+        self,
+        initial: A,
+        reduce: impl FnMut(A, T) -> A,
+    ) -> Result<A, CallError> {
+        Ok(self.await?.into_iter().fold(initial, reduce))
     }
 
     /// Awaits all calls, and tells of each how it ended.
@@ -248,8 +261,7 @@ where
     F: FnOnce() -> T + Clone + Send + 'static,
     T: Send + 'static,
 {
-    let calls = Calls::make(shards, &map, run_on);
-    async move { Ok(calls.await?.into_iter().fold(initial, reduce)) }
+    Calls::make(shards, &map, run_on).reduce(initial, reduce)
 }
 
 /// All shards but this one.

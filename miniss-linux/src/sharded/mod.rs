@@ -2,7 +2,8 @@
 //!
 //! `main ─▶ [sharded] ─▶ call ─▶ lane ─▶ shard`
 //!
-//! [`submit_to`](crate::submit_to) asks one shard. What is here asks many, and joins what they say.
+//! [`submit_to`](crate::submit_to) asks one shard. What is here asks many, and joins what they say;
+//! and it keeps what belongs to a shard, so that others can ask for it there.
 //!
 //! ```
 //! use miniss_linux::sharded::{invoke_on_all, map_reduce};
@@ -20,9 +21,14 @@
 //! ```
 //!
 //! - [`calls`](self#functions): a call to each of many shards, joined in the order of the shards.
+//! - [`service`](Sharded): an instance on each shard, from its start to its stop.
+//! - `storage`: what a shard keeps, and drops when it ends.
 
 #![forbid(unsafe_code)]
 
 pub(crate) mod calls;
+pub(crate) mod service;
+pub(crate) mod storage;
 
 pub use calls::{Calls, invoke_on_all, invoke_on_each, invoke_on_others, map_reduce};
+pub use service::{Service, Sharded, ShardedRef, StartError};

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod service;
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;

@@ -14,6 +14,7 @@ mod afterlife;
 mod forgotten;
 mod places;
 mod port;
+mod shards;
 mod unwinding;
 
 /// Every abuse at every place.
