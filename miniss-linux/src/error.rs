@@ -318,6 +318,16 @@ impl std::error::Error for JoinError {
     }
 }
 
+impl From<JoinError> for io::Error {
+    /// The system's error, if it is one.
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::NoThread(error) => error,
+            other => io::Error::other(other),
+        }
+    }
+}
+
 /// Why a call to another shard has no output.
 ///
 /// ```

@@ -77,10 +77,12 @@
 //! With more than one shard, each is pinned to a CPU if there are enough
 //! ([`Pinning`](crate::Pinning)). On Linux the threads and child processes that a thread starts
 //! inherit its set of CPUs. So those that a pinned shard starts share its CPU for their whole life,
-//! and a pool that asks how many CPUs there are is told one. There are three ways out:
+//! and a pool that asks how many CPUs there are is told one. There are four ways out:
 //!
 //! - start them before [`Runtime::block_on`](crate::Runtime::block_on), on the thread that built
 //!   the runtime: it is pinned only while it is in there;
+//! - [`spawn_blocking`](crate::spawn_blocking): its threads may run on every CPU of the program,
+//!   and so may what they start;
 //! - start them by [`topology::unpinned`](crate::topology::unpinned);
 //! - [`Pinning::None`](crate::Pinning::None), where the kernel places shards and everything else.
 //!

@@ -1,18 +1,17 @@
 //! From what a program names to the addresses that the kernel wants.
 //!
-//! A host name is looked up by the system's resolver, which blocks. So each lookup has a thread of
-//! its own for as long as it takes, and the shard goes on meanwhile.
+//! A host name is looked up by the system's resolver, which blocks: so on a thread beside the
+//! shards.
 
 #![forbid(unsafe_code)]
 
 use std::io;
 use std::net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::thread;
 
 use miniss_core::coop::consume_budget;
 
 use super::kind::sealed;
-use crate::topology::unpinned;
+use crate::{BlockingHandle, spawn_blocking};
 
 /// What names the address of a socket, or several: an address, a list of them, an IP address with a
 /// port number, or a host with one. It is the trait of the standard library, but for this: a host
@@ -119,7 +118,8 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
     }
 }
 
-/// The addresses of `host`, in the order in which the system's resolver prefers them.
+/// The addresses of `host`, in the order in which the system's resolver prefers them. It is asked
+/// as [what blocks](spawn_blocking) is run.
 ///
 /// # Errors
 ///
@@ -127,7 +127,8 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
 ///
 /// # Cancellation
 ///
-/// Dropping it does not stop the lookup. It ends in its thread, and the result is dropped.
+/// Dropping it gives up a lookup that has not begun. One that has ends on its thread, and
+/// its result is dropped.
 ///
 /// ```
 /// # use miniss_linux::{Runtime, net::lookup_host};
@@ -138,31 +139,30 @@ impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {
 /// ```
 pub async fn lookup_host(host: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
     consume_budget().await;
-    let answer = match host.to_target() {
-        Target::Addresses(addresses) => return Ok(addresses),
-        Target::Text(text) => ask(text)?,
-        Target::Host(host, port) => ask((host, port))?,
-    };
-    answer.await.unwrap_or_else(|_| Err(io::Error::other("the resolver panicked")))
+    match host.to_target() {
+        Target::Addresses(addresses) => Ok(addresses),
+        Target::Text(text) => ask(text).await,
+        Target::Host(host, port) => ask((host, port)).await,
+    }
 }
 
-/// Asks the resolver, in a thread of its own.
-#[cold]
-fn ask<H>(host: H) -> io::Result<Answer>
+/// Asks the resolver.
+async fn ask<H>(host: H) -> io::Result<Vec<SocketAddr>>
 where
     H: net::ToSocketAddrs<Iter = std::vec::IntoIter<SocketAddr>> + Send + 'static,
 {
-    let (answer, promise) = miniss_core::Future::new();
-    let ask = move || {
-        // No one may wait any more.
-        let _ = promise.complete(host.to_socket_addrs().map(Iterator::collect));
-    };
-    unpinned(|| thread::Builder::new().name("miniss-resolver".into()).spawn(ask))?;
-    Ok(answer)
+    let mut lookup = Lookup(spawn_blocking(move || host.to_socket_addrs().map(Iterator::collect)));
+    (&mut lookup.0).await?
 }
 
-/// What the resolver says, or that it has panicked.
-type Answer = miniss_core::Future<io::Result<Vec<SocketAddr>>>;
+/// A lookup, which is given up when no one waits for it any more.
+struct Lookup(BlockingHandle<io::Result<Vec<SocketAddr>>>);
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// What `attempt` makes of the first address that works, or the error of the last.
 pub(super) async fn first_that_works<T>(
@@ -205,25 +205,32 @@ mod tests {
     fn a_slow_resolver_does_not_stop_the_shard() {
         Runtime::builder().shards(1).build().unwrap().block_on(async {
             let (sender, receiver) = channel();
-            let lookup = spawn(ask(Slow(Mutex::new(receiver))).unwrap());
+            let lookup = spawn(ask(Slow(Mutex::new(receiver))));
             crate::yield_now().await;
             let address = SocketAddr::from(([127, 0, 0, 1], 80));
             spawn(async move { sender.send(address).unwrap() }).await.unwrap();
-            assert_eq!(lookup.await.unwrap().unwrap().unwrap(), [address]);
+            assert_eq!(lookup.await.unwrap().unwrap(), [address]);
         });
     }
 
     #[test]
     fn a_resolver_may_panic_and_a_lookup_may_be_given_up() {
-        Runtime::builder().shards(1).build().unwrap().block_on(async {
+        let runtime = Runtime::builder().shards(1).blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
             let (sender, receiver) = channel();
-            let lookup = ask(Slow(Mutex::new(receiver))).unwrap();
+            let lookup = spawn(ask(Slow(Mutex::new(receiver))));
+            crate::yield_now().await;
+            // It waits behind the first, and is never asked for: it has no answer.
+            let (_unanswered, receiver) = channel();
+            let given_up = spawn(ask(Slow(Mutex::new(receiver))));
+            crate::yield_now().await;
+            given_up.abort();
+            given_up.await.unwrap_err();
             drop(sender);
-            lookup.await.unwrap_err();
-            let (sender, receiver) = channel();
-            drop(ask(Slow(Mutex::new(receiver))).unwrap());
-            // The thread may have ended by then, or not.
-            let _ = sender.send(SocketAddr::from(([127, 0, 0, 1], 80)));
+            let error = lookup.await.unwrap().unwrap_err();
+            assert!(error.to_string().contains("it is sent"), "{error}");
+            assert_eq!(lookup_host("127.0.0.1:80").await.unwrap().len(), 1);
+            spawn_blocking(|| ()).await.unwrap();
         });
     }
 }
