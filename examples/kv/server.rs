@@ -21,9 +21,9 @@ use crate::stop::{self, Client};
 pub fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let runtime = settings.runtime()?;
     let address = runtime.block_on(claim(&settings.address))?;
-    shard::set_up(runtime.shards(), address.port(), settings.limits);
-    stop::on_signals(runtime.handle())?;
     let driver = runtime.driver().kind();
+    shard::set_up(runtime.shards(), driver, address.port(), settings.limits);
+    stop::on_signals(runtime.handle())?;
     let ended = runtime.try_run(move || serve(address, driver))?;
     Ok(ended.into_iter().collect::<Result<(), _>>()?)
 }

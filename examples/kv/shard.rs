@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use miniss_linux::time::sleep;
-use miniss_linux::{ShardId, spawn, yield_now};
+use miniss_linux::{Driver, ShardId, spawn, yield_now};
 
 use crate::budget::Budget;
 use crate::command::Facts;
@@ -76,6 +76,7 @@ pub fn now_ms() -> u64 {
 
 /// What all shards may read and each writes its own part of.
 struct Server {
+    driver: Driver,
     port: u16,
     start: Instant,
     limits: Limits,
@@ -88,13 +89,13 @@ struct Server {
 static SERVER: OnceLock<Server> = OnceLock::new();
 
 /// To be called once, before the first connection.
-pub fn set_up(shards: usize, port: u16, limits: Limits) {
+pub fn set_up(shards: usize, driver: Driver, port: u16, limits: Limits) {
     let counters = (0..shards).map(|_| Counters::default()).collect();
     let connections = AtomicU64::new(0);
     let budget = |_| Arc::new(Budget::new(limits.shard_bytes, None));
     let budgets = (0..shards).map(budget).collect();
     let start = Instant::now();
-    SERVER.get_or_init(|| Server { port, start, limits, budgets, counters, connections });
+    SERVER.get_or_init(|| Server { driver, port, start, limits, budgets, counters, connections });
 }
 
 fn server() -> &'static Server {
@@ -233,6 +234,10 @@ pub fn facts() -> Facts {
         })
     };
     Facts {
+        multiplexing_api: match server.driver {
+            Driver::Epoll => "epoll",
+            Driver::Auto | Driver::IoUring => "io_uring",
+        },
         tcp_port: server.port,
         process_id: std::process::id(),
         uptime: server.start.elapsed(),

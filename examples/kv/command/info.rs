@@ -19,6 +19,8 @@ pub const REDIS_VERSION: &str = "7.0.15";
 /// What the server knows of itself; the program that runs it fills this in.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
+    /// What it waits for the network with, as Redis would name it.
+    pub multiplexing_api: &'static str,
     /// The port number it listens on.
     pub tcp_port: u16,
     /// Its process.
@@ -179,7 +181,7 @@ fn server(facts: &Facts) -> Fields {
         ("redis_mode", "standalone".to_owned()),
         ("os", format!("Linux {}", std::env::consts::ARCH)),
         ("arch_bits", usize::BITS.to_string()),
-        ("multiplexing_api", "io_uring".to_owned()),
+        ("multiplexing_api", facts.multiplexing_api.to_owned()),
         ("process_id", facts.process_id.to_string()),
         ("run_id", run_id().to_owned()),
         ("tcp_port", facts.tcp_port.to_string()),

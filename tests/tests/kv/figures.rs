@@ -70,6 +70,8 @@ fn what_crosses_the_network_and_what_is_asked_is_counted() {
     let seconds: f64 = field(&mut client, "used_cpu_user").parse().expect("a number of seconds");
     assert!(seconds >= 0.0);
     assert_eq!(number(&mut client, "tcp_port").to_string(), server.port());
+    let driver = field(&mut client, "multiplexing_api").replace('_', "-");
+    assert!(server.said().contains(&format!(", 2 shards, {driver}\n")), "{driver}");
 }
 
 #[test]
