@@ -30,7 +30,7 @@ mod spin;
 mod start;
 mod sys;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unpark;
 mod uring;
 

@@ -21,13 +21,14 @@ use std::time::Duration;
 
 use super::backend::AnyBackend;
 use super::blocking::{BlockingConfig, BlockingPool, PoolRequests};
-use super::choice::{DriverConfig, Kind};
+use super::choice::{Driver, DriverConfig, Kind};
 use super::epoll::Epoll;
 use super::start::{Op, ShardDriver};
 use super::sys::{Wait, now};
 use super::unpark::Unparker;
 use super::uring::Uring;
 use crate::buf::IoBuf;
+use crate::error::DriverUnavailable;
 use crate::net::TcpStream;
 use crate::op::connection::{Connection, WriteTurn};
 use crate::op::fd::Fd;
@@ -66,7 +67,7 @@ fn over(backend: AnyBackend, config: DriverConfig) -> Closing {
 }
 
 /// A driver that is closed when its test is over.
-struct Closing(Rc<ShardDriver>);
+pub(super) struct Closing(Rc<ShardDriver>);
 
 impl Deref for Closing {
     type Target = Rc<ShardDriver>;
@@ -82,10 +83,25 @@ impl Drop for Closing {
     }
 }
 
-fn driver_with_eventfd(ring_entries: u32, eventfd: RawFd) -> Closing {
+/// A driver over a ring, for what is true of rings alone: there is none where io_uring is refused.
+pub(super) fn over_ring(ring_entries: u32) -> Option<Closing> {
+    over_ring_with_eventfd(ring_entries, -1)
+}
+
+fn over_ring_with_eventfd(ring_entries: u32, eventfd: RawFd) -> Option<Closing> {
     let config = config(ring_entries);
-    let backend = AnyBackend::Uring(Uring::new(&config, eventfd).unwrap());
-    over(backend, config)
+    match Uring::new(&config, eventfd) {
+        Ok(uring) => Some(over(AnyBackend::Uring(uring), config)),
+        Err(error) if is_refusal(&error) => {
+            println!("Left out: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn is_refusal(error: &DriverUnavailable) -> bool {
+    matches!(error.errno(), Some(libc::EPERM | libc::EACCES | libc::ENOSYS))
 }
 
 fn epoll_with_eventfd(eventfd: RawFd) -> Closing {
@@ -93,14 +109,14 @@ fn epoll_with_eventfd(eventfd: RawFd) -> Closing {
     over(AnyBackend::Epoll(Epoll::new(eventfd).unwrap()), config)
 }
 
-/// A driver over a ring, without an eventfd.
-fn driver(ring_entries: u32) -> Closing {
-    driver_with_eventfd(ring_entries, -1)
+/// One of each kind that is to be had.
+fn drivers(ring_entries: u32) -> impl Iterator<Item = Closing> {
+    over_ring(ring_entries).into_iter().chain([epoll_with_eventfd(-1)])
 }
 
-/// One of each kind.
-fn drivers(ring_entries: u32) -> [Closing; 2] {
-    [driver(ring_entries), epoll_with_eventfd(-1)]
+/// Those that are to be had, for runtimes.
+pub(crate) fn kinds() -> impl Iterator<Item = Driver> {
+    over_ring(1).map(|_| Driver::IoUring).into_iter().chain([Driver::Epoll])
 }
 
 fn uring(driver: &ShardDriver) -> &Uring {

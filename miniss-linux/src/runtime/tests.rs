@@ -1,7 +1,9 @@
 //! Wakes and calls between shards, and what becomes of them when a shard goes down.
 
 use std::future::{Future, pending, poll_fn};
+use std::io::{Read, Write};
 use std::pin::pin;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
@@ -9,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use crate::buf::IoBuf;
 use crate::coop::unconstrained;
-use crate::net::{TcpListener, TcpStream};
+use crate::driver::tests::kinds;
+use crate::net::UnixStream;
 use crate::time::sleep;
 use crate::{
-    CallError, Driver, Runtime, ShardId, run_on, spawn, spawn_blocking, stats, submit_to,
-    unobserved, yield_now,
+    CallError, Runtime, ShardId, run_on, spawn, spawn_blocking, stats, submit_to, unobserved,
+    yield_now,
 };
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -232,30 +235,43 @@ fn a_buffer_that_comes_back_in_vain_reaches_no_one() {
         }
     }
 
-    // On a ring the write is in flight for a while.
-    let runtime = Runtime::builder().shards(1).driver(Driver::IoUring).build().unwrap();
-    let dropped = Arc::new(AtomicUsize::new(0));
-    runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let _other = listener.accept().await.unwrap();
-        for (number, is_done) in [(1, true), (2, false)] {
-            // On a slow machine the task may have used up its turn: the write begins all the same.
-            let mut write = Box::pin(unconstrained(stream.write(Buffer(dropped.clone()))));
-            poll_fn(|cx| {
-                assert!(write.as_mut().poll(cx).is_pending());
-                Poll::Ready(())
-            })
-            .await;
-            if is_done {
-                sleep(Duration::from_millis(20)).await;
+    for driver in kinds() {
+        let runtime = Runtime::builder().shards(1).driver(driver).build().unwrap();
+        let dropped = Arc::new(AtomicUsize::new(0));
+        runtime.block_on(async {
+            for (number, is_done) in [(1, true), (2, false)] {
+                let (stream, mut peer) = full_stream();
+                // On a slow machine the task may have used up its turn: the write begins all the
+                // same.
+                let mut write = Box::pin(unconstrained(stream.write(Buffer(dropped.clone()))));
+                poll_fn(|cx| {
+                    assert!(write.as_mut().poll(cx).is_pending());
+                    Poll::Ready(())
+                })
+                .await;
+                let mut last = 0;
+                while is_done && last != b'd' {
+                    if peer.read_exact(slice::from_mut(&mut last)).is_err() {
+                        sleep(Duration::from_millis(1)).await;
+                    }
+                }
+                drop(write);
+                while dropped.load(SeqCst) < number {
+                    sleep(Duration::from_millis(1)).await;
+                }
             }
-            drop(write);
-            while dropped.load(SeqCst) < number {
-                sleep(Duration::from_millis(1)).await;
-            }
-        }
-    });
+        });
+    }
+}
+
+/// A stream that has no room for more until its peer, which does not block, has read something.
+fn full_stream() -> (UnixStream, std::os::unix::net::UnixStream) {
+    let (mut ours, peer) = std::os::unix::net::UnixStream::pair().unwrap();
+    for socket in [&ours, &peer] {
+        socket.set_nonblocking(true).unwrap();
+    }
+    while ours.write(&[0; 4096]).is_ok() {}
+    (UnixStream::from_std(ours).unwrap(), peer)
 }
 
 #[test]

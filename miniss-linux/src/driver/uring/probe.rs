@@ -109,11 +109,10 @@ mod tests {
 
     #[test]
     fn a_kernel_that_makes_rings_is_probed_to_the_end() {
-        let probe = probe_io_uring();
-        if probe.calls[0].1 != Some(Ok(())) {
-            println!("Left out: io_uring is refused here.");
+        if crate::driver::tests::over_ring(1).is_none() {
             return;
         }
+        let probe = probe_io_uring();
         assert!(probe.calls.iter().all(|(_, answer)| *answer == Some(Ok(()))), "{probe:?}");
         let missing = |feature: &&IoUringFeature| feature.required && !feature.present;
         assert_eq!(probe.features.iter().find(missing), None);
