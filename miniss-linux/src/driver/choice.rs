@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::uring::{entries_within_limit, shard_bytes};
+use super::uring::{entries_within_limit, report_short, shard_bytes};
 use crate::error::DriverUnavailable;
 
 /// The kernel interface that a runtime stands on. A program does the same on each, with the same
@@ -156,6 +156,14 @@ impl DriverConfig {
             Driver::IoUring | Driver::Epoll => PATIENCE,
         };
         Self { kind, ring_entries, memory_patience, ..self }
+    }
+
+    /// Says so if rings have fewer entries than were `wanted`.
+    pub(crate) fn report_small_rings(&self, wanted: u32) {
+        let entries = self.ring_entries;
+        if entries < wanted {
+            report_short(format_args!("rings have {entries} entries instead of {wanted}"));
+        }
     }
 
     /// Bytes that a shard on io_uring wants to lock.

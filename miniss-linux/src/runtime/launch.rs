@@ -103,6 +103,8 @@ impl Runtime {
             runtime.workers.push(Worker::start(config(index), thread)?);
         }
         runtime.workers.iter().try_for_each(Worker::wait_ready)?;
+        // Where there are none, on epoll, their size is nothing to report.
+        driver.report_small_rings(builder.driver.ring_entries);
         Ok(runtime)
     }
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use miniss_linux::diagnostics::{Event, count};
 use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Builder, Driver, driver_stats, run_on, spawn, submit_to, yield_now};
@@ -146,7 +147,10 @@ fn r19_a_user_who_may_lock_nothing_has_a_runtime_or_a_clear_answer() {
         lock_nothing.call_once(|| kernel::become_user_who_locks(0));
         match builder.clone().shards(2).build() {
             Ok(runtime) => drop(runtime),
-            Err(error) => assert!(error.to_string().contains("ulimit -l"), "{error}"),
+            Err(error) => {
+                assert!(error.to_string().contains("ulimit -l"), "{error}");
+                assert_eq!(count(Event::LockedMemoryShort), 0, "there is no ring that is small");
+            }
         }
         assert_echoes(builder.shards(2).driver(Driver::Auto));
     });

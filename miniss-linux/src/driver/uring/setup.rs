@@ -170,11 +170,7 @@ pub(in crate::driver) fn entries_within_limit(
     shards: usize,
 ) -> u32 {
     let Some(bytes) = allowance() else { return wanted };
-    let entries = entries_within(wanted, recv_buffers, bytes / shards.max(1) as u64);
-    if entries < wanted {
-        report_short(format_args!("rings have {entries} entries instead of {wanted}"));
-    }
-    entries
+    entries_within(wanted, recv_buffers, bytes / shards.max(1) as u64)
 }
 
 /// Reports what is missing, and the remedy.
