@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use crate::alone;
+use crate::census::resident_bytes_of;
 use crate::deadline::{LIFE, SOON};
 use crate::kernel;
 
@@ -292,11 +293,7 @@ impl Server {
     ///
     /// If it has ended.
     pub fn resident_bytes(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(path).expect("the server runs");
-        let (_, rest) = status.split_once("VmRSS:").expect("a running process has memory");
-        let kib = rest.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
-        kib.expect("the kernel tells kibibytes") * 1024
+        resident_bytes_of(&self.child.id().to_string())
     }
 
     /// How many descriptors it has open.

