@@ -4,6 +4,7 @@
 //! - [`apart`]: packages that stand apart from the workspace, because they have no std.
 //! - [`census`]: descriptors, threads, memory, context switches.
 //! - [`deadline`]: no test hangs forever.
+//! - [`drivers`]: those that there are to test.
 //! - [`random`]: numbers from a seed that is printed.
 //! - [`sockets`]: pairs of connections, and peers that are no part of any runtime.
 //! - [`hostile`]: the life of operations under a hostile driver, from bytes.
@@ -18,6 +19,7 @@ pub mod alone;
 pub mod apart;
 pub mod census;
 pub mod deadline;
+pub mod drivers;
 pub mod hostile;
 pub mod kernel;
 pub mod program;

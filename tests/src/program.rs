@@ -147,6 +147,25 @@ pub fn with_descriptors(command: &mut Command, limit: u64) -> &mut Command {
     unsafe { command.pre_exec(prepare) }
 }
 
+/// Lets the program have what a user has who was given little: 64 descriptors, no memory to lock,
+/// and no privilege to have more.
+pub fn with_little(command: &mut Command) -> &mut Command {
+    /// From `linux/capability.h`.
+    const CAP_IPC_LOCK: libc::c_ulong = 14;
+    let prepare = || {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: no pointers, and a valid limit, which the kernel copies.
+        let result = unsafe {
+            // Who is not root may not drop it, and does not have it.
+            libc::prctl(libc::PR_CAPBSET_DROP, CAP_IPC_LOCK, 0, 0, 0);
+            libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const none)
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // SAFETY: two system calls, which may be made between fork and exec.
+    with_descriptors(unsafe { command.pre_exec(prepare) }, 64)
+}
+
 /// Has system call `number` fail with `errno` in the program.
 pub fn without_call(command: &mut Command, number: libc::c_long, errno: i32) -> &mut Command {
     let prepare = move || {

@@ -13,6 +13,7 @@ use miniss_linux::time::sleep;
 use miniss_linux::{Driver, Future, Runtime, driver_stats, run_on, spawn, submit_to, unobserved};
 use miniss_tests::alone::alone;
 use miniss_tests::deadline::deadline;
+use miniss_tests::drivers::io_uring_is_refused;
 use miniss_tests::kernel;
 use miniss_tests::sockets::pair;
 
@@ -70,8 +71,12 @@ async fn overflow() {
     assert!(driver_stats().cq_overflows > before, "the queue was not full");
 }
 
-/// Shard 1 overflows twice, with a logger that does `then`; it lives, and said so once.
+/// Shard 1 overflows twice, with a logger that does `then`; it lives, and said so once. A ring has
+/// a queue that overflows, epoll has none.
 fn overflows_harm_nothing(then: fn()) {
+    if io_uring_is_refused() {
+        return;
+    }
     let logger = install(then);
     let runtime =
         Runtime::builder().shards(2).driver(Driver::IoUring).ring_entries(4).build().unwrap();

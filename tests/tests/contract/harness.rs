@@ -1,6 +1,5 @@
 //! Runs a case on every driver, one after the other, and sees that it leaves nothing behind.
 
-use std::env;
 use std::fmt::Debug;
 use std::future::Future;
 use std::io;
@@ -16,20 +15,13 @@ use miniss_linux::{Budget, Builder, Driver, Runtime, driver_stats, stats};
 use miniss_tests::alone::alone;
 use miniss_tests::census::{Census, threads_named};
 use miniss_tests::deadline::{SOON, deadline};
+use miniss_tests::drivers::drivers;
 
 /// Counts of a process mean something only if one case runs at a time.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The name of each runtime's threads, by which they are counted.
 const THREADS: &str = "counted";
-
-/// The drivers to run on: both, or the one that the environment names.
-fn drivers() -> Vec<Driver> {
-    match env::var("MINISS_DRIVER") {
-        Ok(name) => vec![name.parse().expect("MINISS_DRIVER names a driver")],
-        Err(_) => vec![Driver::IoUring, Driver::Epoll],
-    }
-}
 
 fn name(driver: Driver) -> &'static str {
     match driver {
