@@ -1,4 +1,4 @@
-//! What the runtime says of itself: in a few lines through the [`log`] facade, and in counts.
+//! What the runtime says of itself: in a few lines through the facade `log`, and in counts.
 //!
 //! The program installs a logger to choose where the lines go. Without one there are none, which
 //! costs nothing. The manual has [the table](crate::manual::running) of what there is to say.

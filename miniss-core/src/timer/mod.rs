@@ -1,6 +1,6 @@
-//! Let time pass without losing a thread: one wheel an executor holds every deadline, and a timer
-//! is a field of the future that waits, so that arming one costs a few instructions and no memory.
-//! Begin with [`Sleep`].
+//! Let time pass without losing a thread: each executor has one wheel that holds every deadline,
+//! and a timer is a field of the future that waits, so that arming one costs a few instructions and
+//! no memory. Begin with [`Sleep`].
 //!
 //! `sleep().await ─▶ [node in the wheel] ─▶ executor's turn: advance ─▶ waker ─▶ poll`
 //!

@@ -2,7 +2,7 @@
 //!
 //! # What the runtime says
 //!
-//! Some events reach no error. The runtime reports them through the crate [`log`], and the program
+//! Some events reach no error. The runtime reports them through the crate `log`, and the program
 //! chooses with its logger where they go. Without a logger a report costs one load. Each event is
 //! reported once, then at most once in five seconds with the number that was left out.
 //! [`count`](crate::diagnostics::count) counts all of them.
