@@ -119,13 +119,10 @@ impl Handle {
         Arc::ptr_eq(&self.inbound, &other.inbound)
     }
 
-    /// Has each shard run a clone of the plain closure `work`, between its tasks and in its own
-    /// time; a shard that has ended drops it.
-    pub(crate) fn run_on_each(&self, work: impl FnOnce() + Clone + Send + 'static) {
-        for inbound in self.inbound.iter() {
-            let work = work.clone();
-            inbound.send(Box::new(move || quietly(work)));
-        }
+    /// Has `shard` run the plain closure `work`, between its tasks and in its own time; if it has
+    /// ended, it is dropped.
+    pub(crate) fn run_later(&self, shard: ShardId, work: impl FnOnce() + Send + 'static) {
+        self.inbound[shard.index()].send(Box::new(move || quietly(work)));
     }
 
     /// Runs the async closure `work` as a task on `shard`. Shard 0 works only while someone is in

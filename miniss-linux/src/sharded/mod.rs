@@ -22,13 +22,16 @@
 //!
 //! - [`calls`](self#functions): a call to each of many shards, joined in the order of the shards.
 //! - [`service`](Sharded): an instance on each shard, from its start to its stop.
+//! - [`foreign`](Foreign): one value of one shard, held by another.
 //! - `storage`: what a shard keeps, and drops when it ends.
 
 #![forbid(unsafe_code)]
 
 pub(crate) mod calls;
+pub(crate) mod foreign;
 pub(crate) mod service;
 pub(crate) mod storage;
 
 pub use calls::{Calls, invoke_on_all, invoke_on_each, invoke_on_others, map_reduce};
+pub use foreign::Foreign;
 pub use service::{Service, Sharded, ShardedRef, StartError};

@@ -269,9 +269,9 @@ impl<T: Service> Sharded<T> {
     {
         let (service, is_abandoned) = (self.service, self.is_abandoned.clone());
         submit_to(shard, async move || {
-            let value = Rc::new(construct(argument, service).await?);
+            let value = construct(argument, service).await?;
             if !is_abandoned.load(Ordering::Acquire) {
-                service.key.put(Instance { value, calls: Gate::new() });
+                service.key.put(Instance::new(value));
             }
             Ok(())
         })
@@ -306,7 +306,7 @@ impl<T: Service> Sharded<T> {
         let service = self.service;
         let ended = invoke_on_all(async move || {
             if let Some(instance) = service.instance() {
-                instance.calls.close().await;
+                instance.end_calls().await;
             }
         });
         let ended = ended.await;
@@ -348,7 +348,9 @@ impl<T> Drop for Sharded<T> {
         // Pairs with the load before an instance is stored.
         self.is_abandoned.store(true, Ordering::Release);
         let key = self.service.key;
-        self.handle.run_on_each(move || key.remove());
+        for shard in (0..self.handle.shards()).map(ShardId::new) {
+            self.handle.run_later(shard, move || key.remove());
+        }
     }
 }
 
@@ -359,10 +361,31 @@ impl<T> fmt::Debug for Sharded<T> {
 }
 
 /// The instance of a shard.
-struct Instance<T> {
+pub(super) struct Instance<T> {
     value: Rc<T>,
     /// Those that are in it.
     calls: Gate,
+}
+
+impl<T> Instance<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self { value: Rc::new(value), calls: Gate::new() }
+    }
+
+    pub(super) fn value(&self) -> Rc<T> {
+        self.value.clone()
+    }
+
+    /// Lets a call in.
+    pub(super) async fn run<R>(&self, work: impl AsyncFnOnce(&T) -> R) -> Result<R, CallError> {
+        let _inside = self.calls.enter().map_err(|_| not_running())?;
+        Ok(work(&self.value).await)
+    }
+
+    /// Lets no more calls in, and waits for those that are.
+    pub(super) async fn end_calls(&self) {
+        self.calls.close().await;
+    }
 }
 
 /// The way to the instances of a [`Sharded`]: a number, to be copied and sent wherever it is
@@ -407,7 +430,7 @@ impl<T: 'static> ShardedRef<T> {
 
     /// The instance of this shard, if it has one.
     pub fn try_local(self) -> Option<Rc<T>> {
-        self.instance().map(|instance| instance.value.clone())
+        self.instance().map(|instance| instance.value())
     }
 
     /// Runs the async closure `work` with the instance of `shard`, as a task there, and brings back
@@ -431,9 +454,7 @@ impl<T: 'static> ShardedRef<T> {
         R: Send + 'static,
     {
         try_submit_to(shard.into(), async move || {
-            let instance = self.instance().ok_or_else(not_running)?;
-            let _inside = instance.calls.enter().map_err(|_| not_running())?;
-            Ok(work(&instance.value).await)
+            self.instance().ok_or_else(not_running)?.run(work).await
         })
     }
 
@@ -551,7 +572,8 @@ impl<T: 'static> ShardedRef<T> {
     }
 }
 
-fn not_running() -> CallError {
+/// There is nothing on this shard to be called.
+pub(super) fn not_running() -> CallError {
     CallError::NotRunning(ShardId::current())
 }
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod foreign;
 mod service;
 
 use std::future::{Future, pending, poll_fn};
