@@ -35,6 +35,7 @@
 //!   `Future` is a type; where the trait is meant beside it, say [`core::future::Future`].
 //! - [`time`]: sleep, timeout, interval.
 //! - [`net`]: sockets, of TCP, UDP and Unix.
+//! - [`signal`]: Ctrl-C and the others, told to tasks; a server that ends in order.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
 //! - [`sync`], [`combine`]: for tasks of one shard. [`coop`]: how much one poll of a task may do.
 //! - [`topology`]: which CPUs there are.
@@ -64,6 +65,7 @@ pub mod combine;
 pub mod diagnostics;
 pub mod net;
 pub mod sharded;
+pub mod signal;
 pub mod sync;
 pub mod time;
 pub mod topology;

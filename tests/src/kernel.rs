@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// From now on, system call `number` fails with `errno` on this thread and those it starts.
@@ -157,6 +158,141 @@ pub fn interrupt(thread: i32) {
     // SAFETY: no pointers.
     let result = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGALRM) };
     assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}
+
+/// Sends a signal to a thread of this process.
+///
+/// # Panics
+///
+/// If there is no such thread.
+pub fn signal_thread(thread: i32, signal: i32) {
+    // SAFETY: no pointers.
+    let result = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) };
+    assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}
+
+/// Sends a signal to this process: the kernel chooses a thread.
+///
+/// # Panics
+///
+/// If there is no such signal.
+pub fn signal_process(signal: i32) {
+    // SAFETY: no pointers.
+    check(unsafe { libc::kill(libc::getpid(), signal) });
+}
+
+/// The address of the handler of a signal, or `SIG_DFL` or `SIG_IGN`.
+///
+/// # Panics
+///
+/// If there is no such signal.
+pub fn handler_of(signal: i32) -> usize {
+    action_of(signal).sa_sigaction
+}
+
+/// Has a signal do what it does by default (`SIG_DFL`), or nothing (`SIG_IGN`).
+///
+/// # Panics
+///
+/// If that is refused.
+pub fn set_default(signal: i32, action: usize) {
+    // SAFETY: one of the two, and no function.
+    assert_ne!(unsafe { libc::signal(signal, action) }, libc::SIG_ERR);
+}
+
+/// Sends a signal to a child that has not been waited for.
+///
+/// # Panics
+///
+/// If there is no such signal.
+pub fn signal_child(child: &std::process::Child, signal: i32) {
+    // SAFETY: no pointers; our own child, which has not been waited for, has this number.
+    check(unsafe { libc::kill(child.id() as i32, signal) });
+}
+
+/// Waits until a child has taken the signals that were sent to it.
+///
+/// # Panics
+///
+/// If it has ended.
+pub fn wait_until_signals_are_taken(child: &std::process::Child) {
+    let path = format!("/proc/{}/status", child.id());
+    let is_pending = || {
+        let status = std::fs::read_to_string(&path).expect("the child lives");
+        let pending = status.lines().filter(|line| {
+            let name = line.split(':').next();
+            name == Some("SigPnd") || name == Some("ShdPnd")
+        });
+        let masks = pending.filter_map(|line| line.split_whitespace().nth(1));
+        masks.into_iter().any(|mask| mask.chars().any(|digit| digit != '0'))
+    };
+    while is_pending() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn action_of(signal: i32) -> libc::sigaction {
+    // SAFETY: plain data.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a valid place for the answer.
+    check(unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) });
+    action
+}
+
+/// A handler of another part of the program. It counts the signals, and calls the handler that it
+/// has found. Dropping it puts that one back. One at a time.
+pub struct OtherHandler {
+    signal: i32,
+    former: libc::sigaction,
+}
+
+static COUNTED: AtomicUsize = AtomicUsize::new(0);
+/// The handler that was found.
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+
+impl OtherHandler {
+    /// Installs it.
+    ///
+    /// # Panics
+    ///
+    /// If that is refused.
+    pub fn install(signal: i32) -> Self {
+        extern "C" fn count(
+            signal: libc::c_int,
+            info: *mut libc::siginfo_t,
+            context: *mut libc::c_void,
+        ) {
+            type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+            COUNTED.fetch_add(1, Ordering::SeqCst);
+            let found = FOUND.load(Ordering::SeqCst);
+            if found != libc::SIG_DFL && found != libc::SIG_IGN {
+                // SAFETY: it was the handler of this signal, installed with `SA_SIGINFO`.
+                let found = unsafe { std::mem::transmute::<usize, Handler>(found) };
+                found(signal, info, context);
+            }
+        }
+        let former = action_of(signal);
+        FOUND.store(former.sa_sigaction, Ordering::SeqCst);
+        COUNTED.store(0, Ordering::SeqCst);
+        let mut ours = former;
+        ours.sa_sigaction = count as *const () as usize;
+        ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        // SAFETY: a valid action.
+        check(unsafe { libc::sigaction(signal, &raw const ours, std::ptr::null_mut()) });
+        Self { signal, former }
+    }
+
+    /// How many signals have come to it.
+    pub fn count(&self) -> usize {
+        COUNTED.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for OtherHandler {
+    fn drop(&mut self) {
+        // SAFETY: an action that was there before.
+        unsafe { libc::sigaction(self.signal, &raw const self.former, std::ptr::null_mut()) };
+    }
 }
 
 /// The exit status of a child that is a copy of this process, with the calling thread alone, and

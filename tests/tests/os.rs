@@ -76,6 +76,17 @@ fn a_os_2_the_main_future_decides_the_exit_status() {
 }
 
 #[test]
+fn a_os_2_the_main_futures_of_all_shards_decide_the_exit_status() {
+    assert_eq!(exit_status("each-ready").status.code(), Some(0));
+    let failed = exit_status("one-failed");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("a main future failed"));
+    let panicked = exit_status("one-panicked");
+    assert_eq!(panicked.status.code(), Some(101));
+    assert!(String::from_utf8_lossy(&panicked.stderr).contains("a main future panicked"));
+}
+
+#[test]
 fn a_os_3_wrong_settings_are_typed_errors_before_anything_starts() {
     alone("a_os_3_wrong_settings_are_typed_errors_before_anything_starts", || {
         let before = Census::take();

@@ -45,4 +45,4 @@ pub(crate) use request::{
 };
 pub(crate) use start::{InFlight, Op, ShardDriver};
 pub(crate) use sys::now;
-pub(crate) use unpark::Unparker;
+pub(crate) use unpark::{Unparker, make_eventfd};

@@ -69,7 +69,8 @@ impl Clock for Unparker {
     }
 }
 
-fn make_eventfd() -> io::Result<OwnedFd> {
+/// A counter that does not wait, neither for a reader nor for a writer.
+pub(crate) fn make_eventfd() -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
     let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
     if fd < 0 {

@@ -164,6 +164,46 @@
 //! **What would change our mind.** A machine with many cores where the write shows in a profile,
 //! and a message that leaves at once (`SEND_MSG_RING`, 6.13, is a system call, too).
 //!
+//! # A signal is written to an eventfd of each listener, by a handler
+//!
+//! **Question.** How does a signal become the wake of a task?
+//!
+//! **Choices.** `signalfd`: no handler at all, but the signal has to be blocked in every thread,
+//! also in those that were there before the runtime or that libraries start, and child processes
+//! inherit the mask. A thread in `sigwait`: the same, and a thread. One pipe for the process that a
+//! handler writes to: some runtime has to read it for all others. An eventfd for each listener.
+//!
+//! **Pick.** The last. The counter is the pending signal, and reading it takes it: so a wait that
+//! is dropped loses nothing, and signals of one moment are one, without a flag of our own. Shards
+//! and runtimes know nothing of each other. The handler walks places that are never freed. Before
+//! an eventfd is closed, its listener waits until no handler runs. The second signal of a
+//! [`GracefulShutdown`](crate::signal::GracefulShutdown) ends the process in the handler itself:
+//! shards that are stuck are what it is for.
+//!
+//! A handler that is found is called, and put back at the end. One that came over ours is believed
+//! to call ours, as in other libraries: to install ours over that one a second time could make the
+//! two call each other without end.
+//!
+//! **Price.** A descriptor for each listener. The end of a listener waits for handlers on other
+//! threads, some microseconds.
+//!
+//! **What would change our mind.** A kernel that gives signals to a descriptor without a mask.
+//!
+//! # A program's exit code comes from `run_to_exit`
+//!
+//! **Question.** `run` gives a vector of outputs. Which of them is the exit code?
+//!
+//! **Choices.** `run` itself gives an `ExitCode`: that takes the outputs away from those who want
+//! them. A method beside it.
+//!
+//! **Pick.** [`Runtime::run_to_exit`](crate::Runtime::run_to_exit), for outputs that `main` could
+//! return ([`Termination`](std::process::Termination)). The first shard that did not succeed
+//! decides, and each error is told. `block_on` needs nothing: `main` returns what it gives.
+//!
+//! **Price.** One method.
+//!
+//! **What would change our mind.** Nothing in sight.
+//!
 //! # Lanes are the core's queue, not `crossbeam_queue::ArrayQueue`
 //!
 //! **Question.** What queue lies between two shards?

@@ -9,6 +9,7 @@
 //! - [`connect`]: accept and connect.
 //! - [`recv`]: receives, and the waits for something to receive and for the end.
 //! - [`send`]: sends of one buffer.
+//! - [`poll`]: waits for an event of what is no socket.
 //! - [`message`]: receives and sends of several buffers as one, with an address and descriptors.
 //! - [`zero_copy`]: sends that the network makes out of the caller's buffer.
 //!
@@ -20,6 +21,7 @@ pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod fd;
 pub(crate) mod message;
+pub(crate) mod poll;
 pub(crate) mod recv;
 pub(crate) mod send;
 pub(crate) mod zero_copy;

@@ -4,8 +4,10 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::io::{Write, stderr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -252,6 +254,48 @@ impl Runtime {
         let outcomes = outcomes.inspect_err(|_| self.tell_to_stop())?;
         let resume = |panic: Panic| resume_unwind(panic.into_payload());
         Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(resume)).collect())
+    }
+
+    /// As [`run`](Self::run), for a program that ends with it: gives the exit code, as `main` makes
+    /// one of what it returns. What each shard returns is reported, an error as `Error: …` on
+    /// standard error; the code is that of the first shard that did not succeed. A shard that has
+    /// died is such an error.
+    ///
+    /// # Panics
+    ///
+    /// If called from inside a runtime. A panic in `main` goes on from here when all are done; it
+    /// ends the program with the code 101.
+    ///
+    /// ```
+    /// use std::process::ExitCode;
+    /// use miniss_linux::{Runtime, ShardId};
+    ///
+    /// fn main() -> ExitCode {
+    ///     let runtime = Runtime::builder().shards(2).build().unwrap();
+    ///     # let code =
+    ///     runtime.run_to_exit(async || match ShardId::current().index() {
+    ///         0 => Ok(()),
+    ///         _ => Err("no disk for this shard"),
+    ///     })
+    ///     # ; assert_eq!(code, ExitCode::FAILURE); ExitCode::SUCCESS
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn run_to_exit<F, T>(&self, main: F) -> ExitCode
+    where
+        F: AsyncFnOnce() -> T + Clone + Send + 'static,
+        T: Termination + Send + 'static,
+    {
+        let outputs = match self.try_run(main) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                // Where no one reads, there is no one to tell.
+                let _ = writeln!(stderr(), "Error: {error}");
+                return ExitCode::FAILURE;
+            }
+        };
+        let codes: Vec<_> = outputs.into_iter().map(Termination::report).collect();
+        codes.into_iter().find(|&code| code != ExitCode::SUCCESS).unwrap_or_default()
     }
 
     /// The first shard that died, if one has: its ring broke, or a panic came out of code that no

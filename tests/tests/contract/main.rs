@@ -44,8 +44,8 @@
 //! | N10 | a shard that stops listening | `rows.rs` |
 //! | N11 | datagrams cut off, refused | here `udp.rs` |
 //! | N12 | connects given up | here `tcp/connect.rs`, `cancel/given_up.rs` |
-//! | N13 | a graceful end | `kv/stop.rs`: what a program does with its own requests |
-//! | N14 | a signal to any shard | `rows.rs`: it ends nothing; the runtime handles none |
+//! | N13 | a graceful end | here `signals.rs`; with requests in flight `kv/stop.rs` |
+//! | N14 | a signal to any shard | here `signals.rs`; that it ends nothing `rows.rs` |
 
 #![forbid(unsafe_code)]
 
@@ -54,6 +54,7 @@ mod datagram;
 mod harness;
 mod rows;
 mod runtime;
+mod signals;
 mod stream;
 mod tasks;
 mod tcp;
