@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example echo -- --addr 127.0.0.1:7000 --shards 1`
 //!
-//! All of it is this file; all it needs is `miniss-linux`, and `signal-hook` to end in order.
+//! All of it is this file; all it needs is `miniss-linux`.
 
 #![forbid(unsafe_code)]
 
@@ -11,13 +11,10 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::thread;
 
 use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
-use miniss_linux::{Builder, Driver, Future, Promise, Runtime, spawn};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-use signal_hook::low_level::exit;
+use miniss_linux::signal::GracefulShutdown;
+use miniss_linux::{Builder, Driver, Runtime, spawn};
 
 const HELP: &str = "\
 echo: a TCP server that sends back what it receives
@@ -73,8 +70,6 @@ fn driver(value: &str) -> Result<Driver, String> {
 
 /// Serves until the process is told to stop, by a signal.
 fn serve(address: &str, builder: Builder) -> Result<(), Box<dyn Error>> {
-    let (stopped, stop) = Future::new();
-    on_signals(stop)?;
     let runtime = builder.build()?;
     if let Some(refusal) = runtime.driver().refusal() {
         complain(refusal);
@@ -90,23 +85,15 @@ fn serve(address: &str, builder: Builder) -> Result<(), Box<dyn Error>> {
     let (shards, driver) = (runtime.shards(), runtime.driver().kind());
     let plural = if shards == 1 { "" } else { "s" };
     let (ip, port) = (address.ip(), address.port());
-    say(&format!(
-        "echo: listening on {address}, {shards} shard{plural}, {driver}\nTry: nc {ip} {port}"
-    ));
-    runtime.block_on(stopped)?;
-    Ok(())
-}
-
-/// The first `SIGINT` or `SIGTERM` keeps the promise `stop`; the second ends the process at once.
-fn on_signals(stop: Promise<()>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        let mut signals = signals.forever();
-        signals.next();
-        let _ = stop.complete(());
-        signals.next().map(|signal| exit(128 + signal))
-    });
-    Ok(())
+    runtime.block_on(async {
+        // The first `SIGINT` or `SIGTERM` asks for the end; the second ends the process at once.
+        let shutdown = GracefulShutdown::new().on_shard()?;
+        say(&format!(
+            "echo: listening on {address}, {shards} shard{plural}, {driver}\nTry: nc {ip} {port}"
+        ));
+        shutdown.requested().await;
+        Ok(())
+    })
 }
 
 /// One shard's part: listens, and from then on accepts.

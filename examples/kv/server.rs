@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use miniss_linux::net::{TcpListener, TcpStream};
+use miniss_linux::signal::{GracefulShutdown, ShardShutdown};
 use miniss_linux::{Driver, ShardId, spawn};
 
 use crate::connection::Connection;
@@ -21,35 +22,41 @@ use crate::stop::{self, Client};
 pub fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let runtime = settings.runtime()?;
     let address = runtime.block_on(claim(&settings.address))?;
-    let driver = runtime.driver().kind();
+    let (shutdown, driver) = (GracefulShutdown::new(), runtime.driver().kind());
     shard::set_up(runtime.shards(), driver, address.port(), settings.limits);
-    stop::on_signals(runtime.handle())?;
-    let ended = runtime.try_run(move || serve(address, driver))?;
+    let ended = runtime.try_run(move || serve(address, driver, shutdown))?;
     Ok(ended.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// One shard's part.
-async fn serve(address: SocketAddr, driver: Driver) -> Result<(), String> {
+async fn serve(
+    address: SocketAddr,
+    driver: Driver,
+    shutdown: GracefulShutdown,
+) -> Result<(), String> {
+    let shutdown = shutdown.on_shard().map_err(|error| {
+        format!("cannot wait for signals: {error}; raise RLIMIT_NOFILE (ulimit -n)")
+    })?;
     let listener = listen(address, driver).await;
-    match stop::until_asked(accept_all(listener)).await {
+    match stop::until_asked(&shutdown, accept_all(listener, &shutdown)).await {
         None => Ok(()),
         Some(error) => Err(format!("{} accepts no more: {error}", ShardId::current())),
     }
 }
 
 /// Accepts until the listener itself has failed, which does not pass.
-async fn accept_all(listener: TcpListener) -> io::Error {
+async fn accept_all(listener: TcpListener, shutdown: &ShardShutdown) -> io::Error {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => start(Rc::new(stream)),
+            Ok((stream, _)) => start(Rc::new(stream), shutdown),
             Err(error) => return error,
         }
     }
 }
 
-fn start(stream: Rc<TcpStream>) {
+fn start(stream: Rc<TcpStream>, shutdown: &ShardShutdown) {
     let number = next_connection();
-    let client = Client::new(number, &stream);
+    let client = Client::new(number, &stream, shutdown);
     let serve = async move {
         Counters::here().opened();
         // Whatever went wrong was the end of this connection and of nothing else.
