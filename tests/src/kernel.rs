@@ -1,7 +1,7 @@
 //! The kernel on a bad day: refusals, limits and signals, on demand.
 //!
-//! All but [`set_option`], [`listen`] and those that shut sockets down change the whole process or
-//! thread for good, so use them in a process of its own, see [`alone`](crate::alone).
+//! All but those that work on one socket change the whole process or thread for good, so use them
+//! in a process of its own, see [`alone`](crate::alone).
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -405,18 +405,46 @@ pub fn listen(socket: BorrowedFd<'_>, backlog: i32) {
     check(unsafe { libc::listen(socket.as_raw_fd(), backlog) });
 }
 
+/// Binds a Unix socket to a path of as many bytes as the kernel has room for: 108, one more than
+/// the standard library takes.
+///
+/// # Panics
+///
+/// If that is refused, or `path` is longer.
+pub fn bind_to_path(socket: BorrowedFd<'_>, path: &[u8]) {
+    // SAFETY: a plain C struct of numbers.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    for (place, byte) in address.sun_path[..path.len()].iter_mut().zip(path) {
+        *place = *byte as libc::c_char;
+    }
+    let len = (size_of::<libc::sa_family_t>() + path.len()) as libc::socklen_t;
+    let address = (&raw const address).cast();
+    // SAFETY: an address of so many bytes.
+    check(unsafe { libc::bind(socket.as_raw_fd(), address, len) });
+}
+
 /// Sets a socket option of the level `SOL_SOCKET`.
 ///
 /// # Panics
 ///
 /// If it is refused.
 pub fn set_option<T: Copy>(socket: BorrowedFd<'_>, name: i32, value: &T) {
+    try_set_option(socket, name, value).expect("the kernel knows the option");
+}
+
+/// Sets a socket option of the level `SOL_SOCKET`, if the kernel knows it.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn try_set_option<T: Copy>(socket: BorrowedFd<'_>, name: i32, value: &T) -> io::Result<()> {
     let size = size_of::<T>() as libc::socklen_t;
     let value = std::ptr::from_ref(value).cast();
     // SAFETY: a readable value of the size told.
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, value, size) };
-    check(result);
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[track_caller]

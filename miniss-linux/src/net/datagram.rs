@@ -23,7 +23,7 @@ use super::options::buffer_size;
 use super::read::{Ahead, Next};
 use super::stream::current_driver;
 use super::unix::SocketFile;
-use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
+use crate::buf::{BufResult, IOVECS_MAX, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
 use crate::driver::MESSAGE_OFFSET;
 use crate::driver::buffers::PoolBuf;
 use crate::op::connection::{Connection, Reading, WriteTurn};
@@ -410,7 +410,7 @@ impl<K: DatagramKind> DatagramSocket<K> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As there; `EMSGSIZE` also for more than [`IOVECS_MAX`] buffers.
     ///
     /// # Cancellation
     ///
@@ -459,6 +459,9 @@ impl<K: DatagramKind> DatagramSocket<K> {
         address: Option<SockAddr>,
         fds: Vec<F>,
     ) -> BufResult<usize, V> {
+        if !fits_one_call(&buffers) {
+            return (Err(io::Error::from_raw_os_error(libc::EMSGSIZE)), buffers);
+        }
         let turn = match self.connection.turn_with(&fds).await {
             Ok(turn) => turn,
             Err(error) => return (Err(error), buffers),
@@ -578,6 +581,13 @@ impl<K: DatagramKind> DatagramSocket<K> {
     pub fn recv_buffer_size(&self) -> io::Result<usize> {
         self.connection.fd.socket()?.recv_buffer_size()
     }
+}
+
+/// Whether the kernel takes so many pieces at once: a message does not go out in parts.
+fn fits_one_call<V: IoVecBuf>(buffers: &V) -> bool {
+    let mut pieces = 0;
+    buffers.for_each_init(|piece| pieces += usize::from(!piece.is_empty()));
+    pieces <= IOVECS_MAX
 }
 
 /// Smaller buffers of the pool have no room for a head and something behind it.

@@ -250,7 +250,10 @@ impl Reading {
         let mut alone = match self.alone.take() {
             Some(alone) => alone,
             None => match ready!(connection.poll_next(ahead, cx)) {
-                Next::Bytes(received) => return Poll::Ready(received.map(Some)),
+                Next::Bytes(received) => {
+                    drop(connection.take_fds());
+                    return Poll::Ready(received.map(Some));
+                }
                 Next::Nothing | Next::NoBuffer if ahead == Ahead::No => {
                     return Poll::Ready(Ok(None));
                 }
@@ -358,6 +361,8 @@ impl Writing {
     ) -> Poll<io::Result<()>> {
         ready!(self.leaf.poll_proceed(cx));
         ready!(self.poll_turn(connection, cx));
+        // No event tells of the end of a Unix socket that has no room.
+        self.writable = None;
         match connection.fd.socket()?.shutdown(Shutdown::Write) {
             // A peer that is gone needs no end.
             Err(error) if error.kind() == ErrorKind::NotConnected => Poll::Ready(Ok(())),

@@ -109,6 +109,7 @@ impl<K: StreamKind> Stream<K> {
         let len = crate::buf::copy_into(&mut buffer, &bytes);
         if !peeks {
             bytes.advance(len);
+            drop(self.connection.take_fds());
         }
         self.connection.side.put_back(bytes);
         (Ok(len), buffer)
@@ -176,6 +177,7 @@ impl<K: StreamKind> Stream<K> {
                 Next::Bytes(Ok(mut bytes)) => {
                     let len = crate::buf::copy_into_all(&mut buffers, &bytes);
                     bytes.advance(len);
+                    drop(self.connection.take_fds());
                     self.connection.side.put_back(bytes);
                     (Ok(len), buffers)
                 }
@@ -288,6 +290,9 @@ impl Connection {
             return Poll::Pending;
         }
         if let Some(kept) = self.side.take_kept() {
+            if ahead == Ahead::Yes {
+                drop(self.take_fds());
+            }
             return Poll::Ready(Next::Bytes(kept));
         }
         // With a multishot receive in flight, bytes may wait in the pool already, and a receive

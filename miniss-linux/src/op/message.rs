@@ -136,7 +136,7 @@ impl<V: IoVecBufMut> Operation for RecvMsg<V> {
         };
         // SAFETY: the kernel has written the control messages, and no one has looked before.
         let fds = unsafe { take_fds(&self.header) };
-        let len = len_sent.min(self.iovecs.bytes());
+        let len = len_sent.min(room(&self.iovecs));
         // SAFETY: the kernel has filled the buffers front to back, with `len` bytes.
         unsafe { self.buffers.set_len_all(len) };
         // SAFETY: the kernel has written so much of it, and the rest is zero.
@@ -318,6 +318,11 @@ fn header_of(iovecs: &IoVecs) -> libc::msghdr {
     header
 }
 
+/// The bytes that the kernel has room for: of very many buffers, it is given only the first.
+fn room(iovecs: &IoVecs) -> usize {
+    iovecs.as_slice().iter().fold(0, |sum, piece| sum.saturating_add(piece.iov_len))
+}
+
 /// The bytes of a control message with so many descriptors.
 fn control_len(fds: usize) -> usize {
     // SAFETY: it only computes.
@@ -359,18 +364,33 @@ unsafe fn take_fds(header: &libc::msghdr) -> Vec<OwnedFd> {
     let mut at = unsafe { libc::CMSG_FIRSTHDR(header) };
     // SAFETY: `at` is null or a control message that the kernel has written.
     while let Some(control) = unsafe { at.as_ref() } {
-        if (control.cmsg_level, control.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
-            let bytes = (control.cmsg_len as u64).saturating_sub(control_len(0) as u64) as usize;
-            // SAFETY: it only computes.
-            let data = unsafe { libc::CMSG_DATA(at) }.cast::<RawFd>();
-            for index in 0..bytes / size_of::<RawFd>() {
-                // SAFETY: so many descriptors are in it. The kernel has opened each for us, and
-                // this is the first look.
-                fds.push(unsafe { OwnedFd::from_raw_fd(data.add(index).read_unaligned()) });
-            }
+        // SAFETY: as above, and the caller's promise.
+        let brought = || unsafe { descriptors_of(control) };
+        match (control.cmsg_level, control.cmsg_type) {
+            (libc::SOL_SOCKET, libc::SCM_RIGHTS) => fds.extend(brought()),
+            (libc::SOL_SOCKET, SCM_PIDFD) => drop(brought()),
+            _ => {}
         }
         // SAFETY: as above.
         at = unsafe { libc::CMSG_NXTHDR(header, at) };
     }
     fds
+}
+
+/// Brings a descriptor of the sending process to a socket that someone has set `SO_PASSPIDFD` on.
+const SCM_PIDFD: i32 = 4;
+
+/// # Safety
+/// A control message that the kernel has written, with descriptors. It is the first look.
+unsafe fn descriptors_of(control: &libc::cmsghdr) -> Vec<OwnedFd> {
+    let bytes = (control.cmsg_len as u64).saturating_sub(control_len(0) as u64) as usize;
+    // SAFETY: it only computes.
+    let data = unsafe { libc::CMSG_DATA(control) }.cast::<RawFd>();
+    // SAFETY: so many numbers are in it.
+    let numbers =
+        (0..bytes / size_of::<RawFd>()).map(|at| unsafe { data.add(at).read_unaligned() });
+    // An error stands where there is no descriptor.
+    let opened = numbers.filter(|&number| number >= 0);
+    // SAFETY: the kernel has opened each for us, and this is the first look.
+    opened.map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect()
 }

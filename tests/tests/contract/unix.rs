@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use miniss_linux::net::{ListenOptions, UnixListener, UnixStream};
 use miniss_linux::time::timeout;
 use miniss_linux::{driver_stats, spawn};
+use miniss_tests::kernel::bind_to_path;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::harness::{beside, errno, on_each_driver, poll_and_drop, poll_once, settle, soon};
 
@@ -28,6 +32,15 @@ impl Place {
     pub fn new() -> Self {
         let name = format!("miniss-contract-{}-{}", std::process::id(), number());
         Self(std::env::temp_dir().join(name))
+    }
+
+    /// One with the longest path that the kernel takes.
+    pub fn of_108_bytes() -> Self {
+        let mut path = Self::new().0.clone().into_os_string();
+        while path.len() < 108 {
+            path.push("-");
+        }
+        Self(path.into())
     }
 }
 
@@ -98,6 +111,22 @@ fn an_abstract_name_leads_to_its_listener_and_is_free_afterwards() {
             }
         }
         assert_eq!(errno(soon(UnixStream::connect_addr(&name)).await), libc::ECONNREFUSED);
+    });
+}
+
+#[test]
+fn a_client_with_a_path_too_long_for_a_name_is_served_without_one() {
+    on_each_driver(async || {
+        let (place, long) = (Place::new(), Place::of_108_bytes());
+        let listener = UnixListener::bind(&place.0).await.unwrap();
+        let client = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        bind_to_path(client.as_fd(), long.0.as_os_str().as_bytes());
+        client.connect(&SockAddr::unix(&place.0).unwrap()).unwrap();
+        let (server, peer) = soon(listener.accept()).await.unwrap();
+        assert!(peer.is_unnamed() && server.peer_addr().unwrap().is_unnamed());
+        client.send(b"served").unwrap();
+        assert_eq!(soon(server.recv()).await.unwrap()[..], *b"served");
+        assert_eq!(listener.connections_lost(), 0);
     });
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
+use miniss_linux::net::{PollStream, UnixStream};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{driver_stats, spawn, yield_now};
 use miniss_tests::alone::alone;
@@ -75,6 +76,21 @@ fn a_peer_that_resets_ends_reads_and_writes_also_those_that_wait() {
             assert!(read.map_or_else(|error| gone.contains(&error.kind()), |len| len == 0));
             assert!(gone.contains(&written.kind()), "{written}");
         });
+    });
+}
+
+#[test]
+fn a_write_that_waits_for_room_does_not_outlast_the_end_of_its_direction() {
+    let _deadline = deadline("polled end without room");
+    on_one_shard(async {
+        let (ours, _peer) = UnixStream::pair().unwrap();
+        let (mut ours, piece) = (PollStream::from(ours), vec![1; 1 << 20]);
+        while ours.write(&piece).now_or_never().is_some() {}
+        // The wait is in flight.
+        sleep(Duration::from_millis(2)).await;
+        ours.close().await.unwrap();
+        let written = timeout(SOON, ours.write(&piece)).await.unwrap();
+        assert_eq!(written.unwrap_err().kind(), ErrorKind::BrokenPipe);
     });
 }
 

@@ -3,12 +3,15 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, PipeReader, Read, Write, pipe};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net;
 use std::rc::Rc;
 use std::time::Duration;
 
-use miniss_linux::net::{Seqpacket, Unix, UnixDatagram, UnixStream};
+use futures::io::AsyncReadExt;
+use miniss_linux::net::{PollStream, Seqpacket, Unix, UnixDatagram, UnixStream};
 use miniss_linux::time::sleep;
+use miniss_tests::kernel::try_set_option;
 use miniss_tests::random::Random;
 
 use super::Kind;
@@ -101,6 +104,22 @@ fn descriptors_that_no_one_asks_for_are_closed() {
             assert!(received.fds_truncated && received.fds.is_empty());
             assert_eq!(readers[0].read(&mut [0]).unwrap(), 0);
         }
+    });
+}
+
+#[test]
+fn a_descriptor_of_the_sender_that_someone_asked_the_kernel_for_is_closed() {
+    /// Since Linux 6.5.
+    const SO_PASSPIDFD: i32 = 76;
+    on_each_driver(async || {
+        let (ours, theirs) = pair::<Unix>();
+        if let Err(error) = try_set_option(theirs.as_fd(), SO_PASSPIDFD, &1) {
+            println!("Left out: {error}");
+            return;
+        }
+        soon(ours.send("from a process")).await.0.unwrap();
+        let received = soon(theirs.recv_with_fds([0; 64], 8)).await.0.unwrap();
+        assert_eq!((received.len, received.fds.len()), (14, 0));
     });
 }
 
@@ -198,6 +217,63 @@ fn descriptors_kept_with_the_bytes_of_a_stream_come_with_them_or_not_at_all() {
             assert!(received.fds.is_empty());
             assert_eq!(readers[0].read(&mut [0]).unwrap(), 0);
         }
+    });
+}
+
+/// A read of `theirs` that is dropped, and has taken four bytes and a descriptor by then: the peer
+/// of the one that this gives.
+async fn give_up_a_read(ours: &UnixStream, theirs: &UnixStream) -> UnixStream {
+    let (passed, kept) = net::UnixStream::pair().unwrap();
+    let mut dropped = Box::pin(theirs.read_with_fds([0; 8], 1));
+    assert!(poll_once(dropped.as_mut()).is_pending());
+    settle().await;
+    soon(ours.write_with_fds("kept", vec![passed])).await.0.unwrap();
+    settle().await;
+    UnixStream::from_std(kept).unwrap()
+}
+
+#[test]
+fn descriptors_of_a_dropped_read_are_closed_when_its_bytes_are_read_in_another_way() {
+    on_each_driver(async || {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let passed = give_up_a_read(&ours, &theirs).await;
+        assert_eq!(soon(theirs.peek([0; 2])).await.1, *b"ke");
+        assert_eq!(soon(theirs.read([0; 2])).await.1, *b"ke");
+        soon(passed.peer_closed()).await.unwrap();
+        assert_eq!(soon(theirs.recv()).await.unwrap()[..], *b"pt");
+
+        let passed = give_up_a_read(&ours, &theirs).await;
+        assert_eq!(soon(theirs.read_vectored([[0; 4]])).await.1, [*b"kept"]);
+        soon(passed.peer_closed()).await.unwrap();
+
+        let passed = give_up_a_read(&ours, &theirs).await;
+        assert_eq!(soon(theirs.recv()).await.unwrap()[..], *b"kept");
+        soon(passed.peer_closed()).await.unwrap();
+
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let passed = give_up_a_read(&ours, &theirs).await;
+        let (mut polled, mut bytes) = (PollStream::from(theirs), [0; 2]);
+        soon(polled.read_exact(&mut bytes)).await.unwrap();
+        assert_eq!(bytes, *b"ke");
+        soon(passed.peer_closed()).await.unwrap();
+    });
+}
+
+#[test]
+fn descriptors_that_come_as_a_stream_closes_go_with_it() {
+    on_each_driver(async || {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (passed, kept) = net::UnixStream::pair().unwrap();
+        let kept = UnixStream::from_std(kept).unwrap();
+        let mut dropped = Box::pin(theirs.read_with_fds([0; 8], 1));
+        assert!(poll_once(dropped.as_mut()).is_pending());
+        settle().await;
+        let mut write = Box::pin(ours.write_with_fds("late", vec![passed]));
+        let _ = poll_once(write.as_mut());
+        drop(dropped);
+        soon(theirs.close()).await.unwrap();
+        drop(write);
+        soon(kept.peer_closed()).await.unwrap();
     });
 }
 

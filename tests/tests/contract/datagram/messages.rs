@@ -5,10 +5,11 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use miniss_linux::Runtime;
+use miniss_linux::buf::IOVECS_MAX;
 use miniss_linux::net::Udp;
 
 use super::{Kind, Peer, pair};
-use crate::harness::{settle, soon, with_each_driver};
+use crate::harness::{errno, settle, soon, with_each_driver};
 
 for_each_kind![
     messages_keep_their_bounds_and_their_order,
@@ -16,6 +17,8 @@ for_each_kind![
     a_message_is_looked_at_and_then_taken,
     a_buffer_without_room_takes_a_message,
     several_buffers_are_one_message,
+    very_many_buffers_are_filled_as_far_as_the_kernel_takes_them,
+    a_message_of_more_pieces_than_the_kernel_takes_is_refused_whole,
     messages_received_ahead_come_before_others_whichever_way_they_are_received,
     what_was_received_ahead_is_looked_at_and_cut_as_any_other,
     a_socket_is_given_back_with_what_was_received_ahead,
@@ -90,6 +93,29 @@ async fn several_buffers_are_one_message<K: Kind>() {
     let received = result.unwrap();
     assert_eq!((received.len, received.len_sent), (7, 8));
     assert_eq!((&head[..], &body[..]), (&b"head"[..], &b"bod"[..]));
+}
+
+async fn very_many_buffers_are_filled_as_far_as_the_kernel_takes_them<K: Kind>() {
+    let (ours, peer) = pair::<K>();
+    peer.send(&[b'x'; 1500]).unwrap();
+    let buffers: Vec<_> = (0..2000).map(|_| Vec::with_capacity(1)).collect();
+    let (result, buffers) = soon(ours.recv_from_vectored(buffers)).await;
+    let received = result.unwrap();
+    assert_eq!((received.len, received.len_sent), (IOVECS_MAX, 1500));
+    // The others were not written to, and must not look so.
+    let (filled, others) = buffers.split_at(IOVECS_MAX);
+    assert!(filled.iter().all(|buffer| buffer == b"x") && others.iter().all(Vec::is_empty));
+}
+
+async fn a_message_of_more_pieces_than_the_kernel_takes_is_refused_whole<K: Kind>() {
+    let (ours, peer) = pair::<K>();
+    let too_many = vec![*b"x"; IOVECS_MAX + 1];
+    assert_eq!(errno(soon(ours.send_vectored(too_many)).await.0), libc::EMSGSIZE);
+    let mut pieces = vec!["y"; IOVECS_MAX];
+    pieces.insert(7, ""); // it takes no place
+    assert_eq!(soon(ours.send_vectored(pieces)).await.0.unwrap(), IOVECS_MAX);
+    let mut message = [0; 2 * IOVECS_MAX];
+    assert_eq!(peer.recv(&mut message).unwrap(), IOVECS_MAX);
 }
 
 async fn messages_received_ahead_come_before_others_whichever_way_they_are_received<K: Kind>() {

@@ -1,13 +1,14 @@
 //! What is the Unix sockets' own: names, files, and receivers that are slow.
 
 use std::os::fd::AsFd;
-use std::os::unix::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{self, SocketAddr};
 
 use miniss_linux::net::{
     Seqpacket, Unix, UnixDatagram, UnixSeqpacket, UnixSeqpacketListener, is_cancelled,
 };
 use miniss_linux::spawn;
-use miniss_tests::kernel::set_option;
+use miniss_tests::kernel::{bind_to_path, set_option};
 
 use super::{Kind, pair};
 use crate::harness::{beside, errno, on_each_driver, poll_and_drop, settle, soon};
@@ -47,6 +48,23 @@ async fn errno_of_bind(place: &Place) -> i32 {
     let error = UnixDatagram::bind(&place.0).await.unwrap_err();
     assert!(error.to_string().contains("remove the file"));
     if error.kind() == std::io::ErrorKind::AddrInUse { libc::EADDRINUSE } else { 0 }
+}
+
+#[test]
+fn a_message_from_a_path_too_long_for_a_name_comes_without_one() {
+    on_each_driver(async || {
+        let (place, long) = (Place::new(), Place::of_108_bytes());
+        let server = UnixDatagram::bind(&place.0).await.unwrap();
+        let client = net::UnixDatagram::unbound().unwrap();
+        bind_to_path(client.as_fd(), long.0.as_os_str().as_bytes());
+        for message in [b"one", b"two"] {
+            client.send_to(message, &place.0).unwrap();
+        }
+        let (result, message) = soon(server.recv_from([0; 3])).await;
+        assert!(result.unwrap().from.is_unnamed() && message == *b"one");
+        let (received, message) = soon(server.recv_pooled()).await.unwrap();
+        assert!(received.from.is_unnamed() && message[..] == *b"two");
+    });
 }
 
 #[test]
