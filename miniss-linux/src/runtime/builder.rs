@@ -11,6 +11,7 @@ use super::shard::task_budget;
 use crate::diagnostics::{self, Event};
 use crate::driver::{Driver, DriverConfig, Kind};
 use crate::error::BuildError;
+use crate::sharded::random::fresh_seed;
 use crate::topology;
 
 /// Which CPU each shard's thread runs on. What is started on a shard inherits that CPU; see
@@ -73,6 +74,7 @@ pub struct Builder {
     pub(super) thread_name: String,
     pub(super) budget: Budget,
     pub(super) shuffle: Option<u64>,
+    random_seed: Option<u64>,
     pub(super) shutdown_timeout: Duration,
     pub(super) stack_bytes: Option<usize>,
     pub(super) blocking_threads: usize,
@@ -90,6 +92,7 @@ impl Default for Builder {
             thread_name: "miniss".into(),
             budget: Budget::default(),
             shuffle: None,
+            random_seed: None,
             shutdown_timeout: Duration::from_secs(5),
             stack_bytes: None,
             blocking_threads: 128,
@@ -298,6 +301,26 @@ impl Builder {
         self
     }
 
+    /// The seed of the shards' [random numbers](crate::sharded::random): a program that is given
+    /// the seed of a former run has its numbers again. Default: the environment variable
+    /// `MINISS_SEED`, and without it another one each time. [`Runtime::random_seed`] tells which
+    /// it is.
+    ///
+    /// ```
+    /// use miniss_linux::{Runtime, sharded::random};
+    ///
+    /// let first = |seed| {
+    ///     let runtime = Runtime::builder().shards(1).random_seed(seed).build().unwrap();
+    ///     runtime.block_on(async { random() })
+    /// };
+    /// assert_eq!(first(42), first(42));
+    /// assert_ne!(first(42), first(43));
+    /// ```
+    pub fn random_seed(mut self, seed: u64) -> Self {
+        self.random_seed = Some(seed);
+        self
+    }
+
     /// Starts the shards.
     ///
     /// # Errors
@@ -366,13 +389,14 @@ impl Builder {
 
     /// The seed of each shard follows from this one.
     pub(super) fn shuffle_seed(&self) -> Result<u64, BuildError> {
-        match (self.shuffle, std::env::var("MINISS_SHUFFLE")) {
-            (Some(seed), _) => Ok(seed),
-            (None, Err(_)) => Ok(0),
-            (None, Ok(text)) => text.parse().or_else(|_| {
-                invalid(format!("MINISS_SHUFFLE={text:?}; a number from 0 to 2^64 - 1 works"))
-            }),
-        }
+        let seed = self.shuffle.map_or_else(|| seed_in("MINISS_SHUFFLE"), |seed| Ok(Some(seed)));
+        Ok(seed?.unwrap_or(0))
+    }
+
+    /// The generator of each shard follows from this one.
+    pub(super) fn chosen_random_seed(&self) -> Result<u64, BuildError> {
+        let seed = self.random_seed.map_or_else(|| seed_in("MINISS_SEED"), |seed| Ok(Some(seed)));
+        Ok(seed?.unwrap_or_else(fresh_seed))
     }
 
     /// The CPU of each shard.
@@ -425,6 +449,16 @@ impl Builder {
     /// Whether a shard that cannot be pinned is an error.
     pub(super) fn pinning_is_strict(&self) -> bool {
         matches!(self.pinning, Pinning::Required | Pinning::Cpus(_))
+    }
+}
+
+/// The seed in this environment variable, if it is set.
+fn seed_in(variable: &str) -> Result<Option<u64>, BuildError> {
+    match std::env::var(variable) {
+        Err(_) => Ok(None),
+        Ok(text) => text.parse().map(Some).or_else(|_| {
+            invalid(format!("{variable}={text:?}; a number from 0 to 2^64 - 1 works"))
+        }),
     }
 }
 

@@ -52,6 +52,7 @@ impl Runtime {
     ) -> Result<Self, BuildError> {
         let shards = cpus.len();
         let shuffle = builder.shuffle_seed()?;
+        let random_seed = builder.chosen_random_seed()?;
         let driver = builder.driver.on(chosen.kind, builder.wanted_driver()?, shards);
         unobserved::report_by_default();
         let mesh = Arc::new(Mesh::new(shards));
@@ -76,6 +77,7 @@ impl Runtime {
             blocking: blocking.clone(),
             budget: builder.budget,
             shuffle,
+            random_seed,
             shutdown_timeout: builder.shutdown_timeout,
             failure: failure.clone(),
             cpus_of_program: cpus_of_program.clone(),
@@ -91,6 +93,7 @@ impl Runtime {
             blocking: blocking.clone(),
             shutdown_timeout: builder.shutdown_timeout,
             chosen,
+            random_seed,
         };
         // From here on, an error drops `runtime`, which ends what has started.
         for (index, cpu) in cpus.iter().enumerate().skip(1) {

@@ -84,6 +84,7 @@ pub struct Runtime {
     pub(super) blocking: Arc<BlockingPool>,
     pub(super) shutdown_timeout: Duration,
     pub(super) chosen: ChosenDriver,
+    pub(super) random_seed: u64,
 }
 
 impl Runtime {
@@ -139,6 +140,17 @@ impl Runtime {
     /// ```
     pub fn driver(&self) -> &ChosenDriver {
         &self.chosen
+    }
+
+    /// The seed of the shards' [random numbers](crate::sharded::random). A program that logs it can
+    /// be given the same numbers [again](Builder::random_seed).
+    ///
+    /// ```
+    /// let runtime = miniss_linux::Runtime::builder().shards(1).random_seed(7).build().unwrap();
+    /// assert_eq!(runtime.random_seed(), 7);
+    /// ```
+    pub fn random_seed(&self) -> u64 {
+        self.random_seed
     }
 
     /// A handle for threads that are no shard of this runtime.

@@ -25,6 +25,7 @@ use crate::driver::{
 };
 use crate::error::BuildError;
 use crate::guard::quietly;
+use crate::sharded::random::Random;
 use crate::sharded::storage::Storage;
 use crate::topology::CpuMask;
 
@@ -143,6 +144,7 @@ pub(crate) struct ShardConfig {
     pub(crate) blocking: Arc<BlockingPool>,
     pub(crate) budget: Budget,
     pub(crate) shuffle: u64,
+    pub(crate) random_seed: u64,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) failure: Arc<Failure>,
     /// `None` if the kernel does not tell.
@@ -161,6 +163,7 @@ pub(crate) struct Shard {
     /// Reaches all shards of the runtime from anywhere.
     pub(crate) handle: Handle,
     pub(crate) storage: Storage,
+    pub(crate) random: Random,
     inbound: Arc<Inbound>,
     shutdown_timeout: Duration,
 }
@@ -214,6 +217,7 @@ impl Shard {
             cpus_of_program: config.cpus_of_program,
             handle: config.handle,
             storage: Storage::default(),
+            random: Random::new(config.random_seed, shard.index()),
             inbound: config.inbound,
             shutdown_timeout: config.shutdown_timeout,
         };

@@ -45,6 +45,11 @@ impl Key {
     }
 }
 
+/// Whether this is a shard that takes values.
+pub(super) fn is_open() -> bool {
+    try_with_current(|shard| !shard.storage.values.borrow().is_closed).unwrap_or(false)
+}
+
 /// The values of one shard.
 #[derive(Default)]
 pub(crate) struct Storage {

@@ -4,6 +4,7 @@
 
 mod calls;
 mod foreign;
+mod local;
 mod service;
 
 use std::future::{Future, pending, poll_fn};
