@@ -131,7 +131,9 @@
 //! end with the runtime, within its shutdown timeout.
 //!
 //! **Price.** A caller that does not wait can fill the memory with jobs, as it can with tasks. A
-//! hundred jobs that hang keep all others waiting: that is reported.
+//! hundred jobs that hang keep all others waiting: that is reported. A shard
+//! waits if the kernel preempts a thread that holds the lock: one more reason to have few threads
+//! for computations.
 //!
 //! **What would change our mind.** A profile that shows the lock.
 //!

@@ -217,10 +217,11 @@ impl Builder {
         self
     }
 
-    /// How many threads there may be for [`spawn_blocking`](crate::spawn_blocking), for all shards
-    /// together. Default: 128. They are started as they are wanted. Each takes the memory of its
-    /// stack as far as it is used. If computations are what blocks, about as many as there are CPUs
-    /// make sense: they take their time from the shards.
+    /// How many threads there may be for what blocks, for all shards together: for
+    /// [`spawn_blocking`](crate::spawn_blocking), for lookups of host names, and for requests that
+    /// the driver has no other way for. Default: 128. They are started as they are wanted. Each
+    /// takes the memory of its stack as far as it is used. If computations are what blocks, about
+    /// as many as there are CPUs make sense: they take their time from the shards.
     ///
     /// ```
     /// use miniss_linux::{Runtime, spawn_blocking};

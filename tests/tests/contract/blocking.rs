@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use miniss_linux::diagnostics::{Event, count};
 use miniss_linux::time::sleep;
-use miniss_linux::topology::{allowed_cpus, pin};
+use miniss_linux::topology::allowed_cpus;
 use miniss_linux::{
     BlockingHandle, BuildError, Builder, JoinError, Runtime, ShardId, spawn_blocking, submit_to,
     unobserved,
@@ -371,8 +371,6 @@ fn threads_are_not_pinned_and_have_a_name() {
             let (allowed, name) = soon(spawn_blocking(work)).await.unwrap();
             assert_eq!(allowed, cpus);
             assert_eq!(name, "counted-blocking");
-            // What one work does to its thread stays on that thread.
-            soon(spawn_blocking(move || pin(cpus[0]).unwrap())).await.unwrap();
             drop(end);
             soon(first).await.unwrap();
         });

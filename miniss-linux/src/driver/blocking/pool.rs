@@ -82,7 +82,7 @@ pub(crate) struct BlockingPool {
     state: Mutex<State>,
     /// There is a job, or the pool is closed. Idle threads wait for it.
     has_job: Condvar,
-    /// The last thread of a closed pool has ended.
+    /// The last thread has ended.
     has_ended: Condvar,
 }
 
@@ -218,7 +218,7 @@ impl BlockingPool {
     #[cold]
     fn note_refusal(&self, error: &io::Error) {
         let mut state = self.lock();
-        state.threads -= 1;
+        self.note_end(&mut state);
         state.is_starting = false;
         state.refused_until = now() + RETRY_EVERY;
         let threads = state.threads;
@@ -234,6 +234,14 @@ impl BlockingPool {
         );
         let errno = error.raw_os_error().unwrap_or(libc::EAGAIN);
         stranded.into_iter().for_each(|job| job.refuse(errno));
+    }
+
+    /// There is a thread less.
+    fn note_end(&self, state: &mut State) {
+        state.threads -= 1;
+        if state.threads == 0 {
+            self.has_ended.notify_all();
+        }
     }
 
     /// What a thread does, from its start to its end.
@@ -252,18 +260,15 @@ impl BlockingPool {
     /// Waits for a job. `None`: the thread is to end, and no longer counts.
     fn next_job(self: &Arc<Self>) -> Option<Job> {
         let mut state = self.lock();
-        let mut is_late = false;
+        let mut has_timed_out = false;
         loop {
             if let Some(Waiting { job, since }) = state.take() {
                 self.start_wanted(state);
                 self.report_if_late(Some(now() - since));
                 return Some(job);
             }
-            if is_late || state.is_closed {
-                state.threads -= 1;
-                if state.threads == 0 {
-                    self.has_ended.notify_all();
-                }
+            if has_timed_out || state.is_closed {
+                self.note_end(&mut state);
                 return None;
             }
             state.idle += 1;
@@ -271,7 +276,7 @@ impl BlockingPool {
             let (locked, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = locked;
             state.idle -= 1;
-            is_late = timeout.timed_out();
+            has_timed_out = timeout.timed_out();
         }
     }
 
