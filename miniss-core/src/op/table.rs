@@ -357,6 +357,10 @@ impl<M: Memory> OpTable<M> {
     /// assert_eq!(table.in_flight(), 0);
     /// ```
     pub fn orphan<O: Operation>(&self, key: OpKey<O>) {
+        self.let_go(key, true);
+    }
+
+    fn let_go<O: Operation>(&self, key: OpKey<O>, cancels: bool) {
         let Some(slot) = self.find(key.id()) else { return };
         Self::check_type::<O>(slot);
         let waker = slot.waker.take();
@@ -364,12 +368,40 @@ impl<M: Memory> OpTable<M> {
             Stage::Done => self.settle_orphan(key.id().index(), slot, slot.completion.get()),
             Stage::InFlight | Stage::Overflowed => {
                 slot.stage.set(Stage::Orphan);
-                self.want_cancel(key.id().index(), slot);
+                if cancels {
+                    self.want_cancel(key.id().index(), slot);
+                }
                 self.drain_parts(slot);
             }
             Stage::Free | Stage::Orphan => unreachable!("a key names an operation with an owner"),
         }
         drop(waker);
+    }
+
+    /// No one waits any more, and the operation goes on to its end; then it is released by
+    /// [`Operation::settle_orphan`].
+    ///
+    /// # Panics
+    ///
+    /// As for [`complete`](Self::complete).
+    ///
+    /// ```
+    /// use miniss_core::op::{Completion, OpTable, Operation};
+    /// # struct Nop;
+    /// # impl Operation for Nop {
+    /// #     type Output = i32;
+    /// #     fn settle(self, completion: Completion) -> i32 { completion.result }
+    /// # }
+    /// let table = OpTable::new();
+    /// let key = table.insert(Nop);
+    /// let id = key.id();
+    /// table.detach(key);
+    /// assert_eq!((table.next_cancel(), table.in_flight()), (None, 1));
+    /// table.complete(id, Completion { result: 0, flags: 0 }, false);
+    /// assert_eq!(table.in_flight(), 0);
+    /// ```
+    pub fn detach<O: Operation>(&self, key: OpKey<O>) {
+        self.let_go(key, false);
     }
 
     /// Asks for a cancel of an operation whose outcome is still wanted.
