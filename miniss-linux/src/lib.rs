@@ -36,6 +36,7 @@
 //! - [`time`]: sleep, timeout, interval.
 //! - [`net`]: sockets, of TCP, UDP and Unix.
 //! - [`signal`]: Ctrl-C and the others, told to tasks; a server that ends in order.
+//! - [`fs`]: files and folders.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
 //! - [`sync`], [`combine`]: for tasks of one shard. [`coop`]: how much one poll of a task may do.
 //! - [`topology`]: which CPUs there are.
@@ -63,6 +64,7 @@ mod runtime;
 pub mod buf;
 pub mod combine;
 pub mod diagnostics;
+pub mod fs;
 pub mod net;
 pub mod sharded;
 pub mod signal;

@@ -3,10 +3,16 @@
 //! All but those that work on one socket change the whole process or thread for good, so use them
 //! in a process of its own, see [`alone`](crate::alone).
 
+use std::ffi::CString;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+
+use miniss_linux::buf::{IoBuf, IoBufMut};
 
 /// From now on, system call `number` fails with `errno` on this thread and those it starts.
 ///
@@ -450,4 +456,98 @@ pub fn try_set_option<T: Copy>(socket: BorrowedFd<'_>, name: i32, value: &T) -> 
 #[track_caller]
 fn check(result: i32) {
     assert_eq!(result, 0, "{}", io::Error::last_os_error());
+}
+
+/// Makes a named pipe.
+///
+/// # Panics
+///
+/// If the system refuses.
+pub fn make_fifo(path: &Path) {
+    let path = CString::new(path.as_os_str().as_bytes()).expect("no zero byte");
+    // SAFETY: a path that ends with a zero.
+    check(unsafe { libc::mkfifo(path.as_ptr(), 0o600) });
+}
+
+/// A file system in memory with room for `bytes`, mounted nowhere: it is found below
+/// `/proc/self/fd` as long as the descriptor is open. `None` if we may not mount.
+pub fn small_file_system(folder: &Path, bytes: usize) -> Option<OwnedFd> {
+    let place = CString::new(folder.as_os_str().as_bytes()).expect("no zero byte");
+    let size = CString::new(format!("size={bytes}")).expect("no zero byte");
+    let kind = c"tmpfs".as_ptr();
+    // SAFETY: four texts that end with a zero.
+    let mounted = unsafe { libc::mount(kind, place.as_ptr(), kind, 0, size.as_ptr().cast()) } == 0;
+    if !mounted {
+        return None;
+    }
+    let root = std::fs::File::open(folder);
+    // SAFETY: a path that ends with a zero.
+    check(unsafe { libc::umount2(place.as_ptr(), libc::MNT_DETACH) });
+    root.ok().map(OwnedFd::from)
+}
+
+/// A buffer that is as long as it says and takes little memory: all of its pages are the same few.
+#[derive(Debug)]
+pub struct HugeBuffer {
+    start: *mut u8,
+    len: usize,
+}
+
+impl HugeBuffer {
+    /// The bytes of memory that repeat.
+    const PIECE: usize = 2 << 20;
+
+    /// With so many bytes.
+    ///
+    /// # Panics
+    ///
+    /// If the system refuses.
+    pub fn new(len: usize) -> Self {
+        // SAFETY: a text that ends with a zero.
+        let memory = unsafe { libc::memfd_create(c"huge".as_ptr(), libc::MFD_CLOEXEC) };
+        assert!(memory >= 0, "{}", io::Error::last_os_error());
+        // SAFETY: it was just made for us.
+        let memory = unsafe { OwnedFd::from_raw_fd(memory) };
+        // SAFETY: no pointers.
+        check(unsafe { libc::ftruncate(memory.as_raw_fd(), Self::PIECE as i64) });
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+        let whole = len.next_multiple_of(Self::PIECE);
+        let place = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a place that the system chooses.
+        let start =
+            unsafe { libc::mmap(std::ptr::null_mut(), whole, libc::PROT_NONE, place, -1, 0) };
+        assert_ne!(start, libc::MAP_FAILED, "{}", io::Error::last_os_error());
+        for piece in (0..whole).step_by(Self::PIECE) {
+            let (at, fd) = (start.wrapping_byte_add(piece), memory.as_raw_fd());
+            // SAFETY: it lies in the place that is ours.
+            let mapped =
+                unsafe { libc::mmap(at, Self::PIECE, access, kind | libc::MAP_FIXED, fd, 0) };
+            assert_eq!(mapped, at, "{}", io::Error::last_os_error());
+        }
+        Self { start: start.cast(), len }
+    }
+}
+
+impl IoBuf for HugeBuffer {
+    fn as_init(&self) -> &[u8] {
+        // SAFETY: so many bytes are mapped, and the kernel has made them zero.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+// SAFETY: both views are the whole of it, whose length is fixed.
+unsafe impl IoBufMut for HugeBuffer {
+    unsafe fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
+        // SAFETY: so many bytes are mapped, and borrowed mutably as long as the result.
+        unsafe { std::slice::from_raw_parts_mut(self.start.cast(), self.len) }
+    }
+
+    unsafe fn set_len(&mut self, _: usize) {}
+}
+
+impl Drop for HugeBuffer {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and no one uses it any more.
+        unsafe { libc::munmap(self.start.cast(), self.len.next_multiple_of(Self::PIECE)) };
+    }
 }

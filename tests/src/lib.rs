@@ -5,6 +5,7 @@
 //! - [`census`]: descriptors, threads, memory, context switches.
 //! - [`deadline`]: no test hangs forever.
 //! - [`drivers`]: those that there are to test.
+//! - [`folder`]: folders for the files of a test.
 //! - [`random`]: numbers from a seed that is printed.
 //! - [`sockets`]: pairs of connections, and peers that are no part of any runtime.
 //! - [`hostile`]: the life of operations under a hostile driver, from bytes.
@@ -20,6 +21,7 @@ pub mod apart;
 pub mod census;
 pub mod deadline;
 pub mod drivers;
+pub mod folder;
 pub mod hostile;
 pub mod kernel;
 pub mod program;

@@ -10,6 +10,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
+use libc::{c_char, c_int, iovec};
 use miniss_core::op::{Completion, OpId, Operation};
 
 /// What an operation asks for. Pointers in it point into the operation, which stays in its slot
@@ -46,10 +47,116 @@ pub(crate) enum Request {
     Connect { fd: RawFd, address: *const libc::sockaddr, len: libc::socklen_t },
     /// Waits until one of `events` is there, as `poll(2)` does; the result tells which.
     Poll { fd: RawFd, events: i16 },
+    /// Something of a file, which may block.
+    File(*const FileRequest),
     /// Cancels an operation. The result says whether it was in flight, and is of no use: that one's
     /// own completion tells.
     Cancel { id: OpId },
 }
+
+/// What is asked of a file. Paths end with a zero, and begin where the process is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum FileRequest {
+    /// Reads at an offset. A file without positions, such as a pipe, gives what comes next.
+    Read {
+        fd: RawFd,
+        buffer: *mut u8,
+        len: u32,
+        offset: u64,
+    },
+    ReadVectored {
+        fd: RawFd,
+        pieces: *const iovec,
+        count: u32,
+        offset: u64,
+    },
+    /// Writes at an offset, or at the end of a file that is appended to. A file without positions
+    /// takes it as what comes next.
+    Write {
+        fd: RawFd,
+        bytes: *const u8,
+        len: u32,
+        offset: u64,
+    },
+    WriteVectored {
+        fd: RawFd,
+        pieces: *const iovec,
+        count: u32,
+        offset: u64,
+    },
+    /// Waits until what was written is on the disk.
+    Sync {
+        fd: RawFd,
+        data_only: bool,
+    },
+    SetLen {
+        fd: RawFd,
+        len: u64,
+    },
+    /// As `fallocate(2)`.
+    Allocate {
+        fd: RawFd,
+        mode: c_int,
+        offset: u64,
+        len: u64,
+    },
+    /// As `posix_fadvise(2)`.
+    Advise {
+        fd: RawFd,
+        advice: c_int,
+        offset: u64,
+        len: i64,
+    },
+    /// As `statx(2)`, all that is there without asking for more than the basics.
+    Status {
+        fd: RawFd,
+        path: *const c_char,
+        flags: c_int,
+        into: *mut libc::statx,
+    },
+    Open {
+        path: *const c_char,
+        flags: c_int,
+        mode: u32,
+    },
+    Close {
+        fd: RawFd,
+    },
+    /// As `renameat2(2)`.
+    Rename {
+        from: *const c_char,
+        to: *const c_char,
+        flags: u32,
+    },
+    Link {
+        original: *const c_char,
+        link: *const c_char,
+    },
+    Symlink {
+        original: *const c_char,
+        link: *const c_char,
+    },
+    /// As `unlinkat(2)`.
+    Remove {
+        path: *const c_char,
+        flags: c_int,
+    },
+    MakeDir {
+        path: *const c_char,
+        mode: u32,
+    },
+    /// Something that no driver has a request for. It is given `data`, and returns a result as a
+    /// completion has it.
+    Call {
+        function: unsafe fn(*mut ()) -> i32,
+        data: *mut (),
+    },
+}
+
+/// What a [`Status`](FileRequest::Status) asks for.
+pub(crate) const STATUS_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
+
+const _: () = assert!(size_of::<FileRequest>() <= 32, "a read takes no more than a slot has");
 
 /// An operation that can be made a request.
 pub(crate) trait Prepare: Operation {

@@ -122,7 +122,7 @@ impl ShardDriver {
 
     /// Whether this thread is in the shard that owns the driver.
     #[inline]
-    fn is_here(&self) -> bool {
+    pub(crate) fn is_here(&self) -> bool {
         self.owner.is_none_or(is_local)
     }
 
@@ -316,8 +316,9 @@ impl ShardDriver {
 #[cold]
 fn refuse_elsewhere() -> ! {
     panic!(
-        "a socket was used where its runtime does not run: await it inside `Runtime::block_on` of \
-         the runtime that it was made in, or make it in this one (`TcpStream::from_std`)"
+        "a socket or a file was used where its runtime does not run: await it inside \
+         `Runtime::block_on` of the runtime that it was made in, or make it in this one \
+         (`from_std`)"
     );
 }
 
@@ -371,6 +372,13 @@ impl<O: Operation> Op<O> {
     pub(crate) fn cancel(&self) {
         if let Some(key) = &self.key {
             self.driver.ops.table.cancel(key);
+        }
+    }
+
+    /// No one waits for it any more, and it goes on to its end.
+    pub(crate) fn detach(mut self) {
+        if let Some(key) = self.key.take() {
+            quietly(|| self.driver.ops.table.detach(key));
         }
     }
 

@@ -18,6 +18,7 @@
 //! | 6.0 | a receive that stays, into a pool of buffers; the kernel knows that one thread submits (`SINGLE_ISSUER`) | `recv` waits for data, and then receives into memory of its own |
 //! | 6.1 | completions are worked off when the shard asks for them (`DEFER_TASKRUN`) | whenever it enters the kernel, among them in the middle of a turn |
 //! | 6.6 | one array less between a shard and the kernel (`NO_SQARRAY`) | an index beside each entry |
+//! | 6.9 | a file is cut off by the ring (`FTRUNCATE`) | by a thread of the pool |
 //! | 6.15 | a shard that sleeps does not count as one that waits for a disk (`NO_IOWAIT`) | `top` shows an idle shard as waiting |
 //!
 //! So io_uring begins with 5.19; 6.1, which is in Debian 12, has what makes it fast. Not used are,

@@ -146,6 +146,31 @@ impl Fd {
         }
     }
 
+    /// Takes the descriptor out of a file that is being closed; `None` if that was done before. If
+    /// it is lent, the closed file is put in its place.
+    pub(crate) fn take_closing(&self) -> Option<OwnedFd> {
+        if self.stage.replace(Stage::Closed) != Stage::Closing {
+            return None;
+        }
+        if !self.is_lent.get() {
+            return self.take();
+        }
+        // SAFETY: *Lent stays open*.
+        let copy = unsafe { BorrowedFd::borrow_raw(self.raw.get()) }.try_clone_to_owned();
+        self.put_closed_file();
+        copy.ok()
+    }
+
+    /// The owner is dropped, so no loan lives any more.
+    pub(crate) fn end_loans(&self) {
+        self.is_lent.set(false);
+    }
+
+    /// The number, whatever has become of it.
+    pub(crate) fn raw_number(&self) -> RawFd {
+        self.raw.get()
+    }
+
     /// Takes the descriptor out; `None` if that was done before.
     pub(crate) fn take(&self) -> Option<OwnedFd> {
         let raw = self.raw.replace(NONE);
@@ -218,7 +243,7 @@ fn closed_file() -> io::Result<&'static OwnedFd> {
 }
 
 /// Closes a descriptor and returns the error, which dropping it does not.
-fn close(fd: OwnedFd) -> io::Result<()> {
+pub(super) fn close(fd: OwnedFd) -> io::Result<()> {
     // SAFETY: it was owned, and no one has it any more.
     if unsafe { libc::close(fd.into_raw_fd()) } == 0 {
         Ok(())

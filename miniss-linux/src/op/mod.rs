@@ -1,8 +1,8 @@
-//! The operations that sockets are made of, all of the same shape: what the kernel may touch, how
-//! it is asked (`prepare`), what its answer means (`settle`), and what becomes of the answer if no
-//! one waits for it any more. To add one, copy the nearest.
+//! The operations that sockets and files are made of, all of the same shape: what the kernel may
+//! touch, how it is asked (`prepare`), what its answer means (`settle`), and what becomes of the
+//! answer if no one waits for it any more. To add one, copy the nearest.
 //!
-//! `net ─▶ [op] ─▶ driver ─▶ kernel ─▶ completion ─▶ [op] ─▶ waker`
+//! `net, fs ─▶ [op] ─▶ driver ─▶ kernel ─▶ completion ─▶ [op] ─▶ waker`
 //!
 //! - [`fd`]: a descriptor, which stays open while an operation uses it.
 //! - [`connection`]: what a stream and its operations share: who reads, who writes, the close.
@@ -12,6 +12,7 @@
 //! - [`poll`]: waits for an event of what is no socket.
 //! - [`message`]: receives and sends of several buffers as one, with an address and descriptors.
 //! - [`zero_copy`]: sends that the network makes out of the caller's buffer.
+//! - [`file`]: what a file and its operations share, and all that is done with files.
 //!
 //! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where
 //! it does not move, from before `prepare` until the terminal completion. So `prepare` may hand out
@@ -20,6 +21,7 @@
 pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod fd;
+pub(crate) mod file;
 pub(crate) mod message;
 pub(crate) mod poll;
 pub(crate) mod recv;

@@ -46,11 +46,20 @@
 //! | N12 | connects given up | here `tcp/connect.rs`, `cancel/given_up.rs` |
 //! | N13 | a graceful end | here `signals.rs`; with requests in flight `kv/stop.rs` |
 //! | N14 | a signal to any shard | here `signals.rs`; that it ends nothing `rows.rs` |
+//! | F1 | no room left | here `files/rows.rs`, in a file system of 4 MiB; left out where we may not mount |
+//! | F2 | `/dev/full` | here `files/rows.rs` |
+//! | F5 | more than 2 GiB, holes, offsets beyond all files | here `files/rows.rs` |
+//! | F6 | a file cut off or removed while it is read | here `files/rows.rs` |
+//! | F7, F9 | a disk that fails, a loss of power | no kernel here does so on demand: left to a simulation |
+//! | A-FIO-1, A-FIO-3 | reads and writes, a thousand at once | here `files/rows.rs` |
+//! | A-FIO-2 | files without the runtime's tasks | here `files/rows.rs`: polled by hand |
+//! | A-FM-1 to A-FM-5 | open, size, status, close | here `files/rows.rs` |
 
 #![forbid(unsafe_code)]
 
 mod blocking;
 mod datagram;
+mod files;
 mod harness;
 mod rows;
 mod runtime;

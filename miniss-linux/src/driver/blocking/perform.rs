@@ -1,6 +1,13 @@
 //! The system call of each request that may block, made on a thread that may.
+//!
+//! Invariant **Owned while in flight**: what a request points at stays valid until its terminal
+//! completion, and a request is performed only before that. Nothing but the call uses it meanwhile.
 
-use crate::driver::request::Request;
+use std::io;
+
+use libc::c_int;
+
+use crate::driver::request::{FileRequest, Request, STATUS_MASK};
 
 /// Performs a request. The result is what the system call returns, or the number of its error,
 /// negated.
@@ -10,6 +17,8 @@ use crate::driver::request::Request;
 pub(super) unsafe fn perform(request: Request) -> i32 {
     match request {
         Request::Nop => 0,
+        // SAFETY: the caller's promise: it points into the operation.
+        Request::File(request) => unsafe { perform_on_file(*request) },
         // For tests: all drivers wait without a thread.
         #[cfg(test)]
         Request::Poll { fd, events } => {
@@ -21,4 +30,128 @@ pub(super) unsafe fn perform(request: Request) -> i32 {
         // No backend sends others here.
         _ => -libc::EOPNOTSUPP,
     }
+}
+
+/// # Safety
+/// As for [`perform`].
+unsafe fn perform_on_file(request: FileRequest) -> i32 {
+    use FileRequest::*;
+    const HERE: c_int = libc::AT_FDCWD;
+    match request {
+        Read { fd, buffer, len, offset } => {
+            let (buffer, len) = (buffer.cast(), len as usize);
+            again_if_interrupted(
+                // SAFETY: *Owned while in flight*: `len` writable bytes.
+                || unsafe { libc::pread(fd, buffer, len, offset as i64) },
+                // SAFETY: as above.
+                || unsafe { libc::read(fd, buffer, len) },
+            )
+        }
+        ReadVectored { fd, pieces, count, offset } => again_if_interrupted(
+            // SAFETY: *Owned while in flight*: `count` pieces of writable memory.
+            || unsafe { libc::preadv(fd, pieces, count as c_int, offset as i64) },
+            // SAFETY: as above.
+            || unsafe { libc::readv(fd, pieces, count as c_int) },
+        ),
+        Write { fd, bytes, len, offset } => {
+            let (bytes, len) = (bytes.cast(), len as usize);
+            again_if_interrupted(
+                // SAFETY: *Owned while in flight*: `len` readable bytes.
+                || unsafe { libc::pwrite(fd, bytes, len, offset as i64) },
+                // SAFETY: as above.
+                || unsafe { libc::write(fd, bytes, len) },
+            )
+        }
+        WriteVectored { fd, pieces, count, offset } => again_if_interrupted(
+            // SAFETY: *Owned while in flight*: `count` pieces of readable memory.
+            || unsafe { libc::pwritev(fd, pieces, count as c_int, offset as i64) },
+            // SAFETY: as above.
+            || unsafe { libc::writev(fd, pieces, count as c_int) },
+        ),
+        // SAFETY: no pointers.
+        Sync { fd, data_only: true } => again(|| unsafe { libc::fdatasync(fd) }),
+        // SAFETY: no pointers.
+        Sync { fd, data_only: false } => again(|| unsafe { libc::fsync(fd) }),
+        // SAFETY: no pointers.
+        SetLen { fd, len } => again(|| unsafe { libc::ftruncate(fd, len as i64) }),
+        Allocate { fd, mode, offset, len } => {
+            // SAFETY: no pointers.
+            again(|| unsafe { libc::fallocate(fd, mode, offset as i64, len as i64) })
+        }
+        // It returns the number of the error.
+        // SAFETY: no pointers.
+        Advise { fd, advice, offset, len } => unsafe {
+            -libc::posix_fadvise(fd, offset as i64, len, advice)
+        },
+        Status { fd, path, flags, into } => {
+            // SAFETY: *Owned while in flight*: a path, and room for the answer.
+            again(|| unsafe { libc::statx(fd, path, flags, STATUS_MASK, into) })
+        }
+        Open { path, flags, mode } => {
+            // SAFETY: *Owned while in flight*: a path.
+            again(|| unsafe { libc::openat(HERE, path, flags, mode) })
+        }
+        // The descriptor is free again also if this fails.
+        // SAFETY: no pointers.
+        Close { fd } => result_of(unsafe { libc::close(fd) } as isize),
+        Rename { from, to, flags } => {
+            // SAFETY: *Owned while in flight*: two paths.
+            again(|| unsafe { libc::renameat2(HERE, from, HERE, to, flags) })
+        }
+        Link { original, link } => {
+            // SAFETY: *Owned while in flight*: two paths.
+            again(|| unsafe { libc::linkat(HERE, original, HERE, link, 0) })
+        }
+        Symlink { original, link } => {
+            // SAFETY: *Owned while in flight*: two paths.
+            again(|| unsafe { libc::symlinkat(original, HERE, link) })
+        }
+        Remove { path, flags } => {
+            // SAFETY: *Owned while in flight*: a path.
+            again(|| unsafe { libc::unlinkat(HERE, path, flags) })
+        }
+        MakeDir { path, mode } => {
+            // SAFETY: *Owned while in flight*: a path.
+            again(|| unsafe { libc::mkdirat(HERE, path, mode) })
+        }
+        // SAFETY: *Owned while in flight*: the operation made the one for the other.
+        Call { function, data } => unsafe { function(data) },
+    }
+}
+
+/// Makes `call`, and `plainly` if the file has no positions.
+fn again_if_interrupted(call: impl Fn() -> isize, plainly: impl Fn() -> isize) -> i32 {
+    loop {
+        match result_of(call()) {
+            EINTR => {}
+            ESPIPE => break,
+            result => return result,
+        }
+    }
+    loop {
+        match result_of(plainly()) {
+            EINTR => {}
+            result => return result,
+        }
+    }
+}
+
+const EINTR: i32 = -libc::EINTR;
+const ESPIPE: i32 = -libc::ESPIPE;
+
+fn again(call: impl Fn() -> c_int) -> i32 {
+    loop {
+        match result_of(call() as isize) {
+            EINTR => {}
+            result => return result,
+        }
+    }
+}
+
+/// The kernel moves no more than 2 GiB at a time.
+fn result_of(result: isize) -> i32 {
+    if result >= 0 {
+        return result as i32;
+    }
+    -io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }

@@ -26,7 +26,7 @@ impl Request {
     /// The descriptor that it is about, and what it waits for; `None` if it never waits.
     pub(super) fn place(&self) -> Option<(RawFd, Side)> {
         Some(match *self {
-            Self::Nop | Self::Cancel { .. } => return None,
+            Self::Nop | Self::Cancel { .. } | Self::File(_) => return None,
             Self::Recv { fd, .. } | Self::RecvMsg { fd, .. } => (fd, Side::Read),
             Self::RecvMsgPool { fd } => (fd, Side::Read),
             Self::RecvPool { fd } | Self::RecvPoolOnce { fd } => (fd, Side::Read),

@@ -39,6 +39,7 @@ pub(super) enum After {
 pub(super) unsafe fn perform(request: Request, pool: Option<&BufferPool>) -> Step {
     match request {
         Request::Nop | Request::Cancel { .. } => ended(0),
+        Request::File(_) => unreachable!("it may block"),
         Request::Recv { fd, buffer, len, flags } => {
             let takes = flags & libc::MSG_PEEK == 0;
             let flags = flags | libc::MSG_DONTWAIT;

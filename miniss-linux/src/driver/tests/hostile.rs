@@ -187,7 +187,8 @@ impl Hostile {
             Request::Accept { .. }
             | Request::AcceptMany { .. }
             | Request::Connect { .. }
-            | Request::RecvMsgPool { .. } => {
+            | Request::RecvMsgPool { .. }
+            | Request::File(_) => {
                 unreachable!("there is one stream, and it is connected")
             }
         }

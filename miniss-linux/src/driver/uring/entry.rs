@@ -17,7 +17,7 @@ use crate::diagnostics::{self, Event};
 use crate::driver::backend::{Backend, BackendStats};
 use crate::driver::buffers::{BufferPool, GROUP};
 use crate::driver::choice::DriverConfig;
-use crate::driver::request::{MESSAGE_NAME_BYTES, Request};
+use crate::driver::request::{FileRequest, MESSAGE_NAME_BYTES, Request, STATUS_MASK};
 use crate::driver::start::Operations;
 use crate::driver::sys::Wait;
 use crate::error::DriverUnavailable;
@@ -110,7 +110,56 @@ fn entry_of(request: Request) -> squeue::Entry {
             opcode::Connect::new(Fd(fd), address.cast(), len).build()
         }
         Request::Poll { fd, events } => opcode::PollAdd::new(Fd(fd), events as u32).build(),
+        // SAFETY: *Owned while in flight*.
+        Request::File(request) => file_entry(unsafe { *request }),
         Request::Cancel { id } => cancel_entry(id),
+    }
+}
+
+/// The entry that asks for something of a file.
+fn file_entry(request: FileRequest) -> squeue::Entry {
+    use FileRequest::*;
+    const HERE: Fd = Fd(libc::AT_FDCWD);
+    match request {
+        Read { fd, buffer, len, offset } => {
+            opcode::Read::new(Fd(fd), buffer, len).offset(offset).build()
+        }
+        ReadVectored { fd, pieces, count, offset } => {
+            opcode::Readv::new(Fd(fd), pieces, count).offset(offset).build()
+        }
+        Write { fd, bytes, len, offset } => {
+            opcode::Write::new(Fd(fd), bytes, len).offset(offset).build()
+        }
+        WriteVectored { fd, pieces, count, offset } => {
+            opcode::Writev::new(Fd(fd), pieces, count).offset(offset).build()
+        }
+        Sync { fd, data_only } => {
+            let flags =
+                if data_only { types::FsyncFlags::DATASYNC } else { types::FsyncFlags::empty() };
+            opcode::Fsync::new(Fd(fd)).flags(flags).build()
+        }
+        SetLen { fd, len } => opcode::Ftruncate::new(Fd(fd), len).build(),
+        Allocate { fd, mode, offset, len } => {
+            opcode::Fallocate::new(Fd(fd), len).offset(offset).mode(mode).build()
+        }
+        Advise { fd, advice, offset, len } => {
+            opcode::Fadvise::new(Fd(fd), len, advice).offset(offset).build()
+        }
+        Status { fd, path, flags, into } => {
+            opcode::Statx::new(Fd(fd), path, into.cast()).flags(flags).mask(STATUS_MASK).build()
+        }
+        Open { path, flags, mode } => {
+            opcode::OpenAt::new(HERE, path).flags(flags).mode(mode).build()
+        }
+        Close { fd } => opcode::Close::new(Fd(fd)).build(),
+        Rename { from, to, flags } => {
+            opcode::RenameAt::new(HERE, from, HERE, to).flags(flags).build()
+        }
+        Link { original, link } => opcode::LinkAt::new(HERE, original, HERE, link).build(),
+        Symlink { original, link } => opcode::SymlinkAt::new(HERE, original, link).build(),
+        Remove { path, flags } => opcode::UnlinkAt::new(HERE, path).flags(flags).build(),
+        MakeDir { path, mode } => opcode::MkDirAt::new(HERE, path).mode(mode).build(),
+        Call { .. } => unreachable!("the ring was asked whether it has it"),
     }
 }
 
@@ -137,8 +186,14 @@ impl Backend for Uring {
     const NONBLOCKING: bool = false;
 
     /// The kernel has threads of its own for what blocks.
-    fn takes(&self, _: &Request) -> bool {
-        true
+    fn takes(&self, request: &Request) -> bool {
+        let Request::File(request) = *request else { return true };
+        // SAFETY: *Owned while in flight*: it is about to be handed over.
+        match unsafe { &*request } {
+            FileRequest::Call { .. } => false,
+            FileRequest::SetLen { .. } => self.features.ftruncate,
+            _ => true,
+        }
     }
 
     /// It is handed to the kernel with the next enter of this turn.

@@ -98,6 +98,7 @@ fn features_of(best: Level, ring: &IoUring, known: &Probe) -> Vec<IoUringFeature
         feature("RECV_MULTISHOT", (6, 0), false, found.multishot_recv),
         flag("DEFER_TASKRUN", (6, 1), Level::DeferTaskrun),
         flag("NO_SQARRAY", (6, 6), Level::NoSqArray),
+        feature("FTRUNCATE", (6, 9), false, found.ftruncate),
         feature("NO_IOWAIT", (6, 15), false, found.no_iowait),
     ];
     bits.into_iter().chain(operations).chain(better).collect()

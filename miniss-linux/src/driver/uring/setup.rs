@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
 use io_uring::opcode::{
-    Accept, AsyncCancel, Connect, PollAdd, Recv, RecvMsg, Send, SendMsg, SendZc, Shutdown, Socket,
+    Accept, AsyncCancel, Connect, Ftruncate, PollAdd, Recv, RecvMsg, Send, SendMsg, SendZc,
+    Shutdown, Socket,
 };
 use io_uring::{IoUring, Probe};
 
@@ -233,6 +234,8 @@ fn pages(bytes: u64) -> u64 {
 pub(in crate::driver) struct Features {
     /// Multishot receive and synchronous cancel (6.0; told by `SEND_ZC`, which came with them).
     pub(in crate::driver) multishot_recv: bool,
+    /// A file can be cut off (6.9).
+    pub(in crate::driver) ftruncate: bool,
     /// A completion may be left out where all went well (5.17).
     pub(in crate::driver) cqe_skip: bool,
     /// Waiting need not count as waiting for a disk (6.15).
@@ -278,6 +281,7 @@ impl Features {
     pub(super) fn of(ring: &IoUring, known: &Probe) -> Self {
         Self {
             multishot_recv: known.is_supported(SendZc::CODE),
+            ftruncate: known.is_supported(Ftruncate::CODE),
             cqe_skip: ring.params().is_feature_skip_cqe_on_success(),
             no_iowait: ring.params().is_feature_no_iowait(),
         }

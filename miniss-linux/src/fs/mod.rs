@@ -1,0 +1,80 @@
+//! Files: opened, read and written at offsets or by a cursor, synced, locked; and what is done with
+//! folders and paths. Names and meanings are those of `std::fs`, but nothing here blocks the shard.
+//!
+//! `file.read_at() ─▶ [fs] ─▶ op ─▶ driver ─▶ kernel, or a thread of the pool`
+//!
+//! - `open`: [`OpenOptions`]; and [`DetachedFile`], on its way from one shard to another.
+//! - `file`: [`File`], from its opening to its end; how it is synced, sized and locked.
+//! - `transfer`: how it is read and written.
+//! - `metadata`: [`Metadata`] and [`FileType`].
+//! - `paths`: what is done with what is at a path, from [`read`] to [`canonicalize`].
+//! - `folder`: folders are made, removed and listed: [`ReadDir`].
+//!
+//! Operations own their buffers while the kernel works on them and give them back, beside the
+//! result, as those of [sockets](crate::net) do.
+//!
+//! # What becomes of an operation that is dropped
+//!
+//! A future that is dropped before its operation has begun leaves the file as it is. What has begun
+//! goes on to its end: a write, a rename or a removal then is as if it had been awaited, and no one
+//! hears of it. Which of the two it is cannot be told, so a program that must know awaits.
+//!
+//! # Which thread does it
+//!
+//! With io_uring the kernel does nearly everything. Over epoll, and for what io_uring has no
+//! operation for, threads of the runtime's pool do it, which all shards share.
+
+mod file;
+mod folder;
+mod metadata;
+mod open;
+mod paths;
+mod transfer;
+
+pub use file::{Advice, File};
+pub use folder::{
+    DirEntry, ReadDir, create_dir, create_dir_all, read_dir, remove_dir, remove_dir_all,
+};
+pub use metadata::{FileType, Metadata};
+pub use open::{DetachedFile, OpenOptions};
+pub use paths::{
+    canonicalize, copy, exists, hard_link, metadata, read, read_link, read_to_string, remove_file,
+    rename, rename_noreplace, set_permissions, symlink, symlink_metadata, try_exists, write,
+};
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::driver::{Prepare, ShardDriver};
+use crate::op::file::work;
+use crate::runtime::with_current;
+
+/// The driver of the shard that this runs on.
+///
+/// # Panics
+/// Outside of a runtime.
+fn current_driver() -> Rc<ShardDriver> {
+    with_current(|shard| shard.driver.clone())
+}
+
+/// Runs an operation that names no descriptor.
+async fn run<O: Prepare>(op: O) -> O::Output {
+    current_driver().start(op).await
+}
+
+/// Runs `call`, which may block, off the shard.
+async fn off_the_shard<T: Send + 'static>(
+    call: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    run(work(call)).await.flatten()
+}
+
+/// A path, as the kernel wants it.
+fn kernel_path(path: impl AsRef<Path>) -> io::Result<CString> {
+    CString::new(path.as_ref().as_os_str().as_bytes()).map_err(|_| {
+        io::Error::new(io::ErrorKind::InvalidInput, "a path must have no zero byte in it")
+    })
+}

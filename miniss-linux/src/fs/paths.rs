@@ -1,0 +1,367 @@
+//! What is done with what is at a path.
+
+#![forbid(unsafe_code)]
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::file::File;
+use super::metadata::Metadata;
+use super::{kernel_path, off_the_shard, run};
+use crate::buf::{BufResult, IoBuf};
+use crate::driver::FileRequest;
+use crate::op::file::{at_path, at_paths, status_of};
+
+/// All that is in a file.
+///
+/// # Errors
+///
+/// What the system says, for instance `NotFound`.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// Cancel safe.
+///
+/// ```
+/// # miniss_linux::doctest::in_folder(async |folder| {
+/// use miniss_linux::fs;
+///
+/// fs::write(folder.join("greeting"), "hello").await.0?;
+/// assert_eq!(fs::read(folder.join("greeting")).await?, b"hello");
+/// # Ok(()) });
+/// ```
+pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    let file = File::open(path).await?;
+    let (result, bytes) = file.read_to_end(Vec::new()).await;
+    result.map(|_| bytes)
+}
+
+/// All that is in a file, as text.
+///
+/// # Errors
+///
+/// As for [`read`]; `InvalidData` if it is not UTF-8.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// Cancel safe.
+pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
+    let text = String::from_utf8(read(path).await?);
+    text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Makes a file of `contents`, in the place of the one that was there. It is not synced: to replace
+/// a file so that a loss of power leaves the one or the other, write another, sync it, and
+/// [`rename`] it.
+///
+/// # Errors
+///
+/// What the system says; a part may have been written.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// The file may be as before, empty, or written in part or whole.
+pub async fn write<B: IoBuf>(path: impl AsRef<Path>, contents: B) -> BufResult<(), B> {
+    match File::create(path).await {
+        Ok(file) => file.write_all_at(contents, 0).await,
+        Err(error) => (Err(error), contents),
+    }
+}
+
+/// Copies a file's contents and permissions to `to`, in the place of what was there, and returns
+/// how many bytes there were. It takes a thread of the pool for all of the time.
+///
+/// # Errors
+///
+/// What the system says.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// What has begun goes on to its end.
+///
+/// ```
+/// # miniss_linux::doctest::in_folder(async |folder| {
+/// use miniss_linux::fs;
+///
+/// fs::write(folder.join("a"), "hello").await.0?;
+/// assert_eq!(fs::copy(folder.join("a"), folder.join("b")).await?, 5);
+/// assert_eq!(fs::read(folder.join("b")).await?, b"hello");
+/// # Ok(()) });
+/// ```
+pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
+    let (from, to) = (owned(from), owned(to));
+    off_the_shard(move || fs::copy(from, to)).await
+}
+
+/// Gives what is at `from` the name `to`, on the same file system. A file or an empty folder that
+/// was at `to` is replaced in the same instant: there is always one or the other. A loss of power
+/// may undo it unless the folder is [synced](File::sync_all).
+///
+/// # Errors
+///
+/// What the system says; `CrossesDevices` for another file system.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// It is done or not.
+///
+/// ```
+/// # miniss_linux::doctest::in_folder(async |folder| {
+/// use miniss_linux::fs::{self, File};
+///
+/// // A file that is replaced whole or not at all.
+/// let (new, path) = (folder.join("config.new"), folder.join("config"));
+/// let file = File::create(&new).await?;
+/// file.write_all("answer = 42").await.0?;
+/// file.sync_all().await?;
+/// fs::rename(&new, &path).await?;
+/// File::open(&folder).await?.sync_all().await?;
+/// # Ok(()) });
+/// ```
+pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
+    rename_by(from, to, 0).await
+}
+
+/// As [`rename`], but nothing is replaced.
+///
+/// # Errors
+///
+/// As there; `AlreadyExists` if there is something at `to`, `InvalidInput` if the file system does
+/// not know how.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// It is done or not.
+pub async fn rename_noreplace(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
+    rename_by(from, to, libc::RENAME_NOREPLACE).await
+}
+
+async fn rename_by(from: impl AsRef<Path>, to: impl AsRef<Path>, flags: u32) -> io::Result<()> {
+    let paths = [kernel_path(from)?, kernel_path(to)?];
+    run(at_paths(paths, move |from, to| FileRequest::Rename { from, to, flags })).await
+}
+
+/// Gives a file a second name.
+///
+/// # Errors
+///
+/// What the system says; `AlreadyExists` if there is something at `link`.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// It is done or not.
+pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    let paths = [kernel_path(original)?, kernel_path(link)?];
+    run(at_paths(paths, |original, link| FileRequest::Link { original, link })).await
+}
+
+/// Makes a symbolic link at `link` that leads to `original`, whether there is something or not.
+///
+/// # Errors
+///
+/// What the system says; `AlreadyExists` if there is something at `link`.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// It is done or not.
+///
+/// ```
+/// # miniss_linux::doctest::in_folder(async |folder| {
+/// use miniss_linux::fs;
+///
+/// fs::symlink("elsewhere", folder.join("link")).await?;
+/// assert_eq!(fs::read_link(folder.join("link")).await?.as_os_str(), "elsewhere");
+/// assert!(!fs::exists(folder.join("link")).await);
+/// # Ok(()) });
+/// ```
+pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    let paths = [kernel_path(original)?, kernel_path(link)?];
+    run(at_paths(paths, |original, link| FileRequest::Symlink { original, link })).await
+}
+
+/// Where a symbolic link leads to.
+///
+/// # Errors
+///
+/// What the system says; `InvalidInput` if it is no link.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// Cancel safe.
+pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let path = owned(path);
+    off_the_shard(move || fs::read_link(path)).await
+}
+
+/// Takes a name of a file, or a symbolic link, away. The file itself goes with its last name, when
+/// it is open nowhere any more.
+///
+/// # Errors
+///
+/// What the system says; `IsADirectory` for a folder.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// It is done or not.
+pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
+    let remove = |path| FileRequest::Remove { path, flags: 0 };
+    run(at_path(kernel_path(path)?, remove)).await
+}
+
+/// What the system knows of what is at a path. Of a symbolic link it is that to which it leads.
+///
+/// # Errors
+///
+/// What the system says.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// Cancel safe.
+pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
+    Ok(Metadata::new(run(status_of(kernel_path(path)?, 0)).await?))
+}
+
+/// As [`metadata`]; of a symbolic link it is the link itself.
+///
+/// # Errors
+///
+/// What the system says.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// Cancel safe.
+pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
+    let status = status_of(kernel_path(path)?, libc::AT_SYMLINK_NOFOLLOW);
+    Ok(Metadata::new(run(status).await?))
+}
+
+/// Whether there is something at a path, if that can be found out.
+///
+/// # Errors
+///
+/// What the system says, but `NotFound`.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// Cancel safe.
+///
+/// ```
+/// # miniss_linux::doctest::in_folder(async |folder| {
+/// assert!(miniss_linux::fs::try_exists(&folder).await?);
+/// assert!(!miniss_linux::fs::try_exists(folder.join("nothing")).await?);
+/// # Ok(()) });
+/// ```
+pub async fn try_exists(path: impl AsRef<Path>) -> io::Result<bool> {
+    match metadata(path).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether there is something at a path that we may look at. Between the answer and what is done
+/// because of it, that may change: better do it, and look at the error.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// Cancel safe.
+pub async fn exists(path: impl AsRef<Path>) -> bool {
+    try_exists(path).await.unwrap_or(false)
+}
+
+/// Says who may do what with what is at a path.
+///
+/// # Errors
+///
+/// What the system says.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// It is done or not.
+pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
+    let path = owned(path);
+    off_the_shard(move || fs::set_permissions(path, permissions)).await
+}
+
+/// The path from the root, without symbolic links.
+///
+/// # Errors
+///
+/// What the system says; `NotFound` if there is nothing.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// # Cancellation
+///
+/// Cancel safe.
+pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let path = owned(path);
+    off_the_shard(move || fs::canonicalize(path)).await
+}
+
+pub(super) fn owned(path: impl AsRef<Path>) -> PathBuf {
+    path.as_ref().to_owned()
+}

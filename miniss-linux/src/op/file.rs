@@ -1,0 +1,510 @@
+//! Files: what a file and the operations in flight on it share, and the operations.
+//!
+//! Any number of operations may be in flight on a file. A file that is closed lets all of them end
+//! first, also those whose futures were dropped: a write that has begun is part of the file's fate.
+//!
+//! Invariant **Open while used** (as in [`fd`](super::fd)): each operation on a descriptor holds a
+//! [`Share`] of it, and the descriptor is closed or given away when there is none. So a request
+//! never names another file.
+//!
+//! Invariant **Owned while in flight** (of `miniss_core::op`): what a request points at is in the
+//! operation, or on the heap and owned by it.
+
+use std::cell::Cell;
+use std::ffi::{CString, c_char};
+use std::fs::File;
+use std::io;
+use std::mem::{self, ManuallyDrop, MaybeUninit};
+use std::ops::Deref;
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+
+use miniss_core::op::{Completion, Operation};
+use miniss_core::sync::Semaphore;
+use miniss_core::{Future, Promise};
+
+use super::connect::connection;
+use super::fd::{Fd, close};
+use crate::buf::{
+    BufResult, IOVECS_INLINE, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut, IoVecs, op_len,
+};
+use crate::driver::{FileRequest, Op, Prepare, Request, ShardDriver, result_of};
+
+/// An open file.
+pub(crate) struct OpenFile {
+    pub(crate) fd: Fd,
+    /// Operations in flight.
+    shares: Cell<usize>,
+    end: Cell<End>,
+    /// Where the next read or write by the cursor begins.
+    pub(crate) cursor: Cell<u64>,
+    /// The one read or write by the cursor that is in progress holds its unit.
+    moving: Semaphore,
+    /// Each write goes to the end of the file.
+    pub(crate) appends: bool,
+}
+
+/// What becomes of the descriptor when nothing is in flight any more.
+#[derive(Default)]
+enum End {
+    /// It is closed, and no one waits for that.
+    #[default]
+    Close,
+    /// It is closed, and someone wants to know how that went.
+    CloseAndTell(Promise<io::Result<()>>),
+    Give(Promise<OwnedFd>),
+}
+
+impl OpenFile {
+    pub(crate) fn new(
+        fd: OwnedFd,
+        driver: Rc<ShardDriver>,
+        cursor: u64,
+        appends: bool,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            fd: Fd::new(fd, driver),
+            shares: Cell::new(0),
+            end: Cell::default(),
+            cursor: Cell::new(cursor),
+            moving: Semaphore::new(1),
+            appends,
+        })
+    }
+
+    fn driver(&self) -> &Rc<ShardDriver> {
+        self.fd.driver()
+    }
+
+    /// A share for an operation that begins.
+    pub(crate) fn share(self: &Rc<Self>) -> io::Result<Share> {
+        self.fd.check_open()?;
+        self.shares.set(self.shares.get() + 1);
+        Ok(Share(self.clone()))
+    }
+
+    /// Starts an operation.
+    pub(crate) fn start<O: Prepare>(&self, op: O) -> Op<O> {
+        self.driver().start(op)
+    }
+
+    /// The right to move the cursor.
+    pub(crate) async fn turn(self: &Rc<Self>) -> CursorTurn {
+        self.driver().assert_here();
+        let unit = self.moving.acquire(1).await;
+        unit.expect("the right to move the cursor is never closed").forget();
+        CursorTurn(self.clone())
+    }
+
+    /// Closes it when nothing is in flight any more; a no-op if that was asked for before.
+    pub(crate) fn start_close(&self) {
+        self.start_end(End::Close);
+    }
+
+    /// As [`start_close`](Self::start_close); the future tells how it went. `None`: it was closed
+    /// before.
+    pub(crate) fn start_telling_close(&self) -> Option<Future<io::Result<()>>> {
+        let (told, promise) = Future::new();
+        self.start_end(End::CloseAndTell(promise)).then_some(told)
+    }
+
+    /// Gives the descriptor when nothing is in flight any more. `None`: it was closed before.
+    pub(crate) fn start_giving(&self) -> Option<Future<OwnedFd>> {
+        let (given, promise) = Future::new();
+        self.start_end(End::Give(promise)).then_some(given)
+    }
+
+    fn start_end(&self, end: End) -> bool {
+        let is_first = self.fd.start_close();
+        if is_first {
+            self.end.set(end);
+            self.end_if_unused();
+        }
+        is_first
+    }
+
+    fn end_if_unused(&self) {
+        if self.shares.get() > 0 || !self.fd.is_closed() {
+            return;
+        }
+        let Some(fd) = self.fd.take_closing() else { return };
+        let told = match self.end.take() {
+            End::Close => None,
+            End::CloseAndTell(promise) => Some(promise),
+            End::Give(promise) => {
+                // If no one wants it any more, it is closed at once.
+                return drop(promise.complete(fd));
+            }
+        };
+        if self.driver().is_here() {
+            self.start(close_fd(fd, told)).detach();
+        } else {
+            tell(told, close(fd));
+        }
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.fd.end_loans();
+        self.start_close();
+    }
+}
+
+/// A share of a file, of an operation in flight.
+pub(crate) struct Share(Rc<OpenFile>);
+
+impl Share {
+    /// The number, also while the file waits to be closed.
+    pub(crate) fn number(&self) -> RawFd {
+        self.0.fd.raw_number()
+    }
+}
+
+impl Clone for Share {
+    fn clone(&self) -> Self {
+        self.0.shares.set(self.0.shares.get() + 1);
+        Self(self.0.clone())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.shares.set(self.0.shares.get() - 1);
+        self.0.end_if_unused();
+    }
+}
+
+/// The right to move the cursor. The operation that moves it owns it until its terminal completion.
+pub(crate) struct CursorTurn(Rc<OpenFile>);
+
+impl Deref for CursorTurn {
+    type Target = Rc<OpenFile>;
+
+    fn deref(&self) -> &Rc<OpenFile> {
+        &self.0
+    }
+}
+
+impl Drop for CursorTurn {
+    fn drop(&mut self) {
+        self.0.moving.release(1);
+    }
+}
+
+/// An operation of files: what it owns, how the request is made of that, and what its completion
+/// means. The request points at nothing but what is owned here (*Owned while in flight*).
+struct FileOp<K, M, S> {
+    keeps: K,
+    request: Stage<M>,
+    settle: S,
+}
+
+enum Stage<M> {
+    Make(M),
+    Made(FileRequest),
+}
+
+impl<K, M, S, T> FileOp<K, M, S>
+where
+    M: FnOnce(&mut K) -> FileRequest,
+    S: FnOnce(K, Completion) -> T,
+{
+    fn new(keeps: K, make: M, settle: S) -> Self {
+        Self { keeps, request: Stage::Make(make), settle }
+    }
+}
+
+impl<K: 'static, M: 'static, S, T> Operation for FileOp<K, M, S>
+where
+    S: FnOnce(K, Completion) -> T + 'static,
+{
+    type Output = T;
+
+    fn settle(self, completion: Completion) -> T {
+        (self.settle)(self.keeps, completion)
+    }
+}
+
+impl<K: 'static, M, S, T> Prepare for FileOp<K, M, S>
+where
+    M: FnOnce(&mut K) -> FileRequest + 'static,
+    S: FnOnce(K, Completion) -> T + 'static,
+{
+    const MAY_BLOCK: bool = true;
+
+    fn prepare(&mut self) -> Request {
+        let nothing = Stage::Made(FileRequest::Close { fd: -1 });
+        if let Stage::Make(make) = mem::replace(&mut self.request, nothing) {
+            self.request = Stage::Made(make(&mut self.keeps));
+        }
+        match &self.request {
+            Stage::Made(request) => Request::File(request),
+            Stage::Make(_) => Request::Nop,
+        }
+    }
+}
+
+/// A read at an offset.
+pub(crate) fn read_at<B: IoBufMut>(
+    share: Share,
+    buffer: B,
+    offset: u64,
+) -> impl Prepare<Output = BufResult<usize, B>> {
+    let make = move |(share, buffer): &mut (Share, B)| {
+        // SAFETY: *Initialised stays initialised*: only the kernel writes there, and only bytes.
+        let memory = unsafe { buffer.as_uninit() };
+        let (buffer, len) = (memory.as_mut_ptr().cast(), op_len(memory.len()));
+        FileRequest::Read { fd: share.number(), buffer, len, offset }
+    };
+    FileOp::new((share, buffer), make, |(_, mut buffer), completion| {
+        let result = result_of(completion);
+        if let Ok(len) = result {
+            // SAFETY: the kernel has written the first `len` bytes.
+            unsafe { buffer.set_len(len) };
+        }
+        (result, buffer)
+    })
+}
+
+/// A write at an offset.
+pub(crate) fn write_at<B: IoBuf>(
+    share: Share,
+    buffer: B,
+    offset: u64,
+) -> impl Prepare<Output = BufResult<usize, B>> {
+    let make = move |(share, buffer): &mut (Share, B)| {
+        let memory = buffer.as_init();
+        let (bytes, len) = (memory.as_ptr(), op_len(memory.len()));
+        FileRequest::Write { fd: share.number(), bytes, len, offset }
+    };
+    FileOp::new((share, buffer), make, |(_, buffer), completion| (result_of(completion), buffer))
+}
+
+/// A read into several buffers.
+pub(crate) fn read_vectored_at<V: IoVecBufMut>(
+    share: Share,
+    buffers: V,
+    offset: u64,
+) -> impl Prepare<Output = BufResult<usize, V>> {
+    let keeps = (share, buffers, IoVecs::<IOVECS_INLINE>::new());
+    let make = move |(share, buffers, list): &mut (Share, V, IoVecs)| {
+        list.scatter(buffers);
+        let (pieces, count) = (list.as_slice().as_ptr(), list.as_slice().len() as u32);
+        FileRequest::ReadVectored { fd: share.number(), pieces, count, offset }
+    };
+    FileOp::new(keeps, make, |(_, mut buffers, _), completion| {
+        let result = result_of(completion);
+        if let Ok(len) = result {
+            // SAFETY: the kernel has filled the buffers front to back, with `len` bytes.
+            unsafe { buffers.set_len_all(len) };
+        }
+        (result, buffers)
+    })
+}
+
+/// A write from several buffers.
+pub(crate) fn write_vectored_at<V: IoVecBuf>(
+    share: Share,
+    buffers: V,
+    offset: u64,
+) -> impl Prepare<Output = BufResult<usize, V>> {
+    let keeps = (share, buffers, IoVecs::<IOVECS_INLINE>::new());
+    let make = move |(share, buffers, list): &mut (Share, V, IoVecs)| {
+        list.gather(buffers);
+        let (pieces, count) = (list.as_slice().as_ptr(), list.as_slice().len() as u32);
+        FileRequest::WriteVectored { fd: share.number(), pieces, count, offset }
+    };
+    FileOp::new(keeps, make, |(_, buffers, _), completion| (result_of(completion), buffers))
+}
+
+/// A request about a descriptor that points at nothing.
+pub(crate) fn plain(
+    share: Share,
+    request: impl FnOnce(RawFd) -> FileRequest + 'static,
+) -> impl Prepare<Output = io::Result<()>> {
+    let make = move |share: &mut Share| request(share.number());
+    FileOp::new(share, make, |_, completion| result_of(completion).map(drop))
+}
+
+/// Asks for the status of a file that is open.
+pub(crate) fn status(share: Share) -> impl Prepare<Output = io::Result<libc::statx>> {
+    let make = |(share, status): &mut (Share, MaybeUninit<libc::statx>)| FileRequest::Status {
+        fd: share.number(),
+        path: c"".as_ptr(),
+        flags: libc::AT_EMPTY_PATH,
+        into: status.as_mut_ptr(),
+    };
+    FileOp::new((share, MaybeUninit::uninit()), make, |(_, status), completion| {
+        // SAFETY: the kernel has written it.
+        result_of(completion).map(|_| unsafe { status.assume_init() })
+    })
+}
+
+/// Asks for the status of what is at a path.
+pub(crate) fn status_of(
+    path: CString,
+    flags: i32,
+) -> impl Prepare<Output = io::Result<libc::statx>> {
+    let make = move |(path, status): &mut (CString, MaybeUninit<libc::statx>)| {
+        let (fd, path, into) = (libc::AT_FDCWD, path.as_ptr(), status.as_mut_ptr());
+        FileRequest::Status { fd, path, flags, into }
+    };
+    FileOp::new((path, MaybeUninit::uninit()), make, |(_, status), completion| {
+        // SAFETY: the kernel has written it.
+        result_of(completion).map(|_| unsafe { status.assume_init() })
+    })
+}
+
+/// Opens a file. If no one waits any more, it is closed again.
+pub(crate) fn open(
+    path: CString,
+    flags: i32,
+    mode: u32,
+) -> impl Prepare<Output = io::Result<OwnedFd>> {
+    let make = move |path: &mut CString| FileRequest::Open { path: path.as_ptr(), flags, mode };
+    FileOp::new(path, make, |_, completion| connection(completion))
+}
+
+/// A request about what is at a path.
+pub(crate) fn at_path(
+    path: CString,
+    request: impl FnOnce(*const c_char) -> FileRequest + 'static,
+) -> impl Prepare<Output = io::Result<()>> {
+    let make = move |path: &mut CString| request(path.as_ptr());
+    FileOp::new(path, make, |_, completion| result_of(completion).map(drop))
+}
+
+/// A request about two paths.
+pub(crate) fn at_paths(
+    paths: [CString; 2],
+    request: impl FnOnce(*const c_char, *const c_char) -> FileRequest + 'static,
+) -> impl Prepare<Output = io::Result<()>> {
+    let make = move |[first, second]: &mut [CString; 2]| request(first.as_ptr(), second.as_ptr());
+    FileOp::new(paths, make, |_, completion| result_of(completion).map(drop))
+}
+
+/// Closes a file, whatever becomes of the request, and tells how that went.
+fn close_fd(fd: OwnedFd, told: Option<Promise<io::Result<()>>>) -> impl Prepare<Output = ()> {
+    let make = |fd: &mut OwnedFd| FileRequest::Close { fd: fd.as_raw_fd() };
+    FileOp::new(fd, make, move |fd, completion| {
+        let result = match completion.result {
+            // It never began.
+            result if result == -libc::ECANCELED => close(fd),
+            // The number is free by now, also if there was an error.
+            _ => {
+                let _ = fd.into_raw_fd();
+                result_of(completion).map(drop)
+            }
+        };
+        tell(told, result);
+    })
+}
+
+fn tell(told: Option<Promise<io::Result<()>>>, result: io::Result<()>) {
+    if let Some(promise) = told {
+        // No one may wait any more.
+        let _ = promise.complete(result);
+    }
+}
+
+/// Work that may block and that no driver has a request for: it is done on a thread of the pool.
+pub(crate) fn work<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Prepare<Output = io::Result<T>> {
+    let make = |work: &mut Work<_, T>| work.request();
+    FileOp::new(Work::Given(work), make, |work, completion| work.output(completion))
+}
+
+/// As [`work`], with a descriptor.
+pub(crate) fn work_with<T: Send + 'static>(
+    share: Share,
+    call: impl FnOnce(&File) -> T + Send + 'static,
+) -> impl Prepare<Output = io::Result<T>> {
+    let fd = share.number();
+    let work = Work::Given(move || {
+        // SAFETY: *Open while used*: the share stays until this is done, and does not close it.
+        call(&ManuallyDrop::new(unsafe { File::from_raw_fd(fd) }))
+    });
+    let make = |(_, work): &mut (Share, Work<_, T>)| work.request();
+    FileOp::new((share, work), make, |(_, work), completion| work.output(completion))
+}
+
+enum Work<F, T> {
+    Given(F),
+    Begun,
+    Done(T),
+}
+
+impl<F: FnOnce() -> T, T> Work<F, T> {
+    fn request(&mut self) -> FileRequest {
+        FileRequest::Call { function: Self::run, data: (&raw mut *self).cast() }
+    }
+
+    /// # Safety
+    /// `work` is one of these, which no one else uses.
+    unsafe fn run(work: *mut ()) -> i32 {
+        // SAFETY: the caller's promise.
+        let work = unsafe { &mut *work.cast::<Self>() };
+        if let Self::Given(function) = mem::replace(work, Self::Begun) {
+            *work = Self::Done(function());
+        }
+        0
+    }
+
+    fn output(self, completion: Completion) -> io::Result<T> {
+        match (self, result_of(completion)) {
+            (Self::Done(output), _) => Ok(output),
+            (_, Err(error)) => Err(error),
+            (_, Ok(_)) => Err(io::Error::other("the call on a file panicked")),
+        }
+    }
+}
+
+/// A read or write that moves the cursor, by as much as was read or written. A read whose future
+/// was dropped does not move it; a write does, for what it has written is there.
+pub(crate) struct ByCursor<O> {
+    pub(crate) turn: CursorTurn,
+    pub(crate) op: O,
+    pub(crate) writes: bool,
+}
+
+impl<O> ByCursor<O> {
+    fn advance(&self, completion: Completion) {
+        if completion.result > 0 && !(self.writes && self.turn.appends) {
+            self.turn.cursor.set(self.turn.cursor.get() + completion.result as u64);
+        }
+    }
+}
+
+impl<O: Operation> Operation for ByCursor<O> {
+    /// The turn comes back.
+    type Output = (O::Output, CursorTurn);
+
+    fn settle(self, completion: Completion) -> Self::Output {
+        self.advance(completion);
+        (self.op.settle(completion), self.turn)
+    }
+
+    fn settle_orphan(self, completion: Completion) {
+        if self.writes {
+            self.advance(completion);
+        }
+        self.op.settle_orphan(completion);
+    }
+}
+
+impl<O: Prepare> Prepare for ByCursor<O> {
+    const MAY_BLOCK: bool = O::MAY_BLOCK;
+
+    fn prepare(&mut self) -> Request {
+        self.op.prepare()
+    }
+}
+
+/// Whether each write to it goes to its end.
+pub(crate) fn appends(fd: &OwnedFd) -> bool {
+    // SAFETY: no pointers.
+    let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
+    flags != -1 && flags & libc::O_APPEND != 0
+}
