@@ -38,7 +38,7 @@ use crate::driver::buffers::PoolBuf;
 pub struct DetachedStream<K: StreamKind> {
     fd: OwnedFd,
     received: Vec<u8>,
-    kind: PhantomData<K>,
+    kind: PhantomData<fn() -> K>,
 }
 
 impl<K: StreamKind> Stream<K> {

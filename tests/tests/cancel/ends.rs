@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::mem::MaybeUninit;
 use std::pin::pin;
 use std::rc::Rc;
@@ -131,6 +131,20 @@ fn r8_forgotten_reads_neither_hang_the_end_nor_write_after_it() {
             // SAFETY: leaked forever, and no one else's any more.
             assert!(unsafe { &*canary }.iter().all(|&byte| byte == SONG), "written after the end");
         }
+    });
+}
+
+/// It may be given bytes that no one could find again.
+#[test]
+fn r8_a_connection_with_a_forgotten_read_does_not_move() {
+    let _deadline = deadline("a move with a forgotten read");
+    Runtime::builder().shards(1).build().unwrap().block_on(async {
+        let (stream, _peer) = pair();
+        let mut read = Box::pin(stream.read(vec![0; 8]));
+        assert!(read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        std::mem::forget(read);
+        let error = stream.detach().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
     });
 }
 

@@ -43,7 +43,7 @@
 //! | N9 | a storm of connects to a full backlog | `rows.rs`, `tcp/limits.rs` |
 //! | N10 | a shard that stops listening | `rows.rs` |
 //! | N11 | datagrams cut off, refused | here `udp.rs` |
-//! | N12 | connects given up | here `tcp/connect.rs`, `cancel/given_up.rs` |
+//! | N12 | connects given up | here `tcp/connect.rs`, `tcp/set_up.rs`, `cancel/given_up.rs` |
 //! | N13 | a graceful end | here `signals.rs`; with requests in flight `kv/stop.rs` |
 //! | N14 | a signal to any shard | here `signals.rs`; that it ends nothing `rows.rs` |
 //! | F1 | no room left | here `files/rows.rs`, in a file system of 4 MiB; left out where we may not mount |

@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use miniss_linux::net::{ListenOptions, UnixListener, UnixStream};
+use miniss_linux::net::{ListenOptions, UnixDatagram, UnixListener, UnixStream};
 use miniss_linux::time::timeout;
 use miniss_linux::{driver_stats, spawn};
 use miniss_tests::kernel::bind_to_path;
@@ -70,6 +70,31 @@ fn a_path_leads_to_its_listener_and_goes_with_it() {
         assert!(!place.0.exists());
         soon(client.write_all("still here")).await.0.unwrap();
         assert_eq!(soon(server.recv()).await.unwrap()[..], *b"still here");
+    });
+}
+
+#[test]
+fn a_file_that_another_has_put_in_place_of_ours_stays() {
+    on_each_driver(async || {
+        let (place, other) = (Place::new(), Place::new());
+        let replace = || {
+            fs::write(&other.0, "theirs").unwrap();
+            fs::rename(&other.0, &place.0).unwrap();
+        };
+        let listener = UnixListener::bind(&place.0).await.unwrap();
+        replace();
+        drop(listener);
+        assert_eq!(fs::read_to_string(&place.0).unwrap(), "theirs");
+        fs::remove_file(&place.0).unwrap();
+        let datagrams = UnixDatagram::bind(&place.0).await.unwrap();
+        replace();
+        soon(datagrams.close()).await.unwrap();
+        assert_eq!(fs::read_to_string(&place.0).unwrap(), "theirs");
+        // Nor is the file of a socket removed that we have taken over.
+        fs::remove_file(&place.0).unwrap();
+        let theirs = net::UnixListener::bind(&place.0).unwrap();
+        drop(UnixListener::from_std(theirs).unwrap());
+        assert!(place.0.exists());
     });
 }
 

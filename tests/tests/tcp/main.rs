@@ -5,8 +5,5 @@ mod copy;
 mod forms;
 mod limits;
 mod listener;
-mod moved;
-mod options;
-mod peer_closed;
 mod pressure;
 mod socket;

@@ -11,11 +11,12 @@ use std::time::Duration;
 use futures::io::AsyncReadExt;
 use miniss_linux::net::{PollStream, Seqpacket, Unix, UnixDatagram, UnixStream};
 use miniss_linux::time::sleep;
-use miniss_tests::kernel::try_set_option;
+use miniss_tests::census::Census;
+use miniss_tests::kernel::{self, try_set_option};
 use miniss_tests::random::Random;
 
 use super::Kind;
-use crate::harness::{on_each_driver, poll_once, settle, soon};
+use crate::harness::{alone_with_each_driver, on_each_driver, poll_once, settle, soon};
 
 type Socket<K> = miniss_linux::net::DatagramSocket<K>;
 
@@ -334,5 +335,43 @@ fn a_socket_that_goes_closes_the_descriptors_that_wait_in_it() {
         soon(ours.send_with_fds("a", writers)).await.0.unwrap();
         drop((ours, theirs));
         assert_eq!(readers[0].read(&mut [0]).unwrap(), 0);
+    });
+}
+
+#[test]
+fn descriptors_that_the_process_has_no_number_for_are_closed_and_it_is_told() {
+    const TEST: &str = concat!(
+        "datagram::fds::",
+        "descriptors_that_the_process_has_no_number_for_are_closed_and_it_is_told"
+    );
+    alone_with_each_driver(TEST, |builder| {
+        kernel::limit_descriptors(64);
+        builder.shards(1).build().unwrap().block_on(async {
+            let (ours, theirs) = pair::<Unix>();
+            let (sender, stream) = UnixStream::pair().unwrap();
+            for free in [0, 1, 3] {
+                let (mut writers, mut readers) = pipes(6);
+                soon(ours.send_with_fds("three", writers.split_off(3))).await.0.unwrap();
+                soon(sender.write_with_fds("three", writers)).await.0.unwrap();
+                let before = Census::take();
+                let mut fill: Vec<_> = (0..).map_while(|_| File::open("/dev/null").ok()).collect();
+                fill.truncate(fill.len() - free);
+                for of_stream in [false, true] {
+                    let received = match of_stream {
+                        false => soon(theirs.recv_with_fds([0; 8], 3)).await.0.unwrap(),
+                        true => soon(stream.read_with_fds([0; 8], 3)).await.0.unwrap(),
+                    };
+                    assert_eq!((received.len, received.fds.len()), (5, free));
+                    assert_eq!(received.fds_truncated, free < 3);
+                }
+                drop(fill);
+                assert_eq!(Census::take(), before);
+                // No one has the other ends any more.
+                for reader in &mut readers {
+                    assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+                }
+            }
+        });
+        kernel::limit_descriptors(1024);
     });
 }

@@ -237,5 +237,24 @@ fn a_broadcast_is_refused_until_it_is_allowed() {
         assert!(!ours.broadcast().unwrap());
         ours.set_broadcast(true).unwrap();
         assert!(ours.broadcast().unwrap());
+        // That of the loopback stays on this machine.
+        let port = ours.local_addr().unwrap().port();
+        let all = SocketAddr::from((Ipv4Addr::new(127, 255, 255, 255), port));
+        soon(ours.send_to("to all", &all)).await.0.unwrap();
+        assert_eq!(soon(ours.recv([0; 6])).await.1, *b"to all");
+    });
+}
+
+#[test]
+fn a_member_of_a_group_of_ipv6_joins_and_leaves() {
+    on_each_driver(async || {
+        // A machine may have no IPv6.
+        let Ok(member) = UdpSocket::bind("[::1]:0").await else { return };
+        let group = "ff01::7:7".parse().unwrap();
+        let loopback = 1;
+        member.join_multicast_v6(group, loopback).unwrap();
+        assert_eq!(errno(member.join_multicast_v6(group, loopback)), libc::EADDRINUSE);
+        member.leave_multicast_v6(group, loopback).unwrap();
+        assert_eq!(errno(member.leave_multicast_v6(group, loopback)), libc::EADDRNOTAVAIL);
     });
 }

@@ -24,6 +24,8 @@ macro_rules! for_each_kind {
 mod close;
 mod dropped;
 mod halves;
+mod moved;
+mod peer_closed;
 mod reads;
 mod vectored;
 mod writes;

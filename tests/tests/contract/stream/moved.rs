@@ -1,57 +1,35 @@
-//! Connections that move: from shard to shard, and back to the standard library.
+//! Connections that move: from shard to shard, and back to the standard library. What was received
+//! and not read goes along.
 
-#![forbid(unsafe_code)]
-
-use std::future::Future;
-use std::io::{ErrorKind, Read, Write};
-use std::mem;
-use std::net;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::thread;
-use std::time::Duration;
 
-use miniss_linux::net::{TcpStream, UnixStream};
-use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Runtime, driver_stats, submit_to};
-use miniss_tests::alone::{alone, test_name};
-use miniss_tests::census::Census;
-use miniss_tests::deadline::{SOON, deadline};
-use miniss_tests::sockets::{both_ends, pair, reset_on_close};
+use miniss_linux::net::{Stream, Tcp, Unix};
+use miniss_linux::{Builder, Runtime, submit_to};
+use miniss_tests::sockets::reset_on_close;
 
-/// For the kernel to have done its part.
-const A_WHILE: Duration = Duration::from_millis(20);
+use super::{Kind, Peer, TOO_MUCH, numbered, pair};
+use crate::harness::{
+    beside, errno, on_each_driver, poll_and_drop, poll_once, settle, soon, with_each_driver,
+};
 
-fn runtime(shards: usize) -> Runtime {
-    Runtime::builder().shards(shards).build().unwrap()
-}
-
-/// Of a task that no one wakes.
-fn context() -> Context<'static> {
-    Context::from_waker(Waker::noop())
-}
-
-fn is_pending(future: impl Future) -> bool {
-    pin!(future).poll(&mut context()).is_pending()
-}
-
-/// Waits until nothing is in flight on this shard.
-async fn settled() {
-    while driver_stats().in_flight > 0 {
-        sleep(Duration::from_micros(100)).await;
-    }
-}
-
-/// The bytes of a message, each another than its neighbours.
-fn message(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at % 251) as u8).collect()
-}
+for_each_kind![
+    bytes_that_were_received_and_not_read_move_along,
+    a_write_that_was_dropped_is_waited_for_and_later_ones_come_behind_it,
+    the_end_moves_along,
+    a_stream_that_was_closed_does_not_move,
+    a_stream_goes_to_the_standard_library_with_what_was_not_read,
+];
 
 /// Everything up to the end.
-async fn read_to_end(stream: &TcpStream) -> Vec<u8> {
+async fn read_to_end<K: Kind>(stream: &Stream<K>) -> Vec<u8> {
     let mut all = Vec::new();
     loop {
-        let part = timeout(SOON, stream.recv()).await.expect("it hangs").unwrap();
+        let part = soon(stream.recv()).await.unwrap();
         if part.is_empty() {
             return all;
         }
@@ -59,54 +37,158 @@ async fn read_to_end(stream: &TcpStream) -> Vec<u8> {
     }
 }
 
+async fn bytes_that_were_received_and_not_read_move_along<K: Kind>() {
+    // Received ahead into the pool, brought by a read that was dropped, or in the kernel.
+    for way in 0..3 {
+        let (stream, mut peer) = pair::<K>();
+        match way {
+            0 => assert!(poll_and_drop(stream.recv()).is_pending()),
+            1 => {
+                let mut dropped = pin!(stream.read([0; 64]));
+                assert!(poll_once(dropped.as_mut()).is_pending());
+                peer.write_all(b"ear").unwrap();
+                settle().await;
+            }
+            _ => {}
+        }
+        peer.write_all(if way == 1 { &b"ly, "[..] } else { &b"early, "[..] }).unwrap();
+        settle().await;
+        let moving = soon(stream.detach()).await.unwrap();
+        peer.write_all(b"late").unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        let stream = moving.attach().unwrap();
+        assert_eq!(read_to_end(&stream).await, b"early, late", "way {way}");
+    }
+}
+
+async fn a_write_that_was_dropped_is_waited_for_and_later_ones_come_behind_it<K: Kind>() {
+    let (stream, mut peer) = pair::<K>();
+    // More than fits on the way.
+    assert!(poll_and_drop(stream.write_all(numbered(8 * TOO_MUCH))).is_pending());
+    let stream = soon(stream.detach()).await.unwrap().attach().unwrap();
+    let reader = thread::spawn(move || {
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).unwrap();
+        all
+    });
+    soon(stream.write_all("behind")).await.0.unwrap();
+    drop(stream);
+    let all = beside(move || reader.join().unwrap()).await;
+    let went_out = all.len() - 6;
+    assert_eq!(&all[went_out..], b"behind");
+    assert!(all[..went_out] == numbered(8 * TOO_MUCH)[..went_out]);
+}
+
+async fn the_end_moves_along<K: Kind>() {
+    let (stream, mut peer) = pair::<K>();
+    assert!(poll_and_drop(stream.recv()).is_pending());
+    peer.write_all(b"the end").unwrap();
+    drop(peer);
+    settle().await;
+    let stream = soon(stream.detach()).await.unwrap().attach().unwrap();
+    assert_eq!(read_to_end(&stream).await, b"the end");
+    soon(stream.peer_closed()).await.unwrap();
+}
+
+async fn a_stream_that_was_closed_does_not_move<K: Kind>() {
+    let (stream, _peer) = pair::<K>();
+    soon(stream.close()).await.unwrap();
+    assert_eq!(errno(soon(stream.detach()).await.map(drop)), libc::EBADF);
+}
+
+async fn a_stream_goes_to_the_standard_library_with_what_was_not_read<K: Kind>() {
+    let (stream, mut peer) = pair::<K>();
+    assert!(poll_and_drop(stream.recv()).is_pending());
+    peer.write_all(b"one two").unwrap();
+    assert_eq!(soon(stream.read_exact([0; 4])).await.1, *b"one ");
+    let (socket, received) = soon(stream.into_std()).await.unwrap();
+    let mut socket = Peer::from(Into::<OwnedFd>::into(socket));
+    assert_eq!(received, b"two");
+    // It blocks.
+    let late = beside(move || {
+        let mut buffer = [0; 5];
+        socket.read_exact(&mut buffer).unwrap();
+        buffer
+    });
+    let write = async {
+        settle().await;
+        peer.write_all(b"three").unwrap();
+    };
+    assert_eq!(miniss_linux::combine::when_all((late, write)).await.0, *b"three");
+}
+
 #[test]
-fn a_connection_goes_from_shard_to_shard_and_no_byte_is_lost_or_doubled() {
+fn a_reset_moves_along_or_is_the_answer() {
+    on_each_driver(async || {
+        let (stream, peer) = miniss_tests::sockets::pair();
+        assert!(poll_and_drop(stream.recv()).is_pending());
+        reset_on_close(&peer);
+        drop(peer);
+        settle().await;
+        // Where the driver receives ahead, it has met the reset.
+        let met = match soon(stream.detach()).await {
+            Ok(moving) => soon(moving.attach().unwrap().recv()).await.map(drop),
+            Err(error) => Err(error),
+        };
+        assert_eq!(errno(met), libc::ECONNRESET);
+        // Where no one has met it yet, it is met later.
+        let (stream, peer) = miniss_tests::sockets::pair();
+        reset_on_close(&peer);
+        drop(peer);
+        let stream = soon(stream.detach()).await.unwrap().attach().unwrap();
+        assert_eq!(errno(soon(stream.recv()).await), libc::ECONNRESET);
+    });
+}
+
+/// Two shards, and so small buffers that a receive pauses, and starts again.
+fn two_shards(builder: Builder) -> Runtime {
+    builder.shards(2).recv_buffers(64, 256).build().unwrap()
+}
+
+fn goes_from_shard_to_shard<K: Kind>(builder: Builder) {
     const LEN: usize = 4 << 20;
-    let _deadline = deadline("moved");
-    // Small buffers, so that the receive pauses, and starts again.
-    let runtime = Runtime::builder().shards(2).recv_buffers(64, 256).build().unwrap();
-    runtime.block_on(async {
-        let (stream, mut peer) = pair();
+    two_shards(builder).block_on(async {
+        let (stream, mut peer) = pair::<K>();
         let sender = thread::spawn(move || {
-            peer.write_all(&message(LEN)).unwrap();
-            peer.shutdown(net::Shutdown::Write).unwrap();
+            peer.write_all(&numbered(LEN)).unwrap();
+            peer.shutdown(Shutdown::Write).unwrap();
             let mut answer = String::new();
             peer.read_to_string(&mut answer).unwrap();
             answer
         });
         let mut all = Vec::new();
-        let mut moving = stream.detach().await.unwrap();
+        let mut moving = soon(stream.detach()).await.unwrap();
         for round in 0..100_usize {
             let visit = async move || {
                 let stream = moving.attach().unwrap();
                 let part = visit(&stream, round).await;
                 (part, stream.detach().await.unwrap())
             };
-            let (part, moved) = submit_to(round % 2, visit).await.unwrap();
+            let (part, moved) = soon(submit_to(round % 2, visit)).await.unwrap();
             all.extend(part);
             moving = moved;
         }
         let stream = moving.attach().unwrap();
         all.extend(read_to_end(&stream).await);
-        assert!(all == message(LEN), "{} bytes", all.len());
-        stream.write_all("moved").await.0.unwrap();
+        assert!(all == numbered(LEN), "{} bytes", all.len());
+        soon(stream.write_all("moved")).await.0.unwrap();
         drop(stream);
         assert_eq!(sender.join().unwrap(), "moved");
     });
 }
 
 /// Reads a little, in one of several ways, and leaves something unread in one of several places.
-async fn visit(stream: &TcpStream, round: usize) -> Vec<u8> {
+async fn visit<K: Kind>(stream: &Stream<K>, round: usize) -> Vec<u8> {
     if round.is_multiple_of(3) {
         let mut read = pin!(stream.read(vec![0; 64]));
         // Most are dropped in flight.
-        if let Poll::Ready((len, mut part)) = read.as_mut().poll(&mut context()) {
+        if let Poll::Ready((len, mut part)) = poll_once(read.as_mut()) {
             part.truncate(len.unwrap());
             return part;
         }
     }
     if round.is_multiple_of(4) {
-        sleep(Duration::from_millis(1)).await;
+        settle().await;
     }
     if round.is_multiple_of(5) {
         let (result, mut part) = stream.read(vec![0; 100]).await;
@@ -116,139 +198,36 @@ async fn visit(stream: &TcpStream, round: usize) -> Vec<u8> {
     let part = stream.recv().await.unwrap().to_vec();
     // What is received ahead comes along.
     if round.is_multiple_of(2) {
-        sleep(Duration::from_millis(1)).await;
+        settle().await;
     }
     part
 }
 
 #[test]
-fn a_write_that_was_dropped_is_waited_for_and_later_ones_come_behind_it() {
-    let _deadline = deadline("moved, dropped write");
-    runtime(2).block_on(async {
-        let (stream, mut peer) = pair();
-        // More than fits on the way.
-        assert!(is_pending(stream.write_all(message(16 << 20))));
-        let moving = stream.detach().await.unwrap();
-        let reader = thread::spawn(move || {
-            let mut all = Vec::new();
-            peer.read_to_end(&mut all).unwrap();
-            all
-        });
-        submit_to(1, async move || moving.attach().unwrap().write_all("behind").await.0.unwrap())
-            .await
-            .unwrap();
-        let all = reader.join().unwrap();
-        let went_out = all.len() - 6;
-        assert_eq!(&all[went_out..], b"behind");
-        assert!(all[..went_out] == message(16 << 20)[..went_out]);
-    });
-}
-
-#[test]
-fn the_end_and_a_reset_move_along() {
-    let _deadline = deadline("moved, ended");
-    runtime(1).block_on(async {
-        let (stream, mut peer) = pair();
-        assert!(is_pending(stream.recv()));
-        peer.write_all(b"the end").unwrap();
-        drop(peer);
-        sleep(A_WHILE).await;
-        let stream = stream.detach().await.unwrap().attach().unwrap();
-        assert_eq!(read_to_end(&stream).await, b"the end");
-        let (stream, peer) = pair();
-        assert!(is_pending(stream.recv()));
-        reset_on_close(&peer);
-        drop(peer);
-        sleep(A_WHILE).await;
-        // Where the driver receives ahead, it has met the reset.
-        let error = match stream.detach().await {
-            Ok(moving) => moving.attach().unwrap().recv().await.unwrap_err(),
-            Err(error) => error,
-        };
-        assert_eq!(error.raw_os_error(), Some(libc::ECONNRESET));
-        // Where no one has met it yet, it is met later.
-        let (stream, peer) = pair();
-        reset_on_close(&peer);
-        drop(peer);
-        let stream = stream.detach().await.unwrap().attach().unwrap();
-        assert_eq!(stream.recv().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
-    });
-}
-
-#[test]
-fn what_cannot_go_on_elsewhere_is_an_error() {
-    let _deadline = deadline("moved, errors");
-    runtime(1).block_on(async {
-        let (stream, _peer) = pair();
-        stream.close().await.unwrap();
-        let error = stream.detach().await.unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EBADF));
-        // A read that was forgotten may be given bytes that no one could find again.
-        let (stream, _peer) = pair();
-        {
-            let mut read = Box::pin(stream.read(vec![0; 8]));
-            assert!(read.as_mut().poll(&mut context()).is_pending());
-            mem::forget(read);
-        }
-        assert_eq!(stream.detach().await.unwrap_err().kind(), ErrorKind::ResourceBusy);
-    });
+fn a_connection_goes_from_shard_to_shard_and_no_byte_is_lost_or_doubled() {
+    with_each_driver(goes_from_shard_to_shard::<Tcp>);
+    with_each_driver(goes_from_shard_to_shard::<Unix>);
 }
 
 #[test]
 fn a_connection_on_its_way_is_closed_by_a_drop_and_leaves_nothing_where_it_was() {
-    alone(&test_name(), || {
-        runtime(2).block_on(async {
-            let (here, there) = both_ends().await.unwrap();
-            drop((here, there));
-            submit_to(1, async || drop(both_ends().await.unwrap())).await.unwrap();
-            // What was dropped is closed, and is not counted.
-            settled().await;
-            submit_to(1, settled).await.unwrap();
-            let before = Census::take();
-            for round in 0..50 {
-                let (stream, mut peer) = pair();
-                assert!(is_pending(stream.peer_closed()));
-                assert!(is_pending(stream.recv()));
-                let moving = stream.detach().await.unwrap();
+    with_each_driver(|builder| {
+        two_shards(builder).block_on(async {
+            for round in 0..30 {
+                let (stream, mut peer) = pair::<Tcp>();
+                assert!(poll_and_drop(stream.peer_closed()).is_pending());
+                assert!(poll_and_drop(stream.recv()).is_pending());
+                let moving = soon(stream.detach()).await.unwrap();
                 match round % 3 {
                     0 => drop(moving),
                     1 => thread::spawn(move || drop(moving)).join().unwrap(),
-                    _ => submit_to(1, async move || drop(moving.attach().unwrap())).await.unwrap(),
+                    _ => {
+                        let attach = async move || drop(moving.attach().unwrap());
+                        soon(submit_to(1, attach)).await.unwrap();
+                    }
                 }
                 assert_eq!(peer.read(&mut [0]).unwrap(), 0);
             }
-            before.assert_back();
         });
-    });
-}
-
-#[test]
-fn a_socket_of_the_standard_library_comes_back_with_what_was_not_read() {
-    let _deadline = deadline("moved to std");
-    runtime(1).block_on(async {
-        let (stream, mut peer) = pair();
-        assert!(is_pending(stream.recv()));
-        peer.write_all(b"one two").unwrap();
-        assert_eq!(stream.read_exact([0; 4]).await.1, *b"one ");
-        let (mut socket, mut received) = stream.into_std().await.unwrap();
-        // What was not received ahead is still in the socket.
-        let mut rest = vec![0; 3 - received.len()];
-        socket.read_exact(&mut rest).unwrap();
-        received.append(&mut rest);
-        assert_eq!(received, b"two");
-        // It blocks.
-        let late = thread::spawn(move || {
-            thread::sleep(A_WHILE);
-            peer.write_all(b"three").unwrap();
-        });
-        let mut buffer = [0; 5];
-        socket.read_exact(&mut buffer).unwrap();
-        assert_eq!(buffer, *b"three");
-        late.join().unwrap();
-        let (a, b) = UnixStream::pair().unwrap();
-        b.write_all("unix").await.0.unwrap();
-        let mut received = [0; 4];
-        a.into_std().await.unwrap().0.read_exact(&mut received).unwrap();
-        assert_eq!(received, *b"unix");
     });
 }

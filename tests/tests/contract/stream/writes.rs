@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use miniss_linux::buf::IoBuf;
-use miniss_linux::net::Stream;
+use miniss_linux::net::{Stream, ZERO_COPY_MIN};
 use miniss_linux::{spawn, yield_now};
 
 use super::{Kind, Peer, TOO_MUCH, narrow_pair, numbered, pair};
@@ -31,6 +31,7 @@ for_each_kind![
     of_a_write_that_was_given_up_as_much_went_out_as_the_stream_says,
     a_write_that_gave_up_its_place_lets_the_next_one_go,
     a_large_buffer_comes_back_in_the_same_memory,
+    a_write_without_a_copy_arrives_whole_whatever_its_size,
 ];
 
 /// The next `len` bytes that the peer reads.
@@ -292,4 +293,23 @@ async fn a_large_buffer_comes_back_in_the_same_memory<K: Kind>() {
     result.unwrap();
     assert_eq!(sent.as_ptr(), memory);
     assert!(soon(reader).await.unwrap() == sent);
+}
+
+async fn a_write_without_a_copy_arrives_whole_whatever_its_size<K: Kind>() {
+    // Below, at and above the size from which on nothing is copied where the driver can.
+    for len in [0, 1, ZERO_COPY_MIN - 1, ZERO_COPY_MIN, TOO_MUCH] {
+        let (stream, mut peer) = pair::<K>();
+        let reader = spawn(beside(move || {
+            let mut all = Vec::new();
+            peer.read_to_end(&mut all).map(|_| all)
+        }));
+        let (result, back) = soon(stream.write_all_zero_copy(numbered(len))).await;
+        result.unwrap();
+        assert!(back == numbered(len));
+        soon(stream.write_all("behind")).await.0.unwrap();
+        drop(stream);
+        let all = soon(reader).await.unwrap().unwrap();
+        assert_eq!(all.len(), len + 6);
+        assert!(all.starts_with(&numbered(len)) && all.ends_with(b"behind"));
+    }
 }

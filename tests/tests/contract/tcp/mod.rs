@@ -4,6 +4,7 @@ mod accept;
 mod connect;
 mod options;
 mod reset;
+mod set_up;
 
 use std::net::{self, SocketAddr};
 

@@ -1,29 +1,22 @@
 //! What can be set on a connection, before it is made and after; host names.
 
-#![forbid(unsafe_code)]
-
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::task::Poll;
-use std::thread;
 use std::time::Duration;
 
-use miniss_linux::Runtime;
 use miniss_linux::coop::unconstrained;
 use miniss_linux::net::{
     ConnectOptions, Keepalive, ListenOptions, TcpListener, TcpStream, lookup_host,
 };
-use miniss_tests::alone::{alone, test_name};
-use miniss_tests::census::Census;
-use miniss_tests::deadline::{SOON, deadline};
+use miniss_linux::time::sleep;
+use miniss_tests::deadline::SOON;
 use miniss_tests::sockets::{both_ends, full_listener, pair};
 use socket2::SockRef;
 
-fn runtime() -> Runtime {
-    Runtime::builder().shards(1).build().unwrap()
-}
+use crate::harness::{on_each_driver, soon};
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -31,7 +24,7 @@ fn seconds(seconds: u64) -> Duration {
 
 #[test]
 fn keepalive_takes_any_numbers_and_reaches_the_socket() {
-    runtime().block_on(async {
+    on_each_driver(async || {
         let (stream, _peer) = pair();
         assert_eq!(stream.keepalive().unwrap(), None);
         for (asked, idle, interval) in
@@ -57,7 +50,7 @@ fn keepalive_takes_any_numbers_and_reaches_the_socket() {
 
 #[test]
 fn the_user_timeout_takes_any_duration() {
-    runtime().block_on(async {
+    on_each_driver(async || {
         let (stream, _peer) = pair();
         assert_eq!(stream.user_timeout().unwrap(), None);
         for (asked, set) in [
@@ -75,7 +68,7 @@ fn the_user_timeout_takes_any_duration() {
 
 #[test]
 fn buffers_and_hops_are_those_that_were_asked_for() {
-    runtime().block_on(async {
+    on_each_driver(async || {
         let (stream, _peer) = pair();
         stream.set_send_buffer_size(20_000).unwrap();
         stream.set_recv_buffer_size(30_000).unwrap();
@@ -97,8 +90,7 @@ fn buffers_and_hops_are_those_that_were_asked_for() {
 
 #[test]
 fn what_a_listener_has_its_connections_inherit() {
-    let _deadline = deadline("inherited");
-    runtime().block_on(async {
+    on_each_driver(async || {
         let options = ListenOptions::new().send_buffer_size(20_000).recv_buffer_size(30_000);
         let listener = options.bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -111,8 +103,7 @@ fn what_a_listener_has_its_connections_inherit() {
 
 #[test]
 fn a_connection_has_what_it_was_made_with() {
-    let _deadline = deadline("connect options");
-    runtime().block_on(async {
+    on_each_driver(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let source = SocketAddr::from(([127, 0, 0, 2], 0));
@@ -143,35 +134,29 @@ fn a_connection_has_what_it_was_made_with() {
 }
 
 #[test]
-fn n12_a_connect_that_takes_too_long_ends_and_leaves_no_descriptor_and_no_late_connection() {
-    alone(&test_name(), || {
+fn n12_a_connect_that_takes_too_long_ends_and_makes_no_connection_later() {
+    on_each_driver(async || {
         let (listener, waiting) = full_listener();
         let address = listener.local_addr().unwrap();
-        runtime().block_on(async {
-            let before = Census::take();
-            let options = ConnectOptions::new().timeout(Duration::from_millis(1));
-            for _ in 0..20 {
-                let error = options.connect(address).await.unwrap_err();
-                assert_eq!(error.kind(), ErrorKind::TimedOut);
-                assert!(error.to_string().contains("within 1ms"), "{error}");
-            }
-            while Census::take().descriptors > before.descriptors {
-                miniss_linux::time::sleep(Duration::from_millis(1)).await;
-            }
-        });
-        // Room again: no one comes but those who waited.
+        let options = ConnectOptions::new().timeout(Duration::from_millis(1));
+        for _ in 0..20 {
+            let error = soon(options.connect(address)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TimedOut);
+            assert!(error.to_string().contains("within 1ms"), "{error}");
+        }
+        // Room again: no one comes but those who waited, also when TCP would try again.
         for _ in &waiting {
             listener.accept().unwrap();
         }
         listener.set_nonblocking(true).unwrap();
-        thread::sleep(Duration::from_millis(1200));
+        sleep(Duration::from_millis(1200)).await;
         assert!(listener.accept().is_err(), "a connect that had timed out has arrived");
     });
 }
 
 #[test]
 fn an_address_is_taken_again_or_shared_as_the_options_say() {
-    runtime().block_on(async {
+    on_each_driver(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let error = TcpListener::bind(address).await.unwrap_err();
@@ -195,8 +180,7 @@ fn an_address_is_taken_again_or_shared_as_the_options_say() {
 
 #[test]
 fn a_listener_of_all_ipv6_addresses_takes_ipv4_only_if_it_may() {
-    let _deadline = deadline("only v6");
-    runtime().block_on(async {
+    on_each_driver(async || {
         for only_v6 in [true, false] {
             let options = ListenOptions::new().only_v6(only_v6);
             // A machine may have no IPv6.
@@ -212,8 +196,7 @@ fn a_listener_of_all_ipv6_addresses_takes_ipv4_only_if_it_may() {
 
 #[test]
 fn a_connection_with_a_linger_of_zero_is_reset_when_it_is_dropped() {
-    let _deadline = deadline("zero linger");
-    runtime().block_on(async {
+    on_each_driver(async || {
         let (stream, peer) = both_ends().await.unwrap();
         stream.set_zero_linger().unwrap();
         drop(stream);
@@ -224,8 +207,7 @@ fn a_connection_with_a_linger_of_zero_is_reset_when_it_is_dropped() {
 
 #[test]
 fn host_names_lead_to_connections_and_literal_addresses_need_no_lookup() {
-    let _deadline = deadline("host names");
-    runtime().block_on(async {
+    on_each_driver(async || {
         let listener = TcpListener::bind("localhost:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         for stream in [
