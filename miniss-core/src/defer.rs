@@ -34,6 +34,7 @@ impl<F: FnMut()> Drop for Defer<F> {
 
 /// Calls `step` until it returns `false`. If a call unwinds, the rest of the calls are made while
 /// unwinding; a second panic ends the program.
+#[inline]
 pub(crate) fn to_the_end(step: impl FnMut() -> bool) {
     let mut rest = Rest(step);
     rest.go_on();
@@ -48,6 +49,7 @@ impl<F: FnMut() -> bool> Rest<F> {
         mem::forget(self);
     }
 
+    #[inline]
     fn go_on(&mut self) {
         while (self.0)() {}
     }

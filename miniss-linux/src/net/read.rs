@@ -9,6 +9,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -212,15 +213,48 @@ impl<K: StreamKind> Stream<K> {
     ///
     /// Cancel safe: what arrives is for the next read.
     pub fn recv(&self) -> impl Future<Output = io::Result<PoolBuf>> {
-        cooperative(async {
-            let _reading = Reading::begin(&self.connection)?;
-            match self.connection.next(Ahead::Yes).await {
+        let mut receiving = Receiving::new(&self.connection);
+        cooperative(poll_fn(move |cx| receiving.poll(cx)))
+    }
+}
+
+/// A [`recv`](Stream::recv) in progress.
+struct Receiving<'a> {
+    connection: &'a Rc<Connection>,
+    reading: Option<Reading<'a>>,
+    /// A receive into memory of its own. Boxed, since few need it.
+    alone: Option<Pin<Box<dyn Future<Output = io::Result<PoolBuf>> + 'a>>>,
+}
+
+impl<'a> Receiving<'a> {
+    fn new(connection: &'a Rc<Connection>) -> Self {
+        Self { connection, reading: None, alone: None }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<PoolBuf>> {
+        if self.reading.is_none() {
+            self.reading = Some(Reading::begin(self.connection)?);
+        }
+        let received = match &mut self.alone {
+            None => match ready!(self.connection.poll_next(Ahead::Yes, cx)) {
                 Next::Bytes(bytes) => bytes,
-                // Boxed, since each `recv` would else have room for them, and few need it.
-                Next::NoBuffer => Box::pin(self.connection.recv_to_heap()).await,
-                Next::Nothing => Box::pin(self.connection.recv_without_pool()).await,
-            }
-        })
+                Next::NoBuffer => return self.poll_alone(self.connection.recv_to_heap(), cx),
+                Next::Nothing => return self.poll_alone(self.connection.recv_without_pool(), cx),
+            },
+            Some(alone) => ready!(alone.as_mut().poll(cx)),
+        };
+        self.reading = None;
+        Poll::Ready(received)
+    }
+
+    #[cold]
+    fn poll_alone(
+        &mut self,
+        alone: impl Future<Output = io::Result<PoolBuf>> + 'a,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<PoolBuf>> {
+        self.alone = Some(Box::pin(alone));
+        self.poll(cx)
     }
 }
 

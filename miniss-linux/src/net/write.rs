@@ -434,7 +434,6 @@ impl<B: IoBuf> Future for Writing<'_, B> {
                 Stage::Ended => panic!("a write was polled after it had ended"),
             };
             if let Some(end) = end {
-                self.stage = Stage::Ended;
                 return Poll::Ready(end);
             }
         }
