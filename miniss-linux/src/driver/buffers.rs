@@ -96,7 +96,7 @@ impl BufferPool {
         self.tail.set(index);
         // SAFETY: the index is below the count, and the entry was written by `give`.
         let id = unsafe { self.ring.add(usize::from(index)).as_ref() }.bid();
-        Some((id, self.address(id)))
+        Some((id, self.address(id.into())))
     }
 
     /// The bytes in each buffer.
@@ -107,7 +107,7 @@ impl BufferPool {
     /// The buffer that a completion names, `len` bytes of which were filled.
     pub(crate) fn claim(self: &Rc<Self>, id: u16, len: usize) -> PoolBuf {
         debug_assert!(id < self.count && len <= self.buffer_bytes as usize);
-        PoolBuf { memory: Memory::Pool(self.clone(), id), start: 0, len: len as u32 }
+        PoolBuf { memory: Memory::Pool(self.clone(), id.into()), start: 0, len: len as u32 }
     }
 
     /// Whether fewer than half of the buffers are free, if completions have brought so many.
@@ -116,8 +116,8 @@ impl BufferPool {
         self.tail.get().wrapping_sub(taken) < self.count / 2
     }
 
-    fn address(&self, id: u16) -> *mut u8 {
-        let offset = usize::from(id) * self.buffer_bytes as usize;
+    fn address(&self, id: usize) -> *mut u8 {
+        let offset = id * self.buffer_bytes as usize;
         // SAFETY: `id` is below the count, so this is inside the area.
         unsafe { self.area.as_ptr().add(offset) }
     }
@@ -128,7 +128,7 @@ impl BufferPool {
         // SAFETY: the index is below the count; *One holder*: the kernel does not read entries
         // beyond the published tail.
         let entry = unsafe { self.ring.add(usize::from(index)).as_mut() };
-        entry.set_addr(self.address(id).addr() as u64);
+        entry.set_addr(self.address(id.into()).addr() as u64);
         entry.set_len(self.buffer_bytes);
         entry.set_bid(id);
         self.tail.set(self.tail.get().wrapping_add(1));
@@ -211,7 +211,8 @@ pub struct PoolBuf {
 /// Where the bytes are.
 enum Memory {
     None,
-    Pool(Rc<BufferPool>, u16),
+    /// And which buffer. A whole word: smaller, it shares one with the tag, and moves in pieces.
+    Pool(Rc<BufferPool>, usize),
     /// They came when their reader was gone, or no buffer was free.
     Heap(Box<[u8]>),
 }
@@ -287,7 +288,7 @@ impl Drop for PoolBuf {
     #[inline]
     fn drop(&mut self) {
         if let Memory::Pool(pool, id) = &self.memory {
-            pool.take_back(*id);
+            pool.take_back(*id as u16);
         }
     }
 }
