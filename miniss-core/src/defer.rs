@@ -34,7 +34,6 @@ impl<F: FnMut()> Drop for Defer<F> {
 
 /// Calls `step` until it returns `false`. If a call unwinds, the rest of the calls are made while
 /// unwinding; a second panic ends the program.
-#[inline]
 pub(crate) fn to_the_end(step: impl FnMut() -> bool) {
     let mut rest = Rest(step);
     rest.go_on();
@@ -49,7 +48,6 @@ impl<F: FnMut() -> bool> Rest<F> {
         mem::forget(self);
     }
 
-    #[inline]
     fn go_on(&mut self) {
         while (self.0)() {}
     }

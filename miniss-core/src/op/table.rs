@@ -269,8 +269,11 @@ impl<M: Memory> OpTable<M> {
     }
 
     /// The output of an operation that is done.
+    #[inline]
     fn collect<O: Operation>(&self, key: &OpKey<O>, slot: &Slot) -> O::Output {
-        self.drain_parts(slot);
+        if slot.parts.len() > 0 {
+            self.drain_parts(slot);
+        }
         let completion = slot.completion.get();
         self.remove::<O>(key.id().index(), slot).settle(completion)
     }

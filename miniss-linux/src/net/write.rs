@@ -386,6 +386,7 @@ impl<'a, B: IoBuf> Writing<'a, B> {
     }
 
     /// Sends what the last send has left, or ends.
+    #[inline(always)]
     fn after(&mut self, result: io::Result<usize>, send: Send<B>) -> Option<BufResult<usize, B>> {
         let result = match result {
             Ok(len) if self.whole && send.done + len < send.buffer.as_init().len() => {
