@@ -14,7 +14,7 @@
 #[cfg(feature = "alloc")]
 use alloc::alloc::{Layout, alloc, dealloc};
 use core::cell::Cell;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use super::blocks::Blocks;
 use super::memory::sealed::Source;
@@ -178,10 +178,11 @@ const CHUNKS_MAX: usize = 27;
 /// As many elements as the chunks have together.
 pub(super) const COUNT_MAX: u64 = (FIRST_CHUNK as u64) * ((1 << CHUNKS_MAX) - 1);
 
-/// Elements by index.
+/// Elements by index. Counted from [`FIRST_CHUNK`] on, those of each chunk have numbers with the same
+/// logarithm.
 pub(super) struct Chunks<T> {
-    /// The first element of each; those beyond the count point nowhere.
-    chunks: [Cell<NonNull<T>>; CHUNKS_MAX],
+    /// Where number 0 would lie for each chunk, if it began there; those beyond the count are null.
+    origins: [Cell<*mut T>; CHUNKS_MAX],
     count: Cell<u32>,
     capacity: Cell<u32>,
 }
@@ -189,7 +190,7 @@ pub(super) struct Chunks<T> {
 impl<T> Chunks<T> {
     pub(super) const fn new() -> Self {
         Self {
-            chunks: [const { Cell::new(NonNull::dangling()) }; CHUNKS_MAX],
+            origins: [const { Cell::new(ptr::null_mut()) }; CHUNKS_MAX],
             count: Cell::new(0),
             capacity: Cell::new(0),
         }
@@ -215,12 +216,17 @@ impl<T> Chunks<T> {
     /// The index is below the capacity.
     #[inline]
     unsafe fn locate(&self, index: u32) -> NonNull<T> {
-        let (chunk, offset) = place_of(index);
+        let (chunk, number) = place_of(index);
         debug_assert!(chunk < CHUNKS_MAX);
         // SAFETY: *Chunks stay*: by the caller's promise it is in one of the chunks.
-        let chunk = unsafe { self.chunks.get_unchecked(chunk) }.get();
+        let origin = unsafe { self.origins.get_unchecked(chunk) }.get();
         // SAFETY: as above.
-        unsafe { chunk.add(offset) }
+        unsafe { NonNull::new_unchecked(origin.wrapping_add(number)) }
+    }
+
+    /// Sets the first element of a chunk.
+    fn set_chunk(&self, chunk: usize, first: NonNull<T>) {
+        self.origins[chunk].set(first.as_ptr().wrapping_sub(FIRST_CHUNK << chunk));
     }
 
     /// Puts an element behind the last one; `None` if there is no memory left for it.
@@ -244,13 +250,9 @@ impl<T> Chunks<T> {
     /// There are no elements yet. `first` is the first of `count` elements side by side, and may be
     /// used for all of them; *Chunks stay*.
     pub(super) unsafe fn adopt(&self, first: NonNull<T>, count: usize) {
-        for (number, chunk) in self.chunks.iter().enumerate() {
-            let before = first_of(number);
-            if before >= count {
-                break;
-            }
+        for chunk in (0..CHUNKS_MAX).take_while(|&chunk| first_of(chunk) < count) {
             // SAFETY: one of the elements, by the caller's promise.
-            chunk.set(unsafe { first.add(before) });
+            self.set_chunk(chunk, unsafe { first.add(first_of(chunk)) });
         }
         self.capacity.set(count as u32);
         self.count.set(count as u32);
@@ -262,17 +264,16 @@ impl<T> Chunks<T> {
     /// Adds a chunk from the heap, untouched; `false` if memory is out.
     pub(super) fn grow(&self) -> bool {
         let capacity = self.capacity.get();
-        let (number, _) = place_of(capacity);
-        let len = FIRST_CHUNK << number;
-        let (Some(chunk), Ok(end)) =
-            (self.chunks.get(number), u32::try_from(capacity as usize + len))
-        else {
+        let (chunk, _) = place_of(capacity);
+        let len = FIRST_CHUNK << chunk;
+        let Ok(end) = u32::try_from(capacity as usize + len) else { return false };
+        if chunk >= CHUNKS_MAX {
             return false;
-        };
+        }
         let Ok(layout) = Layout::array::<T>(len) else { return false };
         // SAFETY: neither elements nor chunks are empty.
         let Some(first) = NonNull::new(unsafe { alloc(layout) }) else { return false };
-        chunk.set(first.cast());
+        self.set_chunk(chunk, first.cast());
         self.capacity.set(end);
         true
     }
@@ -288,23 +289,21 @@ impl<T> Chunks<T> {
             unsafe { self.locate(index).drop_in_place() };
         }
         let capacity = self.capacity.replace(0) as usize;
-        for (number, chunk) in self.chunks.iter().enumerate() {
-            if first_of(number) >= capacity {
-                break;
-            }
-            let layout = Layout::array::<T>(FIRST_CHUNK << number).expect("as it was allocated");
+        for chunk in (0..CHUNKS_MAX).take_while(|&chunk| first_of(chunk) < capacity) {
+            let len = FIRST_CHUNK << chunk;
+            let first = self.origins[chunk].get().wrapping_add(len);
+            let layout = Layout::array::<T>(len).expect("as it was allocated");
             // SAFETY: `grow` allocated it with this layout, and nothing is there any more.
-            unsafe { dealloc(chunk.get().cast().as_ptr(), layout) };
+            unsafe { dealloc(first.cast(), layout) };
         }
     }
 }
 
-/// Chunk and offset of an element.
+/// Chunk and number of an element.
 #[inline]
 fn place_of(index: u32) -> (usize, usize) {
-    let shifted = index as usize + FIRST_CHUNK;
-    let chunk = (shifted.ilog2() - FIRST_CHUNK.ilog2()) as usize;
-    (chunk, shifted - (FIRST_CHUNK << chunk))
+    let number = index as usize + FIRST_CHUNK;
+    ((number.ilog2() - FIRST_CHUNK.ilog2()) as usize, number)
 }
 
 /// How many elements lie before a chunk.
