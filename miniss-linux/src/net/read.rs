@@ -439,6 +439,7 @@ fn ended_with(pool: &Rc<BufferPool>, ended: &Ended) -> Option<Next> {
 }
 
 /// What the last completion of a receive brings.
+#[inline]
 fn brought_by(pool: &Rc<BufferPool>, completion: Completion) -> Next {
     if let Some(bytes) = received(pool, completion).filter(|bytes| !bytes.is_empty()) {
         return Next::Bytes(Ok(bytes));

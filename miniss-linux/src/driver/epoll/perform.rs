@@ -36,6 +36,7 @@ pub(super) enum After {
 ///
 /// # Safety
 /// *Owned while in flight*: the operation that made the request has not ended.
+#[inline(always)]
 pub(super) unsafe fn perform(request: Request, pool: Option<&BufferPool>) -> Step {
     match request {
         Request::Nop | Request::Cancel { .. } => ended(0),
