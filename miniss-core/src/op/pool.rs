@@ -178,7 +178,7 @@ const CHUNKS_MAX: usize = 27;
 /// As many elements as the chunks have together.
 pub(super) const COUNT_MAX: u64 = (FIRST_CHUNK as u64) * ((1 << CHUNKS_MAX) - 1);
 
-/// Elements by index. Counted from [`FIRST_CHUNK`] on, those of each chunk have numbers with the same
+/// Elements by index. Counted from [`FIRST_CHUNK`] on, those of a chunk have numbers with the same
 /// logarithm.
 pub(super) struct Chunks<T> {
     /// Where number 0 would lie for each chunk, if it began there; those beyond the count are null.

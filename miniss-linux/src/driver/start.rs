@@ -278,7 +278,7 @@ impl ShardDriver {
         unsafe { epoll.perform(op.prepare()) }
     }
 
-    /// Receives into a buffer of the pool, bytes or a message, where that takes a system call that
+    /// Receives from a byte stream into a buffer of the pool, where that takes a system call that
     /// does not wait and nothing else. Pending: there is nothing yet. `None`: start an operation
     /// instead.
     ///
@@ -288,13 +288,12 @@ impl ShardDriver {
     pub(crate) fn poll_receive(
         &self,
         fd: RawFd,
-        messages: bool,
         pool: &BufferPool,
         cx: &Context<'_>,
     ) -> Option<Poll<Completion>> {
         let AnyBackend::Epoll(epoll) = &self.backend else { return None };
         self.assert_here();
-        Some(epoll.poll_receive(fd, messages, pool, cx))
+        Some(epoll.poll_receive(fd, pool, cx))
     }
 
     /// Takes the cancels that are wanted to the backend.

@@ -291,11 +291,10 @@ impl<K: DatagramKind> DatagramSocket<K> {
     /// The next message, in a buffer of the shard's pool: the counterpart of
     /// [`Stream::recv`](super::Stream::recv).
     ///
-    /// While it waits, the socket holds no buffer. With io_uring the kernel receives ahead into the
-    /// pool from the first call on, so that many messages take one system call; up to 8 of them
-    /// wait unread. Others stay with the kernel, which drops what does not fit there. Of each
-    /// buffer 128 bytes are not for the message: see
-    /// [`recv_buffers`](crate::Builder::recv_buffers).
+    /// While it waits, the socket holds no buffer. From the first call on, the kernel receives
+    /// ahead into the pool, so that many messages take one system call; up to 8 of them wait
+    /// unread, and others stay with the kernel, which drops what does not fit there. Of each buffer
+    /// 128 bytes are not for the message: see [`recv_buffers`](crate::Builder::recv_buffers).
     ///
     /// # Errors
     ///

@@ -351,14 +351,8 @@ impl Connection {
 
     /// Receives when there is something, and not ahead. `None`: the driver does it otherwise.
     #[inline]
-    fn poll_at_once(
-        &self,
-        pool: &Rc<BufferPool>,
-        ahead: Ahead,
-        cx: &Context<'_>,
-    ) -> Option<Poll<Next>> {
-        let (fd, messages) = (self.fd.number(), ahead == Ahead::Messages);
-        let completion = self.fd.driver().poll_receive(fd, messages, pool, cx)?;
+    fn poll_at_once(&self, pool: &Rc<BufferPool>, cx: &Context<'_>) -> Option<Poll<Next>> {
+        let completion = self.fd.driver().poll_receive(self.fd.number(), pool, cx)?;
         Some(completion.map(|completion| match self.fd.check_still_open() {
             Ok(()) => brought_by(pool, completion),
             Err(error) => Next::Bytes(Err(error)),
@@ -371,7 +365,9 @@ impl Connection {
         ahead: Ahead,
         cx: &mut Context<'_>,
     ) -> Poll<Next> {
-        if let Some(received) = self.poll_at_once(pool, ahead, cx) {
+        if ahead == Ahead::Yes
+            && let Some(received) = self.poll_at_once(pool, cx)
+        {
             return received;
         }
         let mut receiving = self.receiving.borrow_mut();

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use miniss_core::op::{Completion, OpId};
 
 use super::interest::{Interest, Interests, Side};
-use super::perform::{After, Step, is_tcp, perform, recv_msg_pool, recv_pool};
+use super::perform::{After, Step, is_tcp, perform, recv_pool};
 use super::sys::EpollSet;
 use crate::driver::backend::{Backend, BackendStats, REFUSED};
 use crate::driver::buffers::BufferPool;
@@ -172,12 +172,11 @@ impl Epoll {
         None
     }
 
-    /// Receives into a buffer of `pool`, bytes or a message, if there may be some; else the task is
-    /// woken when there may be. So a reader that waits takes no operation.
+    /// Receives from a byte stream into a buffer of `pool`, if there may be something; else the
+    /// task is woken when there may be. So a reader that waits takes no operation.
     pub(in crate::driver) fn poll_receive(
         &self,
         fd: RawFd,
-        messages: bool,
         pool: &BufferPool,
         cx: &Context<'_>,
     ) -> Poll<Completion> {
@@ -193,8 +192,7 @@ impl Epoll {
             return failed(errno);
         }
         if !interest.is_blocked(Side::Read) {
-            let receive = if messages { recv_msg_pool } else { recv_pool };
-            match receive(fd, Some(pool)) {
+            match recv_pool(fd, Some(pool)) {
                 Step::Part(completion, after) | Step::End(completion, after) => {
                     let is_all = after == After::Short && interest.short_is_all;
                     interest.set_blocked(Side::Read, is_all);

@@ -123,7 +123,7 @@ pub(super) fn recv_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
 }
 
 /// Receives a message into a buffer of the pool, behind its head.
-pub(super) fn recv_msg_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
+fn recv_msg_pool(fd: RawFd, pool: Option<&BufferPool>) -> Step {
     let Some((pool, (id, memory))) = pool.and_then(|pool| Some((pool, pool.take()?))) else {
         return ended(-libc::ENOBUFS);
     };

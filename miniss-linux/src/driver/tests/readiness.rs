@@ -114,7 +114,7 @@ fn a_reader_that_waits_takes_no_operation_and_makes_no_call_in_vain() {
     let pool = driver.pool().unwrap().unwrap();
     let AnyBackend::Epoll(epoll) = &driver.backend else { unreachable!() };
     let fd = connection.fd.number();
-    let receive = |cx: &Context<'_>| driver.poll_receive(fd, false, pool, cx).unwrap();
+    let receive = |cx: &Context<'_>| driver.poll_receive(fd, pool, cx).unwrap();
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
     let cx = Context::from_waker(&waker);
@@ -137,9 +137,7 @@ fn a_reader_that_waits_is_woken_as_its_descriptor_or_its_driver_goes() {
     let cx = Context::from_waker(&waker);
     let wait = |driver: &ShardDriver, connection: &Connection| {
         let pool = driver.pool().unwrap().unwrap();
-        assert!(
-            driver.poll_receive(connection.fd.number(), false, pool, &cx).unwrap().is_pending()
-        );
+        assert!(driver.poll_receive(connection.fd.number(), pool, &cx).unwrap().is_pending());
     };
     let (driver, connection, _peer) = tcp();
     wait(&driver, &connection);
