@@ -349,6 +349,9 @@ pub enum CallError {
     Panicked(Panic),
     /// What was called is not running on that shard: it is not there yet, or is stopped already.
     NotRunning(ShardId),
+    /// It was not made: too many calls to that shard were in flight, for longer than its
+    /// [group](crate::sharded::ServiceGroup) lets a call wait.
+    QueueTimedOut(ShardId),
 }
 
 impl fmt::Display for CallError {
@@ -357,6 +360,9 @@ impl fmt::Display for CallError {
             Self::ShardGone(shard) => write!(f, "{shard} ended before the call did"),
             Self::Panicked(panic) => write!(f, "the call panicked: {panic}"),
             Self::NotRunning(shard) => write!(f, "what was called is not running on {shard}"),
+            Self::QueueTimedOut(shard) => {
+                write!(f, "the call to {shard} was not made: too many were in flight for too long")
+            }
         }
     }
 }

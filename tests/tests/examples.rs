@@ -1,5 +1,5 @@
 //! The examples as a user starts them: their options, their words when something is wrong, and that
-//! `hello`, `echo` and `doctor` do what they are for.
+//! `hello`, `sharded`, `echo` and `doctor` do what they are for.
 
 #![forbid(unsafe_code)]
 
@@ -299,6 +299,26 @@ fn hello_greets() {
     let lines: Vec<_> = text(&output.stdout).lines().collect();
     assert_eq!(lines[0], "Hello from rust-miniss!");
     assert!(lines.len() > 1 && lines[1..].iter().all(|line| line.contains("shard")), "{lines:?}");
+}
+
+#[test]
+fn sharded_shows_each_tool_and_says_the_same_each_time() {
+    let _deadline = deadline("sharded_shows_each_tool_and_says_the_same_each_time");
+    let output = run(&mut example("sharded"));
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.starts_with(r#"calls: ["shard 0", "shard 1", "shard 2"]"#), "{said}");
+    let lines = [
+        "calls: the others are [1, 2]",
+        "calls: the sum is 3",
+        "state: words on each shard: [1, 0, 3]",
+        "state: shard 2 has \"be\" Some(2)",
+        "foreign: on shard 1, it was 40",
+        "groups: a record",
+    ];
+    lines.iter().for_each(|line| assert!(said.contains(&format!("{line}\n")), "{line}: {said}"));
+    // The dice, too, for they are thrown with a seed.
+    assert_eq!(text(&run(&mut example("sharded")).stdout), said);
 }
 
 #[test]

@@ -550,3 +550,24 @@
 //!
 //! **What would change our mind.** A program that needs numbers no one can foresee asks the kernel
 //! (`getrandom`).
+//!
+//! # A group's bound is split among the shards that call, and its order is a level
+//!
+//! **Question.** [`ServiceGroup`](crate::sharded::ServiceGroup) bounds the calls in flight to a
+//! shard, which many shards make. Who counts them? And what keeps shards from waiting for each
+//! other in a circle?
+//!
+//! **Choices.** The called shard counts, and what is too much waits there, where it takes up the
+//! memory that was to be saved. Or one count that all shards write to. Or each calling shard has a
+//! part of the bound. For the order: any graph without circles, found out while it runs; or
+//! numbers.
+//!
+//! **Pick.** Parts, as Seastar has them: no message and no shared line, and a call waits where it
+//! is made. For the order, a level in the declaration: a reader sees it, and a call that goes down
+//! is reported at once and each time, not only when a circle closes under load. The check is that
+//! of debug builds, for the set of groups does not change with the load.
+//!
+//! **Price.** A shard cannot use what others leave: with a bound of 64 and nine shards, each has 8.
+//! Only what work awaits itself is followed, not the tasks that it spawns.
+//!
+//! **What would change our mind.** Loads in which one shard makes nearly all calls.

@@ -25,6 +25,7 @@ use crate::driver::{
 };
 use crate::error::BuildError;
 use crate::guard::quietly;
+use crate::sharded::group::CurrentGroup;
 use crate::sharded::random::Random;
 use crate::sharded::storage::Storage;
 use crate::topology::CpuMask;
@@ -164,6 +165,7 @@ pub(crate) struct Shard {
     pub(crate) handle: Handle,
     pub(crate) storage: Storage,
     pub(crate) random: Random,
+    pub(crate) group: CurrentGroup,
     inbound: Arc<Inbound>,
     shutdown_timeout: Duration,
 }
@@ -217,6 +219,7 @@ impl Shard {
             cpus_of_program: config.cpus_of_program,
             handle: config.handle,
             storage: Storage::default(),
+            group: CurrentGroup::default(),
             random: Random::new(config.random_seed, shard.index()),
             inbound: config.inbound,
             shutdown_timeout: config.shutdown_timeout,

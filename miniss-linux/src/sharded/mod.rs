@@ -23,21 +23,23 @@
 //! - [`calls`](self#functions): a call to each of many shards, joined in the order of the shards.
 //! - [`service`](Sharded): an instance on each shard, from its start to its stop.
 //! - [`foreign`](Foreign): one value of one shard, held by another.
-//! - [`local`](crate::shard_local): a variable with a value on each shard.
+//! - [`group`](ServiceGroup): how many calls may be in flight to a shard.
 //! - [`random`]: random numbers that can be had again.
-//! - `storage`: what a shard keeps, and drops when it ends.
+//! - [`storage`](crate::shard_local): what a shard keeps, and drops when it ends; variables with a
+//!   value on each shard.
 
 #![forbid(unsafe_code)]
 
 pub(crate) mod calls;
 pub(crate) mod foreign;
-pub(crate) mod local;
+pub(crate) mod group;
 pub(crate) mod random;
 pub(crate) mod service;
 pub(crate) mod storage;
 
 pub use calls::{Calls, invoke_on_all, invoke_on_each, invoke_on_others, map_reduce};
 pub use foreign::Foreign;
-pub use local::ShardLocal;
+pub use group::ServiceGroup;
 pub use random::{random, random_below};
 pub use service::{Service, Sharded, ShardedRef, StartError};
+pub use storage::ShardLocal;

@@ -4,6 +4,7 @@
 
 mod calls;
 mod foreign;
+mod group;
 mod local;
 mod service;
 

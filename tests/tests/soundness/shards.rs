@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use miniss_linux::Call;
-use miniss_linux::sharded::{Calls, Foreign, Sharded, ShardedRef};
+use miniss_linux::sharded::{Calls, Foreign, ServiceGroup, ShardLocal, Sharded, ShardedRef};
 
 /// `true` for a type with the trait, found out by which of two constants is nearer.
 macro_rules! has {
@@ -39,6 +39,8 @@ fn s5_what_names_a_value_of_a_shard_may_go_anywhere() {
     assert!(has!(Sharded<Local>: Send) && has!(Sharded<Local>: Sync));
     assert!(has!(ShardedRef<Local>: Send) && has!(ShardedRef<Local>: Sync));
     assert!(has!(Foreign<Local>: Send) && has!(Foreign<Local>: Sync));
+    assert!(has!(ShardLocal<Local>: Send) && has!(ShardLocal<Local>: Sync));
+    assert!(has!(ServiceGroup: Send) && has!(ServiceGroup: Sync));
 }
 
 #[test]

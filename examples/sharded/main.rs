@@ -1,0 +1,118 @@
+//! The tools for many shards, each in a few lines.
+//!
+//! `cargo run --release --example sharded`
+//!
+//! All of it is this file, and all it needs is `miniss-linux`.
+
+#![forbid(unsafe_code)]
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::time::Duration;
+
+use miniss_linux::sharded::{
+    Foreign, Service, ServiceGroup, Sharded, ShardedRef, invoke_on_all, invoke_on_others,
+    map_reduce, random_below,
+};
+use miniss_linux::{CallError, Runtime, ShardId, shard_local, submit_to};
+
+fn main() -> Result<(), CallError> {
+    let runtime = Runtime::builder().shards(3).random_seed(7).build().expect("a runtime");
+    runtime.block_on(async {
+        calls().await?;
+        state().await?;
+        foreign_values().await?;
+        variables().await?;
+        groups().await
+    })
+}
+
+/// Work on many shards: the results come in the order of the shards.
+async fn calls() -> Result<(), CallError> {
+    let names = invoke_on_all(async || ShardId::current().to_string()).await?;
+    println!("calls: {names:?}");
+    let others = invoke_on_others(async || ShardId::current().index()).await?;
+    println!("calls: the others are {others:?}");
+    let index = || ShardId::current().index();
+    let sum = map_reduce(ShardId::all(), index, 0, |sum, index| sum + index).await?;
+    println!("calls: the sum is {sum}");
+    Ok(())
+}
+
+/// The part of a word count that one shard has.
+struct Words {
+    counts: RefCell<HashMap<String, usize>>,
+    siblings: ShardedRef<Self>,
+}
+
+impl Words {
+    /// Counts a word on the shard that it belongs to.
+    async fn add(&self, word: &'static str) -> Result<(), CallError> {
+        let home = word.len() % ShardId::all().len();
+        let add = async move |part: &Self| {
+            *part.counts.borrow_mut().entry(word.to_owned()).or_default() += 1;
+        };
+        self.siblings.invoke_on(home, add).await
+    }
+}
+
+impl Service for Words {
+    async fn stop(&self) {
+        // Here a part would write what it has to its file.
+        self.counts.borrow_mut().clear();
+    }
+}
+
+/// State with a part on each shard, each made, called, stopped and dropped on its own.
+async fn state() -> Result<(), CallError> {
+    let make = async |room, siblings| Words {
+        counts: RefCell::new(HashMap::with_capacity(room)),
+        siblings,
+    };
+    let words = Sharded::start(|shard| 16 + shard.index(), make).await.expect("room for words");
+    for word in ["to", "be", "or", "not", "to", "be"] {
+        words.local().add(word).await?;
+    }
+    let lengths = words.map(|part| part.counts.borrow().len()).await?;
+    println!("state: words on each shard: {lengths:?}");
+    let of_be = async |part: &Words| part.counts.borrow().get("be").copied();
+    println!("state: shard 2 has \"be\" {:?}", words.invoke_on(2, of_be).await?);
+    words.stop().await
+}
+
+/// A value that stays on its shard, though others hold it.
+async fn foreign_values() -> Result<(), CallError> {
+    let counter: Foreign<Cell<u32>> = submit_to(1, async || Foreign::new(Cell::new(40))).await?;
+    let former = counter.invoke(async |counter| counter.replace(42)).await?;
+    println!("foreign: on {}, it was {former}", counter.owner());
+    counter.destroy().await
+}
+
+shard_local! {
+    static ROLLS: RefCell<Vec<u64>> = RefCell::default();
+}
+
+/// Variables of each shard, and random numbers that are the same in each run with one seed.
+async fn variables() -> Result<(), CallError> {
+    let roll = async || {
+        for _ in 0..3 {
+            ROLLS.with(|rolls| rolls.borrow_mut().push(1 + random_below(6)));
+        }
+    };
+    invoke_on_all(roll).await?;
+    let rolls = invoke_on_all(async || ROLLS.with(RefCell::take)).await?;
+    println!("variables: {rolls:?}");
+    Ok(())
+}
+
+static REQUESTS: ServiceGroup = ServiceGroup::new("requests", 1, 100);
+static STORAGE: ServiceGroup =
+    ServiceGroup::new("storage", 2, 10).queue_timeout(Duration::from_secs(1));
+
+/// Bounds on what is in flight; a request may call storage, and storage may not call a request.
+async fn groups() -> Result<(), CallError> {
+    let request = async || STORAGE.submit_to(2, async || "a record").await;
+    let record = REQUESTS.submit_to(1, request).await??;
+    println!("groups: {record}");
+    Ok(())
+}
