@@ -35,6 +35,7 @@
 //!   `Future` is a type; where the trait is meant beside it, say [`core::future::Future`].
 //! - [`time`]: sleep, timeout, interval.
 //! - [`net`]: sockets, of TCP, UDP and Unix.
+//! - [`process`]: child processes. [`pipe`]: pipes to them, and within a program.
 //! - [`signal`]: Ctrl-C and the others, told to tasks; a server that ends in order.
 //! - [`fs`]: files and folders.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
@@ -66,6 +67,8 @@ pub mod combine;
 pub mod diagnostics;
 pub mod fs;
 pub mod net;
+pub mod pipe;
+pub mod process;
 pub mod sharded;
 pub mod signal;
 pub mod sync;

@@ -206,6 +206,34 @@ pub fn set_default(signal: i32, action: usize) {
     assert_ne!(unsafe { libc::signal(signal, action) }, libc::SIG_ERR);
 }
 
+/// Blocks a signal on this thread, and on those that it starts.
+///
+/// # Panics
+///
+/// If there is no such signal.
+pub fn block(signal: i32) {
+    // SAFETY: a bit set; all zero is the empty one.
+    let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: a valid mask.
+    check(unsafe { libc::sigaddset(&raw mut mask, signal) });
+    // SAFETY: a valid mask, which the kernel copies.
+    check(unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const mask, std::ptr::null_mut()) });
+}
+
+/// Sends a signal to the process with this number, if there is one.
+pub fn signal_number(process: u32, signal: i32) {
+    // SAFETY: no pointers.
+    unsafe { libc::kill(process as i32, signal) };
+}
+
+/// Whether this process has a child, be it a zombie.
+pub fn has_children() -> bool {
+    let flags = libc::WNOWAIT | libc::WEXITED | libc::WNOHANG;
+    // SAFETY: no place for the answer, which the system call allows.
+    let result = unsafe { libc::syscall(libc::SYS_waitid, libc::P_ALL, 0, 0, flags, 0) };
+    result == 0
+}
+
 /// Sends a signal to a child that has not been waited for.
 ///
 /// # Panics

@@ -193,6 +193,29 @@
 //!
 //! **What would change our mind.** A kernel that gives signals to a descriptor without a mask.
 //!
+//! # A child is std's, started on the pool, and its end is a pidfd
+//!
+//! **Question.** std starts children and can wait for them. What does a shard need beside it?
+//!
+//! **Choices.** To start: on the shard, which stands still for as long as fork and exec take; or on
+//! the blocking pool. To wait: `SIGCHLD`, which belongs to the whole process; a thread for each; a
+//! pidfd. What reads and writes pipes: requests of their own; or calls that do not wait, and a poll
+//! where they would have to.
+//!
+//! **Pick.** The pool, whose threads are pinned nowhere, so that a child is not, either. The pidfd,
+//! by the poll that both drivers have; it takes no signal from the program. Where it is refused, a
+//! timer looks. A child that no one waits for goes to one thread of the process, which is there
+//! only as long as such children are: a task could not do it, for children outlive runtimes. Pipes
+//! take the calls that do not wait: a dropped read has taken nothing, and a write that is dropped
+//! knows at once what went out.
+//!
+//! **Price.** A command is behind a lock, shared with the thread that starts it. A pipe costs a
+//! system call for each read over io_uring, too. A child whose parent blocks signals is started by
+//! `fork`, which copies the tables of the memory.
+//!
+//! **What would change our mind.** Programs whose bulk of work goes through pipes: then requests,
+//! which io_uring makes with its next enter.
+//!
 //! # A program's exit code comes from `run_to_exit`
 //!
 //! **Question.** `run` gives a vector of outputs. Which of them is the exit code?

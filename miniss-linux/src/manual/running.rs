@@ -88,5 +88,12 @@
 //!
 //! Two runtimes in one process pin their shards to the same CPUs, in the same order, unless they
 //! are told others by [`Pinning::Cpus`](crate::Pinning::Cpus).
+//!
+//! # The end by a signal
+//!
+//! A server that is told to stop (`SIGTERM`, or Ctrl-C) stops to accept, finishes what is in
+//! progress and ends with the status 0: [`GracefulShutdown`](crate::signal::GracefulShutdown). The
+//! second signal ends it at once, with the status 130 or 143. A program that does not listen to a
+//! signal is ended by it as any other, and its runtime does nothing about it.
 
 #![forbid(unsafe_code)]

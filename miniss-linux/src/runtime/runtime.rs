@@ -34,8 +34,9 @@ use crate::guard::defer;
 /// cancelled and waited for, and so is [what blocks](crate::spawn_blocking). What does not end
 /// within the shutdown timeout is [reported](diagnostics) and leaked.
 ///
-/// Where shards are [pinned](super::Pinning), a thread or a child process that is started on one
-/// inherits its CPU: start it by [`topology::unpinned`](crate::topology::unpinned).
+/// Where shards are [pinned](super::Pinning), a thread that is started on one inherits its CPU:
+/// start it by [`topology::unpinned`](crate::topology::unpinned). Child processes that are started
+/// by [`process::Command`](crate::process::Command) do not.
 ///
 /// A child made by `fork` has neither the threads nor the rings: let it `exec`, which closes all
 /// descriptors of the runtime, or `_exit`, and touch nothing of the runtime before.

@@ -61,6 +61,8 @@ mod blocking;
 mod datagram;
 mod files;
 mod harness;
+mod pipes;
+mod processes;
 mod rows;
 mod runtime;
 mod signals;
