@@ -16,11 +16,13 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use miniss_linux::fs::File;
 use miniss_linux::net::{OwnedWriteHalf, PoolBuf, TcpListener, TcpStream};
 use miniss_linux::sync::Event;
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Builder, Driver, Runtime, driver_stats, run_on, spawn, submit_to, yield_now};
 use miniss_tests::alone::alone;
+use miniss_tests::folder::Folder;
 use miniss_tests::kernel;
 use miniss_tests::sockets::pair;
 
@@ -197,6 +199,29 @@ async fn connection() -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     (client, server)
+}
+
+#[test]
+fn reads_and_writes_of_files_allocate_nothing() {
+    // A second thread of the pool would begin at a moment of its own.
+    let builder = Runtime::builder().shards(1).blocking_threads(1);
+    builder.build().unwrap().block_on(async {
+        let folder = Folder::new();
+        let file = &File::create_new(folder.path().join("file")).await.unwrap();
+        let kept = &Cell::new(vec![7; 4096]);
+        let counted = allocations(|| async {
+            let (result, page) = file.write_at(kept.take(), 0).await;
+            result.unwrap();
+            let (result, page) = file.read_at(page, 0).await;
+            assert_eq!(result.unwrap(), 4096);
+            let (result, page) = file.write_all_at(page, 4096).await;
+            result.unwrap();
+            let (result, [page]) = file.read_vectored_at([page], 0).await;
+            result.unwrap();
+            kept.set(page);
+        });
+        assert_eq!(counted.await, 0);
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! - `io_buf`: [`IoBuf`] and [`IoBufMut`], one buffer to write from, to read into; and those that
 //!   are.
 //! - `slice`: [`Slice`], a part of a buffer.
+//! - `aligned`: [`AlignedBuf`], whose memory begins where a device wants it to.
 //! - `vectored`: [`IoVecBuf`] and [`IoVecBufMut`], several buffers in one operation; [`IoVecs`],
 //!   their addresses in the form the kernel wants.
 //!
@@ -43,7 +44,7 @@
 //! | type | write from | read into | after a read of n bytes |
 //! |---|---|---|---|
 //! | `Vec<u8>`; `BytesMut` (feature `bytes`) | its `len` bytes | its whole capacity | `len` is n |
-//! | `Box<[u8]>`, `[u8; N]` | all | all | as long as before |
+//! | `Box<[u8]>`, `[u8; N]`, [`AlignedBuf`] | all | all | as long as before |
 //! | `&'static [u8]`, `&'static [u8; N]`, `&'static str` | all | no | |
 //! | `String`, `Box<str>`, `Cow<'static, [u8]>`, `Cow<'static, str>` | all | no | |
 //! | `Rc<[u8]>`, `Rc<str>`, `Arc<[u8]>`, `Arc<str>`; `Bytes` (feature `bytes`) | all | no | |
@@ -73,6 +74,7 @@
 //! `as_uninit` gives, and only a holder of `&mut` can make it shorter. A [`Slice`]
 //! relies on it: what it once saw initialised in front of its window still is.
 
+mod aligned;
 mod io_buf;
 mod slice;
 mod vectored;
@@ -80,6 +82,7 @@ mod vectored;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub use aligned::AlignedBuf;
 #[cfg(feature = "futures-io")]
 pub(crate) use io_buf::as_uninit;
 pub use io_buf::{IoBuf, IoBufMut};

@@ -154,7 +154,8 @@ pub(crate) enum FileRequest {
 }
 
 /// What a [`Status`](FileRequest::Status) asks for.
-pub(crate) const STATUS_MASK: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
+pub(crate) const STATUS_MASK: u32 =
+    libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_DIOALIGN;
 
 const _: () = assert!(size_of::<FileRequest>() <= 32, "a read takes no more than a slot has");
 

@@ -118,6 +118,14 @@ impl Metadata {
     pub fn blocks(&self) -> u64 {
         self.0.stx_blocks
     }
+
+    /// What the memory and the offsets of direct reads and writes are multiples of, 0 if there are
+    /// none; `None` if the system does not tell.
+    pub(super) fn direct_alignment(&self) -> Option<(usize, usize)> {
+        let is_told = self.0.stx_mask & libc::STATX_DIOALIGN != 0;
+        let align = (self.0.stx_dio_mem_align as usize, self.0.stx_dio_offset_align as usize);
+        is_told.then_some(align)
+    }
 }
 
 fn time_of(stamp: libc::statx_timestamp) -> SystemTime {

@@ -6,6 +6,7 @@
 //! - `open`: [`OpenOptions`]; and [`DetachedFile`], on its way from one shard to another.
 //! - `file`: [`File`], from its opening to its end; how it is synced, sized and locked.
 //! - `transfer`: how it is read and written.
+//! - `direct`: [`DirectFile`], read and written past the kernel's memory.
 //! - `metadata`: [`Metadata`] and [`FileType`].
 //! - `paths`: what is done with what is at a path, from [`read`] to [`canonicalize`].
 //! - `folder`: folders are made, removed and listed: [`ReadDir`].
@@ -24,6 +25,7 @@
 //! With io_uring the kernel does nearly everything. Over epoll, and for what io_uring has no
 //! operation for, threads of the runtime's pool do it, which all shards share.
 
+mod direct;
 mod file;
 mod folder;
 mod metadata;
@@ -31,6 +33,7 @@ mod open;
 mod paths;
 mod transfer;
 
+pub use direct::{Alignment, DirectFile, Misaligned};
 pub use file::{Advice, File};
 pub use folder::{
     DirEntry, ReadDir, create_dir, create_dir_all, read_dir, remove_dir, remove_dir_all,

@@ -508,3 +508,12 @@ pub(crate) fn appends(fd: &OwnedFd) -> bool {
     let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
     flags != -1 && flags & libc::O_APPEND != 0
 }
+
+/// Has it read and written past the kernel's memory; `false` if it cannot be.
+pub(crate) fn set_direct(file: &File) -> bool {
+    // SAFETY: no pointers.
+    let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
+    // SAFETY: no pointers.
+    let set = || unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags | libc::O_DIRECT) };
+    flags != -1 && set() != -1
+}

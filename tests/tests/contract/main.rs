@@ -48,6 +48,8 @@
 //! | N14 | a signal to any shard | here `signals.rs`; that it ends nothing `rows.rs` |
 //! | F1 | no room left | here `files/rows.rs`, in a file system of 4 MiB; left out where we may not mount |
 //! | F2 | `/dev/full` | here `files/rows.rs` |
+//! | F3, A-FIO-4 | direct reads and writes that fit no device | here `files/direct.rs` |
+//! | F4 | no direct reads and writes | here `files/direct.rs`, of a file in `/proc` |
 //! | F5 | more than 2 GiB, holes, offsets beyond all files | here `files/rows.rs` |
 //! | F6 | a file cut off or removed while it is read | here `files/rows.rs` |
 //! | F7, F9 | a disk that fails, a loss of power | no kernel here does so on demand: left to a simulation |

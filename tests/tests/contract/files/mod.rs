@@ -1,6 +1,7 @@
 //! Files: what a program sees of them, and what becomes of operations that are given up.
 
 mod cursor;
+mod direct;
 mod dropped;
 mod ends;
 mod offsets;

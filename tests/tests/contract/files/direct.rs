@@ -1,0 +1,113 @@
+//! Files that are read and written past the kernel's memory.
+
+use std::io::ErrorKind;
+
+use miniss_linux::buf::{AlignedBuf, IoBuf};
+use miniss_linux::fs::{self, DirectFile, Misaligned};
+use miniss_tests::random::Random;
+
+use super::{in_folder, pattern};
+use crate::harness::{errno, poll_and_drop, soon};
+
+#[test]
+fn a_fio_1_a_new_direct_file_is_empty_and_gives_back_what_is_written() {
+    in_folder(async |folder| {
+        let file = soon(DirectFile::create(folder.join("file"))).await.unwrap();
+        let buffer = file.buffer(16 << 10);
+        let (result, mut buffer) = soon(file.read_at(buffer, 0)).await;
+        assert_eq!(result.unwrap(), 0);
+        buffer.fill(b'x');
+        let (result, written) = soon(file.write_at(buffer, 0)).await;
+        assert_eq!(result.unwrap(), 16 << 10);
+        let (result, read) = soon(file.read_exact_at(file.buffer(16 << 10), 0)).await;
+        result.unwrap();
+        assert!(read[..] == written[..]);
+        soon(file.as_file().sync_all()).await.unwrap();
+        assert_eq!(soon(file.into_file().metadata()).await.unwrap().len(), 16 << 10);
+    });
+}
+
+#[test]
+fn a_fio_4_f3_what_does_not_fit_a_device_is_read_with_a_copy_and_refused_to_be_written() {
+    in_folder(async |folder| {
+        let path = folder.join("file");
+        let file = soon(DirectFile::create(&path)).await.unwrap();
+        if !file.is_direct() {
+            return println!("Left out: the file system has no direct reads and writes.");
+        }
+        let step = file.alignment().offset;
+        let len = 16 * step + 100;
+        let bytes: Vec<u8> = (0..len).map(pattern).collect();
+        soon(fs::write(&path, bytes.clone())).await.0.unwrap();
+        let file = soon(fs::OpenOptions::new().read(true).write(true).open_direct(&path)).await;
+        let file = file.unwrap();
+        let refused = async |bytes: usize, offset: u64| {
+            let (result, buffer) = soon(file.write_at(file_buffer(bytes), offset)).await;
+            assert_eq!(buffer.len(), bytes, "it comes back");
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            *error.get_ref().unwrap().downcast_ref::<Misaligned>().unwrap()
+        };
+        let misaligned = refused(100, 0).await;
+        assert_eq!((misaligned.what, misaligned.found, misaligned.required), ("length", 100, step));
+        let misaligned = refused(step, 1).await;
+        assert_eq!((misaligned.what, misaligned.found, misaligned.required), ("offset", 1, step));
+        assert!(soon(fs::read(&path)).await.unwrap() == bytes, "nothing was written");
+        let mut random = Random::new();
+        for _ in 0..100 {
+            let offset = random.below(len as u64 + 50) as usize;
+            let (room, shift) = (random.below(3 * step as u64) as usize, random.below(9) as usize);
+            let window = vec![0xEE; shift + room].slice(shift..shift + room);
+            let (result, window) = soon(file.read_at(window, offset as u64)).await;
+            let expected = bytes.get(offset..(offset + room).min(len)).unwrap_or_default();
+            assert_eq!(result.unwrap(), expected.len(), "{room} bytes at {offset}");
+            assert!(window[..expected.len()] == *expected);
+            assert!(window[expected.len()..].iter().all(|byte| *byte == 0xEE));
+        }
+        let (result, inline) = soon(file.read_exact_at([0; 700], 3)).await;
+        result.unwrap();
+        assert!(inline[..] == bytes[3..703]);
+        let error = soon(file.read_exact_at([0; 101], len as u64 - 100)).await.0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(errno(soon(file.read_at([0; 1], u64::MAX)).await.0), libc::EINVAL);
+    });
+}
+
+fn file_buffer(len: usize) -> AlignedBuf {
+    AlignedBuf::new(len, 4096)
+}
+
+#[test]
+fn memory_that_does_not_fit_is_written_with_a_copy() {
+    in_folder(async |folder| {
+        let file = soon(DirectFile::create(folder.join("file"))).await.unwrap();
+        let step = file.alignment().offset;
+        let len = (3 << 20) / step * step;
+        let bytes: Vec<u8> = (0..len + 1).map(pattern).collect();
+        // It begins at an odd address.
+        let (result, window) = soon(file.write_all_at(bytes.slice(1..), 0)).await;
+        result.unwrap();
+        let bytes = window.into_inner();
+        assert!(soon(fs::read(folder.join("file"))).await.unwrap() == bytes[1..]);
+        let (result, read) = soon(file.read_exact_at(vec![0; len], 0)).await;
+        result.unwrap();
+        assert!(read == bytes[1..]);
+        soon(file.write_all_at([7; 8192], 0)).await.0.unwrap();
+        assert_eq!(soon(file.read_exact_at([0; 8192], 0)).await.1, [7; 8192]);
+        assert!(poll_and_drop(file.read_at(file.buffer(4096), 0)).is_pending());
+        assert!(poll_and_drop(file.write_at(file.buffer(4096), 0)).is_pending());
+    });
+}
+
+#[test]
+fn f4_a_file_that_cannot_be_direct_is_as_any_other() {
+    in_folder(async |_| {
+        let file = soon(DirectFile::open("/proc/self/status")).await.unwrap();
+        assert!(!file.is_direct());
+        assert_eq!((file.alignment().memory, file.alignment().offset), (1, 1));
+        let (result, text) = soon(file.read_exact_at([0; 4], 1)).await;
+        result.unwrap();
+        assert_eq!(&text, b"ame:");
+        assert_eq!(errno(soon(file.write_at("x", 1)).await.0), libc::EBADF);
+    });
+}
