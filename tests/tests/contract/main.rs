@@ -26,7 +26,7 @@
 //! | R15 | zero-copy sends | the loopback copies, and ends at once: `r15_…` in `driver/tests/hostile.rs` |
 //! | R16, R17 | io_uring refused, wholly or in part | `os.rs`, `.ci/without-io-uring` |
 //! | R18 | an operation is missing | no filter takes one away: older kernels, `kernels/run` |
-//! | R19, R20 | too little locked memory, too few descriptors | `rows.rs`, `os.rs` |
+//! | R19, R20 | too little locked memory, too few descriptors | `rows.rs`, `os.rs`, `examples.rs` |
 //! | R21 | a fork | `rows.rs`; its docs forbid that the child uses the runtime |
 //! | R22 | a runtime on another thread | does not compile: the docs of `Runtime` |
 //! | R23 | suspend | a CI machine is not suspended; left to a simulation |
