@@ -36,6 +36,12 @@ pub fn refuse(number: libc::c_long, errno: i32) {
     check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) });
 }
 
+/// Whether we are root.
+pub fn is_privileged() -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::geteuid() == 0 }
+}
+
 /// Becomes a user of its own without privileges, who may lock `bytes` of memory.
 ///
 /// # Panics
@@ -45,8 +51,7 @@ pub fn become_user_who_locks(bytes: u64) {
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
     // SAFETY: a valid limit, which the kernel copies.
     check(unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) });
-    // SAFETY: no pointers.
-    if unsafe { libc::geteuid() } != 0 {
+    if !is_privileged() {
         return;
     }
     // The kernel counts for each user, so no two processes are to be one.

@@ -501,18 +501,25 @@ fn echoes_again_and_again() {
     }
 }
 
-/// As [`alone`], where there are rings: epoll locks no memory.
+/// Runs `body` as a user of its own who may lock `bytes`, where there are rings: epoll locks no
+/// memory. The kernel counts what all processes of a user lock, so it takes one who has no other.
 #[track_caller]
-fn alone_with_rings(test: &str, body: impl FnOnce()) {
-    if !io_uring_is_refused() {
-        alone(test, body);
+fn alone_who_may_lock(bytes: u64, test: &str, body: impl FnOnce()) {
+    if io_uring_is_refused() {
+        return;
     }
+    if !kernel::is_privileged() {
+        return println!("Left out: we may not become another user.");
+    }
+    alone(test, || {
+        kernel::become_user_who_locks(bytes);
+        body();
+    });
 }
 
 #[test]
 fn r19_little_locked_memory_is_shared_among_the_shards() {
-    alone_with_rings("r19_little_locked_memory_is_shared_among_the_shards", || {
-        kernel::become_user_who_locks(64 << 10);
+    alone_who_may_lock(64 << 10, "r19_little_locked_memory_is_shared_among_the_shards", || {
         let runtime = rings(2).build().unwrap();
         assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
         assert_eq!(count(Event::LockedMemoryShort), 1, "one of them has less than its share");
@@ -524,8 +531,7 @@ fn r19_little_locked_memory_is_shared_among_the_shards() {
 
 #[test]
 fn r19_a_runtime_takes_what_another_has_left() {
-    alone_with_rings("r19_a_runtime_takes_what_another_has_left", || {
-        kernel::become_user_who_locks(64 << 10);
+    alone_who_may_lock(64 << 10, "r19_a_runtime_takes_what_another_has_left", || {
         let first = rings(1).build().unwrap();
         let second = rings(1).build().unwrap();
         assert_eq!(count(Event::LockedMemoryShort), 1, "the second ring is not as asked for");
@@ -538,8 +544,7 @@ fn r19_a_runtime_takes_what_another_has_left() {
 
 #[test]
 fn r19_enough_locked_memory_is_nothing_to_report() {
-    alone_with_rings("r19_enough_locked_memory_is_nothing_to_report", || {
-        kernel::become_user_who_locks(8 << 20);
+    alone_who_may_lock(8 << 20, "r19_enough_locked_memory_is_nothing_to_report", || {
         let runtime = rings(2).build().unwrap();
         assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
         assert_eq!(count(Event::LockedMemoryShort), 0);
@@ -548,16 +553,16 @@ fn r19_enough_locked_memory_is_nothing_to_report() {
 
 #[test]
 fn r19_locked_memory_for_the_smallest_rings_alone_is_enough() {
-    alone_with_rings("r19_locked_memory_for_the_smallest_rings_alone_is_enough", || {
-        kernel::become_user_who_locks(16 << 10);
-        echoes_again_and_again();
-    });
+    alone_who_may_lock(
+        16 << 10,
+        "r19_locked_memory_for_the_smallest_rings_alone_is_enough",
+        echoes_again_and_again,
+    );
 }
 
 #[test]
 fn r19_too_little_locked_memory_is_an_error_with_the_remedy() {
-    alone_with_rings("r19_too_little_locked_memory_is_an_error_with_the_remedy", || {
-        kernel::become_user_who_locks(8 << 10);
+    alone_who_may_lock(8 << 10, "r19_too_little_locked_memory_is_an_error_with_the_remedy", || {
         let error = rings(2).build().unwrap_err();
         assert!(error.to_string().contains("RLIMIT_MEMLOCK"), "{error}");
         let runtime = rings_when_freed(1);
