@@ -169,7 +169,12 @@ fn after_receiving(count: isize, room: u32, takes: bool) -> After {
     if takes && count > 0 && count < room as isize { After::Short } else { After::Unknown }
 }
 
+/// No flag of the call says that it is not to wait, and someone else may have made the listener
+/// blocking, through another descriptor of it.
 fn accept(fd: RawFd, flags: i32) -> Result<isize, i32> {
+    if poll(fd, libc::POLLIN)? == 0 {
+        return Err(libc::EAGAIN);
+    }
     let flags = flags | libc::SOCK_NONBLOCK;
     let (address, len) = (std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: the connection is asked for the address.

@@ -304,6 +304,24 @@ fn a_listener_of_the_standard_library_is_taken_over_and_given_back_blocking() {
 }
 
 #[test]
+fn a_listener_whose_twin_is_given_back_blocking_does_not_stop_its_shard() {
+    on_each_driver(async || {
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let twin = TcpListener::from_std(listener.try_clone().unwrap()).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let mut accept = pin!(listener.accept());
+        assert!(poll_once(accept.as_mut()).is_pending());
+        settle().await;
+        // Blocking or not, they are one.
+        let _twin = soon(twin.into_std()).await.unwrap();
+        let _client = net::TcpStream::connect(address).unwrap();
+        soon(accept).await.unwrap();
+        assert!(poll_and_drop(listener.accept()).is_pending());
+    });
+}
+
+#[test]
 fn a_listener_that_is_given_back_loses_no_connection() {
     on_each_driver(async || {
         for backlog in [16, 1024] {
