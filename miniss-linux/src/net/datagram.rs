@@ -126,9 +126,10 @@ impl<A> Received<A> {
 /// # Ok::<(), std::io::Error>(()) }).unwrap();
 /// ```
 pub struct DatagramSocket<K: DatagramKind> {
-    pub(super) connection: Rc<Connection>,
-    /// The file of a Unix socket, if we made it.
+    /// The file of a Unix socket, if we made it. It goes first: as long as the socket is open, no
+    /// other file has its number.
     pub(super) file: Cell<Option<SocketFile>>,
+    pub(super) connection: Rc<Connection>,
     kind: PhantomData<K>,
 }
 

@@ -36,6 +36,9 @@ use crate::time::sleep;
 /// A listening socket: the one implementation of [`TcpListener`](super::TcpListener), and of each
 /// other [kind](StreamKind).
 pub struct Listener<K: StreamKind> {
+    /// The file of a Unix socket, if we made it. It goes first: as long as the socket is open, no
+    /// other file has its number.
+    pub(super) file: Option<SocketFile>,
     fd: Rc<Fd>,
     /// The multishot accept. The task that holds the lock takes the next connection.
     accepting: Mutex<Option<Op<Accept>>>,
@@ -44,8 +47,6 @@ pub struct Listener<K: StreamKind> {
     dropped: Cell<u64>,
     /// Errors of the socket itself since the last connection.
     failures: Cell<u32>,
-    /// The file of a Unix socket, if we made it.
-    pub(super) file: Option<SocketFile>,
     kind: PhantomData<K>,
 }
 
@@ -91,12 +92,12 @@ impl<K: StreamKind> Listener<K> {
     pub(super) fn from_fd(fd: OwnedFd, ahead_max: i32) -> Self {
         let driver = current_driver();
         Self {
+            file: None,
             fd: Rc::new(Fd::new(fd, driver)),
             accepting: Mutex::new(None),
             ahead_max: ahead_max.unsigned_abs(),
             dropped: Cell::new(0),
             failures: Cell::new(0),
-            file: None,
             kind: PhantomData,
         }
     }
