@@ -27,7 +27,9 @@ pub enum Driver {
     Auto,
     /// io_uring or an error. It is the faster one.
     IoUring,
-    /// epoll, which every Linux has and allows.
+    /// epoll, which every Linux has and allows. One thing it does not tell: that the peer of a Unix
+    /// socket will read no more ([`Shutdown::Read`](std::net::Shutdown)) while a write waits for
+    /// room. The write then ends when the peer closes its socket.
     Epoll,
 }
 

@@ -109,8 +109,9 @@ impl<K: StreamKind> Stream<K> {
     }
 
     /// Closes the connection now, for all tasks that share it: what is in progress on it ends with
-    /// `ECANCELED`, and what they do afterwards with `EBADF`. Bytes that were received
-    /// and not read are dropped.
+    /// `ECANCELED`, and what they do afterwards with `EBADF`. Bytes that were received and not read
+    /// are dropped. The peer is told by a reset if the kernel had some of them, and else reads the
+    /// end.
     ///
     /// Another descriptor of the socket (`try_clone` of the standard library) stays open; then the
     /// peer does not see an end, either.
