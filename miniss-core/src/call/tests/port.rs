@@ -18,7 +18,7 @@ use crate::call::{Call, Endpoint, FixedMesh, Mesh};
 use crate::executor::LocalHandle;
 use crate::kept::forever;
 use crate::time::Instant;
-use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
+use crate::{Budget, Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// A sleep that nothing ends in this time has missed a wake, however slow the machine.
 const STUCK: Duration = Duration::from_secs(300);
@@ -109,9 +109,12 @@ fn executor(sleeps: bool) -> Executor<Port> {
     Executor::new(cell, Port { unparker: cell.unparker(), sleeps }).expect("a new cell is free")
 }
 
-/// An executor for tests in which one thread plays all cores: it never sleeps.
+/// An executor for tests in which one thread plays all cores: it never sleeps, and a machine that
+/// stands still in the midst of a turn does not end it.
 pub(super) fn restless() -> Executor<Port> {
-    executor(false)
+    let mut executor = executor(false);
+    executor.set_budget(Budget { time_max: Duration::ZERO, ..Budget::default() });
+    executor
 }
 
 /// Turns all executors in turn until each has had plenty of turns.
