@@ -1,9 +1,8 @@
 //! Messages by the batch: what is there, or what is to go, with one call.
 //!
-//! A batch that is received is what the kernel has received ahead into the pool, or, over epoll,
-//! what it gives at once. One that is sent goes by `sendmmsg(2)` on both drivers: it does not wait,
-//! and io_uring has nothing that sends several messages. Where there is no room, it waits as a
-//! single send does.
+//! A batch that is received is what was received ahead into the pool. One that is sent goes by
+//! `sendmmsg(2)` on both drivers: it does not wait, and io_uring has nothing that sends several
+//! messages. Where there is no room, it waits as a single send does.
 
 #![forbid(unsafe_code)]
 
@@ -82,7 +81,7 @@ impl<K: DatagramKind> DatagramSocket<K> {
         })
     }
 
-    /// The next message, if there is one.
+    /// The next message, if it was received ahead.
     fn message_that_is_there(&self) -> Option<(Received<K::Address>, PoolBuf)> {
         let cx = &mut Context::from_waker(Waker::noop());
         let Poll::Ready(Next::Bytes(next)) = self.connection.poll_next(self.ahead(), cx) else {
