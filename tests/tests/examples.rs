@@ -1,17 +1,18 @@
 //! The examples as a user starts them: their options, their words when something is wrong, and that
-//! `hello`, `sharded`, `echo` and `doctor` do what they are for.
+//! `hello`, `sharded`, `echo`, `supervise` and `doctor` do what they are for.
 
 #![forbid(unsafe_code)]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
 use miniss_linux::Runtime;
-use miniss_tests::deadline::deadline;
+use miniss_tests::alone::finish;
+use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::drivers::{available, io_uring_is_refused};
 use miniss_tests::kernel;
 use miniss_tests::program::{
@@ -128,7 +129,7 @@ fn assert_answers(server: &Server) {
 fn what_is_one_file_needs_nothing_that_is_private_to_the_examples() {
     const PUBLIC: [&str; 2] = ["std::", "miniss_linux::"];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for program in ["hello", "echo"] {
+    for program in ["hello", "echo", "supervise"] {
         let path = root.join("examples").join(program).join("main.rs");
         let text = fs::read_to_string(path).expect("an example can be read");
         let is_stranger = |line: &&str| {
@@ -391,4 +392,100 @@ fn echoed(server: &Server, bytes: &[u8]) -> Vec<u8> {
         stream.read_to_end(&mut back).expect("the server ends in order");
     });
     back
+}
+
+/// `supervise` with short pauses.
+fn supervise(commands: &[&str]) -> Command {
+    let mut program = example("supervise");
+    program.args(["--backoff-ms", "1"]);
+    commands.iter().for_each(|command| _ = program.args(["--run", command]));
+    program
+}
+
+/// Starts it and waits until its program has said `up`.
+fn supervise_until_up(program: &mut Command) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut child =
+        program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    assert_eq!(lines.next().expect("a line").expect("text"), "1: up");
+    (child, lines)
+}
+
+#[test]
+fn supervise_explains_itself_and_refuses_what_it_does_not_know() {
+    let _deadline = deadline("supervise_explains_itself_and_refuses_what_it_does_not_know");
+    let help = run(example("supervise").arg("--help"));
+    assert!(help.status.success() && text(&help.stdout).starts_with("supervise: "));
+    let cases: [(&[&str], &str); 6] = [
+        (&[], "nothing to run"),
+        (&["--colour"], "--colour: unknown option"),
+        (&["--run"], "--run needs a value"),
+        (&["--run", "true", "--restarts", "-1"], "--restarts -1: a whole number is wanted"),
+        (&["--run", "true", "--grace-ms", "soon"], "--grace-ms soon: a whole number is wanted"),
+        (&["--run", "true", "--driver", "kqueue"], "--driver kqueue: "),
+    ];
+    for (arguments, what) in cases {
+        assert_refused(&run(example("supervise").args(arguments)), "supervise", what);
+    }
+}
+
+#[test]
+fn supervise_ends_with_its_programs_and_passes_on_what_they_write() {
+    let _deadline = deadline("supervise_ends_with_its_programs_and_passes_on_what_they_write");
+    for driver in available() {
+        let mut program = supervise(&["echo one; printf last", "echo two >&2"]);
+        let output = run(program.args(["--driver", &driver.to_string()]));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let mut lines: Vec<_> = text(&output.stdout).lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["1: last", "1: one", "2: two"]);
+    }
+}
+
+#[test]
+fn supervise_starts_again_what_fails_and_gives_up_after_so_many_times() {
+    let _deadline = deadline("supervise_starts_again_what_fails");
+    // The other program would run for long, and is ended.
+    let mut program = supervise(&["echo try; exit 3", "exec sleep 1000"]);
+    let output = run(program.args(["--restarts", "2"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "1: try\n1: try\n1: try\n");
+    let complaints = text(&output.stderr);
+    assert_eq!(complaints.matches("program 1 failed: exit status: 3; it starts again").count(), 2);
+    assert!(complaints.contains("program 1 failed: exit status: 3, 3 times in a row"));
+}
+
+#[test]
+fn supervise_ends_in_order_by_a_signal_and_at_once_by_a_second() {
+    let _deadline = deadline("supervise_ends_in_order_by_a_signal_and_at_once_by_a_second");
+    let ended = |child| finish(child, SOON).expect("it ends").code();
+    let (child, _lines) = supervise_until_up(&mut supervise(&["echo up; exec sleep 1000"]));
+    kernel::signal_child(&child, libc::SIGTERM);
+    assert_eq!(ended(child), Some(0));
+    // A program that does not want to end.
+    let stubborn = "trap 'echo no' TERM; echo up; while :; do sleep 0.02; done";
+    let mut program = supervise(&[stubborn]);
+    let (child, mut lines) = supervise_until_up(program.args(["--grace-ms", "50"]));
+    kernel::signal_child(&child, libc::SIGINT);
+    assert_eq!(ended(child), Some(0));
+    assert_eq!(lines.next().expect("a line").expect("text"), "1: no");
+    // It tells its number, for no one else ends it.
+    let told = format!("trap 'echo $$' TERM; {}", &stubborn["trap 'echo no' TERM; ".len()..]);
+    let (child, mut lines) = supervise_until_up(&mut supervise(&[&told]));
+    kernel::signal_child(&child, libc::SIGTERM);
+    let number = lines.next().expect("a line").expect("text");
+    kernel::signal_child(&child, libc::SIGTERM);
+    assert_eq!(ended(child), Some(143));
+    let number = number.strip_prefix("1: ").and_then(|number| number.parse().ok());
+    kernel::signal_number(number.expect("a number"), libc::SIGKILL);
+}
+
+#[test]
+fn supervise_passes_a_hangup_on() {
+    let _deadline = deadline("supervise_passes_a_hangup_on");
+    let reads_again = "trap 'echo again; exit 0' HUP; echo up; while :; do sleep 0.02; done";
+    let (child, mut lines) = supervise_until_up(&mut supervise(&[reads_again]));
+    kernel::signal_child(&child, libc::SIGHUP);
+    assert_eq!(lines.next().expect("a line").expect("text"), "1: again");
+    assert_eq!(finish(child, SOON).expect("it ends").code(), Some(0));
 }

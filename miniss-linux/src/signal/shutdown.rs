@@ -225,6 +225,11 @@ impl ShardShutdown {
         self.requested.run(work).await.ok()
     }
 
+    /// Asks every shard to stop, as [`GracefulShutdown::request`].
+    pub fn request(&self) {
+        self.shutdown.request();
+    }
+
     /// Someone is being served: [`drain`](Self::drain) waits until the pass is dropped.
     ///
     /// # Errors
