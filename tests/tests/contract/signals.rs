@@ -1,7 +1,6 @@
 //! Signals: told once to each listener, wherever they hit; handlers of others; and the end of a
 //! server that they begin.
 
-use std::env;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
@@ -17,6 +16,7 @@ use miniss_linux::{run_on, spawn, submit_to};
 use miniss_tests::alone::finish;
 use miniss_tests::census::{Census, thread_id};
 use miniss_tests::deadline::{SOON, deadline};
+use miniss_tests::drivers::drivers;
 use miniss_tests::kernel::{self, OtherHandler, handler_of};
 
 use crate::harness::{
@@ -394,13 +394,10 @@ fn a_shard_that_gives_up_asks_the_others_to_stop_also_those_that_come_late() {
 #[test]
 fn n13_a_second_signal_ends_the_process_at_once_also_if_every_shard_is_busy() {
     let _deadline = deadline("n13_a_second_signal_ends_the_process_at_once");
-    for driver in ["io-uring", "epoll"] {
-        if env::var("MINISS_DRIVER").is_ok_and(|only| only != driver) {
-            continue;
-        }
+    for driver in drivers() {
         for (second, status) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
             let mut program = Command::new(env!("CARGO_BIN_EXE_exit_status"));
-            program.arg("busy").env("MINISS_DRIVER", driver).stdout(Stdio::piped());
+            program.arg("busy").env("MINISS_DRIVER", driver.to_string()).stdout(Stdio::piped());
             let mut child = program.spawn().unwrap();
             let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
             (0..4).for_each(|_| assert_eq!(said.next().unwrap().unwrap(), "busy"));
