@@ -302,7 +302,7 @@ impl Builder {
         self
     }
 
-    /// The seed of the shards' [random numbers](crate::sharded::random): a program that is given
+    /// The seed of the shards' [random numbers](crate::sharded::random()): a program that is given
     /// the seed of a former run has its numbers again. Default: the environment variable
     /// `MINISS_SEED`, and without it another one each time. [`Runtime::random_seed`] tells which
     /// it is.

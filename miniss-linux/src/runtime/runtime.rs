@@ -143,8 +143,8 @@ impl Runtime {
         &self.chosen
     }
 
-    /// The seed of the shards' [random numbers](crate::sharded::random). A program that logs it can
-    /// be given the same numbers [again](Builder::random_seed).
+    /// The seed of the shards' [random numbers](crate::sharded::random()). A program that logs it
+    /// can be given the same numbers [again](Builder::random_seed).
     ///
     /// ```
     /// let runtime = miniss_linux::Runtime::builder().shards(1).random_seed(7).build().unwrap();

@@ -5,6 +5,16 @@
 //! [`submit_to`](crate::submit_to) asks one shard. What is here asks many, and joins what they say;
 //! and it keeps what belongs to a shard, so that others can ask for it there.
 //!
+//! | what for | what |
+//! |---|---|
+//! | the same work on all shards, or on some | [`invoke_on_all`], [`invoke_on_others`], [`invoke_on_each`] |
+//! | one figure of all shards | [`map_reduce`] |
+//! | state with a part on each shard, which others call | [`Sharded`] |
+//! | state of each shard that only code on it uses | [`shard_local!`](crate::shard_local) |
+//! | one value of one shard that others hold | [`Foreign`] |
+//! | no more calls in flight than a shard can bear | [`ServiceGroup`] |
+//! | chance, and the same again | [`random()`], [`random_below`] |
+//!
 //! ```
 //! use miniss_linux::sharded::{invoke_on_all, map_reduce};
 //! use miniss_linux::{Runtime, ShardId};
@@ -24,7 +34,7 @@
 //! - [`service`](Sharded): an instance on each shard, from its start to its stop.
 //! - [`foreign`](Foreign): one value of one shard, held by another.
 //! - [`group`](ServiceGroup): how many calls may be in flight to a shard.
-//! - [`random`]: random numbers that can be had again.
+//! - [`random`](random()): random numbers that can be had again.
 //! - [`storage`](crate::shard_local): what a shard keeps, and drops when it ends; variables with a
 //!   value on each shard.
 

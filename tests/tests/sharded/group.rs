@@ -157,6 +157,43 @@ fn s3_calls_that_fail_give_their_room_back() {
 }
 
 #[test]
+fn s10_a_shard_that_stalls_gets_no_more_than_the_bound_and_the_others_are_called() {
+    static GROUP: ServiceGroup =
+        ServiceGroup::new("stalled", 1, 8).queue_timeout(Duration::from_millis(1));
+    on_shard_0("S10", 3, async || {
+        let (door, ran) = (Door::default(), Count::default());
+        let stalls = door.clone();
+        let stall = run_on(1, move || {
+            while !stalls.0.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let call = |shard| {
+            let counter = ran.clone();
+            GROUP.submit_to(shard, async move || counter.add())
+        };
+        let calls: Vec<_> = (0..20).map(|_| spawn(call(1))).collect();
+        for _ in 0..20 {
+            soon(call(2)).await.unwrap();
+        }
+        assert_eq!(ran.value(), 20);
+        // All that may not be in flight are told before the stall ends.
+        until(|| calls.iter().filter(|call| call.is_finished()).count() == 16).await;
+        door.open();
+        soon(stall).await.unwrap();
+        let mut made = 0;
+        for call in calls {
+            match soon(call).await.unwrap() {
+                Ok(()) => made += 1,
+                Err(error) => assert!(matches!(error, CallError::QueueTimedOut(_)), "{error}"),
+            }
+        }
+        // Two shards may call shard 1, and each has half of the bound.
+        assert_eq!((made, ran.value()), (4, 24));
+    });
+}
+
+#[test]
 fn calls_on_the_own_shard_do_not_wait() {
     static GROUP: ServiceGroup = ServiceGroup::new("local", 1, 1);
     on_shard_0("local calls", 2, async || {

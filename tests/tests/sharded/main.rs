@@ -7,6 +7,7 @@ mod foreign;
 mod group;
 mod local;
 mod service;
+mod soak;
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
