@@ -18,12 +18,14 @@
 //!
 //! A future that is dropped before its operation has begun leaves the file as it is. What has begun
 //! goes on to its end: a write, a rename or a removal then is as if it had been awaited, and no one
-//! hears of it. Which of the two it is cannot be told, so a program that must know awaits.
+//! hears of it. Which of the two it is cannot be told, so a program that must know awaits. The
+//! [manual](crate::manual::files) has it in tables, and what survives which failure.
 //!
 //! # Which thread does it
 //!
 //! With io_uring the kernel does nearly everything. Over epoll, and for what io_uring has no
-//! operation for, threads of the runtime's pool do it, which all shards share.
+//! operation for, threads of the runtime's pool do it, which all shards share. What waits for
+//! someone else holds its thread as long: the opening of a named pipe, or a read of a terminal.
 
 mod direct;
 mod file;

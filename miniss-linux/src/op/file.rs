@@ -127,8 +127,10 @@ impl OpenFile {
         if self.shares.get() > 0 || !self.fd.is_closed() {
             return;
         }
-        let Some(fd) = self.fd.take_closing() else { return };
-        let told = match self.end.take() {
+        // If there is no descriptor, who waits hears nothing, and waits no longer.
+        let (fd, end) = (self.fd.take_closing(), self.end.take());
+        let Some(fd) = fd else { return };
+        let told = match end {
             End::Close => None,
             End::CloseAndTell(promise) => Some(promise),
             End::Give(promise) => {

@@ -1,0 +1,86 @@
+//! Files: what survives which failure, who hears of it, and how to write so that it does.
+//!
+//! # What survives
+//!
+//! | what has ended | the program is killed | the kernel stops, or power is lost |
+//! |---|---|---|
+//! | a write | it is there | it may be missing or there in part; of two writes, also the earlier one |
+//! | a write, then [`sync_data`] or [`sync_all`] without an error | it is there | it is there |
+//! | a write of a [`DirectFile`] | it is there | it may be in the device's own memory: sync it |
+//! | a file that was made, and synced | it is there | its name may be missing until its folder is synced, too |
+//! | [`rename`] of a file that was synced | the new name | the old file or the new one, never neither; after a sync of the folder, the new one |
+//! | [`rename`] of a file that was not synced | the new name | perhaps the new name of an empty file |
+//! | [`set_len`], [`allocate`], [`punch_hole`] | it is done | as a write: done for certain after [`sync_all`] |
+//! | a removal | it is gone | it may be back until its folder is synced |
+//! | a [lock](crate::fs::File::lock) | it is given back | it is given back |
+//!
+//! What is in progress when the program is killed may be done, in part or not at all.
+//!
+//! # What becomes of a future that is dropped
+//!
+//! | operation | before it has begun | afterwards |
+//! |---|---|---|
+//! | a read | nothing is read | the cursor stays; the buffer is kept until the kernel has let go of it |
+//! | a write | nothing is written | it goes on, and is as if it had been awaited |
+//! | an open | nothing is opened | what was opened is closed; a file may have been made, or made empty |
+//! | rename, link, removal, a new folder | nothing is done | it goes on, and is as if it had been awaited |
+//! | a copy, or something with a whole tree | nothing is done | it goes on to its end on its thread |
+//! | a close | the file is closed all the same | the same |
+//! | a file itself | it is closed | it is closed when all that is in flight on it has ended |
+//!
+//! Whether it had begun, no one can tell; a program that must know awaits.
+//!
+//! # Who hears of a failure
+//!
+//! | failure | who hears |
+//! |---|---|
+//! | no room left | the write; `write_all` has then written a part, and the file can be used again once there is room |
+//! | a disk fails while the kernel writes what it had taken before | the next sync of each open file, once; some file systems also tell `close` |
+//! | the sync that failed is tried again | it may succeed although what was to be written is lost: write it again, or end the program and recover |
+//! | the write or the close of something that was dropped fails | no one |
+//! | a disk that never answers | no one: the operation stays in flight, its shard goes on, and the end of the runtime reports and leaks it after the shutdown timeout |
+//!
+//! # A file that is replaced whole or not at all
+//!
+//! ```
+//! # miniss_linux::doctest::in_folder(async |folder| {
+//! use miniss_linux::fs::{self, File};
+//!
+//! let file = File::create(folder.join("state.new")).await?;
+//! file.write_all("all of it").await.0?;
+//! file.sync_all().await?; // first the contents,
+//! fs::rename(folder.join("state.new"), folder.join("state")).await?; // then the name,
+//! File::open(&folder).await?.sync_all().await?; // and then the folder
+//! # assert_eq!(fs::read(folder.join("state")).await?, b"all of it");
+//! # Ok(()) });
+//! ```
+//!
+//! # A log whose entries are answered when they are safe
+//!
+//! One sync makes safe what all tasks have written before it begins: so many entries may share one.
+//!
+//! ```
+//! # miniss_linux::doctest::in_folder(async |folder| {
+//! use miniss_linux::fs::OpenOptions;
+//!
+//! let log = OpenOptions::new().append(true).create(true).open(folder.join("log")).await?;
+//! for group in [["a\n", "b\n"], ["c\n", "d\n"]] {
+//!     for entry in group {
+//!         log.write_all(entry).await.0?;
+//!     }
+//!     log.sync_data().await?;
+//!     // …: answer those that wait for these entries
+//! }
+//! # assert_eq!(miniss_linux::fs::read(folder.join("log")).await?, b"a\nb\nc\nd\n");
+//! # Ok(()) });
+//! ```
+//!
+//! [`sync_data`]: crate::fs::File::sync_data
+//! [`sync_all`]: crate::fs::File::sync_all
+//! [`set_len`]: crate::fs::File::set_len
+//! [`allocate`]: crate::fs::File::allocate
+//! [`punch_hole`]: crate::fs::File::punch_hole
+//! [`DirectFile`]: crate::fs::DirectFile
+//! [`rename`]: crate::fs::rename
+
+#![forbid(unsafe_code)]
