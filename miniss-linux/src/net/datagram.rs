@@ -24,8 +24,8 @@ use super::read::{Ahead, Next};
 use super::stream::current_driver;
 use super::unix::SocketFile;
 use crate::buf::{BufResult, IOVECS_MAX, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
-use crate::driver::MESSAGE_OFFSET;
 use crate::driver::buffers::PoolBuf;
+use crate::driver::{MESSAGE_OFFSET, ShardDriver};
 use crate::op::connection::{Connection, Reading, WriteTurn};
 use crate::op::message::{Envelope, FDS_MAX, RecvMsg, SendMsg};
 use crate::op::recv::Watch;
@@ -149,8 +149,8 @@ impl Connection {
 }
 
 impl<K: DatagramKind> DatagramSocket<K> {
-    pub(super) fn from_fd(fd: OwnedFd) -> Self {
-        let connection = Connection::new(fd, current_driver());
+    pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<ShardDriver>) -> Self {
+        let connection = Connection::new(fd, driver);
         Self { connection, file: Cell::new(None), kind: PhantomData }
     }
 
@@ -164,8 +164,9 @@ impl<K: DatagramKind> DatagramSocket<K> {
     ///
     /// Outside of a runtime.
     pub fn from_std(socket: K::Std) -> io::Result<Self> {
-        SockRef::from(&socket).set_nonblocking(current_driver().is_nonblocking())?;
-        Ok(Self::from_fd(socket.into()))
+        let driver = current_driver();
+        SockRef::from(&socket).set_nonblocking(driver.is_nonblocking())?;
+        Ok(Self::from_fd(socket.into(), driver))
     }
 
     /// Gives the socket back as one of the standard library's, and the messages that were received

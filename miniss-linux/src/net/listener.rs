@@ -28,7 +28,7 @@ use super::kind::StreamKind;
 use super::stream::{Stream, current_driver};
 use super::unix::SocketFile;
 use crate::diagnostics::{self, Event};
-use crate::driver::Op;
+use crate::driver::{Op, ShardDriver};
 use crate::op::connect::{Accept, connection};
 use crate::op::fd::Fd;
 use crate::time::sleep;
@@ -85,12 +85,12 @@ impl<K: StreamKind> Listener<K> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn from_std(listener: K::StdListener) -> io::Result<Self> {
-        SockRef::from(&listener).set_nonblocking(current_driver().is_nonblocking())?;
-        Ok(Self::from_fd(listener.into(), AHEAD_MAX))
+        let driver = current_driver();
+        SockRef::from(&listener).set_nonblocking(driver.is_nonblocking())?;
+        Ok(Self::from_fd(listener.into(), driver, AHEAD_MAX))
     }
 
-    pub(super) fn from_fd(fd: OwnedFd, ahead_max: i32) -> Self {
-        let driver = current_driver();
+    pub(crate) fn from_fd(fd: OwnedFd, driver: Rc<ShardDriver>, ahead_max: i32) -> Self {
         Self {
             file: None,
             fd: Rc::new(Fd::new(fd, driver)),

@@ -13,7 +13,7 @@ use socket2::{Socket, TcpKeepalive, Type};
 use super::address::{ToSocketAddrs, first_that_works, lookup_host};
 use super::kind::StreamKind;
 use super::listener::{AHEAD_MAX, Listener};
-use super::stream::Stream;
+use super::stream::{Stream, current_driver};
 use super::tcp::{Tcp, TcpListener, TcpStream};
 use super::unix::UnixListener;
 use crate::time::timeout;
@@ -201,7 +201,7 @@ impl ListenOptions {
         self.buffers.apply(&socket)?;
         // One more waits in the accept that is in flight, or so many that it has brought.
         socket.listen(self.backlog - ahead_max.max(1).min(self.backlog))?;
-        Ok(Listener::from_fd(socket.into(), ahead_max))
+        Ok(Listener::from_fd(socket.into(), current_driver(), ahead_max))
     }
 }
 

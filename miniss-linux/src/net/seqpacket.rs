@@ -14,7 +14,7 @@ use super::datagram::{DatagramKind, DatagramSocket};
 use super::kind::{StreamKind, sealed};
 use super::listener::Listener;
 use super::options::ListenOptions;
-use super::stream::{Stream, socket_type};
+use super::stream::{Stream, current_driver, socket_type};
 use super::unix::{Unix, connect, socket_address};
 use super::unix_datagram::pair_of;
 
@@ -144,7 +144,7 @@ impl UnixSeqpacket {
 }
 
 async fn begun(stream: Stream<Beginning>) -> io::Result<UnixSeqpacket> {
-    Ok(UnixSeqpacket::from_fd(stream.connection.take_descriptor().await?))
+    Ok(UnixSeqpacket::from_fd(stream.connection.take_descriptor().await?, current_driver()))
 }
 
 /// Accepts connections that carry messages. Like a [`UnixListener`](super::UnixListener) it removes

@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use super::address::{ToSocketAddrs, first_that_works, lookup_host};
 use super::datagram::{DatagramKind, DatagramSocket};
 use super::kind::{StreamKind, sealed};
-use super::stream::socket_type;
+use super::stream::{current_driver, socket_type};
 use super::tcp::{Tcp, hops, set_hops};
 
 /// UDP, as the kind of a [`DatagramSocket`].
@@ -335,6 +335,6 @@ impl BindOptions {
             socket.set_only_v6(on)?;
         }
         socket.bind(&kernel_address)?;
-        Ok(UdpSocket::from_fd(socket.into()))
+        Ok(UdpSocket::from_fd(socket.into(), current_driver()))
     }
 }

@@ -14,7 +14,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::datagram::{DatagramKind, DatagramSocket, Received};
 use super::kind::StreamKind;
 use super::read::{Ahead, Next};
-use super::stream::socket_type;
+use super::stream::{current_driver, socket_type};
 use super::unix::{self, Unix, UnixStream, socket_address};
 use crate::buf::{BufResult, IoBuf, IoBufMut};
 use crate::op::connection::Reading;
@@ -101,7 +101,7 @@ impl UnixDatagram {
     pub async fn bind_addr(address: &SocketAddr) -> io::Result<Self> {
         consume_budget().await;
         let (socket, file) = unix::bind(address, Type::DGRAM)?;
-        let datagram = Self::from_fd(socket.into());
+        let datagram = Self::from_fd(socket.into(), current_driver());
         datagram.file.set(file);
         Ok(datagram)
     }
@@ -117,7 +117,7 @@ impl UnixDatagram {
     /// Outside of a runtime.
     pub fn unbound() -> io::Result<Self> {
         let socket = Socket::new(Domain::UNIX, socket_type(Type::DGRAM), None)?;
-        Ok(Self::from_fd(socket.into()))
+        Ok(Self::from_fd(socket.into(), current_driver()))
     }
 
     /// Two sockets without a name, connected to each other.
@@ -169,7 +169,8 @@ pub(super) fn pair_of<K: DatagramKind>(
     kind: Type,
 ) -> io::Result<(DatagramSocket<K>, DatagramSocket<K>)> {
     let (a, b) = Socket::pair(Domain::UNIX, socket_type(kind), None)?;
-    Ok((DatagramSocket::from_fd(a.into()), DatagramSocket::from_fd(b.into())))
+    let of = |socket: Socket| DatagramSocket::from_fd(socket.into(), current_driver());
+    Ok((of(a), of(b)))
 }
 
 /// Of Unix sockets.

@@ -1,4 +1,4 @@
-//! Streams over a backend that keeps its contract in the nastiest way.
+//! Sockets over a backend that keeps its contract in the nastiest way.
 //!
 //! It fulfils requests in any order and as late as it likes, a few bytes at a time; it ends a
 //! receive into the pool early, also with bytes; and it may do what was asked of it although it was
@@ -6,16 +6,23 @@
 //! numbers, so that each is known by its place. What users do, and give up in the middle, is chosen
 //! by a seed. No byte may be lost, doubled or out of order.
 //!
-//! With the feature `futures-io` the stream is a `PollStream` at times.
+//! With the feature `futures-io` the stream is a `PollStream` at times. Its writes are calls of
+//! their own, on a socket that seldom has room.
+//!
+//! - `messages`: sockets of messages, which come and go whole.
+//! - `beginnings`: accepts and connects.
 //!
 //! Planted bugs that it found, each within eleven seeds: bytes of a dropped read are lost, into one
 //! buffer or several; a read or write begins before the dropped one has ended; a buffer that no one
 //! collects is lost; what a dropped write has sent is not counted; the bytes with which a receive
-//! into the pool ends are lost; so is what does not fit the reader, and what a
-//! `PollStream` has not given when it is a stream again; a peek takes.
+//! into the pool ends are lost; so is what does not fit the reader, and what a `PollStream` has not
+//! given when it is a stream again; a peek takes; a `PollStream` writes without its turn.
 //!
 //! Invariant **Owned while in flight**: what a request points at stays valid until its terminal
 //! completion; a request leaves the list before that is reported.
+
+mod beginnings;
+mod messages;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -23,6 +30,7 @@ use std::io;
 use std::rc::Weak;
 
 use miniss_core::op::{Completion, OpId};
+use socket2::SockRef;
 
 use super::*;
 use crate::driver::backend::{Backend, BackendStats, REFUSED};
@@ -57,6 +65,10 @@ fn byte_at(place: usize) -> u8 {
     (place ^ place >> 8).wrapping_mul(31) as u8
 }
 
+fn bytes_at(place: usize, len: usize) -> Vec<u8> {
+    (place..place + len).map(byte_at).collect()
+}
+
 /// What was taken in and has not ended.
 #[derive(Clone, Copy)]
 struct Waiting {
@@ -76,6 +88,11 @@ pub(in crate::driver) struct Hostile {
     has_ended: Cell<bool>,
     /// What the peer was sent.
     sent: RefCell<Vec<u8>>,
+    /// The other end of the stream's socket, for what is sent without a request.
+    peer: RefCell<Option<UnixStream>>,
+    undrained: Cell<usize>,
+    messages: messages::World,
+    beginnings: beginnings::World,
 }
 
 /// What becomes of a request that is looked at.
@@ -99,6 +116,19 @@ impl Hostile {
             received: Cell::new(0),
             has_ended: Cell::new(false),
             sent: RefCell::default(),
+            peer: RefCell::default(),
+            undrained: Cell::new(0),
+            messages: messages::World::default(),
+            beginnings: beginnings::World::default(),
+        }
+    }
+
+    /// Notes what was sent without a request.
+    fn drain(&self) {
+        if self.undrained.get() > 0 {
+            let mut bytes = vec![0; self.undrained.take()];
+            self.peer.borrow_mut().as_mut().unwrap().read_exact(&mut bytes).unwrap();
+            self.sent.borrow_mut().extend(bytes);
         }
     }
 
@@ -147,6 +177,14 @@ impl Hostile {
                 // SAFETY: the caller's promise.
                 unsafe { self.receive(&[(buffer, len as usize)], flags) }
             }
+            Request::RecvMsg { header, flags, .. } if flags & libc::MSG_TRUNC != 0 => {
+                // SAFETY: the caller's promise.
+                unsafe { self.receive_message(header, flags) }
+            }
+            Request::RecvMsgPool { .. } => match self.receive_message_into_pool() {
+                Step::End(part) if part.result > 0 && !self.random.one_in(8) => Step::Part(part),
+                step => step,
+            },
             Request::RecvMsg { header, flags, .. } => {
                 // SAFETY: the caller's promise.
                 let pieces = unsafe { pieces_of(header) };
@@ -176,21 +214,30 @@ impl Hostile {
                     step => step,
                 }
             }
+            Request::SendMsg { header, flags, .. } if flags & libc::MSG_DONTWAIT != 0 => {
+                // SAFETY: the caller's promise.
+                unsafe { self.send_message(header) }
+            }
             Request::SendMsg { header, .. } => {
                 // SAFETY: the caller's promise.
                 let pieces = unsafe { pieces_of(header) };
                 // SAFETY: as above.
                 unsafe { self.send(&pieces.map(|(start, len)| (start.cast_const(), len))) }
             }
+            Request::Poll { events: libc::POLLOUT, .. } => {
+                self.drain();
+                end(libc::POLLOUT as usize)
+            }
             Request::Poll { events, .. } if self.has_something() => end(events as usize),
             Request::Poll { .. } => Step::Wait,
-            Request::Accept { .. }
-            | Request::AcceptMany { .. }
-            | Request::Connect { .. }
-            | Request::RecvMsgPool { .. }
-            | Request::File(_) => {
-                unreachable!("there is one stream, and it is connected")
-            }
+            Request::Accept { .. } => self.accept(),
+            Request::AcceptMany { .. } => match self.accept() {
+                Step::End(part) if !self.random.one_in(8) => Step::Part(part),
+                step => step,
+            },
+            // SAFETY: the caller's promise.
+            Request::Connect { address, len, .. } => unsafe { self.connect(address, len) },
+            Request::File(_) => unreachable!("it takes none"),
         }
     }
 
@@ -248,6 +295,7 @@ impl Hostile {
     /// # Safety
     /// The pieces are valid.
     unsafe fn send(&self, pieces: &[(*const u8, usize)]) -> Step {
+        self.drain();
         let total: usize = pieces.iter().map(|piece| piece.1).sum();
         let len = if total == 0 { 0 } else { self.some_of(total) };
         let places = pieces.iter().flat_map(|&(start, len)| (0..len).map(move |n| (start, n)));
@@ -287,12 +335,26 @@ unsafe fn pieces_of(header: *const libc::msghdr) -> [(*mut u8, usize); 2] {
 }
 
 fn is_receive(request: Request) -> bool {
-    use Request::{Recv, RecvMsg, RecvPool, RecvPoolOnce};
-    matches!(request, Recv { .. } | RecvMsg { .. } | RecvPool { .. } | RecvPoolOnce { .. })
+    use Request::{Recv, RecvMsg, RecvMsgPool, RecvPool, RecvPoolOnce};
+    matches!(
+        request,
+        Recv { .. } | RecvMsg { .. } | RecvMsgPool { .. } | RecvPool { .. } | RecvPoolOnce { .. }
+    )
 }
 
-/// In place of the descriptor of a send whose bytes are all queued.
+/// In place of the descriptor of a send whose bytes are all queued, and of what names none.
 const QUEUED: RawFd = -1;
+
+/// The descriptor that it names.
+fn fd_of(request: Request) -> RawFd {
+    use Request::*;
+    match request {
+        Nop | Cancel { .. } | File(_) => QUEUED,
+        Recv { fd, .. } | RecvPool { fd } | RecvPoolOnce { fd } | RecvMsgPool { fd } => fd,
+        RecvMsg { fd, .. } | Send { fd, .. } | SendZeroCopy { fd, .. } | SendMsg { fd, .. } => fd,
+        Accept { fd, .. } | AcceptMany { fd, .. } | Connect { fd, .. } | Poll { fd, .. } => fd,
+    }
+}
 
 fn is_queued(request: Request) -> bool {
     matches!(request, Request::SendZeroCopy { fd: QUEUED, .. })
@@ -316,7 +378,11 @@ impl Backend for Hostile {
         let waiting = self.waiting.borrow();
         let receives = waiting.iter().filter(|of| is_receive(of.request)).count();
         let sends = waiting.iter().filter(|of| is_send(of.request)).count();
-        assert!(receives <= 1 && sends <= 1, "no one says which of two is to go first");
+        let accepts = waiting.iter().filter(|of| beginnings::is_accept(of.request)).count();
+        assert!(
+            receives <= 1 && sends <= 1 && accepts <= 1,
+            "no one says which of two is to go first"
+        );
     }
 
     fn cancel(&self, id: OpId, ops: &Operations) {
@@ -356,12 +422,15 @@ impl Backend for Hostile {
         true
     }
 
+    unsafe fn send_many(&self, _: RawFd, messages: &mut [libc::mmsghdr]) -> io::Result<usize> {
+        // SAFETY: the caller's promise.
+        unsafe { self.send_messages(messages) }
+    }
+
     fn shut_down(&self, _: RawFd, _: &Operations) {}
 
-    fn forget(&self, _: RawFd) {
-        // There is one stream, so all but these name it.
-        let names_it = |of: &Waiting| !matches!(of.request, Request::Nop | Request::Cancel { .. });
-        let goes_on = |of: &Waiting| names_it(of) && !of.is_cancelled && !is_queued(of.request);
+    fn forget(&self, fd: RawFd) {
+        let goes_on = |of: &Waiting| fd_of(of.request) == fd && !of.is_cancelled;
         assert!(!self.waiting.borrow().iter().any(goes_on), "closed while a request goes on");
     }
 
@@ -382,6 +451,13 @@ impl Backend for Hostile {
     }
 }
 
+fn backend(driver: &ShardDriver) -> &Hostile {
+    match &driver.backend {
+        AnyBackend::Hostile(hostile) => hostile,
+        _ => unreachable!(),
+    }
+}
+
 /// One stream, and what its users know.
 struct Life {
     driver: Closing,
@@ -399,15 +475,19 @@ impl Life {
     fn new(seed: u64) -> Self {
         let backend = AnyBackend::Hostile(Hostile::new(seed));
         let driver = over(backend, config(1));
-        let (stream, _) = stream(&driver);
-        Self {
+        let (stream, peer) = stream(&driver);
+        // A few writes fill it.
+        SockRef::from(&stream).set_send_buffer_size(1).unwrap();
+        let life = Self {
             driver,
             stream: Some(stream),
             random: Random::new(!seed),
             read: Cell::new(0),
             written: Cell::new(0),
             held: RefCell::default(),
-        }
+        };
+        *life.backend().peer.borrow_mut() = Some(peer);
+        life
     }
 
     fn stream(&self) -> &TcpStream {
@@ -415,10 +495,7 @@ impl Life {
     }
 
     fn backend(&self) -> &Hostile {
-        match &self.driver.backend {
-            AnyBackend::Hostile(hostile) => hostile,
-            _ => unreachable!(),
-        }
+        backend(&self.driver)
     }
 
     /// These are the next bytes of the stream.
@@ -462,7 +539,7 @@ impl Life {
 
     /// The next `len` bytes that are to be written.
     fn next_bytes(&self, len: usize) -> Vec<u8> {
-        (0..len).map(|n| byte_at(self.written.get() + n)).collect()
+        bytes_at(self.written.get(), len)
     }
 
     /// Writes once, in one of the ways.
@@ -517,10 +594,10 @@ impl Life {
         self.held.borrow_mut().truncate(self.random.below(held + 1));
     }
 
-    /// Reads with a borrowed buffer for a while.
+    /// Reads and writes with borrowed buffers for a while.
     #[cfg(feature = "futures-io")]
     fn turn_polled(&mut self) {
-        use futures_io::AsyncRead;
+        use futures_io::{AsyncRead, AsyncWrite};
 
         let stream = self.stream.take().expect("it has become one again");
         let mut polled = crate::net::PollStream::from(stream);
@@ -530,6 +607,14 @@ impl Life {
             let room = &mut buffer[..1 + self.random.below(30)];
             if let Poll::Ready(read) = Pin::new(&mut polled).poll_read(cx, room) {
                 self.note_read(&room[..read.unwrap()]);
+            }
+            // Its user does not know yet what a write that was given up has sent.
+            let place = self.backend().sent.borrow().len() + self.backend().undrained.get();
+            let bytes = bytes_at(place, 1 + self.random.below(200));
+            if let Poll::Ready(sent) = Pin::new(&mut polled).poll_write(cx, &bytes) {
+                let sent = sent.unwrap();
+                self.backend().undrained.set(self.backend().undrained.get() + sent);
+                self.written.set(self.written.get() + sent);
             }
             self.driver.submit();
             self.driver.reap();
@@ -547,6 +632,7 @@ impl Life {
             assert_eq!(self.read.get(), self.backend().arrived.get());
         }
         finish(&self.driver, self.note_cancelled());
+        self.backend().drain();
         let written = (0..self.written.get()).map(byte_at);
         assert!(self.backend().sent.borrow().iter().copied().eq(written));
 
