@@ -133,6 +133,23 @@ pub fn without_privileged_ports(command: &mut Command) -> &mut Command {
     unsafe { command.pre_exec(prepare) }
 }
 
+/// Has permissions hold for the program, also if we are root.
+pub fn without_override(command: &mut Command) -> &mut Command {
+    /// From `linux/capability.h`.
+    const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
+    const CAP_DAC_READ_SEARCH: libc::c_ulong = 2;
+    let prepare = || {
+        for capability in [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH] {
+            // Who is not root may not drop it, and does not have it.
+            // SAFETY: no pointers.
+            unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+        }
+        Ok(())
+    };
+    // SAFETY: two system calls, which may be made between fork and exec.
+    unsafe { command.pre_exec(prepare) }
+}
+
 /// Lets the program have descriptors with numbers below `limit` only.
 pub fn with_descriptors(command: &mut Command, limit: u64) -> &mut Command {
     let prepare = move || {
