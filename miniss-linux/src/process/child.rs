@@ -153,14 +153,18 @@ impl Child {
 
     async fn ended(&mut self) -> io::Result<ExitStatus> {
         consume_budget().await;
-        let mut look_after = LOOK_AFTER_MIN;
+        let (mut is_told, mut look_after) = (false, LOOK_AFTER_MIN);
         loop {
             if let Some(status) = self.try_wait()? {
                 return Ok(status);
             }
             match &self.pidfd {
-                Some(pidfd) => PollFd::start(pidfd, libc::POLLIN).await?,
-                None => {
+                Some(pidfd) if !is_told => {
+                    PollFd::start(pidfd, libc::POLLIN).await?;
+                    is_told = true;
+                }
+                // Or a debugger has been told first, and keeps the status for now.
+                _ => {
                     sleep(look_after).await;
                     look_after = LOOK_AFTER_MAX.min(look_after * 2);
                 }

@@ -9,12 +9,16 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crate::driver::make_eventfd;
 use crate::topology::unpinned;
 
 /// How long it sleeps where the kernel does not tell of an end, in milliseconds.
 const LOOK_EVERY_MS: i32 = 50;
+/// A child whose debugger keeps its status has ended and cannot be reaped: that is not asked more
+/// often than this.
+const REST: Duration = Duration::from_millis(1);
 
 struct Orphans {
     children: Vec<Child>,
@@ -64,6 +68,7 @@ fn reap() {
             (pidfds, orphans.news.as_ref().map(OwnedFd::as_raw_fd))
         };
         sleep_until_one_ends(pidfds.ok(), news);
+        thread::sleep(REST);
     }
 }
 
