@@ -2,8 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::pin::pin;
-use std::rc::Rc;
 
+use miniss_linux::combine::when_all;
 use miniss_linux::pipe::{PipeReader, PipeWriter, pipe};
 use miniss_linux::spawn;
 use miniss_tests::kernel;
@@ -108,22 +108,19 @@ fn one_task_reads_at_a_time() {
 fn long_writes_wait_for_room_and_do_not_mix() {
     on_each_driver(async || {
         let (reader, writer) = pipe().unwrap();
-        let writer = Rc::new(writer);
-        let write = |byte: u8| {
-            let writer = writer.clone();
-            spawn(async move { writer.write_all(vec![byte; TOO_MUCH]).await.0 })
-        };
-        let writes = [write(1), write(2)];
-        let rest = writer.clone();
-        let vectored = spawn(async move {
-            rest.write_vectored_all([vec![3; TOO_MUCH / 2], vec![4; TOO_MUCH / 2]]).await.0
-        });
-        drop(writer);
-        let all = read_to_end(&reader).await;
-        for write in writes {
-            soon(write).await.unwrap().unwrap();
+        let mut first = pin!(writer.write_all(vec![1; TOO_MUCH]));
+        assert!(poll_once(first.as_mut()).is_pending());
+        let mut second = pin!(writer.write_all(vec![2; TOO_MUCH]));
+        assert!(poll_once(second.as_mut()).is_pending());
+        let halves = [vec![3; TOO_MUCH / 2], vec![4; TOO_MUCH / 2]];
+        let mut third = pin!(writer.write_vectored_all(halves));
+        assert!(poll_once(third.as_mut()).is_pending());
+        let read = reader.read_exact(vec![0; 3 * TOO_MUCH]);
+        let (first, second, third, read) = soon(when_all((first, second, third, read))).await;
+        for result in [first.0, second.0, third.0, read.0] {
+            result.unwrap();
         }
-        soon(vectored).await.unwrap().unwrap();
+        let all = read.1;
         let expected: Vec<_> = [(1, 2), (2, 2), (3, 1), (4, 1)]
             .into_iter()
             .flat_map(|(byte, halves)| vec![byte; halves * TOO_MUCH / 2])
