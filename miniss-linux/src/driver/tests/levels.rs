@@ -1,7 +1,10 @@
 //! Each level at which a ring is made carries the same conversation.
 
 use super::*;
+use crate::driver::backend::Backend;
+use crate::driver::request::{FileRequest, Request};
 use crate::driver::uring::setup::{LEVELS, Level, build};
+use crate::op::file::{OpenFile, plain};
 use crate::op::recv::received;
 use miniss_core::op::Part;
 
@@ -64,4 +67,22 @@ fn a_thread_may_have_any_number_of_drivers_one_after_the_other() {
         assert!(is_registered, "a former driver left its registration behind, round {round}");
         driver.close(now() + PATIENCE);
     }
+}
+
+#[test]
+fn a_ring_that_cannot_cut_a_file_off_leaves_it_to_a_thread() {
+    let Ok(mut uring) = Uring::new(&config(8), -1) else { return };
+    let set_len = FileRequest::SetLen { fd: -1, len: 0 };
+    for can in [false, true] {
+        uring.features.ftruncate = can;
+        assert_eq!(uring.takes(&Request::File(&raw const set_len)), can);
+    }
+    // It is performed there, and its error comes back.
+    uring.features.ftruncate = false;
+    let driver = over(AnyBackend::Uring(uring), config(8));
+    let (file, _) = UnixStream::pair().unwrap();
+    let file = OpenFile::new(file.into(), driver.clone(), 0, false);
+    let make = |fd| FileRequest::SetLen { fd, len: 0 };
+    let error = finish(&driver, driver.start(plain(file.share().unwrap(), make))).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "a socket has no length");
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::iter;
 use std::os::fd::{AsFd, AsRawFd};
 use std::pin::pin;
 use std::rc::Rc;
@@ -10,9 +11,12 @@ use miniss_linux::fs::{self, File};
 use miniss_linux::{spawn, submit_to};
 use miniss_tests::census::Census;
 use miniss_tests::folder::Folder;
+use miniss_tests::kernel;
 
 use super::{file_with, in_folder};
-use crate::harness::{beside, errno, poll_and_drop, poll_once, soon, with_each_driver};
+use crate::harness::{
+    alone_with_each_driver, beside, errno, poll_and_drop, poll_once, soon, with_each_driver,
+};
 
 #[test]
 fn a_closed_file_refuses_what_begins_and_may_be_closed_again() {
@@ -89,6 +93,26 @@ fn a_descriptor_that_was_lent_names_no_other_file_after_a_close() {
         assert_ne!(other.as_fd().as_raw_fd(), lent.as_raw_fd());
         let mut copy = std::fs::File::from(lent.try_clone_to_owned().unwrap());
         assert_eq!(errno(copy.write(b"x")), libc::EBADF);
+    });
+}
+
+#[test]
+fn a_close_of_a_lent_file_ends_also_if_no_descriptor_is_left() {
+    const TEST: &str = "files::ends::a_close_of_a_lent_file_ends_also_if_no_descriptor_is_left";
+    alone_with_each_driver(TEST, |builder| {
+        let folder = Folder::new();
+        let runtime = builder.shards(1).build().unwrap();
+        runtime.block_on(async {
+            let file = soon(File::create(folder.path().join("file"))).await.unwrap();
+            let lent = file.as_fd();
+            kernel::limit_descriptors(64);
+            let taken: Vec<_> = iter::from_fn(|| std::fs::File::open("/").ok()).collect();
+            soon(file.close()).await.unwrap();
+            drop(taken);
+            kernel::limit_descriptors(1024);
+            let mut copy = std::fs::File::from(lent.try_clone_to_owned().unwrap());
+            assert_eq!(errno(copy.write(b"x")), libc::EBADF);
+        });
     });
 }
 
