@@ -179,11 +179,18 @@ impl Payload {
 
 impl Drop for Payload {
     fn drop(&mut self) {
-        if let Some(payload) = self.0.take().filter(|payload| !payload.is::<Refusal>()) {
-            unobserved::report(Source::Task, "panic");
-            drop(payload);
+        if let Some(payload) = self.0.take() {
+            drop_unobserved(payload);
         }
     }
+}
+
+#[cold]
+fn drop_unobserved(payload: Box<dyn Any + Send + 'static>) {
+    if !payload.is::<Refusal>() {
+        unobserved::report(Source::Task, "panic");
+    }
+    drop(payload);
 }
 
 /// What the payload of a refusal holds. No one else can make one.

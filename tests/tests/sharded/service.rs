@@ -13,7 +13,7 @@ use std::time::Duration;
 use miniss_linux::sharded::{Service, Sharded, ShardedRef, StartError};
 use miniss_linux::sync::Event;
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{CallError, ShardId, spawn, submit_to, yield_now};
+use miniss_linux::{CallError, ShardId, spawn, submit_to, unobserved, yield_now};
 use miniss_tests::alone::alone;
 use miniss_tests::census::Census;
 use miniss_tests::deadline::deadline;
@@ -163,6 +163,24 @@ fn stop_refuses_calls_then_waits_for_them_then_stops_all_then_drops_all() {
         assert!(parts.try_local().is_none());
         let local = catch_unwind(AssertUnwindSafe(|| drop(parts.local())));
         assert!(local.is_err());
+    });
+}
+
+#[test]
+fn a_refusal_that_no_one_looks_at_is_no_failure_and_a_panic_is() {
+    alone("service::a_refusal_that_no_one_looks_at_is_no_failure_and_a_panic_is", || {
+        on_shard_0("what no one looks at", 2, async || {
+            let owner = parts(&Log::default()).await;
+            let parts = *owner;
+            drop(parts.invoke_on(1, async |_| panic!("as planned")));
+            until(|| unobserved::count() == 1).await;
+            owner.stop().await.unwrap();
+            drop(parts.invoke_on(1, async |_| ()));
+            drop(parts.map(|_| ()));
+            // Behind them.
+            assert!(soon(parts.invoke_on(1, async |_| ())).await.is_err());
+            assert_eq!(unobserved::count(), 1);
+        });
     });
 }
 
