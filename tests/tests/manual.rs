@@ -213,7 +213,7 @@ fn the_files_that_chapters_name_are_there() {
     assert_none("there is no file", &wrong.collect::<Vec<_>>());
 }
 
-const WORDS_MAX: usize = 29;
+const WORDS_MAX: usize = 30;
 
 /// The terms that the chapter on words explains, and the items that it names beside them.
 fn terms(chapter: &str) -> Vec<(Vec<String>, Vec<String>)> {
@@ -274,8 +274,8 @@ fn a_term_that_is_wrong_is_found() {
         ["a twice", "no `Lan`"]
     );
     assert_eq!(check("- **lane** (`Lane::pop`): a queue."), ["no `Lane::pop`"]);
-    let many: String = (0..30).map(|n| format!("- **{n}**: a.\n")).collect();
-    assert_eq!(check(&many), ["30 terms, 29 are allowed"]);
+    let many: String = (0..31).map(|n| format!("- **{n}**: a.\n")).collect();
+    assert_eq!(check(&many), ["31 terms, 30 are allowed"]);
 }
 
 fn file(path: &str, text: &str) -> File {
