@@ -125,17 +125,16 @@ fn a_send_that_waits_ends_at_a_close_and_can_be_given_up() {
             if connected {
                 client.connect_addr(&address).await.unwrap();
             }
+            // Others have filled the queue.
+            let others = net::UnixDatagram::unbound().unwrap();
+            others.set_nonblocking(true).unwrap();
+            while others.send_to_addr(b"x", &address).is_ok() {}
             let sender = spawn({
                 let client = client.clone();
                 async move {
-                    loop {
-                        let sent = match connected {
-                            true => client.send("a").await.0,
-                            false => client.send_to("a", &address).await.0,
-                        };
-                        if let Err(error) = sent {
-                            return error;
-                        }
+                    match connected {
+                        true => client.send("a").await.0.unwrap_err(),
+                        false => client.send_to("a", &address).await.0.unwrap_err(),
                     }
                 }
             });
