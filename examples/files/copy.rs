@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use miniss_linux::buf::IoBuf;
 use miniss_linux::combine::when_all;
-use miniss_linux::fs::{self, File, Metadata, OpenOptions};
+use miniss_linux::fs::{self, DirectFile, File, Metadata, OpenOptions};
 
+use crate::access::Access;
 use crate::crew::{Counts, Worker};
 use crate::failure::{Cut, Failure, OrFailure};
 
@@ -23,6 +24,8 @@ pub struct Manner {
     pub overwrite: bool,
     /// Wait until it is on the disk.
     pub sync: bool,
+    /// Past the kernel's memory.
+    pub direct: bool,
 }
 
 /// Bytes that are read and written at a time.
@@ -37,15 +40,29 @@ const PIECES_MAX: u64 = 4;
 ///
 /// [`Cut`] if it cannot be copied, or the program is asked to end; then nothing is left of it.
 pub async fn copy_file(worker: &Worker, from: &Path, to: &Path, manner: Manner) -> Result<(), Cut> {
-    let source = File::open(from).await.or_failure("open", from)?;
+    if manner.direct {
+        copy_by::<DirectFile>(worker, from, to, manner).await
+    } else {
+        copy_by::<File>(worker, from, to, manner).await
+    }
+}
+
+async fn copy_by<A: Access>(
+    worker: &Worker,
+    from: &Path,
+    to: &Path,
+    manner: Manner,
+) -> Result<(), Cut> {
+    let (old, mut new) = (OpenOptions::new().read(true).clone(), OpenOptions::new());
+    let source = A::open(&old, from).await.or_failure("open", from)?;
     let temporary = temporary_beside(to);
     // Neither this nor the renaming is dropped half way: what then is there could not be told.
-    let new = OpenOptions::new().write(true).create_new(true).mode(0o600).clone();
-    let target = new.open(&temporary).await.or_failure("make the file", to)?;
+    new.write(true).create_new(true).mode(0o600);
+    let target = A::open(&new, &temporary).await.or_failure("make the file", to)?;
     let filled = worker.until_asked(async {
-        let metadata = source.metadata().await.or_failure("look at", from)?;
+        let metadata = source.file().metadata().await.or_failure("look at", from)?;
         Contents { worker, source: &source, target: &target, from, to }.copy(&metadata).await?;
-        finish(&target, &metadata, manner).await.or_failure("write", to)
+        finish(target.file(), &metadata, manner).await.or_failure("write", to)
     });
     place(filled.await, &temporary, to, manner).await?;
     worker.count(Counts { files: 1, bytes: 0 });
@@ -111,15 +128,15 @@ pub fn permissions_of(metadata: &Metadata) -> Permissions {
 }
 
 /// What is in a file, on its way to another.
-struct Contents<'a> {
+struct Contents<'a, A> {
     worker: &'a Worker,
-    source: &'a File,
-    target: &'a File,
+    source: &'a A,
+    target: &'a A,
     from: &'a Path,
     to: &'a Path,
 }
 
-impl Contents<'_> {
+impl<A: Access> Contents<'_, A> {
     /// Several pieces are on their way at a time. It goes to the end of the file as it finds it:
     /// some files are longer than they say, and others grow or shrink meanwhile.
     async fn copy(&self, metadata: &Metadata) -> Result<(), Failure> {
@@ -132,8 +149,8 @@ impl Contents<'_> {
         for lane in when_all(lanes.collect::<Vec<_>>()).await {
             end = end.max(lane?);
         }
-        if has_holes {
-            self.target.set_len(end).await.or_failure("write", self.to)?;
+        if has_holes || self.target.step() > 1 {
+            self.target.file().set_len(end).await.or_failure("write", self.to)?;
         }
         Ok(())
     }
@@ -145,8 +162,8 @@ impl Contents<'_> {
         room: usize,
         has_holes: bool,
     ) -> Result<u64, Failure> {
-        let mut buffer = Vec::with_capacity(room);
-        let mut done = 0;
+        let (step, mut done) = (self.target.step(), 0);
+        let mut buffer = self.source.buffer(room.next_multiple_of(step));
         loop {
             let mut at = next.replace(next.get() + PIECE);
             let end = at + PIECE;
@@ -159,13 +176,18 @@ impl Contents<'_> {
                     return Ok(done);
                 }
                 if !(has_holes && buffer[..len].iter().all(|&byte| byte == 0)) {
-                    let (result, slice) = self.target.write_all_at(buffer.slice(..len), at).await;
+                    // What is behind the end is cut off again.
+                    let bytes = buffer.slice(..len.next_multiple_of(step));
+                    let (result, slice) = self.target.write_all_at(bytes, at).await;
                     buffer = slice.into_inner();
                     result.or_failure("write", self.to)?;
                 }
                 self.worker.count(Counts { files: 0, bytes: len as u64 });
                 at += len as u64;
                 done = at;
+                if !len.is_multiple_of(step) {
+                    return Ok(done);
+                }
             }
         }
     }

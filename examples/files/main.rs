@@ -6,13 +6,14 @@
 //!
 //! Shard 0 walks through the tree, and gives each file to the shard that has the fewest. In the
 //! order of the journey: [`options`] reads the command line, [`tree`] walks, [`crew`] is what each
-//! shard has, [`copy`] and [`hash`] do the work, [`screen`] shows how far it has come, and
-//! [`failure`] is what is said of a path with which something is wrong.
+//! shard has, [`copy`] and [`hash`] do the work by way of [`access`], [`screen`] shows how far it
+//! has come, and [`failure`] is what is said of a path with which something is wrong.
 //!
 //! What is in use at a time has a bound: [`tree::PER_SHARD`] files for each shard, and the memory
 //! and the descriptors that they take. Beyond that, only folders that are not done are kept.
 #![forbid(unsafe_code)]
 
+mod access;
 mod copy;
 mod crew;
 mod failure;
@@ -41,6 +42,7 @@ files: copies a tree of files, or hashes it, on all shards
 
   --overwrite          copy: files that are there already are replaced, each in one instant
   --sync               copy: what was copied outlives a loss of power from the end on
+  --direct             past the kernel's memory, where the file system can do that
   --quiet              no progress; failures are still said
   --shards N           how many shards              [one for each CPU allowed]
   --driver DRIVER      auto, io-uring or epoll      [auto, or what MINISS_DRIVER says]

@@ -23,7 +23,7 @@ pub enum Command {
     /// Makes `to` a copy of `from`.
     Copy { from: PathBuf, to: PathBuf, manner: Manner },
     /// Hashes these.
-    Hash(Vec<PathBuf>),
+    Hash { paths: Vec<PathBuf>, direct: bool },
 }
 
 /// What to do, and how.
@@ -56,6 +56,7 @@ impl Options {
                 Some("--help" | "-h") => return Ok(Wanted::Help),
                 Some("--overwrite") => manner.overwrite = true,
                 Some("--sync") => manner.sync = true,
+                Some("--direct") => manner.direct = true,
                 Some("--quiet") => quiet = true,
                 Some(name @ "--shards") => shards = Some(positive(name, &value(name)?)?),
                 Some(name @ "--driver") => driver = Some(parse_driver(&value(name)?)?),
@@ -81,12 +82,13 @@ fn command(words: Vec<OsString>, manner: Manner) -> Result<Command, String> {
     let mut words = words.into_iter();
     let name = words.next().ok_or("copy or hash is wanted")?;
     let paths: Vec<PathBuf> = words.map(PathBuf::from).collect();
-    match (name.to_str(), <[PathBuf; 2]>::try_from(paths)) {
-        (Some("copy"), Ok([from, to])) => Ok(Command::Copy { from, to, manner }),
-        (Some("copy"), Err(_)) => Err("copy wants two paths, FROM and TO".into()),
-        (Some("hash"), Ok(paths)) => Ok(Command::Hash(paths.into())),
-        (Some("hash"), Err(paths)) if paths.is_empty() => Err("hash wants a path".into()),
-        (Some("hash"), Err(paths)) => Ok(Command::Hash(paths)),
+    match name.to_str() {
+        Some("copy") => match <[PathBuf; 2]>::try_from(paths) {
+            Ok([from, to]) => Ok(Command::Copy { from, to, manner }),
+            Err(_) => Err("copy wants two paths, FROM and TO".into()),
+        },
+        Some("hash") if paths.is_empty() => Err("hash wants a path".into()),
+        Some("hash") => Ok(Command::Hash { paths, direct: manner.direct }),
         _ => Err(format!("{}: unknown command", name.display())),
     }
 }

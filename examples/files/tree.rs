@@ -1,6 +1,7 @@
 //! The walk through the tree, on shard 0, and the jobs that it gives to all shards.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,14 +43,20 @@ pub struct Tree {
 enum Job {
     CopyFile { from: PathBuf, to: PathBuf, manner: Manner },
     CopyLink { from: PathBuf, to: PathBuf, manner: Manner },
-    Hash(PathBuf),
+    Hash { from: PathBuf, direct: bool },
+}
+
+/// What is to be done with something, whatever it is.
+#[derive(Debug)]
+enum Aim {
+    Copy { to: PathBuf, manner: Manner },
+    Hash { direct: bool },
 }
 
 /// A folder that is not done. What is in it holds it.
 struct Folder {
     from: PathBuf,
-    /// Where its copy is; `None`: it is hashed.
-    copy: Option<(PathBuf, Manner)>,
+    aim: Aim,
     parent: Option<Rc<Folder>>,
 }
 
@@ -72,6 +79,7 @@ impl Tree {
     /// Does what is asked for, to its end or until the program is asked to end.
     pub async fn process(self: Rc<Self>, command: Command) -> ExitCode {
         let began = Instant::now();
+        let parent = command.parent_to_sync();
         let progress = spawn(self.clone().show_progress());
         let walked = self.crew.local().until_asked(self.walk_all(command)).await;
         if let Err(Cut::Failed(failure)) = walked {
@@ -80,6 +88,12 @@ impl Tree {
         // No one closes it, and this many units are there when all jobs have ended.
         let all = self.busy.borrow().len() * PER_SHARD;
         let _all = self.free.acquire(all).await;
+        if self.failures.get() == 0
+            && let Some(parent) = parent
+            && let Err(failure) = sync_folder(&parent).await
+        {
+            self.fail(failure).await;
+        }
         progress.abort();
         self.report(began).await
     }
@@ -88,11 +102,11 @@ impl Tree {
         match command {
             Command::Copy { from, to, manner } => {
                 check_target(&from, &to, manner).await?;
-                self.walk(from, Some((to, manner))).await
+                self.walk(from, Aim::Copy { to, manner }).await
             }
-            Command::Hash(paths) => {
+            Command::Hash { paths, direct } => {
                 for path in paths {
-                    if let Err(failure) = self.walk(path, None).await {
+                    if let Err(failure) = self.walk(path, Aim::Hash { direct }).await {
                         self.fail(failure).await;
                     }
                 }
@@ -102,16 +116,12 @@ impl Tree {
     }
 
     /// Walks through what is at `from`. A link that the user has named is followed, others are not.
-    async fn walk(
-        self: &Rc<Self>,
-        from: PathBuf,
-        copy: Option<(PathBuf, Manner)>,
-    ) -> Result<(), Failure> {
+    async fn walk(self: &Rc<Self>, from: PathBuf, aim: Aim) -> Result<(), Failure> {
         let kind = fs::metadata(&from).await.or_failure("look at", &from)?.file_type();
         if !kind.is_dir() {
-            return self.begin(job(kind, from, copy)?, None).await;
+            return self.begin(job(kind, from, aim)?, None).await;
         }
-        let mut folders = vec![Rc::new(Folder { from, copy, parent: None })];
+        let mut folders = vec![Rc::new(Folder { from, aim, parent: None })];
         while let Some(folder) = folders.pop() {
             if let Err(failure) = self.list(&folder, &mut folders).await {
                 self.fail(failure).await;
@@ -133,12 +143,11 @@ impl Tree {
             // Without a kind it was removed since.
             let Some(kind) = entry.file_type() else { continue };
             let (from, parent) = (entry.path(), Some(folder.clone()));
-            let beside = |(to, manner): &(PathBuf, Manner)| (to.join(entry.file_name()), *manner);
-            let copy = folder.copy.as_ref().map(beside);
+            let aim = folder.aim.at(&entry.file_name());
             if kind.is_dir() {
-                folders.push(Rc::new(Folder { from, copy, parent }));
-            } else if copy.is_some() || !kind.is_symlink() {
-                match job(kind, from, copy) {
+                folders.push(Rc::new(Folder { from, aim, parent }));
+            } else if !(kind.is_symlink() && matches!(aim, Aim::Hash { .. })) {
+                match job(kind, from, aim) {
                     Ok(job) => self.begin(job, parent).await?,
                     Err(failure) => self.fail(failure).await,
                 }
@@ -240,7 +249,7 @@ impl Tree {
 
 impl Folder {
     async fn make_copy(&self) -> Result<(), Failure> {
-        let Some((to, manner)) = &self.copy else { return Ok(()) };
+        let Aim::Copy { to, manner } = &self.aim else { return Ok(()) };
         match fs::create_dir(to).await {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && manner.overwrite => {
                 match fs::symlink_metadata(to).await {
@@ -255,7 +264,7 @@ impl Folder {
 
     /// Permissions come last: they may forbid to put something in.
     async fn finish_copy(&self) -> Result<(), Failure> {
-        let Some((to, manner)) = &self.copy else { return Ok(()) };
+        let Aim::Copy { to, manner } = &self.aim else { return Ok(()) };
         let metadata = fs::metadata(&self.from).await.or_failure("look at", &self.from)?;
         let finish = async {
             let folder = File::open(to).await?;
@@ -267,10 +276,22 @@ impl Folder {
     }
 }
 
+impl Aim {
+    /// That of what is called `name` in the folder.
+    fn at(&self, name: &OsStr) -> Self {
+        match self {
+            Self::Copy { to, manner } => Self::Copy { to: to.join(name), manner: *manner },
+            Self::Hash { direct } => Self::Hash { direct: *direct },
+        }
+    }
+}
+
 impl Job {
     fn path(&self) -> &Path {
         match self {
-            Self::CopyFile { from, .. } | Self::CopyLink { from, .. } | Self::Hash(from) => from,
+            Self::CopyFile { from, .. } | Self::CopyLink { from, .. } | Self::Hash { from, .. } => {
+                from
+            }
         }
     }
 
@@ -283,17 +304,17 @@ impl Job {
             Self::CopyLink { from, to, manner } => {
                 copy_link(worker, &from, &to, manner).await.map(|()| None)
             }
-            Self::Hash(path) => hash(worker, &path).await.map(Some),
+            Self::Hash { from, direct } => hash(worker, &from, direct).await.map(Some),
         }
     }
 }
 
 /// What is to be done with a file of this kind.
-fn job(kind: FileType, from: PathBuf, copy: Option<(PathBuf, Manner)>) -> Result<Job, Failure> {
-    match copy {
-        Some((to, manner)) if kind.is_file() => Ok(Job::CopyFile { from, to, manner }),
-        Some((to, manner)) if kind.is_symlink() => Ok(Job::CopyLink { from, to, manner }),
-        None if kind.is_file() => Ok(Job::Hash(from)),
+fn job(kind: FileType, from: PathBuf, aim: Aim) -> Result<Job, Failure> {
+    match aim {
+        Aim::Copy { to, manner } if kind.is_file() => Ok(Job::CopyFile { from, to, manner }),
+        Aim::Copy { to, manner } if kind.is_symlink() => Ok(Job::CopyLink { from, to, manner }),
+        Aim::Hash { direct } if kind.is_file() => Ok(Job::Hash { from, direct }),
         _ => {
             let what = io::Error::other("it is no file, no folder and no link");
             Err(Failure::new("work on", &from, what))
@@ -301,13 +322,32 @@ fn job(kind: FileType, from: PathBuf, copy: Option<(PathBuf, Manner)>) -> Result
     }
 }
 
+impl Command {
+    /// The folder in which a copy has its name, if that name is to outlive a loss of power.
+    fn parent_to_sync(&self) -> Option<PathBuf> {
+        match self {
+            Self::Copy { to, manner, .. } if manner.sync => Some(parent_of(to).to_owned()),
+            _ => None,
+        }
+    }
+}
+
+async fn sync_folder(path: &Path) -> Result<(), Failure> {
+    let sync = async { File::open(path).await?.sync_all().await };
+    sync.await.or_failure("sync", path)
+}
+
+fn parent_of(path: &Path) -> &Path {
+    let named = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
+}
+
 /// Before anything is copied: the copy may not be there, or in what is copied.
 async fn check_target(from: &Path, to: &Path, manner: Manner) -> Result<(), Failure> {
     let refusal = |why| Err(Failure::new("make the copy", to, io::Error::other(why)));
     let source = fs::canonicalize(from).await.or_failure("look at", from)?;
     let Some(name) = to.file_name() else { return refusal("the path ends without a name") };
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
+    let parent = parent_of(to);
     let parent = fs::canonicalize(parent).await.or_failure("look at", parent)?;
     if parent.join(name).starts_with(source) {
         return refusal("it would be in what is copied");

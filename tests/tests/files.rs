@@ -53,6 +53,12 @@ fn assert_fails(command: &mut Command, words: &[&str]) -> Output {
     output
 }
 
+fn sorted(lines: &[u8]) -> Vec<&str> {
+    let mut lines: Vec<_> = text(lines).lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
 /// A tree with what is easily forgotten.
 fn make_tree(root: &Path) {
     let secret = root.join("inner/secret");
@@ -123,10 +129,12 @@ fn a_tree_is_copied_as_it_is() {
     let folder = Folder::new();
     let from = folder.path().join("from");
     make_tree(&from);
-    for driver in available() {
-        let to = folder.path().join(driver.to_string());
-        let output =
-            assert_succeeds(&mut copy(&from, &to, &["--driver", &driver.to_string(), "--sync"]));
+    let ways =
+        available().into_iter().flat_map(|driver| [(driver, "--sync"), (driver, "--direct")]);
+    for (driver, way) in ways {
+        let driver = driver.to_string();
+        let to = folder.path().join(format!("{driver}{way}"));
+        let output = assert_succeeds(&mut copy(&from, &to, &["--driver", &driver, way]));
         assert_same(&from, &to);
         let said = text(&output.stderr);
         assert!(said.starts_with("files: 7 files, 10.86 MiB in "), "{said}");
@@ -158,8 +166,10 @@ fn hashes_are_those_of_sha256sum() {
     fs::write(folder.path().join("beside"), "it").expect("a file");
     for driver in available() {
         let driver = driver.to_string();
-        let mut command = files(&["--driver", &driver, "hash", "tree", "beside"]);
-        let output = assert_succeeds(command.current_dir(folder.path()));
+        let words = ["--driver", &driver, "hash", "tree", "beside"];
+        let output = assert_succeeds(files(&words).current_dir(folder.path()));
+        let direct = assert_succeeds(files(&words).arg("--direct").current_dir(folder.path()));
+        assert_eq!(sorted(&direct.stdout), sorted(&output.stdout));
         // Links are left out.
         assert_eq!(text(&output.stdout).lines().count(), 6);
         let mut check = installed("sha256sum", "coreutils");
@@ -303,6 +313,32 @@ fn ctrl_c_ends_it_in_order_and_leaves_no_half_file() {
             assert_eq!(all_below(&to), Vec::<PathBuf>::new());
         }
     }
+}
+
+#[test]
+fn a_program_that_is_killed_leaves_whole_files_and_none_that_looks_whole() {
+    let _deadline = deadline("a_program_that_is_killed_leaves_whole_files_and_none_that_looks");
+    let folder = Folder::new();
+    let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+    fs::create_dir(&from).expect("a folder");
+    fs::write(from.join("small"), "hello").expect("a file");
+    let endless = from.join("endless");
+    // It takes no room, and minutes to read.
+    let file = File::create(&endless).expect("a file");
+    file.set_len(4 << 40).expect("a hole takes no room");
+    let mut child = copy(&from, &to, &["--quiet"]).spawn().expect("it starts");
+    wait_until_open(&endless, &mut child);
+    let end = Instant::now() + SOON;
+    while !to.join("small").exists() {
+        assert!(Instant::now() < end, "the small file is not copied");
+        sleep(Duration::from_millis(5));
+    }
+    kernel::signal_child(&child, libc::SIGKILL);
+    child.wait().expect("our own child can be waited for");
+    assert_eq!(fs::read(to.join("small")).ok(), Some(b"hello".to_vec()));
+    assert!(!to.join("endless").exists());
+    let is_temporary = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "tmp");
+    assert_eq!(all_below(&to).iter().filter(|path| !is_temporary(path)).count(), 1);
 }
 
 #[test]
