@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::process::exit;
 use std::rc::Rc;
 
 use miniss_linux::net::{TcpListener, TcpStream};
@@ -14,6 +15,7 @@ use miniss_linux::{Driver, ShardId, spawn};
 
 use crate::connection::Connection;
 use crate::listen::{claim, listen};
+use crate::say::complain;
 use crate::settings::Settings;
 use crate::shard::{self, Counters, next_connection};
 use crate::stop::{self, Client};
@@ -34,9 +36,12 @@ async fn serve(
     driver: Driver,
     shutdown: GracefulShutdown,
 ) -> Result<(), String> {
-    let shutdown = shutdown.on_shard().map_err(|error| {
-        format!("cannot wait for signals: {error}; raise RLIMIT_NOFILE (ulimit -n)")
-    })?;
+    let shutdown = shutdown.on_shard().unwrap_or_else(|error| {
+        let remedy = "raise RLIMIT_NOFILE (ulimit -n)";
+        complain(format_args!("kv: cannot wait for signals: {error}; {remedy}"));
+        // The other shards would serve on, and tell no one.
+        exit(1)
+    });
     let listener = listen(address, driver).await;
     match stop::until_asked(&shutdown, accept_all(listener, &shutdown)).await {
         None => Ok(()),

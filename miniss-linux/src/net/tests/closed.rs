@@ -1,6 +1,8 @@
 //! A close ends what is in progress on the stream, and nothing else.
 
 use super::*;
+use crate::Driver;
+use crate::driver::tests::kinds;
 use crate::runtime::with_current;
 use std::io;
 use std::pin::Pin;
@@ -123,7 +125,9 @@ fn a_close_waits_for_no_one_who_was_given_up() {
 
 #[test]
 fn a_close_gives_back_what_was_received_and_not_read() {
-    let runtime = builder().recv_buffers(4, 8).build().unwrap();
+    // Rings alone receive bytes ahead.
+    let Some(driver) = kinds().find(|kind| *kind == Driver::IoUring) else { return };
+    let runtime = builder().driver(driver).recv_buffers(4, 8).build().unwrap();
     runtime.block_on(async {
         let driver = with_current(|shard| shard.driver.clone());
         for reading in [false, true] {
