@@ -81,7 +81,9 @@ fn start(options: Options) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if let Some(refusal) = runtime.driver().refusal() {
+    if let Some(refusal) = runtime.driver().refusal()
+        && !options.quiet
+    {
         complain(refusal);
     }
     runtime.block_on(work(options))
