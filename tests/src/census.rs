@@ -43,7 +43,8 @@ fn entries(folder: &str) -> usize {
 }
 
 /// How many threads of this process have a name that begins so. One that was joined stays in the
-/// list for a moment: it is exiting by then, and does not count.
+/// list for a moment: it is exiting by then, and does not count. Nor do those with which the kernel
+/// serves a ring: they end when it likes.
 pub fn threads_named(start: &str) -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("this is Linux");
     let stats = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok());
@@ -51,12 +52,14 @@ pub fn threads_named(start: &str) -> usize {
 }
 
 fn lives_and_is_named(stat: &str, start: &str) -> bool {
-    // `PF_EXITING` of the kernel, in the flags: the 7th word behind the name in brackets.
+    // Flags of the kernel, in the 7th word behind the name in brackets.
     const EXITING: u64 = 4;
+    const SERVES_RING: u64 = 0x10;
     let (_, named) = stat.split_once('(').expect("a name in brackets");
     let (name, rest) = named.rsplit_once(')').expect("a name in brackets");
     let flags = rest.split_whitespace().nth(6).and_then(|word| word.parse::<u64>().ok());
-    name.starts_with(start) && flags.expect("stat has flags") & EXITING == 0
+    let is_ours = flags.expect("stat has flags") & (EXITING | SERVES_RING) == 0;
+    name.starts_with(start) && is_ours
 }
 
 /// Resident memory of this process, in bytes.
