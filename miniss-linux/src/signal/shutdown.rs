@@ -118,13 +118,15 @@ impl GracefulShutdown {
     ///
     /// # Errors
     ///
-    /// As for [`signal`](super::signal).
+    /// As for [`signal`](super::signal). Then all shards are asked to stop: a server that lacks
+    /// some of its shards is half dead.
     ///
     /// # Panics
     ///
     /// Outside of a runtime.
     pub fn on_shard(&self) -> io::Result<ShardShutdown> {
-        let listener = Rc::new(Listener::new(&self.signals, true)?);
+        let listener = Listener::new(&self.signals, true).inspect_err(|_| self.request())?;
+        let listener = Rc::new(listener);
         let requested = Rc::new(AbortSource::new());
         let watch = spawn(watch(self.clone(), self.told(), listener.clone(), requested.clone()));
         if self.is_requested() {

@@ -392,6 +392,16 @@ fn a_shard_that_gives_up_asks_the_others_to_stop_also_those_that_come_late() {
 }
 
 #[test]
+fn a_shard_that_cannot_take_part_asks_the_others_to_stop() {
+    const TEST: &str = "signals::a_shard_that_cannot_take_part_asks_the_others_to_stop";
+    alone_on_each_driver(TEST, async || {
+        let shutdown = GracefulShutdown::on_signals([SignalKind::from_raw(libc::SIGKILL)]);
+        assert!(!shutdown.is_requested());
+        assert!(shutdown.on_shard().is_err() && shutdown.is_requested());
+    });
+}
+
+#[test]
 fn n13_a_second_signal_ends_the_process_at_once_also_if_every_shard_is_busy() {
     let _deadline = deadline("n13_a_second_signal_ends_the_process_at_once");
     for driver in drivers() {
