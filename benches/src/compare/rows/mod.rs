@@ -9,7 +9,7 @@
 //!
 //! - [`runtime`]: tasks, timers, calls between cores.
 //! - [`net`]: TCP echo, idle connections. [`kv`]: the example `kv` against redis-server.
-//! - [`allocations`]: what each operation allocates.
+//! - [`files`]: reads, writes, commits of a log. [`allocations`]: what each operation allocates.
 
 #![forbid(unsafe_code)]
 
@@ -27,6 +27,7 @@ macro_rules! peers {
 }
 
 pub mod allocations;
+pub mod files;
 pub mod kv;
 pub mod net;
 pub mod runtime;
@@ -225,6 +226,7 @@ pub fn all() -> Vec<Row> {
     let mut rows = runtime::rows();
     rows.extend(net::rows());
     rows.extend(kv::rows());
+    rows.extend(files::rows());
     rows.extend(allocations::rows());
     rows
 }

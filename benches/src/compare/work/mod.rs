@@ -8,12 +8,14 @@
 //! - [`calls`]: from one core to another and back.
 //! - [`memory`]: what a parked task takes. [`connections`]: what an idle connection takes.
 //! - [`echo`]: TCP echo. [`kv`]: the example `kv` and redis-server.
+//! - [`files`]: reads, writes, commits of a log.
 //! - [`allocations`]: what operations allocate.
 
 pub mod allocations;
 pub mod calls;
 pub mod connections;
 pub mod echo;
+pub mod files;
 pub mod kv;
 pub mod memory;
 pub mod tasks;
