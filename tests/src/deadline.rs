@@ -8,6 +8,7 @@
 use std::io::Write;
 use std::panic::Location;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, process, thread};
 
@@ -19,9 +20,22 @@ pub const SOON: Duration = Duration::from_secs(120);
 /// How long a whole test may take. The longest takes some ten seconds where nothing else runs.
 pub const LIFE: Duration = Duration::from_secs(900);
 
-/// Ends the process with a message if it is not dropped in time.
+/// Ends the process with a message if it is not dropped in time. Its thread is gone when it is.
 #[derive(Debug)]
-pub struct Deadline(#[allow(dead_code, reason = "dropping it is the message")] Sender<()>);
+pub struct Deadline {
+    /// Dropping it is the message.
+    sender: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the thread of a deadline does not panic");
+        }
+    }
+}
 
 /// A deadline of [`LIFE`] for the test that calls it, of which `part` says more.
 #[track_caller]
@@ -34,7 +48,7 @@ fn within(limit: Duration, part: &'static str) -> Deadline {
     let (test, place, here) = (alone::test_name(), Location::caller(), thread::current().id());
     let message = format!("\ntest {test} hangs: not done after {limit:?} ({part}, {place})\n");
     let (sender, dropped) = mpsc::channel::<()>();
-    thread::spawn(move || {
+    let thread = thread::spawn(move || {
         if let Err(RecvTimeoutError::Timeout) = dropped.recv_timeout(limit) {
             let seeds = random::seeds(here).map(|seed| format!("MINISS_SEED={seed}\n"));
             // Not `eprintln!`: the harness keeps what that says, and it would end with the process.
@@ -42,7 +56,7 @@ fn within(limit: Duration, part: &'static str) -> Deadline {
             process::abort();
         }
     });
-    Deadline(sender)
+    Deadline { sender: Some(sender), thread: Some(thread) }
 }
 
 #[test]
