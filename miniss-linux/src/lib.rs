@@ -51,13 +51,15 @@
 //!
 //! - `bytes`: [buffers](buf#which-buffers-there-are) of the crate `bytes`.
 //! - `futures-io`, `tokio`: `net::PollStream`, with the `AsyncRead`, `AsyncBufRead` and
-//!   `AsyncWrite` of that crate.
+//!   `AsyncWrite` of that crate; and these traits for [`fs::FileReader`] and [`fs::FileWriter`].
 
 #![warn(missing_docs)]
 
 mod driver;
 mod error;
 mod guard;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod io_traits;
 mod metrics;
 mod op;
 mod runtime;

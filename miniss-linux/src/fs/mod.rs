@@ -6,6 +6,7 @@
 //! - `open`: [`OpenOptions`]; and [`DetachedFile`], on its way from one shard to another.
 //! - `file`: [`File`], from its opening to its end; how it is synced, sized and locked.
 //! - `transfer`: how it is read and written.
+//! - `reader`, `writer`: a file as a stream, a [`FileReader`] or a [`FileWriter`].
 //! - `direct`: [`DirectFile`], read and written past the kernel's memory.
 //! - `metadata`: [`Metadata`] and [`FileType`].
 //! - `paths`: what is done with what is at a path, from [`read`] to [`canonicalize`].
@@ -33,7 +34,9 @@ mod folder;
 mod metadata;
 mod open;
 mod paths;
+mod reader;
 mod transfer;
+mod writer;
 
 pub use direct::{Alignment, DirectFile, Misaligned};
 pub use file::{Advice, File};
@@ -46,6 +49,8 @@ pub use paths::{
     canonicalize, copy, exists, hard_link, metadata, read, read_link, read_to_string, remove_file,
     rename, rename_noreplace, set_permissions, symlink, symlink_metadata, try_exists, write,
 };
+pub use reader::FileReader;
+pub use writer::FileWriter;
 
 use std::ffi::CString;
 use std::io;

@@ -30,6 +30,7 @@ use super::stream::Stream;
 use crate::buf::IOVECS_MAX;
 use crate::driver::Op;
 use crate::driver::buffers::PoolBuf;
+use crate::io_traits::{impl_async_read, impl_async_write};
 use crate::op::connection::{Connection, WriteTurn};
 use crate::op::recv::Watch;
 
@@ -120,8 +121,16 @@ impl<K: StreamKind> PollStream<K> {
         self.writing.poll_send(&self.stream.connection, cx, send)
     }
 
-    fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_sent(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.writing.poll_shut_down(&self.stream.connection, cx)
+    }
+
+    fn advance(&mut self, len: usize) {
+        self.reading.advance(len);
     }
 }
 
@@ -394,118 +403,5 @@ impl Writing {
     }
 }
 
-#[cfg(feature = "futures-io")]
-mod futures_io_traits {
-    use super::*;
-    use crate::buf::as_uninit;
-    use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
-
-    impl<K: StreamKind> AsyncRead for PollStream<K> {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buffer: &mut [u8],
-        ) -> Poll<io::Result<usize>> {
-            // SAFETY: *Initialised stays initialised*: only bytes are stored.
-            self.poll_read_into(cx, unsafe { as_uninit(buffer) })
-        }
-    }
-
-    impl<K: StreamKind> AsyncBufRead for PollStream<K> {
-        fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-            self.get_mut().poll_lend(cx)
-        }
-
-        fn consume(mut self: Pin<&mut Self>, len: usize) {
-            self.reading.advance(len);
-        }
-    }
-
-    impl<K: StreamKind> AsyncWrite for PollStream<K> {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            self.poll_send(cx, bytes)
-        }
-
-        fn poll_write_vectored(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            pieces: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
-            self.poll_send_vectored(cx, pieces)
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.poll_shut_down(cx)
-        }
-    }
-}
-
-#[cfg(feature = "tokio")]
-mod tokio_traits {
-    use super::*;
-    use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-
-    impl<K: StreamKind> AsyncRead for PollStream<K> {
-        fn poll_read(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            buffer: &mut ReadBuf<'_>,
-        ) -> Poll<io::Result<()>> {
-            // SAFETY: *Initialised stays initialised*: only bytes are stored.
-            let memory = unsafe { buffer.unfilled_mut() };
-            let len = ready!(self.poll_read_into(cx, memory))?;
-            // SAFETY: as many were stored at its beginning.
-            unsafe { buffer.assume_init(len) };
-            buffer.advance(len);
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    impl<K: StreamKind> AsyncBufRead for PollStream<K> {
-        fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-            self.get_mut().poll_lend(cx)
-        }
-
-        fn consume(mut self: Pin<&mut Self>, len: usize) {
-            self.reading.advance(len);
-        }
-    }
-
-    impl<K: StreamKind> AsyncWrite for PollStream<K> {
-        fn poll_write(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            bytes: &[u8],
-        ) -> Poll<io::Result<usize>> {
-            self.poll_send(cx, bytes)
-        }
-
-        fn poll_write_vectored(
-            mut self: Pin<&mut Self>,
-            cx: &mut Context<'_>,
-            pieces: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
-            self.poll_send_vectored(cx, pieces)
-        }
-
-        fn is_write_vectored(&self) -> bool {
-            true
-        }
-
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-
-        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-            self.poll_shut_down(cx)
-        }
-    }
-}
+impl_async_read!([K: StreamKind] PollStream<K>);
+impl_async_write!([K: StreamKind] PollStream<K>);

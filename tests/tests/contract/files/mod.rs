@@ -7,6 +7,7 @@ mod ends;
 mod offsets;
 mod paths;
 mod rows;
+mod streams;
 mod whole;
 
 use std::path::Path;

@@ -1,0 +1,276 @@
+//! A file as a stream of bytes that go: one piece is written while the program fills the next.
+//!
+//! What a write has left, because it failed or was short, stays, and the next write is of that. So
+//! the file has no gap, and an error can be seen to and the writing go on.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use miniss_core::coop::Leaf;
+
+use super::file::File;
+use super::reader::PIECE_BYTES;
+use super::transfer::check_offset;
+use crate::buf::{BufResult, IoBuf, Slice};
+use crate::op::file::write_at;
+
+/// Writes a file from the cursor on, front to back, behind the program: while the program fills one
+/// piece, the kernel takes the one before. It holds two pieces of memory, of 128 KiB each unless
+/// [`with_capacity`](Self::with_capacity) says otherwise; if both are full, a write waits.
+///
+/// An error is told once, by a later write, [`flush`](Self::flush) or [`close`](Self::close). No
+/// byte that was taken is lost by it: the next call tries to write it again.
+///
+/// Dropping it loses what was taken and not flushed, and no one hears of it: the piece that is
+/// being written is written whole or not at all, and the rest is not. So a program ends with
+/// `flush` or `close`.
+///
+/// With the feature `futures-io` it has `AsyncWrite` of that crate, with the feature `tokio` that
+/// of tokio; to close it, or shut it down, is to [`close`](Self::close) it.
+///
+/// ```
+/// # miniss_linux::doctest::in_folder(async |folder| {
+/// use miniss_linux::fs::{self, File, FileWriter};
+///
+/// let mut writer = FileWriter::new(File::create(folder.join("squares")).await?);
+/// for number in 0..1000_u32 {
+///     writer.write_all(format!("{}\n", number * number).as_bytes()).await?;
+/// }
+/// writer.close().await?; // all is written
+/// assert!(fs::read_to_string(folder.join("squares")).await?.ends_with("\n998001\n"));
+/// # Ok(()) });
+/// ```
+pub struct FileWriter {
+    file: File,
+    leaf: Leaf,
+    piece_bytes: usize,
+    /// Taken, and not yet `out`.
+    bytes: Vec<u8>,
+    /// The piece that is being written, unless it is in the operation; `done` bytes of it are.
+    out: Vec<u8>,
+    done: usize,
+    /// Where the next write begins, or the one in flight did.
+    offset: u64,
+    behind: Option<WriteBehind>,
+    closing: Option<miniss_core::Future<io::Result<()>>>,
+}
+
+type WriteBehind = Pin<Box<dyn Future<Output = BufResult<usize, Slice<Vec<u8>>>>>>;
+
+impl FileWriter {
+    /// Writes from the cursor of `file` on; at its end, if it was opened to append.
+    pub fn new(file: File) -> Self {
+        Self::with_capacity(PIECE_BYTES, file)
+    }
+
+    /// As [`new`](Self::new), with pieces of `piece_bytes`.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    pub fn with_capacity(piece_bytes: usize, file: File) -> Self {
+        assert!(piece_bytes > 0, "a piece has at least one byte");
+        let offset = file.file.cursor.get();
+        let (leaf, bytes, out) = (Leaf::new(), Vec::new(), Vec::new());
+        Self { file, leaf, piece_bytes, bytes, out, done: 0, offset, behind: None, closing: None }
+    }
+
+    /// Takes some of `bytes`, and returns how many: at least one, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// That of a write before, as for [`File::write_at`]; nothing was taken then.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel safe: nothing was taken.
+    pub async fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_take(cx, &[IoSlice::new(bytes)])).await
+    }
+
+    /// Takes all of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); a part may have been taken.
+    ///
+    /// # Cancellation
+    ///
+    /// A part may have been taken.
+    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let len = self.write(bytes).await?;
+            bytes = &bytes[len..];
+        }
+        Ok(())
+    }
+
+    /// Waits until all that was taken is written: then it outlives the process, and a loss of power
+    /// only after a [sync](Self::sync_data).
+    ///
+    /// # Errors
+    ///
+    /// As for [`File::write_at`]. What could not be written stays, and the next call tries again.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel safe.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_sent(cx)).await
+    }
+
+    /// [Flushes](Self::flush), and waits until what was taken is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// As for [`flush`](Self::flush) and [`File::sync_data`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel safe; the sync may go on, and no one hears of it.
+    ///
+    /// ```
+    /// # miniss_linux::doctest::in_folder(async |folder| {
+    /// # use miniss_linux::fs::{File, FileWriter};
+    /// let mut writer = FileWriter::new(File::create(folder.join("ledger")).await?);
+    /// writer.write_all(b"paid").await?;
+    /// writer.sync_data().await?;
+    /// # Ok(()) });
+    /// ```
+    pub async fn sync_data(&mut self) -> io::Result<()> {
+        self.flush().await?;
+        self.file.sync_data().await
+    }
+
+    /// Writes all that was taken, and closes the file. Without an error, all is written. To close
+    /// it again is no error.
+    ///
+    /// # Errors
+    ///
+    /// As for [`flush`](Self::flush), and then the file is still open, and this can be called
+    /// again; as for [`File::close`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancel safe; the next call goes on with it.
+    pub async fn close(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_end(cx)).await
+    }
+
+    /// Takes from the pieces, front to back, as long as there is room.
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.leaf.poll_proceed(cx));
+        if self.bytes.len() == self.piece_bytes {
+            ready!(self.poll_written(cx))?;
+            self.hand_over();
+        }
+        let before = self.bytes.len();
+        self.bytes.reserve_exact(self.piece_bytes - before);
+        for piece in pieces {
+            let room = self.piece_bytes - self.bytes.len();
+            self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        }
+        let taken = self.bytes.len() - before;
+        if self.bytes.len() == self.piece_bytes && self.is_idle() {
+            self.hand_over();
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.leaf.poll_proceed(cx));
+        ready!(self.poll_written(cx))?;
+        if self.bytes.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.hand_over();
+        self.poll_written(cx)
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closing.is_none() {
+            ready!(self.poll_sent(cx))?;
+            self.closing = self.file.file.start_telling_close();
+        }
+        let Some(closing) = &mut self.closing else { return Poll::Ready(Ok(())) };
+        let told = ready!(Pin::new(closing).poll(cx));
+        self.closing = None;
+        // No word: its descriptor was lent, and there was none to close in its place.
+        Poll::Ready(told.unwrap_or(Ok(())))
+    }
+
+    /// Ready once nothing is out.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.is_idle() {
+            if self.behind.is_none() {
+                self.behind = Some(self.start()?);
+            }
+            let Some(behind) = &mut self.behind else { break };
+            let (result, window) = ready!(behind.as_mut().poll(cx));
+            self.behind = None;
+            self.out = window.into_inner();
+            let len = result?;
+            if len == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.done += len;
+            self.offset += len as u64;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_idle(&self) -> bool {
+        self.behind.is_none() && self.done == self.out.len()
+    }
+
+    /// Begins to write what was taken; nothing is out.
+    fn hand_over(&mut self) {
+        mem::swap(&mut self.out, &mut self.bytes);
+        self.bytes.clear();
+        self.done = 0;
+        // If it cannot begin, the next call says why.
+        self.behind = self.start().ok();
+    }
+
+    /// Begins to write what is out.
+    fn start(&mut self) -> io::Result<WriteBehind> {
+        check_offset(self.offset)?;
+        let share = self.file.file.share()?;
+        let window = mem::take(&mut self.out).slice(self.done..);
+        Ok(Box::pin(self.file.file.start(write_at(share, window, self.offset))))
+    }
+}
+
+impl fmt::Debug for FileWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileWriter").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+impl FileWriter {
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_take(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_send_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_take(cx, pieces)
+    }
+}
+
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+crate::io_traits::impl_async_write!([] FileWriter);

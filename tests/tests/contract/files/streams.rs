@@ -1,0 +1,308 @@
+//! Files as streams: what is read ahead and written behind, and what an error leaves.
+
+use std::io::{ErrorKind, SeekFrom};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+
+use miniss_linux::driver_stats;
+use miniss_linux::fs::{self, File, FileReader, FileWriter, OpenOptions};
+use miniss_tests::kernel;
+use miniss_tests::random::Random;
+
+use super::{in_folder, pattern};
+use crate::harness::{errno, poll_and_drop, poll_once, settle, soon};
+
+/// The bytes of the pattern, in a file.
+async fn patterned(folder: &Path, len: usize) -> Vec<u8> {
+    let bytes: Vec<u8> = (0..len).map(pattern).collect();
+    soon(fs::write(folder.join("file"), bytes.clone())).await.0.unwrap();
+    bytes
+}
+
+async fn read_all(reader: &mut FileReader) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut memory = [0; 1000];
+        match soon(reader.read(&mut memory)).await.unwrap() {
+            0 => return bytes,
+            len => bytes.extend_from_slice(&memory[..len]),
+        }
+    }
+}
+
+/// So many requests were made since. Those that the pool performs are not counted.
+fn assert_asked(before: u64, requests: u64) {
+    let asked = driver_stats().submitted - before;
+    assert!(asked == requests || asked == 0, "{asked}");
+}
+
+#[test]
+fn a_reader_asks_once_for_each_piece_and_once_for_the_end() {
+    in_folder(async |folder| {
+        let bytes = patterned(folder, 4 * 4096 + 100).await;
+        let file = soon(File::open(folder.join("file"))).await.unwrap();
+        let mut reader = FileReader::with_capacity(4096, file);
+        let before = driver_stats().submitted;
+        assert!(read_all(&mut reader).await == bytes);
+        assert_asked(before, 5 + 1);
+        assert_eq!(soon(reader.read(&mut [])).await.unwrap(), 0);
+        assert_eq!(reader.position(), bytes.len() as u64);
+    });
+}
+
+#[test]
+fn a_reader_reads_the_next_piece_while_the_program_has_this_one() {
+    in_folder(async |folder| {
+        let bytes = patterned(folder, 3 * 4096).await;
+        let file = soon(File::open(folder.join("file"))).await.unwrap();
+        let mut reader = FileReader::with_capacity(4096, file);
+        let before = driver_stats().in_flight;
+        assert!(*soon(reader.fill_buf()).await.unwrap() == bytes[..4096]);
+        assert_eq!(driver_stats().in_flight, before + 1);
+        // It is no more than that, however long the program takes.
+        settle().await;
+        let submitted = driver_stats().submitted;
+        settle().await;
+        assert_eq!(driver_stats().submitted, submitted);
+        reader.consume(4096);
+        assert!(*soon(reader.fill_buf()).await.unwrap() == bytes[4096..8192]);
+    });
+}
+
+#[test]
+fn a_reader_goes_on_behind_the_end_of_a_file_that_has_grown() {
+    in_folder(async |folder| {
+        let path = folder.join("file");
+        soon(fs::write(&path, "one")).await.0.unwrap();
+        let mut reader = FileReader::new(soon(File::open(&path)).await.unwrap());
+        assert_eq!(read_all(&mut reader).await, b"one");
+        let file = soon(OpenOptions::new().append(true).open(&path)).await.unwrap();
+        soon(file.write_all("two")).await.0.unwrap();
+        assert_eq!(read_all(&mut reader).await, b"two");
+    });
+}
+
+#[test]
+fn a_reader_begins_at_the_cursor_and_gives_the_file_back_with_it() {
+    in_folder(async |folder| {
+        let bytes = patterned(folder, 20_000).await;
+        let file = soon(File::open(folder.join("file"))).await.unwrap();
+        soon(file.seek(SeekFrom::Start(5000))).await.unwrap();
+        let mut reader = FileReader::with_capacity(4096, file);
+        for _ in 0..5 {
+            assert_eq!(soon(reader.read(&mut [0; 1000])).await.unwrap().min(96), 96);
+        }
+        let position = reader.position();
+        let file = reader.into_file();
+        assert_eq!(soon(file.seek(SeekFrom::Current(0))).await.unwrap(), position);
+        assert_eq!(soon(file.read([0; 1])).await.1, [bytes[position as usize]]);
+        soon(file.close()).await.unwrap();
+    });
+}
+
+#[test]
+fn lines_come_whole_however_they_lie_in_the_pieces() {
+    in_folder(async |folder| {
+        let path = folder.join("file");
+        let lines: Vec<String> = (0..100).map(|len| format!("{}\n", "ä".repeat(len))).collect();
+        soon(fs::write(&path, lines.concat() + "the rest")).await.0.unwrap();
+        let mut reader = FileReader::with_capacity(61, soon(File::open(&path)).await.unwrap());
+        for line in &lines {
+            let mut read = String::from(">");
+            assert_eq!(soon(reader.read_line(&mut read)).await.unwrap(), line.len());
+            assert_eq!(read[1..], *line);
+        }
+        let mut rest = Vec::new();
+        assert_eq!(soon(reader.read_until(b'\n', &mut rest)).await.unwrap(), 8);
+        assert_eq!(soon(reader.read_until(b'\n', &mut rest)).await.unwrap(), 0);
+        assert_eq!(rest, b"the rest");
+        soon(fs::write(&path, [0xFF, b'\n', b'x'])).await.0.unwrap();
+        let mut reader = FileReader::new(soon(File::open(&path)).await.unwrap());
+        let mut line = String::new();
+        let error = soon(reader.read_line(&mut line)).await.unwrap_err();
+        assert_eq!((error.kind(), line.len()), (ErrorKind::InvalidData, 0));
+        assert_eq!(soon(reader.read_line(&mut line)).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn reads_that_are_dropped_lose_nothing() {
+    in_folder(async |folder| {
+        let bytes = patterned(folder, 50_000).await;
+        let file = soon(File::open(folder.join("file"))).await.unwrap();
+        let (mut reader, mut random) = (FileReader::with_capacity(700, file), Random::new());
+        let mut read = Vec::new();
+        while read.len() < bytes.len() {
+            if random.below(2) == 0 {
+                drop(poll_once(pin!(reader.fill_buf())));
+            }
+            let mut memory = [0; 500];
+            let len = soon(reader.read(&mut memory)).await.unwrap();
+            read.extend_from_slice(&memory[..len]);
+        }
+        assert!(read == bytes);
+        assert_eq!(soon(reader.read(&mut [0; 1])).await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_reader_tells_an_error_each_time_that_it_tries() {
+    in_folder(async |folder| {
+        let folder_itself = soon(File::open(folder)).await.unwrap();
+        let mut reader = FileReader::new(folder_itself);
+        assert_eq!(errno(soon(reader.read(&mut [0; 1])).await), libc::EISDIR);
+        assert_eq!(errno(soon(reader.fill_buf()).await), libc::EISDIR);
+    });
+}
+
+#[test]
+fn a_writer_asks_once_for_each_piece_and_once_for_the_tail() {
+    in_folder(async |folder| {
+        let path = folder.join("file");
+        let bytes: Vec<u8> = (0..4 * 4096 + 100).map(pattern).collect();
+        let file = soon(File::create(&path)).await.unwrap();
+        let mut writer = FileWriter::with_capacity(4096, file);
+        let before = driver_stats().submitted;
+        for some in bytes.chunks(999) {
+            soon(writer.write_all(some)).await.unwrap();
+        }
+        soon(writer.flush()).await.unwrap();
+        assert_asked(before, 4 + 1);
+        soon(writer.flush()).await.unwrap();
+        assert_asked(before, 4 + 1); // there was nothing to write
+        assert!(soon(fs::read(&path)).await.unwrap() == bytes);
+        soon(writer.close()).await.unwrap();
+        soon(writer.close()).await.unwrap();
+        assert!(soon(fs::read(&path)).await.unwrap() == bytes);
+    });
+}
+
+#[test]
+fn a_writer_holds_two_pieces_and_no_more() {
+    in_folder(async |folder| {
+        let path = folder.join("file");
+        let file = soon(File::create(&path)).await.unwrap();
+        let mut writer = FileWriter::with_capacity(4096, file);
+        let before = driver_stats().in_flight;
+        for _ in 0..2 {
+            // They are taken at once, though nothing is written yet.
+            assert!(poll_and_drop(writer.write_all(&[7; 4096])).is_ready());
+        }
+        assert_eq!(driver_stats().in_flight, before + 1);
+        assert!(poll_and_drop(writer.write(&[8; 4096])).is_pending());
+        soon(writer.write_all(&[9; 10])).await.unwrap();
+        soon(writer.close()).await.unwrap();
+        let bytes = soon(fs::read(&path)).await.unwrap();
+        assert_eq!(bytes.len(), 2 * 4096 + 10, "the write that was dropped took nothing");
+        assert!(bytes[..8192] == [7; 8192] && bytes[8192..] == [9; 10]);
+    });
+}
+
+#[test]
+fn a_writer_goes_on_after_an_error_and_loses_no_byte() {
+    in_folder(async |folder| {
+        let Some(root) = kernel::small_file_system(folder, 4 << 20) else {
+            return println!("Left out: we may not mount a file system here.");
+        };
+        let root = PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd())).join("");
+        let small = root.join("small");
+        soon(fs::write(&small, vec![1; 2 << 20])).await.0.unwrap();
+        let mut writer = FileWriter::new(soon(File::create(root.join("large"))).await.unwrap());
+        let (bytes, mut taken) = ((0..3 << 20).map(pattern).collect::<Vec<_>>(), 0);
+        let error = loop {
+            match soon(writer.write(&bytes[taken..])).await {
+                Ok(len) => taken += len,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        assert_eq!(errno(soon(writer.flush()).await), libc::ENOSPC);
+        assert_eq!(errno(soon(writer.close()).await), libc::ENOSPC, "not all is written");
+        // With room again, it goes on where it stopped.
+        soon(fs::remove_file(&small)).await.unwrap();
+        soon(writer.write_all(&bytes[taken..])).await.unwrap();
+        soon(writer.close()).await.unwrap();
+        assert!(soon(fs::read(root.join("large"))).await.unwrap() == bytes);
+    });
+}
+
+#[test]
+fn a_writer_tells_what_it_could_not_write_at_the_latest_by_its_close() {
+    in_folder(async |_| {
+        let full = soon(OpenOptions::new().write(true).open("/dev/full")).await.unwrap();
+        let mut writer = FileWriter::new(full);
+        soon(writer.write_all(b"x")).await.unwrap();
+        assert_eq!(errno(soon(writer.close()).await), libc::ENOSPC);
+        assert_eq!(errno(soon(writer.close()).await), libc::ENOSPC);
+        let mut writer = FileWriter::new(soon(File::create("/dev/null")).await.unwrap());
+        soon(writer.sync_data()).await.unwrap_err();
+        soon(writer.close()).await.unwrap();
+        soon(writer.write_all(b"x")).await.unwrap();
+        assert_eq!(errno(soon(writer.flush()).await), libc::EBADF);
+        assert_eq!(errno(soon(writer.close()).await), libc::EBADF);
+    });
+}
+
+#[test]
+fn a_writer_that_is_dropped_writes_pieces_whole_or_not_at_all() {
+    in_folder(async |folder| {
+        for round in 0..20 {
+            let path = folder.join(format!("{round}"));
+            let file = soon(File::create(&path)).await.unwrap();
+            let mut writer = FileWriter::with_capacity(1000, file);
+            for _ in 0..round {
+                soon(writer.write_all(&[5; 150])).await.unwrap();
+            }
+            drop(writer);
+            settle().await;
+            let bytes = soon(fs::read(&path)).await.unwrap();
+            assert!(bytes.len() % 1000 == 0 && bytes.len() <= round * 150, "{}", bytes.len());
+        }
+    });
+}
+
+#[test]
+fn a_writer_appends_to_a_file_that_was_opened_to_append() {
+    in_folder(async |folder| {
+        let path = folder.join("file");
+        soon(fs::write(&path, "head,")).await.0.unwrap();
+        let file = soon(OpenOptions::new().append(true).open(&path)).await.unwrap();
+        let mut writer = FileWriter::with_capacity(3, file);
+        soon(writer.write_all(b"body,tail")).await.unwrap();
+        soon(writer.close()).await.unwrap();
+        assert_eq!(soon(fs::read(&path)).await.unwrap(), b"head,body,tail");
+    });
+}
+
+#[test]
+fn code_for_tokio_and_futures_reads_and_writes_files() {
+    in_folder(async |folder| {
+        let bytes = patterned(folder, 30_000).await;
+        let (from, to) = (folder.join("file"), folder.join("copy"));
+        let open = async || soon(File::open(&from)).await.unwrap();
+        let create = async || soon(File::create(&to)).await.unwrap();
+        {
+            use tokio::io::{AsyncWriteExt, copy, copy_buf};
+            let mut reader = FileReader::with_capacity(4096, open().await);
+            let mut writer = FileWriter::with_capacity(777, create().await);
+            assert_eq!(soon(copy(&mut reader, &mut writer)).await.unwrap(), 30_000);
+            soon(writer.shutdown()).await.unwrap();
+            assert!(soon(fs::read(&to)).await.unwrap() == bytes);
+            let mut reader = FileReader::with_capacity(777, open().await);
+            let mut writer = FileWriter::with_capacity(4096, create().await);
+            assert_eq!(soon(copy_buf(&mut reader, &mut writer)).await.unwrap(), 30_000);
+            soon(AsyncWriteExt::flush(&mut writer)).await.unwrap();
+            assert!(soon(fs::read(&to)).await.unwrap() == bytes);
+        }
+        use futures::io::{AsyncReadExt, AsyncWriteExt, copy_buf};
+        let mut reader = FileReader::with_capacity(4096, open().await);
+        let mut writer = FileWriter::with_capacity(777, create().await);
+        let mut head = [0; 10];
+        soon(reader.read_exact(&mut head)).await.unwrap();
+        soon(AsyncWriteExt::write_all(&mut writer, &head)).await.unwrap();
+        assert_eq!(soon(copy_buf(&mut reader, &mut writer)).await.unwrap(), 29_990);
+        soon(AsyncWriteExt::close(&mut writer)).await.unwrap();
+        assert!(soon(fs::read(&to)).await.unwrap() == bytes);
+    });
+}
