@@ -7,6 +7,7 @@
 //! - `file`: [`File`], from its opening to its end; how it is synced, sized and locked.
 //! - `transfer`: how it is read and written.
 //! - `reader`, `writer`: a file as a stream, a [`FileReader`] or a [`FileWriter`].
+//! - `send`: from a file into a stream of the network, [`send_file`], and back.
 //! - `direct`: [`DirectFile`], read and written past the kernel's memory.
 //! - `metadata`: [`Metadata`] and [`FileType`].
 //! - `paths`: what is done with what is at a path, from [`read`] to [`canonicalize`].
@@ -35,6 +36,7 @@ mod metadata;
 mod open;
 mod paths;
 mod reader;
+mod send;
 mod transfer;
 mod writer;
 
@@ -50,6 +52,7 @@ pub use paths::{
     rename, rename_noreplace, set_permissions, symlink, symlink_metadata, try_exists, write,
 };
 pub use reader::FileReader;
+pub use send::{receive_file, send_file};
 pub use writer::FileWriter;
 
 use std::ffi::CString;

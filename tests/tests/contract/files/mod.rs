@@ -7,6 +7,7 @@ mod ends;
 mod offsets;
 mod paths;
 mod rows;
+mod send;
 mod streams;
 mod whole;
 

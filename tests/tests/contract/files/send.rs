@@ -1,0 +1,102 @@
+//! From a file into a stream of the network, and back.
+
+use std::net::Shutdown;
+use std::pin::pin;
+
+use miniss_linux::fs::{self, File, OpenOptions, receive_file, send_file};
+use miniss_linux::net::{CopyFailure, CopySide, UnixStream};
+use miniss_linux::spawn;
+
+use super::{file_with, in_folder, pattern};
+use crate::harness::{errno, poll_once, settle, soon};
+
+const LEN: usize = 500_000;
+
+#[test]
+fn a_part_of_a_file_goes_through_a_stream_into_another_file() {
+    in_folder(async |folder| {
+        let bytes: Vec<u8> = (0..LEN).map(pattern).collect();
+        soon(fs::write(folder.join("from"), bytes.clone())).await.0.unwrap();
+        let file = soon(File::open(folder.join("from"))).await.unwrap();
+        let (stream, peer) = UnixStream::pair().unwrap();
+        let sending = spawn(async move {
+            let sent = send_file(&file, 1000, 400_000, &stream).await.unwrap();
+            stream.write_all("the rest").await.0.unwrap();
+            (sent, file.read([0; 2]).await.1)
+        });
+        let to = file_with(folder, b"0123456789").await;
+        assert_eq!(soon(receive_file(&peer, &to, 5, 400_000)).await.unwrap(), 400_000);
+        assert_eq!(soon(peer.recv()).await.unwrap()[..], *b"the rest");
+        let (sent, next) = soon(sending).await.unwrap();
+        assert_eq!((sent, &next[..]), (400_000, &bytes[..2]), "the cursor stayed");
+        let copy = soon(fs::read(folder.join("file"))).await.unwrap();
+        assert!(copy[..5] == *b"01234" && copy[5..] == bytes[1000..401_000]);
+    });
+}
+
+#[test]
+fn a_file_or_a_stream_that_ends_before_gives_what_it_has() {
+    in_folder(async |folder| {
+        let (stream, peer) = UnixStream::pair().unwrap();
+        let file = file_with(folder, b"abcdefgh").await;
+        assert_eq!(soon(send_file(&file, 5, u64::MAX, &stream)).await.unwrap(), 3);
+        assert_eq!(soon(send_file(&file, 8, 1, &stream)).await.unwrap(), 0);
+        assert_eq!(soon(send_file(&file, 0, 0, &stream)).await.unwrap(), 0);
+        stream.shutdown(Shutdown::Write).await.unwrap();
+        assert_eq!(soon(receive_file(&peer, &file, 0, 0)).await.unwrap(), 0);
+        assert_eq!(soon(receive_file(&peer, &file, 8, u64::MAX)).await.unwrap(), 3);
+        assert_eq!(soon(fs::read(folder.join("file"))).await.unwrap(), b"abcdefghfgh");
+    });
+}
+
+#[test]
+fn an_error_says_which_side_failed_and_how_much_had_gone() {
+    in_folder(async |folder| {
+        let (stream, peer) = UnixStream::pair().unwrap();
+        let itself = soon(File::open(folder)).await.unwrap();
+        let error = soon(send_file(&itself, 0, 10, &stream)).await.unwrap_err();
+        assert!(matches!(error.failure, CopyFailure::Read(CopySide::First, _)), "{error}");
+        assert_eq!(errno::<()>(Err(error.into())), libc::EISDIR);
+        let full = soon(OpenOptions::new().write(true).open("/dev/full")).await.unwrap();
+        soon(stream.write_all("x")).await.0.unwrap();
+        let error = soon(receive_file(&peer, &full, 0, 10)).await.unwrap_err();
+        assert!(matches!(error.failure, CopyFailure::Write(CopySide::Second, _)), "{error}");
+        assert_eq!(error.copied, (0, 0));
+        let file = file_with(folder, b"abcd").await;
+        drop(peer);
+        let error = soon(send_file(&file, 0, 4, &stream)).await.unwrap_err();
+        assert!(matches!(error.failure, CopyFailure::Write(CopySide::Second, _)), "{error}");
+        soon(file.close()).await.unwrap();
+        let error = soon(send_file(&file, 0, 4, &stream)).await.unwrap_err();
+        assert_eq!(errno::<()>(Err(error.into())), libc::EBADF);
+    });
+}
+
+#[test]
+fn a_send_that_is_given_up_sends_no_more() {
+    in_folder(async |folder| {
+        soon(fs::write(folder.join("from"), vec![7; LEN * 4])).await.0.unwrap();
+        let file = soon(File::open(folder.join("from"))).await.unwrap();
+        let (stream, peer) = UnixStream::pair().unwrap();
+        {
+            let mut sending = pin!(send_file(&file, 0, LEN as u64 * 4, &stream));
+            for _ in 0..20 {
+                assert!(poll_once(sending.as_mut()).is_pending(), "no one reads");
+                settle().await;
+            }
+        }
+        soon(stream.cancelled_write_bytes()).await;
+        stream.shutdown(Shutdown::Write).await.unwrap();
+        let mut received = 0;
+        loop {
+            let bytes = soon(peer.recv()).await.unwrap();
+            if bytes.is_empty() {
+                break;
+            }
+            assert!(bytes.iter().all(|byte| *byte == 7));
+            received += bytes.len();
+        }
+        assert!(received > 0 && received < LEN * 4, "{received}");
+        soon(file.close()).await.unwrap();
+    });
+}
