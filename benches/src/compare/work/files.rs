@@ -151,7 +151,7 @@ pub fn read_32_by_hand(rounds: usize) -> Sample {
     read_by_hand(rounds * READERS)
 }
 
-/// [`write`], without a runtime.
+/// [`write()`], without a runtime.
 pub fn write_by_hand(count: usize) -> Sample {
     let (scratch, buffer) = (Scratch::new(), vec![7; PAGE]);
     let file = open(&scratch.0);
