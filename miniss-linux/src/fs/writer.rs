@@ -28,8 +28,8 @@ use crate::op::file::write_at;
 /// byte that was taken is lost by it: the next call tries to write it again.
 ///
 /// Dropping it loses what was taken and not flushed, and no one hears of it: the piece that is
-/// being written is written whole or not at all, and the rest is not. So a program ends with
-/// `flush` or `close`.
+/// being written is written whole or not at all, unless the system takes only a part of it, and the
+/// rest is not. So a program ends with `flush` or `close`.
 ///
 /// With the feature `futures-io` it has `AsyncWrite` of that crate, with the feature `tokio` that
 /// of tokio; to close it, or shut it down, is to [`close`](Self::close) it.
