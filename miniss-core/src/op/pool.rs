@@ -183,6 +183,10 @@ pub(super) const COUNT_MAX: u64 = (FIRST_CHUNK as u64) * ((1 << CHUNKS_MAX) - 1)
 pub(super) struct Chunks<T> {
     /// Where number 0 would lie for each chunk, if it began there; those beyond the count are null.
     origins: [Cell<*mut T>; CHUNKS_MAX],
+    /// Where each chunk from the heap begins: an origin lies outside of its chunk, and a tool that
+    /// looks for leaks would not find the chunk by it.
+    #[cfg(feature = "alloc")]
+    firsts: [Cell<*mut T>; CHUNKS_MAX],
     count: Cell<u32>,
     capacity: Cell<u32>,
 }
@@ -191,6 +195,8 @@ impl<T> Chunks<T> {
     pub(super) const fn new() -> Self {
         Self {
             origins: [const { Cell::new(ptr::null_mut()) }; CHUNKS_MAX],
+            #[cfg(feature = "alloc")]
+            firsts: [const { Cell::new(ptr::null_mut()) }; CHUNKS_MAX],
             count: Cell::new(0),
             capacity: Cell::new(0),
         }
@@ -274,6 +280,7 @@ impl<T> Chunks<T> {
         // SAFETY: neither elements nor chunks are empty.
         let Some(first) = NonNull::new(unsafe { alloc(layout) }) else { return false };
         self.set_chunk(chunk, first.cast());
+        self.firsts[chunk].set(first.as_ptr().cast());
         self.capacity.set(end);
         true
     }
@@ -291,8 +298,8 @@ impl<T> Chunks<T> {
         let capacity = self.capacity.replace(0) as usize;
         for chunk in (0..CHUNKS_MAX).take_while(|&chunk| first_of(chunk) < capacity) {
             let len = FIRST_CHUNK << chunk;
-            let first = self.origins[chunk].get().wrapping_add(len);
             let layout = Layout::array::<T>(len).expect("as it was allocated");
+            let first = self.firsts[chunk].replace(ptr::null_mut());
             // SAFETY: `grow` allocated it with this layout, and nothing is there any more.
             unsafe { dealloc(first.cast(), layout) };
         }
