@@ -44,8 +44,8 @@
 //! |---|---|---|---|
 //! | 5.10.262 | 11 | epoll | contract 271 |
 //! | 6.1.192 | 12 | io_uring and epoll | contract 552, unit tests 131, TCP 53 |
-//! | 6.12.118 | 13 | io_uring | contract 82, unit tests 132, TCP 61 |
-//! | 7.2.13 | unstable | io_uring | contract 82, unit tests 132, TCP 61 |
+//! | 6.12.118 | 13 | io_uring and epoll | contract 570, unit tests 132, TCP 61 |
+//! | 7.2.13 | unstable | io_uring and epoll | contract 570, unit tests 132, TCP 61 |
 //!
 //! The unit tests run most cases of the drivers on both. All else runs on 6.18, in `.ci/run`.
 //! Between 5.19 and 6.1 nothing has been tried: Debian has no such kernel any more.
