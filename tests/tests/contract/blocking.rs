@@ -20,7 +20,7 @@ use miniss_tests::deadline::SOON;
 use miniss_tests::kernel;
 
 use crate::harness::{
-    alone_with_each_driver, on_each_driver, poll_once, settle, soon, with_each_driver,
+    alone_with_each_driver, on_each_driver, poll_once, settle, soon, turn, with_each_driver,
 };
 
 /// A gate that blocks threads until it is opened.
@@ -479,6 +479,7 @@ fn a_pool_that_is_full_for_long_is_reported() {
 
 #[test]
 fn a_number_of_threads_that_makes_no_sense_is_refused() {
+    let _turn = turn();
     for threads in [0, 1 << 20] {
         let error = Builder::default().shards(1).blocking_threads(threads).build().unwrap_err();
         assert!(matches!(error, BuildError::InvalidConfig(_)), "{error}");

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,8 +57,7 @@ pub fn on_each_driver(case: impl AsyncFn()) {
 /// If it does not, or the case fails.
 #[track_caller]
 pub fn with_each_driver(case: impl Fn(Builder)) {
-    // A case that failed has told so, and is no reason for others to fail.
-    let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     each_driver(case);
 }
 
@@ -69,8 +68,14 @@ pub fn with_each_driver(case: impl Fn(Builder)) {
 /// As there.
 #[track_caller]
 pub fn alone_with_each_driver(test: &str, case: impl Fn(Builder)) {
-    let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     alone(test, || each_driver(case));
+}
+
+/// The turn of a test that has descriptors of this process: others count them.
+pub fn turn() -> MutexGuard<'static, ()> {
+    // A case that failed has told so, and is no reason for others to fail.
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[track_caller]

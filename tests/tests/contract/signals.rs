@@ -20,7 +20,7 @@ use miniss_tests::drivers::drivers;
 use miniss_tests::kernel::{self, OtherHandler, handler_of};
 
 use crate::harness::{
-    Held, alone_with_each_driver, beside, poll_and_drop, poll_once, settle, soon,
+    Held, alone_with_each_driver, beside, poll_and_drop, poll_once, settle, soon, turn,
 };
 
 const USR1: SignalKind = SignalKind::user_defined1();
@@ -403,6 +403,7 @@ fn a_shard_that_cannot_take_part_asks_the_others_to_stop() {
 
 #[test]
 fn n13_a_second_signal_ends_the_process_at_once_also_if_every_shard_is_busy() {
+    let _turn = turn();
     let _deadline = deadline("n13_a_second_signal_ends_the_process_at_once");
     for driver in drivers() {
         for (second, status) in [(libc::SIGTERM, 143), (libc::SIGINT, 130)] {
