@@ -231,7 +231,7 @@ pub fn signal_number(process: u32, signal: i32) {
     unsafe { libc::kill(process as i32, signal) };
 }
 
-/// Whether this process has a child, be it a zombie.
+/// Whether this process has a child. A zombie is one, too.
 pub fn has_children() -> bool {
     let flags = libc::WNOWAIT | libc::WEXITED | libc::WNOHANG;
     // SAFETY: no place for the answer, which the system call allows.
