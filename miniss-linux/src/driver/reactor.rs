@@ -11,6 +11,7 @@ use std::time::Duration;
 use miniss_core::time::Instant;
 use miniss_core::{Idle, Reactor};
 
+use super::backend::AnyBackend;
 use super::spin::{CallSpin, IdleSpin};
 use super::start::ShardDriver;
 use super::sys::{Wait, now};
@@ -132,6 +133,15 @@ impl ShardDriver {
     #[inline]
     pub(crate) fn submit(&self) {
         self.try_submit().unwrap_or_else(|error| is_broken(&error));
+    }
+
+    /// Hands over before the turn ends, so that a device is at work meanwhile.
+    pub(crate) fn submit_early(&self) {
+        if let AnyBackend::Uring(uring) = &self.backend
+            && let Some(ring) = &mut *uring.ring.borrow_mut()
+        {
+            ring.submit_early();
+        }
     }
 
     /// Enters the kernel and waits there. All cancels have been handed over.

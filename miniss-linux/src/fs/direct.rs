@@ -63,11 +63,12 @@ pub struct Alignment {
 
 impl Alignment {
     /// Where the system does not tell: a page fits all devices that there are.
-    const UNKNOWN: Self = Self { memory: 4096, offset: 4096 };
+    const UNKNOWN: Self = Self { memory: PAGE_BYTES, offset: PAGE_BYTES };
     /// Nothing has to fit.
     const NONE: Self = Self { memory: 1, offset: 1 };
 }
 
+const PAGE_BYTES: usize = 4096;
 /// Bytes that one read or write moves by way of another buffer: more of them make it short.
 const BOUNCE_BYTES_MAX: usize = 1 << 20;
 
@@ -94,6 +95,7 @@ impl OpenOptions {
             None => Some(Alignment::UNKNOWN),
         };
         let is_direct = alignment.is_some() && file.call(|file| Ok(set_direct(file))).await?;
+        file.file.is_direct.set(is_direct);
         Ok(DirectFile { file, alignment: alignment.filter(|_| is_direct) })
     }
 }
@@ -145,10 +147,12 @@ impl DirectFile {
         self.alignment.unwrap_or(Alignment::NONE)
     }
 
-    /// A buffer that fits, of `len` bytes or up to the next multiple.
+    /// A buffer that fits, of `len` bytes or up to the next multiple. It lies in as few pages as it
+    /// can, for a device is told of each.
     pub fn buffer(&self, len: usize) -> AlignedBuf {
         let Alignment { memory, offset } = self.alignment();
-        AlignedBuf::new(len.next_multiple_of(offset), memory)
+        let len = len.next_multiple_of(offset);
+        AlignedBuf::new(len, memory.max(len.next_power_of_two().min(PAGE_BYTES)))
     }
 
     /// The file, for all but its reads and writes.

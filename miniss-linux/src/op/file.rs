@@ -42,6 +42,8 @@ pub(crate) struct OpenFile {
     moving: Semaphore,
     /// Each write goes to the end of the file.
     pub(crate) appends: bool,
+    /// It is read and written past the kernel's memory.
+    pub(crate) is_direct: Cell<bool>,
 }
 
 /// What becomes of the descriptor when nothing is in flight any more.
@@ -69,6 +71,7 @@ impl OpenFile {
             cursor: Cell::new(cursor),
             moving: Semaphore::new(1),
             appends,
+            is_direct: Cell::new(false),
         })
     }
 
@@ -85,7 +88,11 @@ impl OpenFile {
 
     /// Starts an operation.
     pub(crate) fn start<O: Prepare>(&self, op: O) -> Op<O> {
-        self.driver().start(op)
+        let op = self.driver().start(op);
+        if self.is_direct.get() {
+            self.driver().submit_early();
+        }
+        op
     }
 
     /// The right to move the cursor.

@@ -5,9 +5,11 @@ use crate::driver::buffers::PoolBuf;
 use crate::driver::uring::tag;
 use crate::op::connect::{Accept, connection};
 use crate::op::connection::Reading;
+use crate::op::file::{OpenFile, read_at};
 use crate::op::recv::received;
 use io_uring::{cqueue, opcode};
 use miniss_core::op::Part;
+use std::fs::File;
 use std::mem::MaybeUninit;
 
 #[test]
@@ -231,4 +233,24 @@ fn without_a_pool_a_receive_has_no_memory_before_there_is_data() {
     finish(&driver, stream.close()).unwrap();
     let error = finish(&driver, receiving).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::ECANCELED));
+}
+
+#[test]
+fn direct_reads_are_handed_over_before_the_turn_ends() {
+    let Some(driver) = over_ring(64) else { return };
+    let file = File::open("/proc/self/exe").unwrap();
+    let file = OpenFile::new(file.into(), driver.clone(), 0, false);
+    let waiting = |count: u64| {
+        turn(&driver);
+        let before = driver.stats().submitted;
+        let read = |_| file.start(read_at(file.share().unwrap(), [0; 8], 0));
+        let reads: Vec<_> = (0..count).map(read).collect();
+        let waiting = before + count - driver.stats().submitted;
+        reads.into_iter().for_each(|read| assert_eq!(finish(&driver, read).0.unwrap(), 8));
+        waiting
+    };
+    assert_eq!(waiting(20), 20, "what comes from memory goes in one batch");
+    file.is_direct.set(true);
+    // After 2, 4, 8 and 16.
+    assert_eq!([1, 2, 20].map(waiting), [1, 0, 4]);
 }

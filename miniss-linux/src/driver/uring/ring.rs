@@ -15,12 +15,17 @@ use super::sys::EnterFd;
 use crate::driver::backend::BackendStats;
 use crate::driver::sys::Wait;
 
+/// A single entry waits for the end of the turn, where it takes no system call of its own.
+const EARLY_MIN: usize = 2;
+
 /// A ring of the thread that made it.
 pub(in crate::driver) struct Ring {
     ring: IoUring,
     pub(super) enter_fd: EnterFd,
     pub(in crate::driver) waiting: VecDeque<squeue::Entry>,
     pub(in crate::driver) stats: BackendStats,
+    /// Entries that were submitted early since completions were last taken.
+    early: usize,
     /// An overflow was found and is to be reported.
     overflowed: bool,
 }
@@ -29,7 +34,7 @@ impl Ring {
     pub(in crate::driver) fn new(ring: IoUring, features: &Features) -> Self {
         let enter_fd = EnterFd::new(ring.as_raw_fd(), features.no_iowait);
         let (waiting, stats) = (VecDeque::new(), BackendStats::default());
-        Self { ring, enter_fd, waiting, stats, overflowed: false }
+        Self { ring, enter_fd, waiting, stats, early: 0, overflowed: false }
     }
 
     /// Whether the kernel took the registration of the ring.
@@ -65,6 +70,16 @@ impl Ring {
             }
         }
         self.waiting.push_back(entry);
+    }
+
+    /// Submits what has gathered once that is as much as was submitted early before, in this turn.
+    /// So a device has work while we prepare more for it, and a large batch takes few system calls.
+    pub(in crate::driver) fn submit_early(&mut self) {
+        let gathered = self.ring.submission().len();
+        if gathered >= self.early.max(EARLY_MIN) {
+            self.early += gathered;
+            self.make_room();
+        }
     }
 
     /// Submits to make room. An error here is one of those that mean *later*.
@@ -147,6 +162,7 @@ impl Ring {
         &mut self,
         batch: &'a mut [std::mem::MaybeUninit<cqueue::Entry>],
     ) -> &'a mut [cqueue::Entry] {
+        self.early = 0;
         self.ring.completion().fill(batch)
     }
 }
