@@ -7,7 +7,7 @@
 //! The panic of a logger is caught. A logger may use the runtime: nothing of ours is borrowed while
 //! it runs, and what it reports itself is counted, but does not call it again. It runs on the
 //! shard, which stands still meanwhile: a logger that may block hands its lines to a thread of its
-//! own.
+//! own. Of [stalls](Event::Stalled) alone it hears on a thread that is no shard.
 
 #![forbid(unsafe_code)]
 
@@ -49,12 +49,16 @@ pub enum Event {
     BlockingThreadRefused,
     /// What blocks did not end in time with its runtime; its threads are left behind.
     BlockingLeft,
+    /// One poll, or the code around it, held a shard for long: see [`Builder::stall_limit`].
+    ///
+    /// [`Builder::stall_limit`]: crate::Builder::stall_limit
+    Stalled,
     /// A failure was dropped before anyone had looked at it: see [`unobserved`].
     Unobserved,
 }
 
 impl Event {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::AcceptRests,
         Self::QueueOverflowed,
         Self::LockedMemoryShort,
@@ -66,6 +70,7 @@ impl Event {
         Self::BlockingPoolFull,
         Self::BlockingThreadRefused,
         Self::BlockingLeft,
+        Self::Stalled,
         Self::Unobserved,
     ];
 
@@ -77,13 +82,17 @@ impl Event {
         }
     }
 
+    fn quiet(self) -> Duration {
+        if self == Self::Stalled { QUIET_OF_STALLS } else { QUIET }
+    }
+
     fn target(self) -> &'static str {
         match self {
             Self::AcceptRests => "miniss_linux::net",
             Self::QueueOverflowed | Self::LockedMemoryShort | Self::DriverFallback => {
                 "miniss_linux::driver"
             }
-            Self::Unpinned | Self::ShardDied => "miniss_linux::runtime",
+            Self::Unpinned | Self::ShardDied | Self::Stalled => "miniss_linux::runtime",
             Self::ShardLeft | Self::OperationsLeaked | Self::BlockingLeft => {
                 "miniss_linux::runtime"
             }
@@ -95,6 +104,8 @@ impl Event {
 
 /// After a line about an event, no other about the same event for so long.
 const QUIET: Duration = Duration::from_secs(5);
+/// A line about a stall may be long, and a program that stalls goes on doing so: five a minute.
+const QUIET_OF_STALLS: Duration = Duration::from_secs(12);
 
 /// What is known of one event, in the whole program.
 struct Tally {
@@ -112,11 +123,11 @@ impl Tally {
         Self { count, left_out, quiet_until_ns }
     }
 
-    /// Whether a report at `now` becomes a line; if so, how many before it did not. Relaxed: the
-    /// numbers are all that threads tell each other.
-    fn line_at(&self, now: Instant) -> Option<u64> {
+    /// Whether a report at `now` becomes a line, and silence for `quiet`; if so, how many before it
+    /// did not. Relaxed: the numbers are all that threads tell each other.
+    fn line_at(&self, now: Instant, quiet: Duration) -> Option<u64> {
         let until = self.quiet_until_ns.load(Relaxed);
-        let next = (now + QUIET).as_nanos();
+        let next = (now + quiet).as_nanos();
         let is_due = now.as_nanos() >= until;
         if !is_due || self.quiet_until_ns.compare_exchange(until, next, Relaxed, Relaxed).is_err() {
             self.left_out.fetch_add(1, Relaxed);
@@ -157,7 +168,7 @@ pub(crate) fn report(event: Event, what: fmt::Arguments<'_>) {
         tally.left_out.fetch_add(1, Relaxed);
         return;
     }
-    if let Some(left_out) = tally.line_at(now()) {
+    if let Some(left_out) = tally.line_at(now(), event.quiet()) {
         silently(|| say(event, what, left_out));
     }
     IN_LOGGER.set(false);
@@ -223,14 +234,14 @@ mod tests {
     fn one_line_then_silence_then_a_line_that_counts_what_was_left_out() {
         let tally = Tally::new();
         let start = Instant::from_nanos(1);
-        assert_eq!(tally.line_at(start), Some(0));
+        assert_eq!(tally.line_at(start, QUIET), Some(0));
         for early in [0, 1, QUIET.as_nanos() as u64 - 1] {
-            assert_eq!(tally.line_at(start + Duration::from_nanos(early)), None);
+            assert_eq!(tally.line_at(start + Duration::from_nanos(early), QUIET), None);
         }
-        assert_eq!(tally.line_at(start + QUIET), Some(3));
-        assert_eq!(tally.line_at(start + QUIET), None);
-        assert_eq!(tally.line_at(start + 3 * QUIET), Some(1));
-        assert_eq!(tally.line_at(start + 4 * QUIET), Some(0));
+        assert_eq!(tally.line_at(start + QUIET, QUIET), Some(3));
+        assert_eq!(tally.line_at(start + QUIET, QUIET), None);
+        assert_eq!(tally.line_at(start + 3 * QUIET, QUIET), Some(1));
+        assert_eq!(tally.line_at(start + 4 * QUIET, QUIET), Some(0));
     }
 
     #[test]

@@ -6,6 +6,8 @@
 use std::any::Any;
 use std::future::Future;
 use std::mem::{self, ManuallyDrop};
+#[cfg(debug_assertions)]
+use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,14 +15,26 @@ use std::task::{Context, Poll};
 use miniss_core::unobserved::{self, Source};
 
 use crate::error::Payload;
+#[cfg(debug_assertions)]
+use crate::stall::polls;
 
-/// A future whose panics become its output; it takes no more memory than the future. Each spawned
-/// task is one. Its destructor does not panic, either.
-pub(crate) struct Guarded<F>(Quiet<F>);
+/// A future whose panics become its output; it takes no more memory than the future, but in debug
+/// builds, where it keeps its spawn site. Each spawned task is one. Its destructor does not panic,
+/// either.
+pub(crate) struct Guarded<F> {
+    future: Quiet<F>,
+    #[cfg(debug_assertions)]
+    spawned_at: &'static Location<'static>,
+}
 
 impl<F: Future> Guarded<F> {
+    #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) fn new(future: F) -> Self {
-        Self(Quiet::new(future))
+        Self {
+            future: Quiet::new(future),
+            #[cfg(debug_assertions)]
+            spawned_at: Location::caller(),
+        }
     }
 }
 
@@ -29,8 +43,10 @@ impl<F: Future> Future for Guarded<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        #[cfg(debug_assertions)]
+        let _polled = polls::<F>(self.spawned_at);
         // SAFETY: the future is pinned because we are: it is polled and dropped in place.
-        let future = unsafe { self.map_unchecked_mut(|this| &mut *this.0.0) };
+        let future = unsafe { self.map_unchecked_mut(|this| &mut *this.future.0) };
         let outcome = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),

@@ -49,6 +49,7 @@
 //!
 //! None is on unless it is asked for, and none changes what is there without it.
 //!
+//! - `backtrace`: reports of a [stall](Builder::stall_limit) tell where the code stands.
 //! - `bytes`: [buffers](buf#which-buffers-there-are) of the crate `bytes`.
 //! - `futures-io`, `tokio`: `net::PollStream`, with the `AsyncRead`, `AsyncBufRead` and
 //!   `AsyncWrite` of that crate; and these traits for [`fs::FileReader`] and [`fs::FileWriter`].
@@ -63,6 +64,7 @@ mod io_traits;
 mod metrics;
 mod op;
 mod runtime;
+mod stall;
 
 pub mod buf;
 pub mod combine;

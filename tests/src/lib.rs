@@ -10,6 +10,7 @@
 //! - [`sockets`]: pairs of connections, and peers that are no part of any runtime.
 //! - [`hostile`]: the life of operations under a hostile driver, from bytes.
 //! - [`kernel`]: refusals and signals, on demand.
+//! - [`logger`]: keeps what the runtime reports.
 //! - [`program`]: the examples as programs of their own, and other programs.
 //! - [`resp`]: a client that speaks the Redis protocol.
 //!
@@ -24,6 +25,7 @@ pub mod drivers;
 pub mod folder;
 pub mod hostile;
 pub mod kernel;
+pub mod logger;
 pub mod program;
 pub mod random;
 pub mod resp;

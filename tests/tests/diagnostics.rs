@@ -3,10 +3,9 @@
 #![forbid(unsafe_code)]
 
 use std::io::Write;
-use std::sync::Mutex;
 use std::time::Duration;
 
-use log::{Level, LevelFilter, Log, Metadata, Record};
+use log::Level;
 use miniss_linux::diagnostics::{Event, count};
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::time::sleep;
@@ -15,44 +14,8 @@ use miniss_tests::alone::alone;
 use miniss_tests::deadline::deadline;
 use miniss_tests::drivers::io_uring_is_refused;
 use miniss_tests::kernel;
+use miniss_tests::logger::install;
 use miniss_tests::sockets::pair;
-
-/// Keeps what it is told, and then does what it was made for.
-struct Logger {
-    lines: Mutex<Vec<(Level, String, String)>>,
-    then: fn(),
-}
-
-impl Log for Logger {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        // Held to the end: a call of the logger by itself would wait for it forever.
-        let mut lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        lines.push((record.level(), record.target().into(), record.args().to_string()));
-        (self.then)();
-    }
-
-    fn flush(&self) {}
-}
-
-fn install(then: fn()) -> &'static Logger {
-    let logger = Box::leak(Box::new(Logger { lines: Mutex::default(), then }));
-    log::set_logger(logger).expect("the only one of this process");
-    log::set_max_level(LevelFilter::Warn);
-    logger
-}
-
-impl Logger {
-    /// The lines of one target, and their level.
-    fn lines_of(&self, target: &str) -> Vec<(Level, String)> {
-        let lines = self.lines.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let ours = lines.iter().filter(|(_, of, _)| of == target);
-        ours.map(|(level, _, text)| (*level, text.clone())).collect()
-    }
-}
 
 /// More completions at once than the queue of the current shard holds; all of them arrive.
 async fn overflow() {

@@ -16,19 +16,21 @@ use super::spin::{CallSpin, IdleSpin};
 use super::start::ShardDriver;
 use super::sys::{Wait, now};
 use super::unpark::Unparker;
+use crate::stall::ShardBeat;
 
 /// The reactor of a shard: through it the executor drives the driver.
 pub(crate) struct ShardReactor {
     driver: Rc<ShardDriver>,
     spin: IdleSpin,
     call_spin: CallSpin,
+    beat: Option<ShardBeat>,
 }
 
 impl ShardReactor {
-    pub(crate) fn new(driver: Rc<ShardDriver>) -> Self {
+    pub(crate) fn new(driver: Rc<ShardDriver>, beat: Option<ShardBeat>) -> Self {
         let spin = IdleSpin::new(driver.config.idle_spin_ns);
         let call_spin = CallSpin::new(driver.config.call_spin_ns);
-        Self { driver, spin, call_spin }
+        Self { driver, spin, call_spin, beat }
     }
 }
 
@@ -38,11 +40,26 @@ impl Reactor for ShardReactor {
     /// Enters only if the kernel has something to do; what has completed is in memory.
     #[inline]
     fn poll(&mut self) -> usize {
+        if let Some(beat) = &self.beat {
+            beat.goes_on();
+        }
         self.driver.submit();
         self.driver.reap()
     }
 
     fn park(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
+        if let Some(beat) = &self.beat {
+            beat.sleeps();
+        }
+        self.look_and_sleep(deadline, idle);
+        if let Some(beat) = &self.beat {
+            beat.wakes();
+        }
+    }
+}
+
+impl ShardReactor {
+    fn look_and_sleep(&mut self, deadline: Option<Instant>, idle: Idle<'_>) {
         self.driver.backend.arm_unparker();
         // A cancel may end its operation at once, and wake a task: so before the last look.
         self.driver.push_cancels();

@@ -513,6 +513,29 @@
 //! **What would change our mind.** Structured fields that users ask for: then `tracing`, as a
 //! feature.
 //!
+//! # A stall is seen by a thread that watches, while it lasts
+//!
+//! **Question.** A poll that blocks holds all else on its shard. Who sees it, and who tells where
+//! the code stands?
+//!
+//! **Choices.** The loop, which looks at the clock before and after: it tells when all is over, and
+//! not where. A timer of the kernel for each shard, as Seastar has, whose signal finds the code:
+//! one that counts CPU time does not see a poll that sleeps, and one that counts all time is set
+//! again for each sleep of the shard, by a system call. Or a thread that looks at a count.
+//!
+//! **Pick.** The thread. The shard adds to a count in a line of memory of its own, once a turn, and
+//! when it goes to sleep and comes back; the thread looks at it four times in what counts as a
+//! stall, and rests while all shards sleep. It reports while the stall lasts, so that a poll that
+//! never ends is seen, and on a thread that is not held. Where the code stands, a signal finds out:
+//! `SIGURG`, which a program without a handler does not notice.
+//!
+//! **Price.** A thread for each runtime, and up to four wakes of it in 25 ms while a shard is
+//! awake: so it is on in debug builds, and asked for in others. With it off, a turn has one more
+//! branch. A shard without a CPU to run on looks held.
+//!
+//! **What would change our mind.** Clocks that a thread can read of another at no cost: then the
+//! two could be told apart.
+//!
 //! # A shard that dies ends `run`, and `block_on` after a grace
 //!
 //! **Question.** A panic of a waker, or a ring that the kernel refuses, ends a shard. What becomes
@@ -616,3 +639,19 @@
 //! Only what work awaits itself is followed, not the tasks that it spawns.
 //!
 //! **What would change our mind.** Loads in which one shard makes nearly all calls.
+//!
+//! # The crate may have 20,000 lines
+//!
+//! **Question.** Its plan said: under 15,000 lines of code, without comments and tests. With files,
+//! processes, signals and the tools for shards it has them. What goes, or what is added?
+//!
+//! **Choices.** Crates of their own, for files or for the tools: each needs what only the driver
+//! and the shard know, which would become public. Features left out. Or more lines.
+//!
+//! **Pick.** More lines, 20,000 at most, in folders that use each other one way. In November 2026
+//! monoio had 27,000 without processes, signals or tools for shards, glommio 42,000, compio 52,000.
+//!
+//! **Price.** More to read for those who want to know all of it. The way of one `read().await` is
+//! as long as before.
+//!
+//! **What would change our mind.** A part that uses what is public alone: then it moves out.

@@ -20,6 +20,7 @@
 //! | `BlockingPoolFull` | warn | `miniss_linux::blocking` | [what blocks](crate::spawn_blocking) has waited a second for a thread: all are busy |
 //! | `BlockingThreadRefused` | warn | `miniss_linux::blocking` | the system refused a thread for what blocks; it waits for another, or fails if there is none |
 //! | `BlockingLeft` | error | `miniss_linux::runtime` | at the end, what blocks went on beyond the shutdown timeout |
+//! | `Stalled` | warn | `miniss_linux::runtime` | one poll has held a shard for long: see [`stall_limit`](crate::Builder::stall_limit) |
 //! | `Unobserved` | warn | `miniss_linux::unobserved` | an error or a panic was dropped that no one had looked at |
 //!
 //! If the program sets a hook with [`unobserved::set_hook`](crate::unobserved::set_hook), the hook

@@ -12,6 +12,7 @@ use crate::diagnostics::{self, Event};
 use crate::driver::{Driver, DriverConfig, Kind};
 use crate::error::BuildError;
 use crate::sharded::random::fresh_seed;
+use crate::stall::{self, Watcher};
 use crate::topology;
 
 /// Which CPU each shard's thread runs on. What is started on a shard inherits that CPU; see
@@ -75,6 +76,7 @@ pub struct Builder {
     pub(super) budget: Budget,
     pub(super) shuffle: Option<u64>,
     random_seed: Option<u64>,
+    stall_limit: Duration,
     pub(super) shutdown_timeout: Duration,
     pub(super) stack_bytes: Option<usize>,
     pub(super) blocking_threads: usize,
@@ -93,6 +95,7 @@ impl Default for Builder {
             budget: Budget::default(),
             shuffle: None,
             random_seed: None,
+            stall_limit: if cfg!(debug_assertions) { stall::LIMIT } else { Duration::ZERO },
             shutdown_timeout: Duration::from_secs(5),
             stack_bytes: None,
             blocking_threads: 128,
@@ -245,6 +248,28 @@ impl Builder {
         self
     }
 
+    /// Reports polls that hold a shard for so long ([`Event::Stalled`]), while they do: which task
+    /// it is and, with the feature `backtrace`, where its code stands. Zero: does not look.
+    /// Default: 25 ms in debug builds, zero in release builds, which keep no spawn sites either.
+    ///
+    /// A thread beside the shards looks for them, four times in that time while a shard is awake.
+    /// If the system refuses that thread, no one looks. There are five lines a minute at most. A
+    /// shard that has no CPU to run on looks the same as one that is held. To learn where the code
+    /// stands, it sends the shard's thread the signal `SIGURG`, unless the program has a handler of
+    /// its own for it.
+    ///
+    /// [`Event::Stalled`]: crate::diagnostics::Event::Stalled
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let builder = miniss_linux::Runtime::builder().shards(1);
+    /// builder.stall_limit(Duration::from_millis(5)).build().unwrap().block_on(async {});
+    /// ```
+    pub fn stall_limit(mut self, limit: Duration) -> Self {
+        self.stall_limit = limit;
+        self
+    }
+
     /// How much tasks may do in a turn before the kernel is asked for events. Default:
     /// [`Budget::default`].
     ///
@@ -378,6 +403,14 @@ impl Builder {
     }
 
     /// The driver that is wanted.
+    /// `None` if no one is to look for stalls, or can.
+    pub(super) fn start_watcher(&self, shards: usize) -> Option<Watcher> {
+        if self.stall_limit.is_zero() {
+            return None;
+        }
+        Watcher::start(shards, self.stall_limit, format!("{}-watcher", self.thread_name)).ok()
+    }
+
     pub(super) fn wanted_driver(&self) -> Result<Driver, BuildError> {
         match (self.choice, std::env::var("MINISS_DRIVER")) {
             (Some(driver), _) => Ok(driver),

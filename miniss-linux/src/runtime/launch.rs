@@ -67,7 +67,9 @@ impl Runtime {
             cpus: cpus_of_program.clone(),
         };
         let blocking = Arc::new(BlockingPool::new(blocking, shards));
+        let watcher = builder.start_watcher(shards);
         let config = |index: usize| ShardConfig {
+            beat: watcher.as_ref().map(|watcher| watcher.beat_of(index)),
             id: ShardId::new(index),
             cell: take_cell(),
             mesh: mesh.clone(),
@@ -94,6 +96,7 @@ impl Runtime {
             shutdown_timeout: builder.shutdown_timeout,
             chosen,
             random_seed,
+            watcher: None,
         };
         // From here on, an error drops `runtime`, which ends what has started.
         for (index, cpu) in cpus.iter().enumerate().skip(1) {
@@ -106,6 +109,7 @@ impl Runtime {
             runtime.workers.push(Worker::start(config(index), thread)?);
         }
         runtime.workers.iter().try_for_each(Worker::wait_ready)?;
+        runtime.watcher = watcher;
         // Where there are none, on epoll, their size is nothing to report.
         driver.report_small_rings(builder.driver.ring_entries);
         Ok(runtime)

@@ -23,6 +23,7 @@ use crate::diagnostics::{self, Event};
 use crate::driver::{BlockingPool, ChosenDriver};
 use crate::error::{BuildError, CallError, Panic};
 use crate::guard::defer;
+use crate::stall::Watcher;
 
 /// Some shards, each a thread with an executor and a driver of its own.
 ///
@@ -86,6 +87,8 @@ pub struct Runtime {
     pub(super) shutdown_timeout: Duration,
     pub(super) chosen: ChosenDriver,
     pub(super) random_seed: u64,
+    /// Ends after the shards.
+    pub(super) watcher: Option<Watcher>,
 }
 
 impl Runtime {

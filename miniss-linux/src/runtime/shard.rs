@@ -6,7 +6,6 @@
 //! further up the stack, still lives.
 
 use std::cell::Cell;
-use std::marker::PhantomData;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,6 +27,7 @@ use crate::guard::quietly;
 use crate::sharded::group::CurrentGroup;
 use crate::sharded::random::Random;
 use crate::sharded::storage::Storage;
+use crate::stall::ShardBeat;
 use crate::topology::CpuMask;
 
 /// How long `block_on` waits for room in the lanes to other shards.
@@ -150,6 +150,8 @@ pub(crate) struct ShardConfig {
     pub(crate) failure: Arc<Failure>,
     /// `None` if the kernel does not tell.
     pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
+    /// `None` if no one watches.
+    pub(crate) beat: Option<ShardBeat>,
 }
 
 /// What code that runs on the shard can reach.
@@ -166,6 +168,7 @@ pub(crate) struct Shard {
     pub(crate) storage: Storage,
     pub(crate) random: Random,
     pub(crate) group: CurrentGroup,
+    pub(crate) beat: Option<ShardBeat>,
     inbound: Arc<Inbound>,
     shutdown_timeout: Duration,
 }
@@ -200,7 +203,10 @@ impl Shard {
         let on_pool = PoolRequests::new(config.blocking.clone(), shard.index());
         let driver = ShardDriver::new(config.driver, config.cell.unparker(), eventfd, on_pool)
             .map_err(|error| BuildError::Driver { shard, error })?;
-        let reactor = ShardReactor::new(driver.clone());
+        if let Some(beat) = &config.beat {
+            beat.on_this_thread();
+        }
+        let reactor = ShardReactor::new(driver.clone(), config.beat.clone());
         let mut executor =
             Executor::new(config.cell, reactor).expect("an executor cell from the pool is free");
         executor.set_budget(config.budget);
@@ -220,6 +226,7 @@ impl Shard {
             handle: config.handle,
             storage: Storage::default(),
             group: CurrentGroup::default(),
+            beat: config.beat,
             random: Random::new(config.random_seed, shard.index()),
             inbound: config.inbound,
             shutdown_timeout: config.shutdown_timeout,
@@ -309,10 +316,13 @@ pub(crate) fn with_current<T>(f: impl FnOnce(&Shard) -> T) -> T {
 /// This thread is in `shard` until the guard is dropped. It may have been in another: a runtime
 /// that a task made ends inside of that task's shard.
 pub(crate) fn enter(shard: &Shard) -> Entered<'_> {
+    if let Some(beat) = &shard.beat {
+        beat.wakes();
+    }
     CURRENT.with(|current| Entered {
         unparker_before: current.unparker.replace(shard.local.cell().unparker()),
         shard_before: current.shard.replace(shard),
-        shard: PhantomData,
+        shard,
     })
 }
 
@@ -320,7 +330,7 @@ pub(crate) fn enter(shard: &Shard) -> Entered<'_> {
 pub(crate) struct Entered<'a> {
     unparker_before: *const Unparker,
     shard_before: *const Shard,
-    shard: PhantomData<&'a Shard>,
+    shard: &'a Shard,
 }
 
 impl Entered<'_> {
@@ -337,5 +347,8 @@ impl Drop for Entered<'_> {
             current.shard.set(self.shard_before);
             current.unparker.set(self.unparker_before);
         });
+        if let Some(beat) = &self.shard.beat {
+            beat.sleeps();
+        }
     }
 }

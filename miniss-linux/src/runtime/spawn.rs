@@ -37,7 +37,8 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    with_current(|shard| spawn_in(shard, future))
+    let guarded = Guarded::new(future);
+    with_current(|shard| spawn_guarded(shard, guarded))
 }
 
 /// Starts the async closure `work` as a task on `shard`: the same as [`submit_to`], under the name
@@ -70,12 +71,22 @@ where
 pub(super) type Outcome<T> = Quiet<Result<T, Payload>>;
 
 #[inline]
+#[cfg_attr(debug_assertions, track_caller)]
 pub(crate) fn spawn_in<F>(shard: &Shard, future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
 {
-    JoinHandle { inner: shard.local.spawn(Guarded::new(future)).ok() }
+    spawn_guarded(shard, Guarded::new(future))
+}
+
+#[inline]
+fn spawn_guarded<F>(shard: &Shard, guarded: Guarded<F>) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    JoinHandle { inner: shard.local.spawn(guarded).ok() }
 }
 
 /// The outcome of a spawned task. It stays on its shard.

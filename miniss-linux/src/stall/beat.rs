@@ -1,0 +1,185 @@
+//! What a shard tells its watcher, in a cache line that no other shard writes to: a count that
+//! moves with each look of its loop at the driver, and is odd while it sleeps; and in debug builds,
+//! which task it polls.
+//!
+//! Invariant **Static or null**: what the pointers here point at is `'static`.
+//!
+//! A watcher that finds all shards asleep rests. A shard that wakes and a watcher that goes to rest
+//! each write, fence, and then look at what the other wrote: so one of the two sees the other, and
+//! no shard is awake for long while its watcher rests.
+
+#[cfg(debug_assertions)]
+use std::any::type_name;
+use std::fmt;
+use std::panic::Location;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, fence};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
+
+/// The beats of all shards of a runtime.
+#[derive(Debug)]
+pub(super) struct Beats {
+    pub(super) shards: Box<[Beat]>,
+    is_resting: AtomicBool,
+    pub(super) is_over: AtomicBool,
+    /// There from before the first beat.
+    pub(super) watcher: OnceLock<Thread>,
+}
+
+/// What one shard tells. Relaxed, since no other memory follows from it.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Beat {
+    count: AtomicU32,
+    thread: AtomicI32,
+    spawned_at: AtomicPtr<Location<'static>>,
+    name: AtomicPtr<Name>,
+}
+
+type Name = fn() -> &'static str;
+
+#[cfg(debug_assertions)]
+struct NameOf<F>(F);
+
+#[cfg(debug_assertions)]
+impl<F> NameOf<F> {
+    const NAME: Name = type_name::<F>;
+}
+
+impl Beats {
+    pub(super) fn new(shards: usize) -> Self {
+        let shards = (0..shards).map(|_| Beat::asleep()).collect();
+        let [is_resting, is_over] = [const { AtomicBool::new(false) }; 2];
+        Self { shards, is_resting, is_over, watcher: OnceLock::new() }
+    }
+
+    /// The watcher sleeps until a shard is awake, or all is over. It may also return for nothing.
+    pub(super) fn rest(&self) {
+        self.is_resting.store(true, Relaxed);
+        fence(SeqCst);
+        let is_over = self.is_over.load(Relaxed);
+        if !is_over && self.shards.iter().all(|shard| is_asleep(shard.count())) {
+            thread::park();
+        }
+        self.is_resting.store(false, Relaxed);
+    }
+
+    fn wake_watcher(&self) {
+        fence(SeqCst);
+        if self.is_resting.load(Relaxed) {
+            self.watcher.get().expect("it was there first").unpark();
+        }
+    }
+}
+
+impl Beat {
+    fn asleep() -> Self {
+        let (spawned_at, name) = (AtomicPtr::default(), AtomicPtr::default());
+        Self { count: AtomicU32::new(1), thread: AtomicI32::new(0), spawned_at, name }
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.count.load(Relaxed)
+    }
+
+    /// The shard alone counts.
+    fn add(&self, more: u32) {
+        self.count.store(self.count().wrapping_add(more), Relaxed);
+    }
+
+    pub(super) fn thread(&self) -> i32 {
+        self.thread.load(Relaxed)
+    }
+
+    /// What the shard polls.
+    pub(super) fn polled(&self) -> Polled {
+        Polled { spawned_at: self.spawned_at.load(Relaxed), name: self.name.load(Relaxed) }
+    }
+}
+
+/// Whether a shard slept at such a count.
+pub(super) fn is_asleep(count: u32) -> bool {
+    count % 2 == 1
+}
+
+/// The beat of one shard, as that shard has it.
+#[derive(Debug, Clone)]
+pub(crate) struct ShardBeat {
+    beats: Arc<Beats>,
+    shard: usize,
+}
+
+impl ShardBeat {
+    pub(super) fn new(beats: Arc<Beats>, shard: usize) -> Self {
+        Self { beats, shard }
+    }
+
+    fn beat(&self) -> &Beat {
+        &self.beats.shards[self.shard]
+    }
+
+    /// This thread is the shard's from now on.
+    pub(crate) fn on_this_thread(&self) {
+        // SAFETY: no pointers.
+        self.beat().thread.store(unsafe { libc::gettid() }, Relaxed);
+    }
+
+    /// The loop goes round.
+    #[inline]
+    pub(crate) fn goes_on(&self) {
+        self.beat().add(2);
+    }
+
+    /// It goes to sleep, or leaves the loop.
+    pub(crate) fn sleeps(&self) {
+        if !is_asleep(self.beat().count()) {
+            self.beat().add(1);
+        }
+    }
+
+    /// It is back.
+    pub(crate) fn wakes(&self) {
+        if is_asleep(self.beat().count()) {
+            self.beat().add(1);
+            self.beats.wake_watcher();
+        }
+    }
+
+    /// Says what is polled; returns what was before.
+    #[cfg(debug_assertions)]
+    pub(crate) fn set_polled(&self, polled: Polled) -> Polled {
+        let beat = self.beat();
+        let before = beat.polled();
+        beat.spawned_at.store(polled.spawned_at.cast_mut(), Relaxed);
+        beat.name.store(polled.name.cast_mut(), Relaxed);
+        before
+    }
+}
+
+/// A task that a shard polls; the main future, if both are null.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Polled {
+    spawned_at: *const Location<'static>,
+    name: *const Name,
+}
+
+impl Polled {
+    #[cfg(debug_assertions)]
+    pub(super) fn new<F>(spawned_at: &'static Location<'static>) -> Self {
+        Self { spawned_at, name: &NameOf::<F>::NAME }
+    }
+}
+
+impl fmt::Display for Polled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: *Static or null*.
+        let (spawned_at, name) = unsafe { (self.spawned_at.as_ref(), self.name.as_ref()) };
+        match (spawned_at, name) {
+            (Some(spawned_at), Some(name)) => {
+                write!(f, "the task `{}`, spawned at {spawned_at}", name())
+            }
+            _ => f.write_str("the main future, or a task whose spawn site is not kept"),
+        }
+    }
+}
