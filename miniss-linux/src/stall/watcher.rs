@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -87,17 +88,28 @@ fn look(beats: &Beats, seen: &mut [Seen], limit: Duration) {
 
 fn report(beats: &Beats, index: usize, held: Duration) {
     let (shard, beat) = (ShardId::new(index), &beats.shards[index]);
-    let polled = beat.polled();
-    #[cfg(feature = "backtrace")]
-    let place = super::capture::capture(beat.thread());
-    #[cfg(not(feature = "backtrace"))]
-    let place = format!(
-        "; where it is, the feature `backtrace` of miniss-linux tells, or a debugger: its thread \
-         is {}",
-        beat.thread()
-    );
+    let (polled, place) = (beat.polled(), Place { thread: beat.thread() });
     diagnostics::report(
         Event::Stalled,
         format_args!("{shard} has been held for {held:?} by one poll, of {polled}{place}"),
     );
+}
+
+/// Where the code of a thread stands. It is looked up when someone is to read it, for that is far
+/// more work than to see a stall.
+struct Place {
+    thread: i32,
+}
+
+impl fmt::Display for Place {
+    #[cfg(feature = "backtrace")]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&super::capture::capture(self.thread))
+    }
+
+    #[cfg(not(feature = "backtrace"))]
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let thread = self.thread;
+        write!(f, "; the feature `backtrace` of miniss-linux tells where in thread {thread}")
+    }
 }
