@@ -31,7 +31,8 @@ which driver it got and where its shards run, and ends. It changes nothing.
 Exit status: 0, all is as good as it can be; 1, something could be better; 2, wrong usage.";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments = std::env::args_os().skip(1).map(|it| it.to_string_lossy().into_owned());
+    let arguments: Vec<String> = arguments.collect();
     let asked = |names: &[&str]| arguments.iter().any(|argument| names.contains(&&**argument));
     if asked(&["--help", "-h"]) {
         return say(HELP, 0);

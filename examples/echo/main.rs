@@ -27,33 +27,41 @@ echo: a TCP server that sends back what it receives
 It runs until SIGINT or SIGTERM. Try: nc 127.0.0.1 7000";
 
 fn main() -> ExitCode {
-    match run() {
+    let arguments = std::env::args_os().skip(1);
+    let (result, failure) = match parse(arguments.map(|it| it.to_string_lossy().into_owned())) {
+        Ok(Some((address, builder))) => (serve(&address, builder), 1),
+        Ok(None) => {
+            say(HELP);
+            (Ok(()), 0)
+        }
+        Err(error) => (Err(error.into()), 2),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&*error);
-            ExitCode::FAILURE
+            ExitCode::from(failure)
         }
     }
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
+/// Where to listen, and on what. `None`: the help is asked for.
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<(String, Builder)>, String> {
     let mut address = String::from("127.0.0.1:7000");
     let mut builder = Runtime::builder().shards(1);
-    let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         if ["--help", "-h"].contains(&&*name) {
-            say(HELP);
-            return Ok(());
+            return Ok(None);
         }
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
         match &*name {
             "--addr" => address = value()?,
             "--shards" => builder = builder.shards(positive(&name, &value()?)?),
             "--driver" => builder = builder.driver(driver(&value()?)?),
-            _ => return Err(format!("{name}: unknown option; see --help").into()),
+            _ => return Err(format!("{name}: unknown option; see --help")),
         }
     }
-    serve(&address, builder)
+    Ok(Some((address, builder)))
 }
 
 /// A number from 1 on.

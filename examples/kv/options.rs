@@ -36,7 +36,8 @@ impl Options {
 
     /// This program's own; prints `help` and ends the program if it was asked for.
     pub fn from_command_line(help: &str) -> Self {
-        let this = Self::new(std::env::args().skip(1));
+        let this =
+            Self::new(std::env::args_os().skip(1).map(|it| it.to_string_lossy().into_owned()));
         if this.arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
             say(help);
             exit(0);

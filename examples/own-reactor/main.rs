@@ -8,7 +8,9 @@
 
 mod port;
 
-use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::fmt;
+use std::io::{self, PipeReader, PipeWriter, Read, Write, pipe};
+use std::process::exit;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -21,15 +23,15 @@ use port::{PollSet, Port, Unparker};
 type Lanes = Mesh<Unparker, 16>;
 type Core = Endpoint<Unparker, 16>;
 
+const HELP: &str = "own-reactor: shows miniss-core on a port, and ends; it takes no arguments";
 const LINES: [&str; 3] = ["one trait", "one unparker", "one loop"];
 const PAUSE: Duration = Duration::from_millis(5);
 /// More turns than this, for so few events, would mean that a thread spins.
 const TURNS_MAX: u64 = 100;
 
 fn main() {
-    if let Some(argument) = std::env::args().nth(1) {
-        eprintln!("own-reactor: {argument}: it takes no arguments; it shows a port and ends");
-        std::process::exit(2);
+    if let Some(argument) = std::env::args_os().nth(1) {
+        explain(&argument.to_string_lossy());
     }
     let lanes = Arc::new(Lanes::new(2));
     let (until_told, tell) = Future::new();
@@ -57,7 +59,7 @@ fn run(lanes: Arc<Lanes>) -> Stats {
             assert_eq!(line, expected);
             let length = core.run_on(1, move || line.len()).await;
             assert_eq!(length, Ok(expected.len()), "the second thread waits to be told");
-            println!("{expected}: {} bytes", expected.len());
+            say(format_args!("{expected}: {} bytes", expected.len()));
         }
         writing.await.expect("no one aborts it");
     });
@@ -96,6 +98,20 @@ fn serve(lanes: Arc<Lanes>, until_told: Future<()>) -> Stats {
 }
 
 fn assert_blocked(thread: &str, stats: Stats) {
-    println!("The {thread} thread went round its loop {} times.", stats.turns);
+    say(format_args!("The {thread} thread went round its loop {} times.", stats.turns));
     assert!(stats.parks > 0 && stats.turns < TURNS_MAX, "{stats:?}");
+}
+
+fn explain(argument: &str) -> ! {
+    if ["--help", "-h"].contains(&argument) {
+        say(format_args!("{HELP}"));
+        exit(0);
+    }
+    let _ = writeln!(io::stderr(), "own-reactor: {argument}: unknown option; see --help");
+    exit(2)
+}
+
+/// Unlike `println!`, it does not panic when no one reads it.
+fn say(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{text}");
 }

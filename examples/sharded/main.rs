@@ -8,6 +8,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::process::exit;
 use std::time::Duration;
 
 use miniss_linux::sharded::{
@@ -16,7 +19,12 @@ use miniss_linux::sharded::{
 };
 use miniss_linux::{CallError, Runtime, ShardId, shard_local, submit_to};
 
+const HELP: &str = "sharded: shows the tools for many shards, and ends; it takes no arguments";
+
 fn main() -> Result<(), CallError> {
+    if let Some(argument) = std::env::args_os().nth(1) {
+        explain(&argument.to_string_lossy());
+    }
     let runtime = Runtime::builder().shards(3).random_seed(7).build().expect("a runtime");
     runtime.block_on(async {
         calls().await?;
@@ -30,12 +38,12 @@ fn main() -> Result<(), CallError> {
 /// Work on many shards: the results come in the order of the shards.
 async fn calls() -> Result<(), CallError> {
     let names = invoke_on_all(async || ShardId::current().to_string()).await?;
-    println!("calls: {names:?}");
+    say(format_args!("calls: {names:?}"));
     let others = invoke_on_others(async || ShardId::current().index()).await?;
-    println!("calls: the others are {others:?}");
+    say(format_args!("calls: the others are {others:?}"));
     let index = || ShardId::current().index();
     let sum = map_reduce(ShardId::all(), index, 0, |sum, index| sum + index).await?;
-    println!("calls: the sum is {sum}");
+    say(format_args!("calls: the sum is {sum}"));
     Ok(())
 }
 
@@ -74,9 +82,9 @@ async fn state() -> Result<(), CallError> {
         words.local().add(word).await?;
     }
     let lengths = words.map(|part| part.counts.borrow().len()).await?;
-    println!("state: words on each shard: {lengths:?}");
+    say(format_args!("state: words on each shard: {lengths:?}"));
     let of_be = async |part: &Words| part.counts.borrow().get("be").copied();
-    println!("state: shard 2 has \"be\" {:?}", words.invoke_on(2, of_be).await?);
+    say(format_args!("state: shard 2 has \"be\" {:?}", words.invoke_on(2, of_be).await?));
     words.stop().await
 }
 
@@ -84,7 +92,7 @@ async fn state() -> Result<(), CallError> {
 async fn foreign_values() -> Result<(), CallError> {
     let counter: Foreign<Cell<u32>> = submit_to(1, async || Foreign::new(Cell::new(40))).await?;
     let former = counter.invoke(async |counter| counter.replace(42)).await?;
-    println!("foreign: on {}, it was {former}", counter.owner());
+    say(format_args!("foreign: on {}, it was {former}", counter.owner()));
     counter.destroy().await
 }
 
@@ -101,7 +109,7 @@ async fn variables() -> Result<(), CallError> {
     };
     invoke_on_all(roll).await?;
     let rolls = invoke_on_all(async || ROLLS.with(RefCell::take)).await?;
-    println!("variables: {rolls:?}");
+    say(format_args!("variables: {rolls:?}"));
     Ok(())
 }
 
@@ -113,6 +121,20 @@ static STORAGE: ServiceGroup =
 async fn groups() -> Result<(), CallError> {
     let request = async || STORAGE.submit_to(2, async || "a record").await;
     let record = REQUESTS.submit_to(1, request).await??;
-    println!("groups: {record}");
+    say(format_args!("groups: {record}"));
     Ok(())
+}
+
+fn explain(argument: &str) -> ! {
+    if ["--help", "-h"].contains(&argument) {
+        say(format_args!("{HELP}"));
+        exit(0);
+    }
+    let _ = writeln!(io::stderr(), "sharded: {argument}: unknown option; see --help");
+    exit(2)
+}
+
+/// Unlike `println!`, it does not panic when no one reads it.
+fn say(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{text}");
 }

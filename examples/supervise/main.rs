@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::pin::pin;
@@ -20,7 +21,7 @@ use miniss_linux::pipe::PipeReader;
 use miniss_linux::process::{Child, Command, ExitStatus, Stdio};
 use miniss_linux::signal::{GracefulShutdown, ShardShutdown, Signal, SignalKind, signal};
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Runtime, spawn};
+use miniss_linux::{Builder, Runtime, spawn};
 
 const HELP: &str = "\
 supervise: runs programs and starts those again that fail
@@ -53,24 +54,35 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match run() {
+    let (result, failure) = match parse() {
+        Ok(Some((settings, builder))) => (run(settings, builder), 1),
+        Ok(None) => {
+            say(HELP);
+            (Ok(()), 0)
+        }
+        Err(error) => (Err(error.into()), 2),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(error);
-            ExitCode::FAILURE
+            ExitCode::from(failure)
         }
     }
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
+/// What to do, and on what. `None`: the help is asked for.
+fn parse() -> Result<Option<(Settings, Builder)>, String> {
+    let arguments = std::env::args_os().skip(1).map(OsString::into_string);
+    let arguments: Result<Vec<_>, _> = arguments.collect();
+    let wrong = |argument: OsString| format!("{}: it is not UTF-8", argument.display());
+    let mut arguments = arguments.map_err(wrong)?.into_iter();
     let mut builder = Runtime::builder().shards(1);
     let (backoff, grace) = (Duration::from_millis(100), Duration::from_secs(5));
     let mut settings = Settings { commands: Vec::new(), restarts: 5, backoff, grace };
-    let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         if ["--help", "-h"].contains(&&*name) {
-            say(HELP);
-            return Ok(());
+            return Ok(None);
         }
         let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
         let number = |text: String| {
@@ -88,12 +100,16 @@ fn run() -> Result<(), Box<dyn Error>> {
                 let driver = text.parse().map_err(|error| format!("--driver {text}: {error}"))?;
                 builder = builder.driver(driver);
             }
-            _ => return Err(format!("{name}: unknown option; see --help").into()),
+            _ => return Err(format!("{name}: unknown option; see --help")),
         }
     }
     if settings.commands.is_empty() {
         return Err("nothing to run: give a command with --run; see --help".into());
     }
+    Ok(Some((settings, builder)))
+}
+
+fn run(settings: Settings, builder: Builder) -> Result<(), Box<dyn Error>> {
     builder.build()?.block_on(supervise(settings))
 }
 

@@ -69,13 +69,6 @@ fn two_executors_over_ppoll_run_in_one_program() {
 }
 
 #[test]
-fn an_argument_that_means_nothing_is_refused() {
-    let output = run(example("own-reactor").arg("--fast"));
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--fast: it takes no arguments"));
-}
-
-#[test]
 fn a_process_without_libc_runs() {
     let (_package, path) = NO_LIBC.build();
     let output = run(&mut Command::new(path));
