@@ -181,8 +181,8 @@ impl<K: StreamKind> Listener<K> {
                 }
                 Err(error) => match error.raw_os_error() {
                     Some(errno) if is_of_the_connection(errno) => self.count_dropped(),
-                    // A firewall or a security module refuses it, perhaps as every connection.
-                    Some(libc::EPERM) => {
+                    // A firewall, a security module or the socket refuses it, perhaps as every one.
+                    Some(libc::EPERM | libc::EOPNOTSUPP) => {
                         self.count_dropped();
                         sleep(REST).await;
                     }
@@ -263,7 +263,6 @@ fn is_of_the_connection(errno: i32) -> bool {
             | libc::EHOSTDOWN
             | libc::ENONET
             | libc::EHOSTUNREACH
-            | libc::EOPNOTSUPP
             | libc::ENETUNREACH
             | libc::EINTR
     )

@@ -42,7 +42,7 @@
 //! | N7 | a slow reader | `tcp/pressure.rs` |
 //! | N9 | a storm of connects to a full backlog | `rows.rs`, `tcp/limits.rs` |
 //! | N10 | a shard that stops listening | `rows.rs` |
-//! | N11 | datagrams cut off, refused | here `udp.rs` |
+//! | N11 | datagrams cut off, refused | here `datagram/udp.rs`, `datagram/batches.rs` |
 //! | N12 | connects given up | here `tcp/connect.rs`, `tcp/set_up.rs`, `cancel/given_up.rs` |
 //! | N13 | a graceful end | here `signals.rs`; with requests in flight `kv/stop.rs` |
 //! | N14 | a signal to any shard | here `signals.rs`; that it ends nothing `rows.rs` |
@@ -72,6 +72,5 @@ mod stream;
 mod tasks;
 mod tcp;
 mod timers;
-mod udp;
 mod unix;
 mod wakes;

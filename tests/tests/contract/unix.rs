@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{self, SocketAddr};
@@ -304,5 +304,19 @@ fn a_listener_is_given_back_with_its_name_and_its_connections() {
             there += 1;
         }
         assert_eq!(listener.local_addr().unwrap().as_abstract_name(), name.as_abstract_name());
+    });
+}
+
+/// The standard library makes one of any descriptor.
+#[test]
+fn a_listener_of_a_socket_that_accepts_nothing_does_not_hold_the_shard() {
+    on_each_driver(async || {
+        let (messages, peer) = net::UnixDatagram::pair().unwrap();
+        peer.send(b"so there is something").unwrap();
+        let listener = UnixListener::from_std(OwnedFd::from(messages).into()).unwrap();
+        let nothing = timeout(Duration::from_millis(200), listener.accept()).await;
+        assert!(nothing.is_err());
+        // It rests between its attempts.
+        assert!(listener.connections_lost() < 20, "{}", listener.connections_lost());
     });
 }

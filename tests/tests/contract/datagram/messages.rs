@@ -67,6 +67,7 @@ async fn a_message_is_looked_at_and_then_taken<K: Kind>() {
         let (result, buffer) = soon(ours.peek_from(vec![0; room])).await;
         let seen = result.unwrap();
         assert_eq!((seen.len, seen.len_sent), (room.min(4), 4));
+        assert_eq!(format!("{:?}", seen.from), format!("{:?}", ours.peer_addr().unwrap()));
         assert_eq!(buffer[..seen.len], b"look"[..seen.len]);
     }
     assert_eq!(soon(ours.recv([0; 4])).await.1, *b"look");

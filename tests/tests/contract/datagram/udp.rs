@@ -37,7 +37,8 @@ fn n11_a_message_of_64_kib_into_1_kib_tells_its_length() {
             assert!(received.is_truncated() && buffer == [7; 1024]);
             assert_eq!(received.from, peer.local_addr().unwrap());
         }
-        assert_eq!(errno(peer.send_to(vec![7; LEN + 1], &to).await.0), libc::EMSGSIZE);
+        let (result, back) = peer.send_to(vec![7; LEN + 1], &to).await;
+        assert_eq!((errno(result), back.len()), (libc::EMSGSIZE, LEN + 1));
         soon(peer.send_to("and on", &to)).await.0.unwrap();
         assert_eq!(&soon(ours.recv_pooled()).await.unwrap().1[..], b"and on");
     });
@@ -221,6 +222,7 @@ fn an_address_is_shared_only_if_all_say_so() {
         let sharing = BindOptions::new().reuse_port(true);
         assert_eq!(errno(sharing.bind(address).await), libc::EADDRINUSE);
         alone.close().await.unwrap();
+        assert_eq!(errno(alone.send_to("x", &address).await.0), libc::EBADF);
         let (first, second) =
             (sharing.bind(address).await.unwrap(), sharing.bind(address).await.unwrap());
         assert_eq!(first.local_addr().unwrap(), second.local_addr().unwrap());
