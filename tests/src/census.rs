@@ -4,6 +4,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use miniss_linux::{driver_stats, stats, time};
+
 use crate::deadline::SOON;
 
 /// What this process holds at a moment. Take it in a process of its own, see
@@ -36,6 +38,50 @@ impl Census {
         }
         assert_eq!(Self::take(), self, "left: now, right: before");
     }
+}
+
+/// What a shard holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Held {
+    descriptors: usize,
+    tasks: usize,
+    timers: usize,
+    operations: usize,
+}
+
+impl Held {
+    /// Counts, on the shard that we are on.
+    fn take() -> Self {
+        let stats = stats();
+        Self {
+            descriptors: Census::take().descriptors,
+            tasks: stats.tasks_live,
+            timers: stats.timers_armed,
+            operations: driver_stats().in_flight,
+        }
+    }
+
+    /// Fails unless the shard comes back to this [`SOON`].
+    async fn assert_back(self) {
+        let end = Instant::now() + SOON;
+        while Self::take() != self && Instant::now() < end {
+            time::sleep(Duration::from_micros(100)).await;
+        }
+        assert_eq!(Self::take(), self, "what the shard holds, now and before");
+    }
+}
+
+/// What `case` gives. The shard must come back to what it held before: descriptors, tasks, timers,
+/// operations in flight. Nothing else may run in this process: see [`alone`](crate::alone).
+///
+/// # Panics
+///
+/// If it does not, or the case panics.
+pub async fn counted<T>(case: impl Future<Output = T>) -> T {
+    let before = Held::take();
+    let output = case.await;
+    before.assert_back().await;
+    output
 }
 
 fn entries(folder: &str) -> usize {

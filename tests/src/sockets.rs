@@ -44,6 +44,21 @@ pub async fn both_ends() -> io::Result<(TcpStream, TcpStream)> {
     Ok((server, client))
 }
 
+/// What `call` gives, however often the kernel interrupts it. It does so to a thread whose ring
+/// goes, and a call with a time limit is not begun again by the kernel.
+///
+/// # Errors
+///
+/// Those of `call`.
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// Closing this socket resets the connection.
 ///
 /// # Panics

@@ -11,9 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use miniss_linux::time::{sleep, timeout};
-use miniss_linux::{Budget, Builder, Driver, Runtime, driver_stats, stats};
+use miniss_linux::{Budget, Builder, Driver, Runtime};
 use miniss_tests::alone::alone;
-use miniss_tests::census::{Census, threads_named};
+use miniss_tests::census::{Census, counted, threads_named};
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::drivers::drivers;
 
@@ -41,11 +41,7 @@ fn name(driver: Driver) -> &'static str {
 pub fn on_each_driver(case: impl AsyncFn()) {
     with_each_driver(|builder| {
         let runtime = builder.shards(1).build().expect("a runtime with one shard");
-        runtime.block_on(async {
-            let before = Held::take();
-            case().await;
-            before.assert_back().await;
-        });
+        runtime.block_on(counted(case()));
     });
 }
 
@@ -109,41 +105,6 @@ fn open_what_stays_open() {
             stream.as_fd();
         });
     });
-}
-
-/// What a shard holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    descriptors: usize,
-    tasks: usize,
-    timers: usize,
-    operations: usize,
-}
-
-impl Held {
-    /// Counts, on the shard that we are on.
-    pub fn take() -> Self {
-        let stats = stats();
-        Self {
-            descriptors: Census::take().descriptors,
-            tasks: stats.tasks_live,
-            timers: stats.timers_armed,
-            operations: driver_stats().in_flight,
-        }
-    }
-
-    /// Waits until the shard comes back to this.
-    ///
-    /// # Panics
-    ///
-    /// If it does not [`SOON`].
-    pub async fn assert_back(self) {
-        let end = Instant::now() + SOON;
-        while Self::take() != self && Instant::now() < end {
-            sleep(Duration::from_micros(100)).await;
-        }
-        assert_eq!(Self::take(), self, "what the shard holds, now and before");
-    }
 }
 
 /// The output of a future that must end.

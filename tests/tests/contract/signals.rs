@@ -14,13 +14,13 @@ use miniss_linux::signal::{GracefulShutdown, Signal, SignalKind, ctrl_c, signal}
 use miniss_linux::time::sleep;
 use miniss_linux::{run_on, spawn, submit_to};
 use miniss_tests::alone::finish;
-use miniss_tests::census::{Census, thread_id};
+use miniss_tests::census::{Census, counted, thread_id};
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::drivers::drivers;
 use miniss_tests::kernel::{self, OtherHandler, handler_of};
 
 use crate::harness::{
-    Held, alone_with_each_driver, beside, poll_and_drop, poll_once, settle, soon, turn,
+    alone_with_each_driver, beside, poll_and_drop, poll_once, settle, soon, turn,
 };
 
 const USR1: SignalKind = SignalKind::user_defined1();
@@ -39,11 +39,7 @@ fn is_told(signal: &Signal) -> bool {
 #[track_caller]
 fn alone_on_each_driver(test: &str, case: impl AsyncFn()) {
     alone_with_each_driver(test, |builder| {
-        builder.shards(1).build().unwrap().block_on(async {
-            let before = Held::take();
-            case().await;
-            before.assert_back().await;
-        });
+        builder.shards(1).build().unwrap().block_on(counted(case()));
     });
 }
 

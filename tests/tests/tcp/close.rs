@@ -16,7 +16,7 @@ use miniss_linux::net::TcpListener;
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, driver_stats, spawn, yield_now};
 use miniss_tests::alone::alone;
-use miniss_tests::census::Census;
+use miniss_tests::census::{Census, counted};
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::kernel;
 use miniss_tests::sockets::{pair, reset_on_close};
@@ -25,35 +25,36 @@ const LONG: Duration = SOON;
 
 #[test]
 fn r11_a_read_of_another_task_ends_promptly_when_the_stream_is_closed() {
-    let _deadline = deadline("r11");
-    let runtime = Runtime::builder().shards(1).build().unwrap();
-    for by_recv in [false, true] {
-        runtime.block_on(async {
-            let (ours, mut peer) = pair();
-            let ours = Rc::new(ours);
-            let stream = ours.clone();
-            let reader = spawn(async move {
-                match by_recv {
-                    true => stream.recv().await.map(drop),
-                    false => stream.read(vec![0; 9]).await.0.map(drop),
-                }
-            });
-            sleep(Duration::from_millis(1)).await;
-            ours.close().await.unwrap();
-            let outcome = timeout(LONG, reader).await.expect("the read ends").unwrap();
-            let errno = outcome.unwrap_err().raw_os_error();
-            assert_eq!(errno, Some(libc::ECANCELED), "by_recv: {by_recv}");
-            // The peer hears of it at once, since nothing holds the connection any more.
-            peer.set_read_timeout(Some(LONG)).unwrap();
-            assert_eq!(peer.read(&mut [0]).unwrap(), 0);
-            let errno = |error: std::io::Error| error.raw_os_error();
-            assert_eq!(errno(ours.read(vec![0]).await.0.unwrap_err()), Some(libc::EBADF));
-            assert_eq!(errno(ours.recv().await.unwrap_err()), Some(libc::EBADF));
-            assert_eq!(errno(ours.write_all("x").await.0.unwrap_err()), Some(libc::EBADF));
-            assert_eq!(errno(ours.local_addr().unwrap_err()), Some(libc::EBADF));
-            ours.close().await.unwrap();
-        });
-    }
+    alone("close::r11_a_read_of_another_task_ends_promptly_when_the_stream_is_closed", || {
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        for by_recv in [false, true] {
+            runtime.block_on(counted(async {
+                let (ours, mut peer) = pair();
+                let ours = Rc::new(ours);
+                let stream = ours.clone();
+                let reader = spawn(async move {
+                    match by_recv {
+                        true => stream.recv().await.map(drop),
+                        false => stream.read(vec![0; 9]).await.0.map(drop),
+                    }
+                });
+                sleep(Duration::from_millis(1)).await;
+                ours.close().await.unwrap();
+                let outcome = timeout(LONG, reader).await.expect("the read ends").unwrap();
+                let errno = outcome.unwrap_err().raw_os_error();
+                assert_eq!(errno, Some(libc::ECANCELED), "by_recv: {by_recv}");
+                // The peer hears of it at once, since nothing holds the connection any more.
+                peer.set_read_timeout(Some(LONG)).unwrap();
+                assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+                let errno = |error: std::io::Error| error.raw_os_error();
+                assert_eq!(errno(ours.read(vec![0]).await.0.unwrap_err()), Some(libc::EBADF));
+                assert_eq!(errno(ours.recv().await.unwrap_err()), Some(libc::EBADF));
+                assert_eq!(errno(ours.write_all("x").await.0.unwrap_err()), Some(libc::EBADF));
+                assert_eq!(errno(ours.local_addr().unwrap_err()), Some(libc::EBADF));
+                ours.close().await.unwrap();
+            }));
+        }
+    });
 }
 
 #[test]

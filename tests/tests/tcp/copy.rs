@@ -14,6 +14,8 @@ use miniss_linux::net::{
 };
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, driver_stats, spawn};
+use miniss_tests::alone::alone;
+use miniss_tests::census::counted;
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::random::Random;
 use miniss_tests::sockets::{both_ends, pair, reset_on_close};
@@ -63,40 +65,42 @@ fn a_copy_takes_all_and_leaves_both_streams_open() {
 
 #[test]
 fn n5_both_ways_carry_all_and_pass_each_end_on() {
-    let _deadline = deadline("copy both ways");
-    let mut random = Random::new();
-    let (there, back) = (random.bytes(1 << 20), random.bytes(1 << 19));
-    runtime().block_on(async {
-        let ((first, client), (second, server)) = (pair(), pair());
-        let client = exchange(client, there.clone());
-        let server = exchange(server, back.clone());
-        let copied = copy_bidirectional(&first, &second).await.unwrap();
-        assert_eq!(copied, (there.len() as u64, back.len() as u64));
-        assert!(server.join().unwrap() == there);
-        assert!(client.join().unwrap() == back);
-        drop((first, second));
+    alone("copy::n5_both_ways_carry_all_and_pass_each_end_on", || {
+        let mut random = Random::new();
+        let (there, back) = (random.bytes(1 << 20), random.bytes(1 << 19));
+        runtime().block_on(counted(async {
+            let ((first, client), (second, server)) = (pair(), pair());
+            let client = exchange(client, there.clone());
+            let server = exchange(server, back.clone());
+            let copied = copy_bidirectional(&first, &second).await.unwrap();
+            assert_eq!(copied, (there.len() as u64, back.len() as u64));
+            assert!(server.join().unwrap() == there);
+            assert!(client.join().unwrap() == back);
+            drop((first, second));
+        }));
     });
 }
 
 #[test]
 fn n5_the_end_of_one_way_is_passed_on_while_the_other_goes_on() {
-    let _deadline = deadline("copy half-close");
-    runtime().block_on(async {
-        let (first, client) = both_ends().await.unwrap();
-        let (second, server) = UnixStream::pair().unwrap();
-        let copying = spawn(async move { copy_bidirectional(&first, &second).await });
-        server.write_all("hello").await.0.unwrap();
-        server.shutdown(Shutdown::Write).await.unwrap();
-        assert_eq!(client.read_exact([0; 5]).await.1, *b"hello");
-        assert!(client.recv().await.unwrap().is_empty());
-        for _ in 0..3 {
-            client.write_all("still ").await.0.unwrap();
-            assert_eq!(server.read_exact([0; 6]).await.1, *b"still ");
-        }
-        assert!(!copying.is_finished());
-        client.shutdown(Shutdown::Write).await.unwrap();
-        assert!(server.recv().await.unwrap().is_empty());
-        assert_eq!(copying.await.unwrap().unwrap(), (18, 5));
+    alone("copy::n5_the_end_of_one_way_is_passed_on_while_the_other_goes_on", || {
+        runtime().block_on(counted(async {
+            let (first, client) = both_ends().await.unwrap();
+            let (second, server) = UnixStream::pair().unwrap();
+            let copying = spawn(async move { copy_bidirectional(&first, &second).await });
+            server.write_all("hello").await.0.unwrap();
+            server.shutdown(Shutdown::Write).await.unwrap();
+            assert_eq!(client.read_exact([0; 5]).await.1, *b"hello");
+            assert!(client.recv().await.unwrap().is_empty());
+            for _ in 0..3 {
+                client.write_all("still ").await.0.unwrap();
+                assert_eq!(server.read_exact([0; 6]).await.1, *b"still ");
+            }
+            assert!(!copying.is_finished());
+            client.shutdown(Shutdown::Write).await.unwrap();
+            assert!(server.recv().await.unwrap().is_empty());
+            assert_eq!(copying.await.unwrap().unwrap(), (18, 5));
+        }));
     });
 }
 

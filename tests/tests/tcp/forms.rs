@@ -15,6 +15,8 @@ use miniss_linux::buf::IoBuf as _;
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, spawn};
+use miniss_tests::alone::alone;
+use miniss_tests::census::counted;
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::random::Random;
 use miniss_tests::sockets::{both_ends, pair};
@@ -114,20 +116,21 @@ fn send_and_collect(mut peer: net::TcpStream, bytes: Vec<u8>) -> thread::JoinHan
 
 #[test]
 fn r5_an_echo_by_every_form_gives_back_what_was_sent() {
-    let _deadline = deadline("echo by every form");
-    let bytes = Random::new().bytes(1 << 20);
-    let runtime = Runtime::builder().shards(1).build().unwrap();
-    for (reading, read) in READS {
-        for (writing, write) in WRITES {
-            let back = runtime.block_on(async {
-                let (ours, peer) = pair();
-                let collected = send_and_collect(peer, bytes.clone());
-                echo(ours, read, write).await;
-                collected
-            });
-            assert!(back.join().unwrap() == bytes, "{reading} and {writing}");
+    alone("forms::r5_an_echo_by_every_form_gives_back_what_was_sent", || {
+        let bytes = Random::new().bytes(1 << 20);
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        for (reading, read) in READS {
+            for (writing, write) in WRITES {
+                let back = runtime.block_on(counted(async {
+                    let (ours, peer) = pair();
+                    let collected = send_and_collect(peer, bytes.clone());
+                    echo(ours, read, write).await;
+                    collected
+                }));
+                assert!(back.join().unwrap() == bytes, "{reading} and {writing}");
+            }
         }
-    }
+    });
 }
 
 #[test]
@@ -266,24 +269,25 @@ fn buffers_of_the_crate_bytes_are_written_and_read_into_without_touching_their_n
 
 #[test]
 fn n5_a_peer_that_has_ended_can_still_be_written_to() {
-    let _deadline = deadline("half-close");
-    let runtime = Runtime::builder().shards(1).build().unwrap();
-    for (reading, read) in READS {
-        runtime.block_on(async {
-            let (ours, mut peer) = pair();
-            peer.shutdown(Shutdown::Write).unwrap();
-            for _ in 0..3 {
-                assert!(read(&ours).await.is_empty(), "{reading}");
-            }
-            ours.write_all("still here").await.0.unwrap();
-            ours.shutdown(Shutdown::Write).await.unwrap();
-            let mut text = String::new();
-            peer.read_to_string(&mut text).unwrap();
-            assert_eq!(text, "still here");
-            let error = ours.write_all("no more").await.0.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::BrokenPipe);
-        });
-    }
+    alone("forms::n5_a_peer_that_has_ended_can_still_be_written_to", || {
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        for (reading, read) in READS {
+            runtime.block_on(counted(async {
+                let (ours, mut peer) = pair();
+                peer.shutdown(Shutdown::Write).unwrap();
+                for _ in 0..3 {
+                    assert!(read(&ours).await.is_empty(), "{reading}");
+                }
+                ours.write_all("still here").await.0.unwrap();
+                ours.shutdown(Shutdown::Write).await.unwrap();
+                let mut text = String::new();
+                peer.read_to_string(&mut text).unwrap();
+                assert_eq!(text, "still here");
+                let error = ours.write_all("no more").await.0.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+            }));
+        }
+    });
 }
 
 #[test]

@@ -16,7 +16,7 @@ use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Budget, Driver, Runtime, ShardId, driver_stats, spawn};
 use miniss_tests::alone::alone;
-use miniss_tests::census::{Census, assert_rests};
+use miniss_tests::census::{Census, assert_rests, counted};
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::kernel;
 use miniss_tests::random::Random;
@@ -26,39 +26,44 @@ const LONG: Duration = SOON;
 
 #[test]
 fn r1_r2_ten_thousand_operations_through_a_ring_of_a_few_entries() {
-    let _deadline = deadline("r1");
-    for entries in [8, 4, 1] {
-        // Each stream's writes start in the order of their tasks, unless that is shuffled.
-        let builder = Runtime::builder().shards(1).shuffle(0);
-        // However long they take, a turn has room for them.
-        let budget = Budget { time_max: LONG, ..Budget::default() };
-        let runtime = builder.budget(budget).ring_entries(entries).build().unwrap();
-        runtime.block_on(async {
-            let (streams, mut peers): (Vec<_>, Vec<_>) = (0..500).map(|_| pair()).unzip();
-            let streams: Vec<_> = streams.into_iter().map(Rc::new).collect();
-            let write = |number: u32| {
-                let stream = streams[number as usize % 500].clone();
-                spawn(async move { stream.write_all(number.to_be_bytes().to_vec()).await.0 })
-            };
-            let writes: Vec<_> = (0..10_000).map(write).collect();
-            for write in writes {
-                timeout(LONG, write).await.expect("each is done").unwrap().unwrap();
-            }
-            for (number, peer) in peers.iter_mut().enumerate() {
-                let mut bytes = [0; 80];
-                peer.read_exact(&mut bytes).unwrap();
-                for (word, at) in bytes.chunks(4).zip(0..) {
-                    assert_eq!(word, (number as u32 + 500 * at).to_be_bytes(), "{entries} entries");
+    alone("limits::r1_r2_ten_thousand_operations_through_a_ring_of_a_few_entries", || {
+        for entries in [8, 4, 1] {
+            // Each stream's writes start in the order of their tasks, unless that is shuffled.
+            let builder = Runtime::builder().shards(1).shuffle(0);
+            // However long they take, a turn has room for them.
+            let budget = Budget { time_max: LONG, ..Budget::default() };
+            let runtime = builder.budget(budget).ring_entries(entries).build().unwrap();
+            runtime.block_on(counted(async {
+                let (streams, mut peers): (Vec<_>, Vec<_>) = (0..500).map(|_| pair()).unzip();
+                let streams: Vec<_> = streams.into_iter().map(Rc::new).collect();
+                let write = |number: u32| {
+                    let stream = streams[number as usize % 500].clone();
+                    spawn(async move { stream.write_all(number.to_be_bytes().to_vec()).await.0 })
+                };
+                let writes: Vec<_> = (0..10_000).map(write).collect();
+                for write in writes {
+                    timeout(LONG, write).await.expect("each is done").unwrap().unwrap();
                 }
-            }
-            // Sends complete as they are submitted: a turn's worth is more than a ring's queue has
-            // room for.
-            let stats = driver_stats();
-            let has_ring = runtime.driver().kind() == Driver::IoUring;
-            assert_eq!(stats.cq_overflows > 0, has_ring, "{stats:?}");
-            assert_eq!(stats.in_flight, 0);
-        });
-    }
+                for (number, peer) in peers.iter_mut().enumerate() {
+                    let mut bytes = [0; 80];
+                    peer.read_exact(&mut bytes).unwrap();
+                    for (word, at) in bytes.chunks(4).zip(0..) {
+                        assert_eq!(
+                            word,
+                            (number as u32 + 500 * at).to_be_bytes(),
+                            "{entries} entries"
+                        );
+                    }
+                }
+                // Sends complete as they are submitted: a turn's worth is more than a ring's queue
+                // has room for.
+                let stats = driver_stats();
+                let has_ring = runtime.driver().kind() == Driver::IoUring;
+                assert_eq!(stats.cq_overflows > 0, has_ring, "{stats:?}");
+                assert_eq!(stats.in_flight, 0);
+            }));
+        }
+    });
 }
 
 /// Until the driver has that many operations under way, in whatever order tasks are polled.
@@ -73,51 +78,53 @@ async fn until_in_flight(operations: usize) {
 
 #[test]
 fn r2_a_thousand_completions_at_once_are_all_delivered() {
-    let _deadline = deadline("r2");
-    let runtime = Runtime::builder().shards(1).ring_entries(8).build().unwrap();
-    runtime.block_on(async {
-        let mut peers = Vec::new();
-        let mut read = |number: u32| {
-            let (ours, peer) = pair();
-            peers.push(peer);
-            spawn(async move {
-                let (result, bytes) = ours.read_exact(vec![0; 4]).await;
-                result.unwrap();
-                assert_eq!(bytes, number.to_be_bytes());
-            })
-        };
-        let reads: Vec<_> = (0..1000).map(&mut read).collect();
-        until_in_flight(1000).await;
-        // All at once, from the point of view of the shard, which does nothing meanwhile.
-        for (number, peer) in peers.iter_mut().enumerate() {
-            peer.write_all(&(number as u32).to_be_bytes()).unwrap();
-        }
-        for read in reads {
-            timeout(LONG, read).await.expect("no completion is lost").unwrap();
-        }
-        assert_eq!(driver_stats().in_flight, 0);
+    alone("limits::r2_a_thousand_completions_at_once_are_all_delivered", || {
+        let runtime = Runtime::builder().shards(1).ring_entries(8).build().unwrap();
+        runtime.block_on(counted(async {
+            let mut peers = Vec::new();
+            let mut read = |number: u32| {
+                let (ours, peer) = pair();
+                peers.push(peer);
+                spawn(async move {
+                    let (result, bytes) = ours.read_exact(vec![0; 4]).await;
+                    result.unwrap();
+                    assert_eq!(bytes, number.to_be_bytes());
+                })
+            };
+            let reads: Vec<_> = (0..1000).map(&mut read).collect();
+            until_in_flight(1000).await;
+            // All at once, from the point of view of the shard, which does nothing meanwhile.
+            for (number, peer) in peers.iter_mut().enumerate() {
+                peer.write_all(&(number as u32).to_be_bytes()).unwrap();
+            }
+            for read in reads {
+                timeout(LONG, read).await.expect("no completion is lost").unwrap();
+            }
+            assert_eq!(driver_stats().in_flight, 0);
+        }));
     });
 }
 
 #[test]
 fn r2_cancels_beyond_the_room_in_the_ring_are_not_lost() {
-    let _deadline = deadline("r2, cancels");
-    let runtime = Runtime::builder().shards(1).ring_entries(4).build().unwrap();
-    runtime.block_on(async {
-        let (reads, _peers): (Vec<_>, Vec<_>) = (0..1000)
-            .map(|_| {
-                let (ours, peer) = pair();
-                (spawn(async move { ours.read([0]).await.0 }), peer)
-            })
-            .unzip();
-        until_in_flight(1000).await;
-        reads.iter().for_each(miniss_linux::JoinHandle::abort);
-        let all_gone = async {
-            while driver_stats().in_flight > 0 {
-                sleep(Duration::from_micros(100)).await;
-            }
-        };
-        timeout(LONG, all_gone).await.expect("every cancel is made");
+    alone("limits::r2_cancels_beyond_the_room_in_the_ring_are_not_lost", || {
+        let runtime = Runtime::builder().shards(1).ring_entries(4).build().unwrap();
+        runtime.block_on(counted(async {
+            let (reads, _peers): (Vec<_>, Vec<_>) = (0..1000)
+                .map(|_| {
+                    let (ours, peer) = pair();
+                    (spawn(async move { ours.read([0]).await.0 }), peer)
+                })
+                .unzip();
+            until_in_flight(1000).await;
+            reads.iter().for_each(miniss_linux::JoinHandle::abort);
+            let all_gone = async {
+                while driver_stats().in_flight > 0 {
+                    sleep(Duration::from_micros(100)).await;
+                }
+            };
+            timeout(LONG, all_gone).await.expect("every cancel is made");
+        }));
     });
 }
 
@@ -125,6 +132,7 @@ fn r2_cancels_beyond_the_room_in_the_ring_are_not_lost() {
 fn r4_signals_a_thousand_times_a_second_disturb_nothing() {
     alone("limits::r4_signals_a_thousand_times_a_second_disturb_nothing", || {
         let _deadline = deadline("r4");
+        let before = Census::take();
         let runtime = Runtime::builder().shards(2).build().unwrap();
         kernel::interrupt_every(Duration::from_millis(1));
         runtime.run(async || {
@@ -153,6 +161,8 @@ fn r4_signals_a_thousand_times_a_second_disturb_nothing() {
             }
         });
         kernel::stop_interrupts();
+        drop(runtime);
+        before.assert_back();
     });
 }
 
@@ -161,7 +171,7 @@ fn n1_accepting_without_descriptors_rests_and_goes_on_when_there_are_some() {
     alone("limits::n1_accepting_without_descriptors_rests_and_goes_on_when_there_are_some", || {
         let _deadline = deadline("n1");
         let runtime = Runtime::builder().shards(1).build().unwrap();
-        runtime.block_on(async {
+        runtime.block_on(counted(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let clients: Vec<_> =
@@ -198,7 +208,7 @@ fn n1_accepting_without_descriptors_rests_and_goes_on_when_there_are_some() {
             }
             ticker.abort();
             drop(clients);
-        });
+        }));
     });
 }
 
@@ -206,7 +216,7 @@ fn n1_accepting_without_descriptors_rests_and_goes_on_when_there_are_some() {
 fn n1_a_server_that_stops_accepting_leaves_connections_in_the_backlog() {
     alone("limits::n1_a_server_that_stops_accepting_leaves_connections_in_the_backlog", || {
         let runtime = Runtime::builder().shards(1).build().unwrap();
-        runtime.block_on(async {
+        runtime.block_on(counted(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let connect = |_| net::TcpStream::connect(address).unwrap();
@@ -223,7 +233,7 @@ fn n1_a_server_that_stops_accepting_leaves_connections_in_the_backlog() {
                 timeout(LONG, listener.accept()).await.unwrap().unwrap();
             }
             drop(first);
-        });
+        }));
     });
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, spawn};
 use miniss_tests::alone::alone;
-use miniss_tests::census::{assert_rests, resident_bytes};
+use miniss_tests::census::{assert_rests, counted, resident_bytes};
 use miniss_tests::deadline::{SOON, deadline};
 use miniss_tests::random::Random;
 use miniss_tests::sockets::pair;
@@ -26,7 +26,7 @@ fn n7_a_peer_that_does_not_read_makes_the_writer_wait_and_costs_no_memory() {
             let _deadline = deadline("n7");
             const TOTAL: usize = 256 << 20;
             let runtime = Runtime::builder().shards(1).build().unwrap();
-            runtime.block_on(async {
+            runtime.block_on(counted(async {
                 let (ours, mut peer) = pair();
                 let writer = spawn(async move {
                     let mut buffer = vec![3_u8; 64 << 10];
@@ -51,49 +51,50 @@ fn n7_a_peer_that_does_not_read_makes_the_writer_wait_and_costs_no_memory() {
                 let grown = resident_bytes().saturating_sub(bytes);
                 assert!(grown < 16 << 20, "{TOTAL} bytes cost {grown} bytes of memory");
                 reader.join().unwrap();
-            });
+            }));
         },
     );
 }
 
 #[test]
 fn r13_a_hundred_busy_sockets_share_four_buffers() {
-    let _deadline = deadline("r13");
-    let mut random = Random::new();
-    let runtime = Runtime::builder().shards(1).recv_buffers(4, 1024).build().unwrap();
-    runtime.block_on(async {
-        let mut senders = Vec::new();
-        let mut readers = Vec::new();
-        for number in 0..100 {
-            let (ours, mut peer) = pair();
-            let bytes = random.bytes(20_000);
-            let sent = bytes.clone();
-            senders.push(thread::spawn(move || {
-                for piece in sent.chunks(700) {
-                    peer.write_all(piece).unwrap();
-                }
-                peer
-            }));
-            readers.push(spawn(async move {
-                let mut received = Vec::new();
-                while received.len() < bytes.len() {
-                    let piece = ours.recv().await.expect("no one is reset");
-                    assert!(!piece.is_empty(), "the peer has not ended");
-                    // Some hold on to what they have.
-                    if number % 3 == 0 {
-                        sleep(Duration::from_micros(500)).await;
+    alone("pressure::r13_a_hundred_busy_sockets_share_four_buffers", || {
+        let mut random = Random::new();
+        let runtime = Runtime::builder().shards(1).recv_buffers(4, 1024).build().unwrap();
+        runtime.block_on(counted(async {
+            let mut senders = Vec::new();
+            let mut readers = Vec::new();
+            for number in 0..100 {
+                let (ours, mut peer) = pair();
+                let bytes = random.bytes(20_000);
+                let sent = bytes.clone();
+                senders.push(thread::spawn(move || {
+                    for piece in sent.chunks(700) {
+                        peer.write_all(piece).unwrap();
                     }
-                    received.extend_from_slice(&piece);
-                }
-                assert!(received == bytes, "socket {number}");
-            }));
-        }
-        for reader in readers {
-            timeout(LONG, reader).await.expect("all bytes arrive").unwrap();
-        }
-        for sender in senders {
-            sender.join().unwrap();
-        }
+                    peer
+                }));
+                readers.push(spawn(async move {
+                    let mut received = Vec::new();
+                    while received.len() < bytes.len() {
+                        let piece = ours.recv().await.expect("no one is reset");
+                        assert!(!piece.is_empty(), "the peer has not ended");
+                        // Some hold on to what they have.
+                        if number % 3 == 0 {
+                            sleep(Duration::from_micros(500)).await;
+                        }
+                        received.extend_from_slice(&piece);
+                    }
+                    assert!(received == bytes, "socket {number}");
+                }));
+            }
+            for reader in readers {
+                timeout(LONG, reader).await.expect("all bytes arrive").unwrap();
+            }
+            for sender in senders {
+                sender.join().unwrap();
+            }
+        }));
     });
 }
 
@@ -102,7 +103,7 @@ fn r13_readers_that_hold_every_buffer_stop_no_one() {
     alone("pressure::r13_readers_that_hold_every_buffer_stop_no_one", || {
         let _deadline = deadline("r13, held");
         let runtime = Runtime::builder().shards(1).recv_buffers(4, 1024).build().unwrap();
-        runtime.block_on(async {
+        runtime.block_on(counted(async {
             let (mut held, mut quiet) = (Vec::new(), Vec::new());
             for _ in 0..4 {
                 let (ours, mut peer) = pair();
@@ -134,44 +135,45 @@ fn r13_readers_that_hold_every_buffer_stop_no_one() {
                 result.unwrap();
                 assert!(bytes.iter().all(|&byte| byte == 4));
             }
-        });
+        }));
     });
 }
 
 #[test]
 fn r13_one_stream_that_no_one_reads_does_not_hold_all_buffers() {
-    let _deadline = deadline("r13, unread");
-    let mut random = Random::new();
-    let bytes = random.bytes(200_000);
-    let runtime = Runtime::builder().shards(1).recv_buffers(32, 1024).build().unwrap();
-    runtime.block_on(async {
-        let (unread, mut its_peer) = pair();
-        let unread = Rc::new(unread);
-        its_peer.write_all(&bytes[..10]).unwrap();
-        let mut received = unread.recv().await.unwrap().to_vec();
-        let rest = bytes[10..].to_vec();
-        let sender = thread::spawn(move || {
-            its_peer.write_all(&rest).unwrap();
-            its_peer
-        });
-        sleep(Duration::from_millis(20)).await;
-        let (busy, mut peer) = pair();
-        for _ in 0..200 {
-            peer.write_all(&[9; 1000]).unwrap();
-            let (result, got) = busy.read_exact(vec![0; 1000]).await;
-            result.unwrap();
-            assert!(got.iter().all(|&byte| byte == 9));
-            let next = busy.recv();
-            peer.write_all(&[8; 1000]).unwrap();
-            assert_eq!(timeout(LONG, next).await.expect("it goes on").unwrap()[0], 8);
-            while busy_rest(&busy).await {}
-        }
-        while received.len() < bytes.len() {
-            let piece = timeout(LONG, unread.recv()).await.expect("the rest comes").unwrap();
-            received.extend_from_slice(&piece);
-        }
-        assert!(received == bytes);
-        sender.join().unwrap();
+    alone("pressure::r13_one_stream_that_no_one_reads_does_not_hold_all_buffers", || {
+        let mut random = Random::new();
+        let bytes = random.bytes(200_000);
+        let runtime = Runtime::builder().shards(1).recv_buffers(32, 1024).build().unwrap();
+        runtime.block_on(counted(async {
+            let (unread, mut its_peer) = pair();
+            let unread = Rc::new(unread);
+            its_peer.write_all(&bytes[..10]).unwrap();
+            let mut received = unread.recv().await.unwrap().to_vec();
+            let rest = bytes[10..].to_vec();
+            let sender = thread::spawn(move || {
+                its_peer.write_all(&rest).unwrap();
+                its_peer
+            });
+            sleep(Duration::from_millis(20)).await;
+            let (busy, mut peer) = pair();
+            for _ in 0..200 {
+                peer.write_all(&[9; 1000]).unwrap();
+                let (result, got) = busy.read_exact(vec![0; 1000]).await;
+                result.unwrap();
+                assert!(got.iter().all(|&byte| byte == 9));
+                let next = busy.recv();
+                peer.write_all(&[8; 1000]).unwrap();
+                assert_eq!(timeout(LONG, next).await.expect("it goes on").unwrap()[0], 8);
+                while busy_rest(&busy).await {}
+            }
+            while received.len() < bytes.len() {
+                let piece = timeout(LONG, unread.recv()).await.expect("the rest comes").unwrap();
+                received.extend_from_slice(&piece);
+            }
+            assert!(received == bytes);
+            sender.join().unwrap();
+        }));
     });
 }
 
