@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use miniss_linux::fs::File;
+use miniss_linux::fs::{DirectFile, File};
 use miniss_linux::net::{OwnedWriteHalf, PoolBuf, TcpListener, TcpStream};
 use miniss_linux::sync::Event;
 use miniss_linux::time::{sleep, timeout};
@@ -222,6 +222,34 @@ fn reads_and_writes_of_files_allocate_nothing() {
         });
         assert_eq!(counted.await, 0);
     });
+}
+
+#[test]
+fn direct_files_allocate_nothing_and_keep_little_of_many_buffers() {
+    for driver in [Driver::Auto, Driver::Epoll] {
+        let builder = Runtime::builder().shards(1).blocking_threads(1).driver(driver);
+        builder.build().unwrap().block_on(async {
+            let folder = Folder::new();
+            let file = &DirectFile::create(folder.path().join("file")).await.unwrap();
+            let counted = allocations(|| async {
+                let mut pages = file.buffer(8192);
+                pages.fill(7);
+                let (result, _) = file.write_at(pages, 0).await;
+                assert_eq!(result.unwrap(), 8192);
+                let (result, _) = file.read_at(file.buffer(4096), 0).await;
+                assert_eq!(result.unwrap(), 4096);
+                // By way of another buffer.
+                assert_eq!(file.read_at([1; 4], 3).await.1, [7; 4]);
+            });
+            assert_eq!(counted.await, 0);
+            let before = LIVE_BYTES.get();
+            let buffers: Vec<_> = (0..1000).map(|_| file.buffer(16 << 10)).collect();
+            assert!(LIVE_BYTES.get() - before >= 1000 * (16 << 10) - (1 << 20));
+            drop(buffers);
+            let kept = LIVE_BYTES.get() - before;
+            assert!(kept <= (1 << 20), "{kept} bytes");
+        });
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use miniss_linux::diagnostics::{Event, count};
+use miniss_linux::fs::DirectFile;
 use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
 use miniss_linux::topology::{CpuList, allowed_cpus, default_shards, unpinned};
@@ -24,6 +25,7 @@ use miniss_tests::alone::alone;
 use miniss_tests::census::{Census, assert_rests, resident_bytes};
 use miniss_tests::deadline::deadline;
 use miniss_tests::drivers::io_uring_is_refused;
+use miniss_tests::folder::Folder;
 use miniss_tests::kernel;
 use miniss_tests::sockets::{both_ends, pair};
 
@@ -554,6 +556,57 @@ fn r19_enough_locked_memory_is_nothing_to_report() {
         let runtime = rings(2).build().unwrap();
         assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
         assert_eq!(count(Event::LockedMemoryShort), 0);
+    });
+}
+
+/// Writes and reads by all the buffers that a pool has, and says how much memory the kernel then
+/// keeps in place for that.
+fn pinned_by_direct_files(runtime: &Runtime) -> u64 {
+    let before = pinned_bytes();
+    runtime.block_on(async {
+        let folder = Folder::new();
+        let file = DirectFile::create(folder.path().join("file")).await.unwrap();
+        let buffers: Vec<_> = (0..40).map(|_| file.buffer(256 << 10)).collect();
+        let pinned = pinned_bytes() - before;
+        for mut buffer in buffers {
+            buffer.fill(b'x');
+            let (result, mut buffer) = file.write_all_at(buffer, 0).await;
+            result.unwrap();
+            buffer.fill(0);
+            let (result, buffer) = file.read_exact_at(buffer, 0).await;
+            result.unwrap();
+            assert!(buffer.iter().all(|byte| *byte == b'x'));
+        }
+        pinned
+    })
+}
+
+/// What the kernel does not move, of this process.
+fn pinned_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmPin:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+}
+
+#[test]
+fn r19_buffers_of_direct_files_take_some_of_the_locked_memory_and_leave_most() {
+    let name = "r19_buffers_of_direct_files_take_some_of_the_locked_memory_and_leave_most";
+    alone_who_may_lock(8 << 20, name, || {
+        let runtime = rings(2).build().unwrap();
+        let pinned = pinned_by_direct_files(&runtime);
+        assert!((256 << 10..=1 << 20).contains(&pinned), "{pinned} bytes");
+        assert!(echo_everywhere(&runtime).iter().all(Result::is_ok));
+        assert_eq!(count(Event::LockedMemoryShort), 0);
+    });
+}
+
+#[test]
+fn r19_direct_files_do_without_locked_memory() {
+    alone_who_may_lock(64 << 10, "r19_direct_files_do_without_locked_memory", || {
+        let runtime = rings(1).build().unwrap();
+        let reported = count(Event::LockedMemoryShort);
+        assert_eq!(pinned_by_direct_files(&runtime), 0);
+        assert_eq!(count(Event::LockedMemoryShort), reported, "it is nothing to report");
     });
 }
 

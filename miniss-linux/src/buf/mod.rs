@@ -83,6 +83,7 @@ mod vectored;
 mod tests;
 
 pub use aligned::AlignedBuf;
+pub(crate) use aligned::{BLOCK_BYTES, CHUNK_BYTES, Chunk};
 #[cfg(feature = "futures-io")]
 pub(crate) use io_buf::as_uninit;
 pub use io_buf::{IoBuf, IoBufMut};

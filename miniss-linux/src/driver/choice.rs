@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::uring::{entries_within_limit, report_short, shard_bytes};
+use super::uring::{chunks_within_limit, entries_within_limit, report_short, shard_bytes};
 use crate::error::DriverUnavailable;
 
 /// The kernel interface that a runtime stands on. A program does the same on each, with the same
@@ -133,6 +133,8 @@ pub(crate) struct DriverConfig {
     pub(crate) recv_buffers: u16,
     /// Bytes in each of them.
     pub(crate) recv_buffer_bytes: u32,
+    /// Chunks of aligned memory that a ring may be told of.
+    pub(crate) registered_chunks_max: usize,
     /// The longest spin before a sleep, in nanoseconds; zero: none.
     pub(crate) idle_spin_ns: u64,
     /// The longest spin before a sleep that a call is expected to end, in nanoseconds; zero: none.
@@ -149,15 +151,18 @@ impl DriverConfig {
     /// For each of `shards` shards on `kind`. Rings are so small that all of them fit the user's
     /// allowance of locked memory together.
     pub(crate) fn on(self, kind: Kind, wanted: Driver, shards: usize) -> Self {
-        let ring_entries = match kind {
-            Kind::IoUring => entries_within_limit(self.ring_entries, self.recv_buffers, shards),
-            Kind::Epoll => self.ring_entries,
+        let (ring_entries, registered_chunks_max) = match kind {
+            Kind::IoUring => (
+                entries_within_limit(self.ring_entries, self.recv_buffers, shards),
+                chunks_within_limit(shards),
+            ),
+            Kind::Epoll => (self.ring_entries, 0),
         };
         let memory_patience = match wanted {
             Driver::Auto => PATIENCE_WITH_CHOICE,
             Driver::IoUring | Driver::Epoll => PATIENCE,
         };
-        Self { kind, ring_entries, memory_patience, ..self }
+        Self { kind, ring_entries, registered_chunks_max, memory_patience, ..self }
     }
 
     /// Says so if rings have fewer entries than were `wanted`.

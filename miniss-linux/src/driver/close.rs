@@ -39,6 +39,7 @@ impl ShardDriver {
         } else {
             self.backend.close(self.made_pool());
         }
+        self.drop_aligned_pool();
         left
     }
 

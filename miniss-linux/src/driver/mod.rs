@@ -13,11 +13,13 @@
 //! - [`spin`]: whether to look for work before a sleep, and for how long.
 //! - [`unpark`]: ends the sleep of another shard.
 //! - [`buffers`]: the buffers that are received into.
+//! - [`aligned`]: the pool of buffers that fit a device.
 //! - [`blocking`]: threads for what would block, requests that no backend takes among it.
 //! - [`close`]: the end, when all has come back.
 //! - [`choice`]: which driver a runtime is to have, and has.
 //! - [`sys`]: what all of them ask of the system: the clock, the page, the limits.
 
+mod aligned;
 mod backend;
 mod blocking;
 pub(crate) mod buffers;

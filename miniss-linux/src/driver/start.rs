@@ -13,6 +13,7 @@ use std::time::Duration;
 use miniss_core::op::{Completion, OpId, OpKey, OpTable, Operation, Part};
 use miniss_core::time::Instant;
 
+use super::aligned::AlignedPool;
 use super::backend::{AnyBackend, BackendStats, REFUSED};
 use super::blocking::PoolRequests;
 use super::buffers::BufferPool;
@@ -76,6 +77,7 @@ pub(crate) struct ShardDriver {
     pub(super) ops: Operations,
     pub(super) config: DriverConfig,
     pool: OnceCell<Rc<BufferPool>>,
+    pub(super) aligned: AlignedPool,
     /// There was no memory for the pool, and we ask for it again no sooner than this.
     pool_refused_until: Cell<Instant>,
     /// New operations are refused.
@@ -113,6 +115,7 @@ impl ShardDriver {
             ops: Operations::new(on_pool),
             config,
             pool: OnceCell::new(),
+            aligned: AlignedPool::default(),
             pool_refused_until: Cell::new(Instant::ZERO),
             closing: Cell::new(false),
             owner,

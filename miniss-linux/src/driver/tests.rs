@@ -44,6 +44,7 @@ fn config(ring_entries: u32) -> DriverConfig {
         ring_entries,
         recv_buffers: 2,
         recv_buffer_bytes: 64,
+        registered_chunks_max: usize::MAX,
         idle_spin_ns: 0,
         call_spin_ns: 0,
         memory_patience: PATIENCE,

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::file::File;
 use super::open::OpenOptions;
-use crate::buf::{AlignedBuf, BufResult, IoBuf, IoBufMut, copy_into};
+use crate::buf::{AlignedBuf, BLOCK_BYTES, BufResult, CHUNK_BYTES, IoBuf, IoBufMut, copy_into};
 use crate::op::file::set_direct;
 
 /// A file that is read and written past the kernel's memory (`O_DIRECT`), for programs that keep
@@ -63,14 +63,14 @@ pub struct Alignment {
 
 impl Alignment {
     /// Where the system does not tell: a page fits all devices that there are.
-    const UNKNOWN: Self = Self { memory: PAGE_BYTES, offset: PAGE_BYTES };
+    const UNKNOWN: Self = Self { memory: BLOCK_BYTES, offset: BLOCK_BYTES };
     /// Nothing has to fit.
     const NONE: Self = Self { memory: 1, offset: 1 };
 }
 
-const PAGE_BYTES: usize = 4096;
-/// Bytes that one read or write moves by way of another buffer: more of them make it short.
-const BOUNCE_BYTES_MAX: usize = 1 << 20;
+/// Bytes that one read or write moves by way of another buffer, as many as the pool gives at once:
+/// more of them make it short.
+const BOUNCE_BYTES_MAX: usize = CHUNK_BYTES;
 
 impl OpenOptions {
     /// Opens the file at `path` to be read and written past the kernel's memory.
@@ -147,12 +147,17 @@ impl DirectFile {
         self.alignment.unwrap_or(Alignment::NONE)
     }
 
-    /// A buffer that fits, of `len` bytes or up to the next multiple. It lies in as few pages as it
-    /// can, for a device is told of each.
+    /// A buffer that fits, of `len` bytes or up to the next multiple. It begins a page, for a
+    /// device is told of each. It is not cleared: it may have bytes of a buffer before it.
+    ///
+    /// It comes from a pool of this shard, and goes back when it is dropped, there or elsewhere.
+    /// The pool has buffers of up to 256 KiB, 8 MiB of them at a time, and keeps 1 MiB of memory
+    /// that is not used; what it does not have, the allocator gives. With io_uring the kernel knows
+    /// the pool's memory, as far as the limit of locked memory allows (`RLIMIT_MEMLOCK`, a quarter
+    /// of which may be used for that), and reads and writes of it take less time.
     pub fn buffer(&self, len: usize) -> AlignedBuf {
         let Alignment { memory, offset } = self.alignment();
-        let len = len.next_multiple_of(offset);
-        AlignedBuf::new(len, memory.max(len.next_power_of_two().min(PAGE_BYTES)))
+        self.file.file.driver().aligned_buffer(len.next_multiple_of(offset), memory)
     }
 
     /// The file, for all but its reads and writes.
@@ -166,7 +171,7 @@ impl DirectFile {
     }
 
     /// Reads at `offset` into `buffer`; otherwise like [`File::read_at`]. What does not fit the
-    /// device comes by way of another buffer, up to 1 MiB of it.
+    /// device comes by way of another buffer, up to 256 KiB of it.
     ///
     /// # Errors
     ///
@@ -182,7 +187,7 @@ impl DirectFile {
             return self.file.read_at(buffer, offset).await;
         }
         let skip = (offset % step as u64) as usize;
-        let len = (skip + buffer.bytes_total().min(BOUNCE_BYTES_MAX)).next_multiple_of(step);
+        let len = (skip + buffer.bytes_total()).next_multiple_of(step).min(BOUNCE_BYTES_MAX);
         let (result, bounce) = self.file.read_at(self.buffer(len), offset - skip as u64).await;
         let read = match result {
             Ok(read) => read,
@@ -217,7 +222,7 @@ impl DirectFile {
     }
 
     /// Writes from `buffer` at `offset`; otherwise like [`File::write_at`]. Memory that does not
-    /// fit the device is copied first, up to 1 MiB of it.
+    /// fit the device is copied first, up to 256 KiB of it.
     ///
     /// # Errors
     ///

@@ -14,6 +14,7 @@
 //! | 5.13 | a poll that stays (multishot): other shards end a sleep by an eventfd that is never read | epoll |
 //! | 5.17 | no completion for a cancel that worked (`CQE_SKIP_SUCCESS`) | a completion that is ignored |
 //! | 5.18 | the ring is registered with itself, which spares a look-up on each enter; one entry that is refused does not hold up others (`SUBMIT_ALL`) | the descriptor; the rest is entered again |
+//! | 5.19 | a table of memory that is registered and changes: the buffers of direct files | the kernel finds the memory of each read and write |
 //! | 5.19 | an accept that stays, cancel of many operations, no interrupts for completions (`COOP_TASKRUN`) | epoll, for the first two |
 //! | 6.0 | a receive that stays, into a pool of buffers; the kernel knows that one thread submits (`SINGLE_ISSUER`) | `recv` waits for data, and then receives into memory of its own |
 //! | 6.1 | completions are worked off when the shard asks for them (`DEFER_TASKRUN`) | whenever it enters the kernel, among them in the middle of a turn |

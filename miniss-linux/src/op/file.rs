@@ -75,7 +75,7 @@ impl OpenFile {
         })
     }
 
-    fn driver(&self) -> &Rc<ShardDriver> {
+    pub(crate) fn driver(&self) -> &Rc<ShardDriver> {
         self.fd.driver()
     }
 

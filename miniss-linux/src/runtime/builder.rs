@@ -105,6 +105,7 @@ impl Default for Builder {
                 kind: Kind::IoUring,
                 ring_entries: 256,
                 recv_buffers: 512,
+                registered_chunks_max: 0,
                 recv_buffer_bytes: 16 * 1024,
                 idle_spin_ns: 0,
                 call_spin_ns: 50_000,

@@ -1,8 +1,9 @@
 //! From a request to an entry in the ring.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::io;
 use std::os::fd::RawFd;
+use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
 use io_uring::types::Fd;
@@ -13,7 +14,9 @@ use super::ring::Ring;
 use super::setup::{Features, make_ring, probe};
 use super::sys::poll_first;
 use super::tag;
+use crate::buf::CHUNK_BYTES;
 use crate::diagnostics::{self, Event};
+use crate::driver::aligned::CHUNKS_MAX;
 use crate::driver::backend::{Backend, BackendStats};
 use crate::driver::buffers::{BufferPool, GROUP};
 use crate::driver::choice::DriverConfig;
@@ -22,11 +25,16 @@ use crate::driver::start::Operations;
 use crate::driver::sys::Wait;
 use crate::error::DriverUnavailable;
 
+/// Where the chunks of aligned memory begin that the kernel keeps in place, by their place in its
+/// table; 0: there is none.
+type Chunks = OnceCell<Box<[Cell<usize>; CHUNKS_MAX]>>;
+
 /// The io_uring of a shard.
 pub(in crate::driver) struct Uring {
     /// `None` once it is closed.
     pub(in crate::driver) ring: RefCell<Option<Ring>>,
     pub(in crate::driver) features: Features,
+    registered: Chunks,
     /// The eventfd that other threads write to, and whether the kernel watches it for us.
     eventfd: RawFd,
     pub(in crate::driver) eventfd_is_armed: Cell<bool>,
@@ -49,7 +57,8 @@ impl Uring {
         let mut ring = Ring::new(ring, &features);
         try_nop(&mut ring)?;
         let ring = RefCell::new(Some(ring));
-        Ok(Self { ring, features, eventfd, eventfd_is_armed: Cell::new(false) })
+        let (registered, eventfd_is_armed) = (OnceCell::new(), Cell::new(false));
+        Ok(Self { ring, features, registered, eventfd, eventfd_is_armed })
     }
 
     #[inline]
@@ -66,11 +75,34 @@ impl Uring {
             unsafe { ring.push(entry) };
         }
     }
+
+    /// Puts a chunk of aligned memory into the kernel's table, or takes it out. Where the kernel
+    /// has no such table (before 5.19), or no memory to lock, it finds the memory each time.
+    ///
+    /// # Safety
+    /// The chunk lives until it is taken out or the ring is closed.
+    pub(in crate::driver) unsafe fn register_chunk(
+        &self,
+        place: usize,
+        start: Option<NonNull<u8>>,
+    ) {
+        let Some(ring) = self.ring_mut() else { return };
+        let submitter = ring.submitter();
+        // It is refused if the table is there.
+        let _ = submitter.register_buffers_sparse(CHUNKS_MAX as u32);
+        let (iov_base, iov_len) =
+            start.map_or((ptr::null_mut(), 0), |start| (start.as_ptr().cast(), CHUNK_BYTES));
+        let chunks = [libc::iovec { iov_base, iov_len }];
+        // SAFETY: the caller's promise.
+        let result = unsafe { submitter.register_buffers_update(place as u32, &chunks, None) };
+        let registered = self.registered.get_or_init(Box::default);
+        registered[place].set(if result.is_ok() { iov_base.addr() } else { 0 });
+    }
 }
 
 /// The entry that asks for `request`.
 #[inline]
-fn entry_of(request: Request) -> squeue::Entry {
+fn entry_of(request: Request, registered: &Chunks) -> squeue::Entry {
     match request {
         Request::Nop => opcode::Nop::new().build(),
         Request::Recv { fd, buffer, len, flags } => {
@@ -111,25 +143,31 @@ fn entry_of(request: Request) -> squeue::Entry {
         }
         Request::Poll { fd, events } => opcode::PollAdd::new(Fd(fd), events as u32).build(),
         // SAFETY: *Owned while in flight*.
-        Request::File(request) => file_entry(unsafe { *request }),
+        Request::File(request) => file_entry(unsafe { *request }, registered),
         Request::Cancel { id } => cancel_entry(id),
     }
 }
 
 /// The entry that asks for something of a file.
-fn file_entry(request: FileRequest) -> squeue::Entry {
+fn file_entry(request: FileRequest, registered: &Chunks) -> squeue::Entry {
     use FileRequest::*;
     const HERE: Fd = Fd(libc::AT_FDCWD);
     match request {
-        Read { fd, buffer, len, offset } => {
-            opcode::Read::new(Fd(fd), buffer, len).offset(offset).build()
-        }
+        Read { fd, buffer, len, offset } => match place_of(registered, buffer, len) {
+            Some(place) => {
+                opcode::ReadFixed::new(Fd(fd), buffer, len, place).offset(offset).build()
+            }
+            None => opcode::Read::new(Fd(fd), buffer, len).offset(offset).build(),
+        },
         ReadVectored { fd, pieces, count, offset } => {
             opcode::Readv::new(Fd(fd), pieces, count).offset(offset).build()
         }
-        Write { fd, bytes, len, offset } => {
-            opcode::Write::new(Fd(fd), bytes, len).offset(offset).build()
-        }
+        Write { fd, bytes, len, offset } => match place_of(registered, bytes, len) {
+            Some(place) => {
+                opcode::WriteFixed::new(Fd(fd), bytes, len, place).offset(offset).build()
+            }
+            None => opcode::Write::new(Fd(fd), bytes, len).offset(offset).build(),
+        },
         WriteVectored { fd, pieces, count, offset } => {
             opcode::Writev::new(Fd(fd), pieces, count).offset(offset).build()
         }
@@ -161,6 +199,14 @@ fn file_entry(request: FileRequest) -> squeue::Entry {
         MakeDir { path, mode } => opcode::MkDirAt::new(HERE, path).mode(mode).build(),
         Call { .. } => unreachable!("the ring was asked whether it has it"),
     }
+}
+
+/// The place in the kernel's table of the chunk that so much memory lies in.
+fn place_of(registered: &Chunks, start: *const u8, len: u32) -> Option<u16> {
+    let rest = CHUNK_BYTES.checked_sub(len as usize)?;
+    let has =
+        |chunk: &Cell<usize>| chunk.get() != 0 && start.addr().wrapping_sub(chunk.get()) <= rest;
+    registered.get()?.iter().position(has).map(|place| place as u16)
 }
 
 /// Asks for the sender's address, and for no descriptors.
@@ -199,7 +245,7 @@ impl Backend for Uring {
     /// It is handed to the kernel with the next enter of this turn.
     #[inline]
     unsafe fn push(&self, id: OpId, request: Request, _: &Operations) {
-        let entry = entry_of(request).user_data(tag::OP | id.to_bits());
+        let entry = entry_of(request, &self.registered).user_data(tag::OP | id.to_bits());
         // SAFETY: *Owned while in flight*, the caller's promise.
         unsafe { self.push_entry(entry) };
     }
@@ -324,4 +370,27 @@ pub(super) fn try_nop(ring: &mut Ring) -> Result<(), DriverUnavailable> {
             .map_err(|error| DriverUnavailable::new("io_uring_enter", error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_lies_in_a_registered_chunk_is_named_by_the_place_of_it() {
+        let chunks = Chunks::new();
+        for (place, chunk) in [(1, 10), (2, 4)] {
+            chunks.get_or_init(Box::default)[place].set(chunk * CHUNK_BYTES);
+        }
+        let place = |start: usize, len| place_of(&chunks, ptr::without_provenance(start), len);
+        let (first, last) = (4 * CHUNK_BYTES, 11 * CHUNK_BYTES - 512);
+        assert_eq!(place(first, CHUNK_BYTES as u32), Some(2));
+        assert_eq!(place(last, 512), Some(1));
+        // Beyond the end, too long, before it, behind it, and where there is none.
+        for (start, len) in
+            [(last, 513), (first, u32::MAX), (first - 1, 1), (last + 512, 1), (1, 0)]
+        {
+            assert_eq!(place(start, len), None, "{len} bytes at {start}");
+        }
+    }
 }

@@ -20,7 +20,7 @@ mod sys;
 
 pub(super) use entry::Uring;
 pub use probe::{IoUringFeature, IoUringProbe, probe_io_uring};
-pub(super) use setup::{entries_within_limit, report_short, shard_bytes};
+pub(super) use setup::{chunks_within_limit, entries_within_limit, report_short, shard_bytes};
 
 /// The four topmost bits of `user_data`: what a completion is about.
 pub(super) mod tag {

@@ -22,7 +22,9 @@ use io_uring::opcode::{
 };
 use io_uring::{IoUring, Probe};
 
+use crate::buf::CHUNK_BYTES;
 use crate::diagnostics::{Event, report};
+use crate::driver::aligned::CHUNKS_MAX;
 use crate::driver::choice::DriverConfig;
 use crate::driver::sys::{memlock_limit, page_bytes};
 use crate::error::DriverUnavailable;
@@ -172,6 +174,13 @@ pub(in crate::driver) fn entries_within_limit(
 ) -> u32 {
     let Some(bytes) = allowance() else { return wanted };
     entries_within(wanted, recv_buffers, bytes / shards.max(1) as u64)
+}
+
+/// How many chunks of aligned memory each of `shards` may register: all of them together have a
+/// quarter of the user's allowance.
+pub(in crate::driver) fn chunks_within_limit(shards: usize) -> usize {
+    let share = |bytes| bytes / 4 / shards.max(1) as u64 / CHUNK_BYTES as u64;
+    allowance().map_or(CHUNKS_MAX, |bytes| share(bytes) as usize)
 }
 
 /// Reports what is missing, and the remedy.

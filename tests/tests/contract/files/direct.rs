@@ -4,10 +4,12 @@ use std::io::ErrorKind;
 
 use miniss_linux::buf::{AlignedBuf, IoBuf};
 use miniss_linux::fs::{self, DirectFile, Misaligned};
+use miniss_linux::submit_to;
+use miniss_tests::folder::Folder;
 use miniss_tests::random::Random;
 
 use super::{in_folder, pattern};
-use crate::harness::{errno, poll_and_drop, soon};
+use crate::harness::{beside, errno, poll_and_drop, soon, with_each_driver};
 
 #[test]
 fn a_fio_1_a_new_direct_file_is_empty_and_gives_back_what_is_written() {
@@ -109,5 +111,81 @@ fn f4_a_file_that_cannot_be_direct_is_as_any_other() {
         result.unwrap();
         assert_eq!(&text, b"ame:");
         assert_eq!(errno(soon(file.write_at("x", 1)).await.0), libc::EBADF);
+    });
+}
+
+#[test]
+fn a_buffer_that_is_dropped_comes_back() {
+    in_folder(async |folder| {
+        let file = soon(DirectFile::create(folder.join("file"))).await.unwrap();
+        let place = |buffer: &AlignedBuf| buffer.as_ptr().addr();
+        for len in [1, 4096, 100_000, 256 << 10] {
+            let buffer = file.buffer(len);
+            let before = place(&buffer);
+            if len > 4096 {
+                // Another thread drops it.
+                beside(move || drop(buffer)).await;
+            } else {
+                drop(buffer);
+            }
+            assert_eq!(place(&file.buffer(len)), before, "{len} bytes");
+        }
+    });
+}
+
+#[test]
+fn no_two_buffers_share_memory_and_each_has_what_was_read_into_it() {
+    in_folder(async |folder| {
+        let path = folder.join("file");
+        let bytes: Vec<u8> = (0..1 << 20).map(pattern).collect();
+        soon(fs::write(&path, bytes.clone())).await.0.unwrap();
+        let file = soon(DirectFile::open(&path)).await.unwrap();
+        let (mut random, mut buffers) = (Random::new(), Vec::new());
+        // Small ones, and sometimes more than the pool has or gives at a time.
+        for round in 0..400 {
+            let len_max = [5_000, 100_000, 400_000][round / 50 % 3];
+            let buffer = file.buffer(1 + random.below(len_max) as usize);
+            let at = random.below(128) * 4096;
+            let (result, buffer) = soon(file.read_exact_at(buffer, at)).await;
+            result.unwrap();
+            if round % 100 == 7 {
+                std::mem::forget(buffer);
+            } else {
+                buffers.push((buffer, at as usize));
+            }
+            while buffers.len() > [200, 3][round / 100 % 2] {
+                let (buffer, at) = buffers.swap_remove(random.below(buffers.len() as u64) as usize);
+                assert!(buffer[..] == bytes[at..at + buffer.len()]);
+            }
+        }
+        for (buffer, at) in buffers {
+            assert!(buffer[..] == bytes[at..at + buffer.len()]);
+        }
+    });
+}
+
+#[test]
+fn a_buffer_may_move_to_another_shard_and_outlive_the_runtime() {
+    with_each_driver(|builder| {
+        let folder = Folder::new();
+        let path = folder.path().join("file");
+        let runtime = builder.shards(2).build().unwrap();
+        let page = runtime.block_on(async {
+            let file = soon(DirectFile::create(&path)).await.unwrap();
+            let elsewhere = path.clone();
+            let filled = submit_to(1, async move || {
+                let file = DirectFile::open(elsewhere).await.unwrap();
+                let mut page = file.buffer(4096);
+                page.fill(b'x');
+                page
+            });
+            let (result, page) = soon(file.write_all_at(soon(filled).await.unwrap(), 0)).await;
+            result.unwrap();
+            let (result, page) = soon(file.read_exact_at(page, 0)).await;
+            result.unwrap();
+            page
+        });
+        drop(runtime);
+        assert!(page.iter().all(|byte| *byte == b'x'));
     });
 }
