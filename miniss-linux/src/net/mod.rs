@@ -13,6 +13,7 @@
 //! - `copy`: from one stream into another, or both ways at once.
 //! - `poll_stream`: `PollStream`, for what is written for `futures` or tokio.
 //! - `listener`: accepts connections.
+//! - `placement`: accepted on one shard and served on another, as a [`Placement`] says.
 //! - `detached`: a [`DetachedStream`], on its way from one shard to another.
 //! - `options`: [`ConnectOptions`] and [`ListenOptions`].
 //! - `address`: names become addresses, off the shard.
@@ -55,6 +56,7 @@ mod detached;
 mod kind;
 mod listener;
 mod options;
+mod placement;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod poll_stream;
 mod read;
@@ -79,6 +81,7 @@ pub use detached::DetachedStream;
 pub use kind::StreamKind;
 pub use listener::Listener;
 pub use options::{ConnectOptions, Keepalive, ListenOptions};
+pub use placement::Placement;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub use poll_stream::PollStream;
 pub use seqpacket::{Seqpacket, UnixSeqpacket, UnixSeqpacketListener};

@@ -3,6 +3,7 @@
 mod accept;
 mod connect;
 mod options;
+mod placed;
 mod reset;
 mod set_up;
 
