@@ -129,6 +129,54 @@ impl fmt::Display for SpawnError {
 
 impl Error for SpawnError {}
 
+/// What is wrong with a scheduling group.
+///
+/// ```
+/// # use miniss_core::{doctest::executor, error::GroupError};
+/// let executor = executor();
+/// let none = executor.local().create_group("nothing", 0);
+/// assert_eq!(none, Err(GroupError::BadShares));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// There are 16 groups already, the main group included. Or the index of a group that is to be
+    /// [adopted](crate::LocalHandle::adopt_group) is another's here.
+    Full,
+    /// The group is not there: it was destroyed, or never made on this core.
+    NotFound,
+    /// From 1 to 1000 shares are possible.
+    BadShares,
+    /// The main group is not to be destroyed.
+    Main,
+    /// There is no table of groups, and no heap to take one from:
+    /// [lend](crate::LocalHandle::lend_groups) one.
+    NoTable,
+    /// Another executor uses the table.
+    InUse,
+    /// The executor has ended.
+    Closed,
+    /// Only a task can be in a group.
+    NoTask,
+}
+
+impl fmt::Display for GroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "there are 16 scheduling groups already: destroy one",
+            Self::NotFound => "there is no such scheduling group here: it was destroyed",
+            Self::BadShares => "a scheduling group has from 1 to 1000 shares",
+            Self::Main => "the main group cannot be destroyed",
+            Self::NoTable => "no table for scheduling groups: lend one with `lend_groups`",
+            Self::InUse => "the table of scheduling groups is another executor's",
+            Self::Closed => "the executor has ended",
+            Self::NoTask => "only a task can switch to a scheduling group",
+        })
+    }
+}
+
+impl Error for GroupError {}
+
 /// Why a call to another core has no output.
 ///
 /// ```

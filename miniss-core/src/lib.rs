@@ -30,6 +30,7 @@
 //!
 //! - [`LocalHandle`] spawns, [`Executor`] polls; [`JoinHandle`], [`AbortHandle`], [`Scope`],
 //!   [`Reservation`] and [`TaskSlab`] are about the task between the two.
+//! - [`SchedulingGroup`]: which tasks get how much of their core's time.
 //! - [`Reactor`], [`Unpark`], [`Clock`], [`Idle`]: the port.
 //! - [`Future`] and [`Promise`]: a value that is not there yet, and what brings it.
 //! - [`op`]: operations that the kernel or a device works on, with their memory.
@@ -96,7 +97,8 @@ mod random;
 mod sizes;
 
 pub use executor::{AbortHandle, Budget, Executor, ExecutorCell, JoinHandle, LocalHandle};
-pub use executor::{Reservation, Scope, Stats};
+pub use executor::{Delays, GroupStats, GroupTable, SchedulingGroup, SwitchTo};
+pub use executor::{Reservation, Scope, Stats, switch_to};
 pub use promise::{Future, Promise, PromiseCell};
 pub use reactor::{Clock, Idle, Reactor, Unpark};
 pub use task::{TaskFn, TaskSlab, future_bytes};

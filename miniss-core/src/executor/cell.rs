@@ -21,6 +21,7 @@ use core::mem;
 use core::ptr::{self, NonNull};
 
 use super::budget::{Budget, Pace};
+use super::group_table::{GroupTable, PollGroups};
 use super::stats::Counters;
 use super::wake::{Fifo, Inbox, wake_on};
 use super::watch::Watches;
@@ -300,6 +301,19 @@ pub(crate) struct OwnerState {
     pub(crate) polls_max: Cell<u32>,
     /// Tasks may be spawned: an executor is there, and not ending.
     pub(crate) is_open: Cell<bool>,
+    /// Tasks are polled in the order they were woken: without groups, without a shuffle.
+    pub(crate) is_plain: Cell<bool>,
+    /// The group of the task that is polled, by its index.
+    pub(crate) current_group: Cell<u8>,
+    /// The table is as this executor has made it.
+    pub(crate) groups_are_own: Cell<bool>,
+    /// Groups with tasks in their queues, as bits.
+    pub(crate) ready_groups: Cell<usize>,
+    /// Stays from one executor to the next.
+    pub(crate) groups: Cell<Option<&'static GroupTable>>,
+    /// How a turn goes, once a group was made beside the main group. Programs that make none do not
+    /// even have its code.
+    pub(crate) poll_groups: Cell<Option<PollGroups>>,
 }
 
 impl OwnerState {
@@ -316,6 +330,12 @@ impl OwnerState {
                 task_budget: TaskBudget::new(),
                 polls_max: Cell::new(0),
                 is_open: Cell::new(false),
+                is_plain: Cell::new(false),
+                groups_are_own: Cell::new(false),
+                current_group: Cell::new(0),
+                ready_groups: Cell::new(0),
+                groups: Cell::new(None),
+                poll_groups: Cell::new(None),
             }
         }
     }
@@ -328,6 +348,8 @@ impl OwnerState {
         self.pace.start_again();
         self.task_budget.set_units(UNITS);
         self.task_budget.lift();
+        self.groups_are_own.set(false);
+        self.is_plain.set(true);
         self.is_open.set(true);
     }
 
@@ -341,11 +363,12 @@ impl OwnerState {
     pub(crate) fn end_turn(&self) {
         self.queue.append(&self.behind);
         self.behind.append(&self.queue);
+        self.end_turn_of_groups();
     }
 
     /// Whether no task is ready.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
-        self.queue.is_empty() && self.behind.is_empty()
+        self.queue.is_empty() && self.behind.first() | self.ready_groups.get() == 0
     }
 }

@@ -17,6 +17,9 @@
 //! - `cell`: [`ExecutorCell`], the part that outlives the executor, so that wakers may point to it
 //!   forever: inbox, sleep flag, unparker, and what the owner alone touches
 //! - `budget`: how much a turn may do, in polls and in time, before the reactor is asked again
+//! - `group`: [`SchedulingGroup`], tasks that have a share of the core's time in common
+//! - `group_table`: [`GroupTable`], the groups of an executor, and a turn among them
+//! - `virtual_time`: which group is next
 //! - `watch`: the lanes that other cores write calls to without a wake: a core that is awake looks
 //!   at them once a turn
 //! - `scope`: [`Scope`], for tasks that borrow from the stack
@@ -24,6 +27,8 @@
 
 pub(crate) mod budget;
 pub(crate) mod cell;
+mod group;
+pub(crate) mod group_table;
 mod join;
 #[cfg(all(test, loom))]
 mod loom;
@@ -34,13 +39,16 @@ mod stats;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod turn;
+mod virtual_time;
 pub(crate) mod wake;
 pub(crate) mod watch;
 
 pub use budget::Budget;
 pub use cell::ExecutorCell;
+pub use group::{SchedulingGroup, SwitchTo, switch_to};
+pub use group_table::GroupTable;
 pub use join::{AbortHandle, JoinHandle, Reservation};
 pub use scope::Scope;
 pub use spawn::LocalHandle;
-pub use stats::Stats;
+pub use stats::{Delays, GroupStats, Stats};
 pub use turn::Executor;

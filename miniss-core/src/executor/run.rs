@@ -132,6 +132,7 @@ impl<U: Unpark> Drop for Claim<U> {
 fn clear_queues(shared: &Shared, owner: &OwnerState) {
     owner.drain_inbox(shared);
     owner.queue.append(&owner.behind);
+    owner.forget_groups();
     while let Some(slot) = owner.queue.pop() {
         run_task(owner, slot);
     }

@@ -10,8 +10,12 @@ use crate::time::Instant;
 pub(crate) struct Counter(Cell<u64>);
 
 impl Counter {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(Cell::new(0))
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.set(0);
     }
 
     #[inline(always)]
@@ -72,7 +76,7 @@ impl Counters {
             &self.busy_ns,
             &self.idle_ns,
         ] {
-            counter.0.set(0);
+            counter.reset();
         }
         self.busy_start.set(Some(now));
     }
@@ -144,4 +148,103 @@ pub struct Stats {
     pub tasks_live: usize,
     /// Timers armed now.
     pub timers_armed: usize,
+}
+
+/// So many kinds of delays are told apart: those of up to one microsecond, of up to two, of up to
+/// four and so on; the last one has all from four seconds on.
+const DELAYS: usize = 24;
+
+/// How often a group has waited for how long.
+#[derive(Debug)]
+pub(crate) struct DelayCounters([Counter; DELAYS]);
+
+impl DelayCounters {
+    pub(crate) const fn new() -> Self {
+        Self([const { Counter::new() }; DELAYS])
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.iter().for_each(Counter::reset);
+    }
+
+    pub(crate) fn add(&self, delay: Duration) {
+        let whole_us = (delay.as_nanos() as u64).div_ceil(1_000);
+        let kind = whole_us.max(1).next_power_of_two().trailing_zeros() as usize;
+        self.0[kind.min(DELAYS - 1)].add(1);
+    }
+
+    pub(crate) fn snapshot(&self) -> Delays {
+        let mut counts = [0; DELAYS];
+        counts.iter_mut().zip(&self.0).for_each(|(count, counter)| *count = counter.value());
+        Delays(counts)
+    }
+}
+
+/// What a scheduling group has done since it was made. Counts wrap after 2^64.
+///
+/// ```
+/// # use miniss_core::{SchedulingGroup, doctest::executor};
+/// let mut executor = executor();
+/// let local = executor.local();
+/// let group = local.create_group("queries", 500).unwrap();
+/// let handle = local.with_group(group, || local.spawn(async {}).unwrap()).unwrap();
+/// executor.block_on(handle).unwrap();
+/// let stats = local.group_stats(group).unwrap();
+/// assert_eq!((stats.name, stats.shares, stats.polls), ("queries", 500, 1));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupStats {
+    /// What it was called as it was made.
+    pub name: &'static str,
+    /// Its shares.
+    pub shares: u32,
+    /// Tasks taken from its queue.
+    pub polls: u64,
+    /// How often it was its turn.
+    pub slices: u64,
+    /// Time in its slices.
+    pub busy: Duration,
+    /// How long it waited for each slice.
+    pub delays: Delays,
+}
+
+/// A histogram of scheduling delays: how long a group that had work waited for its turn.
+///
+/// Time counts from where the executor saw the work: with a wake in another task's slice, from the
+/// beginning of that slice.
+///
+/// ```
+/// # use miniss_core::{SchedulingGroup, doctest::executor};
+/// # let executor = executor();
+/// let stats = executor.local().group_stats(SchedulingGroup::MAIN).unwrap();
+/// assert_eq!(stats.delays.count(), 0);
+/// assert!(stats.delays.percentile(99.0).is_zero());
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delays([u64; DELAYS]);
+
+impl Delays {
+    /// How many delays there are in it.
+    pub fn count(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// A delay that so many in a hundred did not exceed: a power of two in microseconds, so up to
+    /// twice what it was. Zero if there are none.
+    pub fn percentile(&self, percent: f64) -> Duration {
+        let wanted = self.count() as f64 * percent / 100.0;
+        let mut seen = 0;
+        let reached = self.buckets().find(|(_, count)| {
+            seen += count;
+            *count > 0 && seen as f64 >= wanted
+        });
+        reached.map_or(Duration::ZERO, |(bound, _)| bound)
+    }
+
+    /// The longest delay of each kind, and how many there are of it, from the shortest on. The last
+    /// kind has all that are longer.
+    pub fn buckets(&self) -> impl Iterator<Item = (Duration, u64)> {
+        self.0.iter().enumerate().map(|(kind, &count)| (Duration::from_micros(1 << kind), count))
+    }
 }

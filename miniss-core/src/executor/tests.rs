@@ -7,6 +7,8 @@
 #[cfg(feature = "alloc")]
 mod ending;
 #[cfg(feature = "alloc")]
+mod groups;
+#[cfg(feature = "alloc")]
 mod handles;
 #[cfg(feature = "alloc")]
 mod model;

@@ -7,8 +7,9 @@ use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
-use super::budget::{Budget, Stride};
+use super::budget::{Budget, Spending, Stride};
 use super::cell::{ExecutorCell, OwnerState};
+use super::group_table::Take;
 use super::run::{Claim, run_task, shut_down};
 use super::spawn::{LocalHandle, StaysOnItsCore};
 use super::wake::Fifo;
@@ -90,6 +91,8 @@ impl<R: Reactor> Executor<R> {
     /// ```
     pub fn set_shuffle(&mut self, seed: u64) {
         self.shuffle = Shuffle::new(seed);
+        let has_groups = self.owner().poll_groups.get().is_some();
+        self.owner().is_plain.set(self.shuffle.is_none() && !has_groups);
     }
 
     /// The handle that tasks use to spawn and to tell the time.
@@ -192,9 +195,10 @@ impl<R: Reactor> Executor<R> {
     /// Polls tasks in the order they were woken, until none is ready or the budget is spent.
     #[inline]
     fn run_ready(&self) {
-        match &self.shuffle {
-            None => self.poll_ready(Fifo::pop),
-            Some(shuffle) => self.poll_ready(|queue| shuffle.pop(queue)),
+        if self.owner().is_plain.get() {
+            self.poll_ready(Fifo::pop);
+        } else {
+            self.poll_otherwise();
         }
         let owner = self.owner();
         owner.task_budget.lift();
@@ -204,9 +208,7 @@ impl<R: Reactor> Executor<R> {
     #[inline]
     fn poll_ready(&self, pop: impl Fn(&Fifo) -> Option<NonNull<Header>>) {
         let owner = self.owner();
-        owner.counters.turns.add(1);
-        owner.task_budget.set_units(self.stride.units());
-        let mut spending = self.budget.start();
+        let mut spending = self.start_turn();
         while !owner.queue.is_empty() {
             let made = owner.counters.polls.value();
             let polls = spending.pay(&self.stride, made, || self.local.now());
@@ -219,6 +221,38 @@ impl<R: Reactor> Executor<R> {
                 run_task(owner, slot);
             }
         }
+    }
+
+    #[inline]
+    fn start_turn(&self) -> Spending {
+        let owner = self.owner();
+        owner.counters.turns.add(1);
+        owner.task_budget.set_units(self.stride.units());
+        self.budget.start()
+    }
+
+    /// Polls tasks in the order of their groups, or of the shuffle, or both.
+    #[cold]
+    fn poll_otherwise(&self) {
+        let owner = self.owner();
+        let pop = |queue: &Fifo| match &self.shuffle {
+            None => queue.pop(),
+            Some(shuffle) => shuffle.pop(queue),
+        };
+        let Some(poll_groups) = owner.poll_groups.get() else { return self.poll_ready(pop) };
+        let now = || self.local.now();
+        let (mut spending, mut paid) = (self.start_turn(), 0);
+        poll_groups(owner, &now, &mut |queue| {
+            if paid == 0 && !queue.is_empty() {
+                paid = spending.pay(&self.stride, owner.counters.polls.value(), now);
+                if paid == 0 {
+                    return Take::Spent;
+                }
+            }
+            let Some(slot) = pop(queue) else { return Take::Empty };
+            paid -= 1;
+            Take::Task(slot)
+        });
     }
 
     /// Asks the reactor for events, sleeping if there is nothing to run, and queues what is due.

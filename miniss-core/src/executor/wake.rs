@@ -61,12 +61,18 @@ pub(crate) fn raw_waker(header: NonNull<Header>) -> RawWaker {
 /// The executor cell of the task that `waker` wakes; `None` if it is not the waker of a task.
 #[inline]
 pub(crate) fn executor_of(waker: &Waker) -> Option<NonNull<Shared>> {
+    // SAFETY: *Headers are forever*.
+    header_of(waker).map(|slot| unsafe { slot.as_ref() }.executor.as_ptr().cast())
+}
+
+/// The header of the task that `waker` wakes; `None` if it is not the waker of a task.
+#[inline]
+pub(crate) fn header_of(waker: &Waker) -> Option<NonNull<Header>> {
     if !ptr::eq(waker.vtable(), &TABLE) {
         return None;
     }
-    // SAFETY: *Our table, our header*, and *Headers are forever*.
-    let header = unsafe { &*waker.data().cast::<Header>() };
-    Some(header.executor.as_ptr().cast())
+    // SAFETY: *Our table, our header*: an address, which is never null.
+    Some(unsafe { NonNull::new_unchecked(waker.data().cast_mut().cast()) })
 }
 
 /// The budget for the task that `waker` wakes; `None` if it is not the waker of a task.
@@ -167,6 +173,17 @@ impl Fifo {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.head.get().is_null()
+    }
+
+    /// The address of the task at the front; zero if there is none.
+    #[inline]
+    pub(crate) fn first(&self) -> usize {
+        self.head.get().addr()
+    }
+
+    /// The task at the back, or null.
+    pub(crate) fn last(&self) -> *const Header {
+        self.tail.get()
     }
 
     /// Puts a task at the back.

@@ -323,3 +323,28 @@
 //! executor, loops under the wakers of others are not bounded.
 //!
 //! **What would change our mind.** A context that carries data (`Context::ext`), once it is stable.
+//!
+//! # The loop knows groups, wakes do not
+//!
+//! **Question.** Scheduling groups split a core's time by shares. Most programs have one group. How
+//! do those pay nothing?
+//!
+//! **Choices.** A run queue per group that wakes push to: each wake finds its group's queue first.
+//! One run queue, which the loop distributes over the groups where there are several.
+//!
+//! **Pick.** The second. A wake is what it was. A turn asks one byte whether tasks are polled in
+//! the order they were woken, in place of the look whether there is a shuffle. The way through
+//! groups is a function that the first group brings along, so a program without any does not even
+//! link it, and the table of groups is taken from the heap with the first, or lent. Virtual time as
+//! in Seastar: the least goes first, a group that was idle enters at the floor. The clock is read
+//! once a slice. A group whose tasks have yielded keeps its turn, or two loops that yield would
+//! take turns whatever their shares. To destroy a group moves its tasks to the main group: to
+//! refuse it would need counts in each spawn, and a call that is under way could still come too
+//! late.
+//!
+//! **Price.** Two instructions in a spawn, for the task's group. With groups, a task is moved once
+//! more for each poll, and a turn reads the clock twice or more. A wake within another group's
+//! slice waits for that slice to end, half a millisecond at most unless a single poll takes longer.
+//!
+//! **What would change our mind.** A group whose delay must be below the budget of a turn: then a
+//! wake into it would have to end the slice.

@@ -261,6 +261,11 @@
 //! [`maybe_yield`](crate::combine::maybe_yield), and if its time is up, the turn ends with it:
 //! tasks that wait go to the list `behind`.
 //!
+//! **Groups share the time** (`executor/group_table.rs`), if the program has made some. Wakes are
+//! as before. A turn first moves the tasks that are ready to the queues of their groups. Then the
+//! group that has used least, in proportion to its shares, runs until its queue is empty or the
+//! turn ends. The clock is read between two groups, not between two tasks.
+//!
 //! **A budget ends a poll** (`coop.rs`): a future that is ready does not come back to the loop, so
 //! a loop around such futures would never end its poll. In each poll the leaves of a task may give
 //! 128 results. Then the next one wakes its task and is pending, as if it had to wait. It finds the

@@ -62,8 +62,10 @@
 //!   `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once` and
 //!   `loom_what_is_written_before_a_push_that_finds_the_flag_set_is_seen_after_the_drain`.
 //! - **One owner.** `task/slab.rs`. A slab belongs to the executor cell that used it first, as it
-//!   was used first. Upheld by `TaskSlab::claim`: the owner word changes once, from null. Shown by
-//!   `a_slab_belongs_to_one_executor_in_one_way`, the oracle `a_slab_has_room_when_its_model_has`,
+//!   was used first; so does a table of scheduling groups. Upheld by `TaskSlab::claim` and
+//!   `GroupTable::claim`: the owner word changes once, from null. Shown by
+//!   `a_slab_belongs_to_one_executor_in_one_way`, `a_table_that_was_lent_is_one_executor_cells`,
+//!   the oracle `a_slab_has_room_when_its_model_has`,
 //!   and an example that must not compile, of a future too large for its slab.
 //! - **Reserved is free.** `executor/join.rs`. A reserved slot is in no free list and holds
 //!   nothing. Upheld by the reservation, which alone knows the slot. Shown by

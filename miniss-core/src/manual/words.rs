@@ -14,7 +14,8 @@
 //! - **local**, **remote**: from the owner's core; from anywhere else, which is another core, a
 //!   thread without an executor, or an interrupt handler.
 //! - **turn** (`Executor::turn`): once round the loop: poll what is ready, ask the reactor, fire
-//!   timers, take in remote wakes.
+//!   timers, take in remote wakes. Tasks that have a share of a core's time in common are a
+//!   *scheduling group*, and its part of a turn is a *slice*.
 //! - **budget** (`Budget`): what a turn, or one poll of a task, may do before others are served.
 //!
 //! # Tasks

@@ -66,6 +66,8 @@ pub(crate) struct Header {
     pub(crate) in_inbox: AtomicBool,
     /// The size class of the slot.
     pub(crate) class: u8,
+    /// The index of the task's scheduling group.
+    pub(crate) group: Cell<u8>,
 }
 
 #[cfg(not(loom))]
@@ -85,6 +87,7 @@ impl Header {
             abort_wanted: AtomicU32::new(0),
             in_inbox: AtomicBool::new(false),
             class,
+            group: Cell::new(0),
         }
     }
 

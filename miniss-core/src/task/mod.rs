@@ -22,6 +22,7 @@
 //! | `executor`, `class` (of size) | anyone | read only, once a waker exists | plain |
 //! | `state` | owner, or the `JoinHandle` once the executor is gone | any time | relaxed (1) |
 //! | `vtable`, `next`, stage | the same as `state` | in the states that allow it | plain |
+//! | `group` | owner | any time | plain |
 //! | `joiner` | the `JoinHandle` and owner | until the slot is free | plain |
 //! | `generation` | owner writes, anyone reads | as the slot is released | relaxed (2) |
 //! | `in_inbox`, `inbox_next` | wakers anywhere; owner | see `executor::wake` | acquire, release |

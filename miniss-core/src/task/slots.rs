@@ -197,6 +197,14 @@ impl Slots {
         }
     }
 
+    /// Calls `visit` for every slot there is, free ones included.
+    pub(crate) fn for_each_and_main(&self, mut visit: impl FnMut(NonNull<Header>)) {
+        self.for_each(&mut visit);
+        if let Some(main) = NonNull::new(self.main.get()).filter(|_| self.main_is_set_up.get()) {
+            visit(main.cast());
+        }
+    }
+
     /// Makes headers of the `slots` slots of `slot_bytes` bytes each, header included, behind
     /// `chunk`, and owns them forever. Those of a size class are free for any task from now
     /// on.
