@@ -35,7 +35,7 @@
 //!   `Future` is a type; where the trait is meant beside it, say [`core::future::Future`].
 //! - [`time`]: sleep, timeout, interval.
 //! - [`net`]: sockets, of TCP, UDP and Unix.
-//! - [`process`]: child processes. [`pipe`]: pipes to them, and within a program.
+//! - [`process`]: child processes. [`pipe`]: pipes to them, and within a program; stdin and stdout.
 //! - [`signal`]: Ctrl-C and the others, told to tasks; a server that ends in order.
 //! - [`fs`]: files and folders.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
@@ -51,8 +51,9 @@
 //!
 //! - `backtrace`: reports of a [stall](Builder::stall_limit) tell where the code stands.
 //! - `bytes`: [buffers](buf#which-buffers-there-are) of the crate `bytes`.
-//! - `futures-io`, `tokio`: `net::PollStream`, with the `AsyncRead`, `AsyncBufRead` and
-//!   `AsyncWrite` of that crate; and these traits for [`fs::FileReader`] and [`fs::FileWriter`].
+//! - `futures-io`, `tokio`: `net::PollStream`, `pipe::PollReader` and `pipe::PollWriter`, with the
+//!   `AsyncRead`, `AsyncBufRead` and `AsyncWrite` of that crate; and these traits for
+//!   [`fs::FileReader`] and [`fs::FileWriter`].
 
 #![warn(missing_docs)]
 

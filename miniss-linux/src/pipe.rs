@@ -1,27 +1,34 @@
-//! Pipes: bytes from one process to another, or within one, in one direction.
+//! Pipes: bytes from one process to another, or within one, in one direction; and what the program
+//! was started with, [`stdin`], [`stdout`] and [`stderr`].
 //!
 //! A pipe is read and written by system calls that do not wait; where there is nothing to read, or
 //! no room to write, an operation waits until there is. It has no buffer and takes nothing. So a
 //! read that is dropped has taken nothing, and a write that is dropped knows what went out, on
 //! either driver.
+//!
+//! For code that polls with borrowed buffers, with the traits of `futures-io` or of tokio, an end
+//! becomes a `PollReader` or a `PollWriter` by `from`, with the features of those names.
+
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod poll_stream;
 
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr;
-use std::rc::Rc;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use miniss_core::coop::{consume_budget, cooperative};
 use miniss_core::sync::{Semaphore, Units};
 
-use crate::buf::{BufResult, IOVECS_MAX, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut, op_len};
+use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
 use crate::driver::buffers::PoolBuf;
 use crate::guard::defer;
-use crate::op::fd::Fd;
-use crate::op::poll::PollFd;
-use crate::runtime::with_current;
+use crate::op::poll::{
+    End, Transfer, read_into, read_into_all, read_into_new, write_all_of, write_from,
+};
+
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+pub use poll_stream::{PollReader, PollWriter};
 
 /// A pipe: what is written to the one end is read from the other.
 ///
@@ -54,62 +61,80 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
     }
     // SAFETY: fresh, and no one else's.
     let [reader, writer] = ends.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-    let reader = PipeReader { end: End::new(reader), is_read: Cell::new(false) };
-    Ok((reader, PipeWriter::new(End::new(writer))))
+    let writer = PipeWriter::new(End::new(writer, libc::POLLOUT));
+    Ok((PipeReader::new(End::new(reader, libc::POLLIN)), writer))
 }
 
-/// One end of a pipe.
-struct End {
-    fd: Rc<Fd>,
+/// What the program reads, whatever that is: a terminal, a pipe, a file, a socket. It is used as
+/// one end of a pipe, and left as it is for those who share it, such as the shell that has started
+/// the program: nothing is read ahead, and nothing is set.
+///
+/// Use one of these for all reads: a read of a terminal, a file or a FIFO that is dropped may have
+/// begun, and then it leaves its bytes to the next one of the same reader. Bytes that
+/// [`std::io::stdin`] has read ahead come only from there.
+///
+/// What there is to read of a terminal or a FIFO is read by a thread of the pool over epoll. If
+/// another program takes it first, that thread waits for more, and so does the end of the runtime,
+/// for as long as [its timeout](crate::Builder::shutdown_timeout) says.
+///
+/// # Errors
+///
+/// What the system says: `EBADF` if it is closed.
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// ```no_run
+/// use miniss_linux::pipe::{stdin, stdout};
+///
+/// miniss_linux::Runtime::builder().shards(1).build().unwrap().block_on(async {
+///     let (input, output) = (stdin()?, stdout()?);
+///     loop {
+///         let bytes = input.recv().await?;
+///         if bytes.is_empty() {
+///             return Ok::<(), std::io::Error>(());
+///         }
+///         output.write_all(bytes).await.0?;
+///     }
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn stdin() -> io::Result<PipeReader> {
+    PipeReader::from_shared(io::stdin().as_fd().try_clone_to_owned()?)
 }
 
-impl End {
-    fn new(fd: OwnedFd) -> Self {
-        Self { fd: Rc::new(Fd::new(fd, with_current(|shard| shard.driver.clone()))) }
-    }
-
-    /// From a descriptor that may wait, whose description no one else has.
-    fn from_blocking(fd: OwnedFd) -> io::Result<Self> {
-        set_nonblocking(fd.as_fd(), true)?;
-        Ok(Self::new(fd))
-    }
-
-    fn to_blocking(&self) -> io::Result<OwnedFd> {
-        let fd = self.fd.lend().try_clone_to_owned()?;
-        set_nonblocking(fd.as_fd(), false)?;
-        Ok(fd)
-    }
-
-    /// Makes a call that does not wait, again and again until it is done.
-    async fn until_done(
-        &self,
-        events: i16,
-        mut call: impl FnMut(RawFd) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        self.fd.driver().assert_here();
-        loop {
-            match call(self.fd.number()) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            PollFd::start(&self.fd, events).await?;
-        }
-    }
+/// Where the program writes, whatever that is; like [`stdin`] otherwise. There is no buffer, so
+/// nothing is to be flushed. What `print!` has kept back goes out when std thinks fit.
+///
+/// # Errors
+///
+/// As for [`stdin`].
+///
+/// # Panics
+///
+/// Outside of a runtime.
+///
+/// ```
+/// # miniss_linux::Runtime::builder().shards(1).build().unwrap().block_on(async {
+/// miniss_linux::pipe::stdout()?.write_all("done\n").await.0?;
+/// # Ok::<(), std::io::Error>(()) }).unwrap();
+/// ```
+pub fn stdout() -> io::Result<PipeWriter> {
+    PipeWriter::from_shared(io::stdout().as_fd().try_clone_to_owned()?)
 }
 
-fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
-    // SAFETY: no pointers.
-    let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
-    let flags = match nonblocking {
-        _ if flags < 0 => return Err(io::Error::last_os_error()),
-        true => flags | libc::O_NONBLOCK,
-        false => flags & !libc::O_NONBLOCK,
-    };
-    // SAFETY: no pointers.
-    match unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+/// Where the program complains; like [`stdout`] otherwise.
+///
+/// # Errors
+///
+/// As for [`stdin`].
+///
+/// # Panics
+///
+/// Outside of a runtime.
+pub fn stderr() -> io::Result<PipeWriter> {
+    PipeWriter::from_shared(io::stderr().as_fd().try_clone_to_owned()?)
 }
 
 /// The end of a pipe that is read. It belongs to its shard; dropping it closes it, and who
@@ -125,11 +150,13 @@ pub struct PipeWriter {
     end: End,
     /// One write at a time.
     writing: Semaphore,
-    /// Bytes that went out of writes that were dropped, since someone last asked.
-    cancelled_bytes: Cell<usize>,
 }
 
 impl PipeReader {
+    fn new(end: End) -> Self {
+        Self { end, is_read: Cell::new(false) }
+    }
+
     /// The reading end of a pipe, or a FIFO, that comes from elsewhere. From now on its calls do
     /// not wait, also through other descriptors of this end.
     ///
@@ -141,7 +168,31 @@ impl PipeReader {
     ///
     /// Outside of a runtime.
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        Ok(Self { end: End::from_blocking(fd)?, is_read: Cell::new(false) })
+        Ok(Self::new(End::from_blocking(fd, libc::POLLIN)?))
+    }
+
+    /// What can be read and has a descriptor, whatever it is, used as the end of a pipe. It is left
+    /// as it is for others who have the same file, terminal or socket open by descriptors of this
+    /// one; see [`stdin`]. A file is read from the cursor on that they share.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    ///
+    /// ```
+    /// # miniss_linux::Runtime::builder().shards(1).build().unwrap().block_on(async {
+    /// use miniss_linux::pipe::PipeReader;
+    ///
+    /// let zeroes = PipeReader::from_shared(std::fs::File::open("/dev/zero")?.into())?;
+    /// assert_eq!(zeroes.read_exact([1; 64]).await.1, [0; 64]);
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
+    pub fn from_shared(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self::new(End::from_shared(fd, libc::POLLIN)?))
     }
 
     /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the
@@ -169,7 +220,7 @@ impl PipeReader {
         if buffer.bytes_total() == 0 {
             return (Ok(0), buffer);
         }
-        let result = self.read_by(|fd| read_into(fd, &mut buffer)).await;
+        let result = self.read_by(|fill| read_into(&mut buffer, fill)).await;
         (result, buffer)
     }
 
@@ -209,7 +260,7 @@ impl PipeReader {
         if !crate::buf::has_room(&mut buffers) {
             return (Ok(0), buffers);
         }
-        let result = self.read_by(|fd| read_into_all(fd, &mut buffers)).await;
+        let result = self.read_by(|fill| read_into_all(&mut buffers, fill)).await;
         (result, buffers)
     }
 
@@ -226,15 +277,14 @@ impl PipeReader {
     pub async fn recv(&self) -> io::Result<PoolBuf> {
         let room = self.end.fd.driver().recv_buffer_bytes();
         let mut bytes = Vec::new();
-        self.read_by(|fd| {
-            bytes.reserve_exact(room);
-            read_into(fd, &mut bytes).inspect_err(|_| bytes = Vec::new())
-        })
-        .await?;
+        self.read_by(|fill| read_into_new(&mut bytes, room, fill)).await?;
         Ok(PoolBuf::from_heap(bytes.into_boxed_slice()))
     }
 
-    async fn read_by(&self, call: impl FnMut(RawFd) -> io::Result<usize>) -> io::Result<usize> {
+    async fn read_by(
+        &self,
+        read: impl FnMut(&mut Transfer<'_>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
         cooperative(async {
             if self.is_read.replace(true) {
                 return Err(io::Error::new(
@@ -243,7 +293,7 @@ impl PipeReader {
                 ));
             }
             let _reading = defer(|| self.is_read.set(false));
-            self.end.until_done(libc::POLLIN, call).await
+            self.end.until_done(read).await
         })
         .await
     }
@@ -274,7 +324,7 @@ impl PipeReader {
 
 impl PipeWriter {
     fn new(end: End) -> Self {
-        Self { end, writing: Semaphore::new(1), cancelled_bytes: Cell::new(0) }
+        Self { end, writing: Semaphore::new(1) }
     }
 
     /// The writing end of a pipe, or a FIFO, that comes from elsewhere. From now on its calls do
@@ -288,7 +338,21 @@ impl PipeWriter {
     ///
     /// Outside of a runtime.
     pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
-        Ok(Self::new(End::from_blocking(fd)?))
+        Ok(Self::new(End::from_blocking(fd, libc::POLLOUT)?))
+    }
+
+    /// What can be written to and has a descriptor, whatever it is, used as the end of a pipe; like
+    /// [`PipeReader::from_shared`] otherwise.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    pub fn from_shared(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self::new(End::from_shared(fd, libc::POLLOUT)?))
     }
 
     /// Writes from `buffer`, and gives it back with the number of bytes written, which may be fewer
@@ -300,7 +364,9 @@ impl PipeWriter {
     ///
     /// # Cancellation
     ///
-    /// A write that is dropped has written nothing.
+    /// A write that is dropped has written nothing, unless it had begun to write to a file, a
+    /// terminal or a FIFO that is [shared](Self::from_shared): that goes on, and counts as that of
+    /// [`write_all`](Self::write_all).
     pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
         let result = cooperative(async {
             let _turn = self.turn().await;
@@ -339,7 +405,7 @@ impl PipeWriter {
     pub async fn write_vectored<V: IoVecBuf>(&self, buffers: V) -> BufResult<usize, V> {
         let result = cooperative(async {
             let _turn = self.turn().await;
-            self.end.until_done(libc::POLLOUT, |fd| write_all_of(fd, &buffers)).await
+            self.end.until_done(|drain| write_all_of(&buffers, drain)).await
         });
         (result.await, buffers)
     }
@@ -371,7 +437,8 @@ impl PipeWriter {
     /// Cancel safe: what was not told is told next time.
     pub async fn cancelled_write_bytes(&self) -> usize {
         let _turn = self.turn().await;
-        self.cancelled_bytes.take()
+        self.end.settled().await;
+        self.end.cancelled_bytes.take()
     }
 
     /// The descriptor, whose calls wait: for a child process, or for code that blocks.
@@ -391,12 +458,13 @@ impl PipeWriter {
         if bytes.is_empty() {
             return Ok(0);
         }
-        self.end.until_done(libc::POLLOUT, |fd| write_from(fd, bytes)).await
+        self.end.until_done(|drain| write_from(bytes, drain)).await
     }
 
     async fn write_pieces(&self, pieces: &[&[u8]]) -> io::Result<()> {
         let done = Cell::new(0);
-        let given_up = defer(|| self.cancelled_bytes.set(self.cancelled_bytes.get() + done.get()));
+        let cancelled = &self.end.cancelled_bytes;
+        let given_up = defer(|| cancelled.set(cancelled.get() + done.get()));
         let result = self.write_each(pieces, &done).await;
         given_up.disarm();
         result
@@ -438,103 +506,4 @@ impl fmt::Debug for PipeWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PipeWriter").field("fd", &self.end.fd.number()).finish()
     }
-}
-
-fn read_into<B: IoBufMut>(fd: RawFd, buffer: &mut B) -> io::Result<usize> {
-    // SAFETY: *Initialised stays initialised* (of `buf`): only the kernel writes there, and only
-    // bytes.
-    let room = unsafe { buffer.as_uninit() };
-    // SAFETY: so many writable bytes.
-    let read = || unsafe { libc::read(fd, room.as_mut_ptr().cast(), op_len(room.len()) as usize) };
-    let len = again_if_interrupted(read)?;
-    // SAFETY: the kernel has written the first `len` bytes.
-    unsafe { buffer.set_len(len) };
-    Ok(len)
-}
-
-fn read_into_all<V: IoVecBufMut>(fd: RawFd, buffers: &mut V) -> io::Result<usize> {
-    let mut iovecs = Vec::new();
-    let mut add = |room: &mut [MaybeUninit<u8>]| iovecs.push(iovec(room.as_mut_ptr(), room.len()));
-    // SAFETY: *Initialised stays initialised* (of `buf`): only the kernel writes there.
-    unsafe { buffers.for_each_uninit(&mut add) };
-    let count = iovecs.len().min(IOVECS_MAX) as i32;
-    // SAFETY: each names writable memory of the buffers, which are borrowed.
-    let len = again_if_interrupted(|| unsafe { libc::readv(fd, iovecs.as_ptr(), count) })?;
-    // SAFETY: the kernel has written the first `len` bytes, front to back.
-    unsafe { buffers.set_len_all(len) };
-    Ok(len)
-}
-
-fn write_from(fd: RawFd, bytes: &[u8]) -> io::Result<usize> {
-    // SAFETY: so many readable bytes.
-    let write = || unsafe { libc::write(fd, bytes.as_ptr().cast(), op_len(bytes.len()) as usize) };
-    without_signal(|| again_if_interrupted(write))
-}
-
-fn write_all_of<V: IoVecBuf>(fd: RawFd, buffers: &V) -> io::Result<usize> {
-    let mut iovecs = Vec::new();
-    buffers.for_each_init(|piece| iovecs.push(iovec(piece.as_ptr().cast_mut(), piece.len())));
-    if iovecs.iter().all(|iovec| iovec.iov_len == 0) {
-        return Ok(0);
-    }
-    let count = iovecs.len().min(IOVECS_MAX) as i32;
-    // SAFETY: each names readable memory of the buffers, which are borrowed.
-    let write = || unsafe { libc::writev(fd, iovecs.as_ptr(), count) };
-    without_signal(|| again_if_interrupted(write))
-}
-
-fn iovec<T>(base: *mut T, len: usize) -> libc::iovec {
-    libc::iovec { iov_base: base.cast(), iov_len: len }
-}
-
-fn again_if_interrupted(mut call: impl FnMut() -> isize) -> io::Result<usize> {
-    loop {
-        let result = call();
-        if result >= 0 {
-            return Ok(result as usize);
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
-}
-
-/// Makes a write whose `SIGPIPE` comes to no one. A program of Rust ignores it from its start, but
-/// its main function may be that of another language.
-fn without_signal(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
-    if is_ignored(libc::SIGPIPE) {
-        return write();
-    }
-    let broken_pipe = mask_of(libc::SIGPIPE);
-    let (mut former, mut pending) = (broken_pipe, broken_pipe);
-    let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: all places are locals, and all masks valid ones. The mask of the thread is put back.
-    unsafe {
-        libc::sigpending(&raw mut pending);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const broken_pipe, &raw mut former);
-        let result = write();
-        let is_ours = libc::sigismember(&raw const pending, libc::SIGPIPE) == 0;
-        if is_ours && matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe) {
-            libc::sigtimedwait(&raw const broken_pipe, ptr::null_mut(), &raw const no_time);
-        }
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, ptr::null_mut());
-        result
-    }
-}
-
-fn is_ignored(signal: i32) -> bool {
-    // SAFETY: a plain C struct of numbers and a nullable function.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: a valid place for the answer, and nothing to set.
-    let asked = unsafe { libc::sigaction(signal, ptr::null(), &raw mut action) };
-    asked == 0 && action.sa_sigaction == libc::SIG_IGN
-}
-
-fn mask_of(signal: i32) -> libc::sigset_t {
-    // SAFETY: a bit set; all zero is the empty one.
-    let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: a valid set and a valid signal.
-    unsafe { libc::sigaddset(&raw mut mask, signal) };
-    mask
 }

@@ -502,6 +502,46 @@ pub fn make_fifo(path: &Path) {
     check(unsafe { libc::mkfifo(path.as_ptr(), 0o600) });
 }
 
+/// A terminal that passes bytes on as they are: the side of the program, and the other. `None` if
+/// there are none to be had.
+///
+/// # Panics
+///
+/// If it cannot be set.
+pub fn terminal() -> Option<(OwnedFd, OwnedFd)> {
+    let (mut ours, mut other) = (-1, -1);
+    let null = std::ptr::null_mut();
+    // SAFETY: room for two descriptors, and nothing else.
+    let opened =
+        unsafe { libc::openpty(&raw mut other, &raw mut ours, null, null.cast(), null.cast()) };
+    if opened != 0 {
+        println!("Left out: no terminal, {}.", io::Error::last_os_error());
+        return None;
+    }
+    // SAFETY: fresh, and no one else's.
+    let [ours, other] = [ours, other].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    let mut settings = MaybeUninit::uninit();
+    // SAFETY: room for the settings, which are then there.
+    unsafe {
+        check(libc::tcgetattr(ours.as_raw_fd(), settings.as_mut_ptr()));
+        libc::cfmakeraw(settings.as_mut_ptr());
+        check(libc::tcsetattr(ours.as_raw_fd(), libc::TCSANOW, settings.as_ptr()));
+    }
+    Some((ours, other))
+}
+
+/// Closes the stdin of this program.
+pub fn close_stdin() {
+    // SAFETY: no pointers. std looks for it each time, and takes it for empty.
+    unsafe { libc::close(0) };
+}
+
+/// Whether calls on what is behind a descriptor do not wait.
+pub fn is_nonblocking(fd: &impl AsRawFd) -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) & libc::O_NONBLOCK != 0 }
+}
+
 /// A file system in memory with room for `bytes`, mounted nowhere: it is found below
 /// `/proc/self/fd` as long as the descriptor is open. `None` if we may not mount.
 pub fn small_file_system(folder: &Path, bytes: usize) -> Option<OwnedFd> {

@@ -43,8 +43,8 @@ pub(crate) use blocking::{BlockingConfig, BlockingPool, Job, PoolRequests};
 pub(crate) use choice::{DriverConfig, Kind};
 pub(crate) use reactor::ShardReactor;
 pub(crate) use request::{
-    FileRequest, MESSAGE_NAME_BYTES, MESSAGE_OFFSET, MessageHead, Prepare, Request, buffer_of,
-    result_of,
+    AT_CURSOR, FileRequest, MESSAGE_NAME_BYTES, MESSAGE_OFFSET, MessageHead, Prepare, Request,
+    buffer_of, result_of,
 };
 pub(crate) use start::{InFlight, Op, ShardDriver};
 pub(crate) use sys::now;

@@ -57,7 +57,8 @@ pub(crate) enum Request {
 /// What is asked of a file. Paths end with a zero, and begin where the process is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FileRequest {
-    /// Reads at an offset. A file without positions, such as a pipe, gives what comes next.
+    /// Reads at an offset, or [`AT_CURSOR`]. A file without positions, such as a pipe, gives what
+    /// comes next.
     Read {
         fd: RawFd,
         buffer: *mut u8,
@@ -70,8 +71,8 @@ pub(crate) enum FileRequest {
         count: u32,
         offset: u64,
     },
-    /// Writes at an offset, or at the end of a file that is appended to. A file without positions
-    /// takes it as what comes next.
+    /// Writes at an offset, or [`AT_CURSOR`], or at the end of a file that is appended to. A file
+    /// without positions takes it as what comes next.
     Write {
         fd: RawFd,
         bytes: *const u8,
@@ -152,6 +153,9 @@ pub(crate) enum FileRequest {
         data: *mut (),
     },
 }
+
+/// The offset that stands for the cursor that the kernel keeps, and moves.
+pub(crate) const AT_CURSOR: u64 = u64::MAX;
 
 /// What a [`Status`](FileRequest::Status) asks for.
 pub(crate) const STATUS_MASK: u32 =

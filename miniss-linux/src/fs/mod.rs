@@ -27,7 +27,8 @@
 //!
 //! With io_uring the kernel does nearly everything. Over epoll, and for what io_uring has no
 //! operation for, threads of the runtime's pool do it, which all shards share. What waits for
-//! someone else holds its thread as long: the opening of a named pipe, or a read of a terminal.
+//! someone else holds its thread as long: the opening of a named pipe, or a read of a terminal. For
+//! terminals there is [`PipeReader::from_shared`](crate::pipe::PipeReader::from_shared).
 
 mod direct;
 mod file;

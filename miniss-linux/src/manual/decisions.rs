@@ -534,6 +534,25 @@
 //!
 //! **What would change our mind.** A process with many threads in which `fget` shows in a profile.
 //!
+//! # What others share is left as it is
+//!
+//! **Question.** The file behind stdin is that of the shell, too, and may be a terminal, a pipe, a
+//! socket or a file. How is it read without a wait on the shard?
+//!
+//! **Choices.** `O_NONBLOCK`, which the shell would see. Opening `/proc/self/fd/0` again, which
+//! works for neither sockets nor another user's terminal. A thread that reads ahead. Calls that say
+//! that they do not wait (`RWF_NOWAIT`), and a poll where they would.
+//!
+//! **Pick.** The last. Files, terminals and FIFOs know no such call, and there the poll comes
+//! first, then a read by the ring or by a thread of the pool. So nothing is taken before someone
+//! wants it, and a program that gives up leaves the next line to the shell. The read has memory of
+//! its own and belongs to the reader: dropped, it is for the next one.
+//!
+//! **Price.** A terminal or a FIFO takes at most 4 KiB with each write, since more might wait. If
+//! others take first what the poll told of, a thread waits with them over epoll.
+//!
+//! **What would change our mind.** Terminals that know `RWF_NOWAIT`.
+//!
 //! # What the runtime reports goes to `log`
 //!
 //! **Question.** Some events reach no error: accepting pauses, a queue overflowed, a shard was left

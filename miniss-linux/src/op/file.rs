@@ -160,13 +160,24 @@ impl Drop for OpenFile {
     }
 }
 
+/// What an operation holds so that its descriptor stays open (*Open while used*).
+pub(crate) trait Holds: 'static {
+    fn number(&self) -> RawFd;
+}
+
 /// A share of a file, of an operation in flight.
 pub(crate) struct Share(Rc<OpenFile>);
 
-impl Share {
-    /// The number, also while the file waits to be closed.
-    pub(crate) fn number(&self) -> RawFd {
+impl Holds for Share {
+    /// Also while the file waits to be closed.
+    fn number(&self) -> RawFd {
         self.0.fd.raw_number()
+    }
+}
+
+impl Holds for Rc<Fd> {
+    fn number(&self) -> RawFd {
+        Fd::number(self)
     }
 }
 
@@ -255,12 +266,12 @@ where
 }
 
 /// A read at an offset.
-pub(crate) fn read_at<B: IoBufMut>(
-    share: Share,
+pub(crate) fn read_at<H: Holds, B: IoBufMut>(
+    share: H,
     buffer: B,
     offset: u64,
 ) -> impl Prepare<Output = BufResult<usize, B>> {
-    let make = move |(share, buffer): &mut (Share, B)| {
+    let make = move |(share, buffer): &mut (H, B)| {
         // SAFETY: *Initialised stays initialised*: only the kernel writes there, and only bytes.
         let memory = unsafe { buffer.as_uninit() };
         let (buffer, len) = (memory.as_mut_ptr().cast(), op_len(memory.len()));
@@ -277,12 +288,12 @@ pub(crate) fn read_at<B: IoBufMut>(
 }
 
 /// A write at an offset.
-pub(crate) fn write_at<B: IoBuf>(
-    share: Share,
+pub(crate) fn write_at<H: Holds, B: IoBuf>(
+    share: H,
     buffer: B,
     offset: u64,
 ) -> impl Prepare<Output = BufResult<usize, B>> {
-    let make = move |(share, buffer): &mut (Share, B)| {
+    let make = move |(share, buffer): &mut (H, B)| {
         let memory = buffer.as_init();
         let (bytes, len) = (memory.as_ptr(), op_len(memory.len()));
         FileRequest::Write { fd: share.number(), bytes, len, offset }

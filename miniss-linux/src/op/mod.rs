@@ -9,7 +9,7 @@
 //! - [`connect`]: accept and connect.
 //! - [`recv`]: receives, and the waits for something to receive and for the end.
 //! - [`send`]: sends of one buffer.
-//! - [`poll`]: waits for an event of what is no socket.
+//! - [`poll`]: waits for an event of what is no socket; an end of a pipe.
 //! - [`message`]: receives and sends of several buffers as one, with an address and descriptors.
 //! - [`zero_copy`]: sends that the network makes out of the caller's buffer.
 //! - [`file`]: what a file and its operations share, and all that is done with files.

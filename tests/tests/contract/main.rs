@@ -68,6 +68,7 @@ mod processes;
 mod rows;
 mod runtime;
 mod signals;
+mod stdio;
 mod stream;
 mod tasks;
 mod tcp;

@@ -1,9 +1,10 @@
-//! Streams for code that polls with borrowed buffers: with the traits of `futures`, those of tokio,
-//! and a TLS client and server above them.
+//! Streams and pipes for code that polls with borrowed buffers: with the traits of `futures`, those
+//! of tokio, and a TLS client and server above them.
 
 mod ends;
 mod futures_io;
 mod order;
+mod pipes;
 mod tls;
 mod tokio_io;
 

@@ -5,9 +5,9 @@
 
 use std::io;
 
-use libc::c_int;
+use libc::{c_int, iovec};
 
-use crate::driver::request::{FileRequest, Request, STATUS_MASK};
+use crate::driver::request::{AT_CURSOR, FileRequest, Request, STATUS_MASK};
 
 /// Performs a request. The result is what the system call returns, or the number of its error,
 /// negated.
@@ -39,35 +39,23 @@ unsafe fn perform_on_file(request: FileRequest) -> i32 {
     const HERE: c_int = libc::AT_FDCWD;
     match request {
         Read { fd, buffer, len, offset } => {
-            let (buffer, len) = (buffer.cast(), len as usize);
-            again_if_interrupted(
-                // SAFETY: *Owned while in flight*: `len` writable bytes.
-                || unsafe { libc::pread(fd, buffer, len, offset as i64) },
-                // SAFETY: as above.
-                || unsafe { libc::read(fd, buffer, len) },
-            )
+            let piece = iovec { iov_base: buffer.cast(), iov_len: len as usize };
+            // SAFETY: *Owned while in flight*: `len` writable bytes.
+            move_bytes(offset, |at| unsafe { libc::preadv2(fd, &raw const piece, 1, at, 0) })
         }
-        ReadVectored { fd, pieces, count, offset } => again_if_interrupted(
+        ReadVectored { fd, pieces, count, offset } => {
             // SAFETY: *Owned while in flight*: `count` pieces of writable memory.
-            || unsafe { libc::preadv(fd, pieces, count as c_int, offset as i64) },
-            // SAFETY: as above.
-            || unsafe { libc::readv(fd, pieces, count as c_int) },
-        ),
-        Write { fd, bytes, len, offset } => {
-            let (bytes, len) = (bytes.cast(), len as usize);
-            again_if_interrupted(
-                // SAFETY: *Owned while in flight*: `len` readable bytes.
-                || unsafe { libc::pwrite(fd, bytes, len, offset as i64) },
-                // SAFETY: as above.
-                || unsafe { libc::write(fd, bytes, len) },
-            )
+            move_bytes(offset, |at| unsafe { libc::preadv2(fd, pieces, count as c_int, at, 0) })
         }
-        WriteVectored { fd, pieces, count, offset } => again_if_interrupted(
+        Write { fd, bytes, len, offset } => {
+            let piece = iovec { iov_base: bytes.cast_mut().cast(), iov_len: len as usize };
+            // SAFETY: *Owned while in flight*: `len` readable bytes.
+            move_bytes(offset, |at| unsafe { libc::pwritev2(fd, &raw const piece, 1, at, 0) })
+        }
+        WriteVectored { fd, pieces, count, offset } => {
             // SAFETY: *Owned while in flight*: `count` pieces of readable memory.
-            || unsafe { libc::pwritev(fd, pieces, count as c_int, offset as i64) },
-            // SAFETY: as above.
-            || unsafe { libc::writev(fd, pieces, count as c_int) },
-        ),
+            move_bytes(offset, |at| unsafe { libc::pwritev2(fd, pieces, count as c_int, at, 0) })
+        }
         // SAFETY: no pointers.
         Sync { fd, data_only: true } => again(|| unsafe { libc::fdatasync(fd) }),
         // SAFETY: no pointers.
@@ -119,18 +107,13 @@ unsafe fn perform_on_file(request: FileRequest) -> i32 {
     }
 }
 
-/// Makes `call`, and `plainly` if the file has no positions.
-fn again_if_interrupted(call: impl Fn() -> isize, plainly: impl Fn() -> isize) -> i32 {
+/// Moves bytes at an offset, or at the kernel's cursor if the file has no positions.
+fn move_bytes(offset: u64, call: impl Fn(i64) -> isize) -> i32 {
+    let mut at = offset as i64;
     loop {
-        match result_of(call()) {
+        match result_of(call(at)) {
             EINTR => {}
-            ESPIPE => break,
-            result => return result,
-        }
-    }
-    loop {
-        match result_of(plainly()) {
-            EINTR => {}
+            ESPIPE if at != AT_CURSOR as i64 => at = AT_CURSOR as i64,
             result => return result,
         }
     }
