@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,6 +60,12 @@ pub fn become_user_who_locks(bytes: u64) {
     check(unsafe { libc::setgid(user) });
     // SAFETY: no pointers.
     check(unsafe { libc::setuid(user) });
+}
+
+/// Whether an open file is read and written past the kernel's memory.
+pub fn is_direct(fd: RawFd) -> bool {
+    // SAFETY: no pointers.
+    unsafe { libc::fcntl(fd, libc::F_GETFL) & libc::O_DIRECT != 0 }
 }
 
 /// Allows the user of this process so many threads, if it has no privileges; `None`: as many as

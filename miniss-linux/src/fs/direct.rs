@@ -24,6 +24,9 @@ use crate::op::file::set_direct;
 /// | memory | by way of another buffer, with a copy | by way of another buffer, with a copy |
 /// | offset or length | by way of another buffer, with a copy | [`Misaligned`], and nothing is written |
 ///
+/// For bytes of any number, one after the other, there are [`FileReader`](super::FileReader) and
+/// [`FileWriter`](super::FileWriter).
+///
 /// Where the file system knows no such reads and writes, they are usual ones, and nothing needs to
 /// be aligned: [`is_direct`](Self::is_direct) tells. A write is on the disk when the device has
 /// taken it out of its own memory, as [`sync_data`](File::sync_data) sees to.
@@ -94,7 +97,7 @@ impl OpenOptions {
             Some((memory, offset)) => Some(Alignment { memory, offset }),
             None => Some(Alignment::UNKNOWN),
         };
-        let is_direct = alignment.is_some() && file.call(|file| Ok(set_direct(file))).await?;
+        let is_direct = alignment.is_some() && file.call(|file| Ok(set_direct(file, true))).await?;
         file.file.is_direct.set(is_direct);
         Ok(DirectFile { file, alignment: alignment.filter(|_| is_direct) })
     }
@@ -158,6 +161,16 @@ impl DirectFile {
     pub fn buffer(&self, len: usize) -> AlignedBuf {
         let Alignment { memory, offset } = self.alignment();
         self.file.file.driver().aligned_buffer(len.next_multiple_of(offset), memory)
+    }
+
+    /// What offsets and places in memory must both be multiples of.
+    pub(super) fn step(&self) -> usize {
+        self.alignment().memory.max(self.alignment().offset)
+    }
+
+    /// How far an offset is beyond the beginning of its block.
+    pub(super) fn beyond_block(&self, offset: u64) -> usize {
+        (offset % self.step() as u64) as usize
     }
 
     /// The file, for all but its reads and writes.
@@ -300,6 +313,13 @@ impl DirectFile {
         let (start, here) = (buffer.as_init().as_ptr().addr(), std::ptr::from_ref(buffer).addr());
         let moves = (here..here + size_of::<B>()).contains(&start);
         self.alignment.is_none_or(|alignment| !moves && start.is_multiple_of(alignment.memory))
+    }
+}
+
+/// The file as it is: it is read and written as any file, through the kernel's memory.
+impl From<File> for DirectFile {
+    fn from(file: File) -> Self {
+        Self { file, alignment: None }
     }
 }
 

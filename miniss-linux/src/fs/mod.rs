@@ -6,7 +6,7 @@
 //! - `open`: [`OpenOptions`]; and [`DetachedFile`], on its way from one shard to another.
 //! - `file`: [`File`], from its opening to its end; how it is synced, sized and locked.
 //! - `transfer`: how it is read and written.
-//! - `reader`, `writer`: a file as a stream, a [`FileReader`] or a [`FileWriter`].
+//! - `reader`, `writer`: a file, direct or not, as a stream: [`FileReader`], [`FileWriter`].
 //! - `send`: from a file into a stream of the network, [`send_file`], and back.
 //! - `direct`: [`DirectFile`], read and written past the kernel's memory.
 //! - `metadata`: [`Metadata`] and [`FileType`].

@@ -2,7 +2,8 @@
 //! one.
 //!
 //! One read is in flight at a time. It begins when the one before has ended, so its offset is
-//! right, however short that was.
+//! right, however short that was. Of a [`DirectFile`] it begins at a block: so it may read what is
+//! before its offset, too.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -13,9 +14,10 @@ use std::task::{Context, Poll, ready};
 
 use miniss_core::coop::Leaf;
 
+use super::direct::DirectFile;
 use super::file::File;
 use super::transfer::check_offset;
-use crate::buf::BufResult;
+use crate::buf::{AlignedBuf, BufResult, IoBuf, Slice};
 use crate::op::file::read_at;
 
 /// How many bytes a piece of a stream over a file has. The kernel reads ahead as much by itself.
@@ -27,6 +29,9 @@ pub(super) const PIECE_BYTES: usize = 128 << 10;
 ///
 /// With the feature `futures-io` it has `AsyncRead` and `AsyncBufRead` of that crate, with the
 /// feature `tokio` those of tokio. No `BufReader` is needed around it.
+///
+/// A [`DirectFile`] is read past the kernel's memory, from any cursor on, and to
+/// an end that fits no device, too.
 ///
 /// What others write to the file while it is read may be seen or not, as far as it has read ahead.
 /// Of a file that has no positions, such as a pipe, what was read ahead is lost with the reader.
@@ -47,36 +52,40 @@ pub(super) const PIECE_BYTES: usize = 128 << 10;
 /// # Ok(()) });
 /// ```
 pub struct FileReader {
-    file: File,
+    file: DirectFile,
     leaf: Leaf,
     piece_bytes: usize,
     /// Read; the first `taken` of it are used up.
-    bytes: Vec<u8>,
+    bytes: Slice<AlignedBuf>,
     taken: usize,
     /// Where the next read begins, or the one in flight did.
     offset: u64,
     ahead: Option<ReadAhead>,
     /// Memory for the next read.
-    spare: Vec<u8>,
+    spare: AlignedBuf,
 }
 
-type ReadAhead = Pin<Box<dyn Future<Output = BufResult<usize, Vec<u8>>>>>;
+type ReadAhead = Pin<Box<dyn Future<Output = BufResult<usize, AlignedBuf>>>>;
 
 impl FileReader {
-    /// Reads from the cursor of `file` on, once it is asked to.
-    pub fn new(file: File) -> Self {
+    /// Reads from the cursor of `file` on, once it is asked to. It is a [`File`] or a
+    /// [`DirectFile`].
+    pub fn new(file: impl Into<DirectFile>) -> Self {
         Self::with_capacity(PIECE_BYTES, file)
     }
 
-    /// As [`new`](Self::new), with pieces of `piece_bytes`.
+    /// As [`new`](Self::new), with pieces of `piece_bytes`, or of as many as fit the device.
     ///
     /// # Panics
     ///
     /// If it is 0.
-    pub fn with_capacity(piece_bytes: usize, file: File) -> Self {
+    pub fn with_capacity(piece_bytes: usize, file: impl Into<DirectFile>) -> Self {
         assert!(piece_bytes > 0, "a piece has at least one byte");
-        let offset = file.file.cursor.get();
-        let (leaf, bytes, spare) = (Leaf::new(), Vec::new(), Vec::new());
+        let file = file.into();
+        let piece_bytes = piece_bytes.next_multiple_of(file.step());
+        let offset = file.as_file().file.cursor.get();
+        let (bytes, spare) = (AlignedBuf::default().slice(..), AlignedBuf::default());
+        let leaf = Leaf::new();
         Self { file, leaf, piece_bytes, bytes, taken: 0, offset, ahead: None, spare }
     }
 
@@ -195,10 +204,11 @@ impl FileReader {
         self.offset - (self.bytes.len() - self.taken) as u64
     }
 
-    /// Gives the file back; its cursor is at the bytes that would have been next.
+    /// Gives the file back; its cursor is at the bytes that would have been next. It is
+    /// [what a `DirectFile` gives](DirectFile::into_file), if it was made of one.
     pub fn into_file(self) -> File {
-        self.file.file.cursor.set(self.position());
-        self.file
+        self.file.as_file().file.cursor.set(self.position());
+        self.file.into_file()
     }
 
     /// Ready once there are bytes, or the end of the file is here.
@@ -213,12 +223,13 @@ impl FileReader {
         let Some(ahead) = &mut self.ahead else { return Poll::Pending };
         let (result, piece) = ready!(ahead.as_mut().poll(cx));
         self.ahead = None;
-        self.spare = mem::replace(&mut self.bytes, piece);
-        self.taken = self.bytes.len();
-        let len = result?;
+        let skip = self.file.beyond_block(self.offset);
+        let end = result.as_ref().map_or(skip, |len| skip.max(*len));
+        self.spare = mem::replace(&mut self.bytes, piece.slice(skip..end)).into_inner();
         self.taken = 0;
-        self.offset += len as u64;
-        if len > 0 {
+        result?;
+        self.offset += self.bytes.len() as u64;
+        if !self.bytes.is_empty() {
             // If it cannot begin, the next call says why.
             self.ahead = self.start().ok();
         }
@@ -228,11 +239,14 @@ impl FileReader {
     /// Begins to read.
     fn start(&mut self) -> io::Result<ReadAhead> {
         check_offset(self.offset)?;
-        let (file, mut room) = (&self.file.file, mem::take(&mut self.spare));
+        let file = &self.file.as_file().file;
         let share = file.share()?;
-        room.clear();
-        room.reserve_exact(self.piece_bytes);
-        Ok(Box::pin(file.start(read_at(share, room, self.offset))))
+        let mut room = mem::take(&mut self.spare);
+        if room.is_empty() {
+            room = self.file.buffer(self.piece_bytes);
+        }
+        let block = self.offset - self.file.beyond_block(self.offset) as u64;
+        Ok(Box::pin(file.start(read_at(share, room, block))))
     }
 }
 

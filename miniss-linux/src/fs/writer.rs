@@ -2,6 +2,9 @@
 //!
 //! What a write has left, because it failed or was short, stays, and the next write is of that. So
 //! the file has no gap, and an error can be seen to and the writing go on.
+//!
+//! A [`DirectFile`] takes whole blocks. So each byte lies in its piece as far beyond a multiple of
+//! a block as in the file, and what is no whole block goes [another way](write_through).
 
 #![forbid(unsafe_code)]
 
@@ -14,11 +17,11 @@ use std::task::{Context, Poll, ready};
 
 use miniss_core::coop::Leaf;
 
-use super::file::File;
+use super::direct::DirectFile;
 use super::reader::PIECE_BYTES;
 use super::transfer::check_offset;
-use crate::buf::{BufResult, IoBuf, Slice};
-use crate::op::file::write_at;
+use crate::buf::{AlignedBuf, BufResult, IoBuf, Slice};
+use crate::op::file::{write_at, write_through};
 
 /// Writes a file from the cursor on, front to back, behind the program: while the program fills one
 /// piece, the kernel takes the one before. It holds two pieces of memory, of 128 KiB each unless
@@ -30,6 +33,12 @@ use crate::op::file::write_at;
 /// Dropping it loses what was taken and not flushed, and no one hears of it: the piece that is
 /// being written is written whole or not at all, unless the system takes only a part of it, and the
 /// rest is not. So a program ends with `flush` or `close`.
+///
+/// Over a [`DirectFile`] whole blocks go past the kernel's memory. What is no whole block goes
+/// through it, by a thread of the pool: the first bytes of a stream that does not begin at a block,
+/// and what `flush` or `close` find at the end. So the file has the bytes that were given, and no
+/// others, also in the midst of older ones. If it was opened to append, all goes through the
+/// kernel's memory, since its end need not fit the device.
 ///
 /// With the feature `futures-io` it has `AsyncWrite` of that crate, with the feature `tokio` that
 /// of tokio; to close it, or shut it down, is to [`close`](Self::close) it.
@@ -46,46 +55,77 @@ use crate::op::file::write_at;
 /// assert!(fs::read_to_string(folder.join("squares")).await?.ends_with("\n998001\n"));
 /// # Ok(()) });
 /// ```
+///
+/// Past the kernel's memory, and read again in the same way:
+///
+/// ```
+/// # miniss_linux::doctest::in_folder(async |folder| {
+/// use miniss_linux::fs::{DirectFile, FileReader, FileWriter};
+///
+/// let mut writer = FileWriter::new(DirectFile::create(folder.join("table")).await?);
+/// writer.write_all(&[7; 10_000]).await?;
+/// writer.close().await?;
+///
+/// let mut reader = FileReader::new(DirectFile::open(folder.join("table")).await?);
+/// let mut bytes = Vec::new();
+/// assert_eq!(reader.read_until(b'\n', &mut bytes).await?, 10_000);
+/// # Ok(()) });
+/// ```
 pub struct FileWriter {
-    file: File,
+    file: DirectFile,
     leaf: Leaf,
     piece_bytes: usize,
-    /// Taken, and not yet `out`.
-    bytes: Vec<u8>,
-    /// The piece that is being written, unless it is in the operation; `done` bytes of it are.
-    out: Vec<u8>,
-    done: usize,
+    /// The bytes from `begin` to `end` were taken, and are not yet `out`.
+    bytes: AlignedBuf,
+    begin: usize,
+    end: usize,
+    /// What is left to be written of the piece before, unless it is in the operation.
+    out: Slice<AlignedBuf>,
     /// Where the next write begins, or the one in flight did.
     offset: u64,
     behind: Option<WriteBehind>,
     closing: Option<miniss_core::Future<io::Result<()>>>,
 }
 
-type WriteBehind = Pin<Box<dyn Future<Output = BufResult<usize, Slice<Vec<u8>>>>>>;
+type WriteBehind = Pin<Box<dyn Future<Output = BufResult<usize, Slice<AlignedBuf>>>>>;
 
 impl FileWriter {
-    /// Writes from the cursor of `file` on; at its end, if it was opened to append.
-    pub fn new(file: File) -> Self {
+    /// Writes from the cursor of `file` on; at its end, if it was opened to append. It is a
+    /// [`File`](super::File) or a [`DirectFile`].
+    pub fn new(file: impl Into<DirectFile>) -> Self {
         Self::with_capacity(PIECE_BYTES, file)
     }
 
-    /// As [`new`](Self::new), with pieces of `piece_bytes`.
+    /// As [`new`](Self::new), with pieces of `piece_bytes`, or of as many as fit the device.
     ///
     /// # Panics
     ///
     /// If it is 0.
-    pub fn with_capacity(piece_bytes: usize, file: File) -> Self {
+    pub fn with_capacity(piece_bytes: usize, file: impl Into<DirectFile>) -> Self {
         assert!(piece_bytes > 0, "a piece has at least one byte");
-        let offset = file.file.cursor.get();
-        let (leaf, bytes, out) = (Leaf::new(), Vec::new(), Vec::new());
-        Self { file, leaf, piece_bytes, bytes, out, done: 0, offset, behind: None, closing: None }
+        let file = file.into();
+        let offset = file.as_file().file.cursor.get();
+        let begin = file.beyond_block(offset);
+        Self {
+            leaf: Leaf::new(),
+            piece_bytes: piece_bytes.next_multiple_of(file.step()),
+            bytes: AlignedBuf::default(),
+            begin,
+            end: begin,
+            out: AlignedBuf::default().slice(..),
+            offset,
+            behind: None,
+            closing: None,
+            file,
+        }
     }
 
     /// Takes some of `bytes`, and returns how many: at least one, if there are any.
     ///
     /// # Errors
     ///
-    /// That of a write before, as for [`File::write_at`]; nothing was taken then.
+    /// That of a write before, as for [`File::write_at`](super::File::write_at); nothing was taken
+    /// then.
     ///
     /// # Cancellation
     ///
@@ -116,7 +156,8 @@ impl FileWriter {
     ///
     /// # Errors
     ///
-    /// As for [`File::write_at`]. What could not be written stays, and the next call tries again.
+    /// As for [`File::write_at`](super::File::write_at). What could not be written stays, and the
+    /// next call tries again.
     ///
     /// # Cancellation
     ///
@@ -129,7 +170,7 @@ impl FileWriter {
     ///
     /// # Errors
     ///
-    /// As for [`flush`](Self::flush) and [`File::sync_data`].
+    /// As for [`flush`](Self::flush) and [`File::sync_data`](super::File::sync_data).
     ///
     /// # Cancellation
     ///
@@ -145,7 +186,7 @@ impl FileWriter {
     /// ```
     pub async fn sync_data(&mut self) -> io::Result<()> {
         self.flush().await?;
-        self.file.sync_data().await
+        self.file.as_file().sync_data().await
     }
 
     /// Writes all that was taken, and closes the file. Without an error, all is written. To close
@@ -154,7 +195,7 @@ impl FileWriter {
     /// # Errors
     ///
     /// As for [`flush`](Self::flush), and then the file is still open, and this can be called
-    /// again; as for [`File::close`].
+    /// again; as for [`File::close`](super::File::close).
     ///
     /// # Cancellation
     ///
@@ -170,18 +211,22 @@ impl FileWriter {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         ready!(self.leaf.poll_proceed(cx));
-        if self.bytes.len() == self.piece_bytes {
+        if self.end == self.piece_bytes {
             ready!(self.poll_written(cx))?;
             self.hand_over();
         }
-        let before = self.bytes.len();
-        self.bytes.reserve_exact(self.piece_bytes - before);
-        for piece in pieces {
-            let room = self.piece_bytes - self.bytes.len();
-            self.bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        if self.bytes.is_empty() {
+            self.bytes = self.file.buffer(self.piece_bytes);
         }
-        let taken = self.bytes.len() - before;
-        if self.bytes.len() == self.piece_bytes && self.is_idle() {
+        let before = self.end;
+        for piece in pieces {
+            let room = &mut self.bytes[self.end..];
+            let len = room.len().min(piece.len());
+            room[..len].copy_from_slice(&piece[..len]);
+            self.end += len;
+        }
+        let taken = self.end - before;
+        if self.end == self.piece_bytes && self.is_idle() {
             self.hand_over();
         }
         Poll::Ready(Ok(taken))
@@ -190,7 +235,7 @@ impl FileWriter {
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.leaf.poll_proceed(cx));
         ready!(self.poll_written(cx))?;
-        if self.bytes.is_empty() {
+        if self.begin == self.end {
             return Poll::Ready(Ok(()));
         }
         self.hand_over();
@@ -200,7 +245,7 @@ impl FileWriter {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closing.is_none() {
             ready!(self.poll_sent(cx))?;
-            self.closing = self.file.file.start_telling_close();
+            self.closing = self.file.as_file().file.start_telling_close();
         }
         let Some(closing) = &mut self.closing else { return Poll::Ready(Ok(())) };
         let told = ready!(Pin::new(closing).poll(cx));
@@ -218,37 +263,74 @@ impl FileWriter {
             let Some(behind) = &mut self.behind else { break };
             let (result, window) = ready!(behind.as_mut().poll(cx));
             self.behind = None;
-            self.out = window.into_inner();
-            let len = result?;
-            if len == 0 {
+            let (left, len) = (window.range(), *result.as_ref().unwrap_or(&0));
+            self.out = window.into_inner().slice(left.start + len..left.end);
+            if result? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.done += len;
             self.offset += len as u64;
         }
         Poll::Ready(Ok(()))
     }
 
     fn is_idle(&self) -> bool {
-        self.behind.is_none() && self.done == self.out.len()
+        self.behind.is_none() && self.out.is_empty()
     }
 
     /// Begins to write what was taken; nothing is out.
     fn hand_over(&mut self) {
-        mem::swap(&mut self.out, &mut self.bytes);
-        self.bytes.clear();
-        self.done = 0;
+        let spare = self.take_out().into_inner();
+        self.out = mem::replace(&mut self.bytes, spare).slice(self.begin..self.end);
+        self.begin = self.end % self.file.step();
+        self.end = self.begin;
         // If it cannot begin, the next call says why.
         self.behind = self.start().ok();
     }
 
-    /// Begins to write what is out.
+    fn take_out(&mut self) -> Slice<AlignedBuf> {
+        mem::replace(&mut self.out, AlignedBuf::default().slice(..))
+    }
+
+    /// Begins to write what is out, or as much of it as goes the same way.
     fn start(&mut self) -> io::Result<WriteBehind> {
         check_offset(self.offset)?;
-        let share = self.file.file.share()?;
-        let window = mem::take(&mut self.out).slice(self.done..);
-        Ok(Box::pin(self.file.file.start(write_at(share, window, self.offset))))
+        let share = self.file.as_file().file.share()?;
+        let (out, offset) = (self.take_out(), self.offset);
+        let file = &self.file.as_file().file;
+        Ok(match self.way(out.len()) {
+            Way::Direct(len) => {
+                let write = file.start(write_at(share, out.slice(..len), offset));
+                Box::pin(async {
+                    let (result, window) = write.await;
+                    (result, window.into_inner())
+                })
+            }
+            Way::Through(len) => {
+                let write = file.start(write_through(share, out[..len].to_vec(), offset));
+                Box::pin(async { (write.await.flatten(), out) })
+            }
+        })
     }
+
+    /// How the next of `len` bytes are written. The end of a file that is appended to need not fit.
+    fn way(&self, len: usize) -> Way {
+        let (step, beyond) = (self.file.step(), self.file.beyond_block(self.offset));
+        let (whole, appends) = (len - len % step, self.file.as_file().file.appends);
+        match beyond {
+            _ if step == 1 => Way::Direct(len),
+            0 if whole > 0 && !appends => Way::Direct(whole),
+            0 => Way::Through(len),
+            _ => Way::Through(len.min(step - beyond)),
+        }
+    }
+}
+
+/// How bytes are written, and how many of them.
+enum Way {
+    /// As the file is open.
+    Direct(usize),
+    /// Through the kernel's memory.
+    Through(usize),
 }
 
 impl fmt::Debug for FileWriter {

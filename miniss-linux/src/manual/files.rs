@@ -7,6 +7,7 @@
 //! | a write | it is there | it may be missing or there in part; of two writes, also the earlier one | write(2), notes |
 //! | a write, then [`sync_data`] or [`sync_all`] without an error | it is there | it is there | fsync(2) |
 //! | a write of a [`DirectFile`] | it is there | it may be in the device's own memory: sync it | open(2), `O_DIRECT` |
+//! | what a [`FileWriter`](crate::fs::FileWriter) over one has flushed | it is there | as a write of a [`DirectFile`]; what was no whole block, as any write | open(2), fsync(2) |
 //! | a file that was made, and synced | it is there | its name may be missing until its folder is synced, too | fsync(2) |
 //! | [`rename`] of a file that was synced | the new name | the old file or the new one, never neither; after a sync of the folder, the new one | rename(2) for other programs; for a loss of power the journal of the file system, not POSIX |
 //! | [`rename`] of a file that was not synced | the new name | perhaps the new name of an empty file | ext4: its option `auto_da_alloc`, on by default, writes the contents first if a file is replaced |

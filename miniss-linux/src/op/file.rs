@@ -17,6 +17,7 @@ use std::io;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 use miniss_core::op::{Completion, Operation};
@@ -529,11 +530,27 @@ pub(crate) fn appends(fd: &OwnedFd) -> bool {
     flags != -1 && flags & libc::O_APPEND != 0
 }
 
-/// Has it read and written past the kernel's memory; `false` if it cannot be.
-pub(crate) fn set_direct(file: &File) -> bool {
+/// Has it read and written past the kernel's memory from now on, or not; `false` if it cannot be.
+pub(crate) fn set_direct(file: &File, is_direct: bool) -> bool {
     // SAFETY: no pointers.
     let flags = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFL) };
+    let direct = if is_direct { libc::O_DIRECT } else { 0 };
+    let wanted = flags & !libc::O_DIRECT | direct;
     // SAFETY: no pointers.
-    let set = || unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags | libc::O_DIRECT) };
-    flags != -1 && set() != -1
+    flags != -1 && unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFL, wanted) } != -1
+}
+
+/// A write at an offset of a direct file that goes through the kernel's memory, so that it need not
+/// fit the device. No other write may be in progress that relies on the one or the other.
+pub(crate) fn write_through(
+    share: Share,
+    bytes: Vec<u8>,
+    offset: u64,
+) -> impl Prepare<Output = io::Result<io::Result<usize>>> {
+    work_with(share, move |file| {
+        set_direct(file, false);
+        let result = file.write_at(&bytes, offset);
+        set_direct(file, true);
+        result
+    })
 }

@@ -1,11 +1,11 @@
 //! Files as streams: what is read ahead and written behind, and what an error leaves.
 
 use std::io::{ErrorKind, SeekFrom};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 
-use miniss_linux::fs::{self, File, FileReader, FileWriter, OpenOptions};
+use miniss_linux::fs::{self, DirectFile, File, FileReader, FileWriter, OpenOptions};
 use miniss_linux::{Driver, driver_stats};
 use miniss_tests::folder::Folder;
 use miniss_tests::kernel;
@@ -320,5 +320,75 @@ fn code_for_tokio_and_futures_reads_and_writes_files() {
         assert_eq!(soon(copy_buf(&mut reader, &mut writer)).await.unwrap(), 29_990);
         soon(AsyncWriteExt::close(&mut writer)).await.unwrap();
         assert!(soon(fs::read(&to)).await.unwrap() == bytes);
+    });
+}
+
+#[test]
+fn a_direct_file_is_read_from_any_place_to_an_end_that_fits_no_device() {
+    in_folder(async |folder| {
+        let bytes = patterned(folder, 300_001).await;
+        for (start, piece) in [(0, 4096), (1, 1), (511, 10_000), (299_500, 128 << 10), (300_001, 5)]
+        {
+            let file = soon(DirectFile::open(folder.join("file"))).await.unwrap();
+            soon(file.as_file().seek(SeekFrom::Start(start))).await.unwrap();
+            let mut reader = FileReader::with_capacity(piece, file);
+            assert!(read_all(&mut reader).await == bytes[start as usize..], "from {start}");
+            assert_eq!(reader.position(), bytes.len() as u64);
+            assert_eq!(soon(reader.read(&mut [0; 9])).await.unwrap(), 0, "still at the end");
+            // It has grown by bytes of the same block, and by others.
+            let more =
+                soon(OpenOptions::new().append(true).open(folder.join("file"))).await.unwrap();
+            soon(more.write_all(vec![7; 5000])).await.0.unwrap();
+            assert!(read_all(&mut reader).await == [7; 5000]);
+            soon(more.set_len(bytes.len() as u64)).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_writer_over_a_direct_file_writes_what_it_was_given_and_nothing_else() {
+    in_folder(async |folder| {
+        let (path, mut random) = (folder.join("file"), Random::new());
+        for start in [0, 700, 4096, 49_999] {
+            let mut expected = patterned(folder, 50_000).await;
+            let options = OpenOptions::new().read(true).write(true).clone();
+            let file = soon(options.open_direct(&path)).await.unwrap();
+            let (was_direct, fd) = (file.is_direct(), file.as_file().as_fd().as_raw_fd());
+            soon(file.as_file().seek(SeekFrom::Start(start as u64))).await.unwrap();
+            let mut writer = FileWriter::with_capacity(8192, file);
+            let mut end = start;
+            for _ in 0..40 {
+                let piece = vec![random.below(256) as u8; random.below(3000) as usize];
+                expected.resize(expected.len().max(end + piece.len()), 0);
+                expected[end..end + piece.len()].copy_from_slice(&piece);
+                end += piece.len();
+                soon(writer.write_all(&piece)).await.unwrap();
+                if random.below(4) == 0 {
+                    soon(writer.flush()).await.unwrap();
+                    // What is behind it stays, and no more is there than was before or was given.
+                    let there = soon(fs::read(&path)).await.unwrap();
+                    assert!(there[..end] == expected[..end] && there[end..] == expected[end..]);
+                    assert_eq!(kernel::is_direct(fd), was_direct);
+                }
+            }
+            soon(writer.close()).await.unwrap();
+            assert!(soon(fs::read(&path)).await.unwrap() == expected, "from {start}");
+        }
+    });
+}
+
+#[test]
+fn a_writer_over_a_direct_file_appends_to_an_end_that_fits_no_device() {
+    in_folder(async |folder| {
+        let path = folder.join("file");
+        soon(fs::write(&path, "begun")).await.0.unwrap();
+        let file = soon(OpenOptions::new().append(true).open_direct(&path)).await.unwrap();
+        let mut writer = FileWriter::with_capacity(4096, file);
+        soon(writer.write_all(&[b'x'; 10_000])).await.unwrap();
+        soon(writer.flush()).await.unwrap();
+        soon(writer.write_all(b"end")).await.unwrap();
+        soon(writer.close()).await.unwrap();
+        let expected = [&b"begun"[..], &[b'x'; 10_000], b"end"].concat();
+        assert!(soon(fs::read(&path)).await.unwrap() == expected);
     });
 }
