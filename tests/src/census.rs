@@ -25,6 +25,18 @@ impl Census {
         Self { descriptors: entries("/proc/self/fd") - 1, threads: threads_named("") }
     }
 
+    /// Fails unless the process comes back, after `body`, to what it held before.
+    ///
+    /// # Panics
+    ///
+    /// If it does not, or `body` panics.
+    #[track_caller]
+    pub fn around(body: impl FnOnce()) {
+        let before = Self::take();
+        body();
+        before.assert_back();
+    }
+
     /// Fails unless the process comes back to this [`SOON`].
     ///
     /// # Panics

@@ -10,7 +10,7 @@ use miniss_linux::net::TcpListener;
 use miniss_linux::time::sleep;
 use miniss_linux::{Builder, Runtime, driver_stats, run_on, spawn, stats, submit_to, yield_now};
 use miniss_tests::alone::alone;
-use miniss_tests::census::{WATCHES, context_switches, cpu_time, own_cpu_time, thread_id};
+use miniss_tests::census::{Census, WATCHES, context_switches, cpu_time, own_cpu_time, thread_id};
 use miniss_tests::deadline::deadline;
 use miniss_tests::sockets::pair;
 
@@ -59,30 +59,31 @@ fn builders() -> [Builder; 2] {
 #[test]
 fn r24_a_shard_with_nothing_to_do_does_nothing() {
     alone("r24_a_shard_with_nothing_to_do_does_nothing", || {
-        builders().into_iter().for_each(|builder| assert_idle(builder, async || {}));
+        let assert_idle = |builder| assert_idle(builder, async || {});
+        Census::around(|| builders().into_iter().for_each(assert_idle));
     });
 }
 
 #[test]
 fn r24_a_sleep_far_away_and_a_pending_accept_cost_nothing() {
     alone("r24_a_sleep_far_away_and_a_pending_accept_cost_nothing", || {
-        for builder in builders() {
-            assert_idle(builder, async || {
-                spawn(sleep(Duration::from_secs(3600))).detach();
-                spawn(async {
-                    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                    listener.accept().await.map(drop)
-                })
-                .detach();
-            });
-        }
+        let wait_for = async || {
+            spawn(sleep(Duration::from_secs(3600))).detach();
+            spawn(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                listener.accept().await.map(drop)
+            })
+            .detach();
+        };
+        let assert_idle = |builder| assert_idle(builder, wait_for);
+        Census::around(|| builders().into_iter().for_each(assert_idle));
     });
 }
 
 #[test]
 fn r24_one_timer_costs_one_entry_into_the_kernel() {
     alone("r24_one_timer_costs_one_entry_into_the_kernel", || {
-        builders().into_iter().for_each(assert_shard_0_idle);
+        Census::around(|| builders().into_iter().for_each(assert_shard_0_idle));
     });
 }
 

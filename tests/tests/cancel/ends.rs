@@ -108,6 +108,7 @@ fn r7_r9_a_runtime_dropped_with_reads_in_flight_writes_nothing_afterwards() {
 #[test]
 fn r8_forgotten_reads_neither_hang_the_end_nor_write_after_it() {
     alone("ends::r8_forgotten_reads_neither_hang_the_end_nor_write_after_it", || {
+        let before = Census::take();
         let dropped = Arc::new(AtomicUsize::new(0));
         let runtime = Runtime::builder().shards(1).shutdown_timeout(SOON).build().unwrap();
         let (mut peers, mut memory) = (Vec::new(), Vec::new());
@@ -131,6 +132,10 @@ fn r8_forgotten_reads_neither_hang_the_end_nor_write_after_it() {
             // SAFETY: leaked forever, and no one else's any more.
             assert!(unsafe { &*canary }.iter().all(|&byte| byte == SONG), "written after the end");
         }
+        drop(peers);
+        // What was forgotten stays open, and nothing else.
+        let after = Census::take();
+        assert!(after.descriptors <= before.descriptors + 500, "{before:?} {after:?}");
     });
 }
 

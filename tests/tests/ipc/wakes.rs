@@ -11,88 +11,99 @@ use std::time::Duration;
 
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Runtime, ShardId, spawn, stats, submit_to, yield_now};
+use miniss_tests::alone::alone;
+use miniss_tests::census::Census;
 use miniss_tests::deadline::deadline;
 use miniss_tests::random::Random;
 
 use super::{LONG, runtime};
 
-/// Runtimes of two shards, with and without a spin before they sleep.
-fn sleepers() -> impl Iterator<Item = Runtime> {
-    [0, 20].into_iter().map(|micros| {
-        let builder = Runtime::builder().shards(2);
-        builder.idle_spin(Duration::from_micros(micros)).build().unwrap()
-    })
+/// Runs `case` on runtimes of two shards, with and without a spin before they sleep.
+fn alone_with_sleepers(test: &str, case: impl Fn(Runtime)) {
+    alone(test, || {
+        for micros in [0, 20] {
+            let builder = Runtime::builder().shards(2).idle_spin(Duration::from_micros(micros));
+            Census::around(|| case(builder.build().unwrap()));
+        }
+    });
 }
 
 #[test]
 fn r25_wakes_from_other_threads_reach_a_shard_that_parks() {
     const WAKES: u64 = 100_000;
-    for runtime in sleepers() {
-        let _deadline = deadline("R25");
-        let mut random = Random::new();
-        // The waker's side: a ball that goes to and fro between a thread and a task of shard 1.
-        let ball = Arc::new(AtomicU64::new(0));
-        let waker = Arc::new(Mutex::new(None::<Waker>));
-        let (theirs, their_waker) = (ball.clone(), waker.clone());
-        let thread = thread::spawn(move || {
-            for number in 1..=WAKES {
-                while theirs.load(Ordering::Acquire) != 2 * number - 1 {
-                    std::hint::spin_loop();
-                    if !random.number().is_multiple_of(64) {
-                        thread::yield_now();
-                    }
-                }
-                for _ in 0..random.below(200) {
-                    std::hint::spin_loop();
-                }
-                theirs.store(2 * number, Ordering::Release);
-                let waker = their_waker.lock().unwrap().clone();
-                waker.expect("the task has left it").wake();
-            }
-        });
-        let caught = runtime.block_on(async move {
-            submit_to(1, async move || {
+    alone_with_sleepers(
+        "wakes::r25_wakes_from_other_threads_reach_a_shard_that_parks",
+        |runtime| {
+            let mut random = Random::new();
+            // The waker's side: a ball that goes to and fro between a thread and a task of shard 1.
+            let ball = Arc::new(AtomicU64::new(0));
+            let waker = Arc::new(Mutex::new(None::<Waker>));
+            let (theirs, their_waker) = (ball.clone(), waker.clone());
+            let thread = thread::spawn(move || {
                 for number in 1..=WAKES {
-                    poll_fn(|cx| {
-                        *waker.lock().unwrap() = Some(cx.waker().clone());
-                        let _ = ball.compare_exchange(
-                            2 * number - 2,
-                            2 * number - 1,
-                            Ordering::AcqRel,
-                            Ordering::Relaxed,
-                        );
-                        match ball.load(Ordering::Acquire) == 2 * number {
-                            true => Poll::Ready(()),
-                            false => Poll::Pending,
+                    while theirs.load(Ordering::Acquire) != 2 * number - 1 {
+                        std::hint::spin_loop();
+                        if !random.number().is_multiple_of(64) {
+                            thread::yield_now();
                         }
-                    })
-                    .await;
+                    }
+                    for _ in 0..random.below(200) {
+                        std::hint::spin_loop();
+                    }
+                    theirs.store(2 * number, Ordering::Release);
+                    let waker = their_waker.lock().unwrap().clone();
+                    waker.expect("the task has left it").wake();
                 }
-                stats().parks
-            })
-            .await
-            .unwrap()
-        });
-        thread.join().unwrap();
-        println!("parked {caught} times for {WAKES} wakes");
-    }
+            });
+            let caught = runtime.block_on(async move {
+                submit_to(1, async move || {
+                    for number in 1..=WAKES {
+                        poll_fn(|cx| {
+                            *waker.lock().unwrap() = Some(cx.waker().clone());
+                            let _ = ball.compare_exchange(
+                                2 * number - 2,
+                                2 * number - 1,
+                                Ordering::AcqRel,
+                                Ordering::Relaxed,
+                            );
+                            match ball.load(Ordering::Acquire) == 2 * number {
+                                true => Poll::Ready(()),
+                                false => Poll::Pending,
+                            }
+                        })
+                        .await;
+                    }
+                    stats().parks
+                })
+                .await
+                .unwrap()
+            });
+            thread.join().unwrap();
+            println!("parked {caught} times for {WAKES} wakes");
+        },
+    );
 }
 
 #[test]
 fn r25_calls_at_random_moments_between_shards_that_park_are_never_lost() {
-    for runtime in sleepers() {
-        let _deadline = deadline("R25, shards");
-        let seed = Random::new();
-        runtime.run(async move || {
-            let (other, mut random) = (1 - ShardId::current().index(), seed.clone());
-            for _ in 0..10_000 {
-                for _ in 0..random.below(300) {
-                    std::hint::spin_loop();
+    alone_with_sleepers(
+        "wakes::r25_calls_at_random_moments_between_shards_that_park_are_never_lost",
+        |runtime| {
+            let seed = Random::new();
+            runtime.run(async move || {
+                let (other, mut random) = (1 - ShardId::current().index(), seed.clone());
+                for _ in 0..10_000 {
+                    for _ in 0..random.below(300) {
+                        std::hint::spin_loop();
+                    }
+                    timeout(LONG, submit_to(other, async || ()))
+                        .await
+                        .expect("it is heard")
+                        .unwrap();
                 }
-                timeout(LONG, submit_to(other, async || ())).await.expect("it is heard").unwrap();
-            }
-        });
-    }
+            });
+        },
+    );
 }
 
 /// Gives the waker of the task that awaits it to `take`, and ends when `done` says so.
