@@ -20,20 +20,63 @@ use miniss_linux::buf::{IoBuf, IoBufMut};
 ///
 /// If the filter is refused.
 pub fn refuse(number: libc::c_long, errno: i32) {
-    let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    // The number is the first word of `seccomp_data`. The architecture is our own.
     let mut program = [
-        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, number as u32),
-        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
-        instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+        load(0),
+        jump(libc::BPF_JEQ, 0, 1, number as u32),
+        answer(libc::SECCOMP_RET_ERRNO | errno as u32),
+        answer(libc::SECCOMP_RET_ALLOW),
     ];
+    filter(&mut program).expect("the filter is taken");
+}
+
+/// From now on, an `io_uring_enter` that does not wait fails with `errno`, on this thread and those
+/// it starts.
+///
+/// # Panics
+///
+/// If the filter is refused.
+pub fn refuse_enters_that_do_not_wait(errno: i32) {
+    /// The low half of the third argument, in `seccomp_data`.
+    const MIN_COMPLETE: u32 = 32;
+    let mut program = [
+        load(0),
+        jump(libc::BPF_JEQ, 0, 3, libc::SYS_io_uring_enter as u32),
+        load(MIN_COMPLETE),
+        jump(libc::BPF_JEQ, 0, 1, 0),
+        answer(libc::SECCOMP_RET_ERRNO | errno as u32),
+        answer(libc::SECCOMP_RET_ALLOW),
+    ];
+    filter(&mut program).expect("the filter is taken");
+}
+
+/// Loads a word of `seccomp_data`: the first is the number of the call. The architecture is our own.
+fn load(offset: u32) -> libc::sock_filter {
+    instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset)
+}
+
+fn jump(test: u32, if_true: u8, if_false: u8, value: u32) -> libc::sock_filter {
+    instruction(libc::BPF_JMP | test | libc::BPF_K, if_true, if_false, value)
+}
+
+fn answer(action: u32) -> libc::sock_filter {
+    instruction(libc::BPF_RET | libc::BPF_K, 0, 0, action)
+}
+
+fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt, jf, k }
+}
+
+/// Has system calls go through `program` from now on. Allocates nothing.
+fn filter(program: &mut [libc::sock_filter]) -> io::Result<()> {
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     // SAFETY: no pointers.
-    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) });
+    let allowed = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
     let mode = libc::SECCOMP_MODE_FILTER;
     // SAFETY: a valid program, which the kernel copies.
-    check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) });
+    if allowed == 0 && unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) } == 0 {
+        return Ok(());
+    }
+    Err(io::Error::last_os_error())
 }
 
 /// Whether we are root.
@@ -92,10 +135,6 @@ pub fn limit_threads(count: Option<u64>) {
 pub fn refuse_large_submits(entries: u32) -> io::Result<()> {
     /// The low half of the second argument, in `seccomp_data`.
     const TO_SUBMIT: u32 = 24;
-    let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-    let jump = |test, jt, jf, k| instruction(libc::BPF_JMP | test | libc::BPF_K, jt, jf, k);
-    let answer = |k| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, k);
     let mut program = [
         load(0),
         jump(libc::BPF_JEQ, 0, 3, libc::SYS_io_uring_enter as u32),
@@ -104,15 +143,7 @@ pub fn refuse_large_submits(entries: u32) -> io::Result<()> {
         answer(libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
         answer(libc::SECCOMP_RET_ALLOW),
     ];
-    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: no pointers.
-    let allowed = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
-    let mode = libc::SECCOMP_MODE_FILTER;
-    // SAFETY: a valid program, which the kernel copies.
-    if allowed == 0 && unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) } == 0 {
-        return Ok(());
-    }
-    Err(io::Error::last_os_error())
+    filter(&mut program)
 }
 
 /// Allows descriptors with numbers below `limit` only.

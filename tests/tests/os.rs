@@ -22,7 +22,7 @@ use miniss_linux::{
     yield_now,
 };
 use miniss_tests::alone::alone;
-use miniss_tests::census::{Census, assert_rests, resident_bytes};
+use miniss_tests::census::{Census, assert_rests, counted, resident_bytes};
 use miniss_tests::deadline::deadline;
 use miniss_tests::drivers::io_uring_is_refused;
 use miniss_tests::folder::Folder;
@@ -373,6 +373,41 @@ fn r16_io_uring_is_refused_where_a_filter_or_a_setting_says_so_and_nowhere_else(
     if status.contains("\nSeccomp:\t0\n") && setting.trim() == "0" {
         assert!(!io_uring_is_refused(), "tests are left out that could run");
     }
+}
+
+/// The kernel says so when it has no room for completions, and we never let it come to that.
+#[test]
+fn r3_enters_that_are_refused_for_now_are_made_again() {
+    alone("r3_enters_that_are_refused_for_now_are_made_again", || {
+        if io_uring_is_refused() {
+            return;
+        }
+        let before = Census::take();
+        let runtime = rings(1).build().unwrap();
+        for errno in [libc::EBUSY, libc::EAGAIN] {
+            kernel::refuse_enters_that_do_not_wait(errno);
+            runtime.block_on(counted(async {
+                for number in 0..100_u8 {
+                    let (server, client) = both_ends().await.unwrap();
+                    let echo = spawn(async move {
+                        let received = server.recv().await?;
+                        server.write_all(received).await.0
+                    });
+                    // As long as a task is ready, the shard does not wait when it enters.
+                    for _ in 0..3 {
+                        yield_now().await;
+                    }
+                    client.write_all([number; 100]).await.0.unwrap();
+                    let (result, back) = client.read_exact([0; 100]).await;
+                    result.unwrap();
+                    assert_eq!(back, [number; 100]);
+                    echo.await.unwrap().unwrap();
+                }
+            }));
+        }
+        drop(runtime);
+        before.assert_back();
+    });
 }
 
 /// A runtime on io_uring, whatever the environment says: for what is true of rings alone.

@@ -14,7 +14,7 @@
 //! | row | what | where |
 //! |---|---|---|
 //! | R1, R2 | submission and completion queue full | `tcp/limits.rs` |
-//! | R3 | `EBUSY`, `EAGAIN` from an enter | no kernel here answers so; see `hostile.rs` |
+//! | R3 | `EBUSY`, `EAGAIN` from an enter | `os.rs`: no kernel here answers so, and a filter does |
 //! | R4 | signals | `tcp/limits.rs` |
 //! | R5 | short reads and writes | `rows.rs`, `tcp/forms.rs` |
 //! | R6 | cancels that race data | `cancel/races.rs`, here `stream/dropped.rs` |
