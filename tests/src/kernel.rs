@@ -49,7 +49,7 @@ pub fn refuse_enters_that_do_not_wait(errno: i32) {
     filter(&mut program).expect("the filter is taken");
 }
 
-/// Loads a word of `seccomp_data`: the first is the number of the call. The architecture is our own.
+/// Loads a word of `seccomp_data`: the first is the number of the call. The architecture is ours.
 fn load(offset: u32) -> libc::sock_filter {
     instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset)
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use miniss_linux::diagnostics::{Event, count};
-use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
+use miniss_linux::net::{Keepalive, ListenOptions, TcpListener, TcpStream};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Builder, Driver, driver_stats, run_on, spawn, submit_to, yield_now};
 use miniss_tests::census::{resident_bytes, thread_id};
@@ -184,16 +184,37 @@ fn r21_a_child_disturbs_no_one_and_inherits_nothing() {
     });
 }
 
+/// From now on its kernel hears nothing: as if its network were gone. `false`: we may not do that.
+fn silence(peer: &net::TcpStream) -> bool {
+    let nothing = [socket2::SockFilter::new(libc::BPF_RET as u16 | libc::BPF_K as u16, 0, 0, 0)];
+    let silenced = SockRef::from(peer).attach_filter(&nothing);
+    if let Err(error) = &silenced {
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+        println!("Left out: a filter for a socket: {error}");
+    }
+    silenced.is_ok()
+}
+
+#[test]
+fn n4_keepalive_notices_a_peer_that_went_silent() {
+    on_each_driver(async || {
+        let (ours, peer) = pair();
+        if !silence(&peer) {
+            return;
+        }
+        // The shortest that there is: it takes two seconds.
+        let (idle, interval) = (Duration::from_secs(1), Duration::from_secs(1));
+        ours.set_keepalive(Some(Keepalive { idle, interval, retries: 1 })).unwrap();
+        assert_eq!(errno(soon(ours.recv()).await), libc::ETIMEDOUT);
+    });
+}
+
 #[test]
 fn n4_a_peer_that_went_silent_is_given_up_after_the_user_timeout() {
     on_each_driver(async || {
         let (ours, peer) = pair();
-        // From now on its kernel hears nothing: as if its network were gone.
-        let nothing =
-            [socket2::SockFilter::new(libc::BPF_RET as u16 | libc::BPF_K as u16, 0, 0, 0)];
-        if let Err(error) = SockRef::from(&peer).attach_filter(&nothing) {
-            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
-            return println!("Left out: a filter for a socket: {error}");
+        if !silence(&peer) {
+            return;
         }
         ours.set_user_timeout(Some(Duration::from_millis(300))).unwrap();
         let waits = timeout(Duration::from_millis(10), ours.recv());
