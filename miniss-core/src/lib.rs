@@ -36,6 +36,7 @@
 //! - [`op`]: operations that the kernel or a device works on, with their memory.
 //! - [`time`] and [`timer`]: instants; sleep, timeout, interval.
 //! - [`call`]: one core asks another to do something.
+//! - `mpsc`, with a heap: values from many cores to one.
 //! - [`sync`], [`combine`], [`collections`]: for the tasks of one core.
 //! - [`coop`]: how much one poll of a task may do.
 //! - [`unobserved`]: failures that no one saw. [`error`]: the others.
@@ -76,6 +77,8 @@ pub mod collections;
 pub mod combine;
 pub mod coop;
 pub mod error;
+#[cfg(feature = "alloc")]
+pub mod mpsc;
 pub mod op;
 pub mod sync;
 pub mod time;

@@ -1,6 +1,8 @@
 //! The one gate to shared memory: atomics, fences, cells and counts that more than one core may
 //! touch.
 
+#[cfg(feature = "alloc")]
+pub(crate) mod lock;
 #[cfg(loom)]
 pub(crate) mod planted;
 

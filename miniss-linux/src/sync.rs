@@ -1,8 +1,9 @@
 //! Locks, channels and the like for the tasks of one shard: first come first served, no atomics.
 //!
 //! Everything here belongs to one shard and is neither `Send` nor `Sync`; for another shard there
-//! is [`submit_to`](crate::submit_to). Share one among tasks with an `Rc`. A waiter may be dropped
-//! at any moment: it leaves the queue, and what it was granted goes to the next one.
+//! is [`submit_to`](crate::submit_to), and [`mpsc`](crate::sharded::mpsc). Share one among tasks
+//! with an `Rc`. A waiter may be dropped at any moment: it leaves the queue, and what it was
+//! granted goes to the next one.
 //!
 //! ```
 //! use std::rc::Rc;

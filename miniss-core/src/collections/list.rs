@@ -178,7 +178,10 @@ impl<T: Copy> WaitList<T> {
     }
 
     /// Unlinks the first node if `decide` gives the payload to leave in it, and returns its waker.
-    fn pop_front_if(&self, decide: impl FnOnce(T) -> Option<T>) -> Option<Option<Waker>> {
+    pub(crate) fn pop_front_if(
+        &self,
+        decide: impl FnOnce(T) -> Option<T>,
+    ) -> Option<Option<Waker>> {
         let payload = decide(self.front()?)?;
         // Looked up again: `decide` may have changed the list.
         let head = self.node(self.head.get()?);
@@ -426,6 +429,12 @@ impl<'l, T: Copy> Waiter<'l, T> {
             None => kept = Some(waker.clone()),
         }
         self.node.waker.set(kept);
+    }
+
+    /// Keeps `waker` for the wake. The one that was kept, to be dropped where foreign code may run.
+    #[cfg(feature = "alloc")]
+    pub(crate) const fn replace_waker(&self, waker: Waker) -> Option<Waker> {
+        self.node.waker.replace(Some(waker))
     }
 
     /// Whether this waiter is in the list.

@@ -4,8 +4,8 @@
 //! `user future ─▶ [sync] ─▶ wait list ─▶ run queue ─▶ executor`
 //!
 //! Everything here belongs to one core and is neither `Send` nor `Sync`; work for other cores goes
-//! by [calls](crate::call). A waiter is queued inside its own future and can be dropped at any
-//! moment: it leaves the queue, and what it was granted goes to the next one in the queue.
+//! by [calls](crate::call), values by `mpsc`. A waiter is queued inside its own future and can be
+//! dropped at any moment: it leaves the queue, and what it was granted goes to the next in line.
 //!
 //! A guard borrows what it guards. With `alloc`, those named `Owned…` hold an `Rc` of it instead,
 //! so that a task can keep them: `acquire_owned`, `lock_owned`, `read_owned`, `write_owned`,

@@ -13,6 +13,7 @@
 //! | state of each shard that only code on it uses | [`shard_local!`](crate::shard_local) |
 //! | one value of one shard that others hold | [`Foreign`] |
 //! | no more calls in flight than a shard can bear | [`ServiceGroup`] |
+//! | values from many shards, or threads, to one | [`mpsc`] |
 //! | chance, and the same again | [`random()`], [`random_below`] |
 //!
 //! ```
@@ -50,6 +51,8 @@ pub(crate) mod storage;
 pub use calls::{Calls, invoke_on_all, invoke_on_each, invoke_on_others, map_reduce};
 pub use foreign::Foreign;
 pub use group::ServiceGroup;
+#[doc(no_inline)]
+pub use miniss_core::mpsc;
 pub use random::{random, random_below};
 pub use service::{Service, Sharded, ShardedRef, StartError};
 pub use storage::ShardLocal;

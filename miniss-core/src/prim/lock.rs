@@ -1,0 +1,46 @@
+//! A lock for a few instructions, on cores that may have no system to sleep in: who finds it taken
+//! spins. In models it is loom's, for what spins there has no end.
+
+#[cfg(not(loom))]
+mod real {
+    use core::hint::spin_loop;
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    use crate::defer::defer;
+
+    pub(crate) struct Lock(AtomicBool);
+
+    impl Lock {
+        pub(crate) const fn new() -> Self {
+            Self(AtomicBool::new(false))
+        }
+
+        /// Runs `work` while no other thread runs any under this lock. It must not come back here.
+        pub(crate) fn with<R>(&self, work: impl FnOnce() -> R) -> R {
+            // Acquire: pairs with the Release of the one who had it before.
+            while self.0.swap(true, Ordering::Acquire) {
+                spin_loop();
+            }
+            let _unlock = defer(|| self.0.store(false, Ordering::Release));
+            work()
+        }
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) use real::Lock;
+
+#[cfg(loom)]
+pub(crate) struct Lock(loom::sync::Mutex<()>);
+
+#[cfg(loom)]
+impl Lock {
+    pub(crate) fn new() -> Self {
+        Self(loom::sync::Mutex::new(()))
+    }
+
+    pub(crate) fn with<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _locked = self.0.lock();
+        work()
+    }
+}
