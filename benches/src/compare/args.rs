@@ -12,7 +12,7 @@ compare: rust-miniss, other runtimes and programs by hand, side by side
 
   cargo run --release -p miniss-benches --bin compare -- [OPTION…] [ROW…]
 
-Without a row it runs all of them, in about 7 minutes; `kv`, which is no row, means all rows whose
+Without a row it runs all of them, in about 15 minutes; `kv`, which is no row, means all rows whose
 names begin with it and a dash. Each run of a runtime is a process of its own; those of a row run in
 turn, and what counts is the median of their ratios in each round. It prints a Markdown table of
 everyone, then one of the targets; it writes both into compare.md, and compare.json, compare.svg.
@@ -20,11 +20,12 @@ everyone, then one of the targets; it writes both into compare.md, and compare.j
   --rounds N   how often each runs [9]; some rows take less, for more would only take time
   --out DIR    where the files go [target/compare]
   --install    first runs benches/install, which installs from Debian what is missing beside Rust:
-               strace, redis-tools
+               strace, fio, redis-tools
   --list       names the rows and who runs in them
   --help       this
 
-Servers run on core 0, their clients on core 1. Limit is a program by hand, without a runtime. The
+Servers run on core 0, their clients on core 1. Limit is a program by hand, without a runtime; that
+of direct is fio, on a file of 64 MiB that is made beside compare and stays for the next time. The
 example kv is built by compare itself. redis-server comes out of redis-tools, which have it, too, so
 that no service is installed. System calls are counted by strace, in runs of their own; it slows
 both cores, so of calls between them it sees too few: the other side is not asleep yet. Where other

@@ -71,7 +71,7 @@ pub fn main(arguments: &[String]) -> Result<(), String> {
     let size = size.parse().map_err(|_| format!("`{size}` is not a size"))?;
     end_after(SECONDS_MAX);
     let mut sample = (subject.run)(&Job { size, strace })?;
-    if !row.has_server {
+    if sample.rss_kib == 0.0 {
         sample.rss_kib = peak_rss_kib() as f64;
     }
     println!("{}", sample.line());

@@ -35,7 +35,8 @@ pub fn place(command: &mut Command, cpus: &'static [usize]) {
     unsafe { command.pre_exec(prepare) };
 }
 
-fn take_turns() {
+/// Makes this thread no more urgent than those of other programs.
+pub fn take_turns() {
     let ordinary = libc::sched_param { sched_priority: 0 };
     // SAFETY: readable parameters.
     unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &ordinary) };
@@ -107,6 +108,15 @@ pub fn peak_rss_kib() -> u64 {
 /// That of another process.
 pub fn peak_rss_kib_of(pid: u32) -> u64 {
     field(&format!("/proc/{pid}/status"), "VmHWM:")
+}
+
+/// That of the children that this process has waited for, the largest of them.
+pub fn peak_rss_kib_of_children() -> u64 {
+    // SAFETY: a plain C struct of numbers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: a writable struct.
+    unsafe { libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage) };
+    usage.ru_maxrss as u64
 }
 
 /// Memory that is this process' own and no file's, in KiB, counted and not estimated.

@@ -20,7 +20,7 @@ pub struct Sample {
     /// Allocations of all threads for all of them, if these are counted.
     pub allocations: f64,
     /// The most memory that was resident, in KiB; the child fills it in at its end, unless it is
-    /// that of a server.
+    /// that of another program.
     pub rss_kib: f64,
 }
 

@@ -9,13 +9,14 @@
 //!
 //! - [`by_hand`] is the limit: no runtime at all.
 //! - [`mod@miniss`] is ours.
-//! - [`files`] is what each of them does with files.
+//! - [`files`] is what each of them does with files, [`direct`] with `O_DIRECT`.
 //! - [`tokio`], [`monoio`], [`compio`], [`glommio`], [`smol`] are the peers.
 
 #![forbid(unsafe_code)]
 
 pub mod by_hand;
 pub mod compio;
+pub mod direct;
 pub mod files;
 pub mod glommio;
 pub mod miniss;

@@ -193,6 +193,26 @@
 //!
 //! **What would change our mind.** A kernel that gives signals to a descriptor without a mask.
 //!
+//! # Direct reads and writes are handed over before the turn ends
+//!
+//! **Question.** A turn hands over what has gathered with one system call, at its end. What is read
+//! past the kernel's memory waits for a device, which has nothing to do until then. When is it
+//! handed over?
+//!
+//! **Choices.** At the end of the turn, as all others. Each at once, as fio does. Or in batches.
+//!
+//! **Pick.** Batches that grow in a turn: after 2, 4, 8, 16 of them. So the device begins early,
+//! and always has about as much to do as we prepare meanwhile. With 32 reads of 4 KiB at once a
+//! virtual disk came to 58,000 to 71,000 a second at the end of the turn, and to 84,000 to 87,000
+//! in batches; to hand over each at once came to no more, and took a third more CPU time. With 128
+//! at once all three are within 5 in 100, for the disk has enough to do. One read alone still takes
+//! one system call.
+//!
+//! **Price.** Up to five system calls where there was one. What is in the kernel's memory anyhow
+//! would gain nothing and take up to 5 in 100 longer, so usual files stay as they are.
+//!
+//! **What would change our mind.** A device that is told of each batch at a high price.
+//!
 //! # A child is std's, started on the pool, and its end is a pidfd
 //!
 //! **Question.** std starts children and can wait for them. What does a shard need beside it?

@@ -1,14 +1,14 @@
 //! Peers: every row of the comparison with other runtimes, and where we lose.
 //!
 //! One command measures all rows on your machine, beside the peers at these versions and beside
-//! programs by hand without a runtime. It takes about seven minutes:
+//! programs by hand without a runtime. It takes about 15 minutes:
 //!
 //! ```sh
 //! cargo run --release -p miniss-benches --bin compare
 //! ```
 //!
 //! With `-- --install` behind it, it first installs what it can use of Debian's packages (`strace`,
-//! `redis-tools`). What is missing is said in the row that wants it.
+//! `fio`, `redis-tools`). What is missing is said in the row that wants it.
 //!
 //! This is its summary from 23 November 2026, on a virtual machine with two cores of an AMD EPYC,
 //! Linux 6.18: medians of up to 9 interleaved rounds. A ratio is the median of the ratios of each
@@ -32,6 +32,25 @@
 //!
 //! Over epoll an echo makes 2.08 system calls here and 2.02 on tokio. Ratios of kv are those of the
 //! medians.
+//!
+//! So are the rows of files: 30 November 2026, the same kind of machine (family 25, model 17) while
+//! it compiled other programs, with `chrt -f 50` before the command; medians of 7 rounds. The limit
+//! of `direct` is fio 3.33 with its engine for io_uring, on the same file:
+//!
+//! | row | measure | ours | peer | limit | × peer | × limit |
+//! |---|---|---|---|---|---|---|
+//! | file-read | time | 1548 ns | 1560 ns (compio 0.19.2) | 800 ns | 0.95 | 2.03 |
+//! | file-read-32 | time | 839 ns | 851 ns (monoio 0.2.4) | 746 ns | 1.03 | 1.15 |
+//! | file-write | time | 11.6 us | 12.1 us (compio 0.19.2) | 5.88 us | 0.96 | 2.03 |
+//! | file-commit | time | 530 us | 534 us (monoio 0.2.4) | 708 us | 1.01 | 0.72 |
+//! | direct-1 | reads per second | 15.0 k/s | 15.3 k/s (monoio 0.2.4) | 14.2 k/s | 0.97 | 0.97 |
+//! | direct-1 | CPU per read | 33.1 us | 33.7 us (monoio 0.2.4) | 33.7 us | 0.98 | 0.95 |
+//! | direct-32 | reads per second | 84.9 k/s | 65.9 k/s (monoio 0.2.4) | 80.6 k/s | 1.29 | 1.01 |
+//! | direct-32 | CPU per read | 4.63 us | 5.41 us (monoio 0.2.4) | 6.15 us | 0.86 | 0.75 |
+//! | direct-128 | reads per second | 96.9 k/s | 87.2 k/s (monoio 0.2.4) | 93.3 k/s | 1.11 | 1.02 |
+//! | direct-128 | CPU per read | 4.06 us | 4.57 us (monoio 0.2.4) | 5.49 us | 0.89 | 0.74 |
+//!
+//! Rounds of direct-1 lie between 0.88 and 1.35 of fio's rate.
 //!
 //! - echo: client and server cost the kernel about the same. The core of the client is always
 //!   busy, so its speed is part of the rate. CPU per operation is the server's alone.

@@ -2,10 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-use super::Row;
-use crate::compare::target::Bound::Peer;
-use crate::compare::target::Target;
-use crate::compare::work::files;
+use super::{Role, Row};
+use crate::compare::target::Bound::{Limit, Peer};
+use crate::compare::target::{Figure, Target};
+use crate::compare::work::{direct, files};
 use crate::rivals::Rival;
 use crate::rivals::compio::Compio;
 use crate::rivals::glommio::Glommio;
@@ -16,8 +16,21 @@ use crate::rivals::tokio::Tokio;
 
 /// These rows.
 pub fn rows() -> Vec<Row> {
-    vec![read(), read_32(), write(), commit()]
+    vec![
+        read(),
+        read_32(),
+        write(),
+        commit(),
+        direct::<1>("direct-1", 6_000).traced(500, 2_500).note(NOTE),
+        direct::<32>("direct-32", 1_250).traced(100, 400),
+        direct::<128>("direct-128", 400).traced(25, 100),
+    ]
 }
+
+const NOTE: &str = "\
+    direct: limit is fio, with its engine for io_uring, on the same file. It enters the kernel for \
+    each read. CPU of all is that of their processes: what the kernel does on other cores when the \
+    device has finished is not in it.";
 
 fn read() -> Row {
     Row::new("file-read", "read of 4 KiB that are in the kernel's memory, one after the other")
@@ -45,4 +58,19 @@ fn commit() -> Row {
         .unit("us", 1e3)
         .target(Target::at_most(Peer(1.0)))
         .everyone(50, files::commit_by_hand, files::commit::<Miniss>, peers!(files::commit))
+}
+
+fn direct<const DEPTH: usize>(name: &'static str, each: usize) -> Row {
+    let title = format!("random reads of 4 KiB past the kernel's memory, {DEPTH} at once");
+    let row = Row::new(name, title)
+        .measure("reads per second")
+        .unit("k/s", 1e3)
+        .target(Target::at_least(Limit(0.98)))
+        .target(Target::at_most(Limit(1.0)).on(Figure::Cpu));
+    Row { wants_more: true, prepare: Some(direct::prepare), ..row }
+        .with_run(Role::Limit, "fio", each, |job| direct::fio(DEPTH, job.size))
+        .with(Role::Ours, Miniss::NAME, each, direct::read::<Miniss, DEPTH>)
+        .with(Role::Peer, Monoio::NAME, each, direct::read::<Monoio, DEPTH>)
+        .with(Role::Peer, Compio::NAME, each, direct::read::<Compio, DEPTH>)
+        .with(Role::Peer, Glommio::NAME, each, direct::read::<Glommio, DEPTH>)
 }

@@ -13,13 +13,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::HINT;
 use crate::compare::process::place;
 use crate::compare::rows::Job;
 use crate::compare::running::Running;
 use crate::compare::sample::Sample;
 
-/// What to do about a program that is not there.
-const HINT: &str = "is missing; the option --install installs it";
 const KEYS: &str = "100000";
 const CONNECTIONS: &str = "50";
 /// How long a server may take to listen.

@@ -8,15 +8,19 @@
 //! - [`calls`]: from one core to another and back.
 //! - [`memory`]: what a parked task takes. [`connections`]: what an idle connection takes.
 //! - [`echo`]: TCP echo. [`kv`]: the example `kv` and redis-server.
-//! - [`files`]: reads, writes, commits of a log.
+//! - [`files`]: reads, writes, commits of a log. [`direct`]: reads past the kernel's memory, fio.
 //! - [`allocations`]: what operations allocate.
 
 pub mod allocations;
 pub mod calls;
 pub mod connections;
+pub mod direct;
 pub mod echo;
 pub mod files;
 pub mod kv;
 pub mod memory;
 pub mod tasks;
 pub mod timers;
+
+/// What to do about a program that is not there.
+const HINT: &str = "is missing; the option --install installs it";
