@@ -38,6 +38,40 @@ pub trait Operation: Sized + 'static {
     /// Makes the output from the terminal completion.
     fn settle(self, completion: Completion) -> Self::Output;
 
+    /// Whether it is [told](Self::ended) of its end. What others do costs nothing more for it.
+    const HEARS_END: bool = false;
+
+    /// The terminal completion is here. Who waits for it may look late, or never: so what others
+    /// wait for is released now, and the rest when the operation is settled. Only one that
+    /// [hears](Self::HEARS_END) of its end relies on this; one that was given up is not told.
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use miniss_core::op::{Completion, OpTable, Operation};
+    ///
+    /// /// Uses a file, which is closed when no one uses it any more.
+    /// struct Read(Option<Rc<Cell<bool>>>);
+    ///
+    /// impl Operation for Read {
+    ///     type Output = i32;
+    ///     fn settle(self, completion: Completion) -> i32 {
+    ///         completion.result
+    ///     }
+    ///     const HEARS_END: bool = true;
+    ///     fn ended(&mut self) {
+    ///         self.0 = None;
+    ///     }
+    /// }
+    ///
+    /// let file = Rc::new(Cell::new(true));
+    /// let table = OpTable::new();
+    /// let key = table.insert(Read(Some(file.clone())));
+    /// table.complete(key.id(), Completion { result: 4, flags: 0 }, false);
+    /// assert_eq!(Rc::strong_count(&file), 1); // and no one has looked yet
+    /// # table.orphan(key);
+    /// ```
+    fn ended(&mut self) {}
+
     /// A completion that is not the last one has come; with it, `waiting` of them wait to be
     /// collected. `true` asks for a cancel, to end a stream that no one reads.
     ///

@@ -33,6 +33,7 @@ pub(super) struct OpVtable {
     pub(super) orphan_part: unsafe fn(*mut Payload, Completion),
     pub(super) refuse_part: unsafe fn(*mut Payload, Completion),
     pub(super) wants_cancel_after: unsafe fn(*mut Payload, Completion, u32) -> bool,
+    pub(super) ended: unsafe fn(*mut Payload),
 }
 
 /// Where an operation stands.
@@ -40,6 +41,8 @@ pub(super) struct OpVtable {
 pub(super) enum Stage {
     Free,
     InFlight,
+    /// In flight, and to be told of its end.
+    Listening,
     /// In flight, but a part found no room: no more parts are kept.
     Overflowed,
     /// In flight, and its key is gone.
@@ -155,6 +158,12 @@ impl Slot {
         self.enter(|vtable| unsafe { (vtable.wants_cancel_after)(payload, completion, waiting) })
     }
 
+    /// Tells the operation that its terminal completion is here.
+    pub(super) fn ended(&self) {
+        // SAFETY: as in `orphan_part`.
+        self.enter(|vtable| unsafe { (vtable.ended)(self.payload.get()) });
+    }
+
     /// Drops an operation whose terminal completion no one will collect.
     ///
     /// # Safety
@@ -181,7 +190,11 @@ impl<O: Operation> Layout<O> {
         orphan_part: orphan_part::<O>,
         refuse_part: refuse_part::<O>,
         wants_cancel_after: wants_cancel_after::<O>,
+        ended: ended::<O>,
     };
+
+    /// Where an operation stands when it begins.
+    pub(super) const BEGINS: Stage = if O::HEARS_END { Stage::Listening } else { Stage::InFlight };
 
     /// Moves `op` in; gives it back if it takes a block and there is no memory for it.
     ///
@@ -269,6 +282,13 @@ unsafe fn wants_cancel_after<O: Operation>(
     // SAFETY: the caller's promise.
     let op = unsafe { &mut *Layout::<O>::locate(payload) };
     op.wants_cancel_after(completion, waiting)
+}
+
+/// # Safety
+/// The payload holds an `O`. *No one else inside*.
+unsafe fn ended<O: Operation>(payload: *mut Payload) {
+    // SAFETY: the caller's promise.
+    unsafe { &mut *Layout::<O>::locate(payload) }.ended();
 }
 
 /// A slot's FIFO: head and tail in the pool.

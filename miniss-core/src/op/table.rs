@@ -200,7 +200,7 @@ impl<M: Memory> OpTable<M> {
     #[inline]
     fn start<O: Operation>(&self, index: u32, slot: &Slot) -> OpKey<O> {
         slot.vtable.set(Some(Layout::<O>::VTABLE));
-        slot.stage.set(Stage::InFlight);
+        slot.stage.set(Layout::<O>::BEGINS);
         self.in_flight.set(self.in_flight.get() + 1);
         OpKey::new(OpId::new(index, slot.generation.get()))
     }
@@ -369,7 +369,7 @@ impl<M: Memory> OpTable<M> {
         let waker = slot.waker.take();
         match slot.stage.get() {
             Stage::Done => self.settle_orphan(key.id().index(), slot, slot.completion.get()),
-            Stage::InFlight | Stage::Overflowed => {
+            Stage::InFlight | Stage::Listening | Stage::Overflowed => {
                 slot.stage.set(Stage::Orphan);
                 if cancels {
                     self.want_cancel(key.id().index(), slot);
@@ -430,7 +430,7 @@ impl<M: Memory> OpTable<M> {
     /// ```
     pub fn cancel<O: Operation>(&self, key: &OpKey<O>) {
         if let Some(slot) = self.find(key.id())
-            && matches!(slot.stage.get(), Stage::InFlight | Stage::Overflowed)
+            && !matches!(slot.stage.get(), Stage::Done | Stage::Orphan)
         {
             Self::check_type::<O>(slot);
             self.want_cancel(key.id().index(), slot);
@@ -456,12 +456,10 @@ impl<M: Memory> OpTable<M> {
             }
             slot.cancel_wanted.set(false);
             match slot.stage.get() {
-                Stage::InFlight | Stage::Overflowed | Stage::Orphan => {
-                    return Some(OpId::new(index, slot.generation.get()));
-                }
                 // It completed meanwhile, and only the list still held the slot.
                 Stage::Free => self.room.slots.put(index, slot),
                 Stage::Done => {}
+                _ => return Some(OpId::new(index, slot.generation.get())),
             }
         }
     }
@@ -488,13 +486,12 @@ impl<M: Memory> OpTable<M> {
     pub fn complete(&self, id: OpId, completion: Completion, more: bool) {
         let Some(slot) = self.find(id) else { return self.count_stale() };
         match (slot.stage.get(), more) {
-            (Stage::InFlight | Stage::Overflowed, false) => {
-                slot.completion.set(completion);
-                slot.stage.set(Stage::Done);
-                self.in_flight.set(self.in_flight.get() - 1);
+            (Stage::InFlight, false) => {
+                self.end(slot, completion);
                 wake(slot.waker.take());
             }
-            (Stage::InFlight, true) => {
+            (Stage::Listening | Stage::Overflowed, false) => self.end_and_tell(slot, completion),
+            (Stage::InFlight | Stage::Listening, true) => {
                 if !self.room.push_part(slot, completion) {
                     return self.refuse_part(id.index(), slot, completion);
                 }
@@ -517,6 +514,23 @@ impl<M: Memory> OpTable<M> {
         }
     }
 
+    /// The terminal completion is here, and waits to be collected.
+    #[inline(always)]
+    fn end(&self, slot: &Slot, completion: Completion) {
+        slot.completion.set(completion);
+        slot.stage.set(Stage::Done);
+        self.in_flight.set(self.in_flight.get() - 1);
+    }
+
+    fn end_and_tell(&self, slot: &Slot, completion: Completion) {
+        slot.assert_no_one_inside();
+        self.end(slot, completion);
+        // The task is woken also if the operation's own code unwinds.
+        let mut waker = slot.waker.take();
+        let _woken = defer(|| wake(waker.take()));
+        slot.ended();
+    }
+
     fn count_stale(&self) {
         self.stale.set(self.stale.get() + 1);
     }
@@ -526,7 +540,7 @@ impl<M: Memory> OpTable<M> {
     fn refuse_part(&self, index: u32, slot: &Slot, completion: Completion) {
         slot.assert_no_one_inside();
         self.parts_refused.set(self.parts_refused.get() + 1);
-        if slot.stage.replace(Stage::Overflowed) == Stage::InFlight {
+        if slot.stage.replace(Stage::Overflowed) != Stage::Overflowed {
             self.want_cancel(index, slot);
         }
         slot.refuse_part(completion);

@@ -14,6 +14,7 @@ on_both_memories! {
     a_multishot_gives_its_parts_in_order_and_then_its_end,
     every_part_that_no_one_collects_reaches_the_orphan,
     parts_that_were_not_collected_do_not_reach_the_next_operation_in_the_slot,
+    an_operation_that_hears_of_its_end_hears_of_it_before_anyone_looks,
     a_forgotten_key_leaks_its_slot_and_nothing_else,
     the_steady_state_grows_nothing,
 }
@@ -186,6 +187,49 @@ fn parts_that_were_not_collected_do_not_reach_the_next_operation_in_the_slot<M: 
     assert!(poll_part(&table, &key).is_pending());
     table.complete(key.id(), done(3), false);
     table.orphan(key);
+}
+
+/// Lets go of a log at its end.
+struct Hearing(Option<Rc<Log>>);
+
+impl Operation for Hearing {
+    type Output = (i32, bool);
+
+    fn settle(self, completion: Completion) -> Self::Output {
+        (completion.result, self.0.is_some())
+    }
+
+    const HEARS_END: bool = true;
+
+    fn ended(&mut self) {
+        self.0 = None;
+    }
+}
+
+fn an_operation_that_hears_of_its_end_hears_of_it_before_anyone_looks<M: Port>() {
+    let (table, log) = (M::table(), Rc::<Log>::default());
+    let key = table.insert(Hearing(Some(log.clone())));
+    let (count, waker) = WakeCount::new();
+    assert!(table.poll(&key, &mut Context::from_waker(&waker)).is_pending());
+    table.complete(key.id(), done(1), true);
+    assert_eq!(Rc::strong_count(&log), 2, "a part is not the end");
+    table.cancel(&key);
+    assert_eq!(table.next_cancel(), Some(key.id()));
+    table.complete(key.id(), done(2), false);
+    assert_eq!((Rc::strong_count(&log), count.wakes(), table.in_flight()), (1, 1, 0));
+    assert!(matches!(ready(poll_part(&table, &key)), Part::More(part) if part == done(1)));
+    assert_eq!(ready(poll(&table, &key)), (2, false));
+
+    let (orphan, late) =
+        (table.insert(Hearing(Some(log.clone()))), table.insert(Hearing(Some(log.clone()))));
+    let id = orphan.id();
+    table.orphan(orphan);
+    assert_eq!((table.next_cancel(), Rc::strong_count(&log)), (Some(id), 3));
+    table.complete(id, done(3), false);
+    table.complete(late.id(), done(4), false);
+    assert_eq!(Rc::strong_count(&log), 1);
+    table.orphan(late);
+    assert_eq!((table.wants_cancel(), table.stale()), (false, 0));
 }
 
 fn a_forgotten_key_leaks_its_slot_and_nothing_else<M: Port>() {

@@ -10,6 +10,7 @@ on_both_memories! {
     a_panic_in_settle_orphan_leaves_the_table_usable,
     a_panic_in_orphan_part_leaves_no_part_to_the_next_operation,
     a_panic_in_orphan_part_keeps_neither_the_other_parts_nor_the_payload,
+    a_panic_at_its_end_keeps_the_outcome_from_no_one,
     a_waker_may_collect_the_outcome_at_once,
     a_completion_in_the_middle_of_a_poll_is_not_overlooked,
     a_part_in_the_middle_of_a_poll_is_not_overlooked,
@@ -254,6 +255,27 @@ impl<T> Stays<T> {
     fn into_inner(self) -> T {
         self.0
     }
+}
+
+fn a_panic_at_its_end_keeps_the_outcome_from_no_one<M: Port>() {
+    struct Hearing;
+    impl Operation for Hearing {
+        type Output = i32;
+        fn settle(self, completion: Completion) -> i32 {
+            completion.result
+        }
+        const HEARS_END: bool = true;
+        fn ended(&mut self) {
+            panic!("as planned");
+        }
+    }
+    let table = M::table();
+    let key = table.insert(Hearing);
+    let (count, waker) = WakeCount::new();
+    assert!(table.poll(&key, &mut Context::from_waker(&waker)).is_pending());
+    assert!(panics(|| table.complete(key.id(), done(1), false)));
+    assert_eq!((count.wakes(), table.in_flight()), (1, 0));
+    assert_eq!(ready(poll(&table, &key)), 1);
 }
 
 fn a_waker_may_collect_the_outcome_at_once<M: Port>() {
