@@ -14,6 +14,7 @@ mod poll_stream;
 
 use std::cell::Cell;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -26,6 +27,7 @@ use crate::guard::defer;
 use crate::op::poll::{
     End, Transfer, read_into, read_into_all, read_into_new, write_all_of, write_from,
 };
+use crate::op::steps;
 
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub use poll_stream::{PollReader, PollWriter};
@@ -233,18 +235,8 @@ impl PipeReader {
     /// # Cancellation
     ///
     /// Not cancel safe: bytes that were read into the buffer are lost with it.
-    pub async fn read_exact<B: IoBufMut>(&self, mut buffer: B) -> BufResult<(), B> {
-        let (mut done, total) = (0, buffer.bytes_total());
-        while done < total {
-            let (result, slice) = self.read(buffer.slice(done..total)).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub fn read_exact<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<(), B>> {
+        steps::read_exact(buffer, |rest, _| self.read(rest))
     }
 
     /// Reads into several buffers, one after the other; like [`read`](Self::read) otherwise.

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use super::file::File;
 use super::open::OpenOptions;
 use crate::buf::{AlignedBuf, BLOCK_BYTES, BufResult, CHUNK_BYTES, IoBuf, IoBufMut, copy_into};
 use crate::op::file::set_direct;
+use crate::op::steps;
 
 /// A file that is read and written past the kernel's memory (`O_DIRECT`), for programs that keep
 /// what they have read themselves, as databases do.
@@ -219,19 +221,13 @@ impl DirectFile {
     /// # Cancellation
     ///
     /// As for [`File::read_at`].
-    pub async fn read_exact_at<B: IoBufMut>(&self, mut buffer: B, offset: u64) -> BufResult<(), B> {
-        let (mut done, total) = (0, buffer.bytes_total());
-        while done < total {
-            let (at, slice) = (offset.saturating_add(done as u64), buffer.slice(done..total));
-            let (result, slice) = self.read_at(slice, at).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub fn read_exact_at<B: IoBufMut>(
+        &self,
+        buffer: B,
+        offset: u64,
+    ) -> impl Future<Output = BufResult<(), B>> {
+        let at = move |done| offset.saturating_add(done as u64);
+        steps::read_exact(buffer, move |rest, done| self.read_at(rest, at(done)))
     }
 
     /// Writes from `buffer` at `offset`; otherwise like [`File::write_at`]. Memory that does not
@@ -280,19 +276,13 @@ impl DirectFile {
     /// # Cancellation
     ///
     /// As for [`File::write_all_at`].
-    pub async fn write_all_at<B: IoBuf>(&self, mut buffer: B, offset: u64) -> BufResult<(), B> {
-        let (mut done, total) = (0, buffer.as_init().len());
-        while done < total {
-            let (at, slice) = (offset.saturating_add(done as u64), buffer.slice(done..total));
-            let (result, slice) = self.write_at(slice, at).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub fn write_all_at<B: IoBuf>(
+        &self,
+        buffer: B,
+        offset: u64,
+    ) -> impl Future<Output = BufResult<(), B>> {
+        let at = move |done| offset.saturating_add(done as u64);
+        steps::write_all(buffer, move |rest, done| self.write_at(rest, at(done)))
     }
 
     fn check(&self, offset: u64, len: usize) -> Result<(), Misaligned> {

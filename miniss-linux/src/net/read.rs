@@ -25,6 +25,7 @@ use crate::op::connection::{Connection, Reading};
 use crate::op::fd::is_cancelled;
 use crate::op::message::RecvMsg;
 use crate::op::recv::{Ended, Readable, Recv, RecvPool, received};
+use crate::op::steps;
 
 impl<K: StreamKind> Stream<K> {
     /// Reads into `buffer`, from its beginning up to its capacity, and gives it back with the
@@ -125,23 +126,8 @@ impl<K: StreamKind> Stream<K> {
     /// # Cancellation
     ///
     /// Not cancel safe: bytes that were read into the buffer are lost with it.
-    pub async fn read_exact<B: IoBufMut>(&self, mut buffer: B) -> BufResult<(), B> {
-        let (mut done, total) = (0, buffer.bytes_total());
-        while done < total {
-            let (result, slice) = self.read(buffer.slice(done..total)).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
-                Ok(len) => done += len,
-                // A close that came between two reads found this one in progress.
-                Err(error) if done > 0 => {
-                    let closed = self.connection.fd.check_still_open().err();
-                    return (Err(closed.unwrap_or(error)), buffer);
-                }
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub fn read_exact<B: IoBufMut>(&self, buffer: B) -> impl Future<Output = BufResult<(), B>> {
+        steps::read_exact(buffer, |rest, _| self.read(rest))
     }
 
     /// Reads into several buffers, one after the other; like [`read`](Self::read) otherwise.

@@ -12,6 +12,7 @@
 //! - [`poll`]: waits for an event of what is no socket; an end of a pipe.
 //! - [`message`]: receives and sends of several buffers as one, with an address and descriptors.
 //! - [`zero_copy`]: sends that the network makes out of the caller's buffer.
+//! - [`steps`]: reads and writes of several steps, of sockets, pipes and files.
 //! - [`file`]: what a file and its operations share, and all that is done with files.
 //!
 //! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where
@@ -26,4 +27,5 @@ pub(crate) mod message;
 pub(crate) mod poll;
 pub(crate) mod recv;
 pub(crate) mod send;
+pub(crate) mod steps;
 pub(crate) mod zero_copy;
