@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, FileTimes, Permissions, TryLockError};
 use std::io;
@@ -174,8 +175,9 @@ impl File {
     }
 
     /// Closes the file for all tasks that share it: what they begin from now on ends with `EBADF`,
-    /// and what is in progress goes on to its end. Then it is closed, and this returns. To close it
-    /// again is no error.
+    /// and what the system is doing goes on to its end, whether its future is polled or not. Then
+    /// it is closed, and this returns. Where the system needs several steps for a read or write,
+    /// which is rare, one that has more to do ends with `ECANCELED`. To close it again is no error.
     ///
     /// # Errors
     ///
@@ -353,7 +355,8 @@ impl File {
     ///
     /// Cancel safe.
     pub async fn metadata(&self) -> io::Result<Metadata> {
-        Ok(Metadata::new(self.file.start(status(self.file.share()?)).await?))
+        let status = status(self.file.share()?, Cow::from(c""), libc::AT_EMPTY_PATH);
+        Ok(Metadata::new(self.file.start(status).await?))
     }
 
     /// Says who may do what with the file.
@@ -523,7 +526,7 @@ const LOCK_REST_MAX: Duration = Duration::from_millis(50);
 
 impl File {
     async fn plain(&self, request: impl FnOnce(i32) -> FileRequest + 'static) -> io::Result<()> {
-        self.file.start(plain(self.file.share()?, request)).await
+        self.file.start(plain(self.file.share()?, (), move |fd, ()| request(fd))).await
     }
 
     /// A call that may block and that no driver has a request for.

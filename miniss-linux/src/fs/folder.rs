@@ -12,9 +12,8 @@ use std::pin::Pin;
 
 use super::metadata::{FileType, Metadata};
 use super::paths::{owned, symlink_metadata};
-use super::{kernel_path, off_the_shard, run};
+use super::{at_path, off_the_shard};
 use crate::driver::FileRequest;
-use crate::op::file::at_path;
 
 /// Makes a folder.
 ///
@@ -30,8 +29,7 @@ use crate::op::file::at_path;
 ///
 /// It is done or not.
 pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
-    let make = |path| FileRequest::MakeDir { path, mode: 0o777 };
-    run(at_path(kernel_path(path)?, make)).await
+    at_path(path, |path| FileRequest::MakeDir { path, mode: 0o777 }).await
 }
 
 /// Makes a folder, and those above it that are missing. It is no error if there is one.
@@ -75,8 +73,7 @@ pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
 ///
 /// It is done or not.
 pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
-    let remove = |path| FileRequest::Remove { path, flags: libc::AT_REMOVEDIR };
-    run(at_path(kernel_path(path)?, remove)).await
+    at_path(path, |path| FileRequest::Remove { path, flags: libc::AT_REMOVEDIR }).await
 }
 
 /// Removes a folder and all that is in it. Symbolic links are removed, and not followed. It takes a

@@ -56,14 +56,14 @@ pub use reader::FileReader;
 pub use send::{receive_file, send_file};
 pub use writer::FileWriter;
 
-use std::ffi::CString;
+use std::ffi::{CString, c_char};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::driver::{Prepare, ShardDriver};
-use crate::op::file::work;
+use crate::driver::{FileRequest, Prepare, ShardDriver};
+use crate::op::file::{plain, work};
 use crate::runtime::with_current;
 
 /// The driver of the shard that this runs on.
@@ -83,7 +83,15 @@ async fn run<O: Prepare>(op: O) -> O::Output {
 async fn off_the_shard<T: Send + 'static>(
     call: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    run(work(call)).await.flatten()
+    run(work(None, call)).await.flatten()
+}
+
+/// Makes a request about what is at a path.
+async fn at_path(
+    path: impl AsRef<Path>,
+    request: impl FnOnce(*const c_char) -> FileRequest + 'static,
+) -> io::Result<()> {
+    run(plain(None, kernel_path(path)?, move |_, path| request(path.as_ptr()))).await
 }
 
 /// A path, as the kernel wants it.

@@ -2,16 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::c_char;
 use std::fs::{self, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::file::File;
 use super::metadata::Metadata;
-use super::{kernel_path, off_the_shard, run};
+use super::{at_path, kernel_path, off_the_shard, run};
 use crate::buf::{BufResult, IoBuf};
 use crate::driver::FileRequest;
-use crate::op::file::{at_path, at_paths, status_of};
+use crate::op::file::{plain, status};
 
 /// All that is in a file.
 ///
@@ -162,8 +163,16 @@ pub async fn rename_noreplace(from: impl AsRef<Path>, to: impl AsRef<Path>) -> i
 }
 
 async fn rename_by(from: impl AsRef<Path>, to: impl AsRef<Path>, flags: u32) -> io::Result<()> {
-    let paths = [kernel_path(from)?, kernel_path(to)?];
-    run(at_paths(paths, move |from, to| FileRequest::Rename { from, to, flags })).await
+    at_paths(from, to, move |from, to| FileRequest::Rename { from, to, flags }).await
+}
+
+async fn at_paths(
+    one: impl AsRef<Path>,
+    other: impl AsRef<Path>,
+    request: impl FnOnce(*const c_char, *const c_char) -> FileRequest + 'static,
+) -> io::Result<()> {
+    let paths = [kernel_path(one)?, kernel_path(other)?];
+    run(plain(None, paths, move |_, [one, other]| request(one.as_ptr(), other.as_ptr()))).await
 }
 
 /// Gives a file a second name.
@@ -180,8 +189,7 @@ async fn rename_by(from: impl AsRef<Path>, to: impl AsRef<Path>, flags: u32) -> 
 ///
 /// It is done or not.
 pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
-    let paths = [kernel_path(original)?, kernel_path(link)?];
-    run(at_paths(paths, |original, link| FileRequest::Link { original, link })).await
+    at_paths(original, link, |original, link| FileRequest::Link { original, link }).await
 }
 
 /// Makes a symbolic link at `link` that leads to `original`, whether there is something or not.
@@ -208,8 +216,7 @@ pub async fn hard_link(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io
 /// # Ok(()) });
 /// ```
 pub async fn symlink(original: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
-    let paths = [kernel_path(original)?, kernel_path(link)?];
-    run(at_paths(paths, |original, link| FileRequest::Symlink { original, link })).await
+    at_paths(original, link, |original, link| FileRequest::Symlink { original, link }).await
 }
 
 /// Where a symbolic link leads to.
@@ -245,8 +252,7 @@ pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 ///
 /// It is done or not.
 pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
-    let remove = |path| FileRequest::Remove { path, flags: 0 };
-    run(at_path(kernel_path(path)?, remove)).await
+    at_path(path, |path| FileRequest::Remove { path, flags: 0 }).await
 }
 
 /// What the system knows of what is at a path. Of a symbolic link it is that to which it leads.
@@ -263,7 +269,7 @@ pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
 ///
 /// Cancel safe.
 pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    Ok(Metadata::new(run(status_of(kernel_path(path)?, 0)).await?))
+    metadata_by(path, 0).await
 }
 
 /// As [`metadata`]; of a symbolic link it is the link itself.
@@ -280,7 +286,11 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 ///
 /// Cancel safe.
 pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    let status = status_of(kernel_path(path)?, libc::AT_SYMLINK_NOFOLLOW);
+    metadata_by(path, libc::AT_SYMLINK_NOFOLLOW).await
+}
+
+async fn metadata_by(path: impl AsRef<Path>, flags: i32) -> io::Result<Metadata> {
+    let status = status(None, kernel_path(path)?.into(), flags);
     Ok(Metadata::new(run(status).await?))
 }
 

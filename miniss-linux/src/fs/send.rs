@@ -20,8 +20,7 @@ use crate::net::{CopyError, CopyFailure, CopySide, Stream, StreamKind};
 use crate::op::file::read_at;
 
 /// Sends `len` bytes of a file, from `offset` on, into a stream, or fewer if the file ends before;
-/// returns how many. The cursor of the file stays, and the stream stays open. A close of the file
-/// waits for it.
+/// returns how many. The cursor of the file stays, and the stream stays open.
 ///
 /// # Errors
 ///

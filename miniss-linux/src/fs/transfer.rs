@@ -4,6 +4,7 @@
 
 use std::future::Future;
 use std::io::{self, Seek, SeekFrom};
+use std::rc::Rc;
 
 use miniss_core::coop::consume_budget;
 
@@ -12,6 +13,7 @@ use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut, has_room};
 use crate::driver::Prepare;
 use crate::op::file as op;
 use crate::op::file::{ByCursor, CursorTurn, OpenFile, Share};
+use crate::op::steps;
 
 /// Reads and writes at offsets. They leave the cursor where it is, and any number of them may be in
 /// progress at a time, in no order.
@@ -49,7 +51,8 @@ impl File {
         buffer: B,
         offset: u64,
     ) -> impl Future<Output = BufResult<usize, B>> {
-        read_at(&self.file, self.file.share(), buffer, offset)
+        let has_room = buffer.bytes_total() > 0;
+        transfer(&self.file, buffer, has_room, offset, op::read_at)
     }
 
     /// Reads at `offset` until `buffer` is full.
@@ -73,20 +76,13 @@ impl File {
     /// assert!(file.read_exact_at([0; 3], 7).await.0.is_err());
     /// # Ok(()) });
     /// ```
-    pub async fn read_exact_at<B: IoBufMut>(&self, mut buffer: B, offset: u64) -> BufResult<(), B> {
-        let (share, total) = (self.file.share(), buffer.bytes_total());
-        let mut done = 0;
-        while done < total {
-            let (at, slice) = (offset.saturating_add(done as u64), buffer.slice(done..total));
-            let (result, slice) = read_at(&self.file, again(&share), slice, at).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub fn read_exact_at<B: IoBufMut>(
+        &self,
+        buffer: B,
+        offset: u64,
+    ) -> impl Future<Output = BufResult<(), B>> {
+        let at = move |done| offset.saturating_add(done as u64);
+        steps::read_exact(buffer, move |rest, done| self.read_at(rest, at(done)))
     }
 
     /// Reads at `offset` into several buffers, one after the other; like
@@ -115,11 +111,8 @@ impl File {
         mut buffers: V,
         offset: u64,
     ) -> BufResult<usize, V> {
-        match begin(self.file.share(), offset, has_room(&mut buffers)).await {
-            Ok(Some(share)) => self.file.start(op::read_vectored_at(share, buffers, offset)).await,
-            Ok(None) => (Ok(0), buffers),
-            Err(error) => (Err(error), buffers),
-        }
+        let has_room = has_room(&mut buffers);
+        transfer(&self.file, buffers, has_room, offset, op::read_vectored_at).await
     }
 
     /// Writes from `buffer` at `offset`, and gives it back with the number of bytes written, which
@@ -155,7 +148,8 @@ impl File {
         buffer: B,
         offset: u64,
     ) -> impl Future<Output = BufResult<usize, B>> {
-        write_at(&self.file, self.file.share(), buffer, offset)
+        let has_bytes = !buffer.as_init().is_empty();
+        transfer(&self.file, buffer, has_bytes, offset, op::write_at)
     }
 
     /// Writes all of `buffer` at `offset`.
@@ -178,20 +172,13 @@ impl File {
     /// assert_eq!(page.len(), 4096); // to be used again
     /// # Ok(()) });
     /// ```
-    pub async fn write_all_at<B: IoBuf>(&self, mut buffer: B, offset: u64) -> BufResult<(), B> {
-        let (share, total) = (self.file.share(), buffer.as_init().len());
-        let mut done = 0;
-        while done < total {
-            let (at, slice) = (offset.saturating_add(done as u64), buffer.slice(done..total));
-            let (result, slice) = write_at(&self.file, again(&share), slice, at).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub fn write_all_at<B: IoBuf>(
+        &self,
+        buffer: B,
+        offset: u64,
+    ) -> impl Future<Output = BufResult<(), B>> {
+        let at = move |done| offset.saturating_add(done as u64);
+        steps::write_all(buffer, move |rest, done| self.write_at(rest, at(done)))
     }
 
     /// Writes from several buffers at `offset`, one after the other; like
@@ -219,11 +206,7 @@ impl File {
     ) -> BufResult<usize, V> {
         let mut has_bytes = false;
         buffers.for_each_init(|bytes| has_bytes |= !bytes.is_empty());
-        match begin(self.file.share(), offset, has_bytes).await {
-            Ok(Some(share)) => self.file.start(op::write_vectored_at(share, buffers, offset)).await,
-            Ok(None) => (Ok(0), buffers),
-            Err(error) => (Err(error), buffers),
-        }
+        transfer(&self.file, buffers, has_bytes, offset, op::write_vectored_at).await
     }
 }
 
@@ -254,7 +237,7 @@ impl File {
     /// # Ok(()) });
     /// ```
     pub async fn read<B: IoBufMut>(&self, buffer: B) -> BufResult<usize, B> {
-        read(self.file.turn().await, buffer).await.0
+        read(&self.file.turn().await, buffer).await
     }
 
     /// Reads at the cursor until `buffer` is full.
@@ -267,20 +250,9 @@ impl File {
     /// # Cancellation
     ///
     /// The buffer is lost, and the cursor is behind a part of what was asked for.
-    pub async fn read_exact<B: IoBufMut>(&self, mut buffer: B) -> BufResult<(), B> {
-        let (mut turn, total) = (self.file.turn().await, buffer.bytes_total());
-        let mut done = 0;
-        while done < total {
-            let (result, slice);
-            ((result, slice), turn) = read(turn, buffer.slice(done..total)).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::UnexpectedEof.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub async fn read_exact<B: IoBufMut>(&self, buffer: B) -> BufResult<(), B> {
+        let turn = self.file.turn().await;
+        steps::read_exact(buffer, |rest, _| read(&turn, rest)).await
     }
 
     /// Reads from the cursor to the end of the file. What is read comes behind what is in `buffer`;
@@ -306,7 +278,7 @@ impl File {
     /// # Ok(()) });
     /// ```
     pub async fn read_to_end(&self, mut buffer: Vec<u8>) -> BufResult<usize, Vec<u8>> {
-        let (mut turn, before) = (self.file.turn().await, buffer.len());
+        let (turn, before) = (self.file.turn().await, buffer.len());
         let rest = match self.rest_after(&turn).await {
             Ok(rest) => rest,
             Err(error) => return (Err(error), buffer),
@@ -318,12 +290,13 @@ impl File {
                 buffer.reserve(buffer.capacity().max(ROOM_MIN));
             }
             let filled = buffer.len();
-            let ((result, slice), ours) = read(turn, buffer.slice(filled..)).await;
-            (buffer, turn) = (slice.into_inner(), ours);
+            let (result, slice) = read(&turn, buffer.slice(filled..)).await;
+            buffer = slice.into_inner();
             match result {
-                Ok(0) => return (Ok(buffer.len() - before), buffer),
+                Ok(0) => return (Ok(filled - before), buffer),
                 Ok(_) => {}
-                Err(error) => return (Err(error), buffer),
+                // It was in progress before it read, as it has asked for the length.
+                Err(error) => return (Err(steps::error_after(1, error)), buffer),
             }
         }
     }
@@ -354,7 +327,7 @@ impl File {
     /// # Ok(()) });
     /// ```
     pub async fn write<B: IoBuf>(&self, buffer: B) -> BufResult<usize, B> {
-        write(self.file.turn().await, buffer).await.0
+        write(&self.file.turn().await, buffer).await
     }
 
     /// Writes all of `buffer` at the cursor.
@@ -375,20 +348,9 @@ impl File {
     /// file.write_all("and another\n").await.0?;
     /// # Ok(()) });
     /// ```
-    pub async fn write_all<B: IoBuf>(&self, mut buffer: B) -> BufResult<(), B> {
-        let (mut turn, total) = (self.file.turn().await, buffer.as_init().len());
-        let mut done = 0;
-        while done < total {
-            let (result, slice);
-            ((result, slice), turn) = write(turn, buffer.slice(done..total)).await;
-            buffer = slice.into_inner();
-            match result {
-                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buffer),
-                Ok(len) => done += len,
-                Err(error) => return (Err(error), buffer),
-            }
-        }
-        (Ok(()), buffer)
+    pub async fn write_all<B: IoBuf>(&self, buffer: B) -> BufResult<(), B> {
+        let turn = self.file.turn().await;
+        steps::write_all(buffer, |rest, _| write(&turn, rest)).await
     }
 
     /// Moves the cursor, and returns where it is from the beginning. It may be moved behind the end
@@ -444,74 +406,48 @@ impl File {
 const ROOM_MAX: usize = 1 << 30;
 const ROOM_MIN: usize = 32;
 
-async fn read_at<B: IoBufMut>(
-    file: &OpenFile,
-    share: io::Result<Share>,
+/// Reads or writes at `offset`, unless there is nothing to do.
+#[allow(clippy::manual_async_fn, reason = "an `async fn` would have room for the buffer twice")]
+fn transfer<B, O: Prepare<Output = BufResult<usize, B>>>(
+    file: &Rc<OpenFile>,
     buffer: B,
+    has_work: bool,
     offset: u64,
-) -> BufResult<usize, B> {
-    match begin(share, offset, buffer.bytes_total() > 0).await {
-        Ok(Some(share)) => file.start(op::read_at(share, buffer, offset)).await,
-        Ok(None) => (Ok(0), buffer),
-        Err(error) => (Err(error), buffer),
+    op: impl FnOnce(Share, B, u64) -> O,
+) -> impl Future<Output = O::Output> {
+    async move {
+        if let Err(error) = file.fd.check_open().and_then(|()| check_offset(offset)) {
+            return (Err(error), buffer);
+        }
+        if !has_work {
+            consume_budget().await;
+            return (Ok(0), buffer);
+        }
+        match file.share() {
+            Ok(share) => file.start(op(share, buffer, offset)).await,
+            Err(error) => (Err(error), buffer),
+        }
     }
 }
 
-async fn write_at<B: IoBuf>(
-    file: &OpenFile,
-    share: io::Result<Share>,
-    buffer: B,
-    offset: u64,
-) -> BufResult<usize, B> {
-    match begin(share, offset, !buffer.as_init().is_empty()).await {
-        Ok(Some(share)) => file.start(op::write_at(share, buffer, offset)).await,
-        Ok(None) => (Ok(0), buffer),
-        Err(error) => (Err(error), buffer),
-    }
+/// Reads at the cursor.
+fn read<B: IoBufMut>(turn: &CursorTurn, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
+    let (has_room, offset) = (buffer.bytes_total() > 0, turn.cursor.get());
+    transfer(turn, buffer, has_room, offset, |share, buffer, offset| ByCursor {
+        turn: turn.clone(),
+        op: op::read_at(share, buffer, offset),
+        writes: false,
+    })
 }
 
-/// A read by the cursor; the turn comes back.
-async fn read<B: IoBufMut>(turn: CursorTurn, buffer: B) -> (BufResult<usize, B>, CursorTurn) {
-    let offset = turn.cursor.get();
-    match begin(turn.share(), offset, buffer.bytes_total() > 0).await {
-        Ok(Some(share)) => by_cursor(turn, op::read_at(share, buffer, offset), false).await,
-        Ok(None) => ((Ok(0), buffer), turn),
-        Err(error) => ((Err(error), buffer), turn),
-    }
-}
-
-/// A write by the cursor; the turn comes back.
-async fn write<B: IoBuf>(turn: CursorTurn, buffer: B) -> (BufResult<usize, B>, CursorTurn) {
-    let offset = turn.cursor.get();
-    match begin(turn.share(), offset, !buffer.as_init().is_empty()).await {
-        Ok(Some(share)) => by_cursor(turn, op::write_at(share, buffer, offset), true).await,
-        Ok(None) => ((Ok(0), buffer), turn),
-        Err(error) => ((Err(error), buffer), turn),
-    }
-}
-
-async fn by_cursor<O: Prepare>(turn: CursorTurn, op: O, writes: bool) -> (O::Output, CursorTurn) {
-    let file = (*turn).clone();
-    file.start(ByCursor { turn, op, writes }).await
-}
-
-/// Begins to read or write. `None`: there is nothing to do.
-async fn begin(share: io::Result<Share>, offset: u64, has_work: bool) -> io::Result<Option<Share>> {
-    let share = share?;
-    check_offset(offset)?;
-    if !has_work {
-        consume_budget().await;
-        return Ok(None);
-    }
-    Ok(Some(share))
-}
-
-/// The share of a read or write of several steps, for one of them.
-fn again(share: &io::Result<Share>) -> io::Result<Share> {
-    match share {
-        Ok(share) => Ok(share.clone()),
-        Err(_) => Err(crate::op::fd::closed()),
-    }
+/// Writes at the cursor.
+fn write<B: IoBuf>(turn: &CursorTurn, buffer: B) -> impl Future<Output = BufResult<usize, B>> {
+    let (has_bytes, offset) = (!buffer.as_init().is_empty(), turn.cursor.get());
+    transfer(turn, buffer, has_bytes, offset, |share, buffer, offset| ByCursor {
+        turn: turn.clone(),
+        op: op::write_at(share, buffer, offset),
+        writes: true,
+    })
 }
 
 /// An offset that the kernel can count from. It takes others for something else.

@@ -4,14 +4,16 @@
 //! first, also those whose futures were dropped: a write that has begun is part of the file's fate.
 //!
 //! Invariant **Open while used** (as in [`fd`](super::fd)): each operation on a descriptor holds a
-//! [`Share`] of it, and the descriptor is closed or given away when there is none. So a request
-//! never names another file.
+//! [`Share`] of it up to its terminal completion, also if no one looks at that. The descriptor is
+//! closed or given away when there is none. So a request never names another file, and a close
+//! waits for the kernel alone.
 //!
 //! Invariant **Owned while in flight** (of `miniss_core::op`): what a request points at is in the
 //! operation, or on the heap and owned by it.
 
+use std::borrow::Cow;
 use std::cell::Cell;
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
@@ -26,9 +28,7 @@ use miniss_core::{Future, Promise};
 
 use super::connect::connection;
 use super::fd::{Fd, close};
-use crate::buf::{
-    BufResult, IOVECS_INLINE, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut, IoVecs, op_len,
-};
+use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut, IoVecs, op_len};
 use crate::driver::{FileRequest, Op, Prepare, Request, ShardDriver, result_of};
 
 /// An open file.
@@ -41,6 +41,8 @@ pub(crate) struct OpenFile {
     pub(crate) cursor: Cell<u64>,
     /// The one read or write by the cursor that is in progress holds its unit.
     moving: Semaphore,
+    /// How many share that unit.
+    turns: Cell<usize>,
     /// Each write goes to the end of the file.
     pub(crate) appends: bool,
     /// It is read and written past the kernel's memory.
@@ -71,6 +73,7 @@ impl OpenFile {
             end: Cell::default(),
             cursor: Cell::new(cursor),
             moving: Semaphore::new(1),
+            turns: Cell::new(0),
             appends,
             is_direct: Cell::new(false),
         })
@@ -101,7 +104,13 @@ impl OpenFile {
         self.driver().assert_here();
         let unit = self.moving.acquire(1).await;
         unit.expect("the right to move the cursor is never closed").forget();
+        self.turns.set(1);
         CursorTurn(self.clone())
+    }
+
+    /// So much was read or written at the cursor.
+    pub(crate) fn advance(&self, len: usize) {
+        self.cursor.set(self.cursor.get() + len as u64);
     }
 
     /// Closes it when nothing is in flight any more; a no-op if that was asked for before.
@@ -182,13 +191,6 @@ impl Holds for Rc<Fd> {
     }
 }
 
-impl Clone for Share {
-    fn clone(&self) -> Self {
-        self.0.shares.set(self.0.shares.get() + 1);
-        Self(self.0.clone())
-    }
-}
-
 impl Drop for Share {
     fn drop(&mut self) {
         self.0.shares.set(self.0.shares.get() - 1);
@@ -196,8 +198,16 @@ impl Drop for Share {
     }
 }
 
-/// The right to move the cursor. The operation that moves it owns it until its terminal completion.
+/// The right to move the cursor. The operation that moves it shares it until it is settled: so a
+/// read or write whose future was dropped holds back later ones.
 pub(crate) struct CursorTurn(Rc<OpenFile>);
+
+impl Clone for CursorTurn {
+    fn clone(&self) -> Self {
+        self.turns.set(self.turns.get() + 1);
+        Self(self.0.clone())
+    }
+}
 
 impl Deref for CursorTurn {
     type Target = Rc<OpenFile>;
@@ -209,13 +219,18 @@ impl Deref for CursorTurn {
 
 impl Drop for CursorTurn {
     fn drop(&mut self) {
-        self.0.moving.release(1);
+        self.turns.set(self.turns.get() - 1);
+        if self.turns.get() == 0 {
+            self.moving.release(1);
+        }
     }
 }
 
 /// An operation of files: what it owns, how the request is made of that, and what its completion
 /// means. The request points at nothing but what is owned here (*Owned while in flight*).
-struct FileOp<K, M, S> {
+struct FileOp<H, K, M, S> {
+    /// Of the file that the request names, if it names one, up to the terminal completion.
+    share: Option<H>,
     keeps: K,
     request: Stage<M>,
     settle: S,
@@ -226,17 +241,18 @@ enum Stage<M> {
     Made(FileRequest),
 }
 
-impl<K, M, S, T> FileOp<K, M, S>
+impl<H, K, M, S, T> FileOp<H, K, M, S>
 where
-    M: FnOnce(&mut K) -> FileRequest,
+    M: FnOnce(RawFd, &mut K) -> FileRequest,
     S: FnOnce(K, Completion) -> T,
 {
-    fn new(keeps: K, make: M, settle: S) -> Self {
-        Self { keeps, request: Stage::Make(make), settle }
+    /// Of an open file, or of paths, which begin where the process is.
+    fn new(share: Option<H>, keeps: K, make: M, settle: S) -> Self {
+        Self { share, keeps, request: Stage::Make(make), settle }
     }
 }
 
-impl<K: 'static, M: 'static, S, T> Operation for FileOp<K, M, S>
+impl<H: Holds, K: 'static, M: 'static, S, T> Operation for FileOp<H, K, M, S>
 where
     S: FnOnce(K, Completion) -> T + 'static,
 {
@@ -245,11 +261,17 @@ where
     fn settle(self, completion: Completion) -> T {
         (self.settle)(self.keeps, completion)
     }
+
+    const HEARS_END: bool = true;
+
+    fn ended(&mut self) {
+        self.share = None;
+    }
 }
 
-impl<K: 'static, M, S, T> Prepare for FileOp<K, M, S>
+impl<H: Holds, K: 'static, M, S, T> Prepare for FileOp<H, K, M, S>
 where
-    M: FnOnce(&mut K) -> FileRequest + 'static,
+    M: FnOnce(RawFd, &mut K) -> FileRequest + 'static,
     S: FnOnce(K, Completion) -> T + 'static,
 {
     const MAY_BLOCK: bool = true;
@@ -257,7 +279,8 @@ where
     fn prepare(&mut self) -> Request {
         let nothing = Stage::Made(FileRequest::Close { fd: -1 });
         if let Stage::Make(make) = mem::replace(&mut self.request, nothing) {
-            self.request = Stage::Made(make(&mut self.keeps));
+            let fd = self.share.as_ref().map_or(libc::AT_FDCWD, H::number);
+            self.request = Stage::Made(make(fd, &mut self.keeps));
         }
         match &self.request {
             Stage::Made(request) => Request::File(request),
@@ -272,13 +295,13 @@ pub(crate) fn read_at<H: Holds, B: IoBufMut>(
     buffer: B,
     offset: u64,
 ) -> impl Prepare<Output = BufResult<usize, B>> {
-    let make = move |(share, buffer): &mut (H, B)| {
+    let make = move |fd, buffer: &mut B| {
         // SAFETY: *Initialised stays initialised*: only the kernel writes there, and only bytes.
         let memory = unsafe { buffer.as_uninit() };
         let (buffer, len) = (memory.as_mut_ptr().cast(), op_len(memory.len()));
-        FileRequest::Read { fd: share.number(), buffer, len, offset }
+        FileRequest::Read { fd, buffer, len, offset }
     };
-    FileOp::new((share, buffer), make, |(_, mut buffer), completion| {
+    FileOp::new(Some(share), buffer, make, |mut buffer, completion| {
         let result = result_of(completion);
         if let Ok(len) = result {
             // SAFETY: the kernel has written the first `len` bytes.
@@ -294,12 +317,12 @@ pub(crate) fn write_at<H: Holds, B: IoBuf>(
     buffer: B,
     offset: u64,
 ) -> impl Prepare<Output = BufResult<usize, B>> {
-    let make = move |(share, buffer): &mut (H, B)| {
+    let make = move |fd, buffer: &mut B| {
         let memory = buffer.as_init();
         let (bytes, len) = (memory.as_ptr(), op_len(memory.len()));
-        FileRequest::Write { fd: share.number(), bytes, len, offset }
+        FileRequest::Write { fd, bytes, len, offset }
     };
-    FileOp::new((share, buffer), make, |(_, buffer), completion| (result_of(completion), buffer))
+    FileOp::new(Some(share), buffer, make, |buffer, completion| (result_of(completion), buffer))
 }
 
 /// A read into several buffers.
@@ -308,13 +331,12 @@ pub(crate) fn read_vectored_at<V: IoVecBufMut>(
     buffers: V,
     offset: u64,
 ) -> impl Prepare<Output = BufResult<usize, V>> {
-    let keeps = (share, buffers, IoVecs::<IOVECS_INLINE>::new());
-    let make = move |(share, buffers, list): &mut (Share, V, IoVecs)| {
+    let make = move |fd, (buffers, list): &mut (V, IoVecs)| {
         list.scatter(buffers);
         let (pieces, count) = (list.as_slice().as_ptr(), list.as_slice().len() as u32);
-        FileRequest::ReadVectored { fd: share.number(), pieces, count, offset }
+        FileRequest::ReadVectored { fd, pieces, count, offset }
     };
-    FileOp::new(keeps, make, |(_, mut buffers, _), completion| {
+    FileOp::new(Some(share), (buffers, IoVecs::new()), make, |(mut buffers, _), completion| {
         let result = result_of(completion);
         if let Ok(len) = result {
             // SAFETY: the kernel has filled the buffers front to back, with `len` bytes.
@@ -330,48 +352,37 @@ pub(crate) fn write_vectored_at<V: IoVecBuf>(
     buffers: V,
     offset: u64,
 ) -> impl Prepare<Output = BufResult<usize, V>> {
-    let keeps = (share, buffers, IoVecs::<IOVECS_INLINE>::new());
-    let make = move |(share, buffers, list): &mut (Share, V, IoVecs)| {
+    let make = move |fd, (buffers, list): &mut (V, IoVecs)| {
         list.gather(buffers);
         let (pieces, count) = (list.as_slice().as_ptr(), list.as_slice().len() as u32);
-        FileRequest::WriteVectored { fd: share.number(), pieces, count, offset }
+        FileRequest::WriteVectored { fd, pieces, count, offset }
     };
-    FileOp::new(keeps, make, |(_, buffers, _), completion| (result_of(completion), buffers))
-}
-
-/// A request about a descriptor that points at nothing.
-pub(crate) fn plain(
-    share: Share,
-    request: impl FnOnce(RawFd) -> FileRequest + 'static,
-) -> impl Prepare<Output = io::Result<()>> {
-    let make = move |share: &mut Share| request(share.number());
-    FileOp::new(share, make, |_, completion| result_of(completion).map(drop))
-}
-
-/// Asks for the status of a file that is open.
-pub(crate) fn status(share: Share) -> impl Prepare<Output = io::Result<libc::statx>> {
-    let make = |(share, status): &mut (Share, MaybeUninit<libc::statx>)| FileRequest::Status {
-        fd: share.number(),
-        path: c"".as_ptr(),
-        flags: libc::AT_EMPTY_PATH,
-        into: status.as_mut_ptr(),
-    };
-    FileOp::new((share, MaybeUninit::uninit()), make, |(_, status), completion| {
-        // SAFETY: the kernel has written it.
-        result_of(completion).map(|_| unsafe { status.assume_init() })
+    FileOp::new(Some(share), (buffers, IoVecs::new()), make, |(buffers, _), completion| {
+        (result_of(completion), buffers)
     })
 }
 
-/// Asks for the status of what is at a path.
-pub(crate) fn status_of(
-    path: CString,
+/// A request that brings nothing but success. It may point into what it keeps.
+pub(crate) fn plain<K: 'static>(
+    share: impl Into<Option<Share>>,
+    keeps: K,
+    make: impl FnOnce(RawFd, &mut K) -> FileRequest + 'static,
+) -> impl Prepare<Output = io::Result<()>> {
+    FileOp::new(share.into(), keeps, make, |_, completion| result_of(completion).map(drop))
+}
+
+/// Asks for the status of an open file, or of what is at a path.
+pub(crate) fn status(
+    share: impl Into<Option<Share>>,
+    path: Cow<'static, CStr>,
     flags: i32,
 ) -> impl Prepare<Output = io::Result<libc::statx>> {
-    let make = move |(path, status): &mut (CString, MaybeUninit<libc::statx>)| {
-        let (fd, path, into) = (libc::AT_FDCWD, path.as_ptr(), status.as_mut_ptr());
+    type Kept = (Cow<'static, CStr>, MaybeUninit<libc::statx>);
+    let make = move |fd, (path, status): &mut Kept| {
+        let (path, into) = (path.as_ptr(), status.as_mut_ptr());
         FileRequest::Status { fd, path, flags, into }
     };
-    FileOp::new((path, MaybeUninit::uninit()), make, |(_, status), completion| {
+    FileOp::new(share.into(), (path, MaybeUninit::uninit()), make, |(_, status), completion| {
         // SAFETY: the kernel has written it.
         result_of(completion).map(|_| unsafe { status.assume_init() })
     })
@@ -383,32 +394,17 @@ pub(crate) fn open(
     flags: i32,
     mode: u32,
 ) -> impl Prepare<Output = io::Result<OwnedFd>> {
-    let make = move |path: &mut CString| FileRequest::Open { path: path.as_ptr(), flags, mode };
-    FileOp::new(path, make, |_, completion| connection(completion))
-}
-
-/// A request about what is at a path.
-pub(crate) fn at_path(
-    path: CString,
-    request: impl FnOnce(*const c_char) -> FileRequest + 'static,
-) -> impl Prepare<Output = io::Result<()>> {
-    let make = move |path: &mut CString| request(path.as_ptr());
-    FileOp::new(path, make, |_, completion| result_of(completion).map(drop))
-}
-
-/// A request about two paths.
-pub(crate) fn at_paths(
-    paths: [CString; 2],
-    request: impl FnOnce(*const c_char, *const c_char) -> FileRequest + 'static,
-) -> impl Prepare<Output = io::Result<()>> {
-    let make = move |[first, second]: &mut [CString; 2]| request(first.as_ptr(), second.as_ptr());
-    FileOp::new(paths, make, |_, completion| result_of(completion).map(drop))
+    let make = move |_, path: &mut CString| {
+        let path = path.as_ptr();
+        FileRequest::Open { path, flags, mode }
+    };
+    FileOp::new(None::<Share>, path, make, |_, completion| connection(completion))
 }
 
 /// Closes a file, whatever becomes of the request, and tells how that went.
 fn close_fd(fd: OwnedFd, told: Option<Promise<io::Result<()>>>) -> impl Prepare<Output = ()> {
-    let make = |fd: &mut OwnedFd| FileRequest::Close { fd: fd.as_raw_fd() };
-    FileOp::new(fd, make, move |fd, completion| {
+    let make = |_, fd: &mut OwnedFd| FileRequest::Close { fd: fd.as_raw_fd() };
+    FileOp::new(None::<Share>, fd, make, move |fd, completion| {
         let result = match completion.result {
             // It never began.
             result if result == -libc::ECANCELED => close(fd),
@@ -431,24 +427,23 @@ fn tell(told: Option<Promise<io::Result<()>>>, result: io::Result<()>) {
 
 /// Work that may block and that no driver has a request for: it is done on a thread of the pool.
 pub(crate) fn work<T: Send + 'static>(
+    share: impl Into<Option<Share>>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Prepare<Output = io::Result<T>> {
-    let make = |work: &mut Work<_, T>| work.request();
-    FileOp::new(Work::Given(work), make, |work, completion| work.output(completion))
+    let make = |_, work: &mut Work<_, T>| work.request();
+    FileOp::new(share.into(), Work::Given(work), make, |work, completion| work.output(completion))
 }
 
-/// As [`work`], with a descriptor.
+/// As [`work`], on an open file.
 pub(crate) fn work_with<T: Send + 'static>(
     share: Share,
     call: impl FnOnce(&File) -> T + Send + 'static,
 ) -> impl Prepare<Output = io::Result<T>> {
     let fd = share.number();
-    let work = Work::Given(move || {
+    work(share, move || {
         // SAFETY: *Open while used*: the share stays until this is done, and does not close it.
         call(&ManuallyDrop::new(unsafe { File::from_raw_fd(fd) }))
-    });
-    let make = |(_, work): &mut (Share, Work<_, T>)| work.request();
-    FileOp::new((share, work), make, |(_, work), completion| work.output(completion))
+    })
 }
 
 enum Work<F, T> {
@@ -493,18 +488,17 @@ pub(crate) struct ByCursor<O> {
 impl<O> ByCursor<O> {
     fn advance(&self, completion: Completion) {
         if completion.result > 0 && !(self.writes && self.turn.appends) {
-            self.turn.cursor.set(self.turn.cursor.get() + completion.result as u64);
+            self.turn.advance(completion.result as usize);
         }
     }
 }
 
 impl<O: Operation> Operation for ByCursor<O> {
-    /// The turn comes back.
-    type Output = (O::Output, CursorTurn);
+    type Output = O::Output;
 
     fn settle(self, completion: Completion) -> Self::Output {
         self.advance(completion);
-        (self.op.settle(completion), self.turn)
+        self.op.settle(completion)
     }
 
     fn settle_orphan(self, completion: Completion) {
@@ -512,6 +506,12 @@ impl<O: Operation> Operation for ByCursor<O> {
             self.advance(completion);
         }
         self.op.settle_orphan(completion);
+    }
+
+    const HEARS_END: bool = O::HEARS_END;
+
+    fn ended(&mut self) {
+        self.op.ended();
     }
 }
 

@@ -27,13 +27,13 @@ pub(crate) fn write_all<B: IoBuf>(
 }
 
 /// A step that does nothing ends it with `nothing`.
+#[allow(clippy::manual_async_fn, reason = "an `async fn` would have room for the buffer twice")]
 fn in_steps<B: IoBuf>(
     mut buffer: B,
     total: usize,
     nothing: ErrorKind,
     mut step: impl AsyncFnMut(Slice<B>, usize) -> BufResult<usize, Slice<B>>,
 ) -> impl Future<Output = BufResult<(), B>> {
-    // No `async fn`, which would have room for the buffer twice.
     async move {
         let mut done = 0;
         while done < total {

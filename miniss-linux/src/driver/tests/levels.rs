@@ -82,7 +82,7 @@ fn a_ring_that_cannot_cut_a_file_off_leaves_it_to_a_thread() {
     let driver = over(AnyBackend::Uring(uring), config(8));
     let (file, _) = UnixStream::pair().unwrap();
     let file = OpenFile::new(file.into(), driver.clone(), 0, false);
-    let make = |fd| FileRequest::SetLen { fd, len: 0 };
-    let error = finish(&driver, driver.start(plain(file.share().unwrap(), make))).unwrap_err();
+    let make = |fd, (): &mut ()| FileRequest::SetLen { fd, len: 0 };
+    let error = finish(&driver, driver.start(plain(file.share().unwrap(), (), make))).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "a socket has no length");
 }

@@ -1,13 +1,15 @@
 //! How a file ends: closed, dropped, given away, left to the end of its runtime.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::iter;
 use std::os::fd::{AsFd, AsRawFd};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::Poll;
 
-use miniss_linux::fs::{self, File};
+use miniss_linux::fs::{self, DirectFile, File};
 use miniss_linux::{spawn, submit_to};
 use miniss_tests::census::Census;
 use miniss_tests::folder::Folder;
@@ -67,6 +69,81 @@ fn a_close_lets_what_is_in_progress_end() {
         let bytes = soon(fs::read(folder.join("file"))).await.unwrap();
         assert!(bytes.chunks(4096).enumerate().all(|(at, page)| page == [at as u8; 4096]));
         assert_eq!(bytes.len(), 17 * 4096);
+    });
+}
+
+/// A future that was polled once, and is kept.
+fn begun<F: Future>(future: F) -> Pin<Box<F>> {
+    let mut future = Box::pin(future);
+    assert!(poll_once(future.as_mut()).is_pending());
+    future
+}
+
+#[test]
+fn a_close_waits_for_no_future_that_no_one_polls() {
+    in_folder(async |folder| {
+        let file = file_with(folder, b"abcd").await;
+        let (read, full) = (begun(file.read_at([0; 4], 0)), begun(file.read_exact_at([0; 4], 0)));
+        let vectored = begun(file.read_vectored_at([[0; 4]], 0));
+        let (write, all) = (begun(file.write_at("e", 4)), begun(file.write_all_at("f", 5)));
+        let gathered = begun(file.write_vectored_at(["g"], 6));
+        let (synced, status) = (begun(file.sync_all()), begun(file.metadata()));
+        let (allocated, locked) = (begun(file.allocate(0, 7)), begun(file.try_lock()));
+        let by_cursor = begun(file.read([0; 4]));
+        let not_begun = file.read_at([0; 4], 0);
+        soon(file.close()).await.unwrap();
+
+        assert_eq!(soon(read).await.1, *b"abcd");
+        assert_eq!(soon(full).await.1, *b"abcd");
+        assert_eq!(soon(vectored).await.1, [*b"abcd"]);
+        assert_eq!(soon(write).await.0.unwrap(), 1);
+        soon(all).await.0.unwrap();
+        assert_eq!(soon(gathered).await.0.unwrap(), 1);
+        soon(synced).await.unwrap();
+        assert!(soon(status).await.unwrap().is_file());
+        soon(allocated).await.unwrap();
+        soon(locked).await.unwrap();
+        assert_eq!(soon(by_cursor).await.1, *b"abcd");
+        assert_eq!(errno(soon(not_begun).await.0), libc::EBADF);
+        assert_eq!(soon(fs::read(folder.join("file"))).await.unwrap(), b"abcdefg");
+    });
+}
+
+#[test]
+fn a_close_comes_between_the_steps_of_a_read_that_no_one_polls() {
+    in_folder(async |folder| {
+        let file = file_with(folder, b"abcd").await;
+        let steps = begun(file.read_exact_at([0; 8], 0));
+        let rest = begun(file.read_to_end(Vec::new()));
+        soon(file.close()).await.unwrap();
+        assert_eq!(errno(soon(steps).await.0), libc::ECANCELED);
+        assert_eq!(errno(soon(rest).await.0), libc::ECANCELED);
+
+        let file = soon(DirectFile::open(folder.join("file"))).await.unwrap();
+        let read = begun(file.read_at([0; 3], 1));
+        soon(file.as_file().close()).await.unwrap();
+        assert_eq!(soon(read).await.1, *b"bcd");
+    });
+}
+
+#[test]
+fn a_close_in_one_task_waits_for_no_future_that_another_has_put_aside() {
+    in_folder(async |folder| {
+        let file = Rc::new(file_with(folder, b"abcd").await);
+        let (told, closed) = miniss_linux::Future::new();
+        let reader = spawn({
+            let file = file.clone();
+            async move {
+                let mut read = pin!(file.read_at([0; 4], 0));
+                assert!(poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await.is_pending());
+                told.await.unwrap();
+                read.await.1
+            }
+        });
+        miniss_linux::yield_now().await;
+        soon(file.close()).await.unwrap();
+        closed.complete(()).unwrap();
+        assert_eq!(soon(reader).await.unwrap(), *b"abcd");
     });
 }
 
