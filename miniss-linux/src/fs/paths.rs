@@ -60,13 +60,13 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
     text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Makes a file of `contents`, in the place of the one that was there. It is not synced: to replace
-/// a file so that a loss of power leaves the one or the other, write another, sync it, and
-/// [`rename`] it.
+/// Makes a file of `contents`, in the place of the one that was there, and closes it. It is not
+/// synced: to replace a file so that a loss of power leaves the one or the other, write another,
+/// sync it, and [`rename`] it.
 ///
 /// # Errors
 ///
-/// What the system says; a part may have been written.
+/// What the system says, also of the close; a part may have been written.
 ///
 /// # Panics
 ///
@@ -76,10 +76,14 @@ pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
 ///
 /// The file may be as before, empty, or written in part or whole.
 pub async fn write<B: IoBuf>(path: impl AsRef<Path>, contents: B) -> BufResult<(), B> {
-    match File::create(path).await {
-        Ok(file) => file.write_all_at(contents, 0).await,
-        Err(error) => (Err(error), contents),
-    }
+    let file = match File::create(path).await {
+        Ok(file) => file,
+        Err(error) => return (Err(error), contents),
+    };
+    let (result, contents) = file.write_all_at(contents, 0).await;
+    // A file that is still open to be written cannot be started as a program.
+    let closed = file.close().await;
+    (result.and(closed), contents)
 }
 
 /// Copies a file's contents and permissions to `to`, in the place of what was there, and returns

@@ -40,6 +40,21 @@ fn files_are_written_read_and_copied_whole() {
 }
 
 #[test]
+fn a_file_that_was_written_whole_is_open_no_more() {
+    in_folder(async |folder| {
+        let path = folder.join("program");
+        for _ in 0..50 {
+            write(&path, "#!/bin/sh\nexit 7\n").await;
+            let open = std::fs::read_dir("/proc/self/fd").unwrap();
+            let is_it = |entry: std::fs::DirEntry| {
+                std::fs::read_link(entry.path()).is_ok_and(|of| of == path)
+            };
+            assert!(!open.flatten().any(is_it), "it could not be started as a program");
+        }
+    });
+}
+
+#[test]
 fn a_rename_replaces_and_one_without_replacing_does_not() {
     in_folder(async |folder| {
         let [a, b, none] = ["a", "b", "none"].map(|name| folder.join(name));
