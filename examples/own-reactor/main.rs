@@ -99,7 +99,7 @@ fn serve(lanes: Arc<Lanes>, until_told: Future<()>) -> Stats {
 
 fn assert_blocked(thread: &str, stats: Stats) {
     say(format_args!("The {thread} thread went round its loop {} times.", stats.turns));
-    assert!(stats.parks > 0 && stats.turns < TURNS_MAX, "{stats:?}");
+    assert!(stats.turns < TURNS_MAX, "{stats:?}");
 }
 
 fn explain(argument: &str) -> ! {
