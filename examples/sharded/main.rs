@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use miniss_linux::sharded::{
     Foreign, Service, ServiceGroup, Sharded, ShardedRef, invoke_on_all, invoke_on_others,
-    map_reduce, random_below,
+    map_reduce, mpsc, random_below,
 };
-use miniss_linux::{CallError, Runtime, ShardId, shard_local, submit_to};
+use miniss_linux::{CallError, Runtime, ShardId, shard_local, spawn, submit_to};
 
 const HELP: &str = "sharded: shows the tools for many shards, and ends; it takes no arguments";
 
@@ -31,6 +31,7 @@ fn main() -> Result<(), CallError> {
         state().await?;
         foreign_values().await?;
         variables().await?;
+        channels().await?;
         groups().await
     })
 }
@@ -110,6 +111,21 @@ async fn variables() -> Result<(), CallError> {
     invoke_on_all(roll).await?;
     let rolls = invoke_on_all(async || ROLLS.with(RefCell::take)).await?;
     say(format_args!("variables: {rolls:?}"));
+    Ok(())
+}
+
+/// Values from many shards to one: who finds the channel full waits, whichever shard it is on.
+async fn channels() -> Result<(), CallError> {
+    let (sender, mut receiver) = mpsc::bounded(1);
+    let receiving = spawn(async move {
+        let mut sum = 0;
+        while let Some(index) = receiver.recv().await {
+            sum += index;
+        }
+        sum
+    });
+    invoke_on_others(async move || sender.send(ShardId::current().index()).await).await?;
+    say(format_args!("channels: the sum is {}", receiving.await.expect("it does not panic")));
     Ok(())
 }
 

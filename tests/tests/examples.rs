@@ -342,6 +342,7 @@ fn sharded_shows_each_tool_and_says_the_same_each_time() {
         "state: words on each shard: [1, 0, 3]",
         "state: shard 2 has \"be\" Some(2)",
         "foreign: on shard 1, it was 40",
+        "channels: the sum is 3",
         "groups: a record",
     ];
     lines.iter().for_each(|line| assert!(said.contains(&format!("{line}\n")), "{line}: {said}"));

@@ -228,6 +228,48 @@
 //!
 //! **What would change our mind.** Nothing in sight.
 //!
+//! # Values between cores have one channel, over a ring of our own
+//!
+//! **Question.** What carries values, not calls, from core to core: over which queue, one type for
+//! one sender and another for many, and when rather a call?
+//!
+//! **Choices.** `crossbeam_queue::ArrayQueue`. A ring for one sender, without a read-modify-write.
+//! A ring of slots with stamps, claimed by a compare-and-swap. Or calls, whose lanes have wakes and
+//! batches already, with a channel of one core behind them.
+//!
+//! | nanoseconds per value, room for | 1 | 128 |
+//! |---|---|---|
+//! | two threads that do not sleep: `mpsc` | 185 | 11 |
+//! | a ring for one sender; with the two fences | 117; 80 | 6.2; 5.8 |
+//! | `ArrayQueue`, without anything for sleepers | 283 | 48 |
+//! | tokio's `mpsc` | 289 | 81 |
+//! | in and out again by one thread: `mpsc`; the ring with fences | 6.6; 4.1 | 6.6; 4.1 |
+//! | `ArrayQueue`; tokio | 6.4; 20 | 6.2; 20 |
+//! | two shards that sleep at once: `send`, `recv` | 27,700 | 200 |
+//! | two runtimes of tokio with one thread each | 26,400 | 170 |
+//! | two shards with `idle_spin`: `send`, `recv` | 469 | 81 |
+//! | `run_on`, that many calls at a time, there and back | 563 | 100 |
+//!
+//! (Medians of five rounds under `chrt -f 10`, 30 November 2026, by a program that is not kept.)
+//!
+//! **Pick.** Slots with stamps, for one sender and for many. The receiver writes plain stores, and
+//! a value that is there costs the line of its slot; `ArrayQueue`, which is for many receivers, has
+//! a compare-and-swap at that end, too. A queue for one sender alone would save five nanoseconds of
+//! eleven, and a second type is a second set of models, and a choice to get wrong. A fence at each
+//! end finds who sleeps, and a lock is taken only then: it keeps the order of senders that wait. No
+//! one overtakes them, by a flag in the word by which senders claim their place.
+//!
+//! Between shards it is the sleep that costs. A call that waits for its answer keeps its shard
+//! awake for a while, and a channel cannot know whether a value will come. So ask by calls, and
+//! stream by channels, with room for many.
+//!
+//! **Price.** One that finds the lock taken spins, for a few instructions, or for as long as a
+//! system lets its holder wait. A turn that was granted to a future which is then leaked keeps the
+//! queue to those with turns: `try_send` says `Full` from then on, `send` goes on.
+//!
+//! **What would change our mind.** A program whose cores spend a share of their time in channels
+//! with one sender: then the ring, behind the same ends.
+//!
 //! # `submit_to` is eager
 //!
 //! **Question.** Does a call start when it is made or when it is first polled?

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod channel;
 mod foreign;
 mod group;
 mod local;
