@@ -64,7 +64,9 @@ pub(crate) use planted::bugs;
 /// For a `static` of the whole program, which must be `const` and lasts from one model to the
 /// next: `core`'s, under loom too. No argument of the models may stand on these.
 pub(crate) mod statics {
-    pub(crate) use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+    pub(crate) use core::sync::atomic::{
+        AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
+    };
 }
 
 /// The ordering `Ordering::$ordering`, which a model may take away by the name of its spot.

@@ -93,8 +93,9 @@ pub use driver::{
 pub use error::{BuildError, CallError, DriverUnavailable, JoinError, Panic};
 pub use metrics::{DriverStats, driver_stats, stats};
 pub use miniss_core::combine::yield_now;
-pub use miniss_core::error::BrokenPromise;
-pub use miniss_core::{AbortHandle, Budget, Future, Promise, PromiseCell, Stats, coop};
+pub use miniss_core::error::{BrokenPromise, GroupError};
+pub use miniss_core::{AbortHandle, Budget, Delays, Future, GroupStats, Promise, PromiseCell};
+pub use miniss_core::{Stats, coop};
 pub use runtime::{
     BlockingHandle, Builder, Call, CurrentShard, ForeignCall, Handle, JoinHandle, Pinning, Runtime,
     ShardError, ShardId, maybe_yield, run_on, spawn, spawn_blocking, spawn_on, submit_to,

@@ -310,8 +310,9 @@ impl<U: Unpark, const LANE: usize> Endpoint<U, LANE> {
         work: W,
         vtable: &'static CallVtable,
     ) -> Call<T> {
+        let from = (self.me() as u16, self.inner().local.cell().shared().current_group());
         // SAFETY: the caller's promise.
-        let message = unsafe { Typed::<W, T>::write(memory, work, self.me() as u32, vtable) };
+        let message = unsafe { Typed::<W, T>::write(memory, work, from, vtable) };
         // SAFETY: the vtable makes the output a `T`.
         let call = unsafe { Call::new(message.0, self.counted.clone()) };
         self.inner().note_call();

@@ -17,7 +17,7 @@ use super::endpoint::Endpoint;
 use super::inner::Inner;
 use super::lane::Lane;
 use super::memory::{LINE_BYTES, Memory};
-use super::node::{MessageList, Node};
+use super::node::{CORES_MAX, MessageList, Node};
 use super::peer::{Peer, Peers};
 use super::pump::PumpSlab;
 use crate::error::SpawnError;
@@ -132,6 +132,7 @@ impl<U: Unpark, const CORES: usize, const CALLS: usize, const BYTES: usize, cons
     pub const fn new() -> Self {
         const {
             assert!(CALLS > 0, "CALLS: one call at least");
+            assert!(CORES <= CORES_MAX, "CORES: up to 65,536");
             assert!(LANE.is_power_of_two(), "LANE: a power of two");
         }
         Self {

@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 use super::inner::Inner;
 use super::lane::Lane;
 use super::memory::Memory;
-use super::node::MessageList;
+use super::node::{CORES_MAX, MessageList};
 use super::peer::{Peer, Peers};
 use crate::defer::to_the_end;
 use crate::error::SpawnError;
@@ -43,7 +43,12 @@ pub struct Mesh<U, const LANE: usize> {
 
 impl<U: Unpark, const LANE: usize> Mesh<U, LANE> {
     /// A mesh of `cores` cores.
+    ///
+    /// # Panics
+    ///
+    /// If there are more than 65,536.
     pub fn new(cores: usize) -> Self {
+        assert!(cores <= CORES_MAX, "{cores} cores: up to {CORES_MAX} work");
         Self {
             lanes: (0..cores * cores).map(|_| Lane::new()).collect(),
             peers: (0..cores).map(|_| Peer::new()).collect(),

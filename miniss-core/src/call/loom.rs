@@ -91,7 +91,7 @@ const VTABLE: CallVtable =
     CallVtable::new::<Load, Load>(|_, _| unreachable!("nothing is served here"));
 
 /// A call of core `from`.
-fn message(from: u32, number: u32) -> Message {
+fn message(from: u16, number: u32) -> Message {
     let memory = Memory::heap().take(VTABLE.layout).expect("there is memory");
     let work = Load(UnsafeCell::new(0));
     work.0.with_mut(|place| {
@@ -99,7 +99,7 @@ fn message(from: u32, number: u32) -> Message {
         unsafe { *place = number };
     });
     // SAFETY: fresh memory of this layout.
-    unsafe { Typed::<Load, Load>::write(memory, work, from, &VTABLE) }
+    unsafe { Typed::<Load, Load>::write(memory, work, (from, 0), &VTABLE) }
 }
 
 /// Reads and destroys what a node carries.

@@ -27,6 +27,10 @@
 //! core sleeps, the sender wakes that core's pump: a remote wake like that of any task. So calls
 //! need no help from the reactor.
 //!
+//! A node has the [group](crate::SchedulingGroup) of the task that made the call, too. Where that
+//! group is known on the other core, the task of an [async](Endpoint::submit_to) call is in it;
+//! elsewhere in the main group. What [`run_on`](Endpoint::run_on) runs, the pump does.
+//!
 //! # Invariants
 //!
 //! - **One holder.** Exactly one of these holds the node of a call under way: a list of messages, a

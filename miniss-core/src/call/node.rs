@@ -14,6 +14,9 @@ use super::memory;
 use crate::defer::{defer, to_the_end};
 use crate::error::CallError;
 
+/// So many cores fit the field of a node.
+pub(super) const CORES_MAX: usize = 1 << 16;
+
 /// The part of a node that does not depend on its types. It and the smallest bodies share a line.
 #[repr(C)]
 pub(super) struct Node {
@@ -25,8 +28,10 @@ pub(super) struct Node {
     pub(super) abandoned: Cell<bool>,
     /// Whether it is in the list of the calls that are awaited outside of the caller's executor.
     pub(super) is_listed: Cell<bool>,
-    /// The caller's core.
-    pub(super) caller: u32,
+    /// The caller's core: below [`CORES_MAX`].
+    pub(super) caller: u16,
+    /// The index of the caller's scheduling group, in which the work is done.
+    pub(super) group: u8,
     pub(super) waker: Cell<Option<Waker>>,
     /// Its neighbours in that list.
     pub(super) before: Cell<*mut Node>,
@@ -109,7 +114,7 @@ impl<W, T> Typed<W, T> {
     pub(super) unsafe fn write(
         memory: NonNull<u8>,
         work: W,
-        caller: u32,
+        (caller, group): (u16, u8),
         vtable: &'static CallVtable,
     ) -> Message {
         let node = Node {
@@ -120,6 +125,7 @@ impl<W, T> Typed<W, T> {
             abandoned: Cell::new(false),
             is_listed: Cell::new(false),
             caller,
+            group,
             waker: Cell::new(None),
             before: Cell::new(ptr::null_mut()),
             after: Cell::new(ptr::null_mut()),

@@ -27,6 +27,9 @@ use crate::reactor::Unpark;
 /// is spawned before the former is quite gone.
 pub(super) type PumpSlab = TaskSlab<64, 2>;
 
+/// The pump is in this group, and so is what it runs for others of it.
+const MAIN_GROUP: u8 = 0;
+
 /// The task of an endpoint.
 pub(super) struct Pump<U: Unpark, const LANE: usize> {
     endpoint: Endpoint<U, LANE>,
@@ -117,10 +120,27 @@ impl<U: Unpark, const LANE: usize> Endpoint<U, LANE> {
         if self.inner().is_closed() {
             return self.inner().turn_back(message);
         }
+        match message.node().group {
+            MAIN_GROUP => self.run(message),
+            group => self.run_in_group(message, group),
+        }
+    }
+
+    #[inline]
+    fn run(&self, message: Message) {
         let run = message.node().vtable.get().run;
         // SAFETY: *One holder*: it is us, and the content is work. All endpoints of a mesh are of
         // one type, so the vtable, which one of them made, fits ours.
         unsafe { run(message, self.as_counted()) };
+    }
+
+    /// The tasks that the work becomes or spawns are in the caller's group, if it is known here.
+    #[cold]
+    fn run_in_group(&self, message: Message, group: u8) {
+        match self.inner().local.owner() {
+            Some(owner) => owner.with_group(group, || self.run(message)),
+            None => self.run(message),
+        }
     }
 }
 

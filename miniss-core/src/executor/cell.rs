@@ -101,6 +101,12 @@ impl Shared {
         &self.owner.0.task_budget
     }
 
+    /// The group of the task that is polled. It is atomic, too.
+    #[inline]
+    pub(crate) fn current_group(&self) -> u8 {
+        self.owner.0.current_group()
+    }
+
     /// How its tasks are woken.
     ///
     /// # Safety
@@ -303,8 +309,9 @@ pub(crate) struct OwnerState {
     pub(crate) is_open: Cell<bool>,
     /// Tasks are polled in the order they were woken: without groups, without a shuffle.
     pub(crate) is_plain: Cell<bool>,
-    /// The group of the task that is polled, by its index.
-    pub(crate) current_group: Cell<u8>,
+    /// The group of the task that is polled, by its index. Atomic, so that a call may ask for it
+    /// although the executor may be gone.
+    pub(crate) current_group: statics::AtomicU8,
     /// The table is as this executor has made it.
     pub(crate) groups_are_own: Cell<bool>,
     /// Groups with tasks in their queues, as bits.
@@ -332,7 +339,7 @@ impl OwnerState {
                 is_open: Cell::new(false),
                 is_plain: Cell::new(false),
                 groups_are_own: Cell::new(false),
-                current_group: Cell::new(0),
+                current_group: statics::AtomicU8::new(0),
                 ready_groups: Cell::new(0),
                 groups: Cell::new(None),
                 poll_groups: Cell::new(None),
@@ -351,6 +358,15 @@ impl OwnerState {
         self.groups_are_own.set(false);
         self.is_plain.set(true);
         self.is_open.set(true);
+    }
+
+    #[inline]
+    pub(crate) fn current_group(&self) -> u8 {
+        self.current_group.load(statics::Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_current_group(&self, index: u8) {
+        self.current_group.store(index, statics::Ordering::Relaxed);
     }
 
     /// How much may be done in a turn.

@@ -180,7 +180,7 @@ impl<U: Unpark> LocalHandle<U> {
     /// The group of the task that is polled: that of the tasks that are spawned now.
     pub fn current_group(&self) -> SchedulingGroup {
         let Some(owner) = self.owner() else { return SchedulingGroup::MAIN };
-        let index = owner.current_group.get();
+        let index = owner.current_group();
         owner.groups.get().map_or(SchedulingGroup::MAIN, |table| table.named(index))
     }
 

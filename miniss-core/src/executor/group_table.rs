@@ -243,7 +243,7 @@ impl GroupTable {
 
     fn begin_slice(&self, owner: &OwnerState, index: usize) -> Slice {
         let group = &self.groups[index];
-        owner.current_group.set(index as u8);
+        owner.set_current_group(index as u8);
         group.slices.add(1);
         group.delays.add(self.slice_start.get() - group.ready_since.get());
         let (polls_before, last_behind) = (owner.counters.polls.value(), owner.behind.last());
@@ -268,7 +268,7 @@ impl GroupTable {
                 self.behind.set(self.behind.get() | bit);
             }
         }
-        owner.current_group.set(SchedulingGroup::MAIN.index);
+        owner.set_current_group(SchedulingGroup::MAIN.index);
         self.running.set(None);
         self.distribute(owner, start);
     }
@@ -319,13 +319,13 @@ impl OwnerState {
     /// Calls `run`, whose spawns are in the group with this index, if there is one.
     #[inline]
     pub(crate) fn with_group<T>(&self, index: u8, run: impl FnOnce() -> T) -> T {
-        let before = self.current_group.get();
+        let before = self.current_group();
         if index == before {
             return run();
         }
         let table = self.groups.get().filter(|_| self.groups_are_own.get());
-        self.current_group.set(table.map_or(0, |table| table.named(index).index));
-        let _back = defer(|| self.current_group.set(before));
+        self.set_current_group(table.map_or(0, |table| table.named(index).index));
+        let _back = defer(|| self.set_current_group(before));
         run()
     }
 
@@ -348,8 +348,8 @@ impl OwnerState {
         let others = !(1 << index);
         self.ready_groups.set(self.ready_groups.get() & others);
         table.behind.set(table.behind.get() & others);
-        if self.current_group.get() as usize == index {
-            self.current_group.set(SchedulingGroup::MAIN.index);
+        if self.current_group() as usize == index {
+            self.set_current_group(SchedulingGroup::MAIN.index);
         }
     }
 }

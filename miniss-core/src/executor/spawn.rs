@@ -411,7 +411,7 @@ impl<U: Unpark> LocalHandle<U> {
     /// A task whose output reads as a `T` was just placed in `slot`.
     unsafe fn enqueue<T>(&self, owner: &OwnerState, slot: NonNull<Header>) -> JoinHandle<T> {
         // SAFETY: *Headers are forever*.
-        unsafe { slot.as_ref() }.group.set(owner.current_group.get());
+        unsafe { slot.as_ref() }.group.set(owner.current_group());
         owner.queue.push(slot);
         owner.counters.spawned.add(1);
         // SAFETY: just spawned, on this thread, with this output.

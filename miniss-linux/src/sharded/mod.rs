@@ -14,6 +14,7 @@
 //! | one value of one shard that others hold | [`Foreign`] |
 //! | no more calls in flight than a shard can bear | [`ServiceGroup`] |
 //! | values from many shards, or threads, to one | [`mpsc`] |
+//! | shares of each shard's time | [`SchedulingGroup`], [`switch_to`] |
 //! | chance, and the same again | [`random()`], [`random_below`] |
 //!
 //! ```
@@ -35,6 +36,7 @@
 //! - [`service`](Sharded): an instance on each shard, from its start to its stop.
 //! - [`foreign`](Foreign): one value of one shard, held by another.
 //! - [`group`](ServiceGroup): how many calls may be in flight to a shard.
+//! - [`scheduling`](SchedulingGroup): which tasks get how much of the time.
 //! - [`random`](random()): random numbers that can be had again.
 //! - [`storage`](crate::shard_local): what a shard keeps, and drops when it ends; variables with a
 //!   value on each shard.
@@ -45,6 +47,7 @@ pub(crate) mod calls;
 pub(crate) mod foreign;
 pub(crate) mod group;
 pub(crate) mod random;
+pub(crate) mod scheduling;
 pub(crate) mod service;
 pub(crate) mod storage;
 
@@ -54,5 +57,6 @@ pub use group::ServiceGroup;
 #[doc(no_inline)]
 pub use miniss_core::mpsc;
 pub use random::{random, random_below};
+pub use scheduling::{SchedulingGroup, switch_to};
 pub use service::{Service, Sharded, ShardedRef, StartError};
 pub use storage::ShardLocal;

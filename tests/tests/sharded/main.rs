@@ -7,6 +7,7 @@ mod channel;
 mod foreign;
 mod group;
 mod local;
+mod scheduling;
 mod service;
 mod soak;
 

@@ -16,6 +16,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::port::{Port, Unparker, cell, executor, executor_on, rounds};
+use crate::call::{Endpoint, Mesh};
 use crate::combine::{when_all, yield_now};
 use crate::error::GroupError;
 use crate::sync::Event;
@@ -380,4 +381,32 @@ fn a_pinned_switch_may_be_given_up() {
         yield_now().await;
         assert!(polled && local.current_group() == group);
     });
+}
+
+#[test]
+fn calls_take_their_group_along_where_it_is_known() {
+    let (mut here, mut there) = (executor(), executor());
+    here.reactor().log.naps.set(true);
+    there.reactor().log.naps.set(true);
+    let mesh = Arc::new(Mesh::<_, 16>::new(2));
+    let end = Endpoint::open(mesh.clone(), 0, here.local()).unwrap();
+    let _other = Endpoint::open(mesh, 1, there.local()).unwrap();
+    let known = here.local().create_group("known", 100).unwrap();
+    let unknown = here.local().create_group("unknown", 100).unwrap();
+    there.local().adopt_group(known, "known", 700).unwrap();
+    let polls = |there: &Executor<Port>, group| there.local().group_stats(group).unwrap().polls;
+    for group in [known, unknown, SchedulingGroup::MAIN] {
+        let before = polls(&there, known);
+        let call = || (end.submit_to(1, async || yield_now().await), end.run_on(1, || ()));
+        let (call, run) = here.local().with_group(group, call).unwrap();
+        let handle = here.local().spawn(when_all((call, run))).unwrap();
+        while !handle.is_finished() {
+            here.turn();
+            there.turn();
+        }
+        assert_eq!(here.block_on(handle), Ok((Ok(()), Ok(()))));
+        let expected = if group == known { 2 } else { 0 };
+        assert_eq!(polls(&there, known) - before, expected);
+        assert_eq!(there.local().current_group(), SchedulingGroup::MAIN);
+    }
 }
