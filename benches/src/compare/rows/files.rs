@@ -30,7 +30,8 @@ pub fn rows() -> Vec<Row> {
 const NOTE: &str = "\
     direct: limit is fio, with its engine for io_uring, on the same file. It enters the kernel for \
     each read. CPU of all is that of their processes: what the kernel does on other cores when the \
-    device has finished is not in it.";
+    device has finished is not in it. glommio spins, and so runs at the usual priority: at a \
+    higher one, the kernel's threads that it waits for would not run.";
 
 fn read() -> Row {
     Row::new("file-read", "read of 4 KiB that are in the kernel's memory, one after the other")
