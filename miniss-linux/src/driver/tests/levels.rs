@@ -76,6 +76,10 @@ fn a_ring_that_cannot_cut_a_file_off_leaves_it_to_a_thread() {
     for can in [false, true] {
         uring.features.ftruncate = can;
         assert_eq!(uring.takes(&Request::File(&raw const set_len)), can);
+        for (len, can) in [(u32::MAX.into(), true), (1 << 32, false)] {
+            let advise = FileRequest::Advise { fd: -1, advice: 0, offset: 0, len };
+            assert_eq!(uring.takes(&Request::File(&raw const advise)), can);
+        }
     }
     // It is performed there, and its error comes back.
     uring.features.ftruncate = false;

@@ -238,6 +238,8 @@ impl Backend for Uring {
         match unsafe { &*request } {
             FileRequest::Call { .. } => false,
             FileRequest::SetLen { .. } => self.features.ftruncate,
+            // Its entry has 32 bits for the length.
+            FileRequest::Advise { len, .. } => u32::try_from(*len).is_ok(),
             _ => true,
         }
     }
