@@ -18,6 +18,7 @@ use super::transfer::check_offset;
 use crate::buf::{BufResult, IoBuf, Slice};
 use crate::net::{CopyError, CopyFailure, CopySide, Stream, StreamKind};
 use crate::op::file::read_at;
+use crate::op::steps;
 
 /// Sends `len` bytes of a file, from `offset` on, into a stream, or fewer if the file ends before;
 /// returns how many. The cursor of the file stays, and the stream stays open.
@@ -106,7 +107,9 @@ async fn send<K: StreamKind>(
         if len > 0 && at < end {
             ahead = Some(start_read(file, mem::take(&mut spare), at, end));
         }
-        spare = send_all(stream, window.into_inner(), sent).await.map_err(write_failed)?;
+        let result;
+        (result, spare) = send_all(stream, window.into_inner(), sent).await;
+        result.map_err(write_failed)?;
     }
     Ok(())
 }
@@ -134,21 +137,15 @@ fn window(mut room: Vec<u8>, left: u64) -> Slice<Vec<u8>> {
 /// Not `write_all`: it counts what was sent before an error.
 async fn send_all<K: StreamKind>(
     stream: &Stream<K>,
-    mut bytes: Vec<u8>,
+    bytes: Vec<u8>,
     sent: &mut u64,
-) -> io::Result<Vec<u8>> {
-    let mut done = 0;
-    while done < bytes.len() {
-        let (result, window) = stream.write(bytes.slice(done..)).await;
-        bytes = window.into_inner();
-        let len = result?;
-        if len == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        done += len;
-        *sent += len as u64;
-    }
-    Ok(bytes)
+) -> BufResult<(), Vec<u8>> {
+    steps::write_all(bytes, async |rest, _| {
+        let (result, rest) = stream.write(rest).await;
+        *sent += *result.as_ref().unwrap_or(&0) as u64;
+        (result, rest)
+    })
+    .await
 }
 
 async fn receive<K: StreamKind>(
@@ -165,13 +162,26 @@ async fn receive<K: StreamKind>(
         if count == 0 {
             break;
         }
-        let at = offset.saturating_add(*written);
         let result;
-        (result, bytes) = file.write_all_at(received.into_inner(), at).await;
+        (result, bytes) = write_all(file, received.into_inner(), offset, written).await;
         result.map_err(write_failed)?;
-        *written += count as u64;
     }
     Ok(())
+}
+
+/// As [`send_all`], into the file behind what was written before.
+async fn write_all(
+    file: &File,
+    bytes: Vec<u8>,
+    offset: u64,
+    written: &mut u64,
+) -> BufResult<(), Vec<u8>> {
+    steps::write_all(bytes, async |rest, _| {
+        let (result, rest) = file.write_at(rest, offset.saturating_add(*written)).await;
+        *written += *result.as_ref().unwrap_or(&0) as u64;
+        (result, rest)
+    })
+    .await
 }
 
 fn read_failed(error: io::Error) -> CopyFailure {

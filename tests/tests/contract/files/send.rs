@@ -1,11 +1,14 @@
 //! From a file into a stream of the network, and back.
 
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 use std::pin::pin;
 
 use miniss_linux::fs::{self, File, OpenOptions, receive_file, send_file};
 use miniss_linux::net::{CopyFailure, CopySide, UnixStream};
 use miniss_linux::spawn;
+use miniss_tests::kernel;
 
 use super::{file_with, in_folder, pattern};
 use crate::harness::{errno, poll_once, settle, soon};
@@ -69,6 +72,26 @@ fn an_error_says_which_side_failed_and_how_much_had_gone() {
         soon(file.close()).await.unwrap();
         let error = soon(send_file(&file, 0, 4, &stream)).await.unwrap_err();
         assert_eq!(errno::<()>(Err(error.into())), libc::EBADF);
+    });
+}
+
+#[test]
+fn an_error_counts_what_was_written_of_the_last_piece() {
+    in_folder(async |folder| {
+        let Some(root) = kernel::small_file_system(folder, 1 << 20) else {
+            return println!("Left out: we may not mount a file system here.");
+        };
+        let root = PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd())).join("");
+        let taken = (1 << 20) - (64 << 10);
+        soon(fs::write(root.join("large"), vec![1; taken])).await.0.unwrap();
+        let (stream, peer) = UnixStream::pair().unwrap();
+        let sending = spawn(async move { stream.write_all(vec![7; 1 << 20]).await.0 });
+        let file = soon(File::create(root.join("file"))).await.unwrap();
+        let error = soon(receive_file(&peer, &file, 0, 1 << 20)).await.unwrap_err();
+        let written = soon(file.metadata()).await.unwrap().len();
+        assert!(written > 0 && error.copied == (written, 0), "{written}, {error:?}");
+        drop(peer);
+        soon(sending).await.unwrap().unwrap_err();
     });
 }
 
