@@ -18,7 +18,7 @@ use super::direct::DirectFile;
 use super::file::File;
 use super::transfer::check_offset;
 use crate::buf::{AlignedBuf, BufResult, IoBuf, Slice};
-use crate::op::file::read_at;
+use crate::op::file::{Begins, read_at};
 
 /// How many bytes a piece of a stream over a file has. The kernel reads ahead as much by itself.
 pub(super) const PIECE_BYTES: usize = 128 << 10;
@@ -52,14 +52,15 @@ pub(super) const PIECE_BYTES: usize = 128 << 10;
 /// # Ok(()) });
 /// ```
 pub struct FileReader {
+    /// Its cursor is where the next read begins, or the one in flight did.
     file: DirectFile,
+    /// A wait for the cursor, before the first read.
+    begins: Option<Begins>,
     leaf: Leaf,
     piece_bytes: usize,
     /// Read; the first `taken` of it are used up.
     bytes: Slice<AlignedBuf>,
     taken: usize,
-    /// Where the next read begins, or the one in flight did.
-    offset: u64,
     ahead: Option<ReadAhead>,
     /// Memory for the next read.
     spare: AlignedBuf,
@@ -83,10 +84,10 @@ impl FileReader {
         assert!(piece_bytes > 0, "a piece has at least one byte");
         let file = file.into();
         let piece_bytes = piece_bytes.next_multiple_of(file.step());
-        let offset = file.as_file().file.cursor.get();
+        let begins = Some(file.as_file().file.cursor_free());
         let (bytes, spare) = (AlignedBuf::default().slice(..), AlignedBuf::default());
         let leaf = Leaf::new();
-        Self { file, leaf, piece_bytes, bytes, taken: 0, offset, ahead: None, spare }
+        Self { file, begins, leaf, piece_bytes, bytes, taken: 0, ahead: None, spare }
     }
 
     /// The bytes that are next, at least one; none at the end of the file. They come again until
@@ -201,7 +202,7 @@ impl FileReader {
 
     /// Where in the file the bytes come from that are next.
     pub fn position(&self) -> u64 {
-        self.offset - (self.bytes.len() - self.taken) as u64
+        self.offset() - (self.bytes.len() - self.taken) as u64
     }
 
     /// Gives the file back; its cursor is at the bytes that would have been next. It is
@@ -217,18 +218,22 @@ impl FileReader {
         if self.taken < self.bytes.len() {
             return Poll::Ready(Ok(()));
         }
+        if let Some(begins) = &mut self.begins {
+            ready!(begins.as_mut().poll(cx));
+            self.begins = None;
+        }
         if self.ahead.is_none() {
             self.ahead = Some(self.start()?);
         }
         let Some(ahead) = &mut self.ahead else { return Poll::Pending };
         let (result, piece) = ready!(ahead.as_mut().poll(cx));
         self.ahead = None;
-        let skip = self.file.beyond_block(self.offset);
+        let skip = self.file.beyond_block(self.offset());
         let end = result.as_ref().map_or(skip, |len| skip.max(*len));
         self.spare = mem::replace(&mut self.bytes, piece.slice(skip..end)).into_inner();
         self.taken = 0;
         result?;
-        self.offset += self.bytes.len() as u64;
+        self.file.as_file().file.advance(self.bytes.len());
         if !self.bytes.is_empty() {
             // If it cannot begin, the next call says why.
             self.ahead = self.start().ok();
@@ -238,15 +243,19 @@ impl FileReader {
 
     /// Begins to read.
     fn start(&mut self) -> io::Result<ReadAhead> {
-        check_offset(self.offset)?;
-        let file = &self.file.as_file().file;
+        let (file, offset) = (&self.file.as_file().file, self.offset());
+        check_offset(offset)?;
         let share = file.share()?;
         let mut room = mem::take(&mut self.spare);
         if room.is_empty() {
             room = self.file.buffer(self.piece_bytes);
         }
-        let block = self.offset - self.file.beyond_block(self.offset) as u64;
+        let block = offset - self.file.beyond_block(offset) as u64;
         Ok(Box::pin(file.start(read_at(share, room, block))))
+    }
+
+    fn offset(&self) -> u64 {
+        self.file.as_file().file.cursor.get()
     }
 }
 

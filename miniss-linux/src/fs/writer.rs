@@ -21,7 +21,7 @@ use super::direct::DirectFile;
 use super::reader::PIECE_BYTES;
 use super::transfer::check_offset;
 use crate::buf::{AlignedBuf, BufResult, IoBuf, Slice};
-use crate::op::file::{write_at, write_through};
+use crate::op::file::{Begins, write_at, write_through};
 
 /// Writes a file from the cursor on, front to back, behind the program: while the program fills one
 /// piece, the kernel takes the one before. It holds two pieces of memory, of 128 KiB each unless
@@ -72,7 +72,10 @@ use crate::op::file::{write_at, write_through};
 /// # Ok(()) });
 /// ```
 pub struct FileWriter {
+    /// Its cursor is where the next write begins, or the one in flight did.
     file: DirectFile,
+    /// A wait for the cursor, before the first write.
+    begins: Option<Begins>,
     leaf: Leaf,
     piece_bytes: usize,
     /// The bytes from `begin` to `end` were taken, and are not yet `out`.
@@ -81,8 +84,6 @@ pub struct FileWriter {
     end: usize,
     /// What is left to be written of the piece before, unless it is in the operation.
     out: Slice<AlignedBuf>,
-    /// Where the next write begins, or the one in flight did.
-    offset: u64,
     behind: Option<WriteBehind>,
     closing: Option<miniss_core::Future<io::Result<()>>>,
 }
@@ -104,16 +105,14 @@ impl FileWriter {
     pub fn with_capacity(piece_bytes: usize, file: impl Into<DirectFile>) -> Self {
         assert!(piece_bytes > 0, "a piece has at least one byte");
         let file = file.into();
-        let offset = file.as_file().file.cursor.get();
-        let begin = file.beyond_block(offset);
         Self {
+            begins: Some(file.as_file().file.cursor_free()),
             leaf: Leaf::new(),
             piece_bytes: piece_bytes.next_multiple_of(file.step()),
             bytes: AlignedBuf::default(),
-            begin,
-            end: begin,
+            begin: 0,
+            end: 0,
             out: AlignedBuf::default().slice(..),
-            offset,
             behind: None,
             closing: None,
             file,
@@ -124,8 +123,8 @@ impl FileWriter {
     ///
     /// # Errors
     ///
-    /// That of a write before, as for [`File::write_at`](super::File::write_at); nothing was taken
-    /// then.
+    /// That of a write before, as for [`File::write_at`](super::File::write_at), or `EBADF` from
+    /// the beginning of a [`close`](Self::close) on; nothing was taken then.
     ///
     /// # Cancellation
     ///
@@ -211,6 +210,8 @@ impl FileWriter {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         ready!(self.leaf.poll_proceed(cx));
+        self.file.as_file().file.fd.check_open()?;
+        ready!(self.poll_begun(cx));
         if self.end == self.piece_bytes {
             ready!(self.poll_written(cx))?;
             self.hand_over();
@@ -230,6 +231,21 @@ impl FileWriter {
             self.hand_over();
         }
         Poll::Ready(Ok(taken))
+    }
+
+    /// Ready once the cursor is where the first write begins.
+    fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(begins) = &mut self.begins {
+            ready!(begins.as_mut().poll(cx));
+            self.begins = None;
+            self.begin = self.file.beyond_block(self.offset());
+            self.end = self.begin;
+        }
+        Poll::Ready(())
+    }
+
+    fn offset(&self) -> u64 {
+        self.file.as_file().file.cursor.get()
     }
 
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -268,7 +284,7 @@ impl FileWriter {
             if result? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.offset += len as u64;
+            self.file.as_file().file.advance(len);
         }
         Poll::Ready(Ok(()))
     }
@@ -293,10 +309,10 @@ impl FileWriter {
 
     /// Begins to write what is out, or as much of it as goes the same way.
     fn start(&mut self) -> io::Result<WriteBehind> {
-        check_offset(self.offset)?;
+        let offset = self.offset();
+        check_offset(offset)?;
         let share = self.file.as_file().file.share()?;
-        let (out, offset) = (self.take_out(), self.offset);
-        let file = &self.file.as_file().file;
+        let (out, file) = (self.take_out(), &self.file.as_file().file);
         Ok(match self.way(out.len()) {
             Way::Direct(len) => {
                 let write = file.start(write_at(share, out.slice(..len), offset));
@@ -314,7 +330,7 @@ impl FileWriter {
 
     /// How the next of `len` bytes are written. The end of a file that is appended to need not fit.
     fn way(&self, len: usize) -> Way {
-        let (step, beyond) = (self.file.step(), self.file.beyond_block(self.offset));
+        let (step, beyond) = (self.file.step(), self.file.beyond_block(self.offset()));
         let (whole, appends) = (len - len % step, self.file.as_file().file.appends);
         match beyond {
             _ if step == 1 => Way::Direct(len),

@@ -15,16 +15,18 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::fs::File;
+use std::future::Future;
 use std::io;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
+use std::pin::Pin;
 use std::rc::Rc;
 
+use miniss_core::Promise;
 use miniss_core::op::{Completion, Operation};
 use miniss_core::sync::Semaphore;
-use miniss_core::{Future, Promise};
 
 use super::connect::connection;
 use super::fd::{Fd, close};
@@ -48,6 +50,9 @@ pub(crate) struct OpenFile {
     /// It is read and written past the kernel's memory.
     pub(crate) is_direct: Cell<bool>,
 }
+
+/// A wait for the cursor of a file that becomes a stream.
+pub(crate) type Begins = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What becomes of the descriptor when nothing is in flight any more.
 #[derive(Default)]
@@ -102,10 +107,19 @@ impl OpenFile {
     /// The right to move the cursor.
     pub(crate) async fn turn(self: &Rc<Self>) -> CursorTurn {
         self.driver().assert_here();
-        let unit = self.moving.acquire(1).await;
-        unit.expect("the right to move the cursor is never closed").forget();
-        self.turns.set(1);
+        // Once it is closed, no one waits, and nothing begins.
+        if let Ok(unit) = self.moving.acquire(1).await {
+            unit.forget();
+        }
+        self.turns.set(self.turns.get() + 1);
         CursorTurn(self.clone())
+    }
+
+    /// A wait until reads and writes by the cursor that were dropped have ended: such a write moves
+    /// it.
+    pub(crate) fn cursor_free(self: &Rc<Self>) -> Begins {
+        let file = self.clone();
+        Box::pin(async move { drop(file.turn().await) })
     }
 
     /// So much was read or written at the cursor.
@@ -120,20 +134,21 @@ impl OpenFile {
 
     /// As [`start_close`](Self::start_close); the future tells how it went. `None`: it was closed
     /// before.
-    pub(crate) fn start_telling_close(&self) -> Option<Future<io::Result<()>>> {
-        let (told, promise) = Future::new();
+    pub(crate) fn start_telling_close(&self) -> Option<miniss_core::Future<io::Result<()>>> {
+        let (told, promise) = miniss_core::Future::new();
         self.start_end(End::CloseAndTell(promise)).then_some(told)
     }
 
     /// Gives the descriptor when nothing is in flight any more. `None`: it was closed before.
-    pub(crate) fn start_giving(&self) -> Option<Future<OwnedFd>> {
-        let (given, promise) = Future::new();
+    pub(crate) fn start_giving(&self) -> Option<miniss_core::Future<OwnedFd>> {
+        let (given, promise) = miniss_core::Future::new();
         self.start_end(End::Give(promise)).then_some(given)
     }
 
     fn start_end(&self, end: End) -> bool {
         let is_first = self.fd.start_close();
         if is_first {
+            self.moving.close();
             self.end.set(end);
             self.end_if_unused();
         }

@@ -103,6 +103,8 @@ fn a_close_waits_for_no_future_that_no_one_polls() {
         assert!(soon(status).await.unwrap().is_file());
         soon(allocated).await.unwrap();
         soon(locked).await.unwrap();
+        // It has its turn no more, and waits for none.
+        assert_eq!(errno(soon(file.read([0; 4])).await.0), libc::EBADF);
         assert_eq!(soon(by_cursor).await.1, *b"abcd");
         assert_eq!(errno(soon(not_begun).await.0), libc::EBADF);
         assert_eq!(soon(fs::read(folder.join("file"))).await.unwrap(), b"abcdefg");

@@ -254,9 +254,8 @@ fn a_writer_tells_what_it_could_not_write_at_the_latest_by_its_close() {
         let mut writer = FileWriter::new(soon(File::create("/dev/null")).await.unwrap());
         soon(writer.sync_data()).await.unwrap_err();
         soon(writer.close()).await.unwrap();
-        soon(writer.write_all(b"x")).await.unwrap();
-        assert_eq!(errno(soon(writer.flush()).await), libc::EBADF);
-        assert_eq!(errno(soon(writer.close()).await), libc::EBADF);
+        assert_eq!(errno(soon(writer.write_all(b"x")).await), libc::EBADF);
+        soon(writer.close()).await.unwrap();
     });
 }
 
@@ -390,5 +389,64 @@ fn a_writer_over_a_direct_file_appends_to_an_end_that_fits_no_device() {
         soon(writer.close()).await.unwrap();
         let expected = [&b"begun"[..], &[b'x'; 10_000], b"end"].concat();
         assert!(soon(fs::read(&path)).await.unwrap() == expected);
+    });
+}
+
+/// A file that a write was dropped in the middle of, by the cursor.
+async fn with_dropped_write(path: &Path) -> File {
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).clone();
+    let file = soon(options.open(path)).await.unwrap();
+    assert!(poll_and_drop(file.write_all("dropped,")).is_pending());
+    file
+}
+
+#[test]
+fn a_writer_begins_behind_a_write_that_was_dropped() {
+    in_folder(async |folder| {
+        for round in 0..20 {
+            let path = folder.join(format!("{round}"));
+            let mut writer = FileWriter::new(with_dropped_write(&path).await);
+            if round % 2 > 0 {
+                settle().await;
+            }
+            soon(writer.write_all(b"awaited")).await.unwrap();
+            soon(writer.close()).await.unwrap();
+            let text = soon(fs::read_to_string(&path)).await.unwrap();
+            assert!(["awaited", "dropped,awaited"].contains(&text.as_str()), "{text}");
+        }
+    });
+}
+
+#[test]
+fn a_reader_begins_behind_a_write_that_was_dropped() {
+    in_folder(async |folder| {
+        for round in 0..20 {
+            let path = folder.join(format!("{round}"));
+            let mut reader = FileReader::new(with_dropped_write(&path).await);
+            if round % 2 > 0 {
+                settle().await;
+            }
+            if round % 4 > 1 {
+                assert_eq!(read_all(&mut reader).await, b"");
+            }
+            let file = reader.into_file();
+            soon(file.write_all("awaited")).await.0.unwrap();
+            let text = soon(fs::read_to_string(&path)).await.unwrap();
+            assert!(["awaited", "dropped,awaited"].contains(&text.as_str()), "{text}");
+        }
+    });
+}
+
+#[test]
+fn a_writer_takes_nothing_once_it_closes() {
+    in_folder(async |folder| {
+        let mut writer = FileWriter::new(soon(File::create(folder.join("file"))).await.unwrap());
+        soon(writer.write_all(b"taken")).await.unwrap();
+        soon(writer.flush()).await.unwrap();
+        assert!(poll_and_drop(writer.close()).is_pending());
+        assert_eq!(errno(soon(writer.write(b", lost")).await), libc::EBADF);
+        soon(writer.close()).await.unwrap();
+        assert_eq!(errno(soon(writer.write(b", lost")).await), libc::EBADF);
+        assert_eq!(soon(fs::read(folder.join("file"))).await.unwrap(), b"taken");
     });
 }
