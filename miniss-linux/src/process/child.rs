@@ -55,8 +55,9 @@ impl Drop for Started {
         // No one holds the other ends, so it is not to wait for them.
         let child = self.child();
         drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
-        if self.kill_on_drop && self.status.is_none() {
-            // It may have ended by itself.
+        // Where the program ignores `SIGCHLD`, its number may be that of another process by now.
+        if self.kill_on_drop && matches!(self.try_wait(), Ok(None)) {
+            // It may have become another user's.
             let _ = self.child().kill();
         }
         if let (Ok(None), Some(child)) = (self.try_wait(), self.child.take()) {
