@@ -239,8 +239,9 @@ impl Worker {
             Err(mpsc::RecvTimeoutError::Disconnected) => LeftOver { shard: self.id, ops: 0 },
             Err(mpsc::RecvTimeoutError::Timeout) => return None,
         };
-        let joined = self.thread.take().is_some_and(|thread| thread.join().is_ok());
-        if joined {
+        let thread = self.thread.take();
+        // The kernel lets no thread end that has operations in flight.
+        if left.ops == 0 && thread.is_some_and(|thread| thread.join().is_ok()) {
             put_cell(self.cell);
         }
         Some(left)
