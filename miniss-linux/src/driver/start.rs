@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -235,6 +235,15 @@ impl ShardDriver {
     /// # Panics
     /// As [`assert_here`](Self::assert_here).
     pub(crate) fn start<O: Prepare>(self: &Rc<Self>, op: O) -> Op<O> {
+        self.start_on(op, false)
+    }
+
+    /// As [`start`](Self::start); an operation that may block is performed on the pool if it says
+    /// so here, whatever the backend takes.
+    ///
+    /// # Panics
+    /// As there.
+    pub(crate) fn start_on<O: Prepare>(self: &Rc<Self>, op: O, pool: bool) -> Op<O> {
         self.assert_here();
         let key = self.ops.table.insert(op);
         let id = key.id();
@@ -249,7 +258,7 @@ impl ShardDriver {
             // SAFETY: *Owned while in flight*: the request points into the operation, which stays
             // in its slot until the terminal completion.
             unsafe {
-                if O::MAY_BLOCK && !self.backend.takes(&request) {
+                if O::MAY_BLOCK && (pool || !self.backend.takes(&request)) {
                     self.ops.on_pool.push(id, request);
                 } else {
                     self.backend.push(id, request, &self.ops);
@@ -257,6 +266,17 @@ impl ShardDriver {
             }
         }
         op
+    }
+
+    /// Has a thread of the pool do something that may block, and that is done in any case.
+    pub(crate) fn do_last(&self, work: impl FnOnce() + Send + 'static) {
+        self.ops.on_pool.do_last(work);
+    }
+
+    /// Whether the backend itself would wait for reads of the file.
+    pub(crate) fn is_held_up_by(&self, fd: BorrowedFd<'_>) -> bool {
+        let AnyBackend::Uring(uring) = &self.backend else { return false };
+        uring.is_held_up_by(fd)
     }
 
     /// The task of the shard that reports what the pool has performed. It never ends.

@@ -105,9 +105,8 @@ impl OpenOptions {
     /// Nothing stays open. A file may have been made, or made empty.
     pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
         let (driver, path, flags) = (current_driver(), kernel_path(path)?, self.flags()?);
-        let fd = driver.start(open(path, flags, self.mode)).await?;
-        let appends = flags & libc::O_APPEND != 0;
-        Ok(File { file: OpenFile::new(fd, driver, 0, appends) })
+        let file = driver.start(open(driver.clone(), path, flags, self.mode)).await?;
+        Ok(File { file })
     }
 
     fn flags(&self) -> io::Result<i32> {

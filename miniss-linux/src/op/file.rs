@@ -19,7 +19,7 @@ use std::future::Future;
 use std::io;
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ops::Deref;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -49,6 +49,8 @@ pub(crate) struct OpenFile {
     pub(crate) appends: bool,
     /// It is read and written past the kernel's memory.
     pub(crate) is_direct: Cell<bool>,
+    /// It would hold up the driver, so all of its operations go to the pool.
+    holds_up: bool,
 }
 
 /// A wait for the cursor of a file that becomes a stream.
@@ -72,6 +74,7 @@ impl OpenFile {
         cursor: u64,
         appends: bool,
     ) -> Rc<Self> {
+        let holds_up = driver.is_held_up_by(fd.as_fd());
         Rc::new(Self {
             fd: Fd::new(fd, driver),
             shares: Cell::new(0),
@@ -81,6 +84,7 @@ impl OpenFile {
             turns: Cell::new(0),
             appends,
             is_direct: Cell::new(false),
+            holds_up,
         })
     }
 
@@ -97,7 +101,7 @@ impl OpenFile {
 
     /// Starts an operation.
     pub(crate) fn start<O: Prepare>(&self, op: O) -> Op<O> {
-        let op = self.driver().start(op);
+        let op = self.driver().start_on(op, self.holds_up);
         if self.is_direct.get() {
             self.driver().submit_early();
         }
@@ -170,10 +174,11 @@ impl OpenFile {
                 return drop(promise.complete(fd));
             }
         };
-        if self.driver().is_here() {
-            self.start(close_fd(fd, told)).detach();
+        let driver = self.driver();
+        if driver.is_here() {
+            driver.start_on(close_fd(driver.clone(), fd, told), self.holds_up).detach();
         } else {
-            tell(told, close(fd));
+            close_last(driver, fd, told);
         }
     }
 }
@@ -403,37 +408,46 @@ pub(crate) fn status(
     })
 }
 
-/// Opens a file. If no one waits any more, it is closed again.
+/// Opens a file. If no one waits any more, it is closed again, as each file is.
 pub(crate) fn open(
+    driver: Rc<ShardDriver>,
     path: CString,
     flags: i32,
     mode: u32,
-) -> impl Prepare<Output = io::Result<OwnedFd>> {
+) -> impl Prepare<Output = io::Result<Rc<OpenFile>>> {
     let make = move |_, path: &mut CString| {
         let path = path.as_ptr();
         FileRequest::Open { path, flags, mode }
     };
-    FileOp::new(None::<Share>, path, make, |_, completion| connection(completion))
-}
-
-/// Closes a file, whatever becomes of the request, and tells how that went.
-fn close_fd(fd: OwnedFd, told: Option<Promise<io::Result<()>>>) -> impl Prepare<Output = ()> {
-    let make = |_, fd: &mut OwnedFd| FileRequest::Close { fd: fd.as_raw_fd() };
-    FileOp::new(None::<Share>, fd, make, move |fd, completion| {
-        let result = match completion.result {
-            // It never began.
-            result if result == -libc::ECANCELED => close(fd),
-            // The number is free by now, also if there was an error.
-            _ => {
-                let _ = fd.into_raw_fd();
-                result_of(completion).map(drop)
-            }
-        };
-        tell(told, result);
+    FileOp::new(None::<Share>, path, make, move |_, completion| {
+        let appends = flags & libc::O_APPEND != 0;
+        connection(completion).map(|fd| OpenFile::new(fd, driver, 0, appends))
     })
 }
 
-fn tell(told: Option<Promise<io::Result<()>>>, result: io::Result<()>) {
+/// Who waits for a close.
+type Told = Option<Promise<io::Result<()>>>;
+
+/// Closes a file, whatever becomes of the request, and tells how that went.
+fn close_fd(driver: Rc<ShardDriver>, fd: OwnedFd, told: Told) -> impl Prepare<Output = ()> {
+    let make = |_, fd: &mut OwnedFd| FileRequest::Close { fd: fd.as_raw_fd() };
+    FileOp::new(None::<Share>, fd, make, move |fd, completion| match completion.result {
+        // It never began.
+        result if result == -libc::ECANCELED => close_last(&driver, fd, told),
+        // The number is free by now, also if there was an error.
+        _ => {
+            let _ = fd.into_raw_fd();
+            tell(told, result_of(completion).map(drop));
+        }
+    })
+}
+
+/// Closes a file at the end of its shard, or where that does not run. A close may block, too.
+fn close_last(driver: &ShardDriver, fd: OwnedFd, told: Told) {
+    driver.do_last(move || tell(told, close(fd)));
+}
+
+fn tell(told: Told, result: io::Result<()>) {
     if let Some(promise) = told {
         // No one may wait any more.
         let _ = promise.complete(result);

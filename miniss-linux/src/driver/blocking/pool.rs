@@ -17,6 +17,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{self, Duration};
@@ -87,7 +88,7 @@ pub(crate) struct BlockingPool {
 }
 
 struct State {
-    /// One for each shard.
+    /// One for each shard, and behind them that of what is done also at the end.
     lines: Vec<VecDeque<Waiting>>,
     /// The line whose turn is next.
     next_line: usize,
@@ -110,7 +111,7 @@ impl BlockingPool {
     /// A pool for so many shards. It has no threads before there is a job.
     pub(crate) fn new(config: BlockingConfig, shards: usize) -> Self {
         let state = State {
-            lines: (0..shards).map(|_| VecDeque::new()).collect(),
+            lines: (0..=shards).map(|_| VecDeque::new()).collect(),
             next_line: 0,
             waiting: 0,
             threads: 0,
@@ -125,13 +126,24 @@ impl BlockingPool {
 
     /// Puts a job into the line of a shard. A pool that is closed refuses it.
     pub(crate) fn submit(self: &Arc<Self>, shard: usize, job: Job) {
-        let mut state = self.lock();
+        let state = self.lock();
         if state.is_closed {
             drop(state);
             return job.refuse(libc::ECANCELED);
         }
+        self.put(state, shard, job);
+    }
+
+    /// Takes a job that is done also if the pool is closed: its threads end when there is none.
+    pub(super) fn submit_last(self: &Arc<Self>, job: Job) {
+        let state = self.lock();
+        let last = state.lines.len() - 1;
+        self.put(state, last, job);
+    }
+
+    fn put(self: &Arc<Self>, mut state: MutexGuard<'_, State>, line: usize, job: Job) {
         let since = now();
-        let line = &mut state.lines[shard];
+        let line = &mut state.lines[line];
         let longest = line.front().map(|first| since - first.since);
         line.push_back(Waiting { job, since });
         state.waiting += 1;
@@ -156,10 +168,13 @@ impl BlockingPool {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
-        let waiting = state.take_all();
+        let shards = state.lines.len() - 1;
+        let lines = state.lines[..shards].iter_mut().map(mem::take);
+        let refused: Vec<_> = lines.flatten().map(|waiting| waiting.job).collect();
+        state.waiting -= refused.len();
         drop(state);
         self.has_job.notify_all();
-        waiting.into_iter().for_each(|job| job.refuse(libc::ECANCELED));
+        refused.into_iter().for_each(|job| job.refuse(libc::ECANCELED));
     }
 
     /// Waits until all threads of a closed pool have ended, or `deadline` if there is one. Returns

@@ -114,6 +114,11 @@ impl PoolRequests {
         self.pool.submit(self.shard, Job::Request(performing));
     }
 
+    /// Does something that may block, and that is done in any case, also at the end of the runtime.
+    pub(in crate::driver) fn do_last(&self, work: impl FnOnce() + Send + 'static) {
+        self.pool.submit_last(Job::Work(Box::new(move |_| work())));
+    }
+
     /// Ends a request that has not begun; one that has runs to its end. `false`: it is not in the
     /// line, or is no request of the pool.
     pub(in crate::driver) fn cancel(&self, id: OpId, ops: &Operations) -> bool {

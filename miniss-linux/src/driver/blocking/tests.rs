@@ -168,3 +168,29 @@ fn a_job_that_will_not_end_is_counted_and_goes_on() {
     open.send(()).unwrap();
     assert_eq!(pool.wait_ended(None), 0);
 }
+
+#[test]
+fn what_is_to_be_done_in_any_case_is_done_by_a_pool_that_is_closed() {
+    let (pool, (tell, told)) = (pool(1, PATIENCE, 1), channel());
+    let work = |tell: &std::sync::mpsc::Sender<_>| {
+        let tell = tell.clone();
+        Job::Work(Box::new(move |_| tell.send(thread::current().id()).unwrap()))
+    };
+    let (begin, wait) = channel::<()>();
+    let (tell_begun, begun) = channel();
+    submit(&pool, 0, move |_| {
+        tell_begun.send(()).unwrap();
+        wait.recv().unwrap();
+    });
+    begun.recv_timeout(PATIENCE).unwrap();
+    pool.submit_last(work(&tell));
+    pool.close();
+    assert!(told.try_recv().is_err(), "it waits for the thread");
+    pool.submit_last(work(&tell));
+    begin.send(()).unwrap();
+    close(&pool);
+    pool.submit_last(work(&tell));
+    for _ in 0..3 {
+        assert_ne!(told.recv_timeout(PATIENCE).unwrap(), thread::current().id());
+    }
+}

@@ -1,8 +1,9 @@
 //! From a request to an entry in the ring.
 
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
@@ -12,7 +13,7 @@ use miniss_core::op::OpId;
 
 use super::ring::Ring;
 use super::setup::{Features, make_ring, probe};
-use super::sys::poll_first;
+use super::sys::{device_of, is_fuse, poll_first};
 use super::tag;
 use crate::buf::CHUNK_BYTES;
 use crate::diagnostics::{self, Event};
@@ -38,6 +39,8 @@ pub(in crate::driver) struct Uring {
     /// The eventfd that other threads write to, and whether the kernel watches it for us.
     eventfd: RawFd,
     pub(in crate::driver) eventfd_is_armed: Cell<bool>,
+    /// The devices of files, and whether they are of FUSE.
+    devices: Box<RefCell<BTreeMap<u64, bool>>>,
 }
 
 impl Uring {
@@ -58,7 +61,16 @@ impl Uring {
         try_nop(&mut ring)?;
         let ring = RefCell::new(Some(ring));
         let (registered, eventfd_is_armed) = (OnceCell::new(), Cell::new(false));
-        Ok(Self { ring, features, registered, eventfd, eventfd_is_armed })
+        let devices = Box::default();
+        Ok(Self { ring, features, registered, eventfd, eventfd_is_armed, devices })
+    }
+
+    /// Whether the ring itself would wait for reads of the file, and the shard with it: the kernel
+    /// takes the word of FUSE that they do not wait. What a file system is, is asked once, when a
+    /// file of it has just been opened.
+    pub(in crate::driver) fn is_held_up_by(&self, fd: BorrowedFd<'_>) -> bool {
+        let Some(device) = device_of(fd) else { return false };
+        *self.devices.borrow_mut().entry(device).or_insert_with(|| is_fuse(fd))
     }
 
     #[inline]

@@ -8,7 +8,7 @@
 //! until the call returns; none of these calls keeps a pointer.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 use io_uring::squeue;
 
@@ -138,4 +138,25 @@ pub(super) fn poll_first(mut entry: squeue::Entry) -> squeue::Entry {
     let ioprio = unsafe { &mut *(&raw mut entry).cast::<u16>().add(1) };
     *ioprio |= RECVSEND_POLL_FIRST;
     entry
+}
+
+/// The number of the device that a file is on. No file system is asked.
+pub(super) fn device_of(fd: BorrowedFd<'_>) -> Option<u64> {
+    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    // SAFETY: a plain C struct of numbers.
+    let mut status: libc::statx = unsafe { std::mem::zeroed() };
+    // SAFETY: *Arguments outlive the call*: `status` is a local.
+    let result = unsafe { libc::statx(fd.as_raw_fd(), c"".as_ptr(), flags, 0, &raw mut status) };
+    let (major, minor) = (status.stx_dev_major, status.stx_dev_minor);
+    (result == 0).then(|| libc::makedev(major, minor))
+}
+
+/// Whether a file is of FUSE, which is asked itself.
+pub(super) fn is_fuse(fd: BorrowedFd<'_>) -> bool {
+    const FUSE_SUPER_MAGIC: i64 = 0x6573_5546;
+    // SAFETY: a plain C struct of numbers.
+    let mut status: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: *Arguments outlive the call*: `status` is a local.
+    let result = unsafe { libc::fstatfs(fd.as_raw_fd(), &raw mut status) };
+    result == 0 && status.f_type as i64 == FUSE_SUPER_MAGIC
 }
