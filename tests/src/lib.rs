@@ -6,6 +6,7 @@
 //! - [`deadline`]: no test hangs forever.
 //! - [`drivers`]: those that there are to test.
 //! - [`folder`]: folders for the files of a test.
+//! - [`hung`]: files that never answer.
 //! - [`random`]: numbers from a seed that is printed.
 //! - [`sockets`]: pairs of connections, and peers that are no part of any runtime.
 //! - [`hostile`]: the life of operations under a hostile driver, from bytes.
@@ -24,6 +25,7 @@ pub mod deadline;
 pub mod drivers;
 pub mod folder;
 pub mod hostile;
+pub mod hung;
 pub mod kernel;
 pub mod logger;
 pub mod program;

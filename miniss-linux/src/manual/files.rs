@@ -49,7 +49,8 @@
 //! | a disk fails while the kernel writes what it had taken before | the next sync of each open file, once; some file systems also tell `close` |
 //! | the sync that failed is tried again | it may succeed although what was to be written is lost: write it again, or end the program and recover |
 //! | the write or the close of something that was dropped fails | no one |
-//! | a disk that never answers | no one: the operation stays in flight, its shard goes on, and the end of the runtime reports and leaks it after the shutdown timeout |
+//! | a disk that never answers | no one: the operation stays in flight, its shard goes on, and the end of the runtime reports and leaks it after the shutdown timeout. Each one that hangs keeps a thread: of the [pool](crate::Builder::blocking_threads), or of the kernel's for the ring of its shard. When all of them hang, other files wait, too; that the pool is full is [reported](crate::diagnostics) |
+//! | a server of FUSE that has taken a request and never answers | as above; and the kernel keeps the thread, and a process that ends, until that server has ended |
 //!
 //! # A file that is replaced whole or not at all
 //!

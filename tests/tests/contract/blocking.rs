@@ -15,7 +15,7 @@ use miniss_linux::{
     BlockingHandle, BuildError, Builder, JoinError, Runtime, ShardId, spawn_blocking, submit_to,
     unobserved,
 };
-use miniss_tests::census::threads_named;
+use miniss_tests::census::{resident_bytes, threads_named};
 use miniss_tests::deadline::SOON;
 use miniss_tests::kernel;
 
@@ -223,6 +223,38 @@ fn f10_when_all_threads_are_busy_work_waits_in_its_order() {
                 soon(handle).await.unwrap();
             }
             assert!(order.lock().unwrap().iter().copied().eq(0..100));
+        });
+    });
+}
+
+#[test]
+fn f10_callers_wait_in_order_for_the_price_of_their_memory() {
+    let test = "blocking::f10_callers_wait_in_order_for_the_price_of_their_memory";
+    // Closure, progress, place in the line, and as much again for memory that grows.
+    const CALLERS: usize = 50_000;
+    const BYTES_EACH: u64 = 1024;
+    alone_with_each_driver(test, |builder| {
+        let runtime = builder.shards(1).blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (first, end) = begun().await;
+            let before = resident_bytes();
+            let next = Arc::new(AtomicUsize::new(0));
+            let callers: Vec<_> = (0..CALLERS)
+                .map(|number| {
+                    let next = next.clone();
+                    spawn_blocking(move || next.fetch_add(1, SeqCst) == number)
+                })
+                .collect();
+            let grown = resident_bytes().saturating_sub(before);
+            assert!(grown < CALLERS as u64 * BYTES_EACH, "{grown} bytes");
+            // The shard itself does not wait.
+            soon(sleep(Duration::from_millis(1))).await;
+            assert_eq!(next.load(SeqCst), 0);
+            drop(end);
+            soon(first).await.unwrap();
+            for caller in callers {
+                assert!(soon(caller).await.unwrap(), "out of order");
+            }
         });
     });
 }

@@ -53,6 +53,7 @@
 //! | F5 | more than 2 GiB, holes, offsets beyond all files | here `files/rows.rs` |
 //! | F6 | a file cut off or removed while it is read | here `files/rows.rs` |
 //! | F7, F9 | a disk that fails, a loss of power | no kernel here does so on demand: left to a simulation |
+//! | F8 | a disk that never answers | here `files/hung.rs`, by FUSE; left out where we may not mount |
 //! | A-FIO-1, A-FIO-3 | reads and writes, a thousand at once | here `files/rows.rs` |
 //! | A-FIO-2 | files without the runtime's tasks | here `files/rows.rs`: polled by hand |
 //! | A-FM-1 to A-FM-5 | open, size, status, close | here `files/rows.rs` |

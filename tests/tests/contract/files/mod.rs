@@ -4,6 +4,7 @@ mod cursor;
 mod direct;
 mod dropped;
 mod ends;
+mod hung;
 mod offsets;
 mod paths;
 mod rows;
