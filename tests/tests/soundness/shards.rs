@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use miniss_linux::Call;
+use miniss_linux::sharded::mpsc::{Receiver, Sender};
 use miniss_linux::sharded::{Calls, Foreign, ServiceGroup, ShardLocal, Sharded, ShardedRef};
 
 /// `true` for a type with the trait, found out by which of two constants is nearer.
@@ -41,6 +42,8 @@ fn s5_what_names_a_value_of_a_shard_may_go_anywhere() {
     assert!(has!(Foreign<Local>: Send) && has!(Foreign<Local>: Sync));
     assert!(has!(ShardLocal<Local>: Send) && has!(ShardLocal<Local>: Sync));
     assert!(has!(ServiceGroup: Send) && has!(ServiceGroup: Sync));
+    assert!(has!(Sender<u32>: Send) && has!(Sender<u32>: Sync) && has!(Receiver<u32>: Send));
+    assert!(!has!(Sender<Local>: Send) && !has!(Receiver<Local>: Send));
 }
 
 #[test]
