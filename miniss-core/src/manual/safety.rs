@@ -251,6 +251,26 @@
 //! - **Free is no one's.** `call/memory.rs`. Memory in a free list is large enough and known to
 //!   no one else. Upheld by `Memory::put`. Shown by the oracle `memory_that_is_out_is_exclusive`.
 //!
+//! # Values between cores
+//!
+//! - **A claim is a place.** `mpsc/queue.rs`. A slot is its sender's from the claim until its stamp
+//!   says `FULL`, and the receiver's from then on until the next stamp. Upheld by the one
+//!   compare-and-swap on the tail, and by `pop`. Shown by the models
+//!   `loom_sends_of_two_against_sleep` and `loom_room_for_a_batch_is_found_by_two_that_wait`.
+//! - **One receiver.** `mpsc/queue.rs`, `mpsc/channel.rs`. One thread at a time takes values.
+//!   Upheld by `Receiver`, which takes them through `&mut self`, and by the lock when it is gone.
+//!   Shown by the model `loom_no_value_stays_behind_a_receiver_that_goes`.
+//! - **Locked.** `mpsc/channel.rs`. Who sleeps is noted, and looked up, by one thread at a time.
+//!   Upheld by `Locked::with`, and by `Turn`, whose node is out of the list before it goes. Shown
+//!   by `each_value_of_four_threads_comes_once_and_in_order` under ThreadSanitizer.
+//! - **No lock over foreign code.** `mpsc/channel.rs`. No waker and no value runs code under the
+//!   lock. Upheld by each that takes it, which hands out what is to be woken or dropped. Shown by
+//!   `all_are_told_of_the_end_even_if_a_waker_panics`.
+//! - **A turn is room.** `mpsc/channel.rs`. There is room for each turn that is not used. Upheld by
+//!   `grant_one`, and by the flag in the tail that keeps out who has none. Shown by the models
+//!   `loom_room_for_a_batch_is_found_by_two_that_wait` and
+//!   `loom_one_place_is_for_two_senders_in_turn`.
+//!
 //! # Locks and other waits
 //!
 //! - **One unit, one user.** `sync/mutex.rs`. At most one guard, and only it reaches the value.
@@ -419,7 +439,8 @@
 //!   threads. Races that need more are not seen.
 //! - loom takes sequentially consistent accesses for weaker ones; so the core uses none, but
 //!   fences, which it does model.
-//! - The models leave out the user's code and the unparker.
+//! - The models leave out the user's code and the unparker, and have loom's own lock for the one
+//!   that spins (`prim/lock.rs`): they would not come to an end.
 //! - Tests run on x86-64, which orders more than the language does. On machines with weaker order
 //!   only the models speak.
 //! - AddressSanitizer sees memory that was given back or lost, not whether a pointer was used as
