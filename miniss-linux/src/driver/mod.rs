@@ -47,5 +47,5 @@ pub(crate) use request::{
     buffer_of, result_of,
 };
 pub(crate) use start::{InFlight, Op, ShardDriver};
-pub(crate) use sys::now;
+pub(crate) use sys::{now, without_signal};
 pub(crate) use unpark::{Unparker, make_eventfd};

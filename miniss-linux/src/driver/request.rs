@@ -85,6 +85,13 @@ pub(crate) enum FileRequest {
         count: u32,
         offset: u64,
     },
+    /// Moves bytes without a copy, to or from a pipe. What has no offset is [`AT_CURSOR`].
+    Splice {
+        from: RawFd,
+        offset: u64,
+        to: RawFd,
+        len: u32,
+    },
     /// Waits until what was written is on the disk.
     Sync {
         fd: RawFd,

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::RawFd;
+use std::ptr;
 
 use miniss_core::time::Instant;
 
@@ -56,6 +57,48 @@ pub(super) unsafe fn send_many(fd: RawFd, messages: &mut [libc::mmsghdr]) -> io:
     // SAFETY: *Arguments outlive the call*: so many headers, and the caller's promise.
     let sent = unsafe { libc::sendmmsg(fd, messages.as_mut_ptr(), count, flags as _) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Makes a write whose `SIGPIPE` comes to no one. A program of Rust ignores it from its start, but
+/// its main function may be that of another language.
+pub(crate) fn without_signal<T>(
+    write: impl FnOnce() -> T,
+    is_broken: impl FnOnce(&T) -> bool,
+) -> T {
+    if is_ignored(libc::SIGPIPE) {
+        return write();
+    }
+    let broken_pipe = mask_of(libc::SIGPIPE);
+    let (mut former, mut pending) = (broken_pipe, broken_pipe);
+    let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: *Arguments outlive the call*, and all masks are valid. The thread's is put back.
+    unsafe {
+        libc::sigpending(&raw mut pending);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const broken_pipe, &raw mut former);
+        let result = write();
+        let is_ours = libc::sigismember(&raw const pending, libc::SIGPIPE) == 0;
+        if is_ours && is_broken(&result) {
+            libc::sigtimedwait(&raw const broken_pipe, ptr::null_mut(), &raw const no_time);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, ptr::null_mut());
+        result
+    }
+}
+
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: a plain C struct of numbers and a nullable function.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: a valid place for the answer, and nothing to set.
+    let asked = unsafe { libc::sigaction(signal, ptr::null(), &raw mut action) };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+}
+
+fn mask_of(signal: i32) -> libc::sigset_t {
+    // SAFETY: a bit set; all zero is the empty one.
+    let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: a valid set and a valid signal.
+    unsafe { libc::sigaddset(&raw mut mask, signal) };
+    mask
 }
 
 #[cfg(test)]

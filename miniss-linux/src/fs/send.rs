@@ -3,21 +3,23 @@
 //! What was read is sent from the memory that it was read into, and the other way round. While one
 //! piece is sent the next is read; what comes from the network waits in the kernel meanwhile.
 //!
-//! `splice(2)` would save a copy that the kernel makes. But one call waits for the disk and for the
-//! peer, so a peer that does not read would hold a thread, of the pool or of io_uring's workers.
+//! When much has been sent, what is left goes by way of a pipe, whose pages the network sends: no
+//! bytes are copied then. The manual's decisions chapter says why not from the start.
 
 #![forbid(unsafe_code)]
 
 use std::future::Future;
 use std::io;
 use std::mem;
+use std::rc::Rc;
 
 use super::file::File;
 use super::reader::PIECE_BYTES;
 use super::transfer::check_offset;
 use crate::buf::{BufResult, IoBuf, Slice};
 use crate::net::{CopyError, CopyFailure, CopySide, Stream, StreamKind};
-use crate::op::file::read_at;
+use crate::op::file::{read_at, splice_at};
+use crate::op::send::{PAGE_PIPE_BYTES, PagePipe};
 use crate::op::steps;
 
 /// Sends `len` bytes of a file, from `offset` on, into a stream, or fewer if the file ends before;
@@ -30,7 +32,8 @@ use crate::op::steps;
 /// # Cancellation
 ///
 /// A part was sent; [`Stream::cancelled_write_bytes`] tells of the last write. Nothing of it goes
-/// out afterwards.
+/// out afterwards: what was read and not sent, also into a pipe of its own, is forgotten, and the
+/// file still has it.
 ///
 /// ```
 /// # miniss_linux::doctest::in_folder(async |folder| {
@@ -99,17 +102,66 @@ async fn send<K: StreamKind>(
     sent: &mut u64,
 ) -> Result<(), CopyFailure> {
     let (mut at, end, mut spare) = (offset, offset.saturating_add(len), Vec::new());
+    let mut pages = None;
     let mut ahead = (at < end).then(|| start_read(file, Vec::new(), at, end));
     while let Some(reading) = ahead.take() {
         let (result, window) = reading.map_err(read_failed)?.await;
         let len = result.map_err(read_failed)?;
         at += len as u64;
         if len > 0 && at < end {
-            ahead = Some(start_read(file, mem::take(&mut spare), at, end));
+            pages = if at - offset < COPIED_MIN { None } else { first_pages(file, at, end).await };
+            if pages.is_none() {
+                ahead = Some(start_read(file, mem::take(&mut spare), at, end));
+            }
         }
         let result;
         (result, spare) = send_all(stream, window.into_inner(), sent).await;
         result.map_err(write_failed)?;
+    }
+    match pages {
+        Some((pipe, count)) => send_pages(file, at, end, stream, &pipe, count, sent).await,
+        None => Ok(()),
+    }
+}
+
+/// So much is sent from memory before pages are.
+const COPIED_MIN: u64 = 1 << 20;
+
+/// Pages of the file in a pipe, and how many bytes. If there are none to be had, it is read on.
+async fn first_pages(file: &File, at: u64, end: u64) -> Option<(Rc<PagePipe>, usize)> {
+    let pipe = PagePipe::new()?;
+    let count = take_pages(file, &pipe, at, end).await.ok()?;
+    (count > 0).then_some((pipe, count))
+}
+
+async fn take_pages(file: &File, pipe: &Rc<PagePipe>, at: u64, end: u64) -> io::Result<usize> {
+    check_offset(at)?;
+    let len = (end - at).min(PAGE_PIPE_BYTES.into()) as u32;
+    file.file.start(splice_at(file.file.share()?, pipe.clone(), at, len)).await
+}
+
+/// Sends the `count` bytes that are in the pipe, and then what is left of the file.
+async fn send_pages<K: StreamKind>(
+    file: &File,
+    mut at: u64,
+    end: u64,
+    stream: &Stream<K>,
+    pipe: &Rc<PagePipe>,
+    mut count: usize,
+    sent: &mut u64,
+) -> Result<(), CopyFailure> {
+    while count > 0 {
+        at += count as u64;
+        while count > 0 {
+            let len = stream.write_pages(pipe, count as u32).await.map_err(write_failed)?;
+            if len == 0 {
+                return Err(write_failed(io::ErrorKind::WriteZero.into()));
+            }
+            (count, *sent) = (count - len, *sent + len as u64);
+        }
+        if at < end {
+            count = take_pages(file, pipe, at, end).await.map_err(read_failed)?;
+        }
     }
     Ok(())
 }

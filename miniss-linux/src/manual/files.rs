@@ -35,6 +35,7 @@
 //! | a copy, or something with a whole tree | nothing is done | it goes on to its end on its thread |
 //! | a close | the file is closed all the same | the same |
 //! | a [`FileWriter`](crate::fs::FileWriter) | what it has not handed over is lost | the piece that is being written is written whole or not at all |
+//! | a [`send_file`](crate::fs::send_file) | nothing is sent | nothing goes out after the write that is in progress; what was read, into memory or a pipe of its own, is forgotten, and the file still has it |
 //! | a file itself | it is closed | it is closed when all that is in flight on it has ended |
 //!
 //! Whether it had begun, no one can tell; a program that must know awaits. The tests in

@@ -27,7 +27,8 @@ use crate::buf::{BufResult, IoBuf, IoVecBuf};
 use crate::driver::{Op, Prepare};
 use crate::op::connection::{Connection, WriteTurn};
 use crate::op::message::SendMsg;
-use crate::op::send::Send;
+use crate::op::recv::Watch;
+use crate::op::send::{PagePipe, Send, SendPages};
 use crate::op::zero_copy::SendingZeroCopy;
 
 impl<K: StreamKind> Stream<K> {
@@ -218,6 +219,23 @@ impl<K: StreamKind> Stream<K> {
             return (result, Some(turn), buffer);
         }
         SendingZeroCopy::start(&self.connection, turn, buffer, done).await
+    }
+
+    /// Writes pages that are in a pipe, `len` bytes or fewer. Others were written before.
+    pub(crate) async fn write_pages(&self, pipe: &Rc<PagePipe>, len: u32) -> io::Result<usize> {
+        loop {
+            let turn = self.connection.turn_to_write().await;
+            self.connection.fd.check_still_open()?;
+            match self.connection.send(SendPages::new(turn, pipe.clone(), len)).await {
+                Ok(len) => return Ok(len),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    let closed = self.connection.fd.check_still_open().err();
+                    return Err(closed.unwrap_or(error));
+                }
+            }
+            Watch::start(&self.connection, libc::POLLOUT).await?;
+        }
     }
 
     /// The turn of a vectored write; `None` if there is nothing to write.

@@ -30,6 +30,7 @@ use miniss_core::sync::Semaphore;
 
 use super::connect::connection;
 use super::fd::{Fd, close};
+use super::send::PagePipe;
 use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut, IoVecs, op_len};
 use crate::driver::{FileRequest, Op, Prepare, Request, ShardDriver, result_of};
 
@@ -380,6 +381,20 @@ pub(crate) fn write_vectored_at<V: IoVecBuf>(
     FileOp::new(Some(share), (buffers, IoVecs::new()), make, |(buffers, _), completion| {
         (result_of(completion), buffers)
     })
+}
+
+/// Moves pages of a file into a pipe.
+pub(crate) fn splice_at(
+    share: Share,
+    pipe: Rc<PagePipe>,
+    offset: u64,
+    len: u32,
+) -> impl Prepare<Output = io::Result<usize>> {
+    let make = move |from, pipe: &mut Rc<PagePipe>| {
+        let to = pipe.writer.as_raw_fd();
+        FileRequest::Splice { from, offset, to, len }
+    };
+    FileOp::new(Some(share), pipe, make, |_, completion| result_of(completion))
 }
 
 /// A request that brings nothing but success. It may point into what it keeps.

@@ -30,7 +30,7 @@ use super::fd::Fd;
 use super::file::{read_at, write_at};
 use crate::buf::{BufResult, IOVECS_MAX, IoBufMut, IoVecBuf, IoVecBufMut};
 use crate::driver::buffers::PoolBuf;
-use crate::driver::{AT_CURSOR, Op, Prepare, Request, result_of};
+use crate::driver::{AT_CURSOR, Op, Prepare, Request, result_of, without_signal};
 use crate::runtime::with_current;
 
 /// A wait. It takes nothing, so there is nothing to lose when it is dropped.
@@ -137,6 +137,7 @@ impl End {
     }
 
     /// Whether what it writes is written by operations that may block.
+    #[cfg(any(feature = "futures-io", feature = "tokio"))]
     pub(crate) fn may_block(&self) -> bool {
         self.shared.as_ref().is_some_and(|shared| shared.may_block.get())
     }
@@ -251,7 +252,7 @@ impl End {
         }
         // SAFETY: *Pieces are valid*.
         let write = || unsafe { libc::pwritev2(fd, pieces, count, -1, flags) };
-        without_signal(|| again_if_interrupted(write))
+        without_signal(|| again_if_interrupted(write), is_broken)
     }
 
     fn start_blocking(&self, shared: &Shared, pieces: &[libc::iovec]) -> Blocking {
@@ -356,6 +357,10 @@ pub(crate) fn write_all_of<V: IoVecBuf>(
 pub(crate) fn piece<T>(base: *mut T, len: usize) -> libc::iovec {
     libc::iovec { iov_base: base.cast(), iov_len: len }
 }
+fn is_broken(result: &io::Result<usize>) -> bool {
+    matches!(result, Err(error) if error.kind() == ErrorKind::BrokenPipe)
+}
+
 fn again_if_interrupted(mut call: impl FnMut() -> isize) -> io::Result<usize> {
     loop {
         let result = call();
@@ -367,43 +372,4 @@ fn again_if_interrupted(mut call: impl FnMut() -> isize) -> io::Result<usize> {
             return Err(error);
         }
     }
-}
-
-/// Makes a write whose `SIGPIPE` comes to no one. A program of Rust ignores it from its start, but
-/// its main function may be that of another language.
-fn without_signal(write: impl FnOnce() -> io::Result<usize>) -> io::Result<usize> {
-    if is_ignored(libc::SIGPIPE) {
-        return write();
-    }
-    let broken_pipe = mask_of(libc::SIGPIPE);
-    let (mut former, mut pending) = (broken_pipe, broken_pipe);
-    let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: all places are locals, and all masks valid ones. The mask of the thread is put back.
-    unsafe {
-        libc::sigpending(&raw mut pending);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const broken_pipe, &raw mut former);
-        let result = write();
-        let is_ours = libc::sigismember(&raw const pending, libc::SIGPIPE) == 0;
-        if is_ours && matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe) {
-            libc::sigtimedwait(&raw const broken_pipe, ptr::null_mut(), &raw const no_time);
-        }
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const former, ptr::null_mut());
-        result
-    }
-}
-
-fn is_ignored(signal: i32) -> bool {
-    // SAFETY: a plain C struct of numbers and a nullable function.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: a valid place for the answer, and nothing to set.
-    let asked = unsafe { libc::sigaction(signal, ptr::null(), &raw mut action) };
-    asked == 0 && action.sa_sigaction == libc::SIG_IGN
-}
-
-fn mask_of(signal: i32) -> libc::sigset_t {
-    // SAFETY: a bit set; all zero is the empty one.
-    let mut mask: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: a valid set and a valid signal.
-    unsafe { libc::sigaddset(&raw mut mask, signal) };
-    mask
 }

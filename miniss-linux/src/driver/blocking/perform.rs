@@ -4,10 +4,12 @@
 //! completion, and a request is performed only before that. Nothing but the call uses it meanwhile.
 
 use std::io;
+use std::ptr;
 
 use libc::{c_int, iovec};
 
 use crate::driver::request::{AT_CURSOR, FileRequest, Request, STATUS_MASK};
+use crate::driver::sys::without_signal;
 
 /// Performs a request. The result is what the system call returns, or the number of its error,
 /// negated.
@@ -50,11 +52,20 @@ unsafe fn perform_on_file(request: FileRequest) -> i32 {
         Write { fd, bytes, len, offset } => {
             let piece = iovec { iov_base: bytes.cast_mut().cast(), iov_len: len as usize };
             // SAFETY: *Owned while in flight*: `len` readable bytes.
-            move_bytes(offset, |at| unsafe { libc::pwritev2(fd, &raw const piece, 1, at, 0) })
+            let write = |at| unsafe { libc::pwritev2(fd, &raw const piece, 1, at, 0) };
+            without_signal(|| move_bytes(offset, write), is_broken)
         }
         WriteVectored { fd, pieces, count, offset } => {
             // SAFETY: *Owned while in flight*: `count` pieces of readable memory.
-            move_bytes(offset, |at| unsafe { libc::pwritev2(fd, pieces, count as c_int, at, 0) })
+            let write = |at| unsafe { libc::pwritev2(fd, pieces, count as c_int, at, 0) };
+            without_signal(|| move_bytes(offset, write), is_broken)
+        }
+        Splice { from, offset, to, len } => {
+            let mut at = offset as i64;
+            let at = if offset == AT_CURSOR { ptr::null_mut() } else { &raw mut at };
+            // SAFETY: `at` is a local, or nothing.
+            let call = || unsafe { libc::splice(from, at, to, ptr::null_mut(), len as usize, 0) };
+            without_signal(|| again(|| call() as c_int), is_broken)
         }
         // SAFETY: no pointers.
         Sync { fd, data_only: true } => again(|| unsafe { libc::fdatasync(fd) }),
@@ -117,6 +128,10 @@ fn move_bytes(offset: u64, call: impl Fn(i64) -> isize) -> i32 {
             result => return result,
         }
     }
+}
+
+fn is_broken(result: &i32) -> bool {
+    *result == -libc::EPIPE
 }
 
 const EINTR: i32 = -libc::EINTR;

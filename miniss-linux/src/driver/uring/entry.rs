@@ -183,6 +183,9 @@ fn file_entry(request: FileRequest, registered: &Chunks) -> squeue::Entry {
         WriteVectored { fd, pieces, count, offset } => {
             opcode::Writev::new(Fd(fd), pieces, count).offset(offset).build()
         }
+        Splice { from, offset, to, len } => {
+            opcode::Splice::new(Fd(from), offset as i64, Fd(to), -1, len).build()
+        }
         Sync { fd, data_only } => {
             let flags =
                 if data_only { types::FsyncFlags::DATASYNC } else { types::FsyncFlags::empty() };

@@ -2,16 +2,20 @@
 
 use std::net::Shutdown;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::rc::Rc;
 
+use miniss_linux::combine::when_all;
 use miniss_linux::fs::{self, File, OpenOptions, receive_file, send_file};
-use miniss_linux::net::{CopyFailure, CopySide, UnixStream};
-use miniss_linux::spawn;
+use miniss_linux::net::{CopyError, CopyFailure, CopySide, Stream, StreamKind, UnixStream};
+use miniss_linux::{JoinHandle, spawn};
+use miniss_tests::folder::Folder;
 use miniss_tests::kernel;
+use miniss_tests::sockets::both_ends;
 
 use super::{file_with, in_folder, pattern};
-use crate::harness::{errno, poll_once, settle, soon};
+use crate::harness::{alone_with_each_driver, errno, poll_once, settle, soon};
 
 const LEN: usize = 500_000;
 
@@ -121,5 +125,125 @@ fn a_send_that_is_given_up_sends_no_more() {
         }
         assert!(received > 0 && received < LEN * 4, "{received}");
         soon(file.close()).await.unwrap();
+    });
+}
+
+/// Enough that the end of it is not copied, and more than lies between two ends.
+const LARGE: usize = 24 << 20;
+
+async fn large_file(folder: &Path) -> (File, Vec<u8>) {
+    let bytes: Vec<u8> = (0..LARGE).map(pattern).collect();
+    soon(fs::write(folder.join("large"), bytes.clone())).await.0.unwrap();
+    (soon(File::open(folder.join("large"))).await.unwrap(), bytes)
+}
+
+async fn read_to_end<K: StreamKind>(peer: &Stream<K>) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        match soon(peer.recv()).await.unwrap() {
+            bytes if bytes.is_empty() => return all,
+            bytes => all.extend_from_slice(&bytes),
+        }
+    }
+}
+
+/// Descriptors of pipes that this process has.
+fn pipes() -> usize {
+    let all = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    all.filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .filter(|what| what.as_os_str().as_encoded_bytes().starts_with(b"pipe:"))
+        .count()
+}
+
+/// Begins to send a large file, and waits until pages of it wait for the peer.
+async fn start_sending<K: StreamKind>(
+    file: Rc<File>,
+    stream: &Rc<Stream<K>>,
+    peer: &Stream<K>,
+) -> (JoinHandle<Result<u64, CopyError>>, Vec<u8>) {
+    let before = pipes();
+    let stream = stream.clone();
+    let sending = spawn(async move { send_file(&file, 0, u64::MAX, &stream).await });
+    let (result, start) = soon(peer.read_exact(vec![0; 2 << 20])).await;
+    result.unwrap();
+    assert_eq!(pipes(), before + 2, "both ends of one");
+    settle().await;
+    (sending, start)
+}
+
+#[test]
+fn a_large_file_comes_whole_through_streams_of_any_kind() {
+    in_folder(async |folder| {
+        let (file, bytes) = large_file(folder).await;
+        let (stream, peer) = UnixStream::pair().unwrap();
+        let write = async {
+            assert_eq!(
+                send_file(&file, 1000, u64::MAX, &stream).await.unwrap(),
+                LARGE as u64 - 1000
+            );
+            stream.shutdown(Shutdown::Write).await.unwrap();
+        };
+        let ((), received) = soon(when_all((write, read_to_end(&peer)))).await;
+        assert!(received == bytes[1000..]);
+        let (stream, peer) = both_ends().await.unwrap();
+        let write = async {
+            assert_eq!(send_file(&file, 1, 20 << 20, &stream).await.unwrap(), 20 << 20);
+            stream.write_all("the rest").await.0.unwrap();
+            stream.shutdown(Shutdown::Write).await.unwrap();
+        };
+        let ((), received) = soon(when_all((write, read_to_end(&peer)))).await;
+        let (pages, rest) = received.split_at(20 << 20);
+        assert!(*pages == bytes[1..][..20 << 20] && rest == b"the rest");
+    });
+}
+
+#[test]
+fn pages_that_are_given_up_are_not_sent_later() {
+    in_folder(async |folder| {
+        let (file, bytes) = large_file(folder).await;
+        let (stream, peer) = both_ends().await.unwrap();
+        let stream = Rc::new(stream);
+        let (sending, mut received) = start_sending(Rc::new(file), &stream, &peer).await;
+        drop(sending);
+        soon(stream.cancelled_write_bytes()).await;
+        soon(stream.write_all("the end")).await.0.unwrap();
+        stream.shutdown(Shutdown::Write).await.unwrap();
+        received.extend(read_to_end(&peer).await);
+        let sent = received.len() - 7;
+        assert!(sent < LARGE && received[..sent] == bytes[..sent], "{sent}");
+        assert_eq!(received[sent..], *b"the end");
+    });
+}
+
+#[test]
+fn a_close_ends_a_send_of_pages() {
+    in_folder(async |folder| {
+        let (file, _) = large_file(folder).await;
+        let (stream, peer) = both_ends().await.unwrap();
+        let stream = Rc::new(stream);
+        let (sending, _) = start_sending(Rc::new(file), &stream, &peer).await;
+        soon(stream.close()).await.unwrap();
+        let error = soon(sending).await.unwrap().unwrap_err();
+        assert!(error.copied.0 >= 2 << 20);
+        assert_eq!(errno::<()>(Err(error.into())), libc::ECANCELED);
+    });
+}
+
+#[test]
+fn a_peer_that_is_gone_ends_a_send_of_pages_without_a_signal() {
+    const TEST: &str = "files::send::a_peer_that_is_gone_ends_a_send_of_pages_without_a_signal";
+    alone_with_each_driver(TEST, |builder| {
+        kernel::die_of_broken_pipes();
+        let folder = Folder::new();
+        builder.shards(1).build().unwrap().block_on(async {
+            let (file, _) = large_file(folder.path()).await;
+            let (stream, peer) = UnixStream::pair().unwrap();
+            let stream = Rc::new(stream);
+            let (sending, _) = start_sending(Rc::new(file), &stream, &peer).await;
+            drop(peer);
+            let error = soon(sending).await.unwrap().unwrap_err();
+            let errno = errno::<()>(Err(error.into()));
+            assert!([libc::EPIPE, libc::ECONNRESET].contains(&errno), "{errno}");
+        });
     });
 }
