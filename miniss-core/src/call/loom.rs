@@ -198,7 +198,7 @@ impl<const N: usize> Side<N> {
     }
 
     fn send(&self, to: usize, number: u32) -> PeerState {
-        let pushed = self.peers.push(to, message(self.peers.me() as u32, number));
+        let pushed = self.peers.push(to, message(self.peers.me() as u16, number));
         assert!(pushed.is_ok(), "there is room");
         self.peers.publish(to)
     }
@@ -207,7 +207,7 @@ impl<const N: usize> Side<N> {
     fn send_or_wait(self, to: usize, number: u32) -> Sent<N> {
         let mut sent =
             Sent { number, to, returned: Vec::new(), unsent: None, waits: false, side: self };
-        sent.unsent = sent.side.peers.push(to, message(sent.side.peers.me() as u32, number)).err();
+        sent.unsent = sent.side.peers.push(to, message(sent.side.peers.me() as u16, number)).err();
         if sent.side.peers.publish(to) == PeerState::Closed {
             unload_all(sent.side.peers.take_back(to), &mut sent.returned);
         } else if sent.unsent.is_some() {
