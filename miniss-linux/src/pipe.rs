@@ -6,11 +6,16 @@
 //! read that is dropped has taken nothing, and a write that is dropped knows what went out, on
 //! either driver.
 //!
+//! What is in a pipe goes on into a stream or another pipe without a copy, by
+//! [`splice_to_stream`](PipeReader::splice_to_stream) and
+//! [`splice_to_pipe`](PipeReader::splice_to_pipe).
+//!
 //! For code that polls with borrowed buffers, with the traits of `futures-io` or of tokio, an end
 //! becomes a `PollReader` or a `PollWriter` by `from`, with the features of those names.
 
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod poll_stream;
+mod splice;
 
 use std::cell::Cell;
 use std::fmt;
@@ -23,7 +28,7 @@ use miniss_core::sync::{Semaphore, Units};
 
 use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
 use crate::driver::buffers::PoolBuf;
-use crate::guard::defer;
+use crate::guard::{Defer, defer};
 use crate::op::poll::{
     End, Transfer, read_into, read_into_all, read_into_new, write_all_of, write_from,
 };
@@ -278,16 +283,20 @@ impl PipeReader {
         read: impl FnMut(&mut Transfer<'_>) -> io::Result<usize>,
     ) -> io::Result<usize> {
         cooperative(async {
-            if self.is_read.replace(true) {
-                return Err(io::Error::new(
-                    io::ErrorKind::ResourceBusy,
-                    "another read of this pipe is in progress; one task reads at a time",
-                ));
-            }
-            let _reading = defer(|| self.is_read.set(false));
+            let _reading = self.turn_to_read()?;
             self.end.until_done(read).await
         })
         .await
+    }
+
+    fn turn_to_read(&self) -> io::Result<Defer<impl FnMut()>> {
+        if self.is_read.replace(true) {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "another read of this pipe is in progress; one task reads at a time",
+            ));
+        }
+        Ok(defer(|| self.is_read.set(false)))
     }
 
     /// The descriptor, whose calls wait: for a child process, or for code that blocks.

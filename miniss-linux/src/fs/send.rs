@@ -153,11 +153,14 @@ async fn send_pages<K: StreamKind>(
     while count > 0 {
         at += count as u64;
         while count > 0 {
-            let len = stream.write_pages(pipe, count as u32).await.map_err(write_failed)?;
-            if len == 0 {
-                return Err(write_failed(io::ErrorKind::WriteZero.into()));
+            match stream.write_pages(pipe, count as u32).await {
+                Ok(0) => return Err(write_failed(io::ErrorKind::WriteZero.into())),
+                Ok(len) => (count, *sent) = (count - len, *sent + len as u64),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    stream.writable().await.map_err(write_failed)?;
+                }
+                Err(error) => return Err(write_failed(error)),
             }
-            (count, *sent) = (count - len, *sent + len as u64);
         }
         if at < end {
             count = take_pages(file, pipe, at, end).await.map_err(read_failed)?;

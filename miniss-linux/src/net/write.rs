@@ -28,7 +28,7 @@ use crate::driver::{Op, Prepare};
 use crate::op::connection::{Connection, WriteTurn};
 use crate::op::message::SendMsg;
 use crate::op::recv::Watch;
-use crate::op::send::{PagePipe, Send, SendPages};
+use crate::op::send::{Pages, Send, SendPages};
 use crate::op::zero_copy::SendingZeroCopy;
 
 impl<K: StreamKind> Stream<K> {
@@ -221,21 +221,18 @@ impl<K: StreamKind> Stream<K> {
         SendingZeroCopy::start(&self.connection, turn, buffer, done).await
     }
 
-    /// Writes pages that are in a pipe, `len` bytes or fewer. Others were written before.
-    pub(crate) async fn write_pages(&self, pipe: &Rc<PagePipe>, len: u32) -> io::Result<usize> {
-        loop {
-            let turn = self.connection.turn_to_write().await;
-            self.connection.fd.check_still_open()?;
-            match self.connection.send(SendPages::new(turn, pipe.clone(), len)).await {
-                Ok(len) => return Ok(len),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => {
-                    let closed = self.connection.fd.check_still_open().err();
-                    return Err(closed.unwrap_or(error));
-                }
-            }
-            Watch::start(&self.connection, libc::POLLOUT).await?;
-        }
+    /// Writes pages that are in a pipe, `len` bytes or fewer. `WouldBlock` if there is no room for
+    /// them, or there are none.
+    pub(crate) async fn write_pages<P: Pages>(&self, pages: &P, len: u32) -> io::Result<usize> {
+        let turn = self.connection.turn_to_write().await;
+        self.connection.fd.check_still_open()?;
+        let sent = self.connection.send(SendPages::new(turn, pages.clone(), len)).await;
+        sent.map_err(|error| self.connection.fd.check_still_open().err().unwrap_or(error))
+    }
+
+    /// Waits until there is room to write.
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        Watch::start(&self.connection, libc::POLLOUT).await
     }
 
     /// The turn of a vectored write; `None` if there is nothing to write.

@@ -128,6 +128,11 @@ impl End {
         Ok(Self { shared: Some(shared), ..Self::new(file.into(), events) })
     }
 
+    /// Whether others may have its description, so that a call may wait.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
     pub(crate) fn to_blocking(&self) -> io::Result<OwnedFd> {
         let fd = self.fd.lend().try_clone_to_owned()?;
         if self.shared.is_none() {

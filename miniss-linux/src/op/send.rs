@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use miniss_core::op::{Completion, Operation};
 
 use super::connection::WriteTurn;
+use super::fd::Fd;
 use crate::buf::{IoBuf, op_len};
 use crate::driver::{AT_CURSOR, FileRequest, Prepare, Request, result_of};
 
@@ -86,23 +87,40 @@ impl Drop for PagePipe {
     }
 }
 
-/// A send of pages that are in a pipe. Where it may wait for the peer, a thread of the kernel's
-/// does.
-pub(crate) struct SendPages {
-    turn: WriteTurn,
-    _pipe: Rc<PagePipe>,
-    request: FileRequest,
+/// The end of a pipe that pages come out of. Its descriptor stays open with it.
+pub(crate) trait Pages: Clone + 'static {
+    fn number(&self) -> RawFd;
 }
 
-impl SendPages {
-    pub(crate) fn new(turn: WriteTurn, pipe: Rc<PagePipe>, len: u32) -> Self {
-        let (from, to) = (pipe.reader.as_raw_fd(), turn.fd.number());
-        let request = FileRequest::Splice { from, offset: AT_CURSOR, to, len };
-        Self { turn, _pipe: pipe, request }
+impl Pages for Rc<PagePipe> {
+    fn number(&self) -> RawFd {
+        self.reader.as_raw_fd()
     }
 }
 
-impl Operation for SendPages {
+impl Pages for Rc<Fd> {
+    fn number(&self) -> RawFd {
+        (**self).number()
+    }
+}
+
+/// A send of pages that are in a pipe. Where it may wait for the peer, a thread of the kernel's
+/// does.
+pub(crate) struct SendPages<P> {
+    turn: WriteTurn,
+    _pages: P,
+    request: FileRequest,
+}
+
+impl<P: Pages> SendPages<P> {
+    pub(crate) fn new(turn: WriteTurn, pages: P, len: u32) -> Self {
+        let (from, to) = (pages.number(), turn.fd.number());
+        let request = FileRequest::Splice { from, offset: AT_CURSOR, to, len };
+        Self { turn, _pages: pages, request }
+    }
+}
+
+impl<P: Pages> Operation for SendPages<P> {
     type Output = io::Result<usize>;
 
     fn settle(self, completion: Completion) -> Self::Output {
@@ -114,7 +132,7 @@ impl Operation for SendPages {
     }
 }
 
-impl Prepare for SendPages {
+impl<P: Pages> Prepare for SendPages<P> {
     const MAY_BLOCK: bool = true;
 
     fn prepare(&mut self) -> Request {

@@ -69,6 +69,7 @@ mod processes;
 mod rows;
 mod runtime;
 mod signals;
+mod spliced;
 mod stdio;
 mod stream;
 mod tasks;
