@@ -204,7 +204,8 @@ fn pages_that_are_given_up_are_not_sent_later() {
         let (stream, peer) = both_ends().await.unwrap();
         let stream = Rc::new(stream);
         let (sending, mut received) = start_sending(Rc::new(file), &stream, &peer).await;
-        drop(sending);
+        sending.abort();
+        assert!(soon(sending).await.unwrap_err().is_cancelled());
         soon(stream.cancelled_write_bytes()).await;
         soon(stream.write_all("the end")).await.0.unwrap();
         stream.shutdown(Shutdown::Write).await.unwrap();
