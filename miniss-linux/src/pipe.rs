@@ -80,9 +80,9 @@ pub fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
 /// begun, and then it leaves its bytes to the next one of the same reader. Bytes that
 /// [`std::io::stdin`] has read ahead come only from there.
 ///
-/// What there is to read of a terminal or a FIFO is read by a thread of the pool over epoll. If
-/// another program takes it first, that thread waits for more, and so does the end of the runtime,
-/// for as long as [its timeout](crate::Builder::shutdown_timeout) says.
+/// What there is to read of a terminal or a FIFO may be read by a thread of the pool. If another
+/// program takes it first, that thread waits for more, and so does the end of the runtime, for as
+/// long as [its timeout](crate::Builder::shutdown_timeout) says.
 ///
 /// # Errors
 ///

@@ -263,12 +263,15 @@ impl End {
     fn start_blocking(&self, shared: &Shared, pieces: &[libc::iovec]) -> Blocking {
         let total = pieces.iter().map(|piece| piece.iov_len).sum::<usize>().min(PIECE_BYTES);
         let (fd, driver) = (self.fd.clone(), self.fd.driver());
+        // A ring believes a terminal that it does not wait, and the shard would wait with it.
+        let on_pool = !shared.is_file;
         if self.events == libc::POLLIN {
-            return Box::pin(driver.start(read_at(fd, Vec::with_capacity(total), AT_CURSOR)));
+            let read = read_at(fd, Vec::with_capacity(total), AT_CURSOR);
+            return Box::pin(driver.start_on(read, on_pool));
         }
         // A pipe or a terminal that has room for something may not have room for more than this.
         let total = if shared.is_file { total } else { total.min(libc::PIPE_BUF) };
-        Box::pin(driver.start(write_at(fd, copy_of(pieces, total), AT_CURSOR)))
+        Box::pin(driver.start_on(write_at(fd, copy_of(pieces, total), AT_CURSOR), on_pool))
     }
 }
 

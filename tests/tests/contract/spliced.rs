@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::pin::pin;
+use std::task::Poll;
 
 use miniss_linux::combine::when_all;
 use miniss_linux::net::{TcpStream, UnixStream};
@@ -106,11 +107,7 @@ fn a_full_stream_and_a_full_pipe_are_waited_for() {
         let (stream, peer) = UnixStream::pair().unwrap();
         // Until the stream takes no more.
         let mut written = 0;
-        loop {
-            let (result, _) = match poll_once(pin!(stream.write(vec![b'x'; 4096])).as_mut()) {
-                std::task::Poll::Ready(ended) => ended,
-                std::task::Poll::Pending => break,
-            };
+        while let Poll::Ready((result, _)) = poll_and_drop(stream.write(vec![b'x'; 4096])) {
             written += result.unwrap();
         }
         settle().await;
@@ -126,9 +123,7 @@ fn a_full_stream_and_a_full_pipe_are_waited_for() {
         assert_eq!(bytes[written..], *b"behind");
         let (full, into_full) = pipe().unwrap();
         let mut kept = 0;
-        while let std::task::Poll::Ready((result, _)) =
-            poll_and_drop(into_full.write(vec![b'y'; 4096]))
-        {
+        while let Poll::Ready((result, _)) = poll_and_drop(into_full.write(vec![b'y'; 4096])) {
             kept += result.unwrap();
         }
         writer.write_all("more").await.0.unwrap();

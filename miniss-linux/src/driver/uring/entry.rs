@@ -65,12 +65,14 @@ impl Uring {
         Ok(Self { ring, features, registered, eventfd, eventfd_is_armed, devices })
     }
 
-    /// Whether the ring itself would wait for reads of the file, and the shard with it: the kernel
-    /// takes the word of FUSE that they do not wait. What a file system is, is asked once, when a
-    /// file of it has just been opened.
+    /// Whether the ring itself would wait for the file, and the shard with it: the kernel takes the
+    /// word of FUSE, and of terminals, that they do not wait. What a file system is, is asked once,
+    /// when a file of it has just been opened.
     pub(in crate::driver) fn is_held_up_by(&self, fd: BorrowedFd<'_>) -> bool {
         let Some(device) = device_of(fd) else { return false };
-        *self.devices.borrow_mut().entry(device).or_insert_with(|| is_fuse(fd))
+        let of_fuse =
+            || *self.devices.borrow_mut().entry(device.holds).or_insert_with(|| is_fuse(fd));
+        device.is_character || of_fuse()
     }
 
     #[inline]

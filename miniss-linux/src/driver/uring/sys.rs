@@ -141,14 +141,23 @@ pub(super) fn poll_first(mut entry: squeue::Entry) -> squeue::Entry {
 }
 
 /// The number of the device that a file is on. No file system is asked.
-pub(super) fn device_of(fd: BorrowedFd<'_>) -> Option<u64> {
+pub(super) fn device_of(fd: BorrowedFd<'_>) -> Option<Device> {
     let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
     // SAFETY: a plain C struct of numbers.
     let mut status: libc::statx = unsafe { std::mem::zeroed() };
     // SAFETY: *Arguments outlive the call*: `status` is a local.
     let result = unsafe { libc::statx(fd.as_raw_fd(), c"".as_ptr(), flags, 0, &raw mut status) };
     let (major, minor) = (status.stx_dev_major, status.stx_dev_minor);
-    (result == 0).then(|| libc::makedev(major, minor))
+    let is_character = u32::from(status.stx_mode) & libc::S_IFMT == libc::S_IFCHR;
+    (result == 0).then(|| Device { holds: libc::makedev(major, minor), is_character })
+}
+
+/// What a file is on.
+pub(super) struct Device {
+    /// The number of its file system.
+    pub(super) holds: u64,
+    /// It is a device of characters itself: a terminal, for instance.
+    pub(super) is_character: bool,
 }
 
 /// Whether a file is of FUSE, which is asked itself.
