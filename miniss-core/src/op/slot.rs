@@ -45,6 +45,8 @@ pub(super) enum Stage {
     Listening,
     /// In flight, but a part found no room: no more parts are kept.
     Overflowed,
+    /// Both.
+    OverflowedListening,
     /// In flight, and its key is gone.
     Orphan,
     /// The terminal completion is here; the key has not collected it yet.

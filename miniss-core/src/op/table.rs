@@ -369,7 +369,7 @@ impl<M: Memory> OpTable<M> {
         let waker = slot.waker.take();
         match slot.stage.get() {
             Stage::Done => self.settle_orphan(key.id().index(), slot, slot.completion.get()),
-            Stage::InFlight | Stage::Listening | Stage::Overflowed => {
+            Stage::InFlight | Stage::Listening | Stage::Overflowed | Stage::OverflowedListening => {
                 slot.stage.set(Stage::Orphan);
                 if cancels {
                     self.want_cancel(key.id().index(), slot);
@@ -486,11 +486,13 @@ impl<M: Memory> OpTable<M> {
     pub fn complete(&self, id: OpId, completion: Completion, more: bool) {
         let Some(slot) = self.find(id) else { return self.count_stale() };
         match (slot.stage.get(), more) {
-            (Stage::InFlight, false) => {
+            (Stage::InFlight | Stage::Overflowed, false) => {
                 self.end(slot, completion);
                 wake(slot.waker.take());
             }
-            (Stage::Listening | Stage::Overflowed, false) => self.end_and_tell(slot, completion),
+            (Stage::Listening | Stage::OverflowedListening, false) => {
+                self.end_and_tell(slot, completion);
+            }
             (Stage::InFlight | Stage::Listening, true) => {
                 if !self.room.push_part(slot, completion) {
                     return self.refuse_part(id.index(), slot, completion);
@@ -503,7 +505,9 @@ impl<M: Memory> OpTable<M> {
                     self.want_cancel(id.index(), slot);
                 }
             }
-            (Stage::Overflowed, true) => self.refuse_part(id.index(), slot, completion),
+            (Stage::Overflowed | Stage::OverflowedListening, true) => {
+                self.refuse_part(id.index(), slot, completion);
+            }
             (Stage::Orphan, false) => {
                 slot.assert_no_one_inside();
                 self.in_flight.set(self.in_flight.get() - 1);
@@ -540,7 +544,11 @@ impl<M: Memory> OpTable<M> {
     fn refuse_part(&self, index: u32, slot: &Slot, completion: Completion) {
         slot.assert_no_one_inside();
         self.parts_refused.set(self.parts_refused.get() + 1);
-        if slot.stage.replace(Stage::Overflowed) != Stage::Overflowed {
+        let overflowed = match slot.stage.get() {
+            Stage::Listening | Stage::OverflowedListening => Stage::OverflowedListening,
+            _ => Stage::Overflowed,
+        };
+        if slot.stage.replace(overflowed) != overflowed {
             self.want_cancel(index, slot);
         }
         slot.refuse_part(completion);
