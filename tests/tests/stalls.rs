@@ -17,6 +17,9 @@ use miniss_tests::logger::{Logger, install};
 
 /// A stall, and the time after which it counts as one.
 const LIMIT: Duration = Duration::from_millis(5);
+/// So long that nothing but what is planned is held for it, on whatever machine: where the first
+/// line counts, which is the only one for a while.
+const LONG: Duration = Duration::from_millis(500);
 
 /// Blocks the thread until another stall than those before is known.
 #[inline(never)]
@@ -55,9 +58,7 @@ fn first_line(logger: &Logger) -> String {
 fn a_task_that_blocks_its_shard_is_named_with_its_code() {
     alone("a_task_that_blocks_its_shard_is_named_with_its_code", || {
         let logger = install(|| IS_WRITTEN.store(true, Relaxed));
-        // So long that nothing else is held for it, on whatever machine: there is one line only.
-        let limit = Duration::from_millis(500);
-        let runtime = Runtime::builder().shards(2).stall_limit(limit).build().unwrap();
+        let runtime = Runtime::builder().shards(2).stall_limit(LONG).build().unwrap();
         let site = line!() + 2;
         runtime.block_on(async {
             let blocks = async || spawn(async { block_until_it_is_written() }).await.unwrap();
@@ -150,7 +151,7 @@ fn a_handler_of_the_program_for_the_signal_is_left_alone() {
     static RECEIVED: AtomicBool = AtomicBool::new(false);
     alone("a_handler_of_the_program_for_the_signal_is_left_alone", || {
         let logger = install(|| {});
-        let runtime = Runtime::builder().shards(1).stall_limit(LIMIT).build().unwrap();
+        let runtime = Runtime::builder().shards(1).stall_limit(LONG).build().unwrap();
         runtime.block_on(async {
             use miniss_linux::signal::{SignalKind, signal};
             let urgent = signal(SignalKind::from_raw(libc::SIGURG)).unwrap();
