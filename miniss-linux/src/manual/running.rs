@@ -4,7 +4,8 @@
 //!
 //! Some events reach no error. The runtime reports them through the crate `log`, and the program
 //! chooses with its logger where they go. Without a logger a report costs one load. Each event is
-//! reported once, then at most once in five seconds with the number that was left out.
+//! reported once, then at most once in five seconds with the number that was left out; a stall, at
+//! most once in twelve.
 //! [`count`](crate::diagnostics::count) counts all of them.
 //!
 //! | event | level | target | when |
@@ -26,7 +27,7 @@
 //! If the program sets a hook with [`unobserved::set_hook`](crate::unobserved::set_hook), the hook
 //! gets the failures that no one saw, and the logger does not.
 //!
-//! The logger runs on the shard that reports. It may use the runtime, and if it panics the shard
+//! The logger runs on the shard that reports, and for a stall on a thread beside it. It may use the runtime, and if it panics the shard
 //! goes on. But while it blocks, its shard does nothing else. The reader of a pipe may be gone or
 //! asleep; this logger is safe to write to one, because it ignores failures and a thread of its own
 //! waits. (`eprintln!` is not safe: it panics when the reader is gone.)
