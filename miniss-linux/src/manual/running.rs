@@ -27,10 +27,11 @@
 //! If the program sets a hook with [`unobserved::set_hook`](crate::unobserved::set_hook), the hook
 //! gets the failures that no one saw, and the logger does not.
 //!
-//! The logger runs on the shard that reports, and for a stall on a thread beside it. It may use the runtime, and if it panics the shard
-//! goes on. But while it blocks, its shard does nothing else. The reader of a pipe may be gone or
-//! asleep; this logger is safe to write to one, because it ignores failures and a thread of its own
-//! waits. (`eprintln!` is not safe: it panics when the reader is gone.)
+//! The logger runs on the shard that reports, and for a stall on a thread beside it. It may use the
+//! runtime, and if it panics the shard goes on. But while it blocks, its shard does nothing else.
+//! The reader of a pipe may be gone or asleep; this logger is safe to write to one, because it
+//! ignores failures and a thread of its own waits.
+//! (`eprintln!` is not safe: it panics when the reader is gone.)
 //!
 //! ```
 //! use std::io::Write;
