@@ -4,7 +4,8 @@
 //! number of units for each shard that is called, split among the shards that call, so that no one
 //! has to ask another shard for a unit: each keeps a semaphore for each target in its own storage.
 //! A call waits here until it has a unit, and keeps it until its answer is back, also if the caller
-//! has dropped it meanwhile: the call is in flight all the same.
+//! has dropped it meanwhile: the call is in flight all the same. A [`Permit`] is such a unit, for
+//! those who must know beforehand that their call will not wait.
 //!
 //! Work that waits for a unit while it has one can be part of a circle, in which all wait for each
 //! other. So groups have levels, and work may only call up: then the one that waits highest is
@@ -63,6 +64,8 @@ pub struct ServiceGroup {
     name: &'static str,
     level: u32,
     in_flight_max: usize,
+    /// How many of them one shard may make.
+    per_caller_max: usize,
     /// `None`: a call waits for as long as it takes.
     queue_timeout: Option<Duration>,
     /// Of the semaphores in the storage of each shard that calls.
@@ -85,7 +88,29 @@ impl ServiceGroup {
     /// ```
     pub const fn new(name: &'static str, level: u32, in_flight_max: usize) -> Self {
         assert!(in_flight_max > 0, "a group in which no call may be in flight");
-        Self { name, level, in_flight_max, queue_timeout: None, key: OnceLock::new() }
+        let (per_caller_max, queue_timeout) = (usize::MAX, None);
+        let key = OnceLock::new();
+        Self { name, level, in_flight_max, per_caller_max, queue_timeout, key }
+    }
+
+    /// How many calls one shard may have in flight to one other at most, however few shards share
+    /// in the bound of the group. Default: its equal part of that.
+    ///
+    /// Between two shards, 128 calls can be under way. With fewer than that in all, a call that the
+    /// group lets through does not wait again.
+    ///
+    /// # Panics
+    ///
+    /// If `max` is zero.
+    ///
+    /// ```
+    /// use miniss_linux::sharded::ServiceGroup;
+    /// static GROUP: ServiceGroup = ServiceGroup::new("storage", 1, 4096).per_caller_max(64);
+    /// ```
+    pub const fn per_caller_max(mut self, max: usize) -> Self {
+        assert!(max > 0, "a group in which no shard may call");
+        self.per_caller_max = max;
+        self
     }
 
     /// For how long a call may wait to be made; then it ends with
@@ -128,10 +153,7 @@ impl ServiceGroup {
         F: AsyncFnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let shard = shard.into();
-        let group = self.group_of_work_on(shard);
-        let call = || submit_to(shard, async move || within(group, work()).await);
-        self.call(shard, call).await
+        self.reserve(shard).await?.submit(work).await
     }
 
     /// As [`ShardedRef::invoke_on`], when the group has room for one more call to `shard`.
@@ -176,29 +198,77 @@ impl ServiceGroup {
         F: AsyncFnOnce(&S) -> T + Send + 'static,
         T: Send + 'static,
     {
+        self.reserve(shard).await?.invoke(service, work).await
+    }
+
+    /// Waits until the group has room for one more call to `shard`, and keeps it for that call.
+    ///
+    /// Who needs room for calls to several shards at once asks for it in the order of the shards:
+    /// otherwise two could wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::QueueTimedOut`] if there was no room in time; [`CallError::ShardGone`] if the
+    /// calling shard is ending.
+    ///
+    /// # Panics
+    ///
+    /// As for [`submit_to`](Self::submit_to).
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it gives up the place in the queue.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// use miniss_linux::Runtime;
+    /// use miniss_linux::sharded::{ServiceGroup, Sharded};
+    ///
+    /// static VISITS: ServiceGroup = ServiceGroup::new("visits", 1, 64);
+    ///
+    /// let runtime = Runtime::builder().shards(3).build().unwrap();
+    /// runtime.block_on(async {
+    ///     let visits = Sharded::start(|_| (), async |(), _| Cell::new(0)).await.unwrap();
+    ///     // Both calls are made, or none is.
+    ///     let near = VISITS.reserve(1).await.unwrap();
+    ///     let far = VISITS.reserve(2).await.unwrap();
+    ///     let calls = [near, far].map(|it| it.run(*visits, |count| count.set(count.get() + 1)));
+    ///     for call in calls {
+    ///         call.await.unwrap();
+    ///     }
+    ///     visits.stop().await.unwrap();
+    /// });
+    /// ```
+    pub async fn reserve(&'static self, shard: impl Into<ShardId>) -> Result<Permit, CallError> {
         let shard = shard.into();
-        let group = self.group_of_work_on(shard);
-        let work = async move |instance: &S| within(group, work(instance)).await;
-        self.call(shard, || service.invoke_on(shard, work)).await
+        let Some(semaphore) = self.semaphore(shard)? else { return Ok(self.permit(shard, None)) };
+        let unit = semaphore.acquire_owned(1);
+        let unit = match self.queue_timeout {
+            None => unit.await,
+            Some(limit) => {
+                timeout(limit, unit).await.map_err(|_| CallError::QueueTimedOut(shard))?
+            }
+        };
+        Ok(self.permit(shard, Some(unit.expect("it is never closed"))))
     }
 
-    /// Work on this shard takes up no room of ours: it remains in the group that it is called from.
-    fn group_of_work_on(&'static self, shard: ShardId) -> Option<&'static Self> {
-        if shard == ShardId::current() { current() } else { Some(self) }
-    }
-
-    async fn call<T: 'static>(
-        &'static self,
-        shard: ShardId,
-        make: impl FnOnce() -> Call<T>,
-    ) -> Result<T, CallError> {
-        if shard == ShardId::current() {
-            return make().await;
+    /// Room for one more call to `shard`, if the group has some now, no one waits for it, and the
+    /// calling shard is not ending.
+    ///
+    /// # Panics
+    ///
+    /// As for [`submit_to`](Self::submit_to).
+    pub fn try_reserve(&'static self, shard: impl Into<ShardId>) -> Option<Permit> {
+        let shard = shard.into();
+        match self.semaphore(shard).ok()? {
+            None => Some(self.permit(shard, None)),
+            Some(semaphore) => Some(self.permit(shard, Some(semaphore.try_acquire_owned(1).ok()?))),
         }
-        shard.index_among(ShardId::all().len());
-        self.assert_above_current();
-        let unit = self.unit(shard).await?;
-        InFlight { call: Some((make(), unit)) }.await
+    }
+
+    fn permit(&'static self, shard: ShardId, unit: Option<OwnedUnits>) -> Permit {
+        Permit { group: self, shard, unit }
     }
 
     fn assert_above_current(&self) {
@@ -217,29 +287,24 @@ impl ServiceGroup {
         }
     }
 
-    /// Waits for room for a call.
-    async fn unit(&'static self, shard: ShardId) -> Result<OwnedUnits, CallError> {
-        let gone = || CallError::ShardGone(ShardId::current());
-        let unit = self.semaphores().ok_or_else(gone)?[shard.index()].acquire_owned(1);
-        let unit = match self.queue_timeout {
-            None => unit.await,
-            Some(limit) => {
-                timeout(limit, unit).await.map_err(|_| CallError::QueueTimedOut(shard))?
-            }
-        };
-        Ok(unit.expect("it is never closed"))
-    }
-
-    /// What this shard may have in flight to each other; `None` if it is ending.
-    fn semaphores(&'static self) -> Option<Rc<Vec<Rc<Semaphore>>>> {
+    /// What bounds the calls that this shard makes to `shard`; `None` for those to itself. An error
+    /// if it is ending.
+    fn semaphore(&'static self, shard: ShardId) -> Result<Option<Rc<Semaphore>>, CallError> {
+        let here = ShardId::current();
+        if shard == here {
+            return Ok(None);
+        }
+        let shards = ShardId::all().len();
+        shard.index_among(shards);
+        self.assert_above_current();
         let key = *self.key.get_or_init(Key::new);
-        key.get().or_else(|| {
-            let shards = ShardId::all().len();
-            let part = (self.in_flight_max / (shards - 1).max(1)).max(1);
-            let units = part.min(Semaphore::UNITS_MAX);
+        let all: Option<Rc<Vec<Rc<Semaphore>>>> = key.get().or_else(|| {
+            let part = (self.in_flight_max / (shards - 1)).max(1);
+            let units = part.min(self.per_caller_max).min(Semaphore::UNITS_MAX);
             key.put((0..shards).map(|_| Rc::new(Semaphore::new(units))).collect::<Vec<_>>());
             key.get()
-        })
+        });
+        all.map(|all| Some(all[shard.index()].clone())).ok_or(CallError::ShardGone(here))
     }
 }
 
@@ -249,6 +314,102 @@ impl fmt::Debug for ServiceGroup {
             .field("name", &self.name)
             .field("level", &self.level)
             .finish_non_exhaustive()
+    }
+}
+
+/// Room in a [`ServiceGroup`] for one call to a shard. What is not used is given back when this is
+/// dropped.
+///
+/// A call is on its way whether the future that comes back is polled or not.
+#[must_use = "dropping it gives the room back"]
+pub struct Permit {
+    group: &'static ServiceGroup,
+    shard: ShardId,
+    /// `None` on the own shard, where a call takes up no room.
+    unit: Option<OwnedUnits>,
+}
+
+impl Permit {
+    /// Where it lets call.
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// As [`submit_to`](crate::submit_to).
+    ///
+    /// # Errors
+    ///
+    /// What [`Call`](crate::Call) tells.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future does not stop the work.
+    pub fn submit<F, T>(self, work: F) -> impl Future<Output = Result<T, CallError>> + use<F, T>
+    where
+        F: AsyncFnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let group = self.group_of_work();
+        let call = submit_to(self.shard, async move || within(group, work()).await);
+        InFlight { call: Some(call), unit: self.unit }
+    }
+
+    /// As [`ShardedRef::invoke_on`].
+    ///
+    /// # Errors
+    ///
+    /// What [`invoke_on`](ShardedRef::invoke_on) tells.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future does not stop the work.
+    pub fn invoke<S, F, T>(
+        self,
+        service: ShardedRef<S>,
+        work: F,
+    ) -> impl Future<Output = Result<T, CallError>> + use<S, F, T>
+    where
+        S: 'static,
+        F: AsyncFnOnce(&S) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let group = self.group_of_work();
+        let work = async move |instance: &S| within(group, work(instance)).await;
+        InFlight { call: Some(service.invoke_on(self.shard, work)), unit: self.unit }
+    }
+
+    /// As [`ShardedRef::run_on`].
+    ///
+    /// # Errors
+    ///
+    /// What [`run_on`](ShardedRef::run_on) tells.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future does not stop the work.
+    pub fn run<S, F, T>(
+        self,
+        service: ShardedRef<S>,
+        work: F,
+    ) -> impl Future<Output = Result<T, CallError>> + use<S, F, T>
+    where
+        S: 'static,
+        F: FnOnce(&S) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        InFlight { call: Some(service.run_on(self.shard, work)), unit: self.unit }
+    }
+
+    /// Work on the own shard takes up no room: it remains in the group that it is called from.
+    fn group_of_work(&self) -> Option<&'static ServiceGroup> {
+        if self.unit.is_none() { current() } else { Some(self.group) }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (group, shard) = (self.group.name, self.shard);
+        f.debug_struct("Permit").field("group", &group).field("shard", &shard).finish()
     }
 }
 
@@ -274,27 +435,29 @@ async fn within<F: Future>(group: Option<&'static ServiceGroup>, work: F) -> F::
     poll.await
 }
 
-/// A call that takes up room in a group. If it is dropped, a task waits for the answer instead.
+/// A call, and the room that it takes up. If it is dropped, a task waits for the answer instead.
 struct InFlight<T: 'static> {
     /// `None` when it has ended.
-    call: Option<(Call<T>, OwnedUnits)>,
+    call: Option<Call<T>>,
+    unit: Option<OwnedUnits>,
 }
 
 impl<T> Future for InFlight<T> {
     type Output = Result<T, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let (call, _) = self.call.as_mut().expect("polled again after it has given its result");
+        let call = self.call.as_mut().expect("polled again after it has given its result");
         let outcome = std::task::ready!(Pin::new(call).poll(cx));
-        self.call = None;
+        (self.call, self.unit) = (None, None);
         Poll::Ready(outcome)
     }
 }
 
 impl<T> Drop for InFlight<T> {
     fn drop(&mut self) {
-        let is_in_runtime = ShardId::try_current().is_some();
-        if let Some((call, unit)) = self.call.take().filter(|_| is_in_runtime) {
+        if let (Some(call), Some(unit)) = (self.call.take(), self.unit.take())
+            && ShardId::try_current().is_some()
+        {
             let wait = async move {
                 // No one wants to know.
                 let _ = call.await;

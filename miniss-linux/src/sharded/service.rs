@@ -458,6 +458,32 @@ impl<T: 'static> ShardedRef<T> {
         })
     }
 
+    /// Runs the plain closure `work` with the instance of `shard`, between the tasks there, and
+    /// brings back its output. Cheaper than [`invoke_on`](Self::invoke_on) for what neither waits
+    /// nor takes long; on the caller's own shard it runs at once.
+    ///
+    /// The [`Call`] ends with [`NotRunning`](CallError::NotRunning) if there is no instance, or it
+    /// is being stopped.
+    ///
+    /// # Panics
+    ///
+    /// As for [`invoke_on`](Self::invoke_on).
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the [`Call`] does not stop the work.
+    #[track_caller]
+    pub fn run_on<F, R>(self, shard: impl Into<ShardId>, work: F) -> Call<R>
+    where
+        F: FnOnce(&T) -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        try_run_on(shard.into(), move || {
+            let instance = self.instance().filter(|instance| !instance.calls.is_closed());
+            Ok(work(&instance.ok_or_else(not_running)?.value))
+        })
+    }
+
     /// As [`invoke_on`](Self::invoke_on), on every shard, this one too, with a clone of `work` for
     /// each.
     ///
@@ -519,9 +545,8 @@ impl<T: 'static> ShardedRef<T> {
         Calls::make(shards, &work, |shard, work| self.invoke_on(shard, work))
     }
 
-    /// Runs a clone of the plain closure `work` with the instance of every shard, between the tasks
-    /// there, and brings back the outputs in the order of the shards. Cheaper than
-    /// [`invoke_on_all`](Self::invoke_on_all) for what neither waits nor takes long.
+    /// As [`run_on`](Self::run_on), on every shard, this one too, with a clone of `work` for each:
+    /// brings back the outputs in the order of the shards.
     ///
     /// # Panics
     ///
@@ -536,12 +561,7 @@ impl<T: 'static> ShardedRef<T> {
         F: FnOnce(&T) -> R + Clone + Send + 'static,
         R: Send + 'static,
     {
-        Calls::make(ShardId::all(), &work, |shard, work| {
-            try_run_on(shard, move || {
-                let instance = self.instance().filter(|instance| !instance.calls.is_closed());
-                Ok(work(&instance.ok_or_else(not_running)?.value))
-            })
-        })
+        Calls::make(ShardId::all(), &work, |shard, work| self.run_on(shard, work))
     }
 
     /// As [`map`](Self::map), and folds the outputs here with `reduce`, in the order of the shards.

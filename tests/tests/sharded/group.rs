@@ -230,6 +230,66 @@ fn a_service_is_called_in_a_group() {
     });
 }
 
+#[test]
+fn room_is_kept_for_one_call_and_given_back_without_it() {
+    static GROUP: ServiceGroup = ServiceGroup::new("kept", 1, 3);
+    on_shard_0("permits", 3, async || {
+        let permit = GROUP.reserve(1).await.unwrap();
+        assert_eq!(permit.shard().index(), 1);
+        // Half of the bound, rounded down, is this shard's.
+        assert!(GROUP.try_reserve(1).is_none() && GROUP.try_reserve(2).is_some());
+        let queued = spawn(GROUP.reserve(1));
+        yield_now().await;
+        drop(permit);
+        assert!(GROUP.try_reserve(1).is_none(), "it is for who waits");
+        let permit = soon(queued).await.unwrap().unwrap();
+        let door = Door::default();
+        let pass = door.clone();
+        let call = permit.submit(async move || pass.pass().await);
+        assert!(GROUP.try_reserve(1).is_none());
+        door.open();
+        soon(call).await.unwrap();
+        assert!(GROUP.try_reserve(1).is_some());
+        // On its own shard, a call takes up no room.
+        let own: Vec<_> = (0..9).map(|_| GROUP.try_reserve(0).unwrap()).collect();
+        for permit in own {
+            assert_eq!(permit.submit(async || here()).await.unwrap(), 0);
+        }
+    });
+}
+
+#[test]
+fn one_shard_has_no_more_in_flight_to_another_than_one_caller_may() {
+    static GROUP: ServiceGroup = ServiceGroup::new("each", 1, 100).per_caller_max(2);
+    on_shard_0("a bound for each caller", 2, async || {
+        let permits = [GROUP.try_reserve(1).unwrap(), GROUP.try_reserve(1).unwrap()];
+        assert!(GROUP.try_reserve(1).is_none());
+        drop(permits);
+        assert!(GROUP.try_reserve(1).is_some());
+    });
+}
+
+#[test]
+fn a_plain_closure_runs_with_an_instance_until_the_service_is_stopped() {
+    static GROUP: ServiceGroup = ServiceGroup::new("plain", 1, 1);
+    on_shard_0("a plain closure", 2, async || {
+        let owner =
+            Sharded::start(ShardId::index, async |index, _| Cell::new(index)).await.unwrap();
+        let numbers = *owner;
+        for shard in 0..2 {
+            let former = numbers.run_on(shard, |number| number.replace(7));
+            assert_eq!(soon(former).await.unwrap(), shard);
+            let permit = GROUP.reserve(shard).await.unwrap();
+            assert_eq!(soon(permit.run(numbers, |number| number.get())).await.unwrap(), 7);
+        }
+        let panics = numbers.run_on(1, |_| panic!("planned"));
+        assert!(matches!(soon(panics).await, Err::<(), _>(CallError::Panicked(_))));
+        owner.stop().await.unwrap();
+        let stopped = soon(numbers.run_on(1, |number| number.get())).await;
+        assert!(matches!(stopped, Err(CallError::NotRunning(shard)) if shard.index() == 1));
+    });
+}
+
 static LOW: ServiceGroup = ServiceGroup::new("low", 1, 1);
 static HIGH: ServiceGroup = ServiceGroup::new("high", 2, 1);
 

@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use miniss_linux::Call;
 use miniss_linux::sharded::mpsc::{Receiver, Sender};
-use miniss_linux::sharded::{Calls, Foreign, ServiceGroup, ShardLocal, Sharded, ShardedRef};
+use miniss_linux::sharded::{
+    Calls, Foreign, Permit, ServiceGroup, ShardLocal, Sharded, ShardedRef,
+};
 
 /// `true` for a type with the trait, found out by which of two constants is nearer.
 macro_rules! has {
@@ -50,4 +52,5 @@ fn s5_what_names_a_value_of_a_shard_may_go_anywhere() {
 fn s5_calls_are_awaited_where_they_were_made() {
     assert!(!has!(Call<u32>: Send) && !has!(Call<u32>: Sync));
     assert!(!has!(Calls<u32>: Send) && !has!(Calls<u32>: Sync));
+    assert!(!has!(Permit: Send) && !has!(Permit: Sync));
 }
