@@ -19,18 +19,18 @@ use std::time::Duration;
 use miniss_linux::buf::IoVecBuf;
 use miniss_linux::net::{Keepalive, PoolBuf, TcpStream};
 use miniss_linux::time::timeout;
-use miniss_linux::{ShardId, run_on, yield_now};
+use miniss_linux::yield_now;
 
-use crate::batch::{Batch, REPLY_BYTES_MAX, recycle};
+use crate::batch::recycle;
 use crate::budget::{Budget, Charge};
 use crate::command::Fault;
 use crate::limits::Limits;
+use crate::permits::Permits;
 use crate::resp::output::{Piece, Pieces};
 use crate::resp::{Output, Parsed, Parser};
 use crate::round::{Context, Round, Taken};
 use crate::session::Session;
-use crate::shard::{Counters, facts, limits, now_ms, shard_budget, shards};
-use crate::shard::{warn_seldom, with_garbage, with_store};
+use crate::shard::{Shard, now_ms, warn_seldom};
 
 /// Bytes of empty buffers that a connection keeps.
 const BYTES_KEPT: usize = 1 << 10;
@@ -44,14 +44,15 @@ const CHUNK_PIECES_MAX: usize = 64;
 /// A client's connection.
 pub struct Connection {
     stream: Rc<TcpStream>,
+    shard: Rc<Shard>,
     session: Session,
     parser: Parser,
     round: Round,
+    permits: Permits,
     /// Bytes that were received and are not parsed yet.
     input: Vec<u8>,
     /// Replies that are not written yet.
     out: Output,
-    limits: &'static Limits,
     /// What `input` and the session hold.
     charge: Charge,
 }
@@ -68,35 +69,38 @@ enum Stopped {
 }
 
 impl Connection {
-    /// The connection with this number, on a stream that was just accepted.
-    pub fn new(number: u64, stream: Rc<TcpStream>) -> Self {
-        let limits = limits();
-        let budget = Some(Arc::new(Budget::new(limits.connection_bytes, Some(shard_budget()))));
+    /// The connection with this number, on a stream that `shard` has just accepted.
+    pub fn new(number: u64, stream: Rc<TcpStream>, shard: Rc<Shard>) -> Self {
+        let limits = &shard.server.limits;
+        let budget = Budget::new(limits.connection_bytes, Some(shard.budget.clone()));
+        let budget = Some(Arc::new(budget));
         Self {
             stream,
             session: Session::new(number),
             parser: Parser::new(limits.request_bytes_max()),
-            round: Round::new(ShardId::current().index(), shards(), budget.clone()),
+            round: Round::new(shard.index, shard.server.shards(), budget.clone(), &shard.stock),
+            permits: Permits::default(),
             input: Vec::new(),
             out: Output::new(budget.clone()),
-            limits,
             charge: Charge::new(budget),
+            shard,
         }
     }
 
     /// Serves the client until it goes, asks to quit, breaks the protocol, or breaks a limit.
     pub async fn serve(mut self) -> io::Result<()> {
+        let (timeout, keepalive) = (self.limits().timeout, self.limits().keepalive);
         self.stream.set_nodelay(true)?;
-        self.stream.set_keepalive(self.limits.keepalive.map(Keepalive::after))?;
+        self.stream.set_keepalive(keepalive.map(Keepalive::after))?;
         while !self.session.closing {
-            let received = match self.limits.timeout {
+            let received = match timeout {
                 None => self.stream.recv().await?,
-                Some(_) => within(self.limits.timeout, self.stream.recv()).await??,
+                Some(_) => within(timeout, self.stream.recv()).await??,
             };
             if received.is_empty() {
                 return Ok(());
             }
-            Counters::here().received(received.len());
+            self.shard.counters().received(received.len());
             let mut stopped = self.take_in(received);
             loop {
                 self.cross().await?;
@@ -104,7 +108,7 @@ impl Connection {
                 match stopped {
                     Stopped::Short => break,
                     Stopped::Full => {}
-                    Stopped::Crowded => self.round.wait_for_permit().await,
+                    Stopped::Crowded => self.permits.wait().await.map_err(io::Error::other)?,
                 }
                 yield_now().await;
                 self.round.begin_turn();
@@ -153,9 +157,11 @@ impl Connection {
     /// Handles the requests at the beginning of `bytes`; returns how many bytes they were.
     fn take_requests(&mut self, bytes: &[u8]) -> (usize, Stopped) {
         let (mut used, mut requests, now_ms) = (0, 0, now_ms());
-        let stopped = with_store(|store| {
+        let facts = &|| self.shard.server.facts();
+        let reserve = &mut |shards| self.permits.take(shards);
+        let stopped = self.shard.with_store(|store| {
             let (session, out) = (&mut self.session, &mut self.out);
-            let mut context = Context { session, store, now_ms, facts: &facts, out };
+            let mut context = Context { session, store, now_ms, facts, reserve, out };
             while !context.session.closing {
                 if self.round.is_full(context.out) {
                     return Stopped::Full;
@@ -179,7 +185,7 @@ impl Connection {
             used = bytes.len();
             Stopped::Short
         });
-        Counters::here().handled(requests, now_ms);
+        self.shard.counters().handled(requests, now_ms);
         (used, stopped)
     }
 
@@ -191,22 +197,22 @@ impl Connection {
                 yield_now().await;
             }
             let mut calls = Vec::new();
-            for shard in 0..shards() {
+            for shard in 0..self.shard.server.shards() {
                 if let Some(batch) = self.round.take_batch(shard) {
-                    calls.push((shard, run_on(shard, move || run_here(batch))));
+                    let permit = self.permits.permit(shard).await.map_err(io::Error::other)?;
+                    let run = |there: &Shard| there.run(batch);
+                    calls.push((shard, permit.run(self.shard.siblings, run)));
                 }
             }
+            self.permits.give_back();
             for (shard, call) in calls {
                 let batch = call.await.map_err(io::Error::other)?;
                 self.round.put_batch(shard, batch);
             }
-            self.round.release_permit();
-            if !self.round.drain(&facts, &mut self.out) {
+            if !self.round.drain(&|| self.shard.server.facts(), &mut self.out) {
                 self.write().await?;
-                self.round.wait_for_permit().await;
             }
         }
-        self.round.release_permit();
         Ok(())
     }
 
@@ -215,11 +221,11 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
-        Counters::here().sent(self.out.bytes_to_send());
+        self.shard.counters().sent(self.out.bytes_to_send());
         if self.out.bytes_to_send() > CHUNK_BYTES_MAX {
             Box::pin(self.write_in_chunks()).await?;
         } else if let Some(bytes) = self.out.take_bytes() {
-            let patience = self.limits.patience(bytes.len());
+            let patience = self.limits().patience(bytes.len());
             let (result, bytes) = within(patience, self.stream.write_all(bytes)).await?;
             self.out.put_bytes(bytes);
             result?;
@@ -234,17 +240,17 @@ impl Connection {
     /// makes progress, and what is written need not be held any longer.
     async fn write_in_chunks(&mut self) -> io::Result<()> {
         let mut left = self.out.bytes_to_send();
-        if !self.limits.allows_unread(left) {
+        if !self.limits().allows_unread(left) {
             return Err(too_many_unread());
         }
         let (mut pieces, mut rest) = (self.out.take_pieces(), None);
         while let Some(chunk) = next_chunk(&mut pieces, &mut rest) {
-            let patience = self.limits.patience(left);
+            let patience = self.limits().patience(left);
             left -= chunk.0.iter().map(|piece| piece.range.len()).sum::<usize>();
             let written = within(patience, self.stream.write_vectored_all(chunk)).await;
             let (result, chunk) = written.map_err(|_| too_many_unread())?;
             result?;
-            free(chunk);
+            self.free(chunk);
         }
         Ok(())
     }
@@ -264,6 +270,16 @@ impl Connection {
             self.write().await?;
         }
         Ok(())
+    }
+
+    /// Lets go of what was written. What nothing else holds any more is freed a piece at a time.
+    fn free(&self, chunk: Chunk) {
+        let strings = chunk.0.into_iter().filter_map(|piece| Arc::into_inner(piece.string));
+        strings.for_each(|string| self.shard.with_garbage(|garbage| garbage.bytes(string)));
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.shard.server.limits
     }
 }
 
@@ -310,16 +326,4 @@ fn next_chunk(pieces: &mut Pieces, rest: &mut Option<Piece>) -> Option<Chunk> {
         chunk.push(piece);
     }
     (!chunk.is_empty()).then_some(Chunk(chunk))
-}
-
-/// Lets go of what was written. What nothing else holds any more is freed a piece at a time.
-fn free(chunk: Chunk) {
-    let strings = chunk.0.into_iter().filter_map(|piece| Arc::into_inner(piece.string));
-    strings.for_each(|string| with_garbage(|garbage| garbage.bytes(string)));
-}
-
-/// Runs another shard's requests on this one's keys.
-fn run_here(mut batch: Batch) -> Batch {
-    with_store(|store| batch.run(store, now_ms(), REPLY_BYTES_MAX));
-    batch
 }

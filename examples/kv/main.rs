@@ -20,6 +20,7 @@ mod limits;
 mod listen;
 mod merge;
 mod options;
+mod permits;
 mod resp;
 mod round;
 mod say;

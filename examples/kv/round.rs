@@ -25,8 +25,9 @@
 //!
 //! * Nothing is waited for between the first request of a round and the hand-over of its batches.
 //!   What runs here meanwhile is seen by none before that: the shard does nothing else.
-//! * A round that crosses first gets one of a number of [permits](PERMITS), so few that a lane
-//!   between two shards never fills: what is handed over is there at once.
+//! * Before it takes the first request for another shard, a round has a
+//!   [permit](crate::permits) for a call there. There are so few that a lane between two shards
+//!   never fills: what is handed over is there at once.
 //! * Before a *large* request, whose reply may have any size, a batch runs to its end, whatever is
 //!   unread. Behind one it may stop until the client has read. So after a large request for
 //!   another shard the round takes only requests for the same one; and a large one for several
@@ -40,10 +41,9 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-
-use miniss_linux::sync::{Semaphore, Units};
 
 use crate::batch::{Batch, REPLY_BYTES_MAX, Whole, recycle};
 use crate::budget::Budget;
@@ -60,9 +60,6 @@ use crate::store::hashing::shard_of;
 /// Replies of other shards that a round waits for at most: each up to a long string, they are
 /// [`REPLY_BYTES_MAX`] a few times over.
 const REPLIES_MAX: usize = 256;
-/// Rounds of one shard that cross at the same time: half of what a lane between two shards holds,
-/// the other half being for answers.
-const PERMITS: usize = 64;
 /// Bytes of an empty round's buffer that are kept.
 const BYTES_KEPT: usize = 2 << 10;
 /// Entries of its rows that are kept.
@@ -82,6 +79,8 @@ pub struct Context<'a> {
     pub now_ms: u64,
     /// What the server can tell about itself.
     pub facts: &'a dyn Fn() -> Facts,
+    /// Keeps room for a call to each of these shards; false if there is none now.
+    pub reserve: &'a mut dyn FnMut(Range<usize>) -> bool,
     /// The connection's output.
     pub out: &'a mut Output,
 }
@@ -104,8 +103,7 @@ pub struct Round {
     budget: Option<Arc<Budget>>,
     /// Where requests for other shards are, if there are any.
     crossing: Option<Box<Crossing>>,
-    /// True if what crosses may be handed over.
-    has_permit: bool,
+    stock: Rc<Stock>,
     /// What requests for this shard did since others had a turn.
     pace: Pace,
 }
@@ -160,24 +158,25 @@ enum Source {
     Info(Sections, Proto),
 }
 
-thread_local! {
-    /// What a round needs to cross; a shard is a thread.
-    static PERMITS_LEFT: Rc<Semaphore> = Rc::new(Semaphore::new(PERMITS));
-    /// Empty ones, to be used again.
+/// Empty crossings, which the rounds of a shard use one after the other.
+#[derive(Debug, Default)]
+pub struct Stock {
     #[expect(clippy::vec_box, reason = "they move between rounds and the stock as they are")]
-    static STOCK: RefCell<Vec<Box<Crossing>>> = const { RefCell::new(Vec::new()) };
-    static STOCK_BYTES: Cell<usize> = const { Cell::new(0) };
+    crossings: RefCell<Vec<Box<Crossing>>>,
+    bytes: Cell<usize>,
 }
 
 impl Round {
-    /// A round for connections of shard `here`, one of `shards`. Replies are charged to `budget`.
+    /// A round for connections of shard `here`, one of `shards`, from whose `stock` it takes what
+    /// it needs. Replies are charged to `budget`.
     ///
     /// # Panics
     ///
     /// If there are more than 65 536 shards.
-    pub fn new(here: usize, shards: usize, budget: Option<Arc<Budget>>) -> Self {
+    pub fn new(here: usize, shards: usize, budget: Option<Arc<Budget>>, stock: &Rc<Stock>) -> Self {
         assert!(here < shards && shards <= 1 << 16, "{shards} shards");
-        Self { here, shards, budget, crossing: None, has_permit: false, pace: Pace::new() }
+        let (stock, pace) = (stock.clone(), Pace::new());
+        Self { here, shards, budget, crossing: None, stock, pace }
     }
 
     /// Handles one request: its reply goes to the output now, or comes by [`drain`](Self::drain).
@@ -263,52 +262,17 @@ impl Round {
     pub fn drain(&mut self, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
         let Some(crossing) = &mut self.crossing else { return true };
         let complete = crossing.drain(facts, out);
-        if complete {
-            self.crossing.take().into_iter().for_each(Crossing::put_in_stock);
+        if complete && let Some(crossing) = self.crossing.take() {
+            self.stock.put(crossing);
         }
         complete
     }
 
-    /// Waits until the round may hand over requests, however many others do.
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping it gives up the place in the queue.
-    pub async fn wait_for_permit(&mut self) {
-        if !self.has_permit {
-            let permits = PERMITS_LEFT.with(Rc::clone);
-            // It is never closed.
-            let permit = permits.acquire(1).await;
-            self.has_permit = permit.is_ok_and(|permit| permit.forget() == 1);
-        }
-    }
-
-    /// What was handed over came back: others may cross.
+    /// The requests for other shards.
     #[inline]
-    pub fn release_permit(&mut self) {
-        if core::mem::take(&mut self.has_permit) {
-            PERMITS_LEFT.with(|permits| permits.release(1));
-        }
-    }
-
-    /// The requests for other shards, if the round may hand over any.
-    #[inline]
-    fn crossing(&mut self) -> Option<&mut Crossing> {
-        if self.crossing.is_none() {
-            self.begin_crossing();
-        }
-        self.crossing.as_deref_mut()
-    }
-
-    #[cold]
-    fn begin_crossing(&mut self) {
-        if !self.has_permit {
-            let forget = |permit: Units<'_>| permit.forget() == 1;
-            self.has_permit = PERMITS_LEFT.with(|permits| permits.try_acquire(1).is_ok_and(forget));
-        }
-        if self.has_permit {
-            self.crossing = Some(Crossing::from_stock(self.shards, self.budget.as_ref()));
-        }
+    fn crossing(&mut self) -> &mut Crossing {
+        let begin = || self.stock.take(self.shards, self.budget.as_ref());
+        self.crossing.get_or_insert_with(begin)
     }
 
     #[cold]
@@ -343,7 +307,11 @@ impl Round {
             self.run_here(context, run, args);
             return Taken::Yes;
         }
-        let Some(crossing) = self.crossing() else { return Taken::Later };
+        let asked = self.crossing.as_ref().is_some_and(|it| !it.batches[shard].is_empty());
+        if !asked && !(context.reserve)(shard..shard + 1) {
+            return Taken::Later;
+        }
+        let crossing = self.crossing();
         let batch = crossing.batch(shard);
         batch.push(run, context.session.proto, args.from(0));
         if is_large {
@@ -369,7 +337,7 @@ impl Round {
         if let Some(shard) = common_shard(args, step, shards) {
             return self.one(context, shard, run, is_large, args);
         }
-        let Some(crossing) = self.several(is_large) else { return Taken::Later };
+        let Some(crossing) = self.several(context, is_large) else { return Taken::Later };
         let start = crossing.owners.len();
         let owners = args.from(1).step_by(step).map(|key| shard_of(key, shards) as u16);
         crossing.owners.extend(owners);
@@ -422,7 +390,7 @@ impl Round {
         is_large: bool,
         args: &Args<'_>,
     ) -> Taken {
-        let Some(crossing) = self.several(is_large) else { return Taken::Later };
+        let Some(crossing) = self.several(context, is_large) else { return Taken::Later };
         crossing.push_to_all(run, context.session.proto, args);
         crossing.expect(source, 1);
         self.run_own_part(context);
@@ -430,12 +398,13 @@ impl Round {
     }
 
     /// Where a request for several shards goes, if it may now. A large one is alone.
-    fn several(&mut self, is_large: bool) -> Option<&mut Crossing> {
+    fn several(&mut self, context: &mut Context<'_>, is_large: bool) -> Option<&mut Crossing> {
         let is_open = |crossing: &Crossing| !is_large && crossing.open == Open::All;
-        if !self.crossing.as_deref().is_none_or(is_open) {
+        let is_open = self.crossing.as_deref().is_none_or(is_open);
+        if !is_open || !(context.reserve)(0..self.shards) {
             return None;
         }
-        let crossing = self.crossing()?;
+        let crossing = self.crossing();
         if is_large {
             crossing.open = Open::Nowhere;
         }
@@ -450,9 +419,29 @@ impl Round {
     }
 }
 
-impl Drop for Round {
-    fn drop(&mut self) {
-        self.release_permit();
+impl Stock {
+    fn take(&self, shards: usize, budget: Option<&Arc<Budget>>) -> Box<Crossing> {
+        let stocked = self.crossings.borrow_mut().pop();
+        let mut crossing = stocked.map_or_else(
+            || Box::new(Crossing::new(shards)),
+            |crossing| {
+                self.bytes.set(self.bytes.get() - crossing.capacity_bytes());
+                crossing
+            },
+        );
+        crossing.held.charge_to(budget.cloned());
+        crossing.budget = budget.cloned();
+        crossing
+    }
+
+    /// Keeps it for another round, unless enough is kept.
+    fn put(&self, mut crossing: Box<Crossing>) {
+        crossing.recycle();
+        let bytes = self.bytes.get() + crossing.capacity_bytes();
+        if bytes <= STOCK_BYTES_MAX {
+            self.bytes.set(bytes);
+            self.crossings.borrow_mut().push(crossing);
+        }
     }
 }
 
@@ -472,21 +461,8 @@ impl Crossing {
         }
     }
 
-    fn from_stock(shards: usize, budget: Option<&Arc<Budget>>) -> Box<Self> {
-        let stocked = STOCK.with_borrow_mut(Vec::pop);
-        if let Some(crossing) = &stocked {
-            STOCK_BYTES.set(STOCK_BYTES.get() - crossing.capacity_bytes());
-        }
-        // Another server, as tests have them, may have had other shards.
-        let stocked = stocked.filter(|crossing| crossing.batches.len() == shards);
-        let mut crossing = stocked.unwrap_or_else(|| Box::new(Self::new(shards)));
-        crossing.held.charge_to(budget.cloned());
-        crossing.budget = budget.cloned();
-        crossing
-    }
-
-    /// Keeps it for another round of the shard, unless enough is kept.
-    fn put_in_stock(mut self: Box<Self>) {
+    /// Makes it what a new one is, but for its memory.
+    fn recycle(&mut self) {
         self.held.recycle(BYTES_KEPT);
         self.held.charge_to(None);
         self.budget = None;
@@ -494,11 +470,6 @@ impl Crossing {
         (self.open, self.is_batch_full) = (Open::All, false);
         recycle(&mut self.gaps, ENTRIES_KEPT);
         recycle(&mut self.owners, ENTRIES_KEPT);
-        let bytes = STOCK_BYTES.get() + self.capacity_bytes();
-        if bytes <= STOCK_BYTES_MAX {
-            STOCK_BYTES.set(bytes);
-            STOCK.with_borrow_mut(|stock| stock.push(self));
-        }
     }
 
     fn capacity_bytes(&self) -> usize {

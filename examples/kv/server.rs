@@ -8,16 +8,17 @@ use std::io;
 use std::net::SocketAddr;
 use std::process::exit;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::signal::{GracefulShutdown, ShardShutdown};
-use miniss_linux::{Driver, ShardId, spawn};
+use miniss_linux::{ShardId, spawn};
 
 use crate::connection::Connection;
 use crate::listen::{claim, listen};
 use crate::say::complain;
 use crate::settings::Settings;
-use crate::shard::{self, Counters, next_connection};
+use crate::shard::{Server, Shard};
 use crate::stop::{self, Client};
 
 /// Serves until the process is told to stop, by a signal.
@@ -25,15 +26,18 @@ pub fn run(settings: Settings) -> Result<(), Box<dyn Error>> {
     let runtime = settings.runtime()?;
     let address = runtime.block_on(claim(&settings.address))?;
     let (shutdown, driver) = (GracefulShutdown::new(), runtime.driver().kind());
-    shard::set_up(runtime.shards(), driver, address.port(), settings.limits);
-    let ended = runtime.try_run(move || serve(address, driver, shutdown))?;
+    let server = Server::new(runtime.shards(), driver, address.port(), settings.limits);
+    let service = runtime.block_on(Shard::start(Arc::new(server)))?;
+    let shards = *service;
+    let ended = runtime.try_run(move || serve(shards.local(), address, shutdown))?;
+    runtime.block_on(service.stop())?;
     Ok(ended.into_iter().collect::<Result<(), _>>()?)
 }
 
 /// One shard's part.
 async fn serve(
+    shard: Rc<Shard>,
     address: SocketAddr,
-    driver: Driver,
     shutdown: GracefulShutdown,
 ) -> Result<(), String> {
     let shutdown = shutdown.on_shard().unwrap_or_else(|error| {
@@ -42,31 +46,36 @@ async fn serve(
         // The other shards would serve on, and tell no one.
         exit(1)
     });
-    let listener = listen(address, driver).await;
-    match stop::until_asked(&shutdown, accept_all(listener, &shutdown)).await {
+    let listener = listen(address, shard.server.driver).await;
+    let accepting = accept_all(listener, &shard, &shutdown);
+    match stop::until_asked(&shutdown, &shard.clients, accepting).await {
         None => Ok(()),
         Some(error) => Err(format!("{} accepts no more: {error}", ShardId::current())),
     }
 }
 
 /// Accepts until the listener itself has failed, which does not pass.
-async fn accept_all(listener: TcpListener, shutdown: &ShardShutdown) -> io::Error {
+async fn accept_all(
+    listener: TcpListener,
+    shard: &Rc<Shard>,
+    shutdown: &ShardShutdown,
+) -> io::Error {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => start(Rc::new(stream), shutdown),
+            Ok((stream, _)) => start(Rc::new(stream), shard.clone(), shutdown),
             Err(error) => return error,
         }
     }
 }
 
-fn start(stream: Rc<TcpStream>, shutdown: &ShardShutdown) {
-    let number = next_connection();
-    let client = Client::new(number, &stream, shutdown);
+fn start(stream: Rc<TcpStream>, shard: Rc<Shard>, shutdown: &ShardShutdown) {
+    let number = shard.server.next_connection();
+    let client = Client::new(number, &stream, &shard, shutdown);
     let serve = async move {
-        Counters::here().opened();
+        shard.counters().opened();
         // Whatever went wrong was the end of this connection and of nothing else.
-        let _ = Connection::new(number, stream).serve().await;
-        Counters::here().closed();
+        let _ = Connection::new(number, stream, shard.clone()).serve().await;
+        shard.counters().closed();
         drop(client);
     };
     spawn(serve).detach();

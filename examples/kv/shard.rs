@@ -1,71 +1,162 @@
 //! What a shard owns: its keys, its counters, and the tasks that expire keys and free values.
 //!
 //! `socket ─▶ parser ─▶ route ─▶ batch ─▶ [store] ─▶ reply ─▶ socket`
+//!
+//! A [`Shard`] is a service: an instance is made on each shard before the first connection comes,
+//! connections hold the one of their own shard, batches run on those of others, and each is dropped
+//! where it was made when all have stopped.
+//!
+//! **Commands go first.** Whatever answers clients is in the main scheduling group, and with it the
+//! runtime's own tasks, which bring the batches of other shards. Expiry and freeing are in a group
+//! of their own, with a [share](BACKGROUND_SHARES) of the time while there are commands, and all
+//! that is left when there are none.
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use miniss_linux::sharded::{SchedulingGroup, Service, Sharded, ShardedRef};
+use miniss_linux::sync::{AbortSource, Aborted};
 use miniss_linux::time::sleep;
 use miniss_linux::{Driver, ShardId, spawn, yield_now};
 
+use crate::batch::{Batch, REPLY_BYTES_MAX};
 use crate::budget::Budget;
 use crate::command::Facts;
 use crate::command::info::Flow;
 use crate::limits::Limits;
+use crate::round::Stock;
+use crate::stop::Clients;
 use crate::store::Store;
 use crate::store::garbage::Garbage;
 
+/// Shares of expiry and freeing, beside the 1000 of commands: a fifth of the time. With much less,
+/// a busy server would keep what it should have freed.
+const BACKGROUND_SHARES: u32 = 250;
 /// Time between two looks for keys whose time has come.
 const EXPIRE_EVERY: Duration = Duration::from_millis(100);
 /// Keys that are expired between two other tasks.
 const EXPIRE_AT_ONCE: usize = 256;
 
-thread_local! {
-    /// The keys of this shard; a shard is a thread.
-    static STORE: RefCell<Store> =
-        RefCell::new(Store::new(ShardId::current().index(), shards()));
-    static IS_EXPIRING: Cell<bool> = const { Cell::new(false) };
-    static IS_FREEING: Cell<bool> = const { Cell::new(false) };
+/// What one shard owns.
+#[derive(Debug)]
+pub struct Shard {
+    /// The way to all of them, this one too.
+    pub siblings: ShardedRef<Self>,
+    /// What they have in common.
+    pub server: Arc<Server>,
+    /// What the connections of this shard may hold together.
+    pub budget: Arc<Budget>,
+    /// What its rounds use one after the other.
+    pub stock: Rc<Stock>,
+    /// Who is connected to this shard.
+    pub clients: Clients,
+    /// Which one this is.
+    pub index: usize,
+    store: RefCell<Store>,
+    background: SchedulingGroup,
+    is_expiring: Cell<bool>,
+    is_freeing: Cell<bool>,
+    stopping: AbortSource,
 }
 
-/// Calls `f` with the keys of this shard. If that leaves keys with a deadline, a task looks after
-/// them until there are none; another one frees large values that were removed.
-pub fn with_store<T>(f: impl FnOnce(&mut Store) -> T) -> T {
-    STORE.with_borrow_mut(|store| {
-        let result = f(store);
-        if store.deadlines() > 0 && !IS_EXPIRING.replace(true) {
-            spawn(expire()).detach();
+impl Shard {
+    /// Makes one on each shard.
+    ///
+    /// # Errors
+    ///
+    /// If a shard cannot have it.
+    pub async fn start(server: Arc<Server>) -> Result<Sharded<Self>, Box<dyn Error>> {
+        let background = SchedulingGroup::create("background", BACKGROUND_SHARES).await?;
+        let new = async move |server, siblings| Self::new(server, siblings, background);
+        Ok(Sharded::start(|_| server.clone(), new).await?)
+    }
+
+    fn new(server: Arc<Server>, siblings: ShardedRef<Self>, background: SchedulingGroup) -> Self {
+        let index = ShardId::current().index();
+        Self {
+            siblings,
+            budget: Arc::new(Budget::new(server.limits.shard_bytes, None)),
+            stock: Rc::default(),
+            clients: Clients::default(),
+            index,
+            store: RefCell::new(Store::new(index, server.shards())),
+            background,
+            is_expiring: Cell::new(false),
+            is_freeing: Cell::new(false),
+            stopping: AbortSource::new(),
+            server,
         }
-        if !store.garbage().is_empty() && !IS_FREEING.replace(true) {
-            spawn(free()).detach();
+    }
+
+    /// Calls `f` with the keys of this shard. If that leaves keys with a deadline, a task looks
+    /// after them until there are none; another one frees large values that were removed.
+    pub fn with_store<T>(&self, f: impl FnOnce(&mut Store) -> T) -> T {
+        let mut store = self.store.borrow_mut();
+        let result = f(&mut store);
+        if store.deadlines() > 0 && !self.is_expiring.replace(true) {
+            self.begin(Self::expire);
+        }
+        if !store.garbage().is_empty() && !self.is_freeing.replace(true) {
+            self.begin(Self::free);
         }
         result
-    })
-}
-
-async fn free() {
-    while STORE.with_borrow_mut(|store| store.garbage().step()) {
-        yield_now().await;
     }
-    IS_FREEING.set(false);
-}
 
-async fn expire() {
-    while STORE.with_borrow(|store| store.deadlines() > 0) {
-        sleep(EXPIRE_EVERY).await;
-        while with_store(|store| store.expire_due(now_ms(), EXPIRE_AT_ONCE)) == EXPIRE_AT_ONCE {
+    /// Calls `f` with what is to be freed on this shard.
+    pub fn with_garbage(&self, f: impl FnOnce(&mut Garbage)) {
+        self.with_store(|store| f(store.garbage()));
+    }
+
+    /// Runs requests of another shard.
+    pub fn run(&self, mut batch: Batch) -> Batch {
+        self.with_store(|store| batch.run(store, now_ms(), REPLY_BYTES_MAX));
+        batch
+    }
+
+    /// What this shard counts.
+    pub fn counters(&self) -> &Counters {
+        &self.server.counters[self.index]
+    }
+
+    /// Does `work` behind the commands, until it ends or the shard stops.
+    #[cold]
+    fn begin(&self, work: impl AsyncFnOnce(&Self) + 'static) {
+        let Some(shard) = self.siblings.try_local() else { return };
+        let work = async move {
+            let _ = shard.stopping.run(work(&shard)).await;
+        };
+        // The group is there to the end.
+        let _ = self.background.with(|| spawn(work).detach());
+    }
+
+    async fn free(&self) {
+        while self.store.borrow_mut().garbage().step() {
             yield_now().await;
         }
+        self.is_freeing.set(false);
     }
-    IS_EXPIRING.set(false);
+
+    async fn expire(&self) {
+        let expire = |store: &mut Store| store.expire_due(now_ms(), EXPIRE_AT_ONCE);
+        while self.store.borrow().deadlines() > 0 {
+            sleep(EXPIRE_EVERY).await;
+            while self.with_store(expire) == EXPIRE_AT_ONCE {
+                yield_now().await;
+            }
+        }
+        self.is_expiring.set(false);
+    }
 }
 
-/// Calls `f` with what is to be freed on this shard.
-pub fn with_garbage(f: impl FnOnce(&mut Garbage)) {
-    with_store(|store| f(store.garbage()));
+impl Service for Shard {
+    async fn stop(&self) {
+        self.stopping.abort(Aborted);
+    }
 }
 
 /// The time, in milliseconds since the epoch.
@@ -75,51 +166,66 @@ pub fn now_ms() -> u64 {
 }
 
 /// What all shards may read and each writes its own part of.
-struct Server {
-    driver: Driver,
+#[derive(Debug)]
+pub struct Server {
+    /// What the shards run on.
+    pub driver: Driver,
+    /// The limits for connections.
+    pub limits: Limits,
     port: u16,
     start: Instant,
-    limits: Limits,
-    /// What the connections of each shard may hold together.
-    budgets: Box<[Arc<Budget>]>,
     counters: Box<[Counters]>,
     connections: AtomicU64,
 }
 
-static SERVER: OnceLock<Server> = OnceLock::new();
+impl Server {
+    /// A server of so many shards, to which no one has connected yet.
+    pub fn new(shards: usize, driver: Driver, port: u16, limits: Limits) -> Self {
+        let counters = (0..shards).map(|_| Counters::default()).collect();
+        let (start, connections) = (Instant::now(), AtomicU64::new(0));
+        Self { driver, limits, port, start, counters, connections }
+    }
 
-/// To be called once, before the first connection.
-pub fn set_up(shards: usize, driver: Driver, port: u16, limits: Limits) {
-    let counters = (0..shards).map(|_| Counters::default()).collect();
-    let connections = AtomicU64::new(0);
-    let budget = |_| Arc::new(Budget::new(limits.shard_bytes, None));
-    let budgets = (0..shards).map(budget).collect();
-    let start = Instant::now();
-    SERVER.get_or_init(|| Server { driver, port, start, limits, budgets, counters, connections });
-}
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.counters.len()
+    }
 
-fn server() -> &'static Server {
-    SERVER.get().expect("set up before the first connection")
-}
+    /// A number that no other connection has.
+    pub fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Relaxed) + 1
+    }
 
-/// How many shards there are.
-pub fn shards() -> usize {
-    server().counters.len()
-}
-
-/// The limits for connections.
-pub fn limits() -> &'static Limits {
-    &server().limits
-}
-
-/// What the connections of this shard may hold together.
-pub fn shard_budget() -> Arc<Budget> {
-    server().budgets[ShardId::current().index()].clone()
-}
-
-/// A number that no other connection has.
-pub fn next_connection() -> u64 {
-    server().connections.fetch_add(1, Relaxed) + 1
+    /// What the server knows of itself.
+    pub fn facts(&self) -> Facts {
+        let now_ms = now_ms();
+        let flow = |of: fn(&Counters) -> &Rate| {
+            let flows = self.counters.iter().map(|counters| counters.flow(of(counters), now_ms));
+            flows.fold(Flow::default(), |sum, flow| Flow {
+                total: sum.total + flow.total,
+                per_second: sum.per_second + flow.per_second,
+            })
+        };
+        Facts {
+            multiplexing_api: match self.driver {
+                Driver::Epoll => "epoll",
+                Driver::Auto | Driver::IoUring => "io_uring",
+            },
+            tcp_port: self.port,
+            process_id: std::process::id(),
+            uptime: self.start.elapsed(),
+            now: Duration::from_millis(now_ms),
+            shards: self.shards(),
+            timeout_s: self.limits.timeout.map_or(0, |timeout| timeout.as_secs()),
+            keepalive_s: self.limits.keepalive.map_or(0, |time| time.as_secs()),
+            request_bytes_max: self.limits.request_bytes_max(),
+            clients: self.counters.iter().map(|counters| counters.clients.load(Relaxed)).sum(),
+            connections: self.connections.load(Relaxed),
+            commands: flow(|counters| &counters.commands),
+            input_bytes: flow(|counters| &counters.input_bytes),
+            output_bytes: flow(|counters| &counters.output_bytes),
+        }
+    }
 }
 
 /// What one shard counts; no one else writes to its line.
@@ -145,11 +251,6 @@ struct Rate {
 }
 
 impl Counters {
-    /// Those of this shard.
-    pub fn here() -> &'static Self {
-        &server().counters[ShardId::current().index()]
-    }
-
     /// A connection was opened.
     pub fn opened(&self) {
         self.clients.store(self.clients.load(Relaxed) + 1, Relaxed);
@@ -220,37 +321,6 @@ pub fn warn_seldom(text: &str) {
     // Relaxed: nothing else is told by it.
     if LAST_MS.fetch_update(Relaxed, Relaxed, is_time).is_ok() {
         log::warn!("{text}");
-    }
-}
-
-/// What the server knows of itself.
-pub fn facts() -> Facts {
-    let (server, now_ms) = (server(), now_ms());
-    let flow = |of: fn(&Counters) -> &Rate| {
-        let flows = server.counters.iter().map(|counters| counters.flow(of(counters), now_ms));
-        flows.fold(Flow::default(), |sum, flow| Flow {
-            total: sum.total + flow.total,
-            per_second: sum.per_second + flow.per_second,
-        })
-    };
-    Facts {
-        multiplexing_api: match server.driver {
-            Driver::Epoll => "epoll",
-            Driver::Auto | Driver::IoUring => "io_uring",
-        },
-        tcp_port: server.port,
-        process_id: std::process::id(),
-        uptime: server.start.elapsed(),
-        now: Duration::from_millis(now_ms),
-        shards: shards(),
-        timeout_s: server.limits.timeout.map_or(0, |timeout| timeout.as_secs()),
-        keepalive_s: server.limits.keepalive.map_or(0, |time| time.as_secs()),
-        request_bytes_max: server.limits.request_bytes_max(),
-        clients: server.counters.iter().map(|counters| counters.clients.load(Relaxed)).sum(),
-        connections: server.connections.load(Relaxed),
-        commands: flow(|counters| &counters.commands),
-        input_bytes: flow(|counters| &counters.input_bytes),
-        output_bytes: flow(|counters| &counters.output_bytes),
     }
 }
 

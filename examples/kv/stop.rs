@@ -19,23 +19,27 @@ use miniss_linux::net::TcpStream;
 use miniss_linux::signal::ShardShutdown;
 use miniss_linux::sync::OwnedGatePass;
 
+use crate::shard::Shard;
+
 /// How long clients may take to fetch their answers.
 const GRACE: Duration = Duration::from_secs(5);
 
-thread_local! {
-    /// The connections of a shard, by their numbers.
-    static STREAMS: RefCell<HashMap<u64, Rc<TcpStream>>> = RefCell::default();
+/// The connections of a shard, by their numbers.
+#[derive(Debug, Default)]
+pub struct Clients {
+    streams: RefCell<HashMap<u64, Rc<TcpStream>>>,
 }
 
-/// Runs `accepting` until this shard is asked to stop, then the connections to their end. `Some`:
+/// Runs `accepting` until this shard is asked to stop, then its `clients` to their end. `Some`:
 /// accepting came to an end of its own. However it is left, also by a panic, all shards are asked:
 /// a server that accepts on some is half dead.
 pub async fn until_asked<T>(
     shutdown: &ShardShutdown,
+    clients: &Clients,
     accepting: impl Future<Output = T>,
 ) -> Option<T> {
     let ended = shutdown.until_requested(accepting).await;
-    let streams: Vec<_> = STREAMS.with_borrow(|streams| streams.values().cloned().collect());
+    let streams: Vec<_> = clients.streams.borrow().values().cloned().collect();
     for stream in streams {
         // A client that is gone already needs no end.
         let _ = stream.shutdown(Shutdown::Read).await;
@@ -48,21 +52,26 @@ pub async fn until_asked<T>(
 /// in time.
 pub struct Client {
     number: u64,
+    shard: Rc<Shard>,
     _pass: Option<OwnedGatePass>,
 }
 
 impl Client {
-    /// The client number `number`, whose connection is `stream`.
-    pub fn new(number: u64, stream: &Rc<TcpStream>, shutdown: &ShardShutdown) -> Self {
-        STREAMS.with_borrow_mut(|streams| streams.insert(number, stream.clone()));
-        Self { number, _pass: shutdown.enter().ok() }
+    /// The client number `number` of `shard`, whose connection is `stream`.
+    pub fn new(
+        number: u64,
+        stream: &Rc<TcpStream>,
+        shard: &Rc<Shard>,
+        shutdown: &ShardShutdown,
+    ) -> Self {
+        shard.clients.streams.borrow_mut().insert(number, stream.clone());
+        Self { number, shard: shard.clone(), _pass: shutdown.enter().ok() }
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let remove = |streams: &RefCell<HashMap<_, _>>| streams.borrow_mut().remove(&self.number);
-        let stream = STREAMS.try_with(remove);
+        let stream = self.shard.clients.streams.borrow_mut().remove(&self.number);
         // Its end may run code of others.
         drop(stream);
     }

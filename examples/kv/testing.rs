@@ -3,10 +3,12 @@
 //! `socket ─▶ [parser ─▶ route ─▶ batch ─▶ store ─▶ reply] ─▶ socket`
 #![forbid(unsafe_code)]
 
+use std::rc::Rc;
+
 use crate::batch::Batch;
 use crate::command::Facts;
 use crate::resp::{Output, Parsed, Parser};
-use crate::round::{Context, Round, Taken};
+use crate::round::{Context, Round, Stock, Taken};
 use crate::session::Session;
 use crate::store::Store;
 
@@ -32,6 +34,11 @@ pub struct Server {
 impl Server {
     /// A server of `shards`.
     pub fn new(shards: usize) -> Self {
+        Self::with_stock(shards, &Rc::default())
+    }
+
+    /// A server of `shards`, whose rounds use `stock`.
+    pub fn with_stock(shards: usize, stock: &Rc<Stock>) -> Self {
         Self {
             stores: (0..shards).map(|shard| Store::new(shard, shards)).collect(),
             session: Session::new(7),
@@ -39,7 +46,7 @@ impl Server {
             reply_bytes_max: usize::MAX,
             crossings: 0,
             parser: Parser::new(usize::MAX),
-            round: Round::new(shards - 1, shards, None),
+            round: Round::new(shards - 1, shards, None, stock),
         }
     }
 
@@ -51,8 +58,9 @@ impl Server {
                 Ok(Parsed::Request { args, used }) => {
                     let (now_ms, last) = (self.now_ms, self.stores.len() - 1);
                     let (session, store) = (&mut self.session, &mut self.stores[last]);
-                    let facts = &Facts::default;
-                    let mut context = Context { session, store, now_ms, facts, out: &mut out };
+                    let (facts, reserve) = (&Facts::default, &mut |_| true);
+                    let mut context =
+                        Context { session, store, now_ms, facts, reserve, out: &mut out };
                     match self.round.request(&mut context, &args) {
                         Taken::Yes => from += used,
                         Taken::Later => self.settle(&mut out),
@@ -89,7 +97,6 @@ impl Server {
             }
             self.round.drain(&Facts::default, out);
         }
-        self.round.release_permit();
         self.round.begin_turn();
     }
 

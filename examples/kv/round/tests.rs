@@ -82,12 +82,14 @@ struct Shard0 {
     session: Session,
     store: Store,
     out: Output,
+    has_room: bool,
 }
 
 impl Shard0 {
     fn new(shards: usize) -> Self {
         let (session, store) = (Session::new(1), Store::new(0, shards));
-        Self { round: Round::new(0, shards, None), session, store, out: Output::default() }
+        let round = Round::new(0, shards, None, &Rc::default());
+        Self { round, session, store, out: Output::default(), has_room: true }
     }
 
     fn request(&mut self, line: &str) -> Taken {
@@ -96,9 +98,9 @@ impl Shard0 {
         let Ok(Parsed::Request { args, .. }) = parser.parse(bytes.as_bytes()) else {
             panic!("no request: {line}")
         };
-        let Self { round, session, store, out } = self;
-        let facts = &Facts::default;
-        round.request(&mut Context { session, store, now_ms: 0, facts, out }, &args)
+        let Self { round, session, store, out, has_room } = self;
+        let (facts, reserve) = (&Facts::default, &mut |_| *has_room);
+        round.request(&mut Context { session, store, now_ms: 0, facts, reserve, out }, &args)
     }
 }
 
@@ -140,27 +142,28 @@ fn a_large_request_for_several_shards_is_alone() {
 }
 
 #[test]
-fn a_round_without_a_permit_waits_with_all_that_follows() {
-    let [here, near] = [0, 1].map(|shard| key_of(shard, 2));
-    let remote = format!("set {near} x");
-    let mut crossing: Vec<Shard0> = (0..PERMITS).map(|_| Shard0::new(2)).collect();
-    crossing.iter_mut().for_each(|at| assert_eq!(at.request(&remote), Taken::Yes));
-    let mut at = Shard0::new(2);
+fn a_round_without_room_waits_with_all_that_follows() {
+    let [here, near, far] = [0, 1, 2].map(|shard| key_of(shard, 3));
+    let mut at = Shard0 { has_room: false, ..Shard0::new(3) };
     assert_eq!(at.request(&format!("set {here} x")), Taken::Yes);
-    assert_eq!(at.request(&remote), Taken::Later);
-    assert!(!at.round.is_waiting());
-    drop(crossing.pop());
-    assert_eq!(at.request(&remote), Taken::Yes);
+    for crossing in [format!("set {near} x"), format!("mget {near} {far}"), "dbsize".into()] {
+        assert_eq!(at.request(&crossing), Taken::Later, "{crossing}");
+        assert!(!at.round.is_waiting());
+    }
+    at.has_room = true;
+    assert_eq!(at.request(&format!("set {near} x")), Taken::Yes);
+    at.has_room = false;
+    assert_eq!(at.request(&format!("set {near} y")), Taken::Yes, "they cross together");
+    assert_eq!(at.request(&format!("set {far} x")), Taken::Later);
 }
 
 #[test]
 fn what_a_round_needs_goes_back_to_the_stock_and_the_stock_is_bounded() {
-    let requests: Vec<u8> = pipeline().into_bytes();
-    let mut servers: Vec<Server> = (0..20).map(|_| Server::new(8)).collect();
+    let (requests, stock) = (pipeline().into_bytes(), Rc::default());
+    let mut servers: Vec<_> = (0..20).map(|_| Server::with_stock(8, &stock)).collect();
     servers.iter_mut().for_each(|server| drop(server.send(&requests)));
-    let bytes: usize =
-        STOCK.with_borrow(|stock| stock.iter().map(|crossing| crossing.capacity_bytes()).sum());
-    assert_eq!(bytes, STOCK_BYTES.get());
+    let bytes: usize = stock.crossings.borrow().iter().map(|it| it.capacity_bytes()).sum();
+    assert_eq!(bytes, stock.bytes.get());
     assert!(bytes > 0 && bytes <= STOCK_BYTES_MAX, "{bytes}");
 }
 
