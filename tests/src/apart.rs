@@ -71,4 +71,19 @@ impl Apart {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         self.target.join("release").join(name)
     }
+
+    /// As [`build`](Self::build), for `target`, with the standard library's `core` built from the
+    /// sources that `variables` tell cargo of.
+    ///
+    /// # Panics
+    ///
+    /// If it does not build.
+    pub fn build_for(&self, target: &str, variables: &[(&str, &str)], name: &str) -> PathBuf {
+        let arguments = ["build", "--quiet", "--release", "-Zbuild-std=core", "--target", target];
+        let mut cargo = self.cargo(&arguments);
+        cargo.args(["--bin", name]).envs(variables.iter().copied());
+        let output = cargo.output().expect("cargo, which runs this test, can be run again");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        self.target.join(target).join("release").join(name)
+    }
 }

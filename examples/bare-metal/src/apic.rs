@@ -7,7 +7,7 @@
 //! 82093AA's data sheet. Invariants: *Bare core* and *Own devices*, see the crate.
 
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use core::time::Duration;
 
 use crate::{clock, cpu};
@@ -59,6 +59,8 @@ const FIRST_INPUT: u32 = 0x10;
 pub static TIMER_INTERRUPTS: AtomicU32 = AtomicU32::new(0);
 /// How often cores were unparked.
 pub static WAKE_INTERRUPTS: AtomicU32 = AtomicU32::new(0);
+/// What a core does when it is unparked, a `fn()`, or null.
+static ON_UNPARK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 fn read(register: usize) -> u32 {
     // SAFETY: *Own devices*, and *Bare core* maps the register; reading it has no effect.
@@ -175,9 +177,19 @@ extern "C" fn on_timer() {
     end_of_interrupt();
 }
 
+/// From now on `work` runs in the interrupt handler of each core that is unparked.
+pub fn on_unpark(work: fn()) {
+    ON_UNPARK.store(work as *mut (), Ordering::Release);
+}
+
 /// Called by `boot.s`. Here, too, the end of the halt is all: what to do is in the inbox.
 #[unsafe(no_mangle)]
 extern "C" fn on_wake() {
     WAKE_INTERRUPTS.fetch_add(1, Ordering::Relaxed);
+    let work = ON_UNPARK.load(Ordering::Acquire);
+    if !work.is_null() {
+        // SAFETY: `on_unpark` made it of such a function.
+        unsafe { core::mem::transmute::<*mut (), fn()>(work)() };
+    }
     end_of_interrupt();
 }

@@ -6,7 +6,8 @@
 //!
 //! This chapter walks through `examples/own-reactor/port.rs`, a port to Linux over `ppoll`. Run it
 //! with `cargo run --example own-reactor`. `examples/no-libc` is nearly the same port without std
-//! and libc, and `examples/bare-metal` has one for interrupts and `hlt`.
+//! and libc, and `examples/bare-metal` has one for interrupts and `hlt`. `examples/machines` has
+//! ports of a page each to a Cortex-M4, to RISC-V of 32 bits and to AArch64, under one program.
 //!
 //! # The unparker
 //!
@@ -233,7 +234,7 @@
 //!
 //! Two cores are two executor cells, two executors and one [mesh](crate::call). The second
 //! kernel in `examples/bare-metal` sends 2,000 requests from one to the other and counts the
-//! interrupts.
+//! interrupts. The program in `examples/machines` does so on other machines, on four cores too.
 //!
 //! # What the hardware must have
 //!
@@ -258,7 +259,8 @@
 //! | all but the heap without `alloc` | `examples/no-libc`, `examples/bare-metal`; the core's tests run without it, too |
 //! | join, abort, detach on each of them | the five `…lives_and_dies` have one body |
 //! | the result survives an abort that comes too late | `an_abort_that_comes_too_late_keeps_the_result`, and the same body |
-//! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks` |
+//! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks`, `the_program_runs_on_a_cortex_m4` |
+//! | other machines than x86-64, in QEMU | `the_program_runs_on_a_cortex_m4`, `the_program_runs_on_two_cores_of_risc_v`, `the_program_runs_on_four_cores_of_aarch64` |
 //! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `executor/wake.rs` |
 //! | an unpark only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |
 //! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce`; `call/tests.rs`, over both memories |

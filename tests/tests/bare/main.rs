@@ -1,5 +1,5 @@
 //! miniss-core on other reactors than miniss-linux's: the programs in `examples/own-reactor`,
-//! `examples/no-libc` and `examples/bare-metal`, built and run.
+//! `examples/no-libc`, `examples/bare-metal` and `examples/machines`, built and run.
 //!
 //! The kernels run in QEMU and count what they do; nothing here depends on how long it takes. Where
 //! QEMU is missing they are built only, and a note says so.
@@ -9,6 +9,7 @@
 
 mod elf;
 mod machine;
+mod machines;
 mod sizes;
 
 use std::path::PathBuf;
