@@ -25,6 +25,22 @@
 //! });
 //! ```
 //!
+//! With the feature `macros` the same begins with `main`:
+//!
+#![cfg_attr(feature = "macros", doc = "```")]
+#![cfg_attr(not(feature = "macros"), doc = "```ignore")]
+//! use miniss_linux::{CallError, ShardId, submit_to};
+//!
+//! #[miniss_linux::main]
+//! async fn main() -> Result<(), CallError> {
+//!     for shard in ShardId::all() {
+//!         let name = submit_to(shard, async || ShardId::current().to_string()).await?;
+//!         println!("Hello from {name}!");
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Modules, in the order of the journey
 //!
 //! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
@@ -51,6 +67,7 @@
 //!
 //! - `backtrace`: reports of a [stall](Builder::stall_limit) tell where the code stands.
 //! - `bytes`: [buffers](buf#which-buffers-there-are) of the crate `bytes`.
+//! - `macros`: the attributes `main` and `test`.
 //! - `futures-io`, `tokio`: `net::PollStream`, `pipe::PollReader` and `pipe::PollWriter`, with the
 //!   `AsyncRead`, `AsyncBufRead` and `AsyncWrite` of that crate; and these traits for
 //!   [`fs::FileReader`] and [`fs::FileWriter`].
@@ -58,6 +75,9 @@
 #![warn(missing_docs)]
 
 mod driver;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod entry;
 mod error;
 mod guard;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
@@ -96,6 +116,8 @@ pub use miniss_core::combine::yield_now;
 pub use miniss_core::error::{BrokenPromise, GroupError};
 pub use miniss_core::{AbortHandle, Budget, Delays, Future, GroupStats, Promise, PromiseCell};
 pub use miniss_core::{Stats, coop};
+#[cfg(feature = "macros")]
+pub use miniss_linux_macros::{main, test};
 pub use runtime::{
     BlockingHandle, Builder, Call, CurrentShard, ForeignCall, Handle, JoinHandle, Pinning, Runtime,
     ShardError, ShardId, maybe_yield, run_on, spawn, spawn_blocking, spawn_on, submit_to,

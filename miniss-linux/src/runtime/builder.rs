@@ -403,7 +403,6 @@ impl Builder {
         Ok(shards)
     }
 
-    /// The driver that is wanted.
     /// `None` if no one is to look for stalls, or can.
     pub(super) fn start_watcher(&self, shards: usize) -> Option<Watcher> {
         if self.stall_limit.is_zero() {
@@ -412,6 +411,7 @@ impl Builder {
         Watcher::start(shards, self.stall_limit, format!("{}-watcher", self.thread_name)).ok()
     }
 
+    /// The driver that is wanted.
     pub(super) fn wanted_driver(&self) -> Result<Driver, BuildError> {
         match (self.choice, std::env::var("MINISS_DRIVER")) {
             (Some(driver), _) => Ok(driver),
@@ -423,7 +423,7 @@ impl Builder {
     }
 
     /// The seed of each shard follows from this one.
-    pub(super) fn shuffle_seed(&self) -> Result<u64, BuildError> {
+    pub(crate) fn shuffle_seed(&self) -> Result<u64, BuildError> {
         let seed = self.shuffle.map_or_else(|| seed_in("MINISS_SHUFFLE"), |seed| Ok(Some(seed)));
         Ok(seed?.unwrap_or(0))
     }

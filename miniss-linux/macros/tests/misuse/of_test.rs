@@ -1,0 +1,35 @@
+//! What `test` refuses.
+
+#[miniss_linux::test]
+fn not_async() {}
+
+#[miniss_linux::test]
+async fn given_arguments(count: usize) {}
+
+#[miniss_linux::test]
+async fn generic<T>()
+where
+    T: Default,
+{
+}
+
+#[miniss_linux::test]
+#[test]
+async fn twice_a_test() {}
+
+#[miniss_linux::test(driver = some)]
+async fn no_such_driver() {}
+
+#[miniss_linux::test(seeds = 0, deadline = "0 s")]
+async fn nothing_is_run() {}
+
+#[miniss_linux::test(seeds = many(), deadline = 5)]
+async fn wrong_types() {}
+
+#[miniss_linux::test(deadline = "soon", deadline = "5 s")]
+async fn no_deadline() {}
+
+#[miniss_linux::test(start_paused = true)]
+async fn unknown() {}
+
+fn main() {}
