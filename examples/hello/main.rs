@@ -2,38 +2,37 @@
 //!
 //! `cargo run --release --example hello`
 //!
-//! All of it is this file, and all it needs is `miniss-linux`.
+//! All of it is this file, and all it needs is `miniss-linux`, with its feature `macros`.
 
 #![forbid(unsafe_code)]
 
 use std::io::{self, Write};
-use std::process::exit;
+use std::process::ExitCode;
 
-use miniss_linux::{Runtime, ShardId, submit_to};
+use miniss_linux::{ShardId, submit_to};
 
 const HELP: &str = "hello: greets from each shard, and ends; it takes no arguments";
 
-fn main() {
+#[miniss_linux::main]
+async fn main() -> ExitCode {
     if let Some(argument) = std::env::args_os().nth(1) {
-        explain(&argument.to_string_lossy());
+        return explain(&argument.to_string_lossy());
     }
-    let runtime = Runtime::new();
-    runtime.block_on(async {
-        say("Hello from rust-miniss!");
-        for shard in ShardId::all() {
-            let name = submit_to(shard, async || ShardId::current().to_string()).await;
-            say(&format!("Hello from {}!", name.expect("a shard that greets")));
-        }
-    });
+    say("Hello from rust-miniss!");
+    for shard in ShardId::all() {
+        let name = submit_to(shard, async || ShardId::current().to_string()).await;
+        say(&format!("Hello from {}!", name.expect("a shard that greets")));
+    }
+    ExitCode::SUCCESS
 }
 
-fn explain(argument: &str) -> ! {
+fn explain(argument: &str) -> ExitCode {
     if ["--help", "-h"].contains(&argument) {
         say(HELP);
-        exit(0);
+        return ExitCode::SUCCESS;
     }
     let _ = writeln!(io::stderr(), "hello: {argument}: unknown option; see --help");
-    exit(2)
+    ExitCode::from(2)
 }
 
 /// Unlike `println!`, it does not panic when no one reads it.
