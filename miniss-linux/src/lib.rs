@@ -120,5 +120,6 @@ pub use miniss_core::{Stats, coop};
 pub use miniss_linux_macros::{main, test};
 pub use runtime::{
     BlockingHandle, Builder, Call, CurrentShard, ForeignCall, Handle, JoinHandle, Pinning, Runtime,
-    ShardError, ShardId, maybe_yield, run_on, spawn, spawn_blocking, spawn_on, submit_to,
+    ShardError, ShardId, maybe_yield, need_preempt, run_on, spawn, spawn_blocking, spawn_on,
+    submit_to,
 };

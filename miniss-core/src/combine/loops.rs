@@ -23,7 +23,7 @@ use super::yield_now::{TurnBudget, maybe_yield};
 /// use miniss_core::combine::repeat;
 ///
 /// let mut executor = executor();
-/// let mut left = 10_000;
+/// let mut left = 100_000;
 /// let counting = repeat(executor.local(), async || {
 ///     left -= 1;
 ///     if left == 0 { Break("done") } else { Continue(()) }

@@ -1,10 +1,11 @@
 //! The budget of a turn: how many polls, and for how long, before the reactor is asked again.
 //!
 //! A single poll that takes long is not interrupted, but a task may ask whether to give way
-//! ([`Pace`]). The loop knows nothing of that: the first question in a poll notes the time, and
-//! each question after it is one look at the clock. So a poll that does not ask costs nothing, and
-//! one that asks may go on for the time of a whole turn. The turn ends with it, so that a number
-//! of such tasks get their time one by one, with a look at the reactor between two.
+//! ([`Pace`]). The loop knows nothing of that: the first question in a poll notes the time, and of
+//! those that follow one in 32 looks at the clock, or more if they come seldom. So a poll that does
+//! not ask costs nothing, a question costs a few loads, and a poll that asks may go on for the time
+//! of a whole turn. The turn ends with it, so that a number of such tasks get their time one by
+//! one, with a look at the reactor between two.
 
 #![forbid(unsafe_code)]
 
@@ -76,7 +77,7 @@ impl Stride {
 
     /// Sets the time of a turn; zero: no limit.
     pub(crate) fn set_time_max(&self, time_max: Duration) {
-        let time_max_ns = u64::try_from(time_max.as_nanos()).unwrap_or(u64::MAX);
+        let time_max_ns = nanos(time_max);
         self.quarter_ns.set(time_max_ns / 4);
         if time_max_ns == 0 {
             self.quarter_ns.set(u64::MAX);
@@ -258,22 +259,30 @@ impl<'a, N: FnMut() -> Instant> Allowance<'a, N> {
     }
 }
 
-/// When the poll under way began to ask, and what it may take.
+/// Whether the poll under way has used up its time, for tasks that ask.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// Zero: no limit.
-    time_max: Cell<Duration>,
-    /// The poll in which a task asked last, and when it began to.
+    time_max_ns: Cell<u64>,
+    /// The poll that asked last, and when it began to.
     asked_in: Cell<u64>,
     asked_first: Cell<Instant>,
+    /// How often it has asked by the next look at the clock, and how many of these are left.
+    asked: Cell<u32>,
+    left: Cell<u32>,
+    /// Its time is used up.
+    is_over: Cell<bool>,
 }
 
 impl Pace {
     pub(crate) const fn new() -> Self {
         Self {
-            time_max: Cell::new(Duration::ZERO),
+            time_max_ns: Cell::new(0),
             asked_in: Cell::new(0),
             asked_first: Cell::new(Instant::ZERO),
+            asked: Cell::new(0),
+            left: Cell::new(0),
+            is_over: Cell::new(false),
         }
     }
 
@@ -283,26 +292,62 @@ impl Pace {
     }
 
     pub(crate) fn time_max(&self) -> Duration {
-        self.time_max.get()
+        Duration::from_nanos(self.time_max_ns.get())
     }
 
     pub(crate) fn set_time_max(&self, time_max: Duration) {
-        self.time_max.set(time_max);
+        self.time_max_ns.set(nanos(time_max));
     }
 
     /// Whether the poll under way, the executor's `poll`th, has used up its time. It stays so for
     /// the rest of the poll: the code that asks first need not be the code that can give way.
+    #[inline]
     pub(crate) fn is_spent(&self, poll: u64, now: impl FnOnce() -> Instant) -> bool {
-        if self.time_max.get().is_zero() {
+        let left = self.left.get();
+        if left > 0 && self.asked_in.get() == poll {
+            self.left.set(left - 1);
             return false;
+        }
+        self.look(poll, now)
+    }
+
+    #[cold]
+    fn look(&self, poll: u64, now: impl FnOnce() -> Instant) -> bool {
+        if self.time_max_ns.get() == 0 {
+            return false;
+        }
+        let is_first = self.asked_in.replace(poll) != poll;
+        if self.is_over.get() && !is_first {
+            return true;
         }
         let now = now();
-        if self.asked_in.replace(poll) != poll {
+        if is_first {
             self.asked_first.set(now);
-            return false;
+            self.asked.set(0);
         }
-        now - self.asked_first.get() >= self.time_max.get()
+        let questions = self.stride(self.asked.get(), now);
+        self.asked.set(self.asked.get().saturating_add(questions));
+        self.left.set(questions.saturating_sub(1));
+        self.is_over.set(questions == 0);
+        questions == 0
     }
+
+    /// How often a poll that has asked so often may ask until the next look at the clock: as often
+    /// as fits half of the time that is left, as far as one can tell. Zero: the time is over.
+    fn stride(&self, asked: u32, now: Instant) -> u32 {
+        let took_ns = (now - self.asked_first.get()).as_nanos() as u64;
+        let left_ns = self.time_max_ns.get().saturating_sub(took_ns);
+        if left_ns == 0 {
+            return 0;
+        }
+        let fit = u64::from(asked).saturating_mul(left_ns / 2) / took_ns.max(1);
+        fit.clamp(1, STRIDE_MAX.into()) as u32
+    }
+}
+
+/// Nanoseconds, as many as there can be.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(all(test, not(loom)))]

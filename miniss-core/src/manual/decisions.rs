@@ -366,6 +366,28 @@
 //!
 //! **What would change our mind.** A context that carries data (`Context::ext`), once it is stable.
 //!
+//! # A task that asks whether its time is over reads the clock once in 32 times
+//!
+//! **Question.** Long work asks in each round whether to give way, and the clock costs more than a
+//! short round. Who says that the time of a turn is over?
+//!
+//! **Choices.** The clock, each time: 25 ns, and 57 on a busy machine. A flag that another sets: a
+//! timer of the kernel's with a signal, which breaks off system calls of the program two thousand
+//! times a second, and has to be armed for each sleep; a thread, which has to have a CPU of its own
+//! just when the shards are busy; a timeout in a ring, whose completion is not seen before the
+//! kernel is entered. A core without an operating system has none of these. Or the clock again, but
+//! seldom.
+//!
+//! **Pick.** Seldom, as the loop does between polls. The first question in a poll notes the time.
+//! Each look at the clock tells how many questions fit half of the time that is left: as many go
+//! by without a look, but no more than 32. So a question costs 6 ns where the clock costs 57, on
+//! every port, and nothing is shared. Steady rounds end in time to within one round.
+//!
+//! **Price.** Rounds that suddenly take long are noticed within 32 of them. A stretch of work
+//! before the first question is not seen.
+//!
+//! **What would change our mind.** A clock that costs a load, on all ports.
+//!
 //! # The loop knows groups, wakes do not
 //!
 //! **Question.** Scheduling groups split a core's time by shares. Most programs have one group. How

@@ -254,16 +254,56 @@ where
 
 impl TurnBudget for CurrentShard {
     #[inline]
-    fn is_spent(&self) -> bool {
-        try_with_current(|shard| shard.local.is_spent()).unwrap_or(false)
+    fn need_preempt(&self) -> bool {
+        try_with_current(|shard| shard.local.need_preempt()).unwrap_or(false)
     }
 }
 
-/// Gives way to the other tasks of this shard, but only if the time of the turn is used up
-/// ([`Budget::time_max`](crate::Budget::time_max)). If not, it reads the clock and goes on at once.
+/// Whether the task that runs has used up the time of a turn
+/// ([`Budget::time_max`](crate::Budget::time_max)), counted from its first call of this since it
+/// last waited or gave way. Then it should give way. Outside of a runtime it is `false`.
 ///
-/// Call it in long loops, after each microsecond of work or more, so that timers, sockets and the
-/// other tasks have their turn in between. [`yield_now`](crate::yield_now) gives way in any case.
+/// It costs a few loads: the clock is looked at by the first calls, and then by one in 32, or by
+/// more of them if they come so seldom that it would be too late otherwise. For code that is to
+/// stop in time but cannot await. What can awaits [`maybe_yield`].
+///
+/// ```
+/// use miniss_linux::{Runtime, need_preempt, yield_now};
+///
+/// /// Sums up from the front until the time is over; how many there were.
+/// fn sum(numbers: &[u64], total: &mut u64) -> usize {
+///     for (index, number) in numbers.iter().enumerate() {
+///         *total += number;
+///         if need_preempt() {
+///             return index + 1;
+///         }
+///     }
+///     numbers.len()
+/// }
+///
+/// let runtime = Runtime::builder().shards(1).build().unwrap();
+/// let numbers = vec![1; 1_000_000];
+/// let total = runtime.block_on(async {
+///     let (mut done, mut total) = (0, 0);
+///     while done < numbers.len() {
+///         done += sum(&numbers[done..], &mut total);
+///         yield_now().await;
+///     }
+///     total
+/// });
+/// assert_eq!(total, 1_000_000);
+/// ```
+#[inline]
+pub fn need_preempt() -> bool {
+    CurrentShard.need_preempt()
+}
+
+/// Gives way to the other tasks of this shard, but only if the time of the turn is used up
+/// ([`Budget::time_max`](crate::Budget::time_max)). If not, it goes on at once: [`need_preempt`]
+/// costs a few loads.
+///
+/// Call it in long loops, so that timers, sockets and the other tasks have their turn in between.
+/// [`yield_now`](crate::yield_now) gives way in any case.
 ///
 /// # Cancellation
 ///

@@ -15,7 +15,7 @@ use std::rc::Rc;
 struct Questions(Cell<u32>);
 
 impl TurnBudget for Questions {
-    fn is_spent(&self) -> bool {
+    fn need_preempt(&self) -> bool {
         self.0.set(self.0.get().saturating_sub(1));
         self.0.get() == 0
     }

@@ -196,6 +196,42 @@ fn time_counts_from_the_first_question_of_a_poll() {
     assert!(!pace.is_spent(3, at(11_002)));
 }
 
+/// Asks after each `gap_ns` until the time is over; how long that took, and how many looks.
+fn ask_until_spent(pace: &Pace, poll: u64, mut gap_ns: impl FnMut(u32) -> u64) -> (u64, u32) {
+    let (mut now_ns, mut looks) = (7_000, 0);
+    for asked in 0.. {
+        let look = || {
+            looks += 1;
+            Instant::from_nanos(now_ns)
+        };
+        if pace.is_spent(poll, look) {
+            break;
+        }
+        now_ns += gap_ns(asked);
+    }
+    (now_ns - 7_000, looks)
+}
+
+#[test]
+fn quick_questions_cost_a_look_in_32_and_slow_ones_more_so_that_time_is_kept() {
+    let pace = pace();
+    for gap_ns in [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] {
+        let (took_ns, looks) = ask_until_spent(&pace, gap_ns, |_| gap_ns);
+        assert!(took_ns < TIME_MAX_NS + gap_ns, "{gap_ns} ns: after {took_ns} ns");
+        let looks_max = TIME_MAX_NS.div_ceil(32 * gap_ns) as u32 + 10;
+        assert!(looks <= looks_max, "{gap_ns} ns: {looks} looks");
+    }
+}
+
+#[test]
+fn questions_that_become_slow_are_late_by_a_stride_at_most() {
+    for slow_from in [1, 2, 10, 100, 1_000, 10_000] {
+        let gap_ns = |asked| if asked < slow_from { 10 } else { 50_000 };
+        let (took_ns, _) = ask_until_spent(&pace(), 1, gap_ns);
+        assert!(took_ns <= TIME_MAX_NS + 32 * 50_000, "{slow_from}: {took_ns}");
+    }
+}
+
 #[test]
 fn another_executor_counts_from_its_own_first_question() {
     let pace = pace();
