@@ -3,13 +3,16 @@
 #![forbid(unsafe_code)]
 
 use std::io::Write;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use log::Level;
 use miniss_linux::diagnostics::{Event, count};
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::time::sleep;
-use miniss_linux::{Driver, Future, Runtime, driver_stats, run_on, spawn, submit_to, unobserved};
+use miniss_linux::{
+    Driver, Future, Runtime, driver_stats, run_on, spawn, spawn_blocking, submit_to, unobserved,
+};
 use miniss_tests::alone::alone;
 use miniss_tests::deadline::deadline;
 use miniss_tests::drivers::io_uring_is_refused;
@@ -112,6 +115,33 @@ fn failures_that_no_one_saw_are_logged_unless_the_program_has_a_hook() {
         drop(Future::<u32, &str>::failed("no file"));
         assert_eq!(count(Event::Unobserved), 1, "the program's hook was replaced");
         drop(runtime);
+    });
+}
+
+#[test]
+fn the_end_of_a_runtime_tells_what_goes_on() {
+    alone("the_end_of_a_runtime_tells_what_goes_on", || {
+        let logger = install(|| {});
+        let [began, release] = [(); 2].map(|()| Arc::new(Barrier::new(3)));
+        let tells = began.clone();
+        let (began, goes_on) = (began.clone(), release.clone());
+        let blocks = move || _ = (began.wait(), goes_on.wait());
+        let builder = Runtime::builder().shards(2).shutdown_timeout(Duration::from_millis(50));
+        let runtime = builder.stall_limit(Duration::from_secs(3600)).build().unwrap();
+        let (work, task) = (blocks.clone(), blocks);
+        let line = line!() + 2;
+        runtime.block_on(async {
+            drop(spawn_blocking(work));
+            drop(submit_to(1, async || spawn(async move { task() }).detach()));
+        });
+        tells.wait();
+        drop(runtime);
+        release.wait();
+        let said: Vec<_> = logger.lines_of("miniss_linux::runtime");
+        for (what, line) in [("work from", line), ("spawned at", line + 1)] {
+            let place = format!("{what} tests/tests/diagnostics.rs:{line}:");
+            assert!(said.iter().any(|(_, text)| text.contains(&place)), "{place} {said:?}");
+        }
     });
 }
 

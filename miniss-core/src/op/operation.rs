@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use core::any::type_name;
 use core::error::Error;
 use core::fmt;
 use core::marker::PhantomData;
@@ -184,6 +185,12 @@ pub trait Operation: Sized + 'static {
     /// ```
     fn refuse_part(&mut self, completion: Completion) {
         self.orphan_part(completion);
+    }
+
+    /// Says what it asks for, to those who look at what [hangs](super::OpTable::for_each_in_flight).
+    /// By default the name of its type.
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(type_name::<Self>())
     }
 }
 

@@ -11,6 +11,7 @@
 
 use core::any::TypeId;
 use core::cell::{Cell, UnsafeCell};
+use core::fmt;
 use core::mem::MaybeUninit;
 use core::task::Waker;
 
@@ -34,6 +35,7 @@ pub(super) struct OpVtable {
     pub(super) refuse_part: unsafe fn(*mut Payload, Completion),
     pub(super) wants_cancel_after: unsafe fn(*mut Payload, Completion, u32) -> bool,
     pub(super) ended: unsafe fn(*mut Payload),
+    pub(super) describe: unsafe fn(*mut Payload, &mut fmt::Formatter<'_>) -> fmt::Result,
 }
 
 /// Where an operation stands.
@@ -166,6 +168,12 @@ impl Slot {
         self.enter(|vtable| unsafe { (vtable.ended)(self.payload.get()) });
     }
 
+    /// Has the operation say what it asks for.
+    pub(super) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: as in `orphan_part`.
+        self.enter(|vtable| unsafe { (vtable.describe)(self.payload.get(), f) })
+    }
+
     /// Drops an operation whose terminal completion no one will collect.
     ///
     /// # Safety
@@ -193,6 +201,7 @@ impl<O: Operation> Layout<O> {
         refuse_part: refuse_part::<O>,
         wants_cancel_after: wants_cancel_after::<O>,
         ended: ended::<O>,
+        describe: describe::<O>,
     };
 
     /// Where an operation stands when it begins.
@@ -291,6 +300,13 @@ unsafe fn wants_cancel_after<O: Operation>(
 unsafe fn ended<O: Operation>(payload: *mut Payload) {
     // SAFETY: the caller's promise.
     unsafe { &mut *Layout::<O>::locate(payload) }.ended();
+}
+
+/// # Safety
+/// The payload holds an `O`. *No one else inside*.
+unsafe fn describe<O: Operation>(payload: *mut Payload, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // SAFETY: the caller's promise.
+    unsafe { &*Layout::<O>::locate(payload) }.describe(f)
 }
 
 /// A slot's FIFO: head and tail in the pool.

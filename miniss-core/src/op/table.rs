@@ -153,6 +153,43 @@ impl<M: Memory> OpTable<M> {
         self.in_flight.get()
     }
 
+    /// Shows each operation in flight to `look`, in its [own words](Operation::describe): to tell
+    /// what hangs.
+    ///
+    /// # Panics
+    ///
+    /// If code of such an operation is running, or if an operation cannot describe itself.
+    ///
+    /// ```
+    /// use core::fmt;
+    /// use miniss_core::op::{Completion, OpTable, Operation};
+    ///
+    /// struct Read(&'static str);
+    ///
+    /// impl Operation for Read {
+    ///     type Output = i32;
+    ///     fn settle(self, completion: Completion) -> i32 { completion.result }
+    ///     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///         write!(f, "a read of {}", self.0)
+    ///     }
+    /// }
+    ///
+    /// let table = OpTable::new();
+    /// let key = table.insert(Read("disk 2"));
+    /// let mut hung = Vec::new();
+    /// table.for_each_in_flight(|operation| hung.push(operation.to_string()));
+    /// assert_eq!(hung, ["a read of disk 2"]);
+    /// # table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
+    /// # table.orphan(key);
+    /// ```
+    pub fn for_each_in_flight(&self, mut look: impl FnMut(&dyn fmt::Display)) {
+        for slot in self.room.slots.iter() {
+            if !matches!(slot.stage.get(), Stage::Free | Stage::Done) {
+                look(&fmt::from_fn(|f| slot.describe(f)));
+            }
+        }
+    }
+
     /// Completions that named no operation in flight: counted and ignored.
     ///
     /// ```

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt::Write;
 use std::io;
 use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +21,17 @@ use super::sys::{Wait, now};
 const WAIT_MIN: Duration = Duration::from_micros(100);
 const WAIT_MAX: Duration = Duration::from_millis(10);
 
+/// So many operations that would not end are described.
+const DESCRIBED_MAX: usize = 8;
+
+/// Operations that would not end.
+#[derive(Debug, Default)]
+pub(crate) struct Hung {
+    pub(crate) count: usize,
+    /// What they ask for; not of all, if they are many.
+    pub(crate) what: String,
+}
+
 /// Drivers that are leaked, for a leak checker to find.
 static LEFT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
@@ -30,13 +42,13 @@ impl ShardDriver {
     }
 
     /// Cancels what is in flight, waits for it until `deadline`, and closes the backend. Returns
-    /// how many operations would not end; their memory is leaked.
-    pub(crate) fn close(self: &Rc<Self>, deadline: Instant) -> usize {
+    /// the operations that would not end; their memory is leaked.
+    pub(crate) fn close(self: &Rc<Self>, deadline: Instant) -> Hung {
         self.refuse();
         // Nothing comes out of a ring that is broken: what is in flight stays so, and is leaked.
         let _ = self.drain(deadline);
-        let left = self.in_flight();
-        if left > 0 {
+        let hung = self.hung();
+        if hung.count > 0 {
             // The kernel may still use slots and buffers: neither is ever freed.
             let left = Rc::into_raw(self.clone()).expose_provenance();
             LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(left);
@@ -45,7 +57,21 @@ impl ShardDriver {
             self.backend.close(self.made_pool());
         }
         self.drop_aligned_pool();
-        left
+        hung
+    }
+
+    fn hung(&self) -> Hung {
+        let mut hung = Hung::default();
+        self.ops.table.for_each_in_flight(|operation| {
+            let between = if hung.count == 0 { "" } else { "; " };
+            match hung.count {
+                0..DESCRIBED_MAX => _ = write!(hung.what, "{between}{operation}"),
+                DESCRIBED_MAX => hung.what.push_str("; and others"),
+                _ => {}
+            }
+            hung.count += 1;
+        });
+        hung
     }
 
     fn drain(&self, deadline: Instant) -> io::Result<()> {

@@ -39,8 +39,9 @@ mod uring;
 pub use choice::{ChosenDriver, Driver, UnknownDriver};
 pub use uring::{IoUringFeature, IoUringProbe, probe_io_uring};
 
-pub(crate) use blocking::{BlockingConfig, BlockingPool, Job, PoolRequests};
+pub(crate) use blocking::{BlockingConfig, BlockingPool, Busy, Job, PoolRequests};
 pub(crate) use choice::{DriverConfig, Kind};
+pub(crate) use close::Hung;
 pub(crate) use reactor::ShardReactor;
 pub(crate) use request::{
     AT_CURSOR, FileRequest, MESSAGE_NAME_BYTES, MESSAGE_OFFSET, MessageHead, Prepare, Request,

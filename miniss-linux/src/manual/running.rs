@@ -16,11 +16,11 @@
 //! | `DriverFallback` | warn | `miniss_linux::driver` | io_uring was refused, and the runtime runs on epoll |
 //! | `Unpinned` | warn | `miniss_linux::runtime` | too few CPUs for [`Pinning::Auto`](crate::Pinning), or pinning was refused |
 //! | `ShardDied` | error | `miniss_linux::runtime` | a shard ended although it was not told to |
-//! | `ShardLeft` | error | `miniss_linux::runtime` | at the end, a shard was busy beyond the shutdown timeout |
-//! | `OperationsLeaked` | error | `miniss_linux::runtime` | at the end, the kernel kept operations beyond the shutdown timeout, or its ring was broken |
+//! | `ShardLeft` | error | `miniss_linux::runtime` | at the end, a shard was busy beyond the shutdown timeout; where there is a [watcher](crate::Builder::stall_limit) it tells with which task |
+//! | `OperationsLeaked` | error | `miniss_linux::runtime` | at the end, the kernel kept operations beyond the shutdown timeout, or its ring was broken; it tells what they ask for |
 //! | `BlockingPoolFull` | warn | `miniss_linux::blocking` | [what blocks](crate::spawn_blocking) has waited a second for a thread: all are busy |
 //! | `BlockingThreadRefused` | warn | `miniss_linux::blocking` | the system refused a thread for what blocks; it waits for another, or fails if there is none |
-//! | `BlockingLeft` | error | `miniss_linux::runtime` | at the end, what blocks went on beyond the shutdown timeout |
+//! | `BlockingLeft` | error | `miniss_linux::runtime` | at the end, what blocks went on beyond the shutdown timeout; it tells where the work was handed over |
 //! | `Stalled` | warn | `miniss_linux::runtime` | one poll has held a shard for long: see [`stall_limit`](crate::Builder::stall_limit) |
 //! | `Unobserved` | warn | `miniss_linux::unobserved` | an error or a panic was dropped that no one had looked at |
 //!

@@ -14,6 +14,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
+use std::fmt;
 use std::fs::File;
 use std::future::Future;
 use std::io;
@@ -29,6 +30,7 @@ use miniss_core::op::{Completion, Operation};
 use miniss_core::sync::Semaphore;
 
 use super::connect::connection;
+use super::describe::describe;
 use super::fd::{Fd, close};
 use super::send::PagePipe;
 use crate::buf::{BufResult, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut, IoVecs, op_len};
@@ -287,6 +289,16 @@ where
 
     fn ended(&mut self) {
         self.share = None;
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.request {
+            // SAFETY: who asks an operation to describe itself asks one that is in flight.
+            Stage::Made(request) => unsafe {
+                describe(request, self.share.as_ref().map(H::number), f)
+            },
+            Stage::Make(_) => f.write_str("a request that was not made"),
+        }
     }
 }
 
@@ -556,6 +568,10 @@ impl<O: Operation> Operation for ByCursor<O> {
 
     fn ended(&mut self) {
         self.op.ended();
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.op.describe(f)
     }
 }
 

@@ -14,6 +14,7 @@
 //! - [`zero_copy`]: sends that the network makes out of the caller's buffer.
 //! - [`steps`]: reads and writes of several steps, of sockets, pipes and files.
 //! - [`file`]: what a file and its operations share, and all that is done with files.
+//! - [`describe`]: what a request of a file asks for, in words.
 //!
 //! Invariant **Owned while in flight** (of `miniss_core::op`): an operation lies in its slot, where
 //! it does not move, from before `prepare` until the terminal completion. So `prepare` may hand out
@@ -21,6 +22,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod connection;
+mod describe;
 pub(crate) mod fd;
 pub(crate) mod file;
 pub(crate) mod message;

@@ -55,7 +55,7 @@ where
 {
     let progress = Arc::new(Progress::<T>::default());
     let handle = BlockingHandle { progress: Some(progress.clone()), leaf: Leaf::new() };
-    let job = Job::Work(Box::new(move |start| progress.run(work, start)));
+    let job = Job::work(move |start| progress.run(work, start));
     with_current(|shard| shard.blocking.submit(shard.id.index(), job));
     handle
 }

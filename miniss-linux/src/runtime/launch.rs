@@ -16,10 +16,10 @@ use super::builder::Builder;
 use super::failure::{Failure, ShardError};
 use super::foreign::{Handle, Inbound};
 use super::runtime::Runtime;
-use super::shard::{LeftOver, Shard, ShardConfig, ShardId, enter};
+use super::shard::{Shard, ShardConfig, ShardId, enter};
 use crate::diagnostics::{self, Event, unobserved};
 use crate::driver::{
-    BlockingConfig, BlockingPool, ChosenDriver, Driver, Kind, ShardReactor, Unparker,
+    BlockingConfig, BlockingPool, ChosenDriver, Driver, Hung, Kind, ShardReactor, Unparker,
 };
 use crate::error::BuildError;
 use crate::topology::{self, CpuMask, Pinned};
@@ -189,7 +189,7 @@ pub(super) struct Worker {
     thread: Option<thread::JoinHandle<()>>,
     stop: Cell<Option<Promise<()>>>,
     ready: Receiver<Result<(), BuildError>>,
-    ended: Receiver<LeftOver>,
+    ended: Receiver<Hung>,
 }
 
 impl Worker {
@@ -230,21 +230,21 @@ impl Worker {
 
     /// Waits until the shard has ended, or `deadline` if there is one. `None`: it has not; then its
     /// thread goes on alone.
-    pub(super) fn wait_ended(&mut self, deadline: Option<Instant>) -> Option<LeftOver> {
+    pub(super) fn wait_ended(&mut self, deadline: Option<Instant>) -> Option<Hung> {
         let until = |end: Instant| end.saturating_duration_since(Instant::now());
         let timeout = deadline.map_or(Duration::MAX, until);
-        let left = match self.ended.recv_timeout(timeout) {
-            Ok(left) => left,
+        let hung = match self.ended.recv_timeout(timeout) {
+            Ok(hung) => hung,
             // It panicked while it ended: then it left everything where it was.
-            Err(mpsc::RecvTimeoutError::Disconnected) => LeftOver { shard: self.id, ops: 0 },
+            Err(mpsc::RecvTimeoutError::Disconnected) => Hung::default(),
             Err(mpsc::RecvTimeoutError::Timeout) => return None,
         };
         let thread = self.thread.take();
         // The kernel lets no thread end that has operations in flight.
-        if left.ops == 0 && thread.is_some_and(|thread| thread.join().is_ok()) {
+        if hung.count == 0 && thread.is_some_and(|thread| thread.join().is_ok()) {
             put_cell(self.cell);
         }
-        Some(left)
+        Some(hung)
     }
 }
 
@@ -254,7 +254,7 @@ fn run_shard(
     thread: &ThreadConfig,
     stopped: Future<()>,
     tell_ready: Sender<Result<(), BuildError>>,
-    tell_ended: Sender<LeftOver>,
+    tell_ended: Sender<Hung>,
 ) {
     let failure = config.failure.clone();
     let (shard, mut executor) = match prepare(config, thread) {

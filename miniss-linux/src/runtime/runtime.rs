@@ -17,10 +17,10 @@ use super::call::submit_to;
 use super::failure::{Failure, ShardError};
 use super::foreign::{Handle, Inbound};
 use super::launch::{Shard0, Worker, put_cell};
-use super::shard::{LeftOver, ShardId, enter};
+use super::shard::{ShardId, enter};
 use super::spawn::{JoinHandle, spawn_in};
 use crate::diagnostics::{self, Event};
-use crate::driver::{BlockingPool, ChosenDriver};
+use crate::driver::{BlockingPool, Busy, ChosenDriver, Hung};
 use crate::error::{BuildError, CallError, Panic};
 use crate::guard::defer;
 use crate::stall::Watcher;
@@ -348,35 +348,43 @@ impl Runtime {
     }
 
     /// Reports what did not end in time. `drop` can give no error to its caller.
-    fn report(&self, left: Option<LeftOver>, shard: ShardId) {
+    fn report(&self, left: Option<Hung>, shard: ShardId) {
         let timeout = self.shutdown_timeout;
         match left {
-            None => diagnostics::report(
-                Event::ShardLeft,
-                format_args!(
-                    "{shard} is still busy {timeout:?} after it was told to end; its thread is \
-                     left behind"
-                ),
-            ),
-            Some(LeftOver { ops: 0, .. }) => {}
-            Some(LeftOver { ops, .. }) => diagnostics::report(
+            None => {
+                let polled = self.watcher.as_ref().map(|watcher| watcher.polled(shard));
+                diagnostics::report(
+                    Event::ShardLeft,
+                    format_args!(
+                        "{shard} is still busy {timeout:?} after it was told to end; its thread is \
+                         left behind{}",
+                        polled.unwrap_or_default()
+                    ),
+                );
+            }
+            Some(Hung { count: 0, .. }) => {}
+            Some(Hung { count, what }) => diagnostics::report(
                 Event::OperationsLeaked,
                 format_args!(
-                    "{ops} operations of {shard} did not end with it; the kernel may still use \
-                     their memory, so it is leaked"
+                    "{count} operations of {shard} did not end with it: {what}; the kernel may \
+                     still use their memory, so it is leaked"
                 ),
             ),
         }
     }
 
-    fn report_blocking(&self, left: usize) {
-        let timeout = self.shutdown_timeout;
-        if left > 0 {
+    fn report_blocking(&self, mut left: Busy) {
+        let (timeout, threads) = (self.shutdown_timeout, left.threads);
+        if threads > 0 {
+            left.places.sort();
+            left.places.dedup();
+            let places = left.places.iter().map(|place| format!(", with work from {place}"));
             diagnostics::report(
                 Event::BlockingLeft,
                 format_args!(
-                    "{left} threads are still busy with what blocks {timeout:?} after the end \
-                     began; they are left behind"
+                    "{threads} threads are still busy with what blocks {timeout:?} after the end \
+                     began; they are left behind{}",
+                    places.collect::<String>()
                 ),
             );
         }

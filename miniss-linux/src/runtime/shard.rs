@@ -20,7 +20,7 @@ use super::call::LANE;
 use super::failure::Failure;
 use super::foreign::{Handle, Inbound};
 use crate::driver::{
-    BlockingPool, DriverConfig, PoolRequests, ShardDriver, ShardReactor, Unparker, now,
+    BlockingPool, DriverConfig, Hung, PoolRequests, ShardDriver, ShardReactor, Unparker, now,
 };
 use crate::error::BuildError;
 use crate::guard::quietly;
@@ -173,13 +173,6 @@ pub(crate) struct Shard {
     shutdown_timeout: Duration,
 }
 
-/// What would not end with a shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LeftOver {
-    pub(crate) shard: ShardId,
-    pub(crate) ops: usize,
-}
-
 impl Shard {
     /// Builds the shard on the calling thread, which is its own from now on.
     pub(crate) fn start(config: ShardConfig) -> Result<(Self, Executor<ShardReactor>), BuildError> {
@@ -249,8 +242,8 @@ impl Shard {
 
     /// Ends the shard on its own thread: refuses new calls and operations, drops the tasks, then
     /// what is stored here, sends the replies that this brings about, and waits for the kernel.
-    /// What does not end in time is leaked and counted.
-    pub(crate) fn shut_down(self, executor: Executor<ShardReactor>) -> LeftOver {
+    /// What does not end in time is leaked, and returned.
+    pub(crate) fn shut_down(self, executor: Executor<ShardReactor>) -> Hung {
         let deadline = now() + self.shutdown_timeout;
         let entered = enter(&self);
         self.inbound.close();
@@ -261,10 +254,10 @@ impl Shard {
         entered.without_executor();
         self.storage.close();
         quietly(|| self.endpoint.flush());
-        let ops = self.driver.close(deadline);
+        let hung = self.driver.close(deadline);
         drop(entered);
         self.local.cell().unparker().close();
-        LeftOver { shard: self.id, ops }
+        hung
     }
 }
 

@@ -36,6 +36,12 @@ impl Watcher {
         Ok(Self { beats, thread: Some(thread) })
     }
 
+    /// What a shard polls, for a line that says that it does not end.
+    pub(crate) fn polled(&self, shard: ShardId) -> String {
+        let beat = &self.beats.shards[shard.index()];
+        format!("; it polls {}{}", beat.polled(), Place { thread: beat.thread() })
+    }
+
     pub(crate) fn beat_of(&self, shard: usize) -> ShardBeat {
         ShardBeat::new(self.beats.clone(), shard)
     }

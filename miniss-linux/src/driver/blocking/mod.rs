@@ -13,5 +13,5 @@ mod requests;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use pool::{BlockingConfig, BlockingPool, Job};
+pub(crate) use pool::{BlockingConfig, BlockingPool, Busy, Job};
 pub(crate) use requests::PoolRequests;

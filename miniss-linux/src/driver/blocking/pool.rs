@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
+use std::panic::Location;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{self, Duration};
@@ -51,15 +52,29 @@ pub(crate) struct BlockingConfig {
 /// What a thread is to do. It is told whether to begin, or why it never will: the number of a
 /// system error, `ECANCELED` if the runtime ends.
 pub(crate) enum Job {
-    Work(Box<dyn FnOnce(Result<(), i32>) + Send>),
+    Work(Box<dyn FnOnce(Result<(), i32>) + Send>, &'static Location<'static>),
     Request(Performing),
 }
 
 impl Job {
+    /// Work of the caller, whose place in the program is kept.
+    #[track_caller]
+    pub(crate) fn work(work: impl FnOnce(Result<(), i32>) + Send + 'static) -> Self {
+        Self::Work(Box::new(work), Location::caller())
+    }
+
+    /// Where it comes from, if it is of the program.
+    fn place(&self) -> Option<&'static Location<'static>> {
+        match self {
+            Self::Work(_, place) => Some(place),
+            Self::Request(_) => None,
+        }
+    }
+
     /// What panics here is no reason for a thread to end.
     fn run(self, start: Result<(), i32>) {
         quietly(|| match self {
-            Self::Work(work) => work(start),
+            Self::Work(work, _) => work(start),
             Self::Request(request) => request.run(start),
         });
     }
@@ -71,7 +86,7 @@ impl Job {
 
     fn request(&self) -> Option<OpId> {
         match self {
-            Self::Work(_) => None,
+            Self::Work(..) => None,
             Self::Request(request) => Some(request.id()),
         }
     }
@@ -97,9 +112,19 @@ struct State {
     /// The one that is being started included.
     threads: usize,
     idle: usize,
+    /// Where the work comes from that runs.
+    running: Vec<&'static Location<'static>>,
     is_starting: bool,
     refused_until: Instant,
     is_closed: bool,
+}
+
+/// Threads that are busy beyond the end.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    pub(crate) threads: usize,
+    /// Where their work comes from, as far as it is not that of a request.
+    pub(crate) places: Vec<&'static Location<'static>>,
 }
 
 struct Waiting {
@@ -116,6 +141,7 @@ impl BlockingPool {
             waiting: 0,
             threads: 0,
             idle: 0,
+            running: Vec::new(),
             is_starting: false,
             refused_until: Instant::ZERO,
             is_closed: false,
@@ -178,8 +204,8 @@ impl BlockingPool {
     }
 
     /// Waits until all threads of a closed pool have ended, or `deadline` if there is one. Returns
-    /// how many have not; each of them is busy with a job.
-    pub(crate) fn wait_ended(&self, deadline: Option<time::Instant>) -> usize {
+    /// those that have not; each of them is busy with a job.
+    pub(crate) fn wait_ended(&self, deadline: Option<time::Instant>) -> Busy {
         let mut state = self.lock();
         while state.threads > 0 {
             let Some(deadline) = deadline else {
@@ -193,7 +219,7 @@ impl BlockingPool {
             let waited = self.has_ended.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.threads
+        Busy { threads: state.threads, places: state.running.clone() }
     }
 
     /// Jobs of a shard that have not begun.
@@ -267,17 +293,22 @@ impl BlockingPool {
             let _ = cpus.apply();
         }
         self.lock().is_starting = false;
-        while let Some(job) = self.next_job() {
+        let mut ended = None;
+        while let Some(job) = self.next_job(ended) {
+            ended = job.place();
             job.run(Ok(()));
         }
     }
 
-    /// Waits for a job. `None`: the thread is to end, and no longer counts.
-    fn next_job(self: &Arc<Self>) -> Option<Job> {
+    /// Waits for a job, after work from `ended`. `None`: the thread is to end, and no longer counts.
+    fn next_job(self: &Arc<Self>, ended: Option<&'static Location<'static>>) -> Option<Job> {
         let mut state = self.lock();
+        let place = state.running.iter().position(|&place| Some(place) == ended);
+        place.map(|place| state.running.swap_remove(place));
         let mut has_timed_out = false;
         loop {
             if let Some(Waiting { job, since }) = state.take() {
+                state.running.extend(job.place());
                 self.start_wanted(state);
                 self.report_if_late(Some(now() - since));
                 return Some(job);

@@ -27,12 +27,12 @@ fn submit(
     shard: usize,
     work: impl FnOnce(Result<(), i32>) + Send + 'static,
 ) {
-    pool.submit(shard, Job::Work(Box::new(work)));
+    pool.submit(shard, Job::work(work));
 }
 
 fn close(pool: &BlockingPool) {
     pool.close();
-    assert_eq!(pool.wait_ended(Some(time::Instant::now() + PATIENCE)), 0);
+    assert_eq!(pool.wait_ended(Some(time::Instant::now() + PATIENCE)).threads, 0);
 }
 
 /// What has become of jobs.
@@ -47,7 +47,7 @@ struct Told {
 impl Told {
     fn job(self: &Arc<Self>) -> Job {
         let this = self.clone();
-        Job::Work(Box::new(move |start| this.tell(start)))
+        Job::work(move |start| this.tell(start))
     }
 
     fn tell(&self, start: Result<(), i32>) {
@@ -164,9 +164,9 @@ fn a_job_that_will_not_end_is_counted_and_goes_on() {
     });
     begun.recv().unwrap();
     pool.close();
-    assert_eq!(pool.wait_ended(Some(time::Instant::now())), 1);
+    assert_eq!(pool.wait_ended(Some(time::Instant::now())).threads, 1);
     open.send(()).unwrap();
-    assert_eq!(pool.wait_ended(None), 0);
+    assert_eq!(pool.wait_ended(None).threads, 0);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn what_is_to_be_done_in_any_case_is_done_by_a_pool_that_is_closed() {
     let (pool, (tell, told)) = (pool(1, PATIENCE, 1), channel());
     let work = |tell: &std::sync::mpsc::Sender<_>| {
         let tell = tell.clone();
-        Job::Work(Box::new(move |_| tell.send(thread::current().id()).unwrap()))
+        Job::work(move |_| tell.send(thread::current().id()).unwrap())
     };
     let (begin, wait) = channel::<()>();
     let (tell_begun, begun) = channel();

@@ -15,7 +15,7 @@ fn a_buffer_that_panics_leaves_nothing_in_flight() {
         let start = || driver.start(send(&connection, Refusing));
         assert!(catch_unwind(AssertUnwindSafe(start)).is_err());
         assert_eq!(driver.in_flight(), 0);
-        assert_eq!(driver.close(now()), 0);
+        assert_eq!(driver.close(now()).count, 0);
     }
 }
 
@@ -27,7 +27,7 @@ fn a_closed_driver_refuses() {
         let (result, buffer) = finish(&driver, driver.start(recv(&connection, 8)));
         assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
         assert_eq!(buffer.len(), 8);
-        assert_eq!(driver.close(now() + PATIENCE), 0);
+        assert_eq!(driver.close(now() + PATIENCE).count, 0);
         let (result, _) = finish(&driver, driver.start(send(&connection, "late")));
         assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
         assert!(driver.pool().is_err());
@@ -39,7 +39,7 @@ fn a_driver_that_may_not_wait_still_gets_what_ends_at_once() {
     for driver in drivers(4) {
         let sockets: Vec<_> = (0..20).map(|_| socket(&driver)).collect();
         let reads: Vec<_> = sockets.iter().map(|(fd, _)| driver.start(recv(fd, 8))).collect();
-        assert_eq!(driver.close(now()), 0);
+        assert_eq!(driver.close(now()).count, 0);
         for read in reads {
             let (result, _) = finish(&driver, read);
             assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
@@ -54,7 +54,7 @@ fn an_operation_that_will_not_end_is_left_behind_in_time() {
         // The kernel never hears of it.
         let _op = driver.ops.table.insert(recv(&connection, 8));
         let start = now();
-        assert_eq!(driver.close(start + A_WHILE), 1);
+        assert_eq!(driver.close(start + A_WHILE).count, 1);
         assert!((A_WHILE..PATIENCE).contains(&(now() - start)));
         // A second close would wait again.
         std::mem::forget(driver);
@@ -72,7 +72,7 @@ fn a_received_buffer_outlives_its_driver() {
         let miniss_core::op::Part::More(completion) = part else { panic!("it ended") };
         let bytes = crate::op::recv::received(pool, completion).unwrap();
         drop((op, pool));
-        assert_eq!(driver.close(now() + PATIENCE), 0);
+        assert_eq!(driver.close(now() + PATIENCE).count, 0);
         drop(driver);
         assert_eq!(&bytes[..], b"still here");
     }

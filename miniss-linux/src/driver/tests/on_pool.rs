@@ -112,7 +112,7 @@ fn the_end_waits_for_what_has_begun_and_cancels_the_rest() {
             std::thread::sleep(Duration::from_millis(5));
             peer.write_all(b"x").unwrap();
         });
-        assert_eq!(driver.close(now() + PATIENCE), 0);
+        assert_eq!(driver.close(now() + PATIENCE).count, 0);
     });
     assert_eq!(finish(&driver, first), READABLE);
     assert_eq!(finish(&driver, second), -libc::ECANCELED);
@@ -124,7 +124,7 @@ fn one_that_will_not_end_is_left_behind_with_its_memory() {
     let (op, mut peer) = wait(&driver, &ends);
     until_begun(&driver);
     drop(op);
-    assert_eq!(driver.close(now() + Duration::from_millis(5)), 1);
+    assert_eq!(driver.close(now() + Duration::from_millis(5)).count, 1);
     peer.write_all(b"x").expect("its socket is open");
     while driver.ops.on_pool.reap(&driver.ops) == 0 {
         std::thread::yield_now();
