@@ -187,8 +187,8 @@ pub trait Operation: Sized + 'static {
         self.orphan_part(completion);
     }
 
-    /// Says what it asks for, to those who look at what [hangs](super::OpTable::for_each_in_flight).
-    /// By default the name of its type.
+    /// Says what it asks for, to those who look at
+    /// [what hangs](super::OpTable::for_each_in_flight). By default the name of its type.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(type_name::<Self>())
     }

@@ -204,7 +204,10 @@ fn file_entry(request: FileRequest, registered: &Chunks) -> squeue::Entry {
             opcode::Statx::new(Fd(fd), path, into.cast()).flags(flags).mask(STATUS_MASK).build()
         }
         Open { path, flags, mode } => {
-            opcode::OpenAt::new(HERE, path).flags(flags).mode(mode).build()
+            let entry = opcode::OpenAt::new(HERE, path).flags(flags).mode(mode).build();
+            // Of a name that is known the kernel opens the file in the call, however long that
+            // takes, unless it is told not to.
+            entry.flags(squeue::Flags::ASYNC)
         }
         Close { fd } => opcode::Close::new(Fd(fd)).build(),
         Rename { from, to, flags } => {

@@ -1,5 +1,6 @@
 //! A file system that does not answer: what hangs there, and what goes on all the same.
 
+use std::env;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::pin::pin;
@@ -108,6 +109,29 @@ fn f8_an_open_a_status_and_a_close_that_hang_hold_up_nothing_else() {
         soon(opened.close()).await.unwrap();
         let status = soon(async { fs::metadata(&path).await.map(|status| status.len()) });
         assert_eq!(status.await.unwrap(), 1 << 20);
+    });
+}
+
+#[test]
+fn f8_an_open_of_a_name_that_the_kernel_knows_hangs_alone() {
+    let _turn = turn();
+    alone("files::hung::f8_an_open_of_a_name_that_the_kernel_knows_hangs_alone", || {
+        for driver in drivers() {
+            let folder = Folder::new();
+            let Some(hung) = HungFiles::mount(folder.path(), SERVER) else { return };
+            // So the kernel need ask no one who might wait, before it asks for the file.
+            env::set_current_dir(hung.path("")).unwrap();
+            let runtime = Runtime::builder().driver(driver).shards(1).build().unwrap();
+            runtime.block_on(async {
+                soon(open("a".into()).await.close()).await.unwrap();
+                hung.stop();
+                assert!(timeout(WHILE, File::open("a")).await.is_err(), "it hangs");
+                assert!(timeout(WHILE, fs::metadata("a")).await.is_err());
+                assert_lives(folder.path().into()).await;
+                hung.go_on();
+            });
+            env::set_current_dir("/").unwrap();
+        }
     });
 }
 
