@@ -545,7 +545,8 @@ fn echoes_again_and_again() {
 }
 
 /// Runs `body` as a user of its own who may lock `bytes`, where there are rings: epoll locks no
-/// memory. The kernel counts what all processes of a user lock, so it takes one who has no other.
+/// memory. It must leave the process as it was. The kernel counts what all processes of a user
+/// lock, so it takes one who has no other.
 #[track_caller]
 fn alone_who_may_lock(bytes: u64, test: &str, body: impl FnOnce()) {
     if io_uring_is_refused() {
@@ -556,7 +557,7 @@ fn alone_who_may_lock(bytes: u64, test: &str, body: impl FnOnce()) {
     }
     alone(test, || {
         kernel::become_user_who_locks(bytes);
-        body();
+        Census::around(body);
     });
 }
 

@@ -300,7 +300,7 @@ impl BlockingPool {
         }
     }
 
-    /// Waits for a job, after that from `ended`. `None`: the thread is to end, and no longer counts.
+    /// Waits for a job, after that from `ended`. `None`: the thread is to end, and counts no more.
     fn next_job(self: &Arc<Self>, ended: Option<&'static Location<'static>>) -> Option<Job> {
         let mut state = self.lock();
         let place = state.running.iter().position(|&place| Some(place) == ended);
