@@ -420,5 +420,5 @@ impl<F: Future> Future for Unconstrained<F> {
     }
 }
 
-#[cfg(all(test, feature = "alloc", not(loom)))]
+#[cfg(all(test, feature = "alloc", not(any(loom, shuttle))))]
 mod tests;

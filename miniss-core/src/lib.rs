@@ -60,7 +60,7 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(any(test, loom))]
+#[cfg(any(test, loom, shuttle))]
 extern crate std;
 
 mod defer;
@@ -88,15 +88,15 @@ pub mod unobserved;
 #[cfg(doc)]
 pub mod manual;
 
-#[cfg(all(feature = "alloc", not(loom)))]
+#[cfg(all(feature = "alloc", not(any(loom, shuttle))))]
 #[doc(hidden)]
 pub mod doctest;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod kept;
 #[cfg(all(test, feature = "alloc", not(loom)))]
 mod random;
-#[cfg(all(test, target_pointer_width = "64", feature = "alloc", not(loom)))]
+#[cfg(all(test, target_pointer_width = "64", feature = "alloc", not(any(loom, shuttle))))]
 mod sizes;
 
 pub use executor::{AbortHandle, Budget, Executor, ExecutorCell, JoinHandle, LocalHandle};

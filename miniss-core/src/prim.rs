@@ -1,9 +1,11 @@
 //! The one gate to shared memory: atomics, fences, cells and counts that more than one core may
 //! touch.
 
+#[cfg(all(test, shuttle))]
+pub(crate) mod explore;
 #[cfg(feature = "alloc")]
 pub(crate) mod lock;
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) mod planted;
 
 #[cfg(not(all(target_has_atomic = "8", target_has_atomic = "32", target_has_atomic = "ptr")))]
@@ -11,13 +13,21 @@ compile_error!("miniss-core needs compare-and-swap on 8 bits, 32 bits and a poin
 
 #[cfg(not(loom))]
 mod real {
+    #[cfg(not(shuttle))]
+    use core::sync::atomic;
+
+    #[cfg(shuttle)]
+    use shuttle::sync::atomic;
+
     #[allow(unused_imports, reason = "which are used depends on the features")]
-    pub(crate) use core::sync::atomic::{
+    pub(crate) use atomic::{
         AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence,
     };
 
-    #[cfg(feature = "alloc")]
+    #[cfg(all(feature = "alloc", not(shuttle)))]
     pub(crate) use alloc::sync::Arc;
+    #[cfg(shuttle)]
+    pub(crate) use shuttle::sync::Arc;
 
     /// A cell whose accesses are bracketed by closures, so that loom can watch them.
     #[derive(Debug)]
@@ -35,7 +45,11 @@ mod real {
         }
     }
 
+    #[cfg(shuttle)]
+    pub(crate) use super::planted::planted;
+
     /// Whether a model has planted the bug `_spot`: never, in what ships.
+    #[cfg(not(shuttle))]
     #[inline(always)]
     pub(crate) const fn planted(_spot: &str) -> bool {
         false
@@ -58,11 +72,11 @@ pub(crate) use {
     planted::{fence, planted},
 };
 
-#[cfg(all(loom, test))]
+#[cfg(all(any(loom, shuttle), test))]
 pub(crate) use planted::bugs;
 
 /// For a `static` of the whole program, which must be `const` and lasts from one model to the
-/// next: `core`'s, under loom too. No argument of the models may stand on these.
+/// next: `core`'s, in models too. No argument of the models may stand on these.
 pub(crate) mod statics {
     pub(crate) use core::sync::atomic::{
         AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
@@ -72,9 +86,9 @@ pub(crate) mod statics {
 /// The ordering `Ordering::$ordering`, which a model may take away by the name of its spot.
 macro_rules! ordering {
     ($ordering:ident, $spot:literal) => {{
-        #[cfg(not(loom))]
+        #[cfg(not(any(loom, shuttle)))]
         let ordering = $crate::prim::Ordering::$ordering;
-        #[cfg(loom)]
+        #[cfg(any(loom, shuttle))]
         let ordering = $crate::prim::planted::ordering($spot, $crate::prim::Ordering::$ordering);
         ordering
     }};

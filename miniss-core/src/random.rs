@@ -1,6 +1,7 @@
 //! Numbers that look random, for tests that print their seed: `MINISS_SEED` replays.
 
 /// The next of a sequence of numbers that look random (xorshift), for tests that print their seed.
+#[cfg(not(shuttle))]
 pub(crate) fn random(seed: &mut u64) -> u64 {
     *seed ^= *seed << 13;
     *seed ^= *seed >> 7;

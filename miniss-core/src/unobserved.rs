@@ -214,5 +214,5 @@ impl<E: core::error::Error> core::error::Error for Unseen<E> {
     }
 }
 
-#[cfg(all(test, feature = "alloc", not(loom)))]
+#[cfg(all(test, feature = "alloc", not(any(loom, shuttle))))]
 mod tests;

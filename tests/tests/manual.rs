@@ -29,7 +29,7 @@ impl File {
     }
 
     fn is_test(&self) -> bool {
-        self.path.contains("tests") || self.path.ends_with("loom.rs")
+        ["tests", "loom.rs", "shuttle.rs"].iter().any(|name| self.path.contains(name))
     }
 }
 

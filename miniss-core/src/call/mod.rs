@@ -59,7 +59,9 @@ mod memory;
 mod node;
 mod peer;
 mod pump;
-#[cfg(all(test, feature = "alloc", not(loom)))]
+#[cfg(all(test, shuttle))]
+mod shuttle;
+#[cfg(all(test, feature = "alloc", not(any(loom, shuttle))))]
 mod tests;
 
 pub use call::Call;

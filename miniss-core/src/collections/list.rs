@@ -506,5 +506,5 @@ impl<T: Copy + fmt::Debug> fmt::Debug for Waiter<'_, T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -7,7 +7,7 @@
 //!   in it.
 
 mod list;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) mod test_waker;
 
 pub use list::{WaitList, Waiter};

@@ -106,5 +106,5 @@ pub(super) fn on_first_poll<S: Future>(
     Chain::new(ready(()), |()| ControlFlow::Continue(make()))
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -276,5 +276,5 @@ impl<E: Error + 'static, C: Error + 'static> Error for FinallyError<E, C> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

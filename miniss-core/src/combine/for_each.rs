@@ -415,7 +415,7 @@ impl<N> Slots<N> for Boxed<N> {
     }
 }
 
-#[cfg(all(test, not(loom), feature = "alloc"))]
+#[cfg(all(test, not(any(loom, shuttle)), feature = "alloc"))]
 mod map_reduce_tests;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -117,7 +117,7 @@ pub fn do_with<V, R>(mut value: V, body: impl AsyncFnOnce(&mut V) -> R) -> impl 
     async move { body(&mut value).await }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod do_with_tests;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

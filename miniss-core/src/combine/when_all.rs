@@ -351,7 +351,7 @@ results!(A.0, B.1, C.2, D.3, E.4, F.5);
 results!(A.0, B.1, C.2, D.3, E.4, F.5, G.6);
 results!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7);
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod succeed_tests;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

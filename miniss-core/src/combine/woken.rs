@@ -393,5 +393,5 @@ unsafe fn share_of(waker: *mut Waker) -> Option<Arc<Waker>> {
 
 #[cfg(all(test, loom))]
 mod loom;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

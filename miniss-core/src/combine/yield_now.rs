@@ -178,5 +178,5 @@ impl<T: TurnBudget> Future for MaybeYield<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

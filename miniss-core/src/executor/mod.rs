@@ -36,7 +36,7 @@ mod run;
 mod scope;
 mod spawn;
 mod stats;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 mod turn;
 mod virtual_time;

@@ -131,10 +131,11 @@
 //! **Choices.** Trust. Take an ordering away by hand now and then. A build for each mutilated
 //! version. Bugs that a test plants by name.
 //!
-//! **Pick.** Bugs by name. Under loom, and only there, an ordering in the code has a name. A test
+//! **Pick.** Bugs by name. In models, and only there, an ordering in the code has a name. A test
 //! weakens the ordering that it names while its model runs, and demands that the model fails. What
-//! ships is the ordering alone. loom runs the threads of a model on the thread of its test, so a
-//! thread-local says which bug is planted, and all of them run side by side in one binary.
+//! ships is the ordering alone. loom and shuttle run the threads of a model on the thread of its
+//! test, so a thread-local says which bug is planted, and all of them run side by side in one
+//! binary.
 //!
 //! **Price.** An ordering is written as `ordering!(Release, "its name")`.
 //!

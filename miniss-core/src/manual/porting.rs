@@ -310,7 +310,7 @@
 //!
 //! | | shown by |
 //! |---|---|
-//! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `executor/wake`, `task`, `promise` and `call` |
+//! | every structure that cores share is modelled, and each planted bug is found | the `loom.rs` of `executor`, `executor/wake`, `task`, `promise`, `call` and `mpsc`; with three cores and room for one, the `shuttle.rs` of `call` and `mpsc` |
 //! | forget, panics in poll, drop and wake, reentrant wakes, wakers after the end | `tests/tests/soundness/main.rs`, one line each |
 //! | no leaks, no use after free | the same and the core's own tests, under AddressSanitizer and LeakSanitizer in `.ci/run` |
 //! | operations under a hostile driver, whatever it does | a minute of fuzzing in `.ci/run`, and `tests/tests/hostile.rs` |

@@ -9,7 +9,9 @@
 //!
 //! - a *model*: loom runs the code that ships in every order of its atomic accesses, with up to
 //!   three preemptions. Models are in files called `loom.rs`; the step "The loom models pass" of
-//!   `.ci/run` runs all of them;
+//!   `.ci/run` runs all of them. What is too large for it, such as three cores whose lanes have
+//!   room for one, is in files called `shuttle.rs`: shuttle runs it in some thousand orders, chosen
+//!   by chance and by PCT, with each access sequentially consistent;
 //! - a *test*; those of the core also run under AddressSanitizer, which finds a use of freed memory
 //!   and memory that is lost, and those on threads under ThreadSanitizer, which finds two accesses
 //!   that nothing puts in order;
@@ -17,10 +19,10 @@
 //! - the *compiler*: a bound, a type that is not `Send`, an example that must not compile;
 //! - an *assertion*: `debug_assert!` on hot paths, `assert!` elsewhere.
 //!
-//! A model that cannot fail shows nothing. So under loom, and only there, each ordering and check
+//! A model that cannot fail shows nothing. So in models, and only there, each ordering and check
 //! on which an argument stands has a name, as in `ordering!(Release, "inbox: push")`. A test takes
 //! it away by that name while a model runs, and demands that the model fails. The end of each
-//! `loom.rs` lists which bugs are planted in which model. Two more tests demand that no such
+//! such file lists which bugs are planted in which model. Two more tests demand that no such
 //! ordering is without a name, and no name without a bug that a model finds
 //! (`loom_every_ordering_that_carries_an_argument_has_a_name`,
 //! `loom_every_named_spot_has_a_bug_that_a_model_finds`).
@@ -262,14 +264,16 @@
 //!   Shown by the model `loom_no_value_stays_behind_a_receiver_that_goes`.
 //! - **Locked.** `mpsc/channel.rs`. Who sleeps is noted, and looked up, by one thread at a time.
 //!   Upheld by `Locked::with`, and by `Turn`, whose node is out of the list before it goes. Shown
-//!   by `each_value_of_four_threads_comes_once_and_in_order` under ThreadSanitizer.
+//!   by `each_value_of_four_threads_comes_once_and_in_order` under ThreadSanitizer, and by the
+//!   model `shuttle_sends_that_are_given_up_leave_their_turn_to_the_next`.
 //! - **No lock over foreign code.** `mpsc/channel.rs`. No waker and no value runs code under the
 //!   lock. Upheld by each that takes it, which hands out what is to be woken or dropped. Shown by
 //!   `all_are_told_of_the_end_even_if_a_waker_panics`.
 //! - **A turn is room.** `mpsc/channel.rs`. There is room for each turn that is not used. Upheld by
 //!   `grant_one`, and by the flag in the tail that keeps out who has none. Shown by the models
-//!   `loom_room_for_a_batch_is_found_by_two_that_wait` and
-//!   `loom_one_place_is_for_two_senders_in_turn`.
+//!   `loom_room_for_a_batch_is_found_by_two_that_wait`,
+//!   `loom_one_place_is_for_two_senders_in_turn` and
+//!   `shuttle_three_senders_to_one_with_room_for_one`.
 //!
 //! # Locks and other waits
 //!
@@ -436,11 +440,11 @@
 //! # What is not proven
 //!
 //! - Models are explored with up to three preemptions in `.ci/run`, and each has two or three
-//!   threads. Races that need more are not seen.
+//!   threads. Races that need more are not seen; those that are found by chance may not be either.
 //! - loom takes sequentially consistent accesses for weaker ones; so the core uses none, but
 //!   fences, which it does model.
-//! - The models leave out the user's code and the unparker, and have loom's own lock for the one
-//!   that spins (`prim/lock.rs`): they would not come to an end.
+//! - The models leave out the user's code and the unparker, and have a lock of loom's or shuttle's
+//!   for the one that spins (`prim/lock.rs`): they would not come to an end.
 //! - Tests run on x86-64, which orders more than the language does. On machines with weaker order
 //!   only the models speak.
 //! - AddressSanitizer sees memory that was given back or lost, not whether a pointer was used as

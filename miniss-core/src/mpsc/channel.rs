@@ -36,7 +36,7 @@ use super::queue::Queue;
 use crate::collections::{WaitList, Waiter};
 use crate::defer::{defer, to_the_end};
 use crate::prim::lock::Lock;
-use crate::prim::{AtomicBool, AtomicU8, Ordering, fence, ordering};
+use crate::prim::{AtomicBool, AtomicU8, Ordering, fence, ordering, planted};
 use crate::sync::channel::{SendError, TrySendError};
 
 /// The receiver will look at the queue before it sleeps.
@@ -134,7 +134,7 @@ impl<T> Channel<T> {
         // Pairs with the fence of a sender that goes to sleep: it sees the room, or we see that it
         // waits.
         fence(ordering!(SeqCst, "mpsc: the receiver looks for senders"));
-        if self.turns.load(Ordering::Relaxed) {
+        if self.turns.load(Ordering::Relaxed) && !planted("mpsc: room that was made is granted") {
             self.grant();
         }
     }
@@ -265,7 +265,9 @@ impl<T> Drop for Turn<'_, T> {
                 waits.granted.set(waits.granted.get() - 1);
             }
         });
-        self.channel.grant();
+        if !planted("mpsc: a turn that is not used goes to the next") {
+            self.channel.grant();
+        }
     }
 }
 

@@ -28,7 +28,9 @@ mod queue;
 
 #[cfg(all(test, loom))]
 mod loom;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, shuttle))]
+mod shuttle;
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 
 use alloc::vec::Vec;

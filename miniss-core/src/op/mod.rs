@@ -125,7 +125,7 @@ mod operation;
 mod pool;
 mod slot;
 mod table;
-#[cfg(all(test, feature = "alloc", not(loom)))]
+#[cfg(all(test, feature = "alloc", not(any(loom, shuttle))))]
 mod tests;
 
 pub use memory::{Fixed, FixedOps, Heap, Memory};

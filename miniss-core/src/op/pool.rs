@@ -109,7 +109,7 @@ impl<T: Element> Pool<T> {
     }
 
     /// How many elements there are, in use or used before.
-    #[cfg(all(test, feature = "alloc", not(loom)))]
+    #[cfg(all(test, feature = "alloc", not(any(loom, shuttle))))]
     pub(super) fn count(&self) -> u32 {
         self.elements.count()
     }

@@ -669,13 +669,13 @@ impl<M: Memory> OpTable<M> {
     }
 
     /// How many slots there are: those in use, and free ones that were in use before.
-    #[cfg(all(test, feature = "alloc", not(loom)))]
+    #[cfg(all(test, feature = "alloc", not(any(loom, shuttle))))]
     pub(super) fn slot_count(&self) -> u32 {
         self.room.slots.count()
     }
 
     /// How many nodes for parts there are, in use or used before.
-    #[cfg(all(test, feature = "alloc", not(loom)))]
+    #[cfg(all(test, feature = "alloc", not(any(loom, shuttle))))]
     pub(super) fn part_count(&self) -> u32 {
         self.room.parts.count()
     }

@@ -1,7 +1,7 @@
 //! A lock for a few instructions, on cores that may have no system to sleep in: who finds it taken
-//! spins. In models it is loom's, for what spins there has no end.
+//! spins. In models it is loom's or shuttle's, for what spins there has no end.
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 mod real {
     use core::hint::spin_loop;
     use core::sync::atomic::{AtomicBool, Ordering};
@@ -27,16 +27,21 @@ mod real {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use real::Lock;
 
 #[cfg(loom)]
-pub(crate) struct Lock(loom::sync::Mutex<()>);
+use loom::sync::Mutex;
+#[cfg(shuttle)]
+use shuttle::sync::Mutex;
 
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
+pub(crate) struct Lock(Mutex<()>);
+
+#[cfg(any(loom, shuttle))]
 impl Lock {
     pub(crate) fn new() -> Self {
-        Self(loom::sync::Mutex::new(()))
+        Self(Mutex::new(()))
     }
 
     pub(crate) fn with<R>(&self, work: impl FnOnce() -> R) -> R {

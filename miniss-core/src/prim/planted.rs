@@ -2,19 +2,19 @@
 //! nothing.
 //!
 //! A test says which named spot is to be weakened (or which check is to be left out), and runs a
-//! model over it that must fail. loom runs the threads of a model as coroutines on the test's own
-//! thread, so the choice is a thread-local: it does not disturb tests that run at the same time.
+//! model over it that must fail. loom and shuttle run the threads of a model as coroutines on the
+//! test's own thread, so the choice is a thread-local: it does not disturb tests that run at the
+//! same time. To shuttle every ordering is the strongest, so it finds checks that are left out.
 //!
 //! Two tests in here see to it that nothing is forgotten: every ordering but `Relaxed` has a name,
 //! and every name has such a bug. `AcqRel` has one for each half; `SeqCst` is weakened to `AcqRel`.
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
 mod tests;
 
 use core::cell::Cell;
+use core::sync::atomic::Ordering;
 use std::thread_local;
-
-use loom::sync::atomic::Ordering;
 
 thread_local! {
     static BUG: Cell<Option<Bug>> = const { Cell::new(None) };
@@ -59,6 +59,7 @@ pub(crate) fn planted(spot: &str) -> bool {
 }
 
 /// A fence. If it is weakened to `Relaxed`, there is no fence.
+#[cfg(loom)]
 pub(crate) fn fence(ordering: Ordering) {
     if ordering != Ordering::Relaxed {
         loom::sync::atomic::fence(ordering);
@@ -77,8 +78,8 @@ macro_rules! bugs {
         #[test]
         #[should_panic(expected = $text)]
         fn $name() {
-            let weakened = None::<::loom::sync::atomic::Ordering>;
-            $(let weakened = weakened.or(Some(::loom::sync::atomic::Ordering::$weak));)?
+            let weakened = None::<::core::sync::atomic::Ordering>;
+            $(let weakened = weakened.or(Some(::core::sync::atomic::Ordering::$weak));)?
             let _bug = $crate::prim::planted::plant($spot, weakened);
             $model();
         }

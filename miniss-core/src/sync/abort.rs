@@ -361,5 +361,5 @@ impl<R: fmt::Debug> fmt::Debug for AbortSource<R> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -152,5 +152,5 @@ impl BarrierWaitResult {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

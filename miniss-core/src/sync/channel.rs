@@ -468,7 +468,7 @@ impl fmt::Display for TryRecvError {
 
 impl Error for TryRecvError {}
 
-#[cfg(all(test, not(loom), feature = "alloc"))]
+#[cfg(all(test, not(any(loom, shuttle)), feature = "alloc"))]
 mod model;
-#[cfg(all(test, not(loom), feature = "alloc"))]
+#[cfg(all(test, not(any(loom, shuttle)), feature = "alloc"))]
 mod tests;

@@ -280,5 +280,5 @@ enum Turn {
     Closed,
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

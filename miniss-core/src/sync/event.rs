@@ -150,5 +150,5 @@ impl fmt::Debug for Event {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -395,5 +395,5 @@ impl<F> fmt::Debug for WithGate<'_, F> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

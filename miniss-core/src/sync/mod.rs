@@ -34,14 +34,14 @@ mod condvar;
 mod ends;
 mod event;
 mod gate;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod model;
 mod mutex;
 mod rwlock;
 mod semaphore;
 mod shared;
 pub mod watch;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod without_heap;
 
 pub use abort::{AbortSource, Aborted, ChildSource, OnAbort, UntilAborted, WaitAborted};

@@ -495,5 +495,5 @@ enum Request {
     Delivered,
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -466,5 +466,5 @@ impl<T: fmt::Debug, P: SharedPlace<T>> fmt::Debug for SharedPromise<T, P> {
     }
 }
 
-#[cfg(all(test, not(loom), feature = "alloc"))]
+#[cfg(all(test, not(any(loom, shuttle)), feature = "alloc"))]
 mod tests;

@@ -246,7 +246,7 @@ impl<T: fmt::Debug> fmt::Debug for Watch<T> {
     }
 }
 
-#[cfg(all(test, not(loom), feature = "alloc"))]
+#[cfg(all(test, not(any(loom, shuttle)), feature = "alloc"))]
 mod model;
-#[cfg(all(test, not(loom), feature = "alloc"))]
+#[cfg(all(test, not(any(loom, shuttle)), feature = "alloc"))]
 mod tests;

@@ -70,7 +70,7 @@ pub(crate) struct Header {
     pub(crate) group: Cell<u8>,
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 const _: () = assert!(size_of::<Header>() == 64, "a parked task costs one cache line");
 
 impl Header {

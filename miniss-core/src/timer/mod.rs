@@ -20,7 +20,7 @@ mod interval;
 mod list;
 mod manual;
 mod sleep;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
 mod wheel;
 

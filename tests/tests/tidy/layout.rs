@@ -43,9 +43,12 @@ impl Shipped<'_> {
 
 /// Whether an attribute keeps a module away from what ships.
 fn is_left_out(attribute: &str) -> bool {
-    let shipped = attribute.replace("not(loom)", "").replace("not(test)", "");
+    let not = ["not(loom)", "not(shuttle)", "not(any(loom, shuttle))", "not(test)"];
+    let shipped = not.iter().fold(attribute.to_owned(), |rest, not| rest.replace(not, ""));
     shipped.contains("cfg(")
-        && ["test", "loom", "doc"].iter().any(|word| words(&shipped, word).next().is_some())
+        && ["test", "loom", "shuttle", "doc"]
+            .iter()
+            .any(|word| words(&shipped, word).next().is_some())
 }
 
 /// All files that the libraries ship.

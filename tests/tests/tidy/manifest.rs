@@ -7,8 +7,10 @@ use std::path::Path;
 
 const ALLOWED: &str = "heapless";
 
-/// loom replaces the atomics under `--cfg loom` alone, so no user ever compiles it.
-const MODELS_ONLY: &str = "target.'cfg(loom)'.dependencies";
+/// They replace the atomics under `--cfg loom` or `--cfg shuttle` alone, so no user ever compiles
+/// them.
+const MODELS_ONLY: [&str; 2] =
+    ["target.'cfg(loom)'.dependencies", "target.'cfg(shuttle)'.dependencies"];
 
 /// Checks the manifest of miniss-core.
 pub fn check_core(root: &Path, found: &mut Vec<Violation>) {
@@ -47,7 +49,7 @@ fn is_dependencies(section: &str) -> bool {
     let kinds = ["dependencies", "build-dependencies"];
     let target = section.strip_prefix("target.").and_then(|rest| rest.rsplit_once('.'));
     let kind = target.map_or(section, |(_, kind)| kind);
-    kinds.contains(&kind) && section != MODELS_ONLY
+    kinds.contains(&kind) && !MODELS_ONLY.contains(&section)
 }
 
 #[cfg(test)]

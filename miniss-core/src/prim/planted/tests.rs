@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::string::{String, ToString};
 use std::vec::Vec;
 
+/// Files of models: those that loom runs, and those that shuttle does.
+const MODELS: [&str; 2] = ["loom.rs", "shuttle.rs"];
+
 /// The files with the code that ships, or those with the models.
 fn files(folder: &Path, models: bool, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -13,7 +16,7 @@ fn files(folder: &Path, models: bool, found: &mut Vec<PathBuf>) {
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() && !["tests", "prim"].contains(&name) {
             files(&path, models, found);
-        } else if name.ends_with(".rs") && name != "tests.rs" && models == (name == "loom.rs") {
+        } else if name.ends_with(".rs") && name != "tests.rs" && models == MODELS.contains(&name) {
             found.push(path);
         }
     }
