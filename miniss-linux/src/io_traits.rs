@@ -1,9 +1,9 @@
-//! The traits of `futures-io` and of tokio, for what has the polls that they ask for.
+//! The traits of `futures-io`, of tokio and of hyper, for what has the polls that they ask for.
 //!
 //! Invariant **Initialised stays initialised** (of `buf`): a `poll_read_into` stores nothing but
 //! bytes in the memory that it is lent, from its beginning, as many as it says.
 
-/// Implements the traits to read of both crates, with the features of their names. The type has
+/// Implements the traits to read of these crates, with the features of their names. The type has
 /// `poll_read_into`, `poll_lend` and `advance`.
 macro_rules! impl_async_read {
     ([$($generics:tt)*] $type:ty) => {
@@ -36,6 +36,22 @@ macro_rules! impl_async_read {
             }
         }
 
+        #[cfg(feature = "hyper")]
+        impl<$($generics)*> hyper::rt::Read for $type {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                mut buffer: hyper::rt::ReadBufCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                // SAFETY: *Initialised stays initialised*: only bytes are stored.
+                let memory = unsafe { buffer.as_mut() };
+                let len = std::task::ready!(self.get_mut().poll_read_into(cx, memory))?;
+                // SAFETY: *Initialised stays initialised*: so many were stored at its beginning.
+                unsafe { buffer.advance(len) };
+                Poll::Ready(Ok(()))
+            }
+        }
+
         #[cfg(feature = "futures-io")]
         crate::io_traits::impl_async_read!([$($generics)*] $type, futures_io::AsyncBufRead);
         #[cfg(feature = "tokio")]
@@ -57,7 +73,7 @@ macro_rules! impl_async_read {
     };
 }
 
-/// Implements the trait to write of both crates, with the features of their names. The type has
+/// Implements the trait to write of these crates, with the features of their names. The type has
 /// `poll_send`, `poll_send_vectored`, `poll_sent` and `poll_end`.
 macro_rules! impl_async_write {
     ([$($generics:tt)*] $type:ty) => {
@@ -68,6 +84,13 @@ macro_rules! impl_async_write {
         #[cfg(feature = "tokio")]
         crate::io_traits::impl_async_write!(
             [$($generics)*] $type, tokio::io::AsyncWrite, poll_shutdown,
+            fn is_write_vectored(&self) -> bool {
+                true
+            }
+        );
+        #[cfg(feature = "hyper")]
+        crate::io_traits::impl_async_write!(
+            [$($generics)*] $type, hyper::rt::Write, poll_shutdown,
             fn is_write_vectored(&self) -> bool {
                 true
             }

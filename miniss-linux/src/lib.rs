@@ -71,6 +71,8 @@
 //! - `futures-io`, `tokio`: `net::PollStream`, `pipe::PollReader` and `pipe::PollWriter`, with the
 //!   `AsyncRead`, `AsyncBufRead` and `AsyncWrite` of that crate; and these traits for
 //!   [`fs::FileReader`] and [`fs::FileWriter`].
+//! - `hyper`: the same types with the `Read` and `Write` of hyper, [`time::ShardTimers`] as its
+//!   timer, and [`CurrentShard`] as its executor. It turns `futures-io` on.
 
 #![warn(missing_docs)]
 
@@ -80,6 +82,8 @@ mod driver;
 pub mod entry;
 mod error;
 mod guard;
+#[cfg(feature = "hyper")]
+mod hyper_rt;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod io_traits;
 mod metrics;

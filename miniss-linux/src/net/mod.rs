@@ -46,7 +46,45 @@
 //! A stream itself is no `AsyncRead` or `AsyncWrite`: their reads borrow a buffer, which the kernel
 //! could then write to after the borrow has ended. For code that needs these traits, such as TLS
 //! and HTTP, a stream becomes a `PollStream` and one of them a stream, by `from`. It has the traits
-//! of `futures-io`, and those of tokio, with the features `futures-io` and `tokio`.
+//! of `futures-io`, of tokio and of hyper with the features `futures-io`, `tokio` and `hyper`.
+//!
+//! # HTTP
+//!
+//! hyper runs on the shard: its streams are `PollStream`s, its timer is
+//! [`ShardTimers`](crate::time::ShardTimers), and its executor, which HTTP/2 asks for, is
+//! [`CurrentShard`](crate::CurrentShard). What answers the requests need not be `Send`.
+//!
+#![cfg_attr(feature = "hyper", doc = "```")]
+#![cfg_attr(not(feature = "hyper"), doc = "```ignore")]
+//! use std::cell::Cell;
+//! use std::convert::Infallible;
+//! use std::rc::Rc;
+//!
+//! use hyper::body::Incoming;
+//! use hyper::server::conn::http1;
+//! use hyper::service::service_fn;
+//! use hyper::{Request, Response};
+//! use miniss_linux::net::{PollStream, TcpStream};
+//! use miniss_linux::time::ShardTimers;
+//!
+//! async fn serve(stream: TcpStream, visits: Rc<Cell<u64>>) -> hyper::Result<()> {
+//!     let answer = |_: Request<Incoming>| {
+//!         visits.set(visits.get() + 1);
+//!         let text = format!("visit {}\n", visits.get());
+//!         async { Ok::<_, Infallible>(Response::new(text)) }
+//!     };
+//!     let mut http = http1::Builder::new();
+//!     http.timer(ShardTimers::default()); // a client has 30 s to send the head of a request
+//!     http.serve_connection(PollStream::from(stream), service_fn(answer)).await
+//! }
+//! # miniss_linux::doctest::connected(async |stream, peer| {
+//! # let serving = miniss_linux::spawn(serve(stream, Rc::default()));
+//! # peer.write_all("GET / HTTP/1.1\r\nconnection: close\r\n\r\n").await.0?;
+//! # serving.await.unwrap().unwrap();
+//! # let (result, answer) = peer.read(vec![0; 1024]).await;
+//! # assert!(answer[..result?].ends_with(b"visit 1\n"));
+//! # Ok(()) });
+//! ```
 
 mod address;
 mod batch;

@@ -36,7 +36,7 @@ use crate::op::recv::Watch;
 
 /// A [`Stream`] for code that polls with borrowed buffers: with the feature `futures-io` it has
 /// `AsyncRead`, `AsyncBufRead` and `AsyncWrite` of that crate, with the feature `tokio` those of
-/// tokio.
+/// tokio, with the feature `hyper` the `Read` and `Write` of that crate.
 ///
 /// A stream becomes one and back by `from`, and nothing is lost: bytes that were received and not
 /// read come first, and writes that were given up keep their turn.
