@@ -23,12 +23,15 @@
 //! - [`broadcast`], its `handles`: every value to every receiver.
 //! - [`watch`], its `handles`: the latest value, and news that it has changed.
 //! - `abort`, its `hooks`: [`AbortSource`], which asks work to stop, with a reason.
+//! - `cancellation`: `CancellationToken`, with a heap: an abort source that tasks own.
 //! - `shared`: [`Shared`], [`SharedFuture`], one result for many waiters.
 //! - `ends`: counted handles at both ends of a channel, and its buffers.
 
 mod abort;
 mod barrier;
 pub mod broadcast;
+#[cfg(feature = "alloc")]
+mod cancellation;
 pub mod channel;
 mod condvar;
 mod ends;
@@ -46,6 +49,8 @@ mod without_heap;
 
 pub use abort::{AbortSource, Aborted, ChildSource, OnAbort, UntilAborted, WaitAborted};
 pub use barrier::{Barrier, BarrierWaitResult};
+#[cfg(feature = "alloc")]
+pub use cancellation::{CancelOnDrop, CancellationToken};
 pub use condvar::Condvar;
 pub use ends::{Borrowed, Heap};
 pub use event::Event;
