@@ -193,6 +193,12 @@ fn drop_unobserved(payload: Box<dyn Any + Send + 'static>) {
     drop(payload);
 }
 
+/// The payload of a panic in a task that has a name.
+pub(crate) struct NamedPanic {
+    pub(crate) name: &'static str,
+    pub(crate) payload: Box<dyn Any + Send + 'static>,
+}
+
 /// What the payload of a refusal holds. No one else can make one.
 struct Refusal(CallError);
 
@@ -214,8 +220,13 @@ pub struct Panic {
 
 impl Panic {
     pub(crate) fn new(payload: Payload) -> Self {
-        let payload = payload.into_inner();
-        let message = text_of(&*payload).to_owned();
+        let (message, payload) = match payload.into_inner().downcast::<NamedPanic>() {
+            Ok(named) => {
+                let NamedPanic { name, payload } = *named;
+                (format!("{} (task `{name}`)", text_of(&*payload)), payload)
+            }
+            Err(payload) => (text_of(&*payload).to_owned(), payload),
+        };
         Self { message, payload: Mutex::new(payload) }
     }
 

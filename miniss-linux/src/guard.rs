@@ -8,15 +8,16 @@ use std::future::Future;
 use std::mem::{self, ManuallyDrop};
 #[cfg(debug_assertions)]
 use std::panic::Location;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use miniss_core::unobserved::{self, Source};
 
-use crate::error::Payload;
+use crate::error::{NamedPanic, Payload};
 #[cfg(debug_assertions)]
 use crate::stall::polls;
+use crate::stall::polls_named;
 
 /// A future whose panics become its output; it takes no more memory than the future, but in debug
 /// builds, where it keeps its spawn site. Each spawned task is one. Its destructor does not panic,
@@ -36,6 +37,19 @@ impl<F: Future> Guarded<F> {
             spawned_at: Location::caller(),
         }
     }
+
+    pub(crate) fn into_inner(self) -> F {
+        self.future.into_inner()
+    }
+
+    /// The same task of another future.
+    pub(crate) fn map<G>(self, change: impl FnOnce(F) -> G) -> Guarded<G> {
+        Guarded {
+            future: Quiet::new(change(self.future.into_inner())),
+            #[cfg(debug_assertions)]
+            spawned_at: self.spawned_at,
+        }
+    }
 }
 
 impl<F: Future> Future for Guarded<F> {
@@ -53,6 +67,32 @@ impl<F: Future> Future for Guarded<F> {
             Err(payload) => Err(Payload::new(payload)),
         };
         Poll::Ready(Quiet::new(outcome))
+    }
+}
+
+/// The future of a task that has a name. Only a [`Guarded`] has one in it: it tells its panics as a
+/// [`NamedPanic`].
+pub(crate) struct Named<F> {
+    name: &'static str,
+    future: F,
+}
+
+impl<F> Named<F> {
+    pub(crate) fn new(name: &'static str, future: F) -> Self {
+        Self { name, future }
+    }
+}
+
+impl<F: Future> Future for Named<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let name = self.name;
+        let _polled = polls_named(name);
+        // SAFETY: the future is pinned because we are: it is polled and dropped in place.
+        let future = unsafe { self.map_unchecked_mut(|this| &mut this.future) };
+        catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
+            .unwrap_or_else(|payload| resume_unwind(Box::new(NamedPanic { name, payload })))
     }
 }
 

@@ -44,6 +44,7 @@
 //! # Modules, in the order of the journey
 //!
 //! - [`Runtime`], [`Builder`], [`spawn`], [`JoinHandle`]: shards and their tasks.
+//! - [`task`]: sets of tasks, their names, and values that belong to one.
 //! - [`spawn_blocking`]: what blocks, on threads beside the shards.
 //! - [`submit_to`], [`run_on`], [`Handle`]: between shards, and from other threads.
 //! - [`sharded`]: work on many shards at once, and state with a part on each.
@@ -101,6 +102,7 @@ pub mod process;
 pub mod sharded;
 pub mod signal;
 pub mod sync;
+pub mod task;
 pub mod time;
 pub mod topology;
 

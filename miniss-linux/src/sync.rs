@@ -90,7 +90,7 @@
 //! # });
 //! ```
 //!
-//! # An end: `Gate`, `AbortSource`
+//! # An end: `Gate`, `AbortSource`, `CancellationToken`
 //!
 //! A gate lets no one in after it was closed, and its closing waits for those inside. An abort
 //! source asks them to hurry, and says why.
@@ -117,6 +117,26 @@
 //! inside.close().await;
 //! assert!(inside.enter().is_err());
 //! assert_eq!(request.await.unwrap(), Err(Aborted));
+//! # });
+//! ```
+//!
+//! Where there is no reason to tell, a [`CancellationToken`] is the same as tasks can own it, and
+//! its children are tokens, too. It stays on its shard: elsewhere, cancel a token of that shard, by
+//! [`submit_to`](crate::submit_to).
+//!
+//! ```
+//! # miniss_linux::Runtime::builder().shards(1).build().unwrap().block_on(async {
+//! use miniss_linux::spawn;
+//! use miniss_linux::sync::CancellationToken;
+//! use miniss_linux::time::{Duration, sleep};
+//!
+//! let server = CancellationToken::new();
+//! let request = server.child_token();
+//! let work = spawn(async move {
+//!     request.run_until_cancelled(sleep(Duration::MAX)).await.is_none()
+//! });
+//! server.cancel();
+//! assert!(work.await.unwrap());
 //! # });
 //! ```
 //!

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use miniss_core::call::{Endpoint, Mesh};
-use miniss_core::combine::{parallel_for_each, when_all};
+use miniss_core::combine::{JoinSet, parallel_for_each, when_all};
 use miniss_core::doctest::executor;
 use miniss_core::op::{Completion, OpTable, Operation};
 use miniss_core::sync::channel::{self, Receiver, Sender};
@@ -149,6 +149,13 @@ fn what_is_kept_of_a_peak_is_bounded() {
             while executor.turn() {}
             executor
         }),
+        row("a set of tasks, beyond their slots", (64 + 64) * PEAK + 64 * 1024, || {
+            let mut executor = executor();
+            let mut set = JoinSet::on(executor.local());
+            (0..PEAK).for_each(|_| set.spawn(async {}));
+            executor.block_on(async { while set.join_next().await.is_some() {} });
+            (executor, set)
+        }),
         // A thousand nodes of a size are kept for the next calls; the rest is the mesh itself.
         row("calls: some of their nodes", 1024 * 64 + 64 * 1024, || {
             let mut executor = executor();
@@ -231,10 +238,11 @@ fn a_bounded_channel_never_allocates_after_its_start() {
 }
 
 /// The files of the core in which something grows, by the row that fills it.
-const GROWING: [(&str, &str); 10] = [
+const GROWING: [(&str, &str); 11] = [
     ("call/heap_mesh.rs", "calls"),
     ("call/memory.rs", "calls"),
     ("combine/for_each.rs", "a future for each item"),
+    ("combine/join_set.rs", "a set of tasks"),
     ("combine/when_all.rs", "futures that ran together"),
     ("combine/when_any.rs", "futures that ran together"),
     ("combine/woken.rs", "futures that ran together"),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 use miniss_linux::diagnostics::{Event, count};
+use miniss_linux::task::spawn_named;
 use miniss_linux::time::sleep;
 use miniss_linux::{Runtime, run_on, spawn, spawn_blocking, submit_to};
 use miniss_tests::alone::alone;
@@ -71,6 +72,24 @@ fn a_task_that_blocks_its_shard_is_named_with_its_code() {
         for part in ["poll_task", "restore_rt", "backtrace", "block_on"] {
             assert!(!line.contains(part), "{part} is in: {line}");
         }
+    });
+}
+
+#[test]
+fn a_task_that_has_a_name_is_named_by_it() {
+    alone("a_task_that_has_a_name_is_named_by_it", || {
+        let logger = install(|| {});
+        let runtime = Runtime::builder().shards(1).stall_limit(LONG).build().unwrap();
+        let site = line!() + 2;
+        runtime.block_on(async {
+            spawn_named("blocker", async { block_until_it_is_written(logger) }).await.unwrap();
+        });
+        let line = first_line(logger);
+        let place = format!("stalls.rs:{site}:");
+        for part in ["the task `blocker`, spawned at ", &place, "block_until"] {
+            assert!(line.contains(part), "{part} is missing in: {line}");
+        }
+        assert!(!line.contains("Named"), "{line}");
     });
 }
 

@@ -104,7 +104,7 @@ pub trait Spawn {
     /// Why a task ended without an output.
     type Ended: fmt::Debug;
     /// Waits for the output of a task. Dropping it detaches the task, which goes on.
-    type Task<T: 'static>: Future<Output = Result<T, Self::Ended>>;
+    type Task<T: 'static>: Future<Output = Result<T, Self::Ended>> + Unpin;
 
     /// Starts `future` as a task of its own.
     ///
@@ -112,9 +112,16 @@ pub trait Spawn {
     ///
     /// The future itself, never polled, if the executor is ending or has no room for it, or if its
     /// output is over 1024 bytes.
+    #[track_caller]
     fn try_spawn<F>(&self, future: F) -> Result<Self::Task<F::Output>, F>
     where
         F: Future<Output: 'static> + 'static;
+
+    /// Asks for the future of a task to be dropped. A task that has ended keeps its output.
+    fn abort<T: 'static>(task: &Self::Task<T>);
+
+    /// What is said of a task that the executor did not start.
+    fn refused() -> Self::Ended;
 }
 
 impl<U: Unpark> Spawn for LocalHandle<U> {
@@ -130,6 +137,14 @@ impl<U: Unpark> Spawn for LocalHandle<U> {
             Err(SpawnError::TooLarge) => spawn_boxed(self, future),
             Err(_) => Err(future),
         }
+    }
+
+    fn abort<T: 'static>(task: &JoinHandle<T>) {
+        task.abort();
+    }
+
+    fn refused() -> Cancelled {
+        Cancelled
     }
 }
 

@@ -25,6 +25,10 @@
   a future for each item; [`max_concurrent_for_each_fixed`], the same without a heap."
 )]
 #![cfg_attr(
+    feature = "alloc",
+    doc = "- `join_set`: [`JoinSet`], tasks that belong together, in the order in which they end."
+)]
+#![cfg_attr(
     not(feature = "alloc"),
     doc = "- `for_each`: [`max_concurrent_for_each_fixed`], a future for each item, without a heap."
 )]
@@ -38,6 +42,8 @@ mod chain;
 mod finally;
 mod for_each;
 mod future_ext;
+#[cfg(feature = "alloc")]
+mod join_set;
 mod loops;
 mod slots;
 mod when_all;
@@ -51,6 +57,8 @@ pub use for_each::max_concurrent_for_each_fixed;
 #[cfg(feature = "alloc")]
 pub use for_each::{map_reduce, max_concurrent_for_each, parallel_for_each};
 pub use future_ext::FutureExt;
+#[cfg(feature = "alloc")]
+pub use join_set::JoinSet;
 pub use loops::{do_until, do_with, repeat};
 pub use when_all::{Outcomes, Results, WhenAll, when_all, when_all_succeed};
 pub use when_any::{Race, Raced, WhenAny, when_any};

@@ -161,9 +161,14 @@ impl Woken {
 
     /// Ends a poll of the whole. If parts are left, it is woken to go on with them.
     pub(super) fn end(&self, waker: &Waker) {
-        if self.has_more() || self.is_behind && !self.hub.is_empty() {
+        if self.is_left() {
             waker.wake_by_ref();
         }
+    }
+
+    /// Whether parts are left that this poll of the whole did not come to.
+    pub(super) fn is_left(&self) -> bool {
+        self.has_more() || self.is_behind && !self.hub.is_empty()
     }
 
     /// Polls one part, with a waker of its own.

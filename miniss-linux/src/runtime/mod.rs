@@ -35,4 +35,5 @@ pub use foreign::{ForeignCall, Handle};
 pub use runtime::Runtime;
 pub use shard::ShardId;
 pub(crate) use shard::{is_local, try_with_current, with_current};
+pub(crate) use spawn::spawn_guarded;
 pub use spawn::{CurrentShard, JoinHandle, maybe_yield, need_preempt, spawn, spawn_on};

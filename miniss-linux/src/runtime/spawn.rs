@@ -81,7 +81,7 @@ where
 }
 
 #[inline]
-fn spawn_guarded<F>(shard: &Shard, guarded: Guarded<F>) -> JoinHandle<F::Output>
+pub(crate) fn spawn_guarded<F>(shard: &Shard, guarded: Guarded<F>) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
@@ -230,22 +230,30 @@ impl Spawn for CurrentShard {
     where
         F: Future<Output: 'static> + 'static,
     {
-        let mut future = Some(future);
+        let mut future = Some(Guarded::new(future));
         let task = try_with_current(|shard| try_spawn_in(shard, &mut future)).flatten();
-        task.ok_or_else(|| future.expect("it was not spawned"))
+        task.ok_or_else(|| future.expect("it was not spawned").into_inner())
+    }
+
+    fn abort<T: 'static>(task: &JoinHandle<T>) {
+        task.abort();
+    }
+
+    fn refused() -> JoinError {
+        JoinError::Cancelled
     }
 }
 
 /// Takes the future only if there is room for it.
-fn try_spawn_in<F>(shard: &Shard, future: &mut Option<F>) -> Option<JoinHandle<F::Output>>
+fn try_spawn_in<F>(shard: &Shard, future: &mut Option<Guarded<F>>) -> Option<JoinHandle<F::Output>>
 where
     F: Future<Output: 'static> + 'static,
 {
     let inner = match shard.local.reserve() {
-        Ok(room) => room.spawn(Guarded::new(future.take()?)),
+        Ok(room) => room.spawn(future.take()?),
         Err(SpawnError::TooLarge) => {
             let room = shard.local.reserve::<Guarded<Pin<Box<F>>>>().ok()?;
-            room.spawn(Guarded::new(Box::pin(future.take()?)))
+            room.spawn(future.take()?.map(Box::pin))
         }
         Err(_) => return None,
     };

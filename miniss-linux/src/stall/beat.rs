@@ -1,6 +1,6 @@
 //! What a shard tells its watcher, in a cache line that no other shard writes to: a count that
 //! moves with each look of its loop at the driver, and is odd while it sleeps; and in debug builds,
-//! which task it polls.
+//! which task it polls; and the name of that task, if it has one.
 //!
 //! Invariant **Static or null**: what the pointers here point at is `'static`.
 //!
@@ -12,8 +12,9 @@
 use std::any::type_name;
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, fence};
+use std::slice;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 
@@ -35,6 +36,44 @@ pub(super) struct Beat {
     thread: AtomicI32,
     spawned_at: AtomicPtr<Location<'static>>,
     name: AtomicPtr<Name>,
+    label: Label,
+}
+
+/// The name that the program gave a task: two words, which are read as one.
+#[derive(Debug, Default)]
+struct Label {
+    /// Odd while the words change.
+    version: AtomicUsize,
+    start: AtomicPtr<u8>,
+    bytes: AtomicUsize,
+}
+
+impl Label {
+    /// The shard alone sets it.
+    fn set(&self, label: Option<&'static str>) {
+        let label = label.unwrap_or_default();
+        let version = self.version.load(Relaxed);
+        self.version.store(version.wrapping_add(1), Relaxed);
+        // Pairs with the fence in `read`: one that reads a word of ours then sees the version, too.
+        fence(Release);
+        self.start.store(label.as_ptr().cast_mut(), Relaxed);
+        self.bytes.store(label.len(), Relaxed);
+        // Release: pairs with the first load in `read`, which then sees both words.
+        self.version.store(version.wrapping_add(2), Release);
+    }
+
+    /// Empty if there is none, or it changes just now.
+    fn read(&self) -> &'static str {
+        let version = self.version.load(Acquire);
+        let (start, bytes) = (self.start.load(Relaxed), self.bytes.load(Relaxed));
+        fence(Acquire);
+        if version % 2 == 1 || version != self.version.load(Relaxed) || start.is_null() {
+            return "";
+        }
+        // SAFETY: *Static or null*; the version is the same before and after, so both words are of
+        // one `str`.
+        unsafe { str::from_utf8_unchecked(slice::from_raw_parts(start, bytes)) }
+    }
 }
 
 type Name = fn() -> &'static str;
@@ -76,7 +115,8 @@ impl Beats {
 impl Beat {
     fn asleep() -> Self {
         let (spawned_at, name) = (AtomicPtr::default(), AtomicPtr::default());
-        Self { count: AtomicU32::new(1), thread: AtomicI32::new(0), spawned_at, name }
+        let (count, thread) = (AtomicU32::new(1), AtomicI32::new(0));
+        Self { count, thread, spawned_at, name, label: Label::default() }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -94,7 +134,8 @@ impl Beat {
 
     /// What the shard polls.
     pub(super) fn polled(&self) -> Polled {
-        Polled { spawned_at: self.spawned_at.load(Relaxed), name: self.name.load(Relaxed) }
+        let (spawned_at, name) = (self.spawned_at.load(Relaxed), self.name.load(Relaxed));
+        Polled { spawned_at, name, label: self.label.read() }
     }
 }
 
@@ -146,6 +187,11 @@ impl ShardBeat {
         }
     }
 
+    /// Says which name the task has that is polled.
+    pub(crate) fn set_label(&self, label: Option<&'static str>) {
+        self.beat().label.set(label);
+    }
+
     /// Says what is polled; returns what was before.
     #[cfg(debug_assertions)]
     pub(crate) fn set_polled(&self, polled: Polled) -> Polled {
@@ -162,12 +208,14 @@ impl ShardBeat {
 pub(crate) struct Polled {
     spawned_at: *const Location<'static>,
     name: *const Name,
+    /// The name that the program gave it, or nothing.
+    label: &'static str,
 }
 
 impl Polled {
     #[cfg(debug_assertions)]
     pub(super) fn new<F>(spawned_at: &'static Location<'static>) -> Self {
-        Self { spawned_at, name: &NameOf::<F>::NAME }
+        Self { spawned_at, name: &NameOf::<F>::NAME, label: "" }
     }
 }
 
@@ -175,11 +223,15 @@ impl fmt::Display for Polled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // SAFETY: *Static or null*.
         let (spawned_at, name) = unsafe { (self.spawned_at.as_ref(), self.name.as_ref()) };
-        match (spawned_at, name) {
-            (Some(spawned_at), Some(name)) => {
+        match (spawned_at.zip(name), self.label) {
+            (Some((spawned_at, name)), "") => {
                 write!(f, "the task `{}`, spawned at {spawned_at}", name())
             }
-            _ => f.write_str("the main future, or a task whose spawn site is not kept"),
+            (Some((spawned_at, _)), label) => {
+                write!(f, "the task `{label}`, spawned at {spawned_at}")
+            }
+            (None, "") => f.write_str("the main future, or a task whose spawn site is not kept"),
+            (None, label) => write!(f, "the task `{label}`"),
         }
     }
 }

@@ -120,7 +120,8 @@ fn ask(thread: i32) -> bool {
 }
 
 /// What calls the code of a task: the program's own frames end there.
-const CALLERS: [&str; 2] = ["miniss_linux::guard::Guarded", "poll_task"];
+const CALLERS: [&str; 3] =
+    ["miniss_linux::guard::Guarded", "miniss_linux::guard::Named", "poll_task"];
 
 /// A line for each function, without those of the handler, which end with a frame that has no name
 /// or is of the function through which it returns.

@@ -18,12 +18,23 @@ pub(crate) use watcher::Watcher;
 use std::panic::Location;
 use std::time::Duration;
 
-#[cfg(debug_assertions)]
 use crate::guard::{Defer, defer};
-#[cfg(debug_assertions)]
+use crate::runtime::shard::Shard;
 use crate::runtime::try_with_current;
+use crate::task;
 #[cfg(debug_assertions)]
 use beat::Polled;
+
+/// The shard polls a task of this name, until the guard is dropped.
+pub(crate) fn polls_named(name: &'static str) -> Defer<impl FnMut()> {
+    let set = |name: Option<&'static str>| {
+        let watched = |shard: &Shard| shard.beat.as_ref().map(|beat| beat.set_label(name));
+        try_with_current(watched);
+        task::set_name(name)
+    };
+    let before = set(Some(name));
+    defer(move || _ = set(before))
+}
 
 /// From here on a poll counts as a stall, unless the builder says otherwise.
 pub(crate) const LIMIT: Duration = Duration::from_millis(25);

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use miniss_linux::net::TcpListener;
+use miniss_linux::sync::CancellationToken;
+use miniss_linux::task::{self, JoinSet, spawn_named};
 use miniss_linux::time::sleep;
-use miniss_linux::{JoinError, spawn, yield_now};
+use miniss_linux::{JoinError, spawn, task_local, yield_now};
 use miniss_tests::sockets::pair;
 
 use crate::harness::{beside, on_each_driver, settle, soon};
@@ -194,5 +196,123 @@ fn an_aborted_task_drops_what_it_holds_before_its_handle_is_told() {
         task.abort();
         assert!(soon(task).await.unwrap_err().is_cancelled());
         assert!(dropped.get());
+    });
+}
+
+#[test]
+fn a_set_gives_outputs_and_panics_as_they_come_and_aborts_what_is_left() {
+    on_each_driver(async || {
+        let kept = Rc::new(());
+        let mut set = JoinSet::new();
+        for _ in 0..300 {
+            let held = kept.clone();
+            set.spawn(async move {
+                pending::<()>().await;
+                drop(held);
+                0
+            });
+        }
+        set.spawn(async {
+            sleep(Duration::from_millis(2)).await;
+            1
+        });
+        set.spawn(async { panic!("as planned") });
+        let error = soon(set.join_next()).await.unwrap().unwrap_err();
+        assert!(error.is_panic(), "{error}");
+        assert_eq!(soon(set.join_next()).await.unwrap().unwrap(), 1);
+        assert_eq!(set.len(), 300);
+        drop(set);
+        while Rc::strong_count(&kept) > 1 {
+            settle().await;
+        }
+    });
+}
+
+#[test]
+fn a_set_that_is_shut_down_waits_for_what_its_tasks_hold() {
+    on_each_driver(async || {
+        let (stream, mut peer) = pair();
+        let mut set = JoinSet::new();
+        set.spawn(async move { stream.read(vec![0; 16]).await.0 });
+        set.insert(spawn_named("sleeper", async {
+            sleep(Duration::MAX).await;
+            Ok(0)
+        }));
+        settle().await;
+        soon(set.shutdown()).await;
+        assert!(set.is_empty());
+        assert_eq!(beside(move || peer.read(&mut [0; 1]).unwrap()).await, 0, "it was closed");
+    });
+}
+
+#[test]
+fn a_token_ends_a_tree_of_tasks_that_wait_for_sockets_and_time() {
+    on_each_driver(async || {
+        let server = CancellationToken::new();
+        let connection = server.child_token();
+        let (stream, _peer) = pair();
+        let read = connection.clone().run_until_cancelled_owned(async move {
+            stream.read(vec![0; 16]).await.0.unwrap();
+        });
+        let (read, sleeps) = (spawn(read), spawn(server.clone().cancelled_owned()));
+        settle().await;
+        connection.cancel();
+        assert_eq!(soon(read).await.unwrap(), None);
+        assert!(!sleeps.is_finished());
+        drop(server.drop_guard());
+        soon(sleeps).await.unwrap();
+    });
+}
+
+#[test]
+fn a_name_is_told_by_the_task_and_by_its_panic() {
+    on_each_driver(async || {
+        let named = spawn_named("worker", async {
+            let first = task::name();
+            yield_now().await;
+            let other = spawn(async { task::name() }).await.unwrap();
+            (first, other, task::name())
+        });
+        assert_eq!(soon(named).await.unwrap(), (Some("worker"), None, Some("worker")));
+        assert_eq!(task::name(), None);
+        let error = soon(spawn_named("worker", async { panic!("as planned") })).await.unwrap_err();
+        assert_eq!(error.to_string(), "the task panicked: as planned (task `worker`)");
+        let payload = error.try_into_panic().unwrap();
+        assert_eq!(payload.downcast_ref::<&str>(), Some(&"as planned"));
+        assert_eq!(task::name(), None);
+    });
+}
+
+task_local! {
+    static REQUEST: u32;
+}
+
+#[test]
+fn a_value_of_a_task_is_its_own_also_when_it_is_aborted() {
+    on_each_driver(async || {
+        struct Notes(Rc<Cell<u32>>);
+        impl Drop for Notes {
+            fn drop(&mut self) {
+                self.0.set(REQUEST.get());
+            }
+        }
+        let seen = Rc::new(Cell::new(0));
+        let notes = Notes(seen.clone());
+        let aborted = spawn(REQUEST.scope(7, async move {
+            pending::<()>().await;
+            drop(notes);
+        }));
+        let counts = [1, 2, 3].map(|number| {
+            spawn(REQUEST.scope(number, async {
+                sleep(Duration::from_micros(100)).await;
+                REQUEST.get()
+            }))
+        });
+        for (count, number) in counts.into_iter().zip([1, 2, 3]) {
+            assert_eq!(soon(count).await.unwrap(), number);
+        }
+        aborted.abort();
+        assert!(soon(aborted).await.unwrap_err().is_cancelled());
+        assert_eq!(seen.get(), 7);
     });
 }
