@@ -8,13 +8,31 @@ pub(crate) mod lock;
 #[cfg(any(loom, shuttle))]
 pub(crate) mod planted;
 
-#[cfg(not(all(target_has_atomic = "8", target_has_atomic = "32", target_has_atomic = "ptr")))]
-compile_error!("miniss-core needs compare-and-swap on 8 bits, 32 bits and a pointer");
+#[cfg(not(any(
+    all(target_has_atomic = "8", target_has_atomic = "32", target_has_atomic = "ptr"),
+    feature = "portable-atomic",
+)))]
+compile_error!(
+    "miniss-core needs compare-and-swap on 8 bits, 32 bits and a pointer, or its feature \
+     `portable-atomic`"
+);
+#[cfg(all(feature = "alloc", not(target_has_atomic = "ptr")))]
+compile_error!("without compare-and-swap there is no `Arc`, which miniss-core's `alloc` needs");
+
+/// The atomics of the processor; or, if it has no compare-and-swap, what makes up for it.
+mod atomic {
+    #![allow(unused_imports, reason = "models bring atomics of their own")]
+
+    #[cfg(target_has_atomic = "ptr")]
+    pub(crate) use core::sync::atomic::*;
+    #[cfg(all(not(target_has_atomic = "ptr"), feature = "portable-atomic"))]
+    pub(crate) use portable_atomic::*;
+}
 
 #[cfg(not(loom))]
 mod real {
     #[cfg(not(shuttle))]
-    use core::sync::atomic;
+    use super::atomic;
 
     #[cfg(shuttle)]
     use shuttle::sync::atomic;
@@ -78,7 +96,7 @@ pub(crate) use planted::bugs;
 /// For a `static` of the whole program, which must be `const` and lasts from one model to the
 /// next: `core`'s, in models too. No argument of the models may stand on these.
 pub(crate) mod statics {
-    pub(crate) use core::sync::atomic::{
+    pub(crate) use super::atomic::{
         AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
     };
 }

@@ -238,8 +238,14 @@
 //!
 //! # What the hardware must have
 //!
-//! Compare-and-swap on 8 bits, 32 bits and a pointer. No atomics of 64 bits are used. A processor
-//! without compare-and-swap, such as a Cortex-M0, is refused when the crate is compiled.
+//! Compare-and-swap on 8 bits, 32 bits and a pointer. No atomics of 64 bits are used.
+//!
+//! A processor without, such as a Cortex-M0, is refused when the crate is compiled, unless the
+//! feature `portable-atomic` is on. The crate of that name then makes up for it, and the program
+//! says how by a feature of that crate: `unsafe-assume-single-core`, or `critical-section` with an
+//! implementation from the crate for the chip. Either turns interrupts off for some instructions.
+//! The feature goes without `alloc`, because such a processor has no `Arc`. On all others nothing
+//! changes with it.
 //!
 //! # What a port may rely on, and where it is shown
 //!
@@ -260,6 +266,7 @@
 //! | join, abort, detach on each of them | the five `…lives_and_dies` have one body |
 //! | the result survives an abort that comes too late | `an_abort_that_comes_too_late_keeps_the_result`, and the same body |
 //! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks`, `the_program_runs_on_a_cortex_m4` |
+//! | a processor without compare-and-swap | `the_program_runs_on_a_cortex_m0_without_compare_and_swap` |
 //! | other machines than x86-64, in QEMU | `the_program_runs_on_a_cortex_m4`, `the_program_runs_on_two_cores_of_risc_v`, `the_program_runs_on_four_cores_of_aarch64` |
 //! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `executor/wake.rs` |
 //! | an unpark only if the target sleeps or has said that it will | `loom_sleep_handshake_with_two_wakers_loses_no_wake_and_unparks_once_per_sleep`, `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce` |

@@ -36,6 +36,10 @@ const CORTEX_M4: Model = Model {
     arguments: "-M mps2-an386",
 };
 
+/// A core without compare-and-swap.
+const CORTEX_M0: Model =
+    Model { target: Some("thumbv6m-none-eabi"), arguments: "-M microbit", ..CORTEX_M4 };
+
 const RISCV: Model = Model {
     target: Some("riscv32imac-unknown-none-elf"),
     program: "two-core",
@@ -111,6 +115,11 @@ fn library() -> Option<String> {
 #[test]
 fn the_program_runs_on_a_cortex_m4() {
     CORTEX_M4.check();
+}
+
+#[test]
+fn the_program_runs_on_a_cortex_m0_without_compare_and_swap() {
+    CORTEX_M0.check();
 }
 
 #[test]

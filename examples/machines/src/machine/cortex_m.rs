@@ -13,8 +13,8 @@ use miniss_core::time::Instant;
 use super::write;
 use crate::{FAILED, body, println};
 
-/// How fast the core of `mps2-an386` runs.
-const HZ: u32 = 25_000_000;
+/// How fast the core runs: `mps2-an386`, or else `microbit`, which has no compare-and-swap.
+const HZ: u32 = if cfg!(target_has_atomic = "ptr") { 25_000_000 } else { 16_000_000 };
 const TICKS_IN_SECOND: u32 = 1_000;
 
 const SYSTICK_CONTROL: usize = 0xe000_e010;

@@ -4,10 +4,12 @@
 //!
 //! | machine, in QEMU | file | clock | interrupts between cores |
 //! |---|---|---|---|
-//! | Cortex-M4 (`mps2-an386`) | `cortex_m.rs` | SysTick | has one core |
+//! | Cortex-M4 (`mps2-an386`), Cortex-M0 (`microbit`) | `cortex_m.rs` | SysTick | has one core |
 //! | RISC-V of 32 bits (`virt`) | `riscv32.rs` | CLINT | CLINT |
 //! | AArch64 (`virt`) | `aarch64.rs` | generic timer | GIC |
 //! | x86-64 (`pc`) | `x86_64.rs`, over `examples/bare-metal` | TSC and APIC | APIC |
+//!
+//! QEMU gives the `microbit` a SysTick, which the real one has not: there, a port takes a timer.
 //!
 //! Invariant: *Own devices*, see the crate.
 
