@@ -4,6 +4,7 @@
 
 mod cross;
 mod echo;
+mod shards;
 mod tasks;
 mod wakers;
 
@@ -16,6 +17,7 @@ const HELP: &str = "\
 measure: what rust-miniss costs, against what the machine allows
 
   measure [--rounds N] [ROW…]
+  measure --times N TOOL…
 
 Without a row it measures those down to echo-spin. What a row compares runs in turn, N times [15],
 so that a disturbance of the machine meets everyone. The first line of a row is the limit: the
@@ -35,10 +37,15 @@ the first.
   echo-spin      the same, and no one ever sleeps
   wakers         the designs of a waker
   unpark         what it costs to wake a shard
+  shards         the tools for many shards, each in the setting in which a runtime comes
   profile-spawn, profile-yield, profile-wake, profile-sleep, profile-sleepers, profile-call,
   profile-echo   nothing but that, for some seconds, to be looked at with perf
   profile-asleep
                  10,000 calls between sleeping shards, to be looked at with strace -f -c
+
+With --times it does nothing but what a line of `shards` does, N times, to be counted with valgrind.
+A TOOL is the line with a word before it: `alone: run_on`, and so `64:`, `here:`, `groups:`,
+`channel:`, `move:`. No one waits awake then.
 
 Where other programs run, `chrt -f 50` before it keeps them away, and what sleeps wakes sooner.";
 
@@ -58,11 +65,13 @@ const ROWS: [&str; 11] = [
 
 struct Settings {
     rounds: usize,
+    /// How often to do what `rows` name, if it is to be counted and not measured.
+    times: Option<usize>,
     rows: Vec<String>,
 }
 
 fn settings(arguments: impl Iterator<Item = String>) -> Result<Settings, String> {
-    let mut settings = Settings { rounds: 15, rows: Vec::new() };
+    let mut settings = Settings { rounds: 15, times: None, rows: Vec::new() };
     let mut arguments = arguments.peekable();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -70,10 +79,8 @@ fn settings(arguments: impl Iterator<Item = String>) -> Result<Settings, String>
                 println!("{HELP}");
                 std::process::exit(0);
             }
-            "--rounds" => {
-                let rounds = arguments.next().and_then(|value| value.parse().ok());
-                settings.rounds = rounds.filter(|&n| n > 0).ok_or("--rounds wants a number")?;
-            }
+            "--rounds" => settings.rounds = number(&argument, arguments.next())?,
+            "--times" => settings.times = Some(number(&argument, arguments.next())?),
             _ => settings.rows.push(argument),
         }
     }
@@ -81,6 +88,11 @@ fn settings(arguments: impl Iterator<Item = String>) -> Result<Settings, String>
         settings.rows = ROWS.map(String::from).to_vec();
     }
     Ok(settings)
+}
+
+fn number(option: &str, value: Option<String>) -> Result<usize, String> {
+    let number = value.and_then(|value| value.parse().ok()).filter(|&number| number > 0);
+    number.ok_or_else(|| format!("{option} wants a number"))
 }
 
 fn main() -> ExitCode {
@@ -91,9 +103,15 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    println!("{}\n\n{TABLE_HEAD}", machine());
+    if settings.times.is_none() {
+        println!("{}\n\n{TABLE_HEAD}", machine());
+    }
     for name in &settings.rows {
-        if !measure(name, settings.rounds) {
+        let is_known = match settings.times {
+            Some(times) => shards::count(name, times),
+            None => measure(name, settings.rounds),
+        };
+        if !is_known {
             eprintln!("There is no row `{name}`; --help names them.");
             return ExitCode::FAILURE;
         }
@@ -109,6 +127,7 @@ fn measure(name: &str, rounds: usize) -> bool {
     }
     match name {
         "wakers" => wakers::rows().into_iter().for_each(|row| print!("{}", row.run(rounds))),
+        "shards" => shards::rows().into_iter().for_each(|row| print!("{}", row.run(rounds))),
         "unpark" => {
             cross::wake_rows().into_iter().for_each(|row| print!("{}", row.run(rounds)));
         }
