@@ -42,7 +42,8 @@ Comparison: the options of the client but --cpu, --idle-spin-us and --work of th
   --only A,B,…           these kinds; the first is what others are compared with
 
 Kinds: uring and epoll (by hand), miniss, tokio, monoio, compio, glommio, smol. If asked for, also
-miniss-epoll, ours without io_uring, and tokio-readable, which holds no buffer while it waits.";
+miniss-epoll, ours without io_uring, and tokio-readable, which holds no buffer while it waits; and
+hot-… on two cores, where one has nine of ten connections: hot, -least, -submit, -shares, -tokio.";
 
 /// What the command line asks for.
 #[derive(Debug)]

@@ -16,6 +16,25 @@ const BUFFER_BYTES: usize = 4096;
 ///
 /// What the runtime or the kernel says.
 pub fn tokio(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
+    tokio_on(tokio::runtime::Builder::new_current_thread(), settings, ready)
+}
+
+/// tokio on two threads, which steal work from each other.
+///
+/// # Errors
+///
+/// What the runtime or the kernel says.
+pub fn tokio_stealing(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2);
+    tokio_on(builder, settings, ready)
+}
+
+fn tokio_on(
+    mut builder: tokio::runtime::Builder,
+    settings: &Settings,
+    ready: Ready<'_>,
+) -> io::Result<Infallible> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -32,7 +51,7 @@ pub fn tokio(settings: &Settings, ready: Ready<'_>) -> io::Result<Infallible> {
         }
     }
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = builder.enable_io().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(settings.address).await?;
         ready(listener.local_addr()?);

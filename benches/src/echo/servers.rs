@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{by_epoll, by_uring, ours, rivals};
+use super::{by_epoll, by_uring, ours, rivals, skewed};
 use crate::limits::pin;
 
 /// What a server is started with.
@@ -105,7 +105,7 @@ pub fn work() {
 
 /// The kind of this name.
 pub fn named(name: &str) -> Option<Server> {
-    let others = [MINISS_EPOLL, TOKIO_READABLE];
+    let others = [MINISS_EPOLL, TOKIO_READABLE].into_iter().chain(skewed::SERVERS);
     SERVERS.into_iter().chain(others).find(|server| server.name == name)
 }
 

@@ -37,13 +37,31 @@ pub struct Task {
 /// A sentence about the server.
 pub fn start(server: Server, task: &Task) -> Result<(Running, SocketAddr), String> {
     let wrong = |error: io::Error| format!("{}: {error}", server.name);
-    let mut command = Command::new(std::env::current_exe().map_err(wrong)?);
+    let command = Command::new(std::env::current_exe().map_err(wrong)?);
+    start_on(&SERVER_CPUS, command, server, task)
+}
+
+/// The same on these CPUs, by a command that lacks only the arguments.
+///
+/// # Errors
+///
+/// A sentence about the server.
+pub fn start_on(
+    cpus: &'static [usize],
+    mut command: Command,
+    server: Server,
+    task: &Task,
+) -> Result<(Running, SocketAddr), String> {
+    let wrong = |error: io::Error| format!("{}: {error}", server.name);
     command
-        .args(["serve", server.name, "--cpu", &SERVER_CPUS[0].to_string()])
+        .args(["serve", server.name])
         .args(["--idle-spin-us", &task.idle_spin.as_micros().to_string()])
         .args(["--work", &task.work_steps.to_string()])
         .stdout(Stdio::piped());
-    let mut running = Running::start(command, &SERVER_CPUS).map_err(wrong)?;
+    if let [cpu] = cpus {
+        command.args(["--cpu", &cpu.to_string()]);
+    }
+    let mut running = Running::start(command, cpus).map_err(wrong)?;
     let line = running.first_line().map_err(wrong)?;
     let address = line.parse();
     let wrong = |_| format!("{} said {line:?}, not its address", server.name);
@@ -62,12 +80,27 @@ pub fn trial(
 ) -> Result<(Report, Running), String> {
     let (mut running, address) = start(server, task)?;
     running.trace(strace).map_err(|error| format!("strace of {}: {error}", server.name))?;
+    let report = load(server, task, &running, address)?;
+    Ok((report, running))
+}
+
+/// What the client has seen of a server that runs.
+///
+/// # Errors
+///
+/// A sentence about the client.
+pub fn load(
+    server: Server,
+    task: &Task,
+    running: &Running,
+    address: SocketAddr,
+) -> Result<Report, String> {
     let load = Load { address, cpu: Some(CLIENT_CPU), ..task.load };
     let watch = || load.run_watching(&mut || running.cpu());
     // A thread of its own, so that no one else is pinned.
     let report = thread::scope(|scope| scope.spawn(watch).join());
     let report = report.expect("the client does not panic");
-    Ok((report.map_err(|error| format!("{}: {error}", server.name))?, running))
+    report.map_err(|error| format!("{}: {error}", server.name))
 }
 
 /// Everyone in turn, `rounds` times; lines of a Markdown table. `told` hears of each turn.

@@ -8,9 +8,11 @@ use super::{Job, Role, Row};
 use crate::compare::sample::Sample;
 use crate::compare::target::Bound::{Itself, Limit, Peer};
 use crate::compare::target::{Figure, Target};
-use crate::compare::work::connections;
 use crate::compare::work::echo::Echo;
+use crate::compare::work::{self, connections};
+use crate::echo::load::Report;
 use crate::echo::servers::{MINISS_EPOLL, SERVERS, Server, TOKIO_READABLE, named};
+use crate::echo::skewed;
 use crate::rivals::Rival;
 use crate::rivals::compio::Compio;
 use crate::rivals::glommio::Glommio;
@@ -30,8 +32,50 @@ pub fn rows() -> Vec<Row> {
         connections(),
         echo_epoll(),
         connections_epoll(),
+        skew("skew", "requests per second", Report::per_second),
+        skew("skew-p50", "median latency", |report| quantile(report, 0.5)),
+        skew("skew-p99", "99th percentile of latency", |report| quantile(report, 0.99)),
     ]
 }
+
+/// 64 connections with so many requests each: half a second.
+const SKEW_REQUESTS: usize = 150;
+
+fn skew(name: &'static str, measure: &'static str, value: fn(&Report) -> f64) -> Row {
+    let title = "one of two shards has 58 of 64 connections, 50 us of work on each request";
+    let row = Row::new(name, title).measure(measure).rounds_max(ROUNDS_MAX);
+    let row = match name {
+        "skew" => Row { wants_more: true, ..row.unit("k/s", 1e3) }
+            .target(Target::at_least(Peer(1.0)))
+            .target(Target::at_most(Peer(1.0)).on(Figure::Cpu))
+            .note(SKEW_NOTE),
+        _ => row.unit("us", 1e3).target(Target::at_most(Peer(1.0))),
+    };
+    let row = Row { has_server: true, ..row };
+    skewed::SERVERS.into_iter().fold(row, |row, server| {
+        let (role, name) = match server.name {
+            "hot" => (Role::Ours, Miniss::NAME),
+            "hot-least" => (Role::Variant, "miniss, LeastConnections"),
+            "hot-submit" => (Role::Variant, "miniss, ServiceGroup"),
+            "hot-shares" => (Role::Variant, "miniss, ServiceGroup, shares"),
+            _ => (Role::Peer, "tokio 1.54.1, two threads"),
+        };
+        let run = move |job: &Job| work::skewed::run(server, job, value);
+        row.with_run(role, name, SKEW_REQUESTS, run)
+    })
+}
+
+fn quantile(report: &Report, q: f64) -> f64 {
+    report.latency.quantile(q).as_nanos() as f64
+}
+
+const SKEW_NOTE: &str = "\
+    skew: miniss serves a connection where it was placed, and no one steals; tokio does. \
+    LeastConnections places the same connections by their count; with a ServiceGroup the hot shard \
+    gives the other up to 16 requests to do at a time; with shares, connections are also in a \
+    scheduling group beside the main one, in which calls are received. All connections make \
+    equally many requests, so the cold shard has nothing more to do long before the end. The \
+    client shares the second core, and is more urgent than the servers.";
 
 /// About 3.5 us.
 const WORK_STEPS: u32 = 6_000;

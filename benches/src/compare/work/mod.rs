@@ -8,6 +8,7 @@
 //! - [`calls`]: from one core to another and back.
 //! - [`memory`]: what a parked task takes. [`connections`]: what an idle connection takes.
 //! - [`echo`]: TCP echo. [`kv`]: the example `kv` and redis-server.
+//! - [`skewed`]: one shard that has nearly all connections.
 //! - [`files`]: reads, writes, commits of a log. [`direct`]: reads past the kernel's memory, fio.
 //! - [`allocations`]: what operations allocate.
 
@@ -19,6 +20,7 @@ pub mod echo;
 pub mod files;
 pub mod kv;
 pub mod memory;
+pub mod skewed;
 pub mod tasks;
 pub mod timers;
 

@@ -34,6 +34,9 @@ pub enum Until {
     Time(Duration),
     /// Until so many requests have come back after the warm-up.
     Requests(u64),
+    /// Until so many have come back on each connection, which then makes no more. There is no
+    /// warm-up.
+    Each(u64),
 }
 
 /// What is to be done to a server.
@@ -100,6 +103,21 @@ impl Load {
         run::Run::new(*self)?.finish(&mut || Clocks { own: thread_cpu(), server: server_cpu() })
     }
 
+    fn warm_up_at_first(&self) -> Duration {
+        match self.until {
+            Until::Each(_) => Duration::ZERO,
+            _ => self.warm_up,
+        }
+    }
+
+    /// How many requests a connection may make.
+    fn requests_max(&self) -> Option<u64> {
+        match self.until {
+            Until::Each(count) => Some(count),
+            _ => self.churn,
+        }
+    }
+
     fn check(&self) -> Result<(), LoadError> {
         let in_range = |what, value: usize, max: usize| match value {
             0 => Err(LoadError::Invalid(format!("{what} must be at least 1"))),
@@ -111,7 +129,9 @@ impl Load {
         in_range("the depth", self.depth, DEPTH_MAX)?;
         match (self.churn, self.until) {
             (Some(0), _) => Err(LoadError::Invalid("churn after 0 requests is none".into())),
-            (_, Until::Requests(0)) => Err(LoadError::Invalid("0 requests measure nothing".into())),
+            (_, Until::Requests(0) | Until::Each(0)) => {
+                Err(LoadError::Invalid("0 requests measure nothing".into()))
+            }
             _ => Ok(()),
         }
     }

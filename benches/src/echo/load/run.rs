@@ -84,7 +84,7 @@ impl Run {
         }
         self.now = Instant::now();
         (0..self.load.connections).try_for_each(|number| self.begin(number))?;
-        let warm = Instant::now() + self.load.warm_up;
+        let warm = self.now + self.load.warm_up_at_first();
         while self.now < warm {
             self.turn()?;
         }
@@ -100,6 +100,7 @@ impl Run {
         match self.load.until {
             Until::Time(time) => self.now >= start.at + time,
             Until::Requests(count) => self.latency.count() >= count,
+            Until::Each(count) => self.latency.count() >= count * self.connections.len() as u64,
         }
     }
 
@@ -150,7 +151,7 @@ impl Run {
         let stream = TcpStream::connect(address).map_err(fail)?;
         stream.set_nodelay(true).map_err(fail)?;
         self.connects += 1;
-        Ok(Connection::new(stream, number, generation, self.load.churn))
+        Ok(Connection::new(stream, number, generation, self.load.requests_max()))
     }
 
     /// Starts receiving, and makes the first requests.
@@ -222,7 +223,7 @@ impl Run {
             _ if result == -libc::ENOBUFS => {}
             _ => return Err(failed(number, result)),
         }
-        if self.connections[number].is_done() {
+        if self.load.churn.is_some() && self.connections[number].is_done() {
             return self.replace(number);
         }
         if !cqueue::more(completion.flags()) {

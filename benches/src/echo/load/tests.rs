@@ -63,6 +63,13 @@ fn churn_makes_connections_again() {
 }
 
 #[test]
+fn each_connection_makes_so_many_requests() {
+    let load = Load { until: Until::Each(7), ..small(serve(|_| ())) };
+    let report = load.run().unwrap();
+    assert_eq!((report.latency.count(), report.connects), (21, 3));
+}
+
+#[test]
 fn one_wrong_byte_is_an_error() {
     let result = small(serve(|bytes| *bytes.last_mut().unwrap() ^= 1)).run();
     assert!(matches!(result, Err(LoadError::Mismatch { after_bytes: 0, .. })), "{result:?}");
@@ -100,6 +107,7 @@ fn what_makes_no_sense_is_refused() {
         Load { depth: 0, ..load },
         Load { churn: Some(0), ..load },
         Load { until: Until::Requests(0), ..load },
+        Load { until: Until::Each(0), ..load },
     ] {
         assert!(matches!(wrong.run(), Err(LoadError::Invalid(_))), "{wrong:?}");
     }
