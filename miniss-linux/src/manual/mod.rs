@@ -1,6 +1,7 @@
 //! The manual of the Linux side: chapters that belong to no single item.
 //!
 //! - [`running`]: what a program says, how it ends, threads and child processes beside it.
+//! - [`sharding`]: which tool between shards when, what each costs, and more cores on paper.
 //! - [`files`]: what survives which failure, who hears of it, and how to write so that it does.
 //! - [`containers`]: which driver runs in Docker and Kubernetes, and how to allow io_uring there.
 //! - [`kernels`]: what each version of Linux gives, what of it is used, and which were tried.
@@ -17,3 +18,4 @@ pub mod growth;
 pub mod kernels;
 pub mod peers;
 pub mod running;
+pub mod sharding;

@@ -54,6 +54,17 @@
 //! of direct-128 to 0.98 and 1.02. Of 32 direct reads at once each takes 0.16 system calls here and
 //! 0.03 on monoio: the device begins before all of them are there.
 //!
+//! And so is one hot shard of two, against tokio on two threads that steal: on the same day under a
+//! load of 19 with `chrt -f 50`, medians of 7 rounds. [Sharding](super::sharding#one-hot-shard) has
+//! the other subjects, and what helps:
+//!
+//! | row | measure | ours | peer | × peer |
+//! |---|---|---|---|---|
+//! | skew | requests per second | 18.3 k/s | 26.3 k/s (tokio 1.54.1, two threads) | 0.70 |
+//! | skew | CPU per request | 60.1 us | 62.9 us (tokio 1.54.1, two threads) | 0.95 |
+//! | skew-p50 | median latency | 3.56 ms | 2.46 ms (tokio 1.54.1, two threads) | 1.45 |
+//! | skew-p99 | 99th percentile of latency | 3.83 ms | 4.01 ms (tokio 1.54.1, two threads) | 0.96 |
+//!
 //! - echo: client and server cost the kernel about the same. The core of the client is always
 //!   busy, so its speed is part of the rate. CPU per operation is the server's alone.
 //! - echo-busy: the same with equal work for everyone on each request, so that the server is the
