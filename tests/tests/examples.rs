@@ -22,7 +22,7 @@ use miniss_tests::program::{
 };
 use miniss_tests::random::Random;
 
-const SERVERS: [&str; 2] = ["echo", "kv"];
+const SERVERS: [&str; 4] = ["echo", "kv", "http", "web"];
 
 fn text(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).expect("our programs speak UTF-8")
@@ -44,7 +44,7 @@ fn assert_refused(output: &Output, program: &str, what: &str) {
 }
 
 /// Each example, and the arguments with which it ends by itself and has something to say.
-const SPOKEN: [(&str, &[&str]); 8] = [
+const SPOKEN: [(&str, &[&str]); 10] = [
     ("hello", &[]),
     ("sharded", &[]),
     ("own-reactor", &[]),
@@ -54,6 +54,8 @@ const SPOKEN: [(&str, &[&str]); 8] = [
     // These would serve until a signal comes, and so they are to fail.
     ("echo", &["--addr", "nowhere"]),
     ("kv", &["--addr", "nowhere"]),
+    ("http", &["--addr", "nowhere"]),
+    ("web", &["--addr", "nowhere"]),
 ];
 
 #[test]
@@ -164,7 +166,8 @@ fn assert_answers(server: &Server) {
     client.write_all(b"PING\r\n").expect("the server takes bytes");
     let mut answer = [0; 4];
     client.read_exact(&mut answer).expect("the server answers");
-    assert!([*b"PING", *b"+PON"].contains(&answer), "{answer:?}");
+    // To those that speak HTTP it is no request, and they say so.
+    assert!([*b"PING", *b"+PON", *b"HTTP"].contains(&answer), "{answer:?}");
 }
 
 #[test]
@@ -312,7 +315,7 @@ fn echo_ends_in_order_when_it_is_told_to() {
 #[test]
 fn a_server_whose_listener_fails_ends_and_says_so() {
     let _deadline = deadline("a_server_whose_listener_fails_ends_and_says_so");
-    for name in ["echo", "kv"] {
+    for name in SERVERS {
         let server = Server::start(name, 2);
         kernel::shut_down_listeners_of(server.process());
         assert_eq!(server.wait().code(), Some(1), "{name}");

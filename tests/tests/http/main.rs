@@ -1,9 +1,11 @@
-//! hyper on our streams, timers and tasks: HTTP/1 and HTTP/2, servers and clients.
+//! hyper on our streams, timers and tasks: HTTP/1 and HTTP/2, servers and clients; and the examples
+//! that speak HTTP, with real clients.
 
 #![forbid(unsafe_code)]
 
 mod ends;
 mod exchange;
+mod programs;
 mod runtime;
 mod streams;
 

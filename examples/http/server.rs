@@ -1,0 +1,174 @@
+//! What `http` and `web` share: their options, and how each shard listens, accepts and stops.
+#![forbid(unsafe_code)]
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
+use miniss_linux::signal::{GracefulShutdown, ShardShutdown};
+use miniss_linux::{Builder, Driver, Runtime, ShardId, spawn};
+
+/// How long requests in progress may take when the server is told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What the user asks for.
+struct Settings {
+    address: String,
+    builder: Builder,
+    patience: Duration,
+}
+
+/// What is told to those who serve a connection.
+pub struct Shard {
+    /// How long a client may take to send the head of a request, also of its next one.
+    pub patience: Duration,
+    /// Asks for the end.
+    pub shutdown: ShardShutdown,
+}
+
+/// Runs a server to its end, with `serve` for each connection.
+pub fn run<F>(name: &'static str, help: &str, serve: F) -> ExitCode
+where
+    F: AsyncFn(TcpStream, &Shard) + Clone + Send + Sync + 'static,
+{
+    let arguments = std::env::args_os().skip(1);
+    let (result, failure) = match parse(arguments.map(|it| it.to_string_lossy().into_owned())) {
+        Ok(Some(settings)) => (listen_everywhere(name, settings, serve), 1),
+        Ok(None) => {
+            say(format_args!("{help}"));
+            (Ok(()), 0)
+        }
+        Err(error) => (Err(error.into()), 2),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(name, &*error);
+            ExitCode::from(failure)
+        }
+    }
+}
+
+/// `None`: the help is asked for.
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Settings>, String> {
+    let mut address = String::from("127.0.0.1:8080");
+    let mut builder = Runtime::builder().shards(1);
+    let mut patience = Duration::from_secs(10);
+    while let Some(name) = arguments.next() {
+        if ["--help", "-h"].contains(&&*name) {
+            return Ok(None);
+        }
+        let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
+        match &*name {
+            "--addr" => address = value()?,
+            "--shards" => builder = builder.shards(positive(&name, &value()?)?),
+            "--driver" => builder = builder.driver(driver(&value()?)?),
+            "--patience-ms" => {
+                patience = Duration::from_millis(positive(&name, &value()?)? as u64);
+            }
+            _ => return Err(format!("{name}: unknown option; see --help")),
+        }
+    }
+    Ok(Some(Settings { address, builder, patience }))
+}
+
+/// A number from 1 on.
+fn positive(name: &str, value: &str) -> Result<usize, String> {
+    match value.parse::<NonZeroUsize>() {
+        Ok(number) => Ok(number.get()),
+        Err(_) => Err(format!("{name} {value}: a whole number from 1 is wanted")),
+    }
+}
+
+fn driver(value: &str) -> Result<Driver, String> {
+    value.parse().map_err(|error| format!("--driver {value}: {error}"))
+}
+
+/// Serves on every shard until the process is told to stop, by a signal.
+fn listen_everywhere<F>(
+    name: &'static str,
+    settings: Settings,
+    serve: F,
+) -> Result<(), Box<dyn Error>>
+where
+    F: AsyncFn(TcpStream, &Shard) + Clone + Send + Sync + 'static,
+{
+    let Settings { address, builder, patience } = settings;
+    let runtime = builder.build()?;
+    if let Some(refusal) = runtime.driver().refusal() {
+        complain(name, refusal);
+    }
+    let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
+    // Every shard listens on the same port number, which another program could share, too. So one
+    // asks for it alone first; that also makes a free port of 0.
+    let claim = async { TcpListener::bind(&address).await?.local_addr() };
+    let address = runtime.block_on(claim).map_err(refused)?;
+    let (shutdown, driver) = (GracefulShutdown::new(), runtime.driver().kind());
+    let outcomes = runtime.run(move || {
+        let (shutdown, serve) = (shutdown.clone(), serve.clone());
+        async move {
+            // However this ends, it asks the other shards to stop, too.
+            let shard = Rc::new(Shard { patience, shutdown: shutdown.on_shard()? });
+            let listener = ListenOptions::new().reuse_port(true).bind(address).await?;
+            announce(name, address, driver);
+            accept_all(listener, shard, serve).await
+        }
+    });
+    for outcome in outcomes {
+        outcome.map_err(refused)?;
+    }
+    Ok(())
+}
+
+/// Tells the user where the server listens, once every shard does.
+fn announce(name: &str, address: SocketAddr, driver: Driver) {
+    static LISTENING: AtomicUsize = AtomicUsize::new(0);
+    let shards = ShardId::all().len();
+    // Relaxed: the count is all that is told.
+    if LISTENING.fetch_add(1, Relaxed) + 1 == shards {
+        let plural = if shards == 1 { "" } else { "s" };
+        say(format_args!(
+            "{name}: listening on {address}, {shards} shard{plural}, {driver}\n\
+             Try: curl http://{address}/"
+        ));
+    }
+}
+
+/// Accepts until the end is asked for, and then waits for the requests in progress.
+async fn accept_all<F>(listener: TcpListener, shard: Rc<Shard>, serve: F) -> io::Result<()>
+where
+    F: AsyncFn(TcpStream, &Shard) + Clone + 'static,
+{
+    while let Some(accepted) = shard.shutdown.until_requested(listener.accept()).await {
+        let (stream, _) = accepted?;
+        let (pass, shard, serve) = (shard.shutdown.enter(), shard.clone(), serve.clone());
+        let task = async move {
+            // A client that is gone already is met by the first read.
+            let _ = stream.set_nodelay(true);
+            serve(stream, &shard).await;
+            drop(pass);
+        };
+        spawn(task).detach();
+    }
+    drop(listener);
+    // Clients that take longer are cut off.
+    let _ = shard.shutdown.drain(GRACE).await;
+    Ok(())
+}
+
+/// Unlike `println!`, it does not panic when no one reads it.
+fn say(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+/// As [`say`], on standard error.
+fn complain(name: &str, error: &dyn Error) {
+    let _ = writeln!(io::stderr(), "{name}: {error}");
+}
