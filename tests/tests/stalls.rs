@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 use miniss_linux::diagnostics::{Event, count};
+use miniss_linux::sharded::SchedulingGroup;
 use miniss_linux::task::spawn_named;
 use miniss_linux::time::sleep;
-use miniss_linux::{Runtime, run_on, spawn, spawn_blocking, submit_to};
+use miniss_linux::{Runtime, run_on, spawn, spawn_blocking, stats, submit_to, yield_now};
 use miniss_tests::alone::alone;
 use miniss_tests::drivers::drivers;
 use miniss_tests::logger::{Logger, install};
@@ -90,6 +91,26 @@ fn a_task_that_has_a_name_is_named_by_it() {
             assert!(line.contains(part), "{part} is missing in: {line}");
         }
         assert!(!line.contains("Named"), "{line}");
+    });
+}
+
+#[test]
+fn the_scheduling_group_of_what_blocks_is_named_and_its_stalls_are_counted() {
+    alone("the_scheduling_group_of_what_blocks_is_named_and_its_stalls_are_counted", || {
+        let logger = install(|| {});
+        let runtime = Runtime::builder().shards(1).stall_limit(LONG).build().unwrap();
+        runtime.block_on(async {
+            let group = SchedulingGroup::create("a sweep", 100).await.unwrap();
+            // The first group counts from the next turn on.
+            yield_now().await;
+            let blocks = || spawn(async { block_until_it_is_written(logger) });
+            group.with(blocks).unwrap().await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+            let stalls = (stats().stalls, group.stats().unwrap().stalls);
+            assert!(stalls.0 >= 1 && stalls.1 >= 1, "{stalls:?}");
+        });
+        let line = first_line(logger);
+        assert!(line.contains(", of the group a sweep"), "{line}");
     });
 }
 

@@ -88,7 +88,7 @@ impl<U: Unpark, const LANE: usize> Inner<U, LANE> {
             stuck: Cell::new(0),
             backlog: MessageList::new(),
             undelivered: MessageList::new(),
-            stride: Stride::new(),
+            stride: Stride::begun(),
             pump: RefCell::new(None),
             is_receiving: Cell::new(false),
             is_closed: Cell::new(false),

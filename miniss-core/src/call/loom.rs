@@ -169,7 +169,7 @@ impl<const N: usize> Side<N> {
     fn receive_within(&mut self, budget: Budget) {
         let received = &mut self.received;
         self.peers.collect(|message| unload(message, received));
-        let stride = Stride::new();
+        let stride = Stride::begun();
         let mut allowance = Allowance::new(budget, &stride, || Instant::ZERO);
         self.peers.receive(&mut allowance, |message| unload(message, received));
     }

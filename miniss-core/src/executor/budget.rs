@@ -13,6 +13,7 @@ use core::cell::Cell;
 use core::mem;
 use core::time::Duration;
 
+use super::stats::{Counter, Stats};
 use crate::coop::UNITS;
 use crate::time::Instant;
 
@@ -48,6 +49,8 @@ impl Default for Budget {
 /// Polls between two looks at the clock while all are quick.
 const STRIDE_MAX: u32 = 32;
 
+const STALL_NS: u64 = Stats::STALL.as_nanos() as u64;
+
 /// How often the clock is looked at: a stride is a number of polls that takes a quarter of the time
 /// of a turn at most. It goes on from one turn to the next, so that short turns need no look of
 /// their own; but where polls are slow, a turn begins and ends with a look, so that the reactor's
@@ -65,14 +68,36 @@ pub(crate) struct Stride {
     /// The last look, and how many polls the executor had made by then.
     looked_at: Cell<Instant>,
     looked_after: Cell<u64>,
+    /// Strides that took as long as a stall.
+    stalls: Counter,
 }
 
 impl Stride {
-    /// Of an executor that begins: it knows nothing of its tasks, so it looks often.
+    /// Zeroes, for the sake of statics: [`begin`](Self::begin) comes first.
     pub(crate) const fn new() -> Self {
-        let (looked_at, looked_after) = (Cell::new(Instant::ZERO), Cell::new(0));
-        let (polls_max, units, quarter_ns) = (Cell::new(1), Cell::new(UNITS), Cell::new(0));
-        Self { polls_max, units, quarter_ns, looked_at, looked_after }
+        Self {
+            polls_max: Cell::new(0),
+            units: Cell::new(0),
+            quarter_ns: Cell::new(0),
+            looked_at: Cell::new(Instant::ZERO),
+            looked_after: Cell::new(0),
+            stalls: Counter::new(),
+        }
+    }
+
+    /// One that has begun.
+    pub(crate) fn begun() -> Self {
+        let stride = Self::new();
+        stride.begin(Instant::ZERO);
+        stride
+    }
+
+    /// An executor begins: it knows nothing of its tasks, so it looks often.
+    pub(crate) fn begin(&self, now: Instant) {
+        self.polls_max.set(1);
+        self.units.set(UNITS);
+        self.stalls.reset();
+        self.restart(0, now);
     }
 
     /// Sets the time of a turn; zero: no limit.
@@ -106,6 +131,9 @@ impl Stride {
 
     #[cold]
     fn adapt(&self, made: u64, took_ns: u64) {
+        if took_ns >= STALL_NS {
+            self.stalls.add(1);
+        }
         let quarter_ns = self.quarter_ns.get();
         if took_ns > quarter_ns {
             let fit = |count: u64| (count.saturating_mul(quarter_ns) / took_ns).max(1) as u32;
@@ -125,6 +153,11 @@ impl Stride {
         if self.is_short() && self.made(polls) > 0 {
             self.look(polls, now());
         }
+    }
+
+    /// How many strides took as long as a stall.
+    pub(crate) fn stalls(&self) -> u64 {
+        self.stalls.value()
     }
 
     /// What the leaves of a task may spend in one poll.

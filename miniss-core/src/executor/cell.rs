@@ -20,7 +20,7 @@ use core::fmt;
 use core::mem;
 use core::ptr::{self, NonNull};
 
-use super::budget::{Budget, Pace};
+use super::budget::{Budget, Pace, Stride};
 use super::group_table::{GroupTable, PollGroups};
 use super::stats::Counters;
 use super::wake::{Fifo, Inbox, wake_on};
@@ -226,6 +226,22 @@ impl<U: Unpark> ExecutorCell<U> {
         &self.unparker
     }
 
+    /// The [index](crate::SchedulingGroup::index) of the group whose task is polled, for another
+    /// thread that watches this one. It may have changed meanwhile.
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// let mut executor = executor();
+    /// let local = executor.local();
+    /// let group = local.create_group("queries", 500).unwrap();
+    /// let index = async move { local.cell().current_group_index() };
+    /// let index = local.with_group(group, || local.spawn(index).unwrap()).unwrap();
+    /// assert_eq!(executor.block_on(index).unwrap(), group.index());
+    /// ```
+    pub fn current_group_index(&self) -> usize {
+        self.shared.current_group().into()
+    }
+
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -299,6 +315,8 @@ pub(crate) struct OwnerState {
     /// Places that other cores write to without a wake.
     pub(crate) watches: Watches,
     pub(crate) counters: Counters,
+    /// How often the loop looks at the clock.
+    pub(crate) stride: Stride,
     /// For tasks that ask whether to give way.
     pub(crate) pace: Pace,
     /// For the leaves of the task that is polled.
@@ -333,6 +351,7 @@ impl OwnerState {
                 wheel: Wheel::new(),
                 watches: Watches::new(),
                 counters: Counters::new(),
+                stride: Stride::new(),
                 pace: Pace::new(),
                 task_budget: TaskBudget::new(),
                 polls_max: Cell::new(0),
@@ -352,6 +371,7 @@ impl OwnerState {
         self.slots.set_up_main(address);
         self.slots.reclaim(shared.returned());
         self.counters.reset(now);
+        self.stride.begin(now);
         self.pace.start_again();
         self.task_budget.set_units(UNITS);
         self.task_budget.lift();

@@ -55,7 +55,13 @@ impl SchedulingGroup {
     /// 1000 shares unless that is [changed](LocalHandle::set_shares).
     pub const MAIN: Self = Self { index: 0, generation: 0 };
 
-    pub(super) const fn index(self) -> usize {
+    /// Its number on its executor, below 16. The main group has 0; a group that has ended leaves
+    /// its number to another.
+    ///
+    /// ```
+    /// assert_eq!(miniss_core::SchedulingGroup::MAIN.index(), 0);
+    /// ```
+    pub const fn index(self) -> usize {
         self.index as usize
     }
 }

@@ -24,7 +24,7 @@ use core::time::Duration;
 use super::cell::OwnerState;
 use super::group::SchedulingGroup;
 use super::run::run_task;
-use super::stats::{Counter, DelayCounters, GroupStats};
+use super::stats::{Counter, DelayCounters, GroupStats, Stats};
 use super::virtual_time::{GROUPS_MAX, SHARES_MAX, VirtualTimes};
 use super::wake::Fifo;
 use crate::defer::defer;
@@ -73,6 +73,7 @@ pub(super) struct Group {
     polls: Counter,
     slices: Counter,
     busy_ns: Counter,
+    stalls: Counter,
     delays: DelayCounters,
 }
 
@@ -87,6 +88,7 @@ impl Group {
             polls: Counter::new(),
             slices: Counter::new(),
             busy_ns: Counter::new(),
+            stalls: Counter::new(),
             delays: DelayCounters::new(),
         }
     }
@@ -98,6 +100,7 @@ impl Group {
             polls: self.polls.value(),
             slices: self.slices.value(),
             busy: Duration::from_nanos(self.busy_ns.value()),
+            stalls: self.stalls.value(),
             delays: self.delays.snapshot(),
         }
     }
@@ -187,6 +190,7 @@ impl GroupTable {
         new.polls.reset();
         new.slices.reset();
         new.busy_ns.reset();
+        new.stalls.reset();
         new.delays.reset();
         self.times.reset(group.index());
         self.set_shares(group, shares);
@@ -255,10 +259,12 @@ impl GroupTable {
         let (index, bit) = (slice.group, 1 << slice.group);
         let group = &self.groups[index];
         let start = self.slice_start.replace(now);
-        let took_ns = (now - start).as_nanos() as u64;
+        let took = now - start;
+        let took_ns = took.as_nanos() as u64;
         let polls = owner.counters.polls.value() - slice.polls_before;
         group.polls.add(polls);
         group.busy_ns.add(took_ns);
+        group.stalls.add(u64::from(took >= Stats::STALL));
         // By a coarse clock a slice may take no time, but no poll is done in less than this.
         self.times.charge(index, took_ns.max(polls));
         group.ready_since.set(now);
@@ -288,7 +294,7 @@ impl fmt::Debug for GroupTable {
 
 /// A turn among groups.
 impl OwnerState {
-    /// From now on, turns are those of groups.
+    /// From the next one on, turns are those of groups.
     pub(super) fn add_group(
         &self,
         table: &GroupTable,

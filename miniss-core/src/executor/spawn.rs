@@ -138,7 +138,9 @@ impl<U: Unpark> LocalHandle<U> {
     /// ```
     pub fn stats(&self) -> Stats {
         self.owner().map_or_else(Stats::default, |owner| {
-            owner.counters.snapshot(self.now(), owner.slots.live(), owner.wheel.len())
+            let (tasks_live, timers_armed) = (owner.slots.live(), owner.wheel.len());
+            let counters = owner.counters.snapshot(self.now());
+            Stats { stalls: owner.stride.stalls(), tasks_live, timers_armed, ..counters }
         })
     }
 }

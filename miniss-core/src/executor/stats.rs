@@ -94,7 +94,7 @@ impl Counters {
         self.busy_start.set(Some(now));
     }
 
-    pub(crate) fn snapshot(&self, now: Instant, tasks_live: usize, timers_armed: usize) -> Stats {
+    pub(crate) fn snapshot(&self, now: Instant) -> Stats {
         let busy_now = self.busy_start.get().map_or(Duration::ZERO, |start| now - start);
         Stats {
             turns: self.turns.value(),
@@ -107,8 +107,7 @@ impl Counters {
             timers_fired: self.timers_fired.value(),
             busy: Duration::from_nanos(self.busy_ns.value()) + busy_now,
             idle: Duration::from_nanos(self.idle_ns.value()),
-            tasks_live,
-            timers_armed,
+            ..Stats::default()
         }
     }
 }
@@ -144,10 +143,26 @@ pub struct Stats {
     pub busy: Duration,
     /// Time inside of parking.
     pub idle: Duration,
+    /// Stalls: polls that held this core for [`Stats::STALL`] or longer, each counted when it is
+    /// over.
+    ///
+    /// It is always on, for it costs nothing but what the loop does anyway: it looks at the clock
+    /// before and after each poll while polls are slow, and once in 32 while they are quick. So
+    /// what is counted are times of that length between two looks in which a task was polled. Two
+    /// stalls among 32 quick polls may count as one; 32 polls that together take as long count as
+    /// one, but only the first time; and so does a reactor that blocks, or code around
+    /// [`turn`](crate::Executor::turn). Time that the machine takes away counts, too. With
+    /// [`Budget::time_max`](crate::Budget::time_max) zero nothing does.
+    pub stalls: u64,
     /// Tasks alive now, those that only a handle still holds and rooms that are reserved included.
     pub tasks_live: usize,
     /// Timers armed now.
     pub timers_armed: usize,
+}
+
+impl Stats {
+    /// From here on a poll counts as a stall: 25 ms.
+    pub const STALL: Duration = Duration::from_millis(25);
 }
 
 /// So many kinds of delays are told apart: those of up to one microsecond, of up to two, of up to
@@ -205,6 +220,9 @@ pub struct GroupStats {
     pub slices: u64,
     /// Time in its slices.
     pub busy: Duration,
+    /// Slices that took [`Stats::STALL`] or longer. A slice ends with the first poll after the time
+    /// of a turn, so that is as many polls that held the core.
+    pub stalls: u64,
     /// How long it waited for each slice.
     pub delays: Delays,
 }

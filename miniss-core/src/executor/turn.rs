@@ -7,7 +7,7 @@ use core::pin::{Pin, pin};
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
-use super::budget::{Budget, Spending, Stride};
+use super::budget::{Budget, Spending};
 use super::cell::{ExecutorCell, OwnerState};
 use super::group_table::Take;
 use super::run::{Claim, run_task, shut_down};
@@ -32,7 +32,6 @@ pub struct Executor<R: Reactor> {
     local: LocalHandle<R::Unparker>,
     reactor: R,
     budget: Budget,
-    stride: Stride,
     /// The order in which ready tasks are polled, if it is not first come, first served.
     shuffle: Option<Shuffle>,
     /// The tasks belong to the thread that made the executor.
@@ -59,9 +58,9 @@ impl<R: Reactor> Executor<R> {
         // SAFETY: the executor never leaves the thread we are on.
         let local = unsafe { LocalHandle::new(cell, epoch) };
         let _claim = Claim(cell);
-        let (budget, stride, shuffle) = (Budget::default(), Stride::new(), None);
+        let (budget, shuffle) = (Budget::default(), None);
         let _stays = StaysOnItsCore::new();
-        let mut executor = Self { local, reactor, budget, stride, shuffle, _stays, _claim };
+        let mut executor = Self { local, reactor, budget, shuffle, _stays, _claim };
         executor.set_budget(budget);
         Ok(executor)
     }
@@ -75,9 +74,10 @@ impl<R: Reactor> Executor<R> {
     /// ```
     pub fn set_budget(&mut self, budget: Budget) {
         self.budget = budget;
-        self.stride.set_time_max(budget.time_max);
-        self.owner().polls_max.set(budget.polls_max);
-        self.owner().pace.set_time_max(budget.time_max);
+        let owner = self.owner();
+        owner.stride.set_time_max(budget.time_max);
+        owner.polls_max.set(budget.polls_max);
+        owner.pace.set_time_max(budget.time_max);
     }
 
     /// Polls ready tasks in an order that follows from `seed`, instead of first come, first served;
@@ -134,6 +134,8 @@ impl<R: Reactor> Executor<R> {
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         let owner = self.owner();
         let _sent = defer(|| owner.watches.send());
+        // What the thread did meanwhile is none of the tasks' doing.
+        owner.stride.restart(owner.counters.polls.value(), self.local.now());
         let mut output = None;
         let main = Main { future: pin!(future), output: &mut output };
         let slot = self.main_slot();
@@ -148,6 +150,7 @@ impl<R: Reactor> Executor<R> {
             }
             self.gather();
         }
+        owner.stride.look(owner.counters.polls.value(), self.local.now());
         // What was prepared in the last turn does not wait for the next `block_on`.
         owner.counters.events.add(self.reactor.poll() as u64);
         drop(ended);
@@ -202,7 +205,7 @@ impl<R: Reactor> Executor<R> {
         }
         let owner = self.owner();
         owner.task_budget.lift();
-        self.stride.end_turn(owner.counters.polls.value(), || self.local.now());
+        owner.stride.end_turn(owner.counters.polls.value(), || self.local.now());
     }
 
     #[inline]
@@ -211,7 +214,7 @@ impl<R: Reactor> Executor<R> {
         let mut spending = self.start_turn();
         while !owner.queue.is_empty() {
             let made = owner.counters.polls.value();
-            let polls = spending.pay(&self.stride, made, || self.local.now());
+            let polls = spending.pay(&owner.stride, made, || self.local.now());
             if polls == 0 {
                 return;
             }
@@ -227,7 +230,7 @@ impl<R: Reactor> Executor<R> {
     fn start_turn(&self) -> Spending {
         let owner = self.owner();
         owner.counters.turns.add(1);
-        owner.task_budget.set_units(self.stride.units());
+        owner.task_budget.set_units(owner.stride.units());
         self.budget.start()
     }
 
@@ -244,7 +247,7 @@ impl<R: Reactor> Executor<R> {
         let (mut spending, mut paid) = (self.start_turn(), 0);
         poll_groups(owner, &now, &mut |queue| {
             if paid == 0 && !queue.is_empty() {
-                paid = spending.pay(&self.stride, owner.counters.polls.value(), now);
+                paid = spending.pay(&owner.stride, owner.counters.polls.value(), now);
                 if paid == 0 {
                     return Take::Spent;
                 }
@@ -274,7 +277,7 @@ impl<R: Reactor> Executor<R> {
     fn queue_due(&self, owner: &OwnerState) {
         if !owner.wheel.is_empty() {
             let now = self.local.now();
-            self.stride.look(owner.counters.polls.value(), now);
+            owner.stride.look(owner.counters.polls.value(), now);
             owner.counters.timers_fired.add(owner.wheel.advance(now) as u64);
         }
         owner.queue.append(&owner.behind);
@@ -287,14 +290,14 @@ impl<R: Reactor> Executor<R> {
     fn park(&mut self, owner: &OwnerState) {
         let start = self.local.now();
         let polls = owner.counters.polls.value();
-        self.stride.look(polls, start);
+        owner.stride.look(polls, start);
         owner.counters.busy_until(start);
         owner.counters.parks.add(1);
         let shared = self.cell().shared();
         self.reactor.park(owner.wheel.next_deadline(), Idle::new(shared, owner));
         shared.awake();
         let end = self.local.now();
-        self.stride.restart(polls, end);
+        owner.stride.restart(polls, end);
         owner.counters.idle_until(start, end);
     }
 

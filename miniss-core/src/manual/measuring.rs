@@ -18,6 +18,7 @@
 //! | `events` | events | what [`Reactor::poll`](crate::Reactor::poll) said it settled |
 //! | `timers_fired` | timers | those whose deadline came |
 //! | `busy`, `idle` | time | outside of `park`, and inside |
+//! | `stalls` | times | polls that held the core for 25 ms or longer |
 //! | `tasks_live` | tasks | slots in use now |
 //! | `timers_armed` | timers | armed now |
 //!

@@ -639,8 +639,9 @@
 //! **Pick.** The thread. The shard adds to a count in a line of memory of its own, once a turn, and
 //! when it goes to sleep and comes back; the thread looks at it four times in what counts as a
 //! stall, and rests while all shards sleep. It reports while the stall lasts, so that a poll that
-//! never ends is seen, and on a thread that is not held. Where the code stands, a signal finds out:
-//! `SIGURG`, which a program without a handler does not notice.
+//! never ends is seen, and on a thread that is not held. The loop also counts the stalls that it
+//! sees when they are over, in all builds, where it looks at the clock anyway. Where the code
+//! stands, a signal finds out: `SIGURG`, which a program without a handler does not notice.
 //!
 //! **Price.** A thread for each runtime, and up to four wakes of it in 25 ms while a shard is
 //! awake: so it is on in debug builds, and asked for in others. With it off, a turn has one more

@@ -197,7 +197,8 @@ impl Shard {
         let driver = ShardDriver::new(config.driver, config.cell.unparker(), eventfd, on_pool)
             .map_err(|error| BuildError::Driver { shard, error })?;
         if let Some(beat) = &config.beat {
-            beat.on_this_thread();
+            let cell = config.cell;
+            beat.on_this_thread(Box::new(|| cell.current_group_index()));
         }
         let reactor = ShardReactor::new(driver.clone(), config.beat.clone());
         let mut executor =

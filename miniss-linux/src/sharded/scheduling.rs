@@ -62,6 +62,9 @@ impl SchedulingGroup {
     pub async fn create(name: &'static str, shares: u32) -> Result<Self, GroupError> {
         on_shard_0(async move || {
             let group = local().create_group(name, shares)?;
+            with_current(|shard| {
+                shard.beat.as_ref().map(|beat| beat.name_group(group.index(), name))
+            });
             // A shard that is gone needs none; on the others the name is free.
             let adopt = async move || local().adopt_group(group, name, shares);
             invoke_on_others(adopt).outcomes().await;

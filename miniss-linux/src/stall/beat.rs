@@ -10,30 +10,36 @@
 
 #[cfg(debug_assertions)]
 use std::any::type_name;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::slice;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, Thread};
 
 /// The beats of all shards of a runtime.
-#[derive(Debug)]
 pub(super) struct Beats {
     pub(super) shards: Box<[Beat]>,
     is_resting: AtomicBool,
     pub(super) is_over: AtomicBool,
     /// There from before the first beat.
     pub(super) watcher: OnceLock<Thread>,
+    /// The names of the scheduling groups that were made, by their indices, which are the same on
+    /// all shards.
+    groups: Mutex<BTreeMap<usize, &'static str>>,
 }
 
+/// Tells the index of the group whose task is polled.
+type GroupIndex = Box<dyn Fn() -> usize + Send + Sync>;
+
 /// What one shard tells. Relaxed, since no other memory follows from it.
-#[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct Beat {
     count: AtomicU32,
     thread: AtomicI32,
+    group_index: OnceLock<GroupIndex>,
     spawned_at: AtomicPtr<Location<'static>>,
     name: AtomicPtr<Name>,
     label: Label,
@@ -90,7 +96,8 @@ impl Beats {
     pub(super) fn new(shards: usize) -> Self {
         let shards = (0..shards).map(|_| Beat::asleep()).collect();
         let [is_resting, is_over] = [const { AtomicBool::new(false) }; 2];
-        Self { shards, is_resting, is_over, watcher: OnceLock::new() }
+        let (watcher, groups) = (OnceLock::new(), Mutex::default());
+        Self { shards, is_resting, is_over, watcher, groups }
     }
 
     /// The watcher sleeps until a shard is awake, or all is over. It may also return for nothing.
@@ -102,6 +109,12 @@ impl Beats {
             thread::park();
         }
         self.is_resting.store(false, Relaxed);
+    }
+
+    /// The group whose task the shard polls; `None` if it is the main group.
+    pub(super) fn group_of(&self, shard: usize) -> Option<&'static str> {
+        let index = self.shards[shard].group_index.get()?();
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).get(&index).copied()
     }
 
     fn wake_watcher(&self) {
@@ -116,7 +129,8 @@ impl Beat {
     fn asleep() -> Self {
         let (spawned_at, name) = (AtomicPtr::default(), AtomicPtr::default());
         let (count, thread) = (AtomicU32::new(1), AtomicI32::new(0));
-        Self { count, thread, spawned_at, name, label: Label::default() }
+        let (group_index, label) = (OnceLock::new(), Label::default());
+        Self { count, thread, group_index, spawned_at, name, label }
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -145,7 +159,7 @@ pub(super) fn is_asleep(count: u32) -> bool {
 }
 
 /// The beat of one shard, as that shard has it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct ShardBeat {
     beats: Arc<Beats>,
     shard: usize,
@@ -160,8 +174,14 @@ impl ShardBeat {
         &self.beats.shards[self.shard]
     }
 
+    /// A group has this name from now on, on all shards.
+    pub(crate) fn name_group(&self, index: usize, name: &'static str) {
+        self.beats.groups.lock().unwrap_or_else(PoisonError::into_inner).insert(index, name);
+    }
+
     /// This thread is the shard's from now on.
-    pub(crate) fn on_this_thread(&self) {
+    pub(crate) fn on_this_thread(&self, group_index: GroupIndex) {
+        let _ = self.beat().group_index.set(group_index);
         // SAFETY: no pointers.
         self.beat().thread.store(unsafe { libc::gettid() }, Relaxed);
     }

@@ -19,7 +19,6 @@ use crate::runtime::ShardId;
 const LOOKS: u32 = 4;
 
 /// Watches the shards until it is dropped.
-#[derive(Debug)]
 pub(crate) struct Watcher {
     beats: Arc<Beats>,
     thread: Option<JoinHandle<()>>,
@@ -95,9 +94,15 @@ fn look(beats: &Beats, seen: &mut [Seen], limit: Duration) {
 fn report(beats: &Beats, index: usize, held: Duration) {
     let (shard, beat) = (ShardId::new(index), &beats.shards[index]);
     let (polled, place) = (beat.polled(), Place { thread: beat.thread() });
+    let (of_group, group) = match beats.group_of(index) {
+        Some(group) => (", of the group ", group),
+        None => ("", ""),
+    };
     diagnostics::report(
         Event::Stalled,
-        format_args!("{shard} has been held for {held:?} by one poll, of {polled}{place}"),
+        format_args!(
+            "{shard} has been held for {held:?} by one poll, of {polled}{of_group}{group}{place}"
+        ),
     );
 }
 

@@ -20,7 +20,7 @@ impl Turns {
         let time_max = Duration::from_nanos(TIME_MAX_NS);
         let turns = Self {
             budget: Budget { polls_max, time_max },
-            stride: Stride::new(),
+            stride: Stride::begun(),
             polls: 0,
             now_ns: Cell::new(1),
             looks: Cell::new(0),
@@ -88,7 +88,7 @@ fn quick_polls_cost_a_look_in_32_however_short_the_turns_are() {
 #[test]
 fn a_poll_that_serves_others_looks_at_the_clock_as_seldom() {
     let time_max = Duration::from_nanos(TIME_MAX_NS);
-    let (stride, now_ns, looks) = (Stride::new(), Cell::new(1), Cell::new(0));
+    let (stride, now_ns, looks) = (Stride::begun(), Cell::new(1), Cell::new(0));
     let look = || {
         looks.set(looks.get() + 1);
         Instant::from_nanos(now_ns.get())

@@ -21,7 +21,7 @@ use crate::combine::{when_all, yield_now};
 use crate::error::GroupError;
 use crate::sync::Event;
 use crate::timer::Sleep;
-use crate::{Executor, GroupTable, LocalHandle, SchedulingGroup, switch_to};
+use crate::{Executor, GroupTable, LocalHandle, SchedulingGroup, Stats, switch_to};
 
 type Local = LocalHandle<Unparker>;
 
@@ -158,6 +158,39 @@ fn a_group_with_little_to_do_waits_no_longer_than_a_slice() {
     assert!(stats.delays.percentile(100.0) < 2 * MS, "a slice, and the poll that ends it");
     assert!(stats.delays.count() >= 300);
     assert!(busy(local, batch) > 900 * MS, "it takes what is left");
+}
+
+#[test]
+fn a_poll_that_holds_the_core_counts_as_a_stall_once_and_for_its_group() {
+    let mut executor = executor();
+    let local = executor.local();
+    let hold = move |time| {
+        local.cell().unparker().advance(time);
+        yield_now()
+    };
+    let mut after = |time| {
+        executor.block_on(async {
+            // Quick ones, so that the loop looks at the clock as seldom as it does.
+            for _ in 0..100 {
+                yield_now().await;
+            }
+            hold(time).await;
+            Sleep::new(local, 100 * MS).await;
+        });
+        local.stats().stalls
+    };
+    assert_eq!(after(Stats::STALL - Duration::from_nanos(1)), 0);
+    assert_eq!(after(Stats::STALL), 1);
+    assert_eq!(after(1_000 * MS), 2, "once, however long, and not for the sleep");
+    assert_eq!(after(Duration::ZERO), 2);
+    let group = local.create_group("sweep", 100).unwrap();
+    let held = async move { hold(30 * MS).await };
+    let held = local.with_group(group, || local.spawn(held).unwrap()).unwrap();
+    executor.block_on(held).unwrap();
+    assert_eq!(local.stats().stalls, 3);
+    let stalls =
+        [group, SchedulingGroup::MAIN].map(|group| local.group_stats(group).unwrap().stalls);
+    assert_eq!(stalls, [1, 0]);
 }
 
 /// A part whose waker is not its task's.
