@@ -55,10 +55,10 @@ async fn copy_by<A: Access>(
 ) -> Result<(), Cut> {
     let (old, mut new) = (OpenOptions::new().read(true).clone(), OpenOptions::new());
     let source = A::open(&old, from).await.or_failure("open", from)?;
-    let temporary = temporary_beside(to);
     // Neither this nor the renaming is dropped half way: what then is there could not be told.
     new.write(true).create_new(true).mode(0o600);
-    let target = A::open(&new, &temporary).await.or_failure("make the file", to)?;
+    let made = beside(to, async |temporary| A::open(&new, temporary).await);
+    let (target, temporary) = made.await.or_failure("make the file", to)?;
     let filled = worker.until_asked(async {
         let metadata = source.file().metadata().await.or_failure("look at", from)?;
         Contents { worker, source: &source, target: &target, from, to }.copy(&metadata).await?;
@@ -76,18 +76,28 @@ async fn copy_by<A: Access>(
 /// As for [`copy_file`].
 pub async fn copy_link(worker: &Worker, from: &Path, to: &Path, manner: Manner) -> Result<(), Cut> {
     let leads_to = fs::read_link(from).await.or_failure("read the link", from)?;
-    let temporary = temporary_beside(to);
-    fs::symlink(leads_to, &temporary).await.or_failure("make the link", to)?;
+    let made = beside(to, async |temporary| fs::symlink(&leads_to, temporary).await);
+    let ((), temporary) = made.await.or_failure("make the link", to)?;
     place(Ok(()), &temporary, to, manner).await?;
     worker.count(Counts { files: 1, bytes: 0 });
     Ok(())
 }
 
-/// A name in the same folder, so on the same file system, that no one else uses.
-fn temporary_beside(to: &Path) -> PathBuf {
+/// Makes something that is to become `to`: in the same folder, so on the same file system, under a
+/// name that no one uses. One that was killed half way may have left some behind.
+async fn beside<T>(
+    to: &Path,
+    make: impl AsyncFn(&Path) -> io::Result<T>,
+) -> io::Result<(T, PathBuf)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    to.with_file_name(format!(".files-{}-{number}.tmp", process::id()))
+    loop {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let temporary = to.with_file_name(format!(".files-{}-{number}.tmp", process::id()));
+        match make(&temporary).await {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return Ok((made?, temporary)),
+        }
+    }
 }
 
 /// Gives the copy its name if it is whole, and removes it if not.

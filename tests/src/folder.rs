@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
@@ -18,10 +19,16 @@ impl Folder {
     /// If the system refuses.
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("miniss-test-{}-{number}", process::id()));
-        fs::create_dir(&folder).expect("a folder for temporary files");
-        Self(folder)
+        loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let folder = env::temp_dir().join(format!("miniss-test-{}-{number}", process::id()));
+            match fs::create_dir(&folder) {
+                Ok(()) => return Self(folder),
+                // It was left there by a process that was killed, which had the same id.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("no folder for temporary files: {error}"),
+            }
+        }
     }
 
     /// Where it is.

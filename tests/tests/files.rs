@@ -341,6 +341,27 @@ fn a_program_that_is_killed_leaves_whole_files_and_none_that_looks_whole() {
     assert_eq!(all_below(&to).iter().filter(|path| !is_temporary(path)).count(), 1);
 }
 
+/// In a container, each run may have the id of the one before.
+#[test]
+fn what_a_killed_copy_left_behind_is_in_no_ones_way() {
+    let _deadline = deadline("what_a_killed_copy_left_behind_is_in_no_ones_way");
+    let folder = Folder::new();
+    let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+    for folder in [&from, &to] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    fs::write(from.join("small"), "hello").expect("a file");
+    symlink("small", from.join("link")).expect("a link");
+    let copy = copy(&from, &to, &["--overwrite"]);
+    let mut shell = Command::new("sh");
+    let leave = "for n in 0 1 2; do echo left >\"$0/.files-$$-$n.tmp\"; done; exec \"$@\"";
+    shell.args(["-c", leave]).arg(&to).arg(copy.get_program()).args(copy.get_args());
+    assert_succeeds(&mut shell);
+    assert_eq!(fs::read(to.join("small")).ok(), Some(b"hello".to_vec()));
+    assert_eq!(fs::read_link(to.join("link")).ok(), Some("small".into()));
+    assert_eq!(all_below(&to).len(), 5, "what it did not make is left alone");
+}
+
 #[test]
 fn more_files_than_descriptors_are_copied() {
     let _deadline = deadline("more_files_than_descriptors_are_copied");

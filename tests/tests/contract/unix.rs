@@ -30,8 +30,14 @@ pub struct Place(pub PathBuf);
 
 impl Place {
     pub fn new() -> Self {
-        let name = format!("miniss-contract-{}-{}", std::process::id(), number());
-        Self(std::env::temp_dir().join(name))
+        loop {
+            let name = format!("miniss-contract-{}-{}", std::process::id(), number());
+            let path = std::env::temp_dir().join(name);
+            // A process that was killed, and had the same id, may have left some behind.
+            if fs::symlink_metadata(&path).is_err() {
+                return Self(path);
+            }
+        }
     }
 
     /// One with the longest path that the kernel takes.
