@@ -76,6 +76,7 @@
 //!   timer, and [`CurrentShard`] as its executor. It turns `futures-io` on.
 
 #![warn(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod driver;
 #[cfg(feature = "macros")]
