@@ -1,5 +1,5 @@
 //! Sleeping, timeouts and ticks: never early, and cheap while they wait. Scenarios A-TM, T9, T10,
-//! T17, T18.
+//! T16 to T18.
 //!
 //! How late a timer may be depends on the machine and who else uses it, so that is only bounded by
 //! seconds.
@@ -183,7 +183,7 @@ fn arithmetic_stops_at_both_ends_of_the_clock() {
 }
 
 #[test]
-fn no_timer_of_ten_thousand_is_early_and_all_fire() {
+fn t16_no_timer_of_ten_thousand_is_early_and_all_fire() {
     let _deadline = deadline("many timers");
     let mut random = Random::new();
     on_one_shard(async {

@@ -1,27 +1,36 @@
-//! All tools at once, by chance, among more shards than CPUs: with drops, aborts and panics.
-//! Scenarios S1, S4, S6.
+//! All tools at once, by chance, among more shards than CPUs, on each driver: with drops, aborts
+//! and panics. Scenarios S1, S4, S6.
+//!
+//! `MINISS_CALLS` says how many calls there are on each driver, if they are to be more.
 
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use miniss_linux::sharded::{
-    Foreign, Service, ServiceGroup, Sharded, ShardedRef, invoke_on_all, random_below,
+    Foreign, Service, ServiceGroup, Sharded, ShardedRef, invoke_on_all, invoke_on_others,
+    random_below,
 };
 use miniss_linux::time::timeout;
-use miniss_linux::{CallError, JoinHandle, Runtime, ShardId, spawn, yield_now};
+use miniss_linux::{
+    CallError, Driver, JoinHandle, Runtime, ShardId, driver_stats, spawn, stats, yield_now,
+};
 use miniss_tests::alone::alone;
-use miniss_tests::census::Census;
+use miniss_tests::census::{Census, counted, resident_bytes};
 use miniss_tests::deadline::SOON;
+use miniss_tests::drivers::drivers;
 use miniss_tests::random::Random;
 
 use super::{Count, soon, until};
 
 const SHARDS: usize = 6;
-/// Of each shard.
-const CALLS: usize = 4_000;
+/// Of all shards together.
+const CALLS: usize = 24_000;
+/// What the memory of the process may grow by between the first calls and the last: what is under
+/// way differs with their chances.
+const GROWTH_MAX: u64 = 32 << 20;
 /// Calls that a shard has under way at a time.
 const UNDER_WAY: usize = 32;
 
@@ -133,10 +142,10 @@ async fn call(parts: ShardedRef<Part>, balance: Balance) {
     }
 }
 
-/// The calls of one shard, some of which are aborted.
-async fn calls(parts: ShardedRef<Part>, balance: Balance) {
+/// So many calls of one shard, some of which are aborted.
+async fn calls(count: usize, parts: ShardedRef<Part>, balance: Balance) {
     let mut under_way: Vec<JoinHandle<()>> = Vec::new();
-    for _ in 0..CALLS {
+    for _ in 0..count {
         if under_way.len() == UNDER_WAY {
             let task = under_way.swap_remove(random_below(UNDER_WAY as u64) as usize);
             if random_below(10) == 0 {
@@ -163,25 +172,51 @@ fn s1_s4_s6_whatever_becomes_of_calls_nothing_is_left_of_them() {
             }
         }));
         let seed = Random::new().number();
-        let before = Census::take();
-        let builder = Runtime::builder().shards(SHARDS).random_seed(seed).shutdown_timeout(SOON);
-        let (runtime, balance) = (builder.build().unwrap(), Balance::default());
-        runtime.block_on(async {
-            let made = balance.clone();
-            let make = async move |(), siblings| {
-                let (home, _one) = (Rc::new(ShardId::current()), made.one());
-                Part { home, inside: Cell::new(0), siblings, balance: made, _one }
-            };
-            let parts = Sharded::start(|_| (), make).await.unwrap();
-            let (service, to_all) = (*parts, balance.clone());
-            let all = invoke_on_all(async move || calls(service, to_all).await);
-            all.await.unwrap();
-            soon(parts.stop()).await.unwrap();
-            // Outputs of calls that were given up may still be on their way.
-            until(|| balance.is_even()).await;
-        });
-        drop(runtime);
-        assert!(balance.is_even() && balance.made.value() > SHARDS * CALLS);
-        before.assert_back();
+        let set = std::env::var("MINISS_CALLS").ok().map(|calls| calls.parse().unwrap());
+        let calls = set.unwrap_or(CALLS) / SHARDS;
+        // Once before: the process keeps the memory of tasks, and so does the allocator.
+        drivers().into_iter().for_each(|driver| soak(driver, seed, calls.min(CALLS / SHARDS)));
+        let memory = resident_bytes();
+        for driver in drivers() {
+            Census::around(|| soak(driver, seed, calls));
+        }
+        let grown = resident_bytes().saturating_sub(memory);
+        assert!(grown < GROWTH_MAX, "{grown} bytes more than after the first calls");
     });
+}
+
+/// The calls of all shards on a runtime of its own, of which nothing is left.
+fn soak(driver: Driver, seed: u64, calls_of_each: usize) {
+    let start = Instant::now();
+    let builder = Runtime::builder().shards(SHARDS).driver(driver).random_seed(seed);
+    let runtime = builder.shutdown_timeout(SOON).build().unwrap();
+    let balance = Balance::default();
+    runtime.block_on(counted(async {
+        let made = balance.clone();
+        let make = async move |(), siblings| {
+            let (home, _one) = (Rc::new(ShardId::current()), made.one());
+            Part { home, inside: Cell::new(0), siblings, balance: made, _one }
+        };
+        let parts = Sharded::start(|_| (), make).await.unwrap();
+        let (service, to_all) = (*parts, balance.clone());
+        let work = async move || calls(calls_of_each, service, to_all).await;
+        let all = invoke_on_all(work);
+        all.await.unwrap();
+        soon(parts.stop()).await.unwrap();
+        // Outputs of calls that were given up may still be on their way.
+        until(|| balance.is_even()).await;
+        // No task waits any more, and no operation is left in flight, on any shard.
+        let held = async || (stats().tasks_live, stats().timers_armed, driver_stats().in_flight);
+        let rests = async || {
+            let held = invoke_on_others(held).await.unwrap();
+            held.iter().all(|one| *one == held[0] && one.1 == 0)
+        };
+        while !soon(rests()).await {
+            yield_now().await;
+        }
+    }));
+    drop(runtime);
+    let made = balance.made.value();
+    assert!(balance.is_even() && made > SHARDS * calls_of_each);
+    println!("{driver:?}: {} calls, {made} values, {:?}", SHARDS * calls_of_each, start.elapsed());
 }

@@ -19,7 +19,7 @@ const V1: &str = "\
 ";
 
 #[test]
-fn a_quota_is_rounded_up_to_whole_cpus() {
+fn s9_a_quota_is_rounded_up_to_whole_cpus() {
     for (max, expected) in [
         ("50000 100000\n", Some(1)),
         ("100000 100000\n", Some(1)),
