@@ -337,6 +337,12 @@
 //! - **Parents last longer.** `sync/abort.rs`. A parent outlives every reference to its child's
 //!   source. Upheld by the compiler: the child borrows it. Shown by
 //!   `a_child_is_aborted_with_its_parent_or_alone`.
+//! - **A token keeps its parents.** `sync/cancellation.rs`. A node has a share in the node whose
+//!   source its link borrows, and gives it up after the link. Upheld by its `Drop`. Shown by
+//!   `a_child_hears_of_its_root_although_what_lies_between_was_let_go` and
+//!   `a_task_may_drop_the_last_tokens_of_a_tree_while_it_is_cancelled`.
+//! - **The token stays put.** `sync/cancellation.rs`. A node is pinned in its `Rc`. Upheld by that
+//!   type.
 //! - **The tree is told at once.** `sync/abort.rs`. An abort gives its reason to all sources below
 //!   and takes their lists over before foreign code runs. Upheld by `take_over_children`. Shown by
 //!   `a_deep_tree_is_built_asked_aborted_and_dropped_on_a_small_stack`.

@@ -3,10 +3,10 @@
 //!
 //! # Invariants
 //!
-//! - **Parents last longer.** The link of a node borrows the source of its parent, as if that were
-//!   `'static`. The node has a share in its parent, which it gives up after the link is gone; and
-//!   no reference of that length leaves this file.
-//! - **The node stays put.** A node is made in its `Rc`, pinned, and nothing moves it out.
+//! - **A token keeps its parents.** The link of a node borrows the source of its parent, as if
+//!   that were `'static`. The node has a share in its parent, which it gives up after the link is
+//!   gone; and no reference of that length leaves this file.
+//! - **The token stays put.** A node is made in its `Rc`, pinned, and nothing moves it out.
 
 use alloc::rc::Rc;
 use core::fmt;
@@ -59,7 +59,7 @@ impl Node {
     fn source(self: Pin<&Self>) -> &AbortSource {
         match &self.get_ref().kind {
             Kind::Root(source) => source,
-            // SAFETY: *The node stays put*.
+            // SAFETY: *The token stays put*.
             Kind::Child(child) => unsafe { Pin::new_unchecked(child) }.source(),
         }
     }
@@ -72,7 +72,7 @@ impl Drop for Node {
         self.kind = Kind::Root(AbortSource::new());
         let mut next = self.parent.take();
         while let Some(parent) = next {
-            // SAFETY: *The node stays put*: what is moved out of it is its share in its parent.
+            // SAFETY: *The token stays put*: what is moved out of it is its share in its parent.
             let mut parent = unsafe { Pin::into_inner_unchecked(parent) };
             next = Rc::get_mut(&mut parent).and_then(|parent| parent.parent.take());
             // If it ends here, `next` keeps what its link leads to.
@@ -109,7 +109,7 @@ impl CancellationToken {
     /// ```
     #[must_use = "the child is what can be cancelled alone"]
     pub fn child_token(&self) -> Self {
-        // SAFETY: *Parents last longer*: the node of the child has a share in ours.
+        // SAFETY: *A token keeps its parents*: the node of the child has a share in ours.
         let source: &'static AbortSource = unsafe { &*ptr::from_ref(self.source()) };
         Self::of(Kind::Child(source.child()), Some(self.node.clone()))
     }
