@@ -67,6 +67,35 @@
 //! # });
 //! ```
 //!
+//! # `select!`, `join!`, `try_join!`
+//!
+//! Those of `futures`, and of tokio with its feature `macros`, work here and are not here again:
+//! what they put together is polled with the waker of the task. Where several futures are ready,
+//! `select!` takes one by chance. That of `futures` has the same chance in each run of a program
+//! with one shard, so a run that is shuffled by [`MINISS_SHUFFLE`](crate::Builder::shuffle) comes
+//! again; with more shards it depends on which of them is the first to choose. That of tokio has
+//! another chance in each run. Where a run has to come again, take `select_biased!` of `futures`,
+//! `biased;` in that of tokio, or [`when_any`]: the first in the order of the text.
+//!
+//! ```
+//! # miniss_linux::Runtime::builder().shards(1).build().unwrap().block_on(async {
+//! use std::pin::pin;
+//!
+//! use futures::{FutureExt, join, select};
+//! use miniss_linux::time::{Duration, sleep};
+//!
+//! let short = sleep(Duration::from_millis(1)).map(|()| "short");
+//! let mut short = pin!(short.fuse());
+//! let mut long = pin!(sleep(Duration::MAX).fuse());
+//! let first = select! {
+//!     name = short => name,
+//!     () = long => "long",
+//! };
+//! assert_eq!(first, "short");
+//! assert_eq!(join!(async { 1 }, async { 2 }), (1, 2));
+//! # });
+//! ```
+//!
 //! # A future for each
 //!
 //! ```

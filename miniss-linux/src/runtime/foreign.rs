@@ -12,6 +12,7 @@ use std::thread::{self, Thread};
 
 use crossbeam_queue::SegQueue;
 
+use super::shard::with_current;
 use crate::ShardId;
 use crate::error::{CallError, Payload};
 use crate::guard::{Quiet, quietly};
@@ -102,6 +103,27 @@ pub struct Handle {
 impl Handle {
     pub(crate) fn new(inbound: Arc<[Arc<Inbound>]>) -> Self {
         Self { inbound }
+    }
+
+    /// The handle to the runtime of the shard that this thread is, for other threads.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    ///
+    /// ```
+    /// use miniss_linux::{Handle, Runtime, spawn_blocking};
+    ///
+    /// let runtime = Runtime::builder().shards(2).build().unwrap();
+    /// runtime.block_on(async {
+    ///     let handle = Handle::current();
+    ///     let work = spawn_blocking(move || handle.submit_to(1, async || 6 * 7).wait().unwrap());
+    ///     assert_eq!(work.await.unwrap(), 42);
+    /// });
+    /// ```
+    #[track_caller]
+    pub fn current() -> Self {
+        with_current(|shard| shard.handle.clone())
     }
 
     /// How many shards the runtime has.
