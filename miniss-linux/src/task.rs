@@ -8,14 +8,14 @@
 //! use miniss_linux::time::{Duration, sleep};
 //!
 //! let mut set = JoinSet::new();
-//! for millis in [20, 1] {
+//! for pause in [Duration::MAX, Duration::from_millis(1)] {
 //!     set.spawn(async move {
-//!         sleep(Duration::from_millis(millis)).await;
-//!         millis
+//!         sleep(pause).await;
+//!         pause
 //!     });
 //! }
-//! // In the order in which they end. What is left when the set is dropped is aborted.
-//! assert_eq!(set.join_next().await.unwrap().unwrap(), 1);
+//! // As they end. What is left when the set is dropped is aborted.
+//! assert_eq!(set.join_next().await.unwrap().unwrap(), Duration::from_millis(1));
 //! set.shutdown().await;
 //! assert!(set.is_empty());
 //! # });

@@ -1,4 +1,4 @@
-//! A set of tasks: their outcomes come in the order in which they end.
+//! A set of tasks: their outcomes come as they end.
 //!
 //! A task that ends wakes the waker of its handle, and each handle has one of its own, by
 //! [`Woken`]. So a poll of the set looks at those that have ended, and at no others.
@@ -130,8 +130,8 @@ impl<T: 'static, S: Spawn> JoinSet<T, S> {
         self.woken.poll(number, |cx| cx.waker().wake_by_ref());
     }
 
-    /// The outcome of the task that ended first among those that are left, once there is one;
-    /// `None` if there are no tasks.
+    /// The outcome of a task that has ended, once there is one; `None` if there are no tasks. Of
+    /// several that have ended since the last look, any may be the first.
     ///
     /// # Cancellation
     ///
@@ -216,7 +216,7 @@ impl<T: 'static, S: Spawn> JoinSet<T, S> {
         drop(former);
     }
 
-    /// The outputs of all tasks, in the order in which they end.
+    /// The outputs of all tasks, as they end.
     ///
     /// # Panics
     ///

@@ -26,7 +26,7 @@
 )]
 #![cfg_attr(
     feature = "alloc",
-    doc = "- `join_set`: [`JoinSet`], tasks that belong together, in the order in which they end."
+    doc = "- `join_set`: [`JoinSet`], tasks that belong together, whose outcomes come as they end."
 )]
 #![cfg_attr(
     not(feature = "alloc"),

@@ -217,9 +217,11 @@ fn a_set_gives_outputs_and_panics_as_they_come_and_aborts_what_is_left() {
             1
         });
         set.spawn(async { panic!("as planned") });
-        let error = soon(set.join_next()).await.unwrap().unwrap_err();
-        assert!(error.is_panic(), "{error}");
-        assert_eq!(soon(set.join_next()).await.unwrap().unwrap(), 1);
+        // On a slow machine both have ended at the first look.
+        let ended = [soon(set.join_next()).await.unwrap(), soon(set.join_next()).await.unwrap()];
+        let panics = ended.iter().filter(|&end| end.as_ref().is_err_and(JoinError::is_panic));
+        assert_eq!(panics.count(), 1, "{ended:?}");
+        assert!(ended.iter().any(|end| matches!(end, Ok(1))), "{ended:?}");
         assert_eq!(set.len(), 300);
         drop(set);
         while Rc::strong_count(&kept) > 1 {
