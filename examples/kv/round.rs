@@ -111,7 +111,8 @@ pub struct Round {
 /// Requests of a round that cross to other shards.
 #[derive(Debug)]
 struct Crossing {
-    batches: Box<[Batch]>,
+    /// For each shard, once it is wanted. It is on the heap, for it moves from shard to shard.
+    batches: Box<[Option<Box<Batch>>]>,
     held: Output,
     gaps: Vec<Gap>,
     /// Gaps that were filled.
@@ -228,8 +229,7 @@ impl Round {
 
     /// True if a request that runs on this shard paused to give others a turn.
     pub fn is_paused(&self) -> bool {
-        let own = self.crossing.as_ref().map(|crossing| &crossing.batches[self.here]);
-        own.is_some_and(Batch::is_waiting)
+        self.crossing.as_ref().is_some_and(|crossing| crossing.is_waiting(self.here))
     }
 
     /// Others had a turn since the round was full.
@@ -245,15 +245,14 @@ impl Round {
 
     /// The batch for `shard`, if it has requests to run there. It must come back by
     /// [`put_batch`](Self::put_batch) before the round goes on.
-    pub fn take_batch(&mut self, shard: usize) -> Option<Batch> {
-        let batch = &mut self.crossing.as_mut()?.batches[shard];
-        batch.is_waiting().then(|| core::mem::take(batch))
+    pub fn take_batch(&mut self, shard: usize) -> Option<Box<Batch>> {
+        self.crossing.as_mut()?.batches[shard].take_if(|batch| batch.is_waiting())
     }
 
     /// Gives back the batch for `shard` after it ran.
-    pub fn put_batch(&mut self, shard: usize, batch: Batch) {
+    pub fn put_batch(&mut self, shard: usize, batch: Box<Batch>) {
         if let Some(crossing) = &mut self.crossing {
-            crossing.batches[shard] = batch;
+            crossing.batches[shard] = Some(batch);
         }
     }
 
@@ -307,8 +306,8 @@ impl Round {
             self.run_here(context, run, args);
             return Taken::Yes;
         }
-        let asked = self.crossing.as_ref().is_some_and(|it| !it.batches[shard].is_empty());
-        if !asked && !(context.reserve)(shard..shard + 1) {
+        let has_room = self.crossing.as_ref().is_some_and(|crossing| crossing.is_waiting(shard));
+        if !has_room && !(context.reserve)(shard..shard + 1) {
             return Taken::Later;
         }
         let crossing = self.crossing();
@@ -414,12 +413,15 @@ impl Round {
     /// Runs this shard's part at once: it must not fall behind requests that run here later.
     fn run_own_part(&mut self, context: &mut Context<'_>) {
         if let Some(crossing) = &mut self.crossing {
-            crossing.batches[self.here].run(context.store, context.now_ms, usize::MAX);
+            let own = crossing.batches[self.here].iter_mut();
+            own.for_each(|batch| batch.run(context.store, context.now_ms, usize::MAX));
         }
     }
 }
 
 impl Stock {
+    // Not inlined: it would be a part of each request.
+    #[inline(never)]
     fn take(&self, shards: usize, budget: Option<&Arc<Budget>>) -> Box<Crossing> {
         let stocked = self.crossings.borrow_mut().pop();
         let mut crossing = stocked.map_or_else(
@@ -448,7 +450,7 @@ impl Stock {
 impl Crossing {
     fn new(shards: usize) -> Self {
         Self {
-            batches: (0..shards).map(|_| Batch::default()).collect(),
+            batches: (0..shards).map(|_| None).collect(),
             held: Output::default(),
             gaps: Vec::new(),
             filled: 0,
@@ -473,11 +475,17 @@ impl Crossing {
     }
 
     fn capacity_bytes(&self) -> usize {
-        let batches = self.batches.iter().map(|it| size_of::<Batch>() + it.capacity_bytes());
-        batches.sum::<usize>()
+        let batches = self.batches.iter().flatten();
+        batches.map(|batch| size_of::<Batch>() + batch.capacity_bytes()).sum::<usize>()
+            + size_of_val(&*self.batches)
             + self.held.capacity()
             + self.gaps.capacity() * size_of::<Gap>()
             + self.owners.capacity() * size_of::<u16>()
+    }
+
+    /// True if there are requests for `shard` that have not run.
+    fn is_waiting(&self, shard: usize) -> bool {
+        self.batches[shard].as_ref().is_some_and(|batch| batch.is_waiting())
     }
 
     fn is_open_to(&self, shard: usize) -> bool {
@@ -497,7 +505,7 @@ impl Crossing {
     /// The batch for `shard`, for a request more.
     #[inline]
     fn batch(&mut self, shard: usize) -> &mut Batch {
-        let batch = &mut self.batches[shard];
+        let batch = self.batches[shard].get_or_insert_default();
         if batch.is_empty() {
             batch.charge_to(self.budget.clone());
         }
@@ -537,7 +545,8 @@ impl Crossing {
     /// Appends the reply of `source` if all of it is there.
     fn fill(&mut self, source: Source, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
         if let Source::One(shard) = source {
-            return self.batches[usize::from(shard)].take_reply(out);
+            let batch = &mut self.batches[usize::from(shard)];
+            return batch.as_mut().is_some_and(|batch| batch.take_reply(out));
         }
         let Some(parts) = self.parts(source) else { return false };
         let start = out.mark();
@@ -555,7 +564,7 @@ impl Crossing {
         end_reply(out, start, Ok(()));
         let asked: Vec<bool> = parts.iter().map(|part| !part.is_empty()).collect();
         let batches = self.batches.iter_mut().zip(asked).filter(|(_, asked)| *asked);
-        batches.for_each(|(batch, _)| batch.advance());
+        batches.filter_map(|(batch, _)| batch.as_mut()).for_each(|batch| batch.advance());
         true
     }
 
@@ -568,7 +577,7 @@ impl Crossing {
         let asked = |shard: usize| owners.is_none_or(|owners| owners.contains(&(shard as u16)));
         let batches = self.batches.iter().enumerate();
         let parts = batches.map(|(shard, batch)| match asked(shard) {
-            true => batch.reply(),
+            true => batch.as_ref().and_then(|batch| batch.reply()),
             false => Some(Part::default()),
         });
         parts.collect()

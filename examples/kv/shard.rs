@@ -113,7 +113,7 @@ impl Shard {
     }
 
     /// Runs requests of another shard.
-    pub fn run(&self, mut batch: Batch) -> Batch {
+    pub fn run(&self, mut batch: Box<Batch>) -> Box<Batch> {
         self.with_store(|store| batch.run(store, now_ms(), REPLY_BYTES_MAX));
         batch
     }

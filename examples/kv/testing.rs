@@ -100,7 +100,7 @@ impl Server {
         self.round.begin_turn();
     }
 
-    fn cross(&mut self, shard: usize, mut batch: Batch) -> Batch {
+    fn cross(&mut self, shard: usize, mut batch: Box<Batch>) -> Box<Batch> {
         self.crossings += 1;
         batch.run(&mut self.stores[shard], self.now_ms, self.reply_bytes_max);
         batch
