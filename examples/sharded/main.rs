@@ -8,20 +8,26 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::exit;
 use std::time::Duration;
 
 use miniss_linux::sharded::{
-    Foreign, Service, ServiceGroup, Sharded, ShardedRef, invoke_on_all, invoke_on_others,
-    map_reduce, mpsc, random_below,
+    Foreign, SchedulingGroup, Service, ServiceGroup, Sharded, ShardedRef, invoke_on_all,
+    invoke_on_others, map_reduce, mpsc, random_below, switch_to,
 };
-use miniss_linux::{CallError, Runtime, ShardId, shard_local, spawn, submit_to};
+use miniss_linux::{CallError, Runtime, ShardId, shard_local, spawn, submit_to, yield_now};
 
-const HELP: &str = "sharded: shows the tools for many shards, and ends; it takes no arguments";
+const HELP: &str = "\
+sharded: shows the tools for many shards, each in a few lines, and ends
 
-fn main() -> Result<(), CallError> {
+It starts three shards, and says what each tool did: calls to many shards, state with a part on
+each, a value that stays on its shard, variables of each shard, a channel between shards, bounds on
+the calls in flight, and shares of each shard's time. It takes no arguments.";
+
+fn main() -> Result<(), Box<dyn Error>> {
     if let Some(argument) = std::env::args_os().nth(1) {
         explain(&argument.to_string_lossy());
     }
@@ -32,19 +38,20 @@ fn main() -> Result<(), CallError> {
         foreign_values().await?;
         variables().await?;
         channels().await?;
-        groups().await
+        bounds().await?;
+        shares().await
     })
 }
 
 /// Work on many shards: the results come in the order of the shards.
 async fn calls() -> Result<(), CallError> {
     let names = invoke_on_all(async || ShardId::current().to_string()).await?;
-    say(format_args!("calls: {names:?}"));
+    say(format_args!("calls: each shard says its name: {names:?}"));
     let others = invoke_on_others(async || ShardId::current().index()).await?;
-    say(format_args!("calls: the others are {others:?}"));
+    say(format_args!("calls: the others have the numbers {others:?}"));
     let index = || ShardId::current().index();
     let sum = map_reduce(ShardId::all(), index, 0, |sum, index| sum + index).await?;
-    say(format_args!("calls: the sum is {sum}"));
+    say(format_args!("calls: the sum of all numbers is {sum}"));
     Ok(())
 }
 
@@ -83,9 +90,10 @@ async fn state() -> Result<(), CallError> {
         words.local().add(word).await?;
     }
     let lengths = words.map(|part| part.counts.borrow().len()).await?;
-    say(format_args!("state: words on each shard: {lengths:?}"));
-    let of_be = async |part: &Words| part.counts.borrow().get("be").copied();
-    say(format_args!("state: shard 2 has \"be\" {:?}", words.invoke_on(2, of_be).await?));
+    say(format_args!("state: so many words are on each shard: {lengths:?}"));
+    let count = |part: &Words| part.counts.borrow().get("be").copied().unwrap_or(0);
+    let count = words.run_on(2, count).await?;
+    say(format_args!("state: shard 2 has counted the word \"be\" {count} times"));
     words.stop().await
 }
 
@@ -93,7 +101,7 @@ async fn state() -> Result<(), CallError> {
 async fn foreign_values() -> Result<(), CallError> {
     let counter: Foreign<Cell<u32>> = submit_to(1, async || Foreign::new(Cell::new(40))).await?;
     let former = counter.invoke(async |counter| counter.replace(42)).await?;
-    say(format_args!("foreign: on {}, it was {former}", counter.owner()));
+    say(format_args!("foreign: a counter stays on {}; it was {former}", counter.owner()));
     counter.destroy().await
 }
 
@@ -110,7 +118,7 @@ async fn variables() -> Result<(), CallError> {
     };
     invoke_on_all(roll).await?;
     let rolls = invoke_on_all(async || ROLLS.with(RefCell::take)).await?;
-    say(format_args!("variables: {rolls:?}"));
+    say(format_args!("variables: each shard keeps the dice that it rolled: {rolls:?}"));
     Ok(())
 }
 
@@ -125,7 +133,8 @@ async fn channels() -> Result<(), CallError> {
         sum
     });
     invoke_on_others(async move || sender.send(ShardId::current().index()).await).await?;
-    say(format_args!("channels: the sum is {}", receiving.await.expect("it does not panic")));
+    let sum = receiving.await.expect("it does not panic");
+    say(format_args!("channels: the sum of what the other shards sent is {sum}"));
     Ok(())
 }
 
@@ -133,12 +142,43 @@ static REQUESTS: ServiceGroup = ServiceGroup::new("requests", 1, 100);
 static STORAGE: ServiceGroup =
     ServiceGroup::new("storage", 2, 10).queue_timeout(Duration::from_secs(1));
 
-/// Bounds on what is in flight; a request may call storage, and storage may not call a request.
-async fn groups() -> Result<(), CallError> {
+/// Bounds on the calls in flight; a request may call storage, and storage may not call a request.
+async fn bounds() -> Result<(), CallError> {
     let request = async || STORAGE.submit_to(2, async || "a record").await;
     let record = REQUESTS.submit_to(1, request).await??;
-    say(format_args!("groups: {record}"));
+    say(format_args!("bounds: a request on shard 1 got {record} from storage on shard 2"));
+    // Room for both calls before either is made: what waits, waits here.
+    let (near, far) = (REQUESTS.reserve(1).await?, REQUESTS.reserve(2).await?);
+    let near = near.submit(async || ShardId::current().index());
+    let far = far.submit(async || ShardId::current().index());
+    say(format_args!("bounds: two calls went out together, to {} and {}", near.await?, far.await?));
     Ok(())
+}
+
+/// Shares of each shard's time, for groups of tasks: this one has a tenth beside the main group.
+async fn shares() -> Result<(), Box<dyn Error>> {
+    let sweeps = SchedulingGroup::create("sweeps", 100).await?;
+    let sweep = async {
+        for _ in 0..3 {
+            yield_now().await; // Between two steps, others have their turn.
+        }
+        // What a task spawns or calls is in its group, too.
+        submit_to(1, async || group_name()).await
+    };
+    let there = sweeps.with(|| spawn(sweep))?.await??;
+    say(format_args!("shares: a sweep called shard 1, and what it called ran in {there}"));
+    let former = switch_to(sweeps).await?;
+    let name = group_name();
+    switch_to(former).await?;
+    say(format_args!("shares: this task was in {name} for a while, and is in {}", group_name()));
+    sweeps.set_shares(50).await?;
+    let (few, many) = (sweeps.stats()?, SchedulingGroup::MAIN.stats()?);
+    say(format_args!("shares: {} to {} where both have work", few.shares, many.shares));
+    Ok(sweeps.destroy().await?)
+}
+
+fn group_name() -> &'static str {
+    SchedulingGroup::current().stats().map_or("none", |stats| stats.name)
 }
 
 fn explain(argument: &str) -> ! {
