@@ -390,3 +390,24 @@ fn after_very_many_polls_a_number_of_one_is_used_again_and_a_leaf_knows_it_all_t
     assert!(!numbers.contains(&0), "zero is a leaf that was never refused: {numbers:?}");
     assert!(numbers[3] < numbers[0], "it has wrapped: {numbers:?}");
 }
+
+/// Uses up what the poll under way may spend.
+async fn spend_all() {
+    poll_fn(|cx| {
+        while Leaf::new().poll_proceed(cx).is_ready() {}
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[test]
+fn work_that_was_aborted_is_not_polled_by_a_task_that_has_nothing_left() {
+    let source = AbortSource::new();
+    source.abort(Aborted);
+    let work = async { panic!("it is polled although there is a reason") };
+    let run = async {
+        spend_all().await;
+        source.run(work).await
+    };
+    assert_eq!(executor().block_on(run), Err(Aborted));
+}

@@ -152,8 +152,11 @@ impl<F: Future, R: Clone> Future for UntilAborted<'_, F, R> {
         else {
             panic!("polled after it was ready");
         };
+        let source = wait.source;
         let outcome = match wait.poll(cx) {
             Poll::Ready(reason) => Err(reason),
+            // The budget is used up, no more.
+            Poll::Pending if source.is_aborted() => return Poll::Pending,
             Poll::Pending => Ok(ready!(work.poll(cx))),
         };
         future.set(None);
