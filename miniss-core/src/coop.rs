@@ -189,6 +189,11 @@ pub(crate) fn budget_of(waker: &Waker) -> Option<&'static TaskBudget> {
     wake::budget_of(waker).or_else(|| budget_elsewhere(waker))
 }
 
+/// Whether the task that `waker` wakes has used up its budget in this poll.
+pub(crate) fn is_spent(waker: &Waker) -> bool {
+    budget_of(waker).is_some_and(TaskBudget::is_spent)
+}
+
 /// The budget for a waker that is not that of a task.
 #[cold]
 fn budget_elsewhere(waker: &Waker) -> Option<&'static TaskBudget> {

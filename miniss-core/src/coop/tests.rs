@@ -411,3 +411,20 @@ fn work_that_was_aborted_is_not_polled_by_a_task_that_has_nothing_left() {
     };
     assert_eq!(executor().block_on(run), Err(Aborted));
 }
+
+#[test]
+fn what_is_there_counts_however_late_and_however_much_others_have_spent() {
+    let mut executor = executor();
+    let local = executor.local();
+    executor.block_on(async {
+        let (units, limit) = (Semaphore::new(0), Duration::from_nanos(1));
+        let mut unit = pin!(Timeout::new(local, limit, units.acquire(1)));
+        let polled = poll_fn(|cx| Poll::Ready(unit.as_mut().poll(cx).is_pending()));
+        assert!(polled.await);
+        // The unit and the deadline come both.
+        units.release(1);
+        Sleep::new(local, Duration::from_millis(1)).await;
+        spend_all().await;
+        assert!(unit.await.is_ok(), "it is late, and it is there");
+    });
+}

@@ -17,6 +17,7 @@ use core::time::Duration;
 
 use super::list::TimerNode;
 use super::wheel::Wheel;
+use crate::coop;
 use crate::error::TimedOut;
 use crate::time::Instant;
 
@@ -346,11 +347,17 @@ impl<F: Future, K: Timers> Future for Timeout<F, K> {
             (Pin::new_unchecked(&mut this.future), Pin::new_unchecked(&this.sleep))
         };
         let inner = future.as_mut().as_pin_mut().expect("polled after it was ready");
+        // The inner future may be ready, and not say so.
+        let is_refused = sleep.is_elapsed() && coop::is_spent(cx.waker());
         let outcome = match inner.poll(cx) {
             Poll::Ready(output) => Ok(output),
-            // Also if the inner future has used up the budget: the deadline must end that too.
             Poll::Pending => {
+                // Also if the inner future has used up the budget: the deadline must end that too.
+                // But if others have, it has another poll, in which its leaves have their turn.
                 ready!(sleep.poll_elapsed(cx));
+                if is_refused {
+                    ready!(sleep.node.leaf.poll_proceed(cx));
+                }
                 Err(TimedOut)
             }
         };
