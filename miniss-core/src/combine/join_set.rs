@@ -9,10 +9,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 use super::finally::Spawn;
 use super::woken::Woken;
+use crate::coop::unconstrained;
 
 /// An empty set keeps room for so many tasks; what grew beyond is given back.
 const KEPT: usize = 64;
@@ -54,6 +55,9 @@ enum Place<H> {
     Refused,
     Free,
 }
+
+/// Polls the handle of a task.
+type PollTask<H> = fn(&mut H, &mut Context<'_>) -> Poll<<H as Future>::Output>;
 
 impl<T: 'static, S: Spawn + Default> JoinSet<T, S> {
     /// A set without tasks.
@@ -171,12 +175,12 @@ impl<T: 'static, S: Spawn> JoinSet<T, S> {
     /// });
     /// ```
     pub fn try_join_next(&mut self) -> Option<Result<T, S::Ended>> {
-        let mut cx = Context::from_waker(Waker::noop());
         loop {
-            match self.poll_join_next(&mut cx) {
-                Poll::Ready(outcome) => return outcome,
-                Poll::Pending if self.woken.is_left() => {}
-                Poll::Pending => return None,
+            self.woken.look();
+            // No one could give way here.
+            let ended = self.next_ended(|task, cx| Pin::new(&mut unconstrained(task)).poll(cx));
+            if ended.is_some() || !self.woken.is_left() {
+                return ended;
             }
         }
     }
@@ -187,19 +191,32 @@ impl<T: 'static, S: Spawn> JoinSet<T, S> {
             return Poll::Ready(None);
         }
         self.woken.begin(cx.waker());
-        while let Some(number) = self.woken.next() {
-            if let Poll::Ready(outcome) = self.poll_place(number) {
-                self.give_free(number);
-                return Poll::Ready(Some(outcome));
-            }
+        let ended = self.next_ended(|task, cx| Pin::new(task).poll(cx));
+        if ended.is_none() {
+            self.woken.end(cx.waker());
+            return Poll::Pending;
         }
-        self.woken.end(cx.waker());
-        Poll::Pending
+        Poll::Ready(ended)
     }
 
-    fn poll_place(&mut self, number: usize) -> Poll<Result<T, S::Ended>> {
+    /// The first among those that were woken that has ended.
+    fn next_ended(&mut self, poll: PollTask<S::Task<T>>) -> Option<Result<T, S::Ended>> {
+        while let Some(number) = self.woken.next() {
+            if let Poll::Ready(outcome) = self.poll_place(number, poll) {
+                self.give_free(number);
+                return Some(outcome);
+            }
+        }
+        None
+    }
+
+    fn poll_place(
+        &mut self,
+        number: usize,
+        poll: PollTask<S::Task<T>>,
+    ) -> Poll<Result<T, S::Ended>> {
         match &mut self.places[number] {
-            Place::Task(task) => self.woken.poll(number, |cx| Pin::new(task).poll(cx)),
+            Place::Task(task) => self.woken.poll(number, |cx| poll(task, cx)),
             Place::Refused => Poll::Ready(Err(S::refused())),
             // A wake from before its end.
             Place::Free => Poll::Pending,

@@ -112,6 +112,11 @@ impl Woken {
     pub(super) fn begin(&mut self, waker: &Waker) {
         self.register(waker);
         self.hub.budget.set(coop::budget_of(waker));
+        self.look();
+    }
+
+    /// As [`begin`](Self::begin), for one who does not wait: the waker of the whole stays.
+    pub(super) fn look(&mut self) {
         self.polls_left = POLLS_MAX;
         self.is_behind = self.has_more();
         if !self.is_behind {

@@ -7,6 +7,7 @@ use crate::error::Cancelled;
 use core::cell::Cell;
 use core::future::pending;
 use core::pin::pin;
+use core::task::Waker;
 use std::rc::Rc;
 
 /// Notes that it was dropped.
@@ -168,4 +169,36 @@ fn all_outputs_are_to_be_had_only_if_there_are_all() {
     set.spawn(pending::<()>());
     set.abort_all();
     executor.block_on(set.join_all());
+}
+
+#[test]
+fn a_look_takes_all_that_have_ended_whatever_the_budget() {
+    let mut executor = executor();
+    let mut set = JoinSet::on(executor.local());
+    executor.block_on(async {
+        (0..MANY).for_each(|number| set.spawn(async move { number }));
+        // From here on it is known to the set whose budget counts.
+        assert!(set.join_next().await.is_some());
+        while !set.tasks().all(|task| task.is_finished()) {
+            yield_now().await;
+        }
+        let taken = core::iter::from_fn(|| set.try_join_next()).count();
+        assert_eq!((taken, set.len()), (MANY - 1, 0));
+    });
+}
+
+#[test]
+fn a_look_does_not_take_the_waker_of_one_who_waits() {
+    let mut executor = executor();
+    let mut set = JoinSet::on(executor.local());
+    let wait = executor.block_on(async {
+        set.spawn(after(5));
+        core::future::poll_fn(|cx| {
+            let polled = set.poll_join_next(cx);
+            assert!(polled.is_ready() || set.try_join_next().is_none());
+            polled
+        })
+        .await
+    });
+    assert_eq!(wait, Some(Ok(5)));
 }
