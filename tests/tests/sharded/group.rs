@@ -3,11 +3,15 @@
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use miniss_linux::combine::parallel_for_each;
+use miniss_linux::coop::consume_budget;
 use miniss_linux::sharded::{ServiceGroup, Sharded, invoke_on_all};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{CallError, ShardId, run_on, shard_local, spawn, submit_to, yield_now};
@@ -100,6 +104,30 @@ fn the_timeout_is_for_the_queue_and_not_for_the_work() {
         door.open();
         assert_eq!(soon(slow).await.unwrap().unwrap(), 5);
         assert_eq!(soon(GROUP.submit_to(1, async || 6)).await.unwrap(), 6);
+    });
+}
+
+#[test]
+fn room_that_was_granted_counts_though_the_timeout_passes_and_the_budget_is_spent() {
+    const LIMIT: Duration = Duration::from_millis(2);
+    static GROUP: ServiceGroup = ServiceGroup::new("spent", 1, 1).queue_timeout(LIMIT);
+    on_shard_0("a queue timeout with no budget", 2, async || {
+        let first = GROUP.reserve(1).await.unwrap();
+        let mut second = pin!(GROUP.reserve(1));
+        assert!(poll_fn(|cx| Poll::Ready(second.as_mut().poll(cx).is_pending())).await);
+        drop(first);
+        std::thread::sleep(2 * LIMIT);
+        // The timer has its turn.
+        sleep(LIMIT).await;
+        poll_fn(|cx| {
+            while pin!(consume_budget()).poll(cx).is_ready() {}
+            Poll::Ready(())
+        })
+        .await;
+        let permit = second.await.unwrap();
+        assert!(GROUP.try_reserve(1).is_none());
+        drop(permit);
+        assert!(GROUP.try_reserve(1).is_some());
     });
 }
 
