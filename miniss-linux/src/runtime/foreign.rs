@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread::{self, Thread, ThreadId};
 
 use crossbeam_queue::SegQueue;
 
@@ -25,15 +25,22 @@ const STARTS_MAX: usize = 64;
 
 /// The calls that other threads have sent to one shard. It has no bound of its own: a thread that
 /// waits for its calls has no more of them here than it waits for.
-#[derive(Default)]
 pub(crate) struct Inbound {
     queue: SegQueue<Work>,
     /// Wakes the task of the shard that starts the calls.
     waker: OnceLock<Waker>,
     closed: AtomicBool,
+    /// That of the runtime, which is shard 0.
+    thread: ThreadId,
 }
 
 impl Inbound {
+    /// Of a runtime of this thread.
+    pub(crate) fn new() -> Self {
+        let thread = thread::current().id();
+        Self { queue: SegQueue::new(), waker: OnceLock::new(), closed: false.into(), thread }
+    }
+
     /// Sends work; drops it if the shard has ended.
     pub(crate) fn send(&self, work: Work) {
         self.queue.push(work);
@@ -167,7 +174,8 @@ impl Handle {
         let inbound = &self.inbound[shard.index_among(self.inbound.len())];
         let (future, promise) = miniss_core::Future::new();
         inbound.send(Box::new(move || super::call::start(work, promise)));
-        ForeignCall { future, shard }
+        let works_in = (shard.index() == 0).then_some(inbound.thread);
+        ForeignCall { future, shard, works_in }
     }
 }
 
@@ -189,6 +197,8 @@ pub struct ForeignCall<T> {
     /// An output that no one takes is dropped quietly, on whichever thread.
     future: miniss_core::Future<Quiet<Result<T, Payload>>>,
     shard: ShardId,
+    /// The thread of shard 0, if that is the shard.
+    works_in: Option<ThreadId>,
 }
 
 impl<T> ForeignCall<T> {
@@ -200,7 +210,9 @@ impl<T> ForeignCall<T> {
     ///
     /// # Panics
     ///
-    /// Inside of a runtime: it would stop all tasks of the shard, perhaps the one it waits for.
+    /// Inside of a runtime: it would stop all tasks of the shard, perhaps the one it waits for. And
+    /// if it would wait forever: on the thread that made the runtime, for shard 0, which works only
+    /// while that thread is in [`Runtime::block_on`](crate::Runtime::block_on).
     #[track_caller]
     pub fn wait(mut self) -> Result<T, CallError> {
         assert!(
@@ -211,9 +223,19 @@ impl<T> ForeignCall<T> {
         loop {
             match Pin::new(&mut self).poll(&mut Context::from_waker(&waker)) {
                 Poll::Ready(outcome) => return outcome,
-                Poll::Pending => thread::park(),
+                Poll::Pending => self.assert_not_here(),
             }
+            thread::park();
         }
+    }
+
+    #[track_caller]
+    fn assert_not_here(&self) {
+        assert!(
+            self.works_in != Some(thread::current().id()),
+            "`ForeignCall::wait` would wait forever: shard 0 is this thread, and works only in \
+             `Runtime::block_on`; give the call to that instead"
+        );
     }
 }
 

@@ -56,7 +56,7 @@ impl Runtime {
         let driver = builder.driver.on(chosen.kind, builder.wanted_driver()?, shards);
         unobserved::report_by_default();
         let mesh = Arc::new(Mesh::new(shards));
-        let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::default()).collect();
+        let inbound: Arc<[Arc<Inbound>]> = (0..shards).map(|_| Arc::new(Inbound::new())).collect();
         let failure = Arc::new(Failure::new(inbound[0].clone(), builder.shutdown_timeout));
         let cpus_of_program = CpuMask::of_this_thread().ok().map(Arc::new);
         let blocking = BlockingConfig {

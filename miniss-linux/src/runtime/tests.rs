@@ -2,10 +2,11 @@
 
 use std::future::{Future, pending, poll_fn};
 use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -149,6 +150,26 @@ fn work_whose_destructor_panics_does_not_stop_the_end() {
     let call = handle.submit_to(0, async move || drop(panics));
     drop(runtime);
     assert!(matches!(call.wait(), Err(CallError::ShardGone(_))));
+}
+
+#[test]
+fn a_wait_for_ones_own_shard_panics_unless_the_output_is_there() {
+    let runtime = Runtime::builder().shards(1).build().unwrap();
+    let handle = runtime.handle();
+    let ran = Arc::new(AtomicBool::new(false));
+    let call = handle.submit_to(0, {
+        let ran = ran.clone();
+        async move || ran.store(true, SeqCst)
+    });
+    runtime.block_on(async {
+        while !ran.load(SeqCst) {
+            yield_now().await;
+        }
+    });
+    call.wait().unwrap();
+    let panic = catch_unwind(AssertUnwindSafe(|| handle.submit_to(0, async || ()).wait()));
+    let panic = *panic.unwrap_err().downcast::<&str>().unwrap();
+    assert!(panic.contains("would wait forever"), "{panic}");
 }
 
 #[test]
