@@ -56,8 +56,13 @@ pub async fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
 ///
 /// Cancel safe.
 pub async fn read_to_string(path: impl AsRef<Path>) -> io::Result<String> {
-    let text = String::from_utf8(read(path).await?);
-    text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    text(read(path).await?)
+}
+
+/// The error says where it is no text, and not what is in the file.
+pub(super) fn text(bytes: Vec<u8>) -> io::Result<String> {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    String::from_utf8(bytes).map_err(|error| invalid(error.utf8_error()))
 }
 
 /// Makes a file of `contents`, in the place of the one that was there, and closes it. It is not

@@ -16,6 +16,7 @@ use miniss_core::coop::Leaf;
 
 use super::direct::DirectFile;
 use super::file::File;
+use super::paths::text;
 use super::transfer::check_offset;
 use crate::buf::{AlignedBuf, BufResult, IoBuf, Slice};
 use crate::op::file::{Begins, read_at};
@@ -195,8 +196,7 @@ impl FileReader {
     pub async fn read_line(&mut self, line: &mut String) -> io::Result<usize> {
         let mut bytes = Vec::new();
         let len = self.read_until(b'\n', &mut bytes).await?;
-        let text = String::from_utf8(bytes);
-        line.push_str(&text.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?);
+        line.push_str(&text(bytes)?);
         Ok(len)
     }
 
