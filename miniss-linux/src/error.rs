@@ -365,7 +365,8 @@ pub enum CallError {
     ShardGone(ShardId),
     /// The work panicked.
     Panicked(Panic),
-    /// What was called is not running on that shard: it is not there yet, or is stopped already.
+    /// What was called is not running on that shard: it is not there yet, is stopped already, or
+    /// its owner was dropped.
     NotRunning(ShardId),
     /// It was not made: too many calls to that shard were in flight, for longer than its
     /// [group](crate::sharded::ServiceGroup) lets a call wait.
@@ -377,7 +378,10 @@ impl fmt::Display for CallError {
         match self {
             Self::ShardGone(shard) => write!(f, "{shard} ended before the call did"),
             Self::Panicked(panic) => write!(f, "the call panicked: {panic}"),
-            Self::NotRunning(shard) => write!(f, "what was called is not running on {shard}"),
+            Self::NotRunning(shard) => {
+                let why = "it has not started, is stopped, or its owner was dropped";
+                write!(f, "what was called is not running on {shard}: {why}")
+            }
             Self::QueueTimedOut(shard) => {
                 write!(f, "the call to {shard} was not made: too many were in flight for too long")
             }

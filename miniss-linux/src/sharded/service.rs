@@ -42,6 +42,10 @@ use crate::runtime::{Call, Handle, ShardId, submit_to, try_run_on, try_submit_to
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a `Sharded` has no instances of `{Self}`, which is no `Service`",
+    note = "`impl Service for {Self} {{}}` is enough where there is nothing to stop"
+)]
 pub trait Service: 'static {
     /// Ends what the instance has begun, on its own shard, before it is dropped. No call is under
     /// way then and none comes any more; siblings may have stopped already, but are still there.
@@ -389,7 +393,8 @@ impl<T> Instance<T> {
 }
 
 /// The way to the instances of a [`Sharded`]: a number, to be copied and sent wherever it is
-/// wanted. It keeps nothing alive.
+/// wanted. It keeps nothing alive: keep the [`Sharded`], and not only what it dereferences to, for
+/// as long as it is called.
 ///
 /// ```
 /// use std::cell::Cell;
@@ -425,7 +430,7 @@ impl<T: 'static> ShardedRef<T> {
     /// made, and after it was stopped.
     #[track_caller]
     pub fn local(self) -> Rc<T> {
-        self.try_local().expect("the service is not running on this shard")
+        self.try_local().expect(NOT_HERE)
     }
 
     /// The instance of this shard, if it has one.
@@ -591,6 +596,9 @@ impl<T: 'static> ShardedRef<T> {
         self.map(map).reduce(initial, reduce)
     }
 }
+
+const NOT_HERE: &str = "the service is not running on this shard: it has not started, is stopped, \
+                        or its `Sharded` was dropped";
 
 /// There is nothing on this shard to be called.
 pub(super) fn not_running() -> CallError {

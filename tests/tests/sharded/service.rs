@@ -386,6 +386,7 @@ fn s14_a_service_belongs_to_its_runtime() {
         assert!(owner.try_local().is_none());
         let call = soon(owner.invoke_on(1, async |_| ())).await;
         assert!(matches!(call, Err(CallError::NotRunning(_))));
+        assert!(call.unwrap_err().to_string().contains("its owner was dropped"));
         let error = soon(spawn(owner.stop())).await.unwrap_err();
         assert!(error.to_string().contains("in the runtime in which it was started"), "{error}");
     });
