@@ -283,6 +283,22 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// assert!(runtime.block_on(timeout(Duration::from_millis(1), never)).is_err());
 /// assert_eq!(runtime.block_on(timeout(Duration::from_secs(9), async { 5 })), Ok(5));
 /// ```
+///
+/// [`TimedOut`] becomes no [`io::Error`](std::io::Error) by itself. Where one is returned:
+///
+/// ```
+/// # miniss_linux::doctest::connected(async |stream, _peer| {
+/// use std::io;
+/// use miniss_linux::net::{PoolBuf, TcpStream};
+/// use miniss_linux::time::{Duration, timeout};
+///
+/// async fn greeting(stream: &TcpStream, limit: Duration) -> io::Result<PoolBuf> {
+///     timeout(limit, stream.recv()).await.map_err(|_| io::ErrorKind::TimedOut)?
+/// }
+/// let error = greeting(&stream, Duration::from_millis(1)).await.unwrap_err();
+/// assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+/// # Ok(()) });
+/// ```
 pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     Timeout::new(ShardTimers(()), duration, future)
 }

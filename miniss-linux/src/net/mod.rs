@@ -48,6 +48,35 @@
 //! and HTTP, a stream becomes a `PollStream` and one of them a stream, by `from`. It has the traits
 //! of `futures-io`, of tokio and of hyper with the features `futures-io`, `tokio` and `hyper`.
 //!
+//! # Lines, while another task writes
+//!
+//! The halves of a stream of ours read and write with buffers that are passed by value. For lines,
+//! split the `PollStream` instead: by tokio's `io::split`, or by `split` of `futures`.
+//!
+#![cfg_attr(feature = "futures-io", doc = "```")]
+#![cfg_attr(not(feature = "futures-io"), doc = "```ignore")]
+//! # miniss_linux::doctest::connected(async |stream, peer| {
+//! use futures::stream::TryStreamExt;
+//! use futures::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+//! use miniss_linux::net::PollStream;
+//! use miniss_linux::spawn;
+//!
+//! let (reader, mut writer) = PollStream::from(stream).split();
+//! let greets = spawn(async move { writer.write_all(b"hello\n").await });
+//! # peer.write_all("one\ntwo\n").await.0?;
+//! # peer.shutdown(std::net::Shutdown::Write).await?;
+//! let mut lines = BufReader::new(reader).lines();
+//! let mut count = 0;
+//! while let Some(line) = lines.try_next().await? {
+//!     assert!(["one", "two"].contains(&&*line));
+//!     count += 1;
+//! }
+//! assert_eq!(count, 2);
+//! greets.await??;
+//! # assert_eq!(peer.recv().await?[..], *b"hello\n");
+//! # Ok(()) });
+//! ```
+//!
 //! # HTTP
 //!
 //! hyper runs on the shard: its streams are `PollStream`s, its timer is

@@ -269,6 +269,8 @@ impl<K: StreamKind> Stream<K> {
     /// assert_eq!(reader.recv().await?[..], *b"pong");
     /// # Ok(()) });
     /// ```
+    ///
+    /// To read lines from a half, see [the module](crate::net#lines-while-another-task-writes).
     pub fn into_split(self) -> (OwnedReadHalf<K>, OwnedWriteHalf<K>) {
         super::split::split(self)
     }
