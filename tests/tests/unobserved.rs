@@ -1,10 +1,13 @@
 //! Failures that no one saw are counted and reported, once each.
 
+use miniss_linux::sharded::ServiceGroup;
 use miniss_linux::unobserved::{self, Source, Unseen};
 use miniss_linux::{Future, Runtime, run_on, spawn, submit_to, yield_now};
 use std::sync::Mutex;
 
 static SEEN: Mutex<Vec<Source>> = Mutex::new(Vec::new());
+
+static GROUP: ServiceGroup = ServiceGroup::new("unobserved", 1, 1);
 
 async fn open() -> Result<u32, &'static str> {
     Err("no file")
@@ -29,6 +32,9 @@ fn what_fails_unseen_is_reported_and_what_is_seen_is_not() {
         drop(spawn(async { panic!("as planned") }));
         let unasked = spawn(async { panic!("as planned") });
         drop(submit_to(1, async || panic!("as planned")));
+        let permit = GROUP.reserve(1).await.unwrap();
+        drop(permit.submit(async || panic!("as planned")));
+        drop(GROUP.reserve(1).await.expect("the call has ended"));
         drop(spawn(async { open().await.map_err(Unseen::new) }));
         yield_now().await;
         drop(unasked);
@@ -38,6 +44,6 @@ fn what_fails_unseen_is_reported_and_what_is_seen_is_not() {
     let mut seen = std::mem::take(&mut *SEEN.lock().unwrap());
     seen.sort_by_key(|source| format!("{source:?}"));
     use Source::{Promise, Task};
-    assert_eq!(seen, [Promise, Task, Task, Task, Source::Unseen]);
-    assert_eq!(unobserved::count() - before, 5);
+    assert_eq!(seen, [Promise, Task, Task, Task, Task, Source::Unseen]);
+    assert_eq!(unobserved::count() - before, 6);
 }

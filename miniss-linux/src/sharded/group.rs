@@ -22,6 +22,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use miniss_core::sync::{OwnedUnits, Semaphore};
+use miniss_core::unobserved::{self, Source};
 
 use super::service::ShardedRef;
 use super::storage::Key;
@@ -459,8 +460,10 @@ impl<T> Drop for InFlight<T> {
             && ShardId::try_current().is_some()
         {
             let wait = async move {
-                // No one wants to know.
-                let _ = call.await;
+                // No one wants to know, so no one sees a panic.
+                if let Err(CallError::Panicked(_)) = call.await {
+                    unobserved::report(Source::Task, "panic");
+                }
                 drop(unit);
             };
             spawn(wait).detach();
