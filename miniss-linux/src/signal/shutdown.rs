@@ -116,6 +116,9 @@ impl GracefulShutdown {
     /// This shard's part in it. It listens to the signals from now on. If the end was asked for
     /// before, so it is here.
     ///
+    /// A shard takes one and keeps it until it has drained, because [its drop](ShardShutdown) asks
+    /// all shards to stop. Tasks share it: take none for each client.
+    ///
     /// # Errors
     ///
     /// As for [`signal`](super::signal). Then all shards are asked to stop: a server that lacks
@@ -185,6 +188,57 @@ async fn watch(
 ///
 /// Dropping it, also by a panic, asks all shards to stop: a server that accepts on some shards is
 /// half dead.
+///
+/// Tasks of the shard share it by an `Rc`. Where one shard accepts for all, a service has a part on
+/// each, and its stop lets the clients end:
+///
+/// ```
+/// use miniss_linux::net::{Placement, TcpListener, TcpStream};
+/// use miniss_linux::sharded::{Service, Sharded};
+/// use miniss_linux::signal::{GracefulShutdown, ShardShutdown};
+/// use miniss_linux::time::Duration;
+///
+/// struct Clients(ShardShutdown);
+///
+/// impl Service for Clients {
+///     async fn stop(&self) {
+///         let _ = self.0.drain(Duration::from_secs(10)).await;
+///     }
+/// }
+///
+/// async fn serve(stream: TcpStream, here: &ShardShutdown) {
+///     let _pass = here.enter();
+///     let _ = stream.write_all("hello").await;
+///     let _ = here.until_requested(stream.recv()).await;
+///     let _ = stream.write_all("bye").await;
+/// }
+///
+/// # use miniss_linux::{Runtime, spawn};
+/// # let runtime = Runtime::builder().shards(2).build()?;
+/// # runtime.block_on(async {
+/// let shutdown = GracefulShutdown::new();
+/// let part = async |shutdown: GracefulShutdown, _| shutdown.on_shard().map(Clients);
+/// let clients = Sharded::try_start(|_| shutdown.clone(), part).await?;
+/// let all = *clients;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0").await?;
+/// # let address = listener.local_addr()?;
+/// # let client = spawn(async move {
+/// #     let stream = TcpStream::connect(address).await?;
+/// #     assert_eq!(stream.recv().await?[..], *b"hello");
+/// #     shutdown.request();
+/// #     stream.recv().await
+/// # });
+/// let serve = async move |stream, _| serve(stream, &all.local().0).await;
+/// let accepts = listener.serve_on_shards(Placement::InTurn, serve);
+/// let failed = clients.local().0.until_requested(accepts).await;
+/// clients.stop().await?;
+/// # assert_eq!(client.await??[..], *b"bye");
+/// # assert!(failed.is_none());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct ShardShutdown {
     shutdown: GracefulShutdown,
     requested: Rc<AbortSource>,
