@@ -54,6 +54,7 @@ use every_abuse_at;
 
 every_abuse_at! {
     a_join_handle
+    a_set_of_tasks
     a_promise
     a_promise_in_a_cell
     a_sleep
@@ -61,6 +62,8 @@ every_abuse_at! {
     an_interval
     a_semaphore
     a_mutex
+    a_token
+    a_token_below_another
     a_wait_list
     a_call
     an_operation

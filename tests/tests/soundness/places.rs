@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use miniss_core::call::{Endpoint, Mesh};
 use miniss_core::collections::{WaitList, Waiter};
+use miniss_core::combine::JoinSet;
 use miniss_core::op::{Completion, OpKey, OpTable, Operation};
-use miniss_core::sync::{Mutex, Semaphore};
+use miniss_core::sync::{CancellationToken, Mutex, Semaphore};
 use miniss_core::timer::{Interval, Sleep, Timeout};
 use miniss_core::{Future, PromiseCell};
 
@@ -54,6 +55,16 @@ pub fn a_join_handle(core: &Core) -> Wait {
     Wait::new(task, move || key.take().into_iter().for_each(|()| gate.release(1)))
 }
 
+pub fn a_set_of_tasks(core: &Core) -> Wait {
+    let (gate, mut key) = (Rc::new(Semaphore::new(0)), Some(()));
+    let behind = gate.clone();
+    let mut set = JoinSet::on(core.local());
+    set.spawn(pending());
+    set.spawn(async move { drop(behind.acquire(1).await) });
+    let ended = async move { set.join_next().await };
+    Wait::new(ended, move || key.take().into_iter().for_each(|()| gate.release(1)))
+}
+
 pub fn a_promise(_: &Core) -> Wait {
     let (future, promise) = Future::<Rc<()>>::new();
     let mut promise = Some(promise);
@@ -92,6 +103,17 @@ pub fn a_mutex(_: &Core) -> Wait {
     let mutex: &'static Mutex<Rc<()>> = keep(Mutex::new(Rc::new(())));
     let mut guard = mutex.try_lock();
     Wait::new(async { drop(mutex.lock().await) }, move || drop(guard.take()))
+}
+
+pub fn a_token(_: &Core) -> Wait {
+    let token = CancellationToken::new();
+    Wait::new(token.clone().cancelled_owned(), move || token.cancel())
+}
+
+pub fn a_token_below_another(_: &Core) -> Wait {
+    let token = CancellationToken::new();
+    let work = token.child_token().child_token().run_until_cancelled_owned(pending::<()>());
+    Wait::new(work, move || token.cancel())
 }
 
 pub fn a_wait_list(_: &Core) -> Wait {
