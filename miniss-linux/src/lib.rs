@@ -60,7 +60,8 @@
 //! - [`topology`]: which CPUs there are.
 //! - [`diagnostics`]: what the runtime says of itself, through the `log` facade; [`unobserved`]:
 //!   failures that no one saw.
-//! - [`manual`]: how a program runs; which decisions were made, and why.
+//! - [`manual`]: how a program runs; what of tokio has [which name](manual::beside) here; which
+//!   decisions were made, and why.
 //!
 //! # Features
 //!

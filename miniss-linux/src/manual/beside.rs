@@ -1,4 +1,5 @@
-//! Two runtimes side by side: shards in a program of tokio's, and tokio in one of ours.
+//! Two runtimes side by side: shards in a program of tokio's, and tokio in one of ours; and what
+//! has which name here.
 //!
 //! A future does not care which runtime polls it, as long as what it waits for needs none or has
 //! one of its own. So two runtimes get along in one process: each has its threads, and what one
@@ -12,10 +13,29 @@
 //! | `tokio::sync`, `join!`, `try_join!`, `select!`; all of `futures` | on both |
 //! | the output of a task of tokio's (its `JoinHandle`), a [`ForeignCall`](crate::ForeignCall) | awaited on both |
 //! | `tokio::time`, `net`, `fs`, and the crates on top, as `reqwest` | in tasks of tokio's |
-//! | [`time`](crate::time), [`net`](crate::net), [`fs`](crate::fs), [`spawn`](crate::spawn) | on shards |
+//! | [`time`](crate::time), [`net`](crate::net), [`fs`](crate::fs), [`spawn`] | on shards |
 //!
 //! Crates that take any stream or any executor need no second runtime: see the features
 //! `futures-io`, `tokio` and `hyper`.
+//!
+//! # What has which name here
+//!
+//! | tokio | here | what differs |
+//! |---|---|---|
+//! | `#[tokio::main]`, `#[tokio::test]` | `#[miniss_linux::main]`, `#[miniss_linux::test]` | a shard for each CPU; `shards = 1` for one |
+//! | `spawn` | [`spawn`] | on this shard, which the task never leaves: `Rc` and `RefCell` do |
+//! | a task on another thread | [`submit_to`](crate::submit_to) | an async closure, `async \|\| ...`, makes the future there |
+//! | `spawn_blocking`, `yield_now` | [`spawn_blocking`](crate::spawn_blocking), [`yield_now`](crate::yield_now) | |
+//! | `JoinSet`, `task_local!` | [`task`](crate::task) | |
+//! | `CancellationToken` | [`sync::CancellationToken`](crate::sync::CancellationToken) | it stays on its shard |
+//! | `mpsc`, `oneshot` | [`sync::channel`](crate::sync::channel), [`Future::new`](crate::Future::new) | between shards: [`sharded::mpsc`](crate::sharded::mpsc), and the same `Future` |
+//! | `Arc<Mutex<T>>` | [`Sharded`](crate::sharded::Sharded) | each shard has its part, and is called |
+//! | `read(&mut buffer).await?` | [`read(buffer).await`](crate::net::Stream::read) | the buffer goes in and comes back, beside the result |
+//! | the same without a buffer | [`recv().await?`](crate::net::Stream::recv) | the bytes come, none at the end |
+//! | `AsyncRead`, `BufReader`, `lines` | [`PollStream`](crate::net#lines-while-another-task-writes) | with the feature `tokio` |
+//! | `copy_bidirectional` | [`net::copy_bidirectional`](crate::net::copy_bidirectional) | |
+//! | `timeout(..).await??` | [`timeout`](crate::time::timeout) | its error becomes no `io::Error` by itself |
+//! | `signal::ctrl_c` | [`ctrl_c`](crate::signal::ctrl_c) | for servers: [`GracefulShutdown`](crate::signal::GracefulShutdown) |
 //!
 //! # A program of tokio's that has shards
 //!
@@ -92,5 +112,7 @@
 //!
 //! A [`block_on`](crate::Runtime::block_on) of one runtime in a task of the other stops the thread
 //! of that task for as long as it takes, and all other tasks there. Await what was sent instead.
+//!
+//! [`spawn`]: crate::spawn
 
 #![forbid(unsafe_code)]

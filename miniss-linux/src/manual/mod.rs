@@ -2,7 +2,7 @@
 //!
 //! - [`running`]: what a program says, how it ends, threads and child processes beside it.
 //! - [`sharding`]: which tool between shards when, what each costs, and more cores on paper.
-//! - [`beside`]: another runtime in the same program: tokio's.
+//! - [`beside`]: tokio: what has which name here, and both runtimes in one program.
 //! - [`files`]: what survives which failure, who hears of it, and how to write so that it does.
 //! - [`containers`]: which driver runs in Docker and Kubernetes, and how to allow io_uring there.
 //! - [`kernels`]: what each version of Linux gives, what of it is used, and which were tried.
