@@ -452,7 +452,15 @@
 //! - The models leave out the user's code and the unparker, and have a lock of loom's or shuttle's
 //!   for the one that spins (`prim/lock.rs`): they would not come to an end.
 //! - Tests run on x86-64, which orders more than the language does. On machines with weaker order
-//!   only the models speak.
+//!   only the models speak. On x86-64 every load acquires, every store releases, and every
+//!   read-modify-write is a full fence. So no test there would notice that the processor needs an
+//!   `Acquire` or a `Release` that is missing. Nor would it notice that of the fence in
+//!   `wake_remote`, which stands behind the compare-and-swap of the inbox. The other fences stand
+//!   between a store and a load, which x86-64 does exchange: those in `announce_sleep`, in
+//!   `Lane::wait_for_room`, in `call/peer.rs` and most of those in `mpsc/channel.rs`.
+//! - `examples/machines` runs on AArch64 and on RISC-V in QEMU alone. Its emulation on x86-64 has
+//!   the order of x86-64, more or less, also with a thread for each core: that the calls between
+//!   four cores come to their end there proves nothing about weaker order.
 //! - AddressSanitizer sees memory that was given back or lost, not whether a pointer was used as
 //!   the language allows. Miri would, but needs a nightly compiler: no step of `.ci/run` uses it,
 //!   and nothing here rests on it. Tests that would take it hours are shorter under `cfg!(miri)`.
