@@ -25,6 +25,7 @@ macro_rules! sizes {
 }
 
 #[test]
+#[cfg(target_pointer_width = "64")]
 fn nothing_has_grown_or_shrunk_unnoticed() {
     let table = sizes! {
         Header = 64,

@@ -279,3 +279,52 @@ impl<const LANE: usize> Drop for Lane<LANE> {
         to_the_end(|| unsafe { self.pop() }.map(Message::destroy).is_some());
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    const LANE: usize = 8;
+
+    /// A lane whose counts wrap in two laps, which on a machine of 32 bits they do after 2³² calls.
+    fn used() -> Lane<LANE> {
+        let mut lane = Lane::new();
+        let start = 0_usize.wrapping_sub(2 * LANE);
+        let former_lap = Lane::<LANE>::lap(start - LANE);
+        for slot in &mut lane.slots.0 {
+            *slot = AtomicPtr::new(ptr::without_provenance_mut(former_lap));
+        }
+        let sender = SenderSide { pushed: start, taken: start, ..SenderSide::new() };
+        lane.sender.0 = UnsafeCell::new(sender);
+        lane.receiver.0 =
+            ReceiverSide { popped: UnsafeCell::new(start), taken: AtomicUsize::new(start) };
+        lane
+    }
+
+    /// No node is there: a lane only carries the address.
+    fn message(number: usize) -> Message {
+        let node = ptr::without_provenance_mut((number + 1) * align_of::<Node>());
+        Message(NonNull::new(node).expect("more than 0"))
+    }
+
+    #[test]
+    fn messages_stay_in_order_and_within_room_as_counts_wrap() {
+        let lane = used();
+        for first in (0..5 * LANE).step_by(LANE) {
+            assert!(lane.is_empty());
+            // SAFETY: *One at each end*: there is one thread.
+            unsafe {
+                for number in first..first + LANE {
+                    assert!(lane.push(message(number)).is_ok());
+                    assert_eq!(lane.is_empty(), number == first, "the first was not published");
+                    lane.publish();
+                }
+                assert!(lane.push(message(0)).is_err(), "it is full");
+                for number in first..first + LANE {
+                    assert_eq!(lane.pop().map(|node| node.0), Some(message(number).0));
+                }
+                assert!(lane.pop().is_none());
+            }
+        }
+    }
+}

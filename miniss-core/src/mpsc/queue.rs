@@ -208,3 +208,42 @@ impl<T> Drop for Queue<T> {
         crate::defer::to_the_end(|| unsafe { self.pop() }.is_some());
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// A queue whose positions wrap in two laps. On a machine of 32 bits that takes no more than
+    /// 2³⁰ values.
+    fn used(capacity: usize) -> Queue<usize> {
+        let mut queue = Queue::new(capacity);
+        let start = 0_usize.wrapping_sub(2 * queue.lap);
+        for (index, slot) in queue.slots.iter_mut().enumerate() {
+            slot.stamp = AtomicUsize::new(start + index * STEP);
+        }
+        queue.tail.0 = AtomicUsize::new(start);
+        queue.head.0 = AtomicUsize::new(start);
+        queue
+    }
+
+    #[test]
+    fn values_stay_in_order_and_within_room_as_positions_wrap() {
+        for capacity in [1, 3, 4] {
+            let queue = used(capacity);
+            for first in (0..5 * capacity).step_by(capacity) {
+                assert!(queue.is_empty() && !queue.is_at_end());
+                for value in first..first + capacity {
+                    assert_eq!(queue.len(), value - first);
+                    assert_eq!(queue.push(value, false), Ok(()));
+                }
+                assert_eq!(queue.push(0, false), Err(TrySendError::Full(0)));
+                for value in first..first + capacity {
+                    // SAFETY: *One receiver*.
+                    assert_eq!(unsafe { queue.pop() }, Some(value));
+                }
+            }
+            queue.close();
+            assert!(queue.is_at_end());
+        }
+    }
+}

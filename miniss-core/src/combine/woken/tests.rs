@@ -303,7 +303,7 @@ fn a_part_keeps_its_waker_from_poll_to_poll_and_no_two_parts_share_one() {
 
 #[test]
 fn parts_are_told_in_the_order_of_their_numbers_and_those_left_over_come_first() {
-    let count = 3 * PARTS;
+    let count = POLLS_MAX + PARTS;
     let mut woken = Woken::new(count);
     let (counter, waker) = Counter::new();
     let told = |woken: &mut Woken| {
