@@ -333,5 +333,5 @@ impl<T: 'static, S: Spawn> fmt::Debug for JoinSet<T, S> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

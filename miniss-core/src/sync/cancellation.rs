@@ -247,5 +247,5 @@ impl Drop for CancelOnDrop {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;
