@@ -21,7 +21,7 @@ use crate::combine::{when_all, yield_now};
 use crate::error::GroupError;
 use crate::sync::Event;
 use crate::timer::Sleep;
-use crate::{Executor, GroupTable, LocalHandle, SchedulingGroup, Stats, switch_to};
+use crate::{Budget, Executor, GroupTable, LocalHandle, SchedulingGroup, Stats, switch_to};
 
 type Local = LocalHandle<Unparker>;
 
@@ -191,6 +191,24 @@ fn a_poll_that_holds_the_core_counts_as_a_stall_once_and_for_its_group() {
     let stalls =
         [group, SchedulingGroup::MAIN].map(|group| local.group_stats(group).unwrap().stalls);
     assert_eq!(stalls, [1, 0]);
+}
+
+#[test]
+fn what_was_done_before_there_was_a_limit_is_no_stall() {
+    let mut executor = executor();
+    let local = executor.local();
+    local.cell().unparker().advance(1_000 * MS);
+    executor.set_budget(Budget { time_max: Duration::ZERO, ..Budget::default() });
+    let yields = async {
+        loop {
+            yield_now().await;
+        }
+    };
+    local.spawn(yields).unwrap().detach();
+    (0..100).for_each(|_| assert!(executor.turn()));
+    executor.set_budget(Budget::default());
+    (0..100).for_each(|_| assert!(executor.turn()));
+    assert_eq!(local.stats().stalls, 0);
 }
 
 /// A part whose waker is not its task's.
