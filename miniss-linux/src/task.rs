@@ -61,6 +61,13 @@ use crate::guard::{Guarded, Named, defer};
 use crate::runtime::{CurrentShard, JoinHandle, spawn_guarded, with_current};
 
 /// Tasks of one shard that belong together. Dropping it aborts all of them.
+///
+/// What differs from the set of this name in tokio: a task that is spawned outside of a runtime
+/// reads [`JoinError::Cancelled`](crate::JoinError::Cancelled), as one that is spawned during the
+/// end; [`join_all`](miniss_core::combine::JoinSet::join_all) does not go on with the payload of a
+/// task that panicked, but panics with its text; and `spawn` gives no handle. Where one is needed,
+/// take it from [`spawn`](crate::spawn), and
+/// [`insert`](miniss_core::combine::JoinSet::insert) that.
 pub type JoinSet<T> = miniss_core::combine::JoinSet<T, CurrentShard>;
 
 thread_local! {
