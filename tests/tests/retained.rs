@@ -274,8 +274,8 @@ fn files_that_grow(folder: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-const FOR_TESTS: [&str; 7] =
-    ["tests", "tests.rs", "model", "model.rs", "loom.rs", "kept.rs", "probe.rs"];
+const FOR_TESTS: [&str; 8] =
+    ["tests", "tests.rs", "model", "model.rs", "loom.rs", "shuttle.rs", "kept.rs", "probe.rs"];
 
 const CORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../miniss-core/src");
 
