@@ -52,7 +52,8 @@ pub(crate) struct BlockingConfig {
 /// What a thread is to do. It is told whether to begin, or why it never will: the number of a
 /// system error, `ECANCELED` if the runtime ends.
 pub(crate) enum Job {
-    Work(Box<dyn FnOnce(Result<(), i32>) + Send>, &'static Location<'static>),
+    /// With the place in the program that it comes from, if it is no work of ours.
+    Work(Box<dyn FnOnce(Result<(), i32>) + Send>, Option<&'static Location<'static>>),
     Request(Performing),
 }
 
@@ -60,13 +61,13 @@ impl Job {
     /// Work of the caller, whose place in the program is kept.
     #[track_caller]
     pub(crate) fn work(work: impl FnOnce(Result<(), i32>) + Send + 'static) -> Self {
-        Self::Work(Box::new(work), Location::caller())
+        Self::Work(Box::new(work), Some(Location::caller()))
     }
 
     /// Where it comes from, if it is of the program.
     fn place(&self) -> Option<&'static Location<'static>> {
         match self {
-            Self::Work(_, place) => Some(place),
+            Self::Work(_, place) => *place,
             Self::Request(_) => None,
         }
     }

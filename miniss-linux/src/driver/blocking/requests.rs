@@ -116,7 +116,7 @@ impl PoolRequests {
 
     /// Does something that may block, and that is done in any case, also at the end of the runtime.
     pub(in crate::driver) fn do_last(&self, work: impl FnOnce() + Send + 'static) {
-        self.pool.submit_last(Job::work(move |_| work()));
+        self.pool.submit_last(Job::Work(Box::new(move |_| work()), None));
     }
 
     /// Ends a request that has not begun; one that has runs to its end. `false`: it is not in the

@@ -197,6 +197,7 @@ fn f8_the_end_of_a_runtime_tells_what_hangs_leaks_it_and_is_bounded() {
         for what in ["1 operations of shard ", "a read of descriptor ", "/a\"", threads] {
             assert!(said.contains(what) || is_left_out, "{said}");
         }
+        assert!(!said.contains("work from"), "none of it is the program's: {said}");
     });
 }
 
