@@ -16,38 +16,37 @@ mod tests;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::Parser;
+
 use facts::Facts;
 use report::Report;
 
-const HELP: &str = "\
-doctor: tells what this machine is for rust-miniss, and how to mend what could be better
+const ABOUT: &str =
+    "doctor: tells what this machine is for rust-miniss, and how to mend what could be better";
 
-  --json               the same as one line of JSON
-  --help               this text
-
+const MORE: &str = "\
 Run it as the user and in the container that the program will run in. It starts a runtime, asks
 which driver it got and where its shards run, and ends. It changes nothing.
 
 Exit status: 0, all is as good as it can be; 1, something could be better; 2, wrong usage.";
 
-fn main() -> ExitCode {
-    let arguments = std::env::args_os().skip(1).map(|it| it.to_string_lossy().into_owned());
-    let arguments: Vec<String> = arguments.collect();
-    let asked = |names: &[&str]| arguments.iter().any(|argument| names.contains(&&**argument));
-    if asked(&["--help", "-h"]) {
-        return say(HELP, 0);
-    }
-    if let Some(unknown) = arguments.iter().find(|argument| *argument != "--json") {
-        let _ = writeln!(io::stderr(), "doctor: {unknown}: unknown option; see --help");
-        return ExitCode::from(2);
-    }
-    let report = Report::of(&Facts::gather());
-    let text = if asked(&["--json"]) { report.to_json() } else { report.to_string() };
-    say(&text, report.status())
+#[derive(Parser)]
+#[command(
+    name = "doctor",
+    about = ABOUT,
+    after_help = MORE
+)]
+struct Options {
+    /// The same as one line of JSON
+    #[arg(long)]
+    json: bool,
 }
 
-/// Unlike `println!`, it does not panic when no one reads it.
-fn say(text: &str, status: u8) -> ExitCode {
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let report = Report::of(&Facts::gather());
+    let text = if options.json { report.to_json() } else { report.to_string() };
+    // Unlike `println!`, it does not panic when no one reads it.
     let _ = writeln!(io::stdout(), "{text}");
-    ExitCode::from(status)
+    ExitCode::from(report.status())
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 
 use miniss_linux::Driver;
 use miniss_linux::topology::CpuList;
+use serde_json::{Map, Value, json};
 
 use crate::facts::{Facts, Limit, Running, UNLIMITED};
 use crate::findings::{Finding, findings, kib, locked_bytes, plural, system};
@@ -43,17 +44,12 @@ impl Report {
 
     /// One line of JSON.
     pub fn to_json(&self) -> String {
-        let facts = self.lines.iter().map(|(name, text)| format!("{name:?}:{}", quoted(text)));
-        let findings = self.findings.iter().map(|finding| {
-            let (what, mend) = (quoted(&finding.what), quoted(&finding.mend));
-            format!("{{\"what\":{what},\"mend\":{mend}}}")
-        });
-        format!(
-            "{{\"facts\":{{{}}},\"findings\":[{}],\"status\":{}}}",
-            facts.collect::<Vec<_>>().join(","),
-            findings.collect::<Vec<_>>().join(","),
-            self.status()
-        )
+        let facts: Map<_, _> =
+            self.lines.iter().map(|(name, text)| ((*name).into(), json!(text))).collect();
+        let findings = self.findings.iter();
+        let findings = findings.map(|Finding { what, mend }| json!({ "what": what, "mend": mend }));
+        let findings: Value = findings.collect();
+        json!({ "facts": facts, "findings": findings, "status": self.status() }).to_string()
     }
 }
 
@@ -71,19 +67,6 @@ impl Display for Report {
         }
         Ok(())
     }
-}
-
-/// A string of JSON.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            control if control < ' ' => quoted += &format!("\\u{:04x}", u32::from(control)),
-            other => quoted.push(other),
-        }
-    }
-    quoted + "\""
 }
 
 fn known(value: Option<impl Display>) -> String {

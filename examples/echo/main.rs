@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             say(HELP);
             (Ok(()), 0)
         }
-        Err(error) => (Err(error.into()), 2),
+        Err(error) => (Err(format!("{error}; see --help").into()), 2),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,7 +58,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<(String, 
             "--addr" => address = value()?,
             "--shards" => builder = builder.shards(positive(&name, &value()?)?),
             "--driver" => builder = builder.driver(driver(&value()?)?),
-            _ => return Err(format!("{name}: unknown option; see --help")),
+            _ => return Err(format!("{name}: unknown option")),
         }
     }
     Ok(Some((address, builder)))

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clap::Args;
 use miniss_linux::buf::IoBuf;
 use miniss_linux::combine::when_all;
 use miniss_linux::fs::{self, DirectFile, File, Metadata, OpenOptions};
@@ -18,13 +19,16 @@ use crate::crew::{Counts, Worker};
 use crate::failure::{Cut, Failure, OrFailure};
 
 /// How to copy.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Args)]
 pub struct Manner {
-    /// Replace what is there.
+    /// Files that are there already are replaced, each in one instant
+    #[arg(long)]
     pub overwrite: bool,
-    /// Wait until it is on the disk.
+    /// What was copied outlives a loss of power from the end on
+    #[arg(long)]
     pub sync: bool,
-    /// Past the kernel's memory.
+    /// Past the kernel's memory, where the file system can do that
+    #[arg(long)]
     pub direct: bool,
 }
 

@@ -1,106 +1,76 @@
 //! The command line.
 
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::{Parser, Subcommand};
 use miniss_linux::{Builder, Driver};
 
 use crate::copy::Manner;
 
-/// What the program is asked for.
-#[derive(Debug)]
-pub enum Wanted {
-    /// The help text.
-    Help,
-    /// To work.
-    Work(Options),
-}
+const MORE: &str = "\
+A copy has the contents, the permissions and the time of the last change; its owner is who copies.
+Symbolic links are copied as links. Holes of 256 KiB and more stay holes. A file has its name when
+all of it is there: until then it is called .files-PROCESS-NUMBER.tmp, beside it.
 
-/// What to do.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// Makes `to` a copy of `from`.
-    Copy { from: PathBuf, to: PathBuf, manner: Manner },
-    /// Hashes these.
-    Hash { paths: Vec<PathBuf>, direct: bool },
-}
+A file with which something is wrong is named on standard error, and the others go on; where no
+more can be written at all, it ends. Ctrl-C ends it in order: what is not copied whole is removed.
+A second one ends it at once.
+
+Exit status: 0, all is done; 1, something failed; 2, wrong usage; 130, interrupted.";
 
 /// What to do, and how.
-#[derive(Debug)]
+#[derive(Debug, Parser)]
+#[command(
+    name = "files",
+    about = "files: copies a tree of files, or hashes it, on all shards",
+    after_help = MORE,
+    disable_help_subcommand = true,
+    flatten_help = true
+)]
 pub struct Options {
     /// What to do.
+    #[command(subcommand)]
     pub command: Command,
-    /// Nothing is said but failures.
+    /// No progress; failures are still said
+    #[arg(long, global = true)]
     pub quiet: bool,
-    shards: Option<usize>,
+    /// How many shards; without it, one for each CPU allowed
+    #[arg(long, global = true, value_name = "N")]
+    shards: Option<NonZeroUsize>,
+    /// auto, io-uring or epoll; without it, what MINISS_DRIVER says, or auto
+    #[arg(long, global = true)]
     driver: Option<Driver>,
 }
 
-impl Options {
-    /// Reads the arguments, the program's name not among them.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with them.
-    pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Wanted, String> {
-        let (mut shards, mut driver, mut quiet) = (None, None, false);
-        let (mut manner, mut words) = (Manner::default(), Vec::new());
-        let mut arguments = arguments;
-        while let Some(argument) = arguments.next() {
-            let mut value = |name| match arguments.next() {
-                Some(value) => Ok(value.to_string_lossy().into_owned()),
-                None => Err(format!("{name} needs a value")),
-            };
-            match argument.to_str() {
-                Some("--help" | "-h") => return Ok(Wanted::Help),
-                Some("--overwrite") => manner.overwrite = true,
-                Some("--sync") => manner.sync = true,
-                Some("--direct") => manner.direct = true,
-                Some("--quiet") => quiet = true,
-                Some(name @ "--shards") => shards = Some(positive(name, &value(name)?)?),
-                Some(name @ "--driver") => driver = Some(parse_driver(&value(name)?)?),
-                Some("--") => words.extend(arguments.by_ref()),
-                Some(name) if name.starts_with('-') => {
-                    return Err(format!("{name}: unknown option"));
-                }
-                _ => words.push(argument),
-            }
-        }
-        let command = command(words, manner)?;
-        Ok(Wanted::Work(Self { command, quiet, shards, driver }))
-    }
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Makes TO a copy of the file or the folder FROM
+    Copy {
+        /// A file, a folder or a symbolic link
+        from: PathBuf,
+        /// The name of the copy, and not the folder that it is in
+        to: PathBuf,
+        #[command(flatten)]
+        manner: Manner,
+    },
+    /// SHA-256 of each file, as lines that `sha256sum --check` reads, in any order
+    Hash {
+        /// Files and folders
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Past the kernel's memory, where the file system can do that
+        #[arg(long)]
+        direct: bool,
+    },
+}
 
+impl Options {
     /// Has the runtime be as was asked.
     pub fn apply(&self, builder: Builder) -> Builder {
-        let builder = self.shards.into_iter().fold(builder, Builder::shards);
+        let shards = self.shards.map(NonZeroUsize::get);
+        let builder = shards.into_iter().fold(builder, Builder::shards);
         self.driver.into_iter().fold(builder, Builder::driver)
     }
-}
-
-fn command(words: Vec<OsString>, manner: Manner) -> Result<Command, String> {
-    let mut words = words.into_iter();
-    let name = words.next().ok_or("copy or hash is wanted")?;
-    let paths: Vec<PathBuf> = words.map(PathBuf::from).collect();
-    match name.to_str() {
-        Some("copy") => match <[PathBuf; 2]>::try_from(paths) {
-            Ok([from, to]) => Ok(Command::Copy { from, to, manner }),
-            Err(_) => Err("copy wants two paths, FROM and TO".into()),
-        },
-        Some("hash") if paths.is_empty() => Err("hash wants a path".into()),
-        Some("hash") => Ok(Command::Hash { paths, direct: manner.direct }),
-        _ => Err(format!("{}: unknown command", name.display())),
-    }
-}
-
-/// A number from 1 on.
-fn positive(name: &str, value: &str) -> Result<usize, String> {
-    match value.parse::<NonZeroUsize>() {
-        Ok(number) => Ok(number.get()),
-        Err(_) => Err(format!("{name} {value}: a whole number from 1 is wanted")),
-    }
-}
-
-fn parse_driver(value: &str) -> Result<Driver, String> {
-    value.parse().map_err(|error| format!("--driver {value}: {error}"))
 }

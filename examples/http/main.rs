@@ -16,6 +16,7 @@ use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Parser;
 use futures_io::AsyncBufRead;
 use http_body_util::{Either, Full};
 use hyper::body::{Bytes, Incoming};
@@ -26,27 +27,31 @@ use miniss_linux::net::{PollStream, Tcp, TcpStream};
 use miniss_linux::time::{ShardTimers, sleep, timeout};
 use miniss_linux::{CurrentShard, ShardId, shard_local};
 
-use server::Shard;
+use server::{Settings, Shard};
 
-const HELP: &str = "\
-http: a server of HTTP/1 and HTTP/2 (by prior knowledge), with hyper
-
-  --addr ADDRESS       where to listen, IP:PORT     [127.0.0.1:8080]
-  --shards N           how many shards accept       [1]
-  --driver DRIVER      auto, io-uring or epoll      [auto, or what MINISS_DRIVER says]
-  --patience-ms MS     how long a client may take to send the head of a request,
-                       also of its next one         [10000]
-  --help               this text
-
+const MORE: &str = "\
 It runs until SIGINT or SIGTERM, and then ends when the requests in progress have ended.
 Try: curl http://127.0.0.1:8080/                              a greeting
      curl --http2-prior-knowledge http://127.0.0.1:8080/      the same by HTTP/2
      curl --data 'some text' http://127.0.0.1:8080/echo       what was sent
      curl http://127.0.0.1:8080/sleep/500                     an answer after 500 ms";
 
+#[derive(Parser)]
+#[command(
+    name = "http",
+    about = "http: a server of HTTP/1 and HTTP/2 (by prior knowledge), with hyper",
+    after_help = MORE
+)]
+struct Options {
+    #[command(flatten)]
+    settings: Settings,
+}
+
 fn main() -> ExitCode {
     // A connection that fails ends, and nothing else does.
-    server::run("http", HELP, async |stream, shard: &Shard| drop(serve(stream, shard).await))
+    server::run("http", &Options::parse().settings, async |stream, shard: &Shard| {
+        drop(serve(stream, shard).await)
+    })
 }
 
 type Failure = Box<dyn Error + Send + Sync>;

@@ -5,24 +5,42 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use clap::Args;
 use miniss_linux::net::{ListenOptions, TcpListener, TcpStream};
 use miniss_linux::signal::{GracefulShutdown, ShardShutdown};
-use miniss_linux::{Builder, Driver, Runtime, ShardId, spawn};
+use miniss_linux::{BuildError, Builder, Driver, Runtime, ShardId, spawn};
 
 /// How long requests in progress may take when the server is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What the user asks for.
-struct Settings {
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// Where to listen, IP:PORT
+    #[arg(long = "addr", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     address: String,
-    builder: Builder,
-    patience: Duration,
+    /// How many shards accept
+    #[arg(long, value_name = "N", default_value = "1")]
+    shards: NonZeroUsize,
+    /// auto, io-uring or epoll; without it, what MINISS_DRIVER says, or auto
+    #[arg(long)]
+    driver: Option<Driver>,
+    /// How long a client may take to send the head of a request, also of its next one
+    #[arg(long, value_name = "MS", default_value = "10000")]
+    patience_ms: NonZeroU64,
+}
+
+impl Settings {
+    fn runtime(&self) -> Result<Runtime, BuildError> {
+        let builder = Runtime::builder().shards(self.shards.get());
+        self.driver.into_iter().fold(builder, Builder::driver).build()
+    }
 }
 
 /// What is told to those who serve a connection.
@@ -34,82 +52,38 @@ pub struct Shard {
 }
 
 /// Runs a server to its end, with `serve` for each connection.
-pub fn run<F>(name: &'static str, help: &str, serve: F) -> ExitCode
+pub fn run<F>(name: &'static str, settings: &Settings, serve: F) -> ExitCode
 where
     F: AsyncFn(TcpStream, &Shard) + Clone + Send + Sync + 'static,
 {
-    let arguments = std::env::args_os().skip(1);
-    let (result, failure) = match parse(arguments.map(|it| it.to_string_lossy().into_owned())) {
-        Ok(Some(settings)) => (listen_everywhere(name, settings, serve), 1),
-        Ok(None) => {
-            say(format_args!("{help}"));
-            (Ok(()), 0)
-        }
-        Err(error) => (Err(error.into()), 2),
-    };
-    match result {
+    match listen_everywhere(name, settings, serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(name, &*error);
-            ExitCode::from(failure)
+            ExitCode::FAILURE
         }
     }
-}
-
-/// `None`: the help is asked for.
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Settings>, String> {
-    let mut address = String::from("127.0.0.1:8080");
-    let mut builder = Runtime::builder().shards(1);
-    let mut patience = Duration::from_secs(10);
-    while let Some(name) = arguments.next() {
-        if ["--help", "-h"].contains(&&*name) {
-            return Ok(None);
-        }
-        let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
-        match &*name {
-            "--addr" => address = value()?,
-            "--shards" => builder = builder.shards(positive(&name, &value()?)?),
-            "--driver" => builder = builder.driver(driver(&value()?)?),
-            "--patience-ms" => {
-                patience = Duration::from_millis(positive(&name, &value()?)? as u64);
-            }
-            _ => return Err(format!("{name}: unknown option; see --help")),
-        }
-    }
-    Ok(Some(Settings { address, builder, patience }))
-}
-
-/// A number from 1 on.
-fn positive(name: &str, value: &str) -> Result<usize, String> {
-    match value.parse::<NonZeroUsize>() {
-        Ok(number) => Ok(number.get()),
-        Err(_) => Err(format!("{name} {value}: a whole number from 1 is wanted")),
-    }
-}
-
-fn driver(value: &str) -> Result<Driver, String> {
-    value.parse().map_err(|error| format!("--driver {value}: {error}"))
 }
 
 /// Serves on every shard until the process is told to stop, by a signal.
 fn listen_everywhere<F>(
     name: &'static str,
-    settings: Settings,
+    settings: &Settings,
     serve: F,
 ) -> Result<(), Box<dyn Error>>
 where
     F: AsyncFn(TcpStream, &Shard) + Clone + Send + Sync + 'static,
 {
-    let Settings { address, builder, patience } = settings;
-    let runtime = builder.build()?;
+    let runtime = settings.runtime()?;
     if let Some(refusal) = runtime.driver().refusal() {
         complain(name, refusal);
     }
-    let refused = |error: io::Error| format!("cannot listen on {address}: {error}");
+    let refused = |error: io::Error| format!("cannot listen on {}: {error}", settings.address);
     // Every shard listens on the same port number, which another program could share, too. So one
     // asks for it alone first; that also makes a free port of 0.
-    let claim = async { TcpListener::bind(&address).await?.local_addr() };
+    let claim = async { TcpListener::bind(&settings.address).await?.local_addr() };
     let address = runtime.block_on(claim).map_err(refused)?;
+    let patience = Duration::from_millis(settings.patience_ms.get());
     let (shutdown, driver) = (GracefulShutdown::new(), runtime.driver().kind());
     let outcomes = runtime.run(move || {
         let (shutdown, serve) = (shutdown.clone(), serve.clone());

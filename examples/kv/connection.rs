@@ -72,7 +72,7 @@ impl Connection {
     /// The connection with this number, on a stream that `shard` has just accepted.
     pub fn new(number: u64, stream: Rc<TcpStream>, shard: Rc<Shard>) -> Self {
         let limits = &shard.server.limits;
-        let budget = Budget::new(limits.connection_bytes, Some(shard.budget.clone()));
+        let budget = Budget::new(limits.connection_bytes(), Some(shard.budget.clone()));
         let budget = Some(Arc::new(budget));
         Self {
             stream,
@@ -89,7 +89,7 @@ impl Connection {
 
     /// Serves the client until it goes, asks to quit, breaks the protocol, or breaks a limit.
     pub async fn serve(mut self) -> io::Result<()> {
-        let (timeout, keepalive) = (self.limits().timeout, self.limits().keepalive);
+        let (timeout, keepalive) = (self.limits().timeout(), self.limits().keepalive());
         self.stream.set_nodelay(true)?;
         self.stream.set_keepalive(keepalive.map(Keepalive::after))?;
         while !self.session.closing {

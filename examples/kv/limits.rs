@@ -3,61 +3,75 @@
 //! `[socket] ─▶ parser ─▶ route ─▶ batch ─▶ store ─▶ reply ─▶ [socket]`
 #![forbid(unsafe_code)]
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use clap::Args;
+
 use crate::budget::FREE_BYTES;
-use crate::options::{Options, UsageError};
 
 /// Limits for connections, from the command line.
-#[derive(Debug)]
+#[derive(Debug, Args)]
 pub struct Limits {
-    /// How long to wait for a client, if not without end.
-    pub timeout: Option<Duration>,
-    /// After how long without a word to ask whether the client is still there, if ever.
-    pub keepalive: Option<Duration>,
-    /// Bytes that one connection may hold.
-    pub connection_bytes: usize,
-    /// Bytes that the connections of one shard may hold together.
-    pub shard_bytes: usize,
-    /// Bytes of unread replies that end a connection at once.
-    unread_bytes_hard: usize,
-    /// Bytes of unread replies that end a connection that reads nothing for `unread_time`.
-    unread_bytes_soft: usize,
-    unread_time: Duration,
+    /// Close connections on which nothing happens for N seconds; 0: never
+    #[arg(long = "timeout", value_name = "N", default_value = "0")]
+    pub timeout_s: u64,
+    /// After N seconds ask whether a silent client is there; 0: never
+    #[arg(long = "tcp-keepalive", value_name = "N", default_value = "300")]
+    pub keepalive_s: u64,
+    /// Memory that requests and replies of one connection may take
+    #[arg(long, value_name = "N", default_value = "512")]
+    connection_mib: NonZeroUsize,
+    /// Memory that those of all connections of a shard may take
+    #[arg(long, value_name = "N", default_value = "1024")]
+    shard_mib: NonZeroUsize,
+    /// Close a connection that has more unread replies and reads nothing; 0: never
+    #[arg(long, value_name = "N", default_value = "8")]
+    unread_soft_mib: usize,
+    /// For so many seconds a client may read nothing of them
+    #[arg(long, value_name = "N", default_value = "60")]
+    unread_seconds: u64,
+    /// Close a connection that has more unread replies; 0: never
+    #[arg(long, value_name = "N", default_value = "0")]
+    unread_hard_mib: usize,
 }
 
 impl Limits {
-    /// Takes the options that are about limits, with their defaults.
-    ///
-    /// # Errors
-    ///
-    /// [`UsageError`] if a value is no number, or one of nothing.
-    pub fn from_options(options: &mut Options) -> Result<Self, UsageError> {
-        Ok(Self {
-            timeout: seconds(options.value("timeout", 0)?),
-            keepalive: seconds(options.value("tcp-keepalive", 300)?),
-            connection_bytes: mib(options.positive("connection-mib", 512)?),
-            shard_bytes: mib(options.positive("shard-mib", 1024)?),
-            unread_bytes_hard: or_endless(mib(options.value("unread-hard-mib", 0)?)),
-            unread_bytes_soft: or_endless(mib(options.value("unread-soft-mib", 8)?)),
-            unread_time: Duration::from_secs(options.value("unread-seconds", 60)?),
-        })
+    /// How long to wait for a client, if not without end.
+    pub fn timeout(&self) -> Option<Duration> {
+        seconds(self.timeout_s)
+    }
+
+    /// After how long without a word to ask whether the client is still there, if ever.
+    pub fn keepalive(&self) -> Option<Duration> {
+        seconds(self.keepalive_s)
+    }
+
+    /// Bytes that one connection may hold.
+    pub fn connection_bytes(&self) -> usize {
+        mib(self.connection_mib.get())
+    }
+
+    /// Bytes that the connections of one shard may hold together.
+    pub fn shard_bytes(&self) -> usize {
+        mib(self.shard_mib.get())
     }
 
     /// Bytes that a request may have.
     pub fn request_bytes_max(&self) -> usize {
-        self.connection_bytes.saturating_add(FREE_BYTES)
+        self.connection_bytes().saturating_add(FREE_BYTES)
     }
 
     /// How long to wait for a client that has `unread` bytes of replies before it.
     pub fn patience(&self, unread: usize) -> Option<Duration> {
-        let soft = (unread > self.unread_bytes_soft).then_some(self.unread_time);
-        self.timeout.into_iter().chain(soft).min()
+        let is_soft = unread > or_endless(mib(self.unread_soft_mib));
+        let soft = is_soft.then(|| Duration::from_secs(self.unread_seconds));
+        self.timeout().into_iter().chain(soft).min()
     }
 
     /// Whether a client may have `unread` bytes of replies before it.
     pub fn allows_unread(&self, unread: usize) -> bool {
-        unread <= self.unread_bytes_hard
+        unread <= or_endless(mib(self.unread_hard_mib))
     }
 }
 

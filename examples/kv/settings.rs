@@ -2,63 +2,64 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Parser;
 use miniss_linux::{BuildError, Driver, Runtime};
 
 use crate::limits::Limits;
-use crate::options::{Options, UsageError, refuse};
-use crate::say::{complain, log_to_stderr};
+use crate::say::complain;
 
-/// The options, parsed.
-#[derive(Debug)]
+const ABOUT: &str =
+    "kv: a server that speaks the Redis protocol (RESP2 and RESP3), in memory, on all cores";
+
+const MORE: &str = "\
+Requests and replies are charged before they grow; what would exceed the memory of its connection
+or its shard is refused with an error that begins with OOM, and a request that is too large ends its
+connection. The first 64 KiB of each are free.
+
+Requests for one key are atomic. Those for keys of several shards (MSET, MGET, DEL, UNLINK, EXISTS,
+FLUSHALL, DBSIZE, KEYS) are not isolated: each shard does its part by itself, so an MGET beside an
+MSET may show some keys from before it and some from after, and two MSETs at the same time may leave
+some keys of each. The requests of one connection keep their order.
+
+It runs until SIGINT or SIGTERM: then it answers what it has received, and ends. A second one ends
+it at once. Try: redis-cli -p 7379";
+
+/// The options.
+#[derive(Debug, Parser)]
+#[command(name = "kv", about = ABOUT, after_help = MORE)]
 pub struct Settings {
-    /// Where to listen.
+    /// Where to listen, IP:PORT
+    #[arg(long = "addr", value_name = "ADDRESS", default_value = "127.0.0.1:7379")]
     pub address: String,
-    /// How many shards; zero: one for each CPU.
-    pub shards: usize,
-    /// Which driver; none: as the environment says.
-    pub driver: Option<Driver>,
-    /// How long to spin before sleeping.
-    pub idle_spin: Duration,
+    /// How many shards; without it, one for each CPU allowed
+    #[arg(long, value_name = "N")]
+    shards: Option<NonZeroUsize>,
+    /// auto, io-uring or epoll; without it, what MINISS_DRIVER says, or auto
+    #[arg(long)]
+    driver: Option<Driver>,
+    /// Spin so many microseconds before sleeping
+    #[arg(long, value_name = "N", default_value = "0")]
+    idle_spin_us: u64,
     /// What a client may take.
+    #[command(flatten)]
     pub limits: Limits,
 }
 
 impl Settings {
-    /// Takes all options out of `options`.
-    ///
-    /// # Errors
-    ///
-    /// [`UsageError`] if an option is unknown or its value is none.
-    pub fn new(mut options: Options) -> Result<Self, UsageError> {
-        let this = Self {
-            address: options.value("addr", "127.0.0.1:7379".into())?,
-            shards: options.positive("shards", 0)?,
-            driver: options.optional("driver")?,
-            idle_spin: Duration::from_micros(options.value("idle-spin-us", 0)?),
-            limits: Limits::from_options(&mut options)?,
-        };
-        options.finish().map(|()| this)
-    }
-
-    /// This program's own; ends the program over a wrong command line, or if `help` was asked for.
-    /// From now on, what is logged goes to standard error.
-    pub fn from_command_line(help: &str) -> Self {
-        log_to_stderr();
-        Self::new(Options::from_command_line(help)).unwrap_or_else(|error| refuse(&error))
-    }
-
     /// A runtime as the settings want it.
     ///
     /// # Errors
     ///
     /// As for [`Builder::build`](miniss_linux::Builder::build).
     pub fn runtime(&self) -> Result<Runtime, BuildError> {
-        let mut builder = Runtime::builder().idle_spin(self.idle_spin).thread_name("kv");
-        if self.shards != 0 {
-            builder = builder.shards(self.shards);
+        let idle_spin = Duration::from_micros(self.idle_spin_us);
+        let mut builder = Runtime::builder().idle_spin(idle_spin).thread_name("kv");
+        if let Some(shards) = self.shards {
+            builder = builder.shards(shards.get());
         }
         if let Some(driver) = self.driver {
             builder = builder.driver(driver);
@@ -75,21 +76,5 @@ pub fn exit_code(result: Result<(), Box<dyn Error>>) -> ExitCode {
             complain(format_args!("kv: {error}"));
             ExitCode::FAILURE
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn settings_are_what_was_told_or_their_defaults() {
-        let settings = |options: &[&str]| Settings::new(Options::new(options.iter().copied()));
-        let told = settings(&["--shards", "2", "--idle-spin-us", "50", "--driver=epoll"]).unwrap();
-        assert_eq!((told.shards, told.idle_spin), (2, Duration::from_micros(50)));
-        assert_eq!(told.driver, Some(Driver::Epoll));
-        assert_eq!(told.address, "127.0.0.1:7379");
-        assert_eq!(settings(&[]).unwrap().driver, None);
-        assert!(settings(&["--colour"]).is_err());
     }
 }

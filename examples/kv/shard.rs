@@ -80,7 +80,7 @@ impl Shard {
         let index = ShardId::current().index();
         Self {
             siblings,
-            budget: Arc::new(Budget::new(server.limits.shard_bytes, None)),
+            budget: Arc::new(Budget::new(server.limits.shard_bytes(), None)),
             stock: Rc::default(),
             clients: Clients::default(),
             index,
@@ -216,8 +216,8 @@ impl Server {
             uptime: self.start.elapsed(),
             now: Duration::from_millis(now_ms),
             shards: self.shards(),
-            timeout_s: self.limits.timeout.map_or(0, |timeout| timeout.as_secs()),
-            keepalive_s: self.limits.keepalive.map_or(0, |time| time.as_secs()),
+            timeout_s: self.limits.timeout_s,
+            keepalive_s: self.limits.keepalive_s,
             request_bytes_max: self.limits.request_bytes_max(),
             clients: self.counters.iter().map(|counters| counters.clients.load(Relaxed)).sum(),
             connections: self.connections.load(Relaxed),

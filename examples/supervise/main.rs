@@ -60,7 +60,7 @@ fn main() -> ExitCode {
             say(HELP);
             (Ok(()), 0)
         }
-        Err(error) => (Err(error.into()), 2),
+        Err(error) => (Err(format!("{error}; see --help").into()), 2),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -100,11 +100,11 @@ fn parse() -> Result<Option<(Settings, Builder)>, String> {
                 let driver = text.parse().map_err(|error| format!("--driver {text}: {error}"))?;
                 builder = builder.driver(driver);
             }
-            _ => return Err(format!("{name}: unknown option; see --help")),
+            _ => return Err(format!("{name}: unknown option")),
         }
     }
     if settings.commands.is_empty() {
-        return Err("nothing to run: give a command with --run; see --help".into());
+        return Err("nothing to run: give a command with --run".into());
     }
     Ok(Some((settings, builder)))
 }

@@ -21,6 +21,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use clap::Parser;
 use hyper::server::conn::http1;
 use hyper_util::service::TowerToHyperService;
 use miniss_linux::net::{PollStream, TcpStream};
@@ -30,18 +31,9 @@ use miniss_linux::{ShardId, shard_local, spawn};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use server::Shard;
+use server::{Settings, Shard};
 
-const HELP: &str = "\
-web: notes that all shards share, by an axum router
-
-  --addr ADDRESS       where to listen, IP:PORT     [127.0.0.1:8080]
-  --shards N           how many shards accept       [1]
-  --driver DRIVER      auto, io-uring or epoll      [auto, or what MINISS_DRIVER says]
-  --patience-ms MS     how long a client may take to send the head of a request,
-                       also of its next one         [10000]
-  --help               this text
-
+const MORE: &str = "\
 It runs until SIGINT or SIGTERM, and then ends when the requests in progress have ended.
 Try: curl http://127.0.0.1:8080/                              which shard answers
      curl -X PUT --json '{\"milk\": 2}' http://127.0.0.1:8080/notes/shopping
@@ -49,9 +41,20 @@ Try: curl http://127.0.0.1:8080/                              which shard answer
      curl http://127.0.0.1:8080/notes                         the names of all notes
      curl http://127.0.0.1:8080/requests                      how many each shard has seen";
 
+#[derive(Parser)]
+#[command(
+    name = "web",
+    about = "web: notes that all shards share, by an axum router",
+    after_help = MORE
+)]
+struct Options {
+    #[command(flatten)]
+    settings: Settings,
+}
+
 fn main() -> ExitCode {
     let router = router();
-    server::run("web", HELP, async move |stream, shard: &Shard| {
+    server::run("web", &Options::parse().settings, async move |stream, shard: &Shard| {
         // A connection that fails ends, and nothing else does.
         let _ = serve(stream, router.clone(), shard).await;
     })

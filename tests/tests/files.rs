@@ -392,23 +392,23 @@ fn a_reader_that_goes_ends_it() {
 }
 
 #[test]
-fn wrong_options_are_refused_in_one_line_and_help_explains_the_right_ones() {
-    let _deadline = deadline("wrong_options_are_refused_in_one_line_and_help_explains");
-    let cases: [(&[&str], &str); 8] = [
-        (&[], "copy or hash is wanted"),
-        (&["move", "a", "b"], "move: unknown command"),
-        (&["copy", "a"], "copy wants two paths"),
-        (&["copy", "a", "b", "c"], "copy wants two paths"),
-        (&["hash"], "hash wants a path"),
-        (&["hash", "--colour", "a"], "--colour: unknown option"),
-        (&["hash", "a", "--shards", "0"], "--shards 0: a whole number from 1 is wanted"),
-        (&["hash", "a", "--driver"], "--driver needs a value"),
+fn wrong_options_are_named_and_help_explains_the_right_ones() {
+    let _deadline = deadline("wrong_options_are_named_and_help_explains_the_right_ones");
+    let cases: [(&[&str], &str); 9] = [
+        (&[], "files hash [OPTIONS] <PATH>"),
+        (&["move", "a", "b"], "'move'"),
+        (&["copy", "a"], "<TO>"),
+        (&["copy", "a", "b", "c"], "'c'"),
+        (&["hash"], "<PATH>"),
+        (&["hash", "--colour", "a"], "'--colour'"),
+        (&["hash", "--overwrite", "a"], "'--overwrite'"),
+        (&["hash", "a", "--shards", "0"], "'0' for '--shards"),
+        (&["hash", "a", "--driver"], "'--driver"),
     ];
     for (arguments, what) in cases {
         let output = run(example("files").args(arguments));
         assert_eq!(output.status.code(), Some(2));
-        assert_eq!(text(&output.stderr).lines().count(), 1);
-        assert!(text(&output.stderr).starts_with(&format!("files: {what}")), "{output:?}");
+        assert!(text(&output.stderr).contains(what), "{output:?}");
     }
     let output = assert_succeeds(example("files").arg("--help"));
     assert!(text(&output.stdout).starts_with("files: "));
