@@ -5,7 +5,8 @@
 //! has to ask another shard for a unit: each keeps a semaphore for each target in its own storage.
 //! A call waits here until it has a unit, and keeps it until its answer is back, also if the caller
 //! has dropped it meanwhile: the call is in flight all the same. A [`Permit`] is such a unit, for
-//! those who must know beforehand that their call will not wait.
+//! those who must know beforehand that their call will not wait; [`Permits`] has some for several
+//! shards.
 //!
 //! Work that waits for a unit while it has one can be part of a circle, in which all wait for each
 //! other. So groups have levels, and work may only call up: then the one that waits highest is
@@ -204,7 +205,7 @@ impl ServiceGroup {
 
     /// Waits until the group has room for one more call to `shard`, and keeps it for that call.
     ///
-    /// Who needs room for calls to several shards at once asks for it in the order of the shards:
+    /// Who needs room for calls to several shards at once asks for all of it by [`Permits`]:
     /// otherwise two could wait for each other.
     ///
     /// # Errors
@@ -228,16 +229,13 @@ impl ServiceGroup {
     ///
     /// static VISITS: ServiceGroup = ServiceGroup::new("visits", 1, 64);
     ///
-    /// let runtime = Runtime::builder().shards(3).build().unwrap();
+    /// let runtime = Runtime::builder().shards(2).build().unwrap();
     /// runtime.block_on(async {
     ///     let visits = Sharded::start(|_| (), async |(), _| Cell::new(0)).await.unwrap();
-    ///     // Both calls are made, or none is.
-    ///     let near = VISITS.reserve(1).await.unwrap();
-    ///     let far = VISITS.reserve(2).await.unwrap();
-    ///     let calls = [near, far].map(|it| it.run(*visits, |count| count.set(count.get() + 1)));
-    ///     for call in calls {
-    ///         call.await.unwrap();
-    ///     }
+    ///     let permit = VISITS.reserve(1).await.unwrap();
+    ///     // The call is under way from here on.
+    ///     let call = permit.run(*visits, |count| count.replace(1));
+    ///     assert_eq!(call.await.unwrap(), 0);
     ///     visits.stop().await.unwrap();
     /// });
     /// ```
@@ -411,6 +409,110 @@ impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (group, shard) = (self.group.name, self.shard);
         f.debug_struct("Permit").field("group", &group).field("shard", &shard).finish()
+    }
+}
+
+/// Room in a [`ServiceGroup`] for one call to each of several shards.
+///
+/// Those who wait here never wait for each other: while one waits for a shard, it holds room for
+/// lower shards only.
+///
+/// ```
+/// use std::cell::Cell;
+///
+/// use miniss_linux::Runtime;
+/// use miniss_linux::sharded::{Permits, ServiceGroup, Sharded};
+///
+/// static VISITS: ServiceGroup = ServiceGroup::new("visits", 1, 64);
+///
+/// let runtime = Runtime::builder().shards(3).build().unwrap();
+/// runtime.block_on(async {
+///     let visits = Sharded::start(|_| (), async |(), _| Cell::new(0)).await.unwrap();
+///     let mut permits = Permits::new(&VISITS);
+///     permits.reserve(1..3_usize).await.unwrap();
+///     // Both calls are made, and neither waits.
+///     let visit = |count: &Cell<u32>| count.set(count.get() + 1);
+///     let calls: Vec<_> = permits.drain().map(|permit| permit.run(*visits, visit)).collect();
+///     for call in calls {
+///         call.await.unwrap();
+///     }
+///     visits.stop().await.unwrap();
+/// });
+/// ```
+#[derive(Debug)]
+#[must_use = "dropping it gives the room back"]
+pub struct Permits {
+    group: &'static ServiceGroup,
+    held: Vec<Permit>,
+}
+
+impl Permits {
+    /// None yet, of `group`.
+    pub const fn new(group: &'static ServiceGroup) -> Self {
+        Self { group, held: Vec::new() }
+    }
+
+    /// Takes room for a call to each of `shards` for which none is held; false, and none is taken,
+    /// if there is not enough [now](ServiceGroup::try_reserve).
+    ///
+    /// # Panics
+    ///
+    /// As for [`ServiceGroup::submit_to`].
+    #[must_use]
+    pub fn try_reserve(&mut self, shards: impl IntoIterator<Item = impl Into<ShardId>>) -> bool {
+        let held = self.held.len();
+        for shard in shards {
+            let shard = shard.into();
+            if self.held.iter().any(|permit| permit.shard == shard) {
+                continue;
+            }
+            let Some(permit) = self.group.try_reserve(shard) else {
+                self.held.truncate(held);
+                return false;
+            };
+            self.held.push(permit);
+        }
+        true
+    }
+
+    /// Waits for room for a call to each of `shards`, beside what is held. If it has to wait, it
+    /// gives back what is held, and takes all of it in the order of the shards.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ServiceGroup::reserve`]. The room that was there is held.
+    ///
+    /// # Panics
+    ///
+    /// As for [`ServiceGroup::submit_to`].
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping it gives up the place in the queue. The room that was there is held.
+    pub async fn reserve(
+        &mut self,
+        shards: impl IntoIterator<Item = impl Into<ShardId>> + Clone,
+    ) -> Result<(), CallError> {
+        if self.try_reserve(shards.clone()) {
+            return Ok(());
+        }
+        let held = self.held.drain(..).map(|permit| permit.shard);
+        let mut wanted: Vec<ShardId> = shards.into_iter().map(Into::into).chain(held).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        // On the heap: it is seldom, and the futures of those who ask are to stay small.
+        let all_in_order = async {
+            for shard in wanted {
+                self.held.push(self.group.reserve(shard).await?);
+            }
+            Ok(())
+        };
+        Box::pin(all_in_order).await
+    }
+
+    /// All that are held, to be used. Those that are not are given back.
+    pub fn drain(&mut self) -> impl Iterator<Item = Permit> {
+        self.held.drain(..)
     }
 }
 

@@ -12,7 +12,7 @@
 //! | state with a part on each shard, which others call | [`Sharded`] |
 //! | state of each shard that only code on it uses | [`shard_local!`](crate::shard_local) |
 //! | one value of one shard that others hold | [`Foreign`] |
-//! | no more calls in flight than a shard can bear | [`ServiceGroup`], [`Permit`] |
+//! | no more calls in flight than a shard can bear | [`ServiceGroup`], [`Permit`], [`Permits`] |
 //! | values from many shards, or threads, to one | [`mpsc`] |
 //! | shares of each shard's time | [`SchedulingGroup`], [`switch_to`] |
 //! | chance, and the same again | [`random()`], [`random_below`] |
@@ -53,7 +53,7 @@ pub(crate) mod storage;
 
 pub use calls::{Calls, invoke_on_all, invoke_on_each, invoke_on_others, map_reduce};
 pub use foreign::Foreign;
-pub use group::{Permit, ServiceGroup};
+pub use group::{Permit, Permits, ServiceGroup};
 #[doc(no_inline)]
 pub use miniss_core::mpsc;
 pub use random::{random, random_below};

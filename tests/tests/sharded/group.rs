@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use miniss_linux::combine::parallel_for_each;
 use miniss_linux::coop::consume_budget;
-use miniss_linux::sharded::{ServiceGroup, Sharded, invoke_on_all};
+use miniss_linux::sharded::{Permits, ServiceGroup, Sharded, invoke_on_all};
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{CallError, ShardId, run_on, shard_local, spawn, submit_to, yield_now};
 use miniss_tests::deadline::{SOON, deadline};
@@ -283,6 +283,41 @@ fn room_is_kept_for_one_call_and_given_back_without_it() {
         for permit in own {
             assert_eq!(permit.submit(async || here()).await.unwrap(), 0);
         }
+    });
+}
+
+#[test]
+fn room_for_several_shards_is_had_whole_or_waited_for_without_a_circle() {
+    static GROUP: ServiceGroup = ServiceGroup::new("several", 1, 2);
+    on_shard_0("permits for several shards", 3, async || {
+        let mut all = Permits::new(&GROUP);
+        let two = GROUP.reserve(2).await.unwrap();
+        assert!(!all.try_reserve(0..3) && GROUP.try_reserve(1).is_some(), "all or none");
+        drop(two);
+        assert!(all.try_reserve(0..3) && all.try_reserve([2]), "one for each shard");
+        assert!(GROUP.try_reserve(1).is_none() && GROUP.try_reserve(2).is_none());
+        let mut calls = Vec::new();
+        for permit in all.drain().filter(|permit| permit.shard().index() != 1) {
+            calls.push(permit.submit(async || here()));
+        }
+        assert!(GROUP.try_reserve(1).is_some(), "what is not used is given back");
+        for (call, shard) in calls.into_iter().zip([0, 2]) {
+            assert_eq!(soon(call).await.unwrap(), shard);
+        }
+        // Each has one half, and wants the other.
+        let pair = async |mine: usize, other: usize| {
+            let mut permits = Permits::new(&GROUP);
+            permits.reserve([mine]).await?;
+            yield_now().await;
+            permits.reserve([mine, other]).await?;
+            let shards: Vec<_> = permits.drain().map(|permit| permit.shard().index()).collect();
+            Ok::<_, CallError>(shards.iter().sum::<usize>())
+        };
+        let pairs = parallel_for_each(0..100, async |number: usize| {
+            assert_eq!(pair(1 + number % 2, 2 - number % 2).await?, 3);
+            Ok::<_, CallError>(())
+        });
+        soon(pairs).await.unwrap();
     });
 }
 
