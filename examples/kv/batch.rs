@@ -135,7 +135,7 @@ impl Batch {
     /// or, behind a large one, the replies exceed `reply_bytes_max`. At least one runs, or goes on,
     /// if one is waiting.
     pub fn run(&mut self, store: &mut Store, now_ms: u64, reply_bytes_max: usize) {
-        self.pace.begin_turn();
+        self.pace.is_spent = false;
         let mut spans_start = match self.ran {
             0 => 0,
             ran => self.requests[ran - 1].spans_end as usize,
@@ -150,13 +150,13 @@ impl Batch {
             spans_start = spans_end;
             let (proto, out, pace) = (request.proto, &mut self.replies, &mut self.pace);
             Call { store, now_ms, proto, args, out, pace }.finish(request.run);
-            if self.pace.is_paused() {
+            if self.pace.paused.is_some() {
                 break;
             }
             self.ends.push(self.replies.len());
             self.ran += 1;
             let is_full = self.ran >= stops_from && self.replies.bytes_to_send() >= reply_bytes_max;
-            if is_full || self.pace.is_spent() {
+            if is_full || self.pace.is_spent {
                 break;
             }
         }

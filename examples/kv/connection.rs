@@ -12,12 +12,14 @@
 use std::future::Future;
 use std::io;
 use std::net::Shutdown;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use miniss_linux::buf::IoVecBuf;
 use miniss_linux::net::{Keepalive, PoolBuf, TcpStream};
+use miniss_linux::sharded::{Permits, ServiceGroup};
 use miniss_linux::time::timeout;
 use miniss_linux::yield_now;
 
@@ -25,10 +27,9 @@ use crate::batch::recycle;
 use crate::budget::{Budget, Charge};
 use crate::command::Fault;
 use crate::limits::Limits;
-use crate::permits::Permits;
 use crate::resp::output::{Piece, Pieces};
 use crate::resp::{Output, Parsed, Parser};
-use crate::round::{Context, Round, Taken};
+use crate::round::{Context, Round, Taken, Wait};
 use crate::session::Session;
 use crate::shard::{Shard, now_ms, warn_seldom};
 
@@ -41,6 +42,10 @@ const CHUNK_BYTES_MAX: usize = 256 << 10;
 /// Pieces of memory that are written at once.
 const CHUNK_PIECES_MAX: usize = 64;
 
+/// Batches on their way. Between two shards so few that a lane never fills: half of what it holds,
+/// the other half being for answers.
+static BATCHES: ServiceGroup = ServiceGroup::new("batches", 1, 4096).per_caller_max(64);
+
 /// A client's connection.
 pub struct Connection {
     stream: Rc<TcpStream>,
@@ -48,6 +53,7 @@ pub struct Connection {
     session: Session,
     parser: Parser,
     round: Round,
+    /// For the batches of the round.
     permits: Permits,
     /// Bytes that were received and are not parsed yet.
     input: Vec<u8>,
@@ -55,17 +61,6 @@ pub struct Connection {
     out: Output,
     /// What `input` and the session hold.
     charge: Charge,
-}
-
-/// Why parsing stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stopped {
-    /// There is no whole request any more.
-    Short,
-    /// There is, but what was asked so far is to be answered first.
-    Full,
-    /// There is, but too many others are crossing to other shards.
-    Crowded,
 }
 
 impl Connection {
@@ -79,7 +74,7 @@ impl Connection {
             session: Session::new(number),
             parser: Parser::new(limits.request_bytes_max()),
             round: Round::new(shard.index, shard.server.shards(), budget.clone(), &shard.stock),
-            permits: Permits::default(),
+            permits: Permits::new(&BATCHES),
             input: Vec::new(),
             out: Output::new(budget.clone()),
             charge: Charge::new(budget),
@@ -101,35 +96,38 @@ impl Connection {
                 return Ok(());
             }
             self.shard.counters().received(received.len());
-            let mut stopped = self.take_in(received);
+            let mut taken = self.take_in(received);
             loop {
                 self.cross().await?;
                 self.write().await?;
-                match stopped {
-                    Stopped::Short => break,
-                    Stopped::Full => {}
-                    Stopped::Crowded => self.permits.wait().await.map_err(io::Error::other)?,
+                match taken {
+                    Ok(()) => break,
+                    Err(Wait::ForReplies) => {}
+                    Err(Wait::ForPermits(shards)) => {
+                        self.permits.reserve(shards).await.map_err(io::Error::other)?;
+                    }
                 }
                 yield_now().await;
                 self.round.begin_turn();
-                stopped = self.take_requests_from_input();
+                taken = self.take_requests_from_input();
             }
             self.settle().await?;
         }
         self.stream.shutdown(Shutdown::Write).await
     }
 
-    /// Handles what was received; what is left of it is kept.
-    fn take_in(&mut self, received: PoolBuf) -> Stopped {
+    /// Handles what was received; what is left of it is kept. An error if there is a whole request
+    /// that must wait.
+    fn take_in(&mut self, received: PoolBuf) -> Taken {
         if !self.input.is_empty() {
             self.grow_input(received.len());
             self.input.extend_from_slice(&received);
             drop(received);
             return self.take_requests_from_input();
         }
-        let (used, stopped) = self.take_requests(&received);
+        let (used, taken) = self.take_requests(&received);
         self.input.extend_from_slice(&received[used..]);
-        stopped
+        taken
     }
 
     /// Makes room for `len` bytes more of a request. A long one gets a quarter more, not as much
@@ -141,9 +139,9 @@ impl Connection {
         }
     }
 
-    fn take_requests_from_input(&mut self) -> Stopped {
+    fn take_requests_from_input(&mut self) -> Taken {
         let mut input = std::mem::take(&mut self.input);
-        let (used, stopped) = self.take_requests(&input);
+        let (used, taken) = self.take_requests(&input);
         if used == input.len() {
             recycle(&mut input, BYTES_KEPT);
         } else if used > 0 {
@@ -151,31 +149,31 @@ impl Connection {
             input.shrink_to(BYTES_KEPT);
         }
         self.input = input;
-        stopped
+        taken
     }
 
     /// Handles the requests at the beginning of `bytes`; returns how many bytes they were.
-    fn take_requests(&mut self, bytes: &[u8]) -> (usize, Stopped) {
+    fn take_requests(&mut self, bytes: &[u8]) -> (usize, Taken) {
         let (mut used, mut requests, now_ms) = (0, 0, now_ms());
         let facts = &|| self.shard.server.facts();
-        let reserve = &mut |shards| self.permits.take(shards);
-        let stopped = self.shard.with_store(|store| {
+        let reserve = &mut |shards: Range<usize>| {
+            let has_room = self.permits.try_reserve(shards.clone());
+            has_room.then_some(()).ok_or(Wait::ForPermits(shards))
+        };
+        let taken = self.shard.with_store(|store| {
             let (session, out) = (&mut self.session, &mut self.out);
             let mut context = Context { session, store, now_ms, facts, reserve, out };
             while !context.session.closing {
                 if self.round.is_full(context.out) {
-                    return Stopped::Full;
+                    return Err(Wait::ForReplies);
                 }
                 match self.parser.parse(&bytes[used..]) {
                     Ok(Parsed::Request { args, used: length }) => {
-                        if self.round.request(&mut context, &args) == Taken::Later {
-                            let full = self.round.is_waiting();
-                            return if full { Stopped::Full } else { Stopped::Crowded };
-                        }
+                        self.round.request(&mut context, &args)?;
                         (used, requests) = (used + length, requests + 1);
                     }
                     Ok(Parsed::Nothing { used: length }) => used += length,
-                    Ok(Parsed::Incomplete) => return Stopped::Short,
+                    Ok(Parsed::Incomplete) => return Ok(()),
                     Err(error) => {
                         error.write(self.round.sink(context.out));
                         context.session.closing = true;
@@ -183,10 +181,10 @@ impl Connection {
                 }
             }
             used = bytes.len();
-            Stopped::Short
+            Ok(())
         });
         self.shard.counters().handled(requests, now_ms);
-        (used, stopped)
+        (used, taken)
     }
 
     /// Has other shards answer what is theirs.
@@ -196,15 +194,15 @@ impl Connection {
                 // What runs on this shard runs at once: first the others have their turn.
                 yield_now().await;
             }
+            self.permits.reserve(self.round.waiting()).await.map_err(io::Error::other)?;
             let mut calls = Vec::new();
-            for shard in 0..self.shard.server.shards() {
+            for permit in self.permits.drain() {
+                let shard = permit.shard().index();
                 if let Some(batch) = self.round.take_batch(shard) {
-                    let permit = self.permits.permit(shard).await.map_err(io::Error::other)?;
                     let run = |there: &Shard| there.run(batch);
                     calls.push((shard, permit.run(self.shard.siblings, run)));
                 }
             }
-            self.permits.give_back();
             for (shard, call) in calls {
                 let batch = call.await.map_err(io::Error::other)?;
                 self.round.put_batch(shard, batch);

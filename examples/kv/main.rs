@@ -19,7 +19,6 @@ mod glob;
 mod limits;
 mod listen;
 mod merge;
-mod permits;
 mod resp;
 mod round;
 mod say;

@@ -8,7 +8,7 @@
 //! requests there are, and the replies are put together as they come back:
 //!
 //! ```text
-//! for each parsed request:   round.request(&mut context, &args)     until round.is_full()
+//! for each parsed request:   round.request(&mut context, &args)     until that says to wait
 //! while round.is_waiting():  send every batch from take_batch, put_batch what returns
 //!                            round.drain(facts, out)                 and write `out`
 //! ```
@@ -25,8 +25,8 @@
 //!
 //! * Nothing is waited for between the first request of a round and the hand-over of its batches.
 //!   What runs here meanwhile is seen by none before that: the shard does nothing else.
-//! * Before it takes the first request for another shard, a round has a
-//!   [permit](crate::permits) for a call there. There are so few that a lane between two shards
+//! * Before it takes the first request for another shard, its connection has a
+//!   [permit](crate::connection) for a call there. There are so few that a lane between two shards
 //!   never fills: what is handed over is there at once.
 //! * Before a *large* request, whose reply may have any size, a batch runs to its end, whatever is
 //!   unread. Behind one it may stop until the client has read. So after a large request for
@@ -79,21 +79,23 @@ pub struct Context<'a> {
     pub now_ms: u64,
     /// What the server can tell about itself.
     pub facts: &'a dyn Fn() -> Facts,
-    /// Keeps room for a call to each of these shards; false if there is none now.
-    pub reserve: &'a mut dyn FnMut(Range<usize>) -> bool,
+    /// Takes a permit for a call to each of these shards, unless there is not one for each now.
+    pub reserve: &'a mut dyn FnMut(Range<usize>) -> Taken,
     /// The connection's output.
     pub out: &'a mut Output,
 }
 
-/// What became of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Taken {
-    /// It is handled.
-    Yes,
-    /// It must wait until what came before it is answered. It is to be parsed again.
-    Later,
+/// What a request waits for; then it is to be parsed again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// What came before it is to be answered.
+    ForReplies,
+    /// So are others, and then it is to have a permit for a call to each of these shards.
+    ForPermits(Range<usize>),
 }
+
+/// Whether a request is handled.
+pub type Taken = Result<(), Wait>;
 
 /// Requests that are being answered.
 #[derive(Debug)]
@@ -176,7 +178,7 @@ impl Round {
     /// If there are more than 65 536 shards.
     pub fn new(here: usize, shards: usize, budget: Option<Arc<Budget>>, stock: &Rc<Stock>) -> Self {
         assert!(here < shards && shards <= 1 << 16, "{shards} shards");
-        let (stock, pace) = (stock.clone(), Pace::new());
+        let (stock, pace) = (stock.clone(), Pace::default());
         Self { here, shards, budget, crossing: None, stock, pace }
     }
 
@@ -186,7 +188,7 @@ impl Round {
         if context.session.mode.is_some()
             && modes::answer(context.session, args, self.sink(context.out))
         {
-            return Taken::Yes;
+            return Ok(());
         }
         let command = match Command::resolve(args) {
             Ok(command) => command,
@@ -197,7 +199,7 @@ impl Round {
                 let shard = shard_of(args.at(1), self.shards);
                 if shard == self.here && self.crossing.is_none() {
                     self.run_here(context, run, args);
-                    return Taken::Yes;
+                    return Ok(());
                 }
                 self.one(context, shard, run, command.is_large(args), args)
             }
@@ -207,7 +209,7 @@ impl Round {
             Reach::Connection(run) => {
                 let (session, facts) = (&mut *context.session, context.facts);
                 Talk { session, facts, args: *args, out: self.sink(context.out) }.finish(run);
-                Taken::Yes
+                Ok(())
             }
         }
     }
@@ -223,7 +225,7 @@ impl Round {
     #[inline]
     pub fn is_full(&self, out: &Output) -> bool {
         out.bytes_to_send() >= REPLY_BYTES_MAX
-            || self.pace.is_spent()
+            || self.pace.is_spent
             || self.crossing.as_ref().is_some_and(|crossing| crossing.is_full())
     }
 
@@ -234,13 +236,20 @@ impl Round {
 
     /// Others had a turn since the round was full.
     pub fn begin_turn(&mut self) {
-        self.pace.begin_turn();
+        self.pace.is_spent = false;
     }
 
     /// True if replies are missing.
     #[inline]
     pub fn is_waiting(&self) -> bool {
         self.crossing.is_some()
+    }
+
+    /// The shards for which there are batches to run.
+    pub fn waiting(&self) -> impl Iterator<Item = usize> + Clone {
+        let is_waiting =
+            |shard: &usize| self.crossing.as_ref().is_some_and(|it| it.is_waiting(*shard));
+        (0..self.shards).filter(is_waiting)
     }
 
     /// The batch for `shard`, if it has requests to run there. It must come back by
@@ -277,7 +286,7 @@ impl Round {
     #[cold]
     fn refuse(&mut self, context: &mut Context<'_>, args: &Args<'_>, fault: Fault) -> Taken {
         modes::unknown(context.session, args, fault, self.sink(context.out));
-        Taken::Yes
+        Ok(())
     }
 
     /// Runs a request for this shard.
@@ -300,15 +309,14 @@ impl Round {
         args: &Args<'_>,
     ) -> Taken {
         if self.crossing.as_ref().is_some_and(|crossing| !crossing.is_open_to(shard)) {
-            return Taken::Later;
+            return Err(Wait::ForReplies);
         }
         if shard == self.here {
             self.run_here(context, run, args);
-            return Taken::Yes;
+            return Ok(());
         }
-        let has_room = self.crossing.as_ref().is_some_and(|crossing| crossing.is_waiting(shard));
-        if !has_room && !(context.reserve)(shard..shard + 1) {
-            return Taken::Later;
+        if !self.crossing.as_ref().is_some_and(|crossing| crossing.is_waiting(shard)) {
+            (context.reserve)(shard..shard + 1)?;
         }
         let crossing = self.crossing();
         let batch = crossing.batch(shard);
@@ -318,7 +326,7 @@ impl Round {
             crossing.open = Open::Only(shard);
         }
         crossing.expect(Source::One(shard as u16), 1);
-        Taken::Yes
+        Ok(())
     }
 
     /// A request with several keys: each shard gets its own as a request of the same name.
@@ -336,7 +344,7 @@ impl Round {
         if let Some(shard) = common_shard(args, step, shards) {
             return self.one(context, shard, run, is_large, args);
         }
-        let Some(crossing) = self.several(context, is_large) else { return Taken::Later };
+        let crossing = self.several(context, is_large)?;
         let start = crossing.owners.len();
         let owners = args.from(1).step_by(step).map(|key| shard_of(key, shards) as u16);
         crossing.owners.extend(owners);
@@ -353,7 +361,7 @@ impl Round {
         crossing.expect(Source::Owners(merge, start, owners.len()), replies);
         crossing.owners = owners;
         self.run_own_part(context);
-        Taken::Yes
+        Ok(())
     }
 
     /// A request about all keys.
@@ -389,25 +397,29 @@ impl Round {
         is_large: bool,
         args: &Args<'_>,
     ) -> Taken {
-        let Some(crossing) = self.several(context, is_large) else { return Taken::Later };
+        let crossing = self.several(context, is_large)?;
         crossing.push_to_all(run, context.session.proto, args);
         crossing.expect(source, 1);
         self.run_own_part(context);
-        Taken::Yes
+        Ok(())
     }
 
-    /// Where a request for several shards goes, if it may now. A large one is alone.
-    fn several(&mut self, context: &mut Context<'_>, is_large: bool) -> Option<&mut Crossing> {
+    /// Where a request for several shards goes. A large one is alone.
+    fn several(
+        &mut self,
+        context: &mut Context<'_>,
+        is_large: bool,
+    ) -> Result<&mut Crossing, Wait> {
         let is_open = |crossing: &Crossing| !is_large && crossing.open == Open::All;
-        let is_open = self.crossing.as_deref().is_none_or(is_open);
-        if !is_open || !(context.reserve)(0..self.shards) {
-            return None;
+        if !self.crossing.as_deref().is_none_or(is_open) {
+            return Err(Wait::ForReplies);
         }
+        (context.reserve)(0..self.shards)?;
         let crossing = self.crossing();
         if is_large {
             crossing.open = Open::Nowhere;
         }
-        Some(crossing)
+        Ok(crossing)
     }
 
     /// Runs this shard's part at once: it must not fall behind requests that run here later.

@@ -6,6 +6,8 @@
 //! the error takes its place, so checks may come late.
 #![forbid(unsafe_code)]
 
+use miniss_linux::need_preempt;
+
 use super::info::Facts;
 use super::scan::KeysWalk;
 use crate::glob::{PATTERN_BYTES_MAX, STARS_MAX, TooLong, WILD_RUN_MAX};
@@ -33,13 +35,13 @@ pub struct Call<'a> {
     pub args: Args<'a>,
     /// Where the reply goes.
     pub out: &'a mut Output,
-    /// How much it may do before others are to have a turn.
+    /// How far it is before others are to have a turn.
     pub pace: &'a mut Pace,
 }
 
 impl Call<'_> {
     /// Runs `run` and leaves exactly one reply in the output; or a part of one if it
-    /// [paused](Pace::is_paused), and is to be run again with what it has left.
+    /// [paused](Pace::paused), and is to be run again with what it has left.
     pub fn finish(mut self, run: fn(&mut Call<'_>) -> Done) {
         let start = self.out.mark();
         let done = run(&mut self);
@@ -62,59 +64,21 @@ impl Call<'_> {
     }
 }
 
-/// Steps, of about a nanosecond each, after which others have a turn.
-const STEPS_MAX: usize = 500_000;
-
-/// How much commands may do before others are to have a turn, and where one that paused goes on.
-///
-/// Only walks over all keys count their steps: everything else takes no longer than to receive the
-/// request or to send the reply.
-#[derive(Debug)]
+/// What walks over all keys have done of a turn. They alone look at the time: everything else takes
+/// no longer than to receive the request or to send the reply.
+#[derive(Debug, Default)]
 pub struct Pace {
-    steps_left: usize,
-    paused: Option<Box<KeysWalk>>,
+    /// True if others are to have a turn.
+    pub is_spent: bool,
+    /// The walk that goes on in the next one.
+    pub paused: Option<Box<KeysWalk>>,
 }
 
 impl Pace {
-    /// That of a turn.
-    pub const fn new() -> Self {
-        Self { steps_left: STEPS_MAX, paused: None }
-    }
-
-    /// Others had a turn.
-    pub fn begin_turn(&mut self) {
-        self.steps_left = STEPS_MAX;
-    }
-
-    /// `steps` were taken.
-    pub fn spend(&mut self, steps: usize) {
-        self.steps_left = self.steps_left.saturating_sub(steps);
-    }
-
-    /// True if others are to have a turn.
-    pub fn is_spent(&self) -> bool {
-        self.steps_left == 0
-    }
-
-    /// Leaves a walk half done.
-    pub fn pause(&mut self, walk: Box<KeysWalk>) {
-        self.paused = Some(walk);
-    }
-
-    /// True if a walk was left half done.
-    pub fn is_paused(&self) -> bool {
-        self.paused.is_some()
-    }
-
-    /// Takes up the walk that was left half done.
-    pub fn resume(&mut self) -> Option<Box<KeysWalk>> {
-        self.paused.take()
-    }
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self::new()
+    /// Looks whether others are to have a turn.
+    pub fn look(&mut self) -> bool {
+        self.is_spent = self.is_spent || need_preempt();
+        self.is_spent
     }
 }
 

@@ -17,7 +17,7 @@
 //! said is forgotten; a step changes nothing, so that is free.
 #![forbid(unsafe_code)]
 
-use super::call::{Call, Done, Fault, Pace};
+use super::call::{Call, Done, Fault};
 use crate::glob::{Pattern, TooLong};
 use crate::resp::output::Mark;
 use crate::resp::{Output, reply};
@@ -29,26 +29,25 @@ use crate::store::{Cursor, Value};
 const COUNT_DEFAULT: usize = 10;
 /// Bytes of keys from which on they are passed on without a copy.
 const CHUNK_BYTES_MIN: usize = 64 << 10;
-/// Steps that it takes to look at an entry, besides matching its key.
-const VISIT_STEPS: usize = 16;
-/// Steps that it takes to match a byte.
-const MATCH_STEPS: usize = 2;
 
 /// `KEYS pattern`
 pub fn keys(call: &mut Call<'_>) -> Done {
-    let mut walk = match call.pace.resume() {
+    let mut walk = match call.pace.paused.take() {
         Some(walk) => walk,
         None => Box::new(KeysWalk::begin(call)?),
     };
-    while walk.row < ROWS && !call.pace.is_spent() && !call.out.is_over() {
+    while walk.row < ROWS && !call.out.is_over() {
         walk.visit_row(call);
+        if call.pace.look() {
+            break;
+        }
     }
     if call.out.is_over() {
         call.out.truncate(walk.reply_start);
         return Err(Fault::NO_MEMORY);
     }
     if walk.row < ROWS {
-        call.pace.pause(walk);
+        call.pace.paused = Some(walk);
         return Ok(());
     }
     let mut head = Output::default();
@@ -81,9 +80,9 @@ impl KeysWalk {
     }
 
     fn visit_row(&mut self, call: &mut Call<'_>) {
-        let (pace, out) = (&mut *call.pace, &mut *call.out);
+        let out = &mut *call.out;
         call.store.visit_row(self.row as u8, self.id, call.now_ms, |key| {
-            if takes(self.pattern.as_ref(), key, pace) {
+            if takes(self.pattern.as_ref(), key) {
                 self.found += 1;
                 reply::bulk(out, key);
             }
@@ -98,13 +97,8 @@ fn read_pattern(text: &[u8]) -> Result<Option<Pattern>, TooLong> {
     if text == b"*" { Ok(None) } else { Pattern::new(text).map(Some) }
 }
 
-/// Whether `pattern` takes `key`, at the cost of some steps.
-fn takes(pattern: Option<&Pattern>, key: &[u8], pace: &mut Pace) -> bool {
-    pace.spend(VISIT_STEPS + if pattern.is_some() { MATCH_STEPS * key.len() } else { 0 });
-    let taken = pattern.is_none_or(|pattern| pattern.matches(key));
-    // What is taken is copied.
-    pace.spend(if taken { VISIT_STEPS + key.len() / 8 } else { 0 });
-    taken
+fn takes(pattern: Option<&Pattern>, key: &[u8]) -> bool {
+    pattern.is_none_or(|pattern| pattern.matches(key))
 }
 
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
@@ -115,14 +109,13 @@ pub fn scan(call: &mut Call<'_>) -> Done {
     let (mut visited, pace, out) = (0, &mut *call.pace, &mut *call.out);
     let stop = call.store.walk(place_of_cursor(cursor), call.now_ms, |live| {
         visited += 1;
-        pace.spend(VISIT_STEPS);
         if let Some((key, value)) = live
-            && filter.takes(key, value, pace)
+            && filter.takes(key, value)
         {
             found += 1;
             reply::bulk(out, key);
         }
-        visited < filter.count && !pace.is_spent()
+        visited < filter.count && !pace.look()
     });
     let mut head = Output::default();
     reply::array(&mut head, 2);
@@ -197,9 +190,9 @@ impl<'a> Filter<'a> {
         if filter.count == 0 { Err(Fault::SYNTAX) } else { Ok(filter) }
     }
 
-    fn takes(&self, key: &[u8], value: &Value, pace: &mut Pace) -> bool {
+    fn takes(&self, key: &[u8], value: &Value) -> bool {
         let of_type = |name: &[u8]| name.eq_ignore_ascii_case(value.type_name().as_bytes());
-        self.type_name.is_none_or(of_type) && takes(self.pattern.as_ref(), key, pace)
+        self.type_name.is_none_or(of_type) && takes(self.pattern.as_ref(), key)
     }
 }
 

@@ -99,7 +99,8 @@ impl Shard0 {
             panic!("no request: {line}")
         };
         let Self { round, session, store, out, has_room } = self;
-        let (facts, reserve) = (&Facts::default, &mut |_| *has_room);
+        let (facts, has_room) = (&Facts::default, *has_room);
+        let reserve = &mut |shards| has_room.then_some(()).ok_or(Wait::ForPermits(shards));
         round.request(&mut Context { session, store, now_ms: 0, facts, reserve, out }, &args)
     }
 }
@@ -114,13 +115,13 @@ fn key_of(shard: usize, shards: usize) -> String {
 fn behind_a_large_request_only_its_own_shard_takes_more() {
     let [here, near, far] = [0, 1, 2].map(|shard| key_of(shard, 3));
     let mut at = Shard0::new(3);
-    assert_eq!(at.request(&format!("set {far} x")), Taken::Yes);
-    assert_eq!(at.request(&format!("hgetall {near}")), Taken::Yes);
-    assert_eq!(at.request(&format!("set {near} x")), Taken::Yes);
-    assert_eq!(at.request("ping"), Taken::Yes);
+    assert_eq!(at.request(&format!("set {far} x")), Ok(()));
+    assert_eq!(at.request(&format!("hgetall {near}")), Ok(()));
+    assert_eq!(at.request(&format!("set {near} x")), Ok(()));
+    assert_eq!(at.request("ping"), Ok(()));
     for later in ["set HERE x", "get FAR", "mset HERE x FAR y", "flushall", "keys *", "scan 0"] {
         let later = later.replace("HERE", &here).replace("FAR", &far);
-        assert_eq!(at.request(&later), Taken::Later, "{later}");
+        assert_eq!(at.request(&later), Err(Wait::ForReplies), "{later}");
     }
     assert_eq!(at.store.len(), 0, "nothing of what waits has run");
 }
@@ -131,12 +132,12 @@ fn a_large_request_for_several_shards_is_alone() {
     let many = format!(" {here} {near}").repeat(REPLIES_MAX);
     for large in [format!("mget{many}"), "keys *".into(), "scan 0".into()] {
         let mut at = Shard0::new(2);
-        assert_eq!(at.request(&format!("get {near}")), Taken::Yes);
-        assert_eq!(at.request(&large), Taken::Later, "{large:.20} behind another");
+        assert_eq!(at.request(&format!("get {near}")), Ok(()));
+        assert_eq!(at.request(&large), Err(Wait::ForReplies), "{large:.20} behind another");
         let mut at = Shard0::new(2);
-        assert_eq!(at.request(&large), Taken::Yes);
+        assert_eq!(at.request(&large), Ok(()));
         for later in [format!("get {here}"), format!("get {near}"), "dbsize".into()] {
-            assert_eq!(at.request(&later), Taken::Later, "{later} behind {large:.20}");
+            assert_eq!(at.request(&later), Err(Wait::ForReplies), "{later} behind {large:.20}");
         }
     }
 }
@@ -145,16 +146,17 @@ fn a_large_request_for_several_shards_is_alone() {
 fn a_round_without_room_waits_with_all_that_follows() {
     let [here, near, far] = [0, 1, 2].map(|shard| key_of(shard, 3));
     let mut at = Shard0 { has_room: false, ..Shard0::new(3) };
-    assert_eq!(at.request(&format!("set {here} x")), Taken::Yes);
-    for crossing in [format!("set {near} x"), format!("mget {near} {far}"), "dbsize".into()] {
-        assert_eq!(at.request(&crossing), Taken::Later, "{crossing}");
+    assert_eq!(at.request(&format!("set {here} x")), Ok(()));
+    let crossings = [(format!("set {near} x"), 1..2), ("dbsize".into(), 0..3)];
+    for (crossing, shards) in crossings.into_iter().chain([(format!("mget {near} {far}"), 0..3)]) {
+        assert_eq!(at.request(&crossing), Err(Wait::ForPermits(shards)), "{crossing}");
         assert!(!at.round.is_waiting());
     }
     at.has_room = true;
-    assert_eq!(at.request(&format!("set {near} x")), Taken::Yes);
+    assert_eq!(at.request(&format!("set {near} x")), Ok(()));
     at.has_room = false;
-    assert_eq!(at.request(&format!("set {near} y")), Taken::Yes, "they cross together");
-    assert_eq!(at.request(&format!("set {far} x")), Taken::Later);
+    assert_eq!(at.request(&format!("set {near} y")), Ok(()), "they cross together");
+    assert_eq!(at.request(&format!("set {far} x")), Err(Wait::ForPermits(2..3)));
 }
 
 #[test]
@@ -171,7 +173,7 @@ fn what_a_round_needs_goes_back_to_the_stock_and_the_stock_is_bounded() {
 fn a_long_request_for_all_shards_is_there_once() {
     let mut at = Shard0::new(8);
     let long = "x".repeat(100_000);
-    assert_eq!(at.request(&format!("info {long}")), Taken::Yes);
+    assert_eq!(at.request(&format!("info {long}")), Ok(()));
     let batches = (1..8).filter_map(|shard| at.round.take_batch(shard));
     let bytes: usize = batches.map(|batch| batch.capacity_bytes()).sum();
     assert!(bytes < 50_000, "{bytes} bytes in the batches");

@@ -5,7 +5,7 @@ use crate::batch::Batch;
 use crate::command::{Command, Reach};
 use crate::resp::{Output, Proto};
 use crate::store::Store;
-use crate::testing::Server;
+use crate::testing::{Server, in_short_turns};
 
 fn put(store: &mut Store, key: &str) {
     let found = store.locate(key.as_bytes(), 0);
@@ -55,85 +55,97 @@ fn keys_in_turns(
 
 #[test]
 fn keys_names_what_was_there_and_stays_once_while_others_come_go_and_come_again() {
-    let mut store = Store::new(0, 1);
-    add_all(&mut store, "stays", 40_000);
-    add_all(&mut store, "goes", 20_000);
-    let mut turn = 0;
-    let (keys, turns) = keys_in_turns(&mut store, b"*s:*", |store| {
-        for number in (0..20_000).skip(turn).step_by(7) {
-            remove(store, &format!("goes:{number}"));
-            put(store, &format!("goes:{number}"));
-            put(store, &format!("comes:{turn}:{number}"));
-        }
-        turn += 1;
+    in_short_turns(|| {
+        let mut store = Store::new(0, 1);
+        add_all(&mut store, "stays", 40_000);
+        add_all(&mut store, "goes", 20_000);
+        let mut turn = 0;
+        let (keys, turns) = keys_in_turns(&mut store, b"*s:*", |store| {
+            for number in (0..20_000).skip(turn).step_by(7) {
+                remove(store, &format!("goes:{number}"));
+                put(store, &format!("goes:{number}"));
+                put(store, &format!("comes:{turn}:{number}"));
+            }
+            turn += 1;
+        });
+        assert!(turns > 3, "{turns}");
+        let unique: HashSet<&String> = keys.iter().collect();
+        assert_eq!(unique.len(), keys.len(), "a key is named twice");
+        assert!(!keys.iter().any(|key| key.starts_with("comes")), "a key is named that came later");
+        assert!((0..40_000).all(|number| unique.contains(&format!("stays:{number}"))));
     });
-    assert!(turns > 3, "{turns}");
-    let unique: HashSet<&String> = keys.iter().collect();
-    assert_eq!(unique.len(), keys.len(), "a key is named twice");
-    assert!(!keys.iter().any(|key| key.starts_with("comes")), "a key is named that came later");
-    assert!((0..40_000).all(|number| unique.contains(&format!("stays:{number}"))));
 }
 
 #[test]
 fn keys_that_a_flush_interrupts_names_none_that_came_after_it() {
-    let mut store = Store::new(0, 1);
-    add_all(&mut store, "old", 60_000);
-    let mut flushed = false;
-    let (keys, _) = keys_in_turns(&mut store, b"*", |store| {
-        if !flushed {
-            store.clear();
-            add_all(store, "new", 1000);
-            flushed = true;
-        }
+    in_short_turns(|| {
+        let mut store = Store::new(0, 1);
+        add_all(&mut store, "old", 60_000);
+        let mut flushed = false;
+        let (keys, _) = keys_in_turns(&mut store, b"*", |store| {
+            if !flushed {
+                store.clear();
+                add_all(store, "new", 1000);
+                flushed = true;
+            }
+        });
+        assert!(!keys.is_empty() && keys.iter().all(|key| key.starts_with("old")));
     });
-    assert!(!keys.is_empty() && keys.iter().all(|key| key.starts_with("old")));
 }
 
 #[test]
 fn a_stubborn_pattern_has_many_turns_with_others_between() {
-    let mut store = Store::new(0, 1);
-    (0..40).for_each(|number| put(&mut store, &format!("{}{number}", "a".repeat(64 << 10))));
-    let pattern = format!("*{}b*", "a".repeat(1000));
-    let (keys, turns) = keys_in_turns(&mut store, pattern.as_bytes(), |_| {});
-    assert_eq!((keys.len(), turns > 5), (0, true), "{turns} turns");
+    in_short_turns(|| {
+        let mut store = Store::new(0, 1);
+        (0..40).for_each(|number| put(&mut store, &format!("{}{number}", "a".repeat(64 << 10))));
+        let pattern = format!("*{}b*", "a".repeat(1000));
+        let (keys, turns) = keys_in_turns(&mut store, pattern.as_bytes(), |_| {});
+        assert_eq!((keys.len(), turns > 5), (0, true), "{turns} turns");
+    });
 }
 
 #[test]
 fn a_step_of_a_scan_ends_early_when_it_takes_long_and_the_walk_is_whole_all_the_same() {
-    for shards in [1, 3] {
-        let mut server = Server::new(shards);
-        for number in 0..60 {
-            let key = format!("{}{number}", "a".repeat(32 << 10));
-            assert_eq!(server.ask(&format!("set {key} x")), "+OK\r\n");
+    in_short_turns(|| {
+        for shards in [1, 3] {
+            let mut server = Server::new(shards);
+            for number in 0..60 {
+                let key = format!("{}{number}", "a".repeat(32 << 10));
+                assert_eq!(server.ask(&format!("set {key} x")), "+OK\r\n");
+            }
+            let pattern = format!("*{}*", "a".repeat(1000));
+            let (mut seen, mut steps, mut cursor) = (HashSet::new(), 0, "0".to_owned());
+            while steps == 0 || cursor != "0" {
+                let reply = server.ask(&format!("scan {cursor} count 1000000 match {pattern}"));
+                let mut lines = reply.split("\r\n").skip(2);
+                cursor = lines.next().unwrap().to_owned();
+                seen.extend(
+                    lines.skip(2).step_by(2).map(str::to_owned).filter(|key| !key.is_empty()),
+                );
+                steps += 1;
+            }
+            assert_eq!((seen.len(), steps > 5), (60, true), "{steps} steps");
         }
-        let pattern = format!("*{}*", "a".repeat(1000));
-        let (mut seen, mut steps, mut cursor) = (HashSet::new(), 0, "0".to_owned());
-        while steps == 0 || cursor != "0" {
-            let reply = server.ask(&format!("scan {cursor} count 1000000 match {pattern}"));
-            let mut lines = reply.split("\r\n").skip(2);
-            cursor = lines.next().unwrap().to_owned();
-            seen.extend(lines.skip(2).step_by(2).map(str::to_owned).filter(|key| !key.is_empty()));
-            steps += 1;
-        }
-        assert_eq!((seen.len(), steps > 5), (60, true), "{steps} steps");
-    }
+    });
 }
 
 #[test]
 fn a_pipeline_of_walks_and_changes_runs_in_its_order() {
-    for shards in [1, 3] {
-        let mut server = Server::new(shards);
-        for number in 0..50_000 {
-            server.ask(&format!("set {number} x"));
+    in_short_turns(|| {
+        for shards in [1, 3] {
+            let mut server = Server::new(shards);
+            for number in 0..50_000 {
+                server.ask(&format!("set {number} x"));
+            }
+            let pipeline = "keys *\r\nset new x\r\nkeys new\r\ndel new\r\nkeys *\r\ndbsize";
+            let reply = server.ask(pipeline);
+            let (first, rest) = reply.split_once("+OK\r\n").unwrap();
+            assert_eq!(strings(first.as_bytes()).len(), 50_000);
+            let (middle, last) = rest.split_once(":1\r\n").unwrap();
+            assert_eq!(middle, "*1\r\n$3\r\nnew\r\n");
+            assert!(last.starts_with("*50000\r\n") && last.ends_with(":50000\r\n"));
         }
-        let pipeline = "keys *\r\nset new x\r\nkeys new\r\ndel new\r\nkeys *\r\ndbsize";
-        let reply = server.ask(pipeline);
-        let (first, rest) = reply.split_once("+OK\r\n").unwrap();
-        assert_eq!(strings(first.as_bytes()).len(), 50_000);
-        let (middle, last) = rest.split_once(":1\r\n").unwrap();
-        assert_eq!(middle, "*1\r\n$3\r\nnew\r\n");
-        assert!(last.starts_with("*50000\r\n") && last.ends_with(":50000\r\n"));
-    }
+    });
 }
 
 #[test]
