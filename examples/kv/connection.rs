@@ -73,7 +73,7 @@ impl Connection {
             stream,
             session: Session::new(number),
             parser: Parser::new(limits.request_bytes_max()),
-            round: Round::new(shard.index, shard.server.shards(), budget.clone(), &shard.stock),
+            round: Round::new(shard.index, shard.server.clone(), budget.clone(), &shard.stock),
             permits: Permits::new(&BATCHES),
             input: Vec::new(),
             out: Output::new(budget.clone()),
@@ -95,7 +95,7 @@ impl Connection {
             if received.is_empty() {
                 return Ok(());
             }
-            self.shard.counters().received(received.len());
+            self.shard.traffic.received(received.len());
             let mut taken = self.take_in(received);
             loop {
                 self.cross().await?;
@@ -155,14 +155,13 @@ impl Connection {
     /// Handles the requests at the beginning of `bytes`; returns how many bytes they were.
     fn take_requests(&mut self, bytes: &[u8]) -> (usize, Taken) {
         let (mut used, mut requests, now_ms) = (0, 0, now_ms());
-        let facts = &|| self.shard.server.facts();
         let reserve = &mut |shards: Range<usize>| {
             let has_room = self.permits.try_reserve(shards.clone());
             has_room.then_some(()).ok_or(Wait::ForPermits(shards))
         };
         let taken = self.shard.with_store(|store| {
             let (session, out) = (&mut self.session, &mut self.out);
-            let mut context = Context { session, store, now_ms, facts, reserve, out };
+            let mut context = Context { session, store, now_ms, reserve, out };
             while !context.session.closing {
                 if self.round.is_full(context.out) {
                     return Err(Wait::ForReplies);
@@ -183,7 +182,7 @@ impl Connection {
             used = bytes.len();
             Ok(())
         });
-        self.shard.counters().handled(requests, now_ms);
+        self.shard.traffic.handled(requests, now_ms);
         (used, taken)
     }
 
@@ -207,7 +206,7 @@ impl Connection {
                 let batch = call.await.map_err(io::Error::other)?;
                 self.round.put_batch(shard, batch);
             }
-            if !self.round.drain(&|| self.shard.server.facts(), &mut self.out) {
+            if !self.round.drain(&mut self.out) {
                 self.write().await?;
             }
         }
@@ -219,7 +218,7 @@ impl Connection {
         if self.out.is_empty() {
             return Ok(());
         }
-        self.shard.counters().sent(self.out.bytes_to_send());
+        self.shard.traffic.sent(self.out.bytes_to_send());
         if self.out.bytes_to_send() > CHUNK_BYTES_MAX {
             Box::pin(self.write_in_chunks()).await?;
         } else if let Some(bytes) = self.out.take_bytes() {

@@ -30,6 +30,7 @@ mod stop;
 mod store;
 #[cfg(test)]
 mod testing;
+mod traffic;
 mod usage;
 
 use std::process::ExitCode;

@@ -38,16 +38,16 @@ pub fn bytes_of<'a>(parts: &[Part<'a>]) -> Vec<&'a [u8]> {
 
 /// The figures of all shards, added up.
 pub fn figures(parts: &[&[u8]]) -> Figures {
-    let mut sums = [0_i64; Figures::COUNT];
+    let mut sums = Figures::default();
     for part in parts.iter().filter(|part| !part.is_empty()) {
         let mut elements = line(part).1;
-        for sum in &mut sums {
+        for sum in sums.row() {
             let (number, rest) = line(elements);
             *sum = sum.saturating_add(number);
             elements = rest;
         }
     }
-    Figures::from_row(sums)
+    sums
 }
 
 fn integer(part: &[u8]) -> i64 {
@@ -192,7 +192,10 @@ mod tests {
     fn figures_are_added_up() {
         let one = b"*6\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:9223372036854775807\r\n";
         let other = b"*6\r\n:10\r\n:20\r\n:30\r\n:40\r\n:50\r\n:60\r\n";
-        let sums = Figures::from_row([11, 22, 33, 44, 55, i64::MAX]);
+        let (keys, deadlines, left_ms, expired, hits) = (11, 22, 33, 44, 55);
+        let misses = i64::MAX;
+        let none = Figures::default();
+        let sums = Figures { keys, deadlines, left_ms, expired, hits, misses, ..none };
         assert_eq!(figures(&[one, b"", other]), sums);
     }
 }

@@ -10,7 +10,7 @@
 //! ```text
 //! for each parsed request:   round.request(&mut context, &args)     until that says to wait
 //! while round.is_waiting():  send every batch from take_batch, put_batch what returns
-//!                            round.drain(facts, out)                 and write `out`
+//!                            round.drain(out)                        and write `out`
 //! ```
 //!
 //! **Order of replies.** As long as every request ran here, replies are written straight to the
@@ -48,11 +48,12 @@ use std::sync::Arc;
 use crate::batch::{Batch, REPLY_BYTES_MAX, Whole, recycle};
 use crate::budget::Budget;
 use crate::command::call::end_reply;
-use crate::command::info::{self, Facts, Sections};
+use crate::command::info::{self, Sections};
 use crate::command::table::{Run, common_shard, cursor_shard};
 use crate::command::{Call, Command, Fault, Merge, Pace, Reach, Talk, modes, scan};
 use crate::merge;
 use crate::resp::{Args, Output, Part, Proto, reply};
+use crate::server::Server;
 use crate::session::Session;
 use crate::store::Store;
 use crate::store::hashing::shard_of;
@@ -77,8 +78,6 @@ pub struct Context<'a> {
     pub store: &'a mut Store,
     /// The time, in milliseconds since the epoch.
     pub now_ms: u64,
-    /// What the server can tell about itself.
-    pub facts: &'a dyn Fn() -> Facts,
     /// Takes a permit for a call to each of these shards, unless there is not one for each now.
     pub reserve: &'a mut dyn FnMut(Range<usize>) -> Taken,
     /// The connection's output.
@@ -95,13 +94,13 @@ pub enum Wait {
 }
 
 /// Whether a request is handled.
-pub type Taken = Result<(), Wait>;
+pub type Taken<T = ()> = Result<T, Wait>;
 
 /// Requests that are being answered.
 #[derive(Debug)]
 pub struct Round {
     here: usize,
-    shards: usize,
+    server: Arc<Server>,
     budget: Option<Arc<Budget>>,
     /// Where requests for other shards are, if there are any.
     crossing: Option<Box<Crossing>>,
@@ -170,16 +169,21 @@ pub struct Stock {
 }
 
 impl Round {
-    /// A round for connections of shard `here`, one of `shards`, from whose `stock` it takes what
-    /// it needs. Replies are charged to `budget`.
+    /// A round for connections of shard `here` of `server`, from whose `stock` it takes what it
+    /// needs. Replies are charged to `budget`.
     ///
     /// # Panics
     ///
     /// If there are more than 65 536 shards.
-    pub fn new(here: usize, shards: usize, budget: Option<Arc<Budget>>, stock: &Rc<Stock>) -> Self {
-        assert!(here < shards && shards <= 1 << 16, "{shards} shards");
+    pub fn new(
+        here: usize,
+        server: Arc<Server>,
+        budget: Option<Arc<Budget>>,
+        stock: &Rc<Stock>,
+    ) -> Self {
+        assert!(here < server.shards && server.shards <= 1 << 16, "{} shards", server.shards);
         let (stock, pace) = (stock.clone(), Pace::default());
-        Self { here, shards, budget, crossing: None, stock, pace }
+        Self { here, server, budget, crossing: None, stock, pace }
     }
 
     /// Handles one request: its reply goes to the output now, or comes by [`drain`](Self::drain).
@@ -196,7 +200,7 @@ impl Round {
         };
         match command.reach {
             Reach::Key(run) => {
-                let shard = shard_of(args.at(1), self.shards);
+                let shard = shard_of(args.at(1), self.server.shards);
                 if shard == self.here && self.crossing.is_none() {
                     self.run_here(context, run, args);
                     return Ok(());
@@ -207,8 +211,10 @@ impl Round {
             Reach::Every(run, merge) => self.every(context, run, merge, args),
             Reach::Cursor(run) => self.cursor(context, run, args),
             Reach::Connection(run) => {
-                let (session, facts) = (&mut *context.session, context.facts);
-                Talk { session, facts, args: *args, out: self.sink(context.out) }.finish(run);
+                let (session, server, args) = (&mut *context.session, &*self.server, *args);
+                let held = self.crossing.as_mut().map(|crossing| &mut crossing.held);
+                let out = held.unwrap_or(context.out);
+                Talk { session, server, args, out }.finish(run);
                 Ok(())
             }
         }
@@ -249,7 +255,7 @@ impl Round {
     pub fn waiting(&self) -> impl Iterator<Item = usize> + Clone {
         let is_waiting =
             |shard: &usize| self.crossing.as_ref().is_some_and(|it| it.is_waiting(*shard));
-        (0..self.shards).filter(is_waiting)
+        (0..self.server.shards).filter(is_waiting)
     }
 
     /// The batch for `shard`, if it has requests to run there. It must come back by
@@ -267,9 +273,9 @@ impl Round {
 
     /// Appends the replies that are complete, in order. True if that was all; if not, some batch
     /// has more to run, and the client must read first.
-    pub fn drain(&mut self, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
+    pub fn drain(&mut self, out: &mut Output) -> bool {
         let Some(crossing) = &mut self.crossing else { return true };
-        let complete = crossing.drain(facts, out);
+        let complete = crossing.drain(&self.server, out);
         if complete && let Some(crossing) = self.crossing.take() {
             self.stock.put(crossing);
         }
@@ -279,7 +285,7 @@ impl Round {
     /// The requests for other shards.
     #[inline]
     fn crossing(&mut self) -> &mut Crossing {
-        let begin = || self.stock.take(self.shards, self.budget.as_ref());
+        let begin = || self.stock.take(self.server.shards, self.budget.as_ref());
         self.crossing.get_or_insert_with(begin)
     }
 
@@ -338,7 +344,7 @@ impl Round {
         merge: Merge,
         args: &Args<'_>,
     ) -> Taken {
-        let shards = self.shards;
+        let shards = self.server.shards;
         let keys = (args.len() - 1) / step;
         let is_large = merge == Merge::InOrder && keys > REPLIES_MAX;
         if let Some(shard) = common_shard(args, step, shards) {
@@ -381,8 +387,8 @@ impl Round {
 
     /// A step of a walk: the first goes to every shard, each later one to the cursor's.
     fn cursor(&mut self, context: &mut Context<'_>, run: Run, args: &Args<'_>) -> Taken {
-        if self.shards == 1 || scan::parse_cursor(args.at(1)) != Some(0) {
-            let shard = cursor_shard(args, self.here, self.shards);
+        if self.server.shards == 1 || scan::parse_cursor(args.at(1)) != Some(0) {
+            let shard = cursor_shard(args, self.here, self.server.shards);
             return self.one(context, shard, run, true, args);
         }
         self.all_shards(context, run, Source::Every(Merge::Walk), true, args)
@@ -405,16 +411,12 @@ impl Round {
     }
 
     /// Where a request for several shards goes. A large one is alone.
-    fn several(
-        &mut self,
-        context: &mut Context<'_>,
-        is_large: bool,
-    ) -> Result<&mut Crossing, Wait> {
+    fn several(&mut self, context: &mut Context<'_>, is_large: bool) -> Taken<&mut Crossing> {
         let is_open = |crossing: &Crossing| !is_large && crossing.open == Open::All;
         if !self.crossing.as_deref().is_none_or(is_open) {
             return Err(Wait::ForReplies);
         }
-        (context.reserve)(0..self.shards)?;
+        (context.reserve)(0..self.server.shards)?;
         let crossing = self.crossing();
         if is_large {
             crossing.open = Open::Nowhere;
@@ -539,13 +541,13 @@ impl Crossing {
         self.replies += replies;
     }
 
-    fn drain(&mut self, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
+    fn drain(&mut self, server: &Server, out: &mut Output) -> bool {
         while let Some(gap) = self.gaps.get(self.filled).copied() {
             if gap.offset > self.written {
                 out.append(self.held.part(self.written..gap.offset));
                 self.written = gap.offset;
             }
-            if !self.fill(gap.source, facts, out) {
+            if !self.fill(gap.source, server, out) {
                 return false;
             }
             self.filled += 1;
@@ -555,7 +557,7 @@ impl Crossing {
     }
 
     /// Appends the reply of `source` if all of it is there.
-    fn fill(&mut self, source: Source, facts: &dyn Fn() -> Facts, out: &mut Output) -> bool {
+    fn fill(&mut self, source: Source, server: &Server, out: &mut Output) -> bool {
         if let Source::One(shard) = source {
             let batch = &mut self.batches[usize::from(shard)];
             return batch.as_mut().is_some_and(|batch| batch.take_reply(out));
@@ -565,7 +567,7 @@ impl Crossing {
         match source {
             Source::Info(sections, proto) => {
                 let figures = merge::figures(&merge::bytes_of(&parts));
-                reply::text(out, proto, &info::text(&facts(), figures, sections));
+                reply::text(out, proto, &info::text(server, figures, sections));
             }
             Source::Owners(how, start, end) => {
                 merge::merge(how, &parts, &self.owners[start..end], out);

@@ -9,16 +9,19 @@ use std::net::SocketAddr;
 use std::process::exit;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 use miniss_linux::net::{TcpListener, TcpStream};
 use miniss_linux::signal::{GracefulShutdown, ShardShutdown};
-use miniss_linux::{ShardId, spawn};
+use miniss_linux::{Driver, ShardId, spawn};
 
 use crate::connection::Connection;
+use crate::limits::Limits;
 use crate::listen::{claim, listen};
 use crate::say::complain;
 use crate::settings::Settings;
-use crate::shard::{Server, Shard};
+use crate::shard::Shard;
 use crate::stop::{self, Client};
 
 /// Serves until the process is told to stop, by a signal.
@@ -72,11 +75,40 @@ fn start(stream: Rc<TcpStream>, shard: Rc<Shard>, shutdown: &ShardShutdown) {
     let number = shard.server.next_connection();
     let client = Client::new(number, &stream, &shard, shutdown);
     let serve = async move {
-        shard.counters().opened();
+        shard.traffic.opened();
         // Whatever went wrong was the end of this connection and of nothing else.
         let _ = Connection::new(number, stream, shard.clone()).serve().await;
-        shard.counters().closed();
+        shard.traffic.closed();
         drop(client);
     };
     spawn(serve).detach();
+}
+
+/// What all shards have in common.
+#[derive(Debug)]
+pub struct Server {
+    /// How many shards there are.
+    pub shards: usize,
+    /// What they run on.
+    pub driver: Driver,
+    /// The port that they listen on.
+    pub port: u16,
+    /// The limits for connections.
+    pub limits: Limits,
+    /// When it was started.
+    pub start: Instant,
+    connections: AtomicU64,
+}
+
+impl Server {
+    /// A server to which no one has connected yet.
+    pub fn new(shards: usize, driver: Driver, port: u16, limits: Limits) -> Self {
+        let (start, connections) = (Instant::now(), AtomicU64::new(0));
+        Self { shards, driver, port, limits, start, connections }
+    }
+
+    /// A number that no other connection has.
+    fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Relaxed) + 1
+    }
 }

@@ -4,15 +4,17 @@
 #![forbid(unsafe_code)]
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use miniss_linux::{Budget, Runtime};
+use miniss_linux::{Budget, Driver, Runtime};
 
 use crate::batch::Batch;
-use crate::command::Facts;
 use crate::resp::{Output, Parsed, Parser};
 use crate::round::{Context, Round, Stock};
+use crate::server;
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::store::Store;
 
 /// The time a server starts at, in milliseconds.
@@ -23,6 +25,12 @@ pub fn in_short_turns(test: impl FnOnce()) {
     let budget = Budget { time_max: Duration::from_nanos(1), ..Budget::default() };
     let runtime = Runtime::builder().shards(1).budget(budget).build().unwrap();
     runtime.block_on(async { test() });
+}
+
+/// What `shards` have in common.
+pub fn server(shards: usize) -> Arc<server::Server> {
+    let settings = <Settings as clap::Parser>::parse_from(["kv"]);
+    Arc::new(server::Server::new(shards, Driver::Auto, 7379, settings.limits))
 }
 
 /// Shards and one connection to the last of them.
@@ -56,7 +64,7 @@ impl Server {
             reply_bytes_max: usize::MAX,
             crossings: 0,
             parser: Parser::new(usize::MAX),
-            round: Round::new(shards - 1, shards, None, stock),
+            round: Round::new(shards - 1, server(shards), None, stock),
         }
     }
 
@@ -68,9 +76,8 @@ impl Server {
                 Ok(Parsed::Request { args, used }) => {
                     let (now_ms, last) = (self.now_ms, self.stores.len() - 1);
                     let (session, store) = (&mut self.session, &mut self.stores[last]);
-                    let (facts, reserve) = (&Facts::default, &mut |_| Ok(()));
-                    let mut context =
-                        Context { session, store, now_ms, facts, reserve, out: &mut out };
+                    let reserve = &mut |_| Ok(());
+                    let mut context = Context { session, store, now_ms, reserve, out: &mut out };
                     match self.round.request(&mut context, &args) {
                         Ok(()) => from += used,
                         Err(_) => self.settle(&mut out),
@@ -105,7 +112,7 @@ impl Server {
                 let batch = self.cross(shard, batch);
                 self.round.put_batch(shard, batch);
             }
-            self.round.drain(&Facts::default, out);
+            self.round.drain(out);
         }
         self.round.begin_turn();
     }

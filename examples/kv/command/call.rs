@@ -8,12 +8,12 @@
 
 use miniss_linux::need_preempt;
 
-use super::info::Facts;
 use super::scan::KeysWalk;
 use crate::glob::{PATTERN_BYTES_MAX, STARS_MAX, TooLong, WILD_RUN_MAX};
 use crate::resp::number::parse_i64;
 use crate::resp::output::Mark;
 use crate::resp::{Args, Output, Proto, reply};
+use crate::server::Server;
 use crate::session::Session;
 use crate::store::{Place, Store, WrongType};
 
@@ -86,8 +86,8 @@ impl Pace {
 pub struct Talk<'a> {
     /// The connection it came from.
     pub session: &'a mut Session,
-    /// What the server can tell about itself.
-    pub facts: &'a dyn Fn() -> Facts,
+    /// The server it asks about.
+    pub server: &'a Server,
     /// The request.
     pub args: Args<'a>,
     /// Where the reply goes.

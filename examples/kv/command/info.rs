@@ -6,57 +6,20 @@
 //! never does, it says so: it evicts nothing, saves nothing, and no client waits for a key.
 #![forbid(unsafe_code)]
 
-use super::call::{Call, Done};
-use crate::resp::{Args, reply};
-use crate::usage::{Cpu, Usage, tell};
-use core::fmt::Write as _;
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use miniss_linux::Driver;
+
+use super::call::{Call, Done};
+use crate::resp::{Args, reply};
+use crate::server::Server;
+use crate::shard::now_ms;
+use crate::usage::{Cpu, Usage, tell};
+
 /// The version of Redis whose answers these are.
 pub const REDIS_VERSION: &str = "7.0.15";
-
-/// What the server knows of itself; the program that runs it fills this in.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Facts {
-    /// What it waits for the network with, as Redis would name it.
-    pub multiplexing_api: &'static str,
-    /// The port number it listens on.
-    pub tcp_port: u16,
-    /// Its process.
-    pub process_id: u32,
-    /// How long it has been running.
-    pub uptime: Duration,
-    /// The time, since the epoch.
-    pub now: Duration,
-    /// How many shards it has.
-    pub shards: usize,
-    /// How long it waits for a client, in seconds; zero without end.
-    pub timeout_s: u64,
-    /// After how many seconds of silence it looks for a client; zero never.
-    pub keepalive_s: u64,
-    /// Bytes that a request may have.
-    pub request_bytes_max: usize,
-    /// Connections open now.
-    pub clients: u64,
-    /// Connections accepted ever.
-    pub connections: u64,
-    /// Requests handled.
-    pub commands: Flow,
-    /// Bytes received.
-    pub input_bytes: Flow,
-    /// Bytes sent.
-    pub output_bytes: Flow,
-}
-
-/// How much of something there was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flow {
-    /// Ever.
-    pub total: u64,
-    /// In the last second.
-    pub per_second: u64,
-}
 
 /// What one shard counts, or all of them together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,20 +36,27 @@ pub struct Figures {
     pub hits: i64,
     /// Keys that were to be read and were not there.
     pub misses: i64,
+    /// Connections open now.
+    pub clients: i64,
+    /// Connections accepted ever.
+    pub accepted: i64,
+    /// Requests handled ever, and in the last second.
+    pub commands: [i64; 2],
+    /// Bytes received ever, and in the last second.
+    pub input: [i64; 2],
+    /// Bytes sent ever, and in the last second.
+    pub output: [i64; 2],
 }
 
 impl Figures {
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 14;
 
-    /// The figures in this row.
-    pub fn from_row([keys, deadlines, left_ms, expired, hits, misses]: [i64; Self::COUNT]) -> Self {
-        Self { keys, deadlines, left_ms, expired, hits, misses }
-    }
-
-    fn row(self) -> [i64; Self::COUNT] {
-        let Self { keys, deadlines, left_ms, expired, hits, misses } = self;
-        [keys, deadlines, left_ms, expired, hits, misses]
+    /// Each of them.
+    pub fn row(&mut self) -> [&mut i64; Self::COUNT] {
+        let Self { keys, deadlines, left_ms, expired, hits, misses, clients, accepted, .. } = self;
+        let Self { commands: [a, b], input: [c, d], output: [e, f], .. } = self;
+        [keys, deadlines, left_ms, expired, hits, misses, clients, accepted, a, b, c, d, e, f]
     }
 }
 
@@ -127,14 +97,14 @@ impl Sections {
 pub fn figures(call: &mut Call<'_>) -> Done {
     // The shard of the connection will tell what all use.
     tell();
-    let row = call.store.figures(call.now_ms).row();
-    reply::array(call.out, row.len());
-    row.into_iter().for_each(|figure| reply::integer(call.out, figure));
+    let mut figures = call.store.figures(call.now_ms);
+    reply::array(call.out, Figures::COUNT);
+    figures.row().into_iter().for_each(|figure| reply::integer(call.out, *figure));
     Ok(())
 }
 
 /// The text of `INFO`.
-pub fn text(facts: &Facts, figures: Figures, wanted: Sections) -> String {
+pub fn text(server: &Server, figures: Figures, wanted: Sections) -> String {
     let mut text = String::new();
     for (bit, name) in SECTIONS.iter().enumerate() {
         if wanted.0 & 1 << bit == 0 {
@@ -143,7 +113,7 @@ pub fn text(facts: &Facts, figures: Figures, wanted: Sections) -> String {
         let title = if *name == "cpu" { "CPU".to_owned() } else { capitalized(name) };
         let gap = if text.is_empty() { "" } else { "\r\n" };
         let _ = write!(text, "{gap}# {title}\r\n");
-        for (field, value) in section(name, facts, figures) {
+        for (field, value) in section(name, server, figures) {
             let _ = write!(text, "{field}:{value}\r\n");
         }
     }
@@ -158,13 +128,13 @@ fn capitalized(name: &str) -> String {
 /// Names and values.
 type Fields = Vec<(&'static str, String)>;
 
-fn section(name: &str, facts: &Facts, figures: Figures) -> Fields {
+fn section(name: &str, server: &Server, figures: Figures) -> Fields {
     match name {
-        "server" => server(facts),
-        "clients" => clients(facts),
+        "server" => about_server(server),
+        "clients" => clients(figures),
         "memory" => memory(&Usage::now()),
         "persistence" => persistence(),
-        "stats" => stats(facts, figures),
+        "stats" => stats(figures),
         "replication" => replication(),
         "cpu" => cpu(&Usage::now()),
         "cluster" => vec![("cluster_enabled", "0".to_owned())],
@@ -172,25 +142,29 @@ fn section(name: &str, facts: &Facts, figures: Figures) -> Fields {
     }
 }
 
-fn server(facts: &Facts) -> Fields {
+fn about_server(server: &Server) -> Fields {
     const DAY_S: u64 = 24 * 60 * 60;
-    let uptime_s = facts.uptime.as_secs();
+    let uptime_s = server.start.elapsed().as_secs();
     let program = std::env::current_exe().unwrap_or_default();
+    let multiplexing_api = match server.driver {
+        Driver::Epoll => "epoll",
+        Driver::Auto | Driver::IoUring => "io_uring",
+    };
     vec![
         ("redis_version", REDIS_VERSION.to_owned()),
         ("redis_mode", "standalone".to_owned()),
         ("os", format!("Linux {}", std::env::consts::ARCH)),
         ("arch_bits", usize::BITS.to_string()),
-        ("multiplexing_api", facts.multiplexing_api.to_owned()),
-        ("process_id", facts.process_id.to_string()),
+        ("multiplexing_api", multiplexing_api.to_owned()),
+        ("process_id", std::process::id().to_string()),
         ("run_id", run_id().to_owned()),
-        ("tcp_port", facts.tcp_port.to_string()),
-        ("server_time_usec", facts.now.as_micros().to_string()),
+        ("tcp_port", server.port.to_string()),
+        ("server_time_usec", (now_ms() * 1000).to_string()),
         ("uptime_in_seconds", uptime_s.to_string()),
         ("uptime_in_days", (uptime_s / DAY_S).to_string()),
         ("executable", program.display().to_string()),
         ("config_file", String::new()),
-        ("shards", facts.shards.to_string()),
+        ("shards", server.shards.to_string()),
     ]
 }
 
@@ -204,9 +178,9 @@ fn run_id() -> &'static str {
     &ID
 }
 
-fn clients(facts: &Facts) -> Fields {
+fn clients(figures: Figures) -> Fields {
     vec![
-        ("connected_clients", facts.clients.to_string()),
+        ("connected_clients", figures.clients.to_string()),
         // No command waits for another client.
         ("blocked_clients", "0".to_owned()),
         ("tracking_clients", "0".to_owned()),
@@ -254,16 +228,16 @@ fn persistence() -> Fields {
     names.map(|name| (name, "0".to_owned())).collect()
 }
 
-fn stats(facts: &Facts, figures: Figures) -> Fields {
-    let kib = |flow: Flow| format!("{:.2}", flow.per_second as f64 / 1024.0);
+fn stats(figures: Figures) -> Fields {
+    let kib = |bytes: i64| format!("{:.2}", bytes as f64 / 1024.0);
     vec![
-        ("total_connections_received", facts.connections.to_string()),
-        ("total_commands_processed", facts.commands.total.to_string()),
-        ("instantaneous_ops_per_sec", facts.commands.per_second.to_string()),
-        ("total_net_input_bytes", facts.input_bytes.total.to_string()),
-        ("total_net_output_bytes", facts.output_bytes.total.to_string()),
-        ("instantaneous_input_kbps", kib(facts.input_bytes)),
-        ("instantaneous_output_kbps", kib(facts.output_bytes)),
+        ("total_connections_received", figures.accepted.to_string()),
+        ("total_commands_processed", figures.commands[0].to_string()),
+        ("instantaneous_ops_per_sec", figures.commands[1].to_string()),
+        ("total_net_input_bytes", figures.input[0].to_string()),
+        ("total_net_output_bytes", figures.output[0].to_string()),
+        ("instantaneous_input_kbps", kib(figures.input[1])),
+        ("instantaneous_output_kbps", kib(figures.output[1])),
         ("expired_keys", figures.expired.to_string()),
         // Nothing is evicted: there is no bound for all keys.
         ("evicted_keys", "0".to_owned()),

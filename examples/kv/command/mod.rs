@@ -28,7 +28,6 @@ pub mod strings;
 pub mod table;
 
 pub use call::{Call, Fault, Pace, Talk};
-pub use info::Facts;
 pub use table::{Command, Merge, Reach};
 
 #[cfg(test)]

@@ -5,11 +5,11 @@
 
 use super::call::{Done, Fault, Talk};
 use super::docs::Doc;
-use super::info::Facts;
 use super::table::{Command, arity_fits};
 use crate::glob::Pattern;
 use crate::resp::parser::BULK_BYTES_MAX;
 use crate::resp::reply;
+use crate::server::Server;
 use crate::store::set::INTS_MAX;
 
 /// A subcommand: its full name, its arity with both names counted, and what it does.
@@ -51,7 +51,7 @@ pub fn config(talk: &mut Talk<'_>) -> Done {
 }
 
 fn config_get(talk: &mut Talk<'_>) -> Done {
-    let settings = settings(&(talk.facts)());
+    let settings = settings(talk.server);
     let mut found: [Option<(&[u8], &str)>; SETTINGS] = [None; SETTINGS];
     for pattern in talk.args.from(2) {
         let read = Pattern::new(&pattern.to_ascii_lowercase())?;
@@ -76,24 +76,25 @@ fn config_get(talk: &mut Talk<'_>) -> Done {
 const SETTINGS: usize = 16;
 
 /// The settings clients ask for, most of which cannot be otherwise here.
-fn settings(facts: &Facts) -> [(&'static str, String); SETTINGS] {
+fn settings(server: &Server) -> [(&'static str, String); SETTINGS] {
     let fixed = |text: &str| text.to_owned();
+    let Server { port, limits, .. } = server;
     [
         ("appendonly", fixed("no")),
         ("cluster-enabled", fixed("no")),
-        ("client-query-buffer-limit", facts.request_bytes_max.to_string()),
+        ("client-query-buffer-limit", limits.request_bytes_max().to_string()),
         ("databases", fixed("1")),
         ("maxmemory", fixed("0")),
         ("maxmemory-policy", fixed("noeviction")),
         ("notify-keyspace-events", fixed("")),
-        ("port", facts.tcp_port.to_string()),
+        ("port", port.to_string()),
         ("proto-max-bulk-len", BULK_BYTES_MAX.to_string()),
         ("replicaof", fixed("")),
         ("requirepass", fixed("")),
         ("save", fixed("")),
         ("set-max-intset-entries", INTS_MAX.to_string()),
         ("slaveof", fixed("")),
-        ("tcp-keepalive", facts.keepalive_s.to_string()),
-        ("timeout", facts.timeout_s.to_string()),
+        ("tcp-keepalive", limits.keepalive_s.to_string()),
+        ("timeout", limits.timeout_s.to_string()),
     ]
 }

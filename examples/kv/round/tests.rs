@@ -1,7 +1,7 @@
 //! Pipelines over several shards: order, batching, and bounds.
 use super::*;
 use crate::resp::{Parsed, Parser};
-use crate::testing::Server;
+use crate::testing::{Server, server};
 
 /// A pipeline that asks for everything, and whose replies tell their place.
 fn pipeline() -> String {
@@ -88,7 +88,7 @@ struct Shard0 {
 impl Shard0 {
     fn new(shards: usize) -> Self {
         let (session, store) = (Session::new(1), Store::new(0, shards));
-        let round = Round::new(0, shards, None, &Rc::default());
+        let round = Round::new(0, server(shards), None, &Rc::default());
         Self { round, session, store, out: Output::default(), has_room: true }
     }
 
@@ -99,9 +99,9 @@ impl Shard0 {
             panic!("no request: {line}")
         };
         let Self { round, session, store, out, has_room } = self;
-        let (facts, has_room) = (&Facts::default, *has_room);
+        let has_room = *has_room;
         let reserve = &mut |shards| has_room.then_some(()).ok_or(Wait::ForPermits(shards));
-        round.request(&mut Context { session, store, now_ms: 0, facts, reserve, out }, &args)
+        round.request(&mut Context { session, store, now_ms: 0, reserve, out }, &args)
     }
 }
 

@@ -13,6 +13,7 @@
 //! misses a key that stays, and what tells `KEYS` which keys came while it walked.
 #![forbid(unsafe_code)]
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::deadlines::Deadlines;
@@ -21,6 +22,7 @@ use super::hashing::{draw, table_hash};
 use super::rows::{POSITION_BITS, Place, ROWS, Rows, Slot};
 use super::value::{LARGE_BYTES_MIN, Value};
 use crate::command::info::Figures;
+use crate::traffic::Traffic;
 
 /// Deadline of a key that never expires.
 const NEVER: u64 = u64::MAX;
@@ -51,6 +53,8 @@ pub struct Store {
     /// Keys that were to be read and were not there.
     misses: u64,
     garbage: Garbage,
+    /// What the shard counts besides.
+    pub traffic: Rc<Traffic>,
 }
 
 /// What a key stands for.
@@ -106,6 +110,7 @@ impl Store {
             hits: 0,
             misses: 0,
             garbage: Garbage::new(),
+            traffic: Rc::default(),
         }
     }
 
@@ -121,8 +126,8 @@ impl Store {
 
     /// What `INFO` tells of this shard.
     pub fn figures(&self, now_ms: u64) -> Figures {
-        let now_ms = self.deadlines as u128 * u128::from(now_ms);
-        let left_ms = self.deadlines_ms.saturating_sub(now_ms);
+        let now = self.deadlines as u128 * u128::from(now_ms);
+        let left_ms = self.deadlines_ms.saturating_sub(now);
         Figures {
             keys: self.len() as i64,
             deadlines: self.deadlines as i64,
@@ -130,6 +135,7 @@ impl Store {
             expired: self.expired as i64,
             hits: self.hits as i64,
             misses: self.misses as i64,
+            ..self.traffic.figures(now_ms)
         }
     }
 
