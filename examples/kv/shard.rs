@@ -174,3 +174,56 @@ pub fn warn_seldom(text: &str) {
         log::warn!("{text}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::server;
+    use miniss_linux::Runtime;
+
+    /// By the time that the groups are charged with, which decides whose turn it is, however slow
+    /// the machine is.
+    #[test]
+    fn commands_have_four_times_as_long_as_expiry_while_both_have_work() {
+        const KEYS: u64 = 20_000;
+        let compare = async |shard: Rc<Shard>| {
+            let groups = [SchedulingGroup::MAIN, shard.background];
+            let busy = || groups.map(|group| group.stats().expect("both are there").busy);
+            let (mut start, mut before) = (None, busy());
+            while shard.with_store(|store| store.deadlines()) > 0 {
+                for number in 0..100 {
+                    let key = format!("stays:{number}");
+                    shard.with_store(|store| store.read(key.as_bytes(), now_ms()));
+                }
+                let now = busy();
+                if shard.with_store(|store| store.expired) > 0 && now[1] > before[1] {
+                    let start = *start.get_or_insert(now);
+                    // When expiry had its turn, it had used up no more than its share.
+                    let (commands, expiry) =
+                        (now[0] - start[0], before[1].saturating_sub(start[1]));
+                    assert!(commands >= expiry.mul_f64(3.9), "{commands:?} for {expiry:?}");
+                }
+                before = now;
+                yield_now().await;
+            }
+        };
+        let runtime = Runtime::builder().shards(1).build().unwrap();
+        runtime.block_on(async {
+            let service = Shard::start(server(1)).await.unwrap();
+            let shard = service.local();
+            shard.with_store(|store| {
+                for number in 0..KEYS {
+                    let key = number.to_string();
+                    let found = store.locate(key.as_bytes(), 0);
+                    let place = store.put_string(found, key.as_bytes(), b"x");
+                    store.set_deadline(place, 1);
+                }
+            });
+            let background = shard.background;
+            spawn(compare(shard)).await.unwrap();
+            let slices = background.stats().unwrap().slices;
+            assert!(slices >= KEYS / EXPIRE_AT_ONCE as u64, "{slices} slices");
+            service.stop().await.unwrap();
+        });
+    }
+}
