@@ -219,10 +219,12 @@ impl Output {
         Mark { bytes: self.bytes.len(), shared: self.shared.len() }
     }
 
-    /// Takes back what came after `mark`; what is charged stays so.
+    /// Takes back what came after `mark`, unless that has been taken back together with more; what
+    /// is charged stays so.
     pub fn truncate(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
-        for shared in self.shared.drain(mark.shared..) {
+        let kept = mark.shared.min(self.shared.len());
+        for shared in self.shared.drain(kept..) {
             self.shared_bytes -= shared.string.len();
         }
         self.is_over = false;

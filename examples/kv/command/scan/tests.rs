@@ -1,7 +1,9 @@
 //! `KEYS` and `SCAN` while other requests run between their turns.
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::batch::Batch;
+use crate::budget::Budget;
 use crate::command::{Command, Reach};
 use crate::resp::{Output, Proto};
 use crate::store::Store;
@@ -90,6 +92,24 @@ fn keys_that_a_flush_interrupts_names_none_that_came_after_it() {
             }
         });
         assert!(!keys.is_empty() && keys.iter().all(|key| key.starts_with("old")));
+    });
+}
+
+#[test]
+fn keys_that_exceed_the_budget_in_a_later_turn_are_refused() {
+    in_short_turns(|| {
+        let mut store = Store::new(0, 1);
+        (0..400).for_each(|number| put(&mut store, &format!("{}{number}", "a".repeat(10 << 10))));
+        let Reach::Every(run, _) = Command::named(b"keys").unwrap().reach else { panic!() };
+        let (mut batch, mut turns) = (Batch::default(), 0);
+        batch.charge_to(Some(Arc::new(Budget::new(1 << 20, None))));
+        batch.push(run, Proto::Resp2, [b"keys", b"*".as_slice()].into_iter());
+        while batch.is_waiting() {
+            batch.run(&mut store, 0, usize::MAX);
+            turns += 1;
+        }
+        let reply = String::from_utf8(batch.reply().unwrap().bytes().to_vec()).unwrap();
+        assert!(turns > 3 && reply.starts_with("-OOM reply"), "{turns} turns: {reply:.99}");
     });
 }
 
