@@ -62,6 +62,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = miniss_core::timer::Wheel;
+
     #[inline]
     fn now(&self) -> Instant {
         Instant::from_nanos(self.now_ns.load(Relaxed))

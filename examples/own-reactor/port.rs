@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
 use miniss_core::time::Instant;
+use miniss_core::timer::Wheel;
 use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// Wakes a thread that sleeps in `ppoll`.
@@ -50,6 +51,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
         Instant::from_nanos(START.elapsed().as_nanos() as u64)

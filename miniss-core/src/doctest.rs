@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 
 use crate::prim::{AtomicUsize, Ordering};
 use crate::time::Instant;
+use crate::timer::Wheel;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// An unparker for a loop that never sleeps. Its clock advances by a microsecond at each look, so
@@ -19,6 +20,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::from_nanos(self.0.fetch_add(1, Ordering::Relaxed) as u64 * 1_000)
     }

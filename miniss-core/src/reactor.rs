@@ -21,6 +21,7 @@ use core::fmt;
 use crate::executor::cell::{OwnerState, Shared};
 use crate::prim::planted;
 use crate::time::Instant;
+use crate::timer::TimerQueue;
 
 /// What an executor runs on: an io_uring, a poll set, an interrupt controller, a simulation.
 ///
@@ -33,7 +34,8 @@ use crate::time::Instant;
 /// ```
 /// use core::time::Duration;
 /// use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
-/// use miniss_core::{time::Instant, timer::Sleep};
+/// use miniss_core::time::Instant;
+/// use miniss_core::timer::{Sleep, Wheel};
 /// use std::sync::OnceLock;
 /// use std::thread::{self, Thread};
 ///
@@ -52,6 +54,8 @@ use crate::time::Instant;
 /// }
 ///
 /// impl Clock for Unparker {
+///     type Timers = Wheel;
+///
 ///     fn now(&self) -> Instant {
 ///         let start = self.start.get_or_init(std::time::Instant::now);
 ///         Instant::from_nanos(start.elapsed().as_nanos() as u64)
@@ -111,6 +115,11 @@ pub trait Reactor {
 ///
 /// Each [`Unpark`] is one: the clock of the executor's timers. Its example has both.
 pub trait Clock {
+    /// What keeps the timers: [`Wheel`](crate::timer::Wheel) for any number of them,
+    /// [`TimerList`](crate::timer::TimerList) for a few on a small machine,
+    /// [`NoTimers`](crate::timer::NoTimers) for none.
+    type Timers: TimerQueue;
+
     /// The time now.
     fn now(&self) -> Instant;
 }
@@ -130,7 +139,7 @@ pub trait Clock {
 /// sound. An implementation that leaves the default alone has nothing to prove.
 ///
 /// ```
-/// use miniss_core::{Clock, Unpark, time::Instant};
+/// use miniss_core::{Clock, Unpark, time::Instant, timer::Wheel};
 ///
 /// /// A port for a loop that never sleeps: there is nothing to wake, and the clock stands still.
 /// struct Spinning;
@@ -141,6 +150,8 @@ pub trait Clock {
 /// }
 ///
 /// impl Clock for Spinning {
+///     type Timers = Wheel;
+///
 ///     fn now(&self) -> Instant {
 ///         Instant::ZERO
 ///     }

@@ -30,8 +30,8 @@ fn nothing_has_grown_or_shrunk_unnoticed() {
     let table = sizes! {
         Header = 64,
         Waker = 16,
-        Shared = 6528,
-        ExecutorCell<Unparker> = 6656,
+        Shared = 768,
+        ExecutorCell<Unparker> = 6528,
         LocalHandle<Unparker> = 16,
         JoinHandle<[u64; 100]> = 16,
         AbortHandle = 24,

@@ -36,6 +36,7 @@ pub struct ShardTimers(());
 // SAFETY: it returns what the current shard's `LocalHandle` answers, and asks each time.
 unsafe impl Timers for ShardTimers {
     type Instant = Instant;
+    type Queue = Wheel;
 
     #[inline]
     fn now(&self) -> miniss_core::time::Instant {
@@ -43,8 +44,8 @@ unsafe impl Timers for ShardTimers {
     }
 
     #[inline]
-    fn wheel(&self) -> Option<&'static Wheel> {
-        try_with_current(|shard| shard.local.wheel()).flatten()
+    fn queue(&self) -> Option<&'static Wheel> {
+        try_with_current(|shard| shard.local.queue()).flatten()
     }
 }
 

@@ -9,6 +9,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use miniss_core::time::Instant;
+use miniss_core::timer::Wheel;
 use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 use crate::{apic, clock, cpu};
@@ -61,6 +62,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         clock::now()
     }

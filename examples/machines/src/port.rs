@@ -5,6 +5,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use miniss_core::time::Instant;
+use miniss_core::timer::TimerList;
 use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 use crate::machine;
@@ -39,6 +40,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = TimerList;
+
     fn now(&self) -> Instant {
         machine::now()
     }

@@ -14,6 +14,7 @@ use core::task::{Poll, Waker};
 use core::time::Duration;
 
 use miniss_core::time::Instant;
+use miniss_core::timer::Wheel;
 use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 use crate::sys::{self, PollFd};
@@ -43,6 +44,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         sys::now()
     }

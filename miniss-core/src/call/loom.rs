@@ -23,6 +23,7 @@ use crate::executor::watch::Watch;
 use crate::reactor::Idle;
 use crate::reactor::{Clock, Unpark};
 use crate::time::Instant;
+use crate::timer::Wheel;
 
 /// Whether it was called since that was last asked for.
 struct Unparker(AtomicBool);
@@ -35,6 +36,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::ZERO
     }

@@ -18,6 +18,7 @@ use super::{Call, Endpoint, Mesh};
 use crate::error::CallError;
 use crate::prim::explore::explore;
 use crate::time::Instant;
+use crate::timer::Wheel;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 const SCHEDULES: usize = 1_000;
@@ -50,6 +51,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::ZERO
     }

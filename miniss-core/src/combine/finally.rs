@@ -162,7 +162,7 @@ where
 }
 
 #[cfg(not(feature = "alloc"))]
-fn spawn_boxed<U, F: Future>(
+fn spawn_boxed<U: Unpark, F: Future>(
     _local: &LocalHandle<U>,
     future: F,
 ) -> Result<JoinHandle<F::Output>, F> {

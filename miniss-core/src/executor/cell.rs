@@ -21,24 +21,26 @@ use core::mem;
 use core::ptr::{self, NonNull};
 
 use super::budget::{Budget, Pace, Stride};
-use super::group_table::{GroupTable, PollGroups};
+use super::group_table::GroupTable;
 use super::stats::Counters;
+use super::turn::PollOtherwise;
 use super::wake::{Fifo, Inbox, wake_on};
 use super::watch::Watches;
 use crate::coop::{TaskBudget, UNITS};
 use crate::error::CellInUse;
 use crate::prim::{AtomicBool, AtomicU32, Ordering, const_fn, fence, ordering, planted, statics};
-use crate::reactor::Unpark;
+use crate::reactor::{Clock, Unpark};
 use crate::task::cell::{CellAddress, Header};
 use crate::task::slots::{Returned, Slots};
 use crate::time::Instant;
-use crate::timer::Wheel;
+use crate::timer::queue::sealed::Queue;
 
 /// Wakes the task in a slot of the executor cell that has this function.
 pub(crate) type WakeFn = unsafe fn(NonNull<Header>);
 
 /// What all executor cells have in common: everything but the unparker.
-#[repr(C, align(128))]
+#[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(128)))]
 pub(crate) struct Shared {
     /// A [`WakeFn`] that knows the type of the unparker; null until the first executor has claimed
     /// the cell. So an executor cell in a `static` begins as zeroes, which an image does not have
@@ -52,8 +54,9 @@ pub(crate) struct Shared {
     owner: OwnerHalf,
 }
 
-/// Keeps the plain cells off the line that other cores write to.
-#[repr(align(128))]
+/// Keeps the plain cells off the line that other cores write to. Machines of 32 bits are taken for
+/// small ones without such lines, here and below [`crate::task`]: there nothing is padded.
+#[cfg_attr(target_pointer_width = "64", repr(align(128)))]
 struct OwnerHalf(OwnerState);
 
 // SAFETY: all is atomics but the owner's state, which `owner` hands out under *Owner only* alone.
@@ -184,7 +187,7 @@ impl Shared {
 /// An executor cell keeps the memory of its tasks' slots, for reuse.
 ///
 /// ```
-/// use miniss_core::{ExecutorCell, Clock, Unpark, time::Instant};
+/// use miniss_core::{ExecutorCell, Clock, Unpark, time::Instant, timer::Wheel};
 ///
 /// struct Unparker;
 /// // SAFETY: `is_local` keeps its default.
@@ -193,6 +196,8 @@ impl Shared {
 /// }
 ///
 /// impl Clock for Unparker {
+///     type Timers = Wheel;
+///
 ///     fn now(&self) -> Instant {
 ///         Instant::ZERO
 ///     }
@@ -201,17 +206,26 @@ impl Shared {
 /// static CORE_0: ExecutorCell<Unparker> = ExecutorCell::new(Unparker);
 /// ```
 #[repr(C)]
-pub struct ExecutorCell<U> {
+pub struct ExecutorCell<U: Clock> {
     /// First, so that a pointer to it is one to the executor cell.
     shared: Shared,
+    timers: OwnersTimers<U::Timers>,
     unparker: U,
 }
+
+/// Behind [`OwnerState`], of which it is a part whose type the port chooses.
+struct OwnersTimers<Q>(Q);
+
+// SAFETY: as for `Shared`: `ExecutorCell::timers` hands it out under *Owner only* alone.
+unsafe impl<Q> Sync for OwnersTimers<Q> {}
+// SAFETY: as for `Shared`.
+unsafe impl<Q> Send for OwnersTimers<Q> {}
 
 impl<U: Unpark> ExecutorCell<U> {
     const_fn! {
         /// An executor cell that no executor uses yet.
         pub const fn new(unparker: U) -> Self {
-            Self { shared: Shared::new(), unparker }
+            Self { shared: Shared::new(), timers: OwnersTimers(U::Timers::NEW), unparker }
         }
     }
 
@@ -264,6 +278,13 @@ impl<U: Unpark> ExecutorCell<U> {
         unsafe { self.shared.owner() }
     }
 
+    /// # Safety
+    /// As for [`Shared::owner`].
+    #[inline]
+    pub(crate) unsafe fn timers(&self) -> &U::Timers {
+        &self.timers.0
+    }
+
     /// A wake from another core, a foreign thread or an interrupt handler.
     #[cold]
     pub(crate) fn wake_remote(&self, slot: NonNull<Header>) {
@@ -295,7 +316,7 @@ impl<U: Unpark> ExecutorCell<U> {
     }
 }
 
-impl<U> fmt::Debug for ExecutorCell<U> {
+impl<U: Clock> fmt::Debug for ExecutorCell<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExecutorCell")
             .field("address", &ptr::from_ref(self).cast::<()>())
@@ -304,14 +325,13 @@ impl<U> fmt::Debug for ExecutorCell<U> {
     }
 }
 
-/// Run queue, slots, timers and counters of one core.
+/// Run queue, slots and counters of one core.
 pub(crate) struct OwnerState {
     /// Tasks to be polled.
     pub(crate) queue: Fifo,
     /// Tasks that woke themselves while they ran: they go behind the reactor's next turn.
     pub(crate) behind: Fifo,
     pub(crate) slots: Slots,
-    pub(crate) wheel: Wheel,
     /// Places that other cores write to without a wake.
     pub(crate) watches: Watches,
     pub(crate) counters: Counters,
@@ -325,8 +345,8 @@ pub(crate) struct OwnerState {
     pub(crate) polls_max: Cell<u32>,
     /// Tasks may be spawned: an executor is there, and not ending.
     pub(crate) is_open: Cell<bool>,
-    /// Tasks are polled in the order they were woken: without groups, without a shuffle.
-    pub(crate) is_plain: Cell<bool>,
+    /// A group was made beside the main group.
+    pub(crate) has_groups: Cell<bool>,
     /// The group of the task that is polled, by its index. Atomic, so that a call may ask for it
     /// although the executor may be gone.
     pub(crate) current_group: statics::AtomicU8,
@@ -336,9 +356,9 @@ pub(crate) struct OwnerState {
     pub(crate) ready_groups: Cell<usize>,
     /// Stays from one executor to the next.
     pub(crate) groups: Cell<Option<&'static GroupTable>>,
-    /// How a turn goes, once a group was made beside the main group. Programs that make none do not
-    /// even have its code.
-    pub(crate) poll_groups: Cell<Option<PollGroups>>,
+    /// How a turn goes that does not poll tasks in the order they were woken: by groups, or
+    /// shuffled. Programs that use neither do not even have the code.
+    pub(crate) poll_otherwise: Cell<Option<PollOtherwise>>,
 }
 
 impl OwnerState {
@@ -348,7 +368,6 @@ impl OwnerState {
                 queue: Fifo::new(),
                 behind: Fifo::new(),
                 slots: Slots::new(),
-                wheel: Wheel::new(),
                 watches: Watches::new(),
                 counters: Counters::new(),
                 stride: Stride::new(),
@@ -356,12 +375,12 @@ impl OwnerState {
                 task_budget: TaskBudget::new(),
                 polls_max: Cell::new(0),
                 is_open: Cell::new(false),
-                is_plain: Cell::new(false),
+                has_groups: Cell::new(false),
                 groups_are_own: Cell::new(false),
                 current_group: statics::AtomicU8::new(0),
                 ready_groups: Cell::new(0),
                 groups: Cell::new(None),
-                poll_groups: Cell::new(None),
+                poll_otherwise: Cell::new(None),
             }
         }
     }
@@ -376,7 +395,8 @@ impl OwnerState {
         self.task_budget.set_units(UNITS);
         self.task_budget.lift();
         self.groups_are_own.set(false);
-        self.is_plain.set(true);
+        self.has_groups.set(false);
+        self.poll_otherwise.set(None);
         self.is_open.set(true);
     }
 

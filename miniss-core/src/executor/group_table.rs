@@ -25,6 +25,7 @@ use super::cell::OwnerState;
 use super::group::SchedulingGroup;
 use super::run::run_task;
 use super::stats::{Counter, DelayCounters, GroupStats, Stats};
+use super::turn::{Take, Turn};
 use super::virtual_time::{GROUPS_MAX, SHARES_MAX, VirtualTimes};
 use super::wake::Fifo;
 use crate::defer::defer;
@@ -303,8 +304,8 @@ impl OwnerState {
         shares: u32,
     ) {
         table.add(group, name, shares);
-        self.poll_groups.set(Some(poll_groups));
-        self.is_plain.set(false);
+        self.has_groups.set(true);
+        self.poll_otherwise.set(Some(poll_groups));
     }
 
     /// The turn ends with the poll under way.
@@ -319,7 +320,7 @@ impl OwnerState {
         let Some(table) = self.groups.get() else { return };
         table.groups.iter().for_each(|group| self.queue.append(&group.queue));
         self.ready_groups.set(0);
-        self.poll_groups.set(None);
+        self.poll_otherwise.set(None);
     }
 
     /// Calls `run`, whose spawns are in the group with this index, if there is one.
@@ -360,19 +361,16 @@ impl OwnerState {
     }
 }
 
-/// How a turn among groups goes.
-pub(crate) type PollGroups = fn(&OwnerState, &dyn Fn() -> Instant, &mut dyn FnMut(&Fifo) -> Take);
-
-/// Polls slice by slice the tasks that `take` takes from the queue of a group, if the budget of the
-/// turn allows it.
-fn poll_groups(owner: &OwnerState, now: &dyn Fn() -> Instant, take: &mut dyn FnMut(&Fifo) -> Take) {
+/// Polls tasks slice by slice, as long as the budget of the turn allows it.
+fn poll_groups(owner: &OwnerState, mut turn: Turn<'_>) {
     let Some(table) = owner.groups.get() else { return };
+    let now = turn.now;
     table.begin_turn(owner, now());
     while let Some(index) = table.next(owner) {
         let slice = table.begin_slice(owner, index);
         let _ended = defer(|| table.end_slice(owner, &slice, now()));
         while !table.turn_is_over.get() {
-            match take(&table.groups[index].queue) {
+            match turn.take(owner, &table.groups[index].queue) {
                 Take::Task(slot) => {
                     table.running.set(Some(slot));
                     owner.counters.polls.add(1);
@@ -383,14 +381,4 @@ fn poll_groups(owner: &OwnerState, now: &dyn Fn() -> Instant, take: &mut dyn FnM
             }
         }
     }
-}
-
-/// What [`poll_groups`] finds in the queue of a group.
-pub(crate) enum Take {
-    /// A task to poll.
-    Task(NonNull<Header>),
-    /// None is left.
-    Empty,
-    /// The turn's budget is spent.
-    Spent,
 }

@@ -23,6 +23,7 @@ use crate::reactor::{Clock, Unpark};
 use crate::task::cell::{Header, class_of};
 use crate::task::slots::MAIN_CLASS;
 use crate::time::Instant;
+use crate::timer::Wheel;
 
 /// Counts its unparks. Relaxed, so that it adds no ordering of its own.
 struct Unparker(AtomicUsize);
@@ -35,6 +36,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::ZERO
     }

@@ -15,6 +15,7 @@ use crate::defer::defer;
 use crate::reactor::Unpark;
 use crate::task::cell::Header;
 use crate::task::state::{Hold, Start};
+use crate::timer::queue::sealed::Queue;
 use crate::unobserved::{self, Source};
 
 /// Polls a task that was taken from the run queue, or drops what was aborted or has ended.
@@ -104,10 +105,10 @@ fn end_unwound(owner: &OwnerState, slot: NonNull<Header>) {
 
 /// Drops all tasks and timers. Destructors that run here may wake, drop handles and try to spawn,
 /// which fails.
-pub(super) fn shut_down(owner: &OwnerState) {
+pub(super) fn shut_down(owner: &OwnerState, timers: &impl Queue) {
     owner.is_open.set(false);
     let drop_tasks = || owner.slots.for_each(|slot| drop_future(owner, slot));
-    let _timers = defer(|| owner.wheel.clear());
+    let _timers = defer(|| timers.clear());
     // If a destructor unwinds, the tasks that are left are dropped on the way out.
     let _rest = defer(drop_tasks);
     drop_tasks();

@@ -19,7 +19,8 @@ use crate::task::cell::place_with_boxed_output;
 use crate::task::cell::{Header, class_of, place, place_nothing};
 use crate::task::slab::TaskSlab;
 use crate::time::Instant;
-use crate::timer::{Timers, Wheel};
+use crate::timer::queue::sealed::Queue;
+use crate::timer::{HasTimers, Timers};
 
 /// A handle to an executor, for the tasks on its own core.
 ///
@@ -37,7 +38,7 @@ use crate::timer::{Timers, Wheel};
 /// });
 /// assert_eq!(sum, 3);
 /// ```
-pub struct LocalHandle<U: 'static> {
+pub struct LocalHandle<U: Unpark> {
     cell: &'static ExecutorCell<U>,
     epoch: u32,
     /// This is what makes it a proof of *Owner only*.
@@ -54,13 +55,13 @@ impl StaysOnItsCore {
     }
 }
 
-impl<U> Clone for LocalHandle<U> {
+impl<U: Unpark> Clone for LocalHandle<U> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<U> Copy for LocalHandle<U> {}
+impl<U: Unpark> Copy for LocalHandle<U> {}
 
 impl<U: Unpark> LocalHandle<U> {
     /// # Safety
@@ -138,23 +139,26 @@ impl<U: Unpark> LocalHandle<U> {
     /// ```
     pub fn stats(&self) -> Stats {
         self.owner().map_or_else(Stats::default, |owner| {
-            let (tasks_live, timers_armed) = (owner.slots.live(), owner.wheel.len());
+            // SAFETY: *Owner only* by `owner`.
+            let timers_armed = unsafe { self.cell.timers() }.len();
+            let (stalls, tasks_live) = (owner.stride.stalls(), owner.slots.live());
             let counters = owner.counters.snapshot(self.now());
-            Stats { stalls: owner.stride.stalls(), tasks_live, timers_armed, ..counters }
+            Stats { stalls, tasks_live, timers_armed, ..counters }
         })
     }
 }
 
-impl<U> fmt::Debug for LocalHandle<U> {
+impl<U: Unpark> fmt::Debug for LocalHandle<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalHandle").field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
 
 // SAFETY: *One claim*: `owner` is there only while our executor lives, a `LocalHandle` never leaves
-// its thread, and an executor clears its wheel before it goes.
-unsafe impl<U: Unpark> Timers for LocalHandle<U> {
+// its thread, and an executor clears its timers before it goes.
+unsafe impl<U: Unpark<Timers: HasTimers>> Timers for LocalHandle<U> {
     type Instant = Instant;
+    type Queue = U::Timers;
 
     #[inline]
     fn now(&self) -> Instant {
@@ -162,8 +166,9 @@ unsafe impl<U: Unpark> Timers for LocalHandle<U> {
     }
 
     #[inline]
-    fn wheel(&self) -> Option<&'static Wheel> {
-        self.open_owner().ok().map(|owner| &owner.wheel)
+    fn queue(&self) -> Option<&'static U::Timers> {
+        // SAFETY: *Owner only* by `open_owner`.
+        self.open_owner().ok().map(|_owner| unsafe { self.cell.timers() })
     }
 }
 

@@ -9,15 +9,16 @@ use core::task::{Context, Poll};
 
 use super::budget::{Budget, Spending};
 use super::cell::{ExecutorCell, OwnerState};
-use super::group_table::Take;
 use super::run::{Claim, run_task, shut_down};
 use super::spawn::{LocalHandle, StaysOnItsCore};
 use super::wake::Fifo;
 use crate::defer::defer;
 use crate::error::CellInUse;
-use crate::reactor::{Idle, Reactor};
+use crate::reactor::{Clock, Idle, Reactor};
 use crate::task::cell::Header;
 use crate::task::slots::MAIN_CLASS;
+use crate::time::Instant;
+use crate::timer::queue::sealed::Queue;
 
 /// Runs tasks on the thread or core that made it, over a [`Reactor`] of the user's.
 ///
@@ -93,8 +94,10 @@ impl<R: Reactor> Executor<R> {
     /// ```
     pub fn set_shuffle(&mut self, seed: u64) {
         self.shuffle = Shuffle::new(seed);
-        let has_groups = self.owner().poll_groups.get().is_some();
-        self.owner().is_plain.set(self.shuffle.is_none() && !has_groups);
+        if !self.owner().has_groups.get() {
+            let is_shuffled = self.shuffle.is_some();
+            self.owner().poll_otherwise.set(is_shuffled.then_some(poll_shuffled));
+        }
     }
 
     /// The handle that tasks use to spawn and to tell the time.
@@ -200,18 +203,17 @@ impl<R: Reactor> Executor<R> {
     /// Polls tasks in the order they were woken, until none is ready or the budget is spent.
     #[inline]
     fn run_ready(&self) {
-        if self.owner().is_plain.get() {
-            self.poll_ready(Fifo::pop);
-        } else {
-            self.poll_otherwise();
-        }
         let owner = self.owner();
+        match owner.poll_otherwise.get() {
+            None => self.poll_ready(),
+            Some(poll) => self.poll_otherwise(poll),
+        }
         owner.task_budget.lift();
         owner.stride.end_turn(owner.counters.polls.value(), || self.local.now());
     }
 
     #[inline]
-    fn poll_ready(&self, pop: impl Fn(&Fifo) -> Option<NonNull<Header>>) {
+    fn poll_ready(&self) {
         let owner = self.owner();
         let mut spending = self.start_turn();
         while !owner.queue.is_empty() {
@@ -221,7 +223,7 @@ impl<R: Reactor> Executor<R> {
                 return;
             }
             for _ in 0..polls {
-                let Some(slot) = pop(&owner.queue) else { return };
+                let Some(slot) = owner.queue.pop() else { return };
                 owner.counters.polls.add(1);
                 run_task(owner, slot);
             }
@@ -238,26 +240,9 @@ impl<R: Reactor> Executor<R> {
 
     /// Polls tasks in the order of their groups, or of the shuffle, or both.
     #[cold]
-    fn poll_otherwise(&self) {
-        let owner = self.owner();
-        let pop = |queue: &Fifo| match &self.shuffle {
-            None => queue.pop(),
-            Some(shuffle) => shuffle.pop(queue),
-        };
-        let Some(poll_groups) = owner.poll_groups.get() else { return self.poll_ready(pop) };
-        let now = || self.local.now();
-        let (mut spending, mut paid) = (self.start_turn(), 0);
-        poll_groups(owner, &now, &mut |queue| {
-            if paid == 0 && !queue.is_empty() {
-                paid = spending.pay(&owner.stride, owner.counters.polls.value(), now);
-                if paid == 0 {
-                    return Take::Spent;
-                }
-            }
-            let Some(slot) = pop(queue) else { return Take::Empty };
-            paid -= 1;
-            Take::Task(slot)
-        });
+    fn poll_otherwise(&self, poll: PollOtherwise) {
+        let (shuffle, now) = (self.shuffle.as_ref(), &|| self.local.now());
+        poll(self.owner(), Turn { spending: self.start_turn(), paid: 0, shuffle, now });
     }
 
     /// Asks the reactor for events, sleeping if there is nothing to run, and queues what is due.
@@ -277,10 +262,10 @@ impl<R: Reactor> Executor<R> {
     /// Queues what is due: the tasks of timers, tasks that yielded, remote wakes.
     #[inline]
     fn queue_due(&self, owner: &OwnerState) {
-        if !owner.wheel.is_empty() {
+        if !self.timers().is_empty() {
             let now = self.local.now();
             owner.stride.look(owner.counters.polls.value(), now);
-            owner.counters.timers_fired.add(owner.wheel.advance(now) as u64);
+            owner.counters.timers_fired.add(self.timers().advance(now) as u64);
         }
         owner.queue.append(&owner.behind);
         // After the timers: over a port whose `is_local` is always false, their wakes come this
@@ -296,7 +281,7 @@ impl<R: Reactor> Executor<R> {
         owner.counters.busy_until(start);
         owner.counters.parks.add(1);
         let shared = self.cell().shared();
-        self.reactor.park(owner.wheel.next_deadline(), Idle::new(shared, owner));
+        self.reactor.park(self.timers().next_deadline(), Idle::new(shared, owner));
         shared.awake();
         let end = self.local.now();
         owner.stride.restart(polls, end);
@@ -307,6 +292,11 @@ impl<R: Reactor> Executor<R> {
         self.local.cell()
     }
 
+    fn timers(&self) -> &'static <R::Unparker as Clock>::Timers {
+        // SAFETY: as for `owner`.
+        unsafe { self.cell().timers() }
+    }
+
     fn owner(&self) -> &'static OwnerState {
         // SAFETY: *One claim*: it is us, and we never left our thread.
         unsafe { self.cell().owner() }
@@ -315,7 +305,7 @@ impl<R: Reactor> Executor<R> {
 
 impl<R: Reactor> Drop for Executor<R> {
     fn drop(&mut self) {
-        shut_down(self.owner());
+        shut_down(self.owner(), self.timers());
     }
 }
 
@@ -340,6 +330,55 @@ impl<F: Future> Future for Main<'_, F> {
         let Poll::Ready(output) = this.future.as_mut().poll(cx) else { return Poll::Pending };
         *this.output = Some(output);
         Poll::Ready(())
+    }
+}
+
+/// How a turn goes that does not poll tasks in the order they were woken.
+pub(crate) type PollOtherwise = fn(&OwnerState, Turn<'_>);
+
+/// Such a turn.
+pub(crate) struct Turn<'a> {
+    spending: Spending,
+    /// Polls that may be made before the budget is asked again.
+    paid: u32,
+    shuffle: Option<&'a Shuffle>,
+    pub(super) now: &'a dyn Fn() -> Instant,
+}
+
+impl Turn<'_> {
+    /// Takes a task from `queue`, if the budget of the turn allows it.
+    pub(super) fn take(&mut self, owner: &OwnerState, queue: &Fifo) -> Take {
+        if self.paid == 0 && !queue.is_empty() {
+            self.paid = self.spending.pay(&owner.stride, owner.counters.polls.value(), self.now);
+            if self.paid == 0 {
+                return Take::Spent;
+            }
+        }
+        let taken = match self.shuffle {
+            None => queue.pop(),
+            Some(shuffle) => shuffle.pop(queue),
+        };
+        let Some(slot) = taken else { return Take::Empty };
+        self.paid -= 1;
+        Take::Task(slot)
+    }
+}
+
+/// What a [`Turn`] finds in a queue.
+pub(super) enum Take {
+    /// A task to poll.
+    Task(NonNull<Header>),
+    /// None is left.
+    Empty,
+    /// The turn's budget is spent.
+    Spent,
+}
+
+/// Polls tasks in the order of the shuffle.
+fn poll_shuffled(owner: &OwnerState, mut turn: Turn<'_>) {
+    while let Take::Task(slot) = turn.take(owner, &owner.queue) {
+        owner.counters.polls.add(1);
+        run_task(owner, slot);
     }
 }
 

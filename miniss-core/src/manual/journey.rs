@@ -325,8 +325,9 @@
 //! And three types to use them: [`ExecutorCell`](crate::ExecutorCell), in a `static`;
 //! [`Executor`](crate::Executor), with `new` and `block_on`; [`LocalHandle`](crate::LocalHandle),
 //! with `spawn` and `now`. Operations, calls, locks, channels and combinators are built on these. A
-//! program that does not use them does not link them. Timers are the exception: the wheel is part
-//! of the executor, since `park` must know the next deadline.
+//! program that does not use them does not link them. Timers are the exception:
+//! what keeps them is part of the executor, since `park` must know the next deadline. The port
+//! chooses it: a wheel, a list, or none.
 //!
 //! What is not there: no global that must be defined, no symbol that the linker must find, no macro
 //! around `main`, no `Send` asked of tasks, no registration of pollers, no allocator.
@@ -336,7 +337,8 @@
 //! ```
 //! use core::time::Duration;
 //! use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, TaskSlab, Unpark};
-//! use miniss_core::{time::Instant, timer::Sleep};
+//! use miniss_core::time::Instant;
+//! use miniss_core::timer::{Sleep, TimerList};
 //!
 //! struct Counter;
 //!
@@ -346,6 +348,8 @@
 //! }
 //!
 //! impl Clock for Counter {
+//!     type Timers = TimerList; // for a few; for many, a wheel
+//!
 //!     fn now(&self) -> Instant {
 //! #       static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
 //! #       let start = START.get_or_init(std::time::Instant::now);

@@ -115,24 +115,27 @@
 //! # Timers
 //!
 //! - **Linked means pinned.** `timer/list.rs`. A linked node neither moves nor dies. Upheld by
-//!   `Wheel::arm`, which takes it pinned, and by its `Drop`. Shown by `a_dropped_node_is_gone` and
+//!   `Arm::arm`, which takes it pinned, and by its `Drop`. Shown by `a_dropped_node_is_gone` and
 //!   `it_is_armed_by_the_first_poll_and_disarmed_by_drop`.
 //! - **One thread.** `timer/list.rs`. All that happens to linked nodes happens on one thread.
 //!   Upheld by the compiler: a node is neither `Send` nor `Sync`. Shown by
 //!   `it_stays_on_its_thread_and_where_it_is`.
 //! - **Linked in one list.** `timer/list.rs`. A node that is linked is in one list, between two
-//!   neighbours that point to it. Upheld by `List::push_back` and `List::unlink`. Shown by the
-//!   oracle `the_wheel_does_what_an_ordered_map_does`.
+//!   neighbours that point to it. Upheld by `List::push_back`, `List::insert` and `List::unlink`.
+//!   Shown by the oracles `the_wheel_does_what_an_ordered_map_does` and
+//!   `the_list_does_what_an_ordered_map_does`.
 //! - **The place tells the list.** `timer/wheel.rs`. Each linked node is in the list that its
-//!   `place` names. Upheld by `Wheel::file`, `Wheel::remove` and `Wheel::drain`. Shown by the same
-//!   oracle.
+//!   `place` names. Upheld by `Wheel::file`, `Wheel::remove` and `Wheel::drain`, and by
+//!   `TimerList::arm`, `remove` and `advance`. Shown by the same oracles.
 //! - **Filed by deadline.** `timer/wheel.rs`. Deadline and time determine the list, and no deadline
 //!   is before the time. No unsafe code stands on it: if it failed, timers would be late. Shown by
-//!   the same oracle and `equal_deadlines_fire_in_arm_order_across_refiling`.
-//! - **Whole before foreign code.** `timer/wheel.rs`. A waker's code runs only while the wheel is
-//!   whole, and no reference to a node is used after it. Upheld by `Wheel::fire_next` and
-//!   `Wheel::clear`, which unlink before they wake. Shown by
-//!   `a_waker_may_drop_cancel_and_arm_others`, `a_waker_may_advance_the_wheel` and
+//!   the same oracles and `equal_deadlines_fire_in_arm_order_across_refiling`.
+//! - **In order.** `timer/timer_list.rs`. The nodes of the list are in order of deadline, and then
+//!   of arming. No unsafe code stands on it either. Upheld by `List::insert`. Shown by the oracle.
+//! - **Whole before foreign code.** `timer/queue.rs`. A waker's code runs only while the queue is
+//!   whole, and no reference to a node is used after it. Upheld by `List::fire` and
+//!   `Arm::take_out`, which unlink before they wake. Shown by
+//!   `a_waker_may_drop_cancel_and_arm_others`, `a_waker_may_advance_time` and
 //!   `after_a_panic_the_rest_is_woken_at_the_next_advance`.
 //! - **The node stays put.** `timer/sleep.rs`. The node of a pinned `Sleep` does not move. Upheld
 //!   by that file, which hands out no `&mut` to it. Shown by
@@ -435,7 +438,7 @@
 //! handler. An implementation that keeps the default has nothing to prove. That `unpark` ends the
 //! sleep is not about memory: if it does not, tasks hang.
 //!
-//! [`Timers`](crate::timer::Timers): that the wheel stays on the calling thread until its executor
+//! [`Timers`](crate::timer::Timers): that the queue stays on the calling thread until its executor
 //! has taken all timers out, and that from then on the answer is `None`. An implementation that
 //! passes on the answer of another, asked again each time, needs no other proof.
 //!

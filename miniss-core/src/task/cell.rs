@@ -44,9 +44,11 @@ impl CellAddress {
     }
 }
 
-/// One line beside each future.
+/// One line beside each future; on machines of 32 bits ten words.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
+#[cfg_attr(not(target_pointer_width = "64"), repr(align(8)))]
 pub(crate) struct Header {
     /// The executor cell that owns the slot.
     pub(crate) executor: CellAddress,
@@ -70,8 +72,10 @@ pub(crate) struct Header {
     pub(crate) group: Cell<u8>,
 }
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(all(not(any(loom, shuttle)), target_pointer_width = "64"))]
 const _: () = assert!(size_of::<Header>() == 64, "a parked task costs one cache line");
+#[cfg(all(not(any(loom, shuttle)), target_pointer_width = "32"))]
+const _: () = assert!(size_of::<Header>() == 40, "a parked task costs ten words");
 
 impl Header {
     /// The header of a free slot of the executor cell at `executor`.

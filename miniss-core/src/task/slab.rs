@@ -24,7 +24,7 @@ use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
 use super::cell::{CellAddress, Header, TaskCell};
-use super::slots::{Chunk, INLINE_BYTES_MAX, OWN_CLASS, STEP_BYTES, Slots, class_for};
+use super::slots::{Chunk, INLINE_BYTES_MAX, OWN_CLASS, SLOT_ALIGN, STEP_BYTES, Slots, class_for};
 use crate::error::SpawnError;
 use crate::prim::{Ordering, const_fn, planted};
 
@@ -35,7 +35,8 @@ use crate::prim::{Ordering, const_fn, planted};
 /// slots to an executor with [`LocalHandle::lend`](crate::LocalHandle::lend).
 /// [`task_slab!`](crate::task_slab) declares one that is just large enough for an `async fn`.
 ///
-/// Each slot takes a line of 64 bytes beside its future; `BYTES` is rounded up to whole lines.
+/// Each slot takes a line of 64 bytes beside its future; `BYTES` is rounded up to whole lines. On
+/// machines of 32 bits it takes 40, and `BYTES` is rounded up to a multiple of 8.
 ///
 /// ```
 /// use miniss_core::TaskSlab;
@@ -64,13 +65,13 @@ pub struct TaskSlab<const BYTES: usize, const SLOTS: usize = 1> {
 }
 
 /// What a chunk of the heap looks like, too.
-#[repr(C, align(64))]
+#[repr(C)]
 struct Memory<const BYTES: usize, const SLOTS: usize> {
     chunk: Chunk,
     slots: [MaybeUninit<Slot<BYTES>>; SLOTS],
 }
 
-#[repr(C, align(64))]
+#[repr(C)]
 struct Slot<const BYTES: usize> {
     header: Header,
     payload: [u8; BYTES],
@@ -98,6 +99,8 @@ fn owner_word(cell: CellAddress, usage: Use) -> *mut () {
 
 impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
     const SLOT_BYTES: usize = size_of::<Slot<BYTES>>();
+    /// What a slot has for tasks of a size class: whole steps.
+    const LENT_BYTES: usize = (Self::SLOT_BYTES - size_of::<Header>()) / STEP_BYTES * STEP_BYTES;
 
     const_fn! {
         /// A slab that no one uses yet.
@@ -124,7 +127,10 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
                 size_of::<TaskCell<F>>() <= Self::SLOT_BYTES,
                 "the future or its output is larger than the slab's BYTES"
             );
-            assert!(align_of::<TaskCell<F>>() <= STEP_BYTES, "the future is aligned to over 64");
+            assert!(
+                align_of::<TaskCell<F>>() <= SLOT_ALIGN,
+                "the future is aligned to more than slots"
+            );
         }
         // SAFETY: the caller's promise; our own slots may have any size.
         unsafe { self.claim(slots, cell, Use::Own, OWN_CLASS) }?;
@@ -146,8 +152,10 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
                 BYTES > 0 && BYTES <= INLINE_BYTES_MAX,
                 "slots of 1 to 1024 bytes; larger ones: spawn_in"
             );
+            assert!(Self::LENT_BYTES > 0, "on this machine, slots of 64 bytes at least");
         }
-        let class = const { class_for(Self::SLOT_BYTES, STEP_BYTES) }.expect("checked above");
+        let class = const { class_for(size_of::<Header>() + Self::LENT_BYTES, SLOT_ALIGN) };
+        let class = class.expect("checked above");
         // SAFETY: the caller's promise; the class is that of our slots' size.
         unsafe { self.claim(slots, cell, Use::Lent, class) }
     }

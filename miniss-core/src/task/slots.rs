@@ -1,6 +1,6 @@
 //! Where tasks live: slots of a few size classes, in chunks that are never given back.
 //!
-//! A slot is a header line and a multiple of 64 bytes behind it. Spawning takes the first free slot
+//! A slot is a header and, behind it, a multiple of 64 bytes (in slabs on machines of 32 bits, of 8). Spawning takes the first free slot
 //! of the smallest class that fits; ending a task puts it back: a few loads and stores. When a
 //! class has none free and there is a heap, it grows by a chunk; where there is none, a slot of a
 //! larger class will do. Futures over [`INLINE_BYTES_MAX`] are boxed, and the box is what lives in
@@ -17,8 +17,10 @@ use core::ptr::{self, NonNull};
 use super::cell::{CellAddress, Header};
 use crate::prim::{AtomicPtr, Ordering, const_fn, ordering};
 
-/// Bytes of one step between size classes, and the alignment of every slot.
+/// Bytes of one step between size classes.
 pub(crate) const STEP_BYTES: usize = 64;
+/// The alignment of every slot.
+pub(crate) const SLOT_ALIGN: usize = align_of::<Header>();
 /// The largest future (or output) that lives in its slot, in bytes.
 pub(crate) const INLINE_BYTES_MAX: usize = CLASSES * STEP_BYTES;
 /// Classes of 64, 128, … 1024 bytes: the waste is under one line, and 16 list heads are two lines.
@@ -38,7 +40,7 @@ const CHUNK_BYTES_MAX: usize = 64 * 1024;
 /// `None`: it must be boxed.
 pub(crate) const fn class_for(size: usize, align: usize) -> Option<u8> {
     let payload = size.saturating_sub(size_of::<Header>());
-    if align > STEP_BYTES || payload > INLINE_BYTES_MAX {
+    if align > SLOT_ALIGN || payload > INLINE_BYTES_MAX {
         return None;
     }
     let steps = payload.div_ceil(STEP_BYTES);
@@ -46,7 +48,9 @@ pub(crate) const fn class_for(size: usize, align: usize) -> Option<u8> {
 }
 
 /// The line before a number of slots, kept in a list so that shutdown finds every task.
-#[repr(C, align(64))]
+#[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
+#[cfg_attr(not(target_pointer_width = "64"), repr(align(8)))]
 #[derive(Debug)]
 pub(crate) struct Chunk {
     next: Cell<*const Chunk>,
@@ -72,10 +76,11 @@ impl Chunk {
 }
 
 /// The slot for the main future: there is always room for it, heap or not.
-#[repr(C, align(64))]
+#[repr(C)]
 struct MainSlot {
     header: Header,
-    payload: [u8; STEP_BYTES],
+    /// Two references, to the future and its output.
+    payload: [usize; 2],
 }
 
 /// The slots of one executor. Owner only, but for [`Returned`].
@@ -212,7 +217,7 @@ impl Slots {
     /// # Safety
     /// The chunk is empty, and is followed by that much memory, which `chunk` may be used for,
     /// which is never given back, and which no one else uses. A slot of a size class is large
-    /// enough for it, and a multiple of 64 bytes.
+    /// enough for it, and a multiple of the alignment of slots.
     pub(crate) unsafe fn adopt(
         &self,
         chunk: NonNull<Chunk>,
@@ -245,7 +250,7 @@ impl Slots {
         let chunk_bytes = (self.live.get() * slot_bytes).clamp(CHUNK_BYTES_MIN, CHUNK_BYTES_MAX);
         let slots = chunk_bytes / slot_bytes;
         let bytes = size_of::<Chunk>() + slots * slot_bytes;
-        let layout = Layout::from_size_align(bytes, STEP_BYTES).ok()?;
+        let layout = Layout::from_size_align(bytes, SLOT_ALIGN).ok()?;
         // SAFETY: the layout is not empty.
         let chunk = NonNull::new(unsafe { alloc(layout) })?.cast::<Chunk>();
         // SAFETY: fresh memory of the right size and alignment.
@@ -312,11 +317,11 @@ mod tests {
     #[test]
     fn the_smallest_class_that_fits_is_taken() {
         let header = size_of::<Header>();
-        assert_eq!(class_for(header, 64), Some(0));
-        assert_eq!(class_for(header + 64, 64), Some(0));
-        assert_eq!(class_for(header + 65, 64), Some(1));
+        assert_eq!(class_for(header, SLOT_ALIGN), Some(0));
+        assert_eq!(class_for(header + 64, SLOT_ALIGN), Some(0));
+        assert_eq!(class_for(header + 65, SLOT_ALIGN), Some(1));
         assert_eq!(class_for(header + INLINE_BYTES_MAX, 8), Some(CLASSES as u8 - 1));
         assert_eq!(class_for(header + INLINE_BYTES_MAX + 1, 8), None);
-        assert_eq!(class_for(header + 8, 128), None);
+        assert_eq!(class_for(header + 8, 2 * SLOT_ALIGN), None);
     }
 }

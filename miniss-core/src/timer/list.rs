@@ -1,4 +1,5 @@
-//! What the wheel links: a node in each future that waits, and lists of them. No timer allocates.
+//! What a queue of timers links: a node in each future that waits, and lists of them. No timer
+//! allocates.
 //!
 //! A list is a circle of nodes, linked through the nodes themselves. It points to its first node,
 //! whose `prev` is the last one: one word a list, append and removal from the middle in O(1).
@@ -6,18 +7,18 @@
 //! | field of a node | written by | meaning |
 //! |---|---|---|
 //! | `next`, `prev` | the list that holds the node | neighbours; stale while not linked |
-//! | `when` | `Wheel::arm` | the deadline, or the wheel's time if that was already later |
-//! | `wheel` | `Wheel::arm` | the wheel that it leaves; kept after it has left |
-//! | `place` | the wheel | the number of the list that holds it, or `IDLE`, or `FIRED` |
-//! | `waker` | the future; taken by the wheel | wakes the task that waits |
+//! | `when` | the queue | the deadline, or the queue's time if that was already later |
+//! | `queue` | the queue | the one that it leaves; kept after it has left |
+//! | `place` | the queue | the number of the list that holds it, or `IDLE`, or `FIRED` |
+//! | `waker` | the future; taken by the queue | wakes the task that waits |
 //! | `leaf` | the future | its part in the budget of the task |
 //!
 //! # Invariants
 //!
-//! - **Linked means pinned.** A node is linked only by [`Wheel::arm`], which takes it pinned, and
+//! - **Linked means pinned.** A node is linked only by [`Arm::arm`], which takes it pinned, and
 //!   its `Drop` unlinks it. So while it is linked it neither moves nor dies.
 //! - **One thread.** A node is neither `Send` nor `Sync` (raw pointers, cells), and neither is a
-//!   reference to the wheel. So all that happens to linked nodes happens on one thread.
+//!   reference to the queue. So all that happens to linked nodes happens on one thread.
 //! - **Linked in one list.** Every node that is reachable from `head` is linked in this list alone,
 //!   and `n.next.prev == n` holds for each.
 
@@ -26,7 +27,7 @@ use core::marker::PhantomPinned;
 use core::ptr;
 use core::task::Waker;
 
-use super::wheel::Wheel;
+use super::queue::sealed::Arm;
 use crate::coop::Leaf;
 
 /// `place` of a node that is not linked and has not fired since it was last armed.
@@ -35,11 +36,11 @@ const IDLE: u16 = u16::MAX;
 const FIRED: u16 = u16::MAX - 1;
 
 /// One timer: its links, its deadline and the waker of the task that waits.
-pub(crate) struct TimerNode {
-    pub(super) next: Cell<*const TimerNode>,
-    pub(super) prev: Cell<*const TimerNode>,
+pub struct TimerNode<Q: Arm> {
+    pub(super) next: Cell<*const TimerNode<Q>>,
+    pub(super) prev: Cell<*const TimerNode<Q>>,
     pub(super) when: Cell<u64>,
-    wheel: Cell<Option<&'static Wheel>>,
+    queue: Cell<Option<&'static Q>>,
     place: Cell<u16>,
     waker: Cell<Option<Waker>>,
     /// Belongs to the future; it is here because there is room.
@@ -47,13 +48,13 @@ pub(crate) struct TimerNode {
     _pinned: PhantomPinned,
 }
 
-impl TimerNode {
+impl<Q: Arm> TimerNode<Q> {
     pub(crate) const fn new() -> Self {
         Self {
             next: Cell::new(ptr::null()),
             prev: Cell::new(ptr::null()),
             when: Cell::new(0),
-            wheel: Cell::new(None),
+            queue: Cell::new(None),
             place: Cell::new(IDLE),
             waker: Cell::new(None),
             leaf: Leaf::new(),
@@ -71,10 +72,10 @@ impl TimerNode {
         self.place.get() == IDLE
     }
 
-    /// Takes it out of its wheel, if it is in one, and forgets that it fired. Keeps the waker.
+    /// Takes it out of its queue, if it is in one, and forgets that it fired. Keeps the waker.
     pub(crate) fn cancel(&self) {
-        if let (Some(place), Some(wheel)) = (self.linked_at(), self.wheel.get()) {
-            wheel.remove(self, place);
+        if let (Some(place), Some(queue)) = (self.linked_at(), self.queue.get()) {
+            queue.remove(self, place);
         }
         self.place.set(IDLE);
     }
@@ -112,9 +113,9 @@ impl TimerNode {
         (place < FIRED).then_some(usize::from(place))
     }
 
-    /// Notes the wheel that is about to link it.
-    pub(super) fn set_wheel(&self, wheel: &'static Wheel) {
-        self.wheel.set(Some(wheel));
+    /// Notes the queue that is about to link it.
+    pub(super) fn set_queue(&self, queue: &'static Q) {
+        self.queue.set(Some(queue));
     }
 
     /// Notes the list that is about to hold it.
@@ -123,24 +124,38 @@ impl TimerNode {
         self.place.set(place as u16);
     }
 
+    /// Links it before `next`, a node of the list.
+    ///
+    /// # Safety
+    ///
+    /// As for [`List::push_back`].
+    #[inline]
+    unsafe fn link_before(&self, next: &Self) {
+        let prev = next.prev.replace(self);
+        self.prev.set(prev);
+        self.next.set(next);
+        // SAFETY: *Linked means pinned*: the neighbour of a linked node is alive.
+        unsafe { (*prev).next.set(self) };
+    }
+
     /// Notes that it has been unlinked because its deadline came.
     pub(super) fn set_fired(&self) {
         self.place.set(FIRED);
     }
 }
 
-impl Drop for TimerNode {
+impl<Q: Arm> Drop for TimerNode<Q> {
     fn drop(&mut self) {
         self.cancel();
     }
 }
 
 /// A first-in first-out list of nodes.
-pub(super) struct List {
-    head: Cell<*const TimerNode>,
+pub struct List<Q: Arm> {
+    head: Cell<*const TimerNode<Q>>,
 }
 
-impl List {
+impl<Q: Arm> List<Q> {
     pub(super) const fn new() -> Self {
         Self { head: Cell::new(ptr::null()) }
     }
@@ -155,7 +170,7 @@ impl List {
     ///
     /// The reference must be out of use before the node can be dropped, which any foreign code may
     /// do: a waker's clone, wake and drop.
-    pub(super) unsafe fn front<'a>(&self) -> Option<&'a TimerNode> {
+    pub(super) unsafe fn front<'a>(&self) -> Option<&'a TimerNode<Q>> {
         // SAFETY: *Linked means pinned*: null or a live node; the caller bounds the use of the
         // reference.
         unsafe { self.head.get().as_ref() }
@@ -166,18 +181,42 @@ impl List {
     /// # Safety
     ///
     /// `node` is pinned, is in no list, and leaves this one before it dies.
-    pub(super) unsafe fn push_back(&self, node: &TimerNode) {
+    pub(super) unsafe fn push_back(&self, node: &TimerNode<Q>) {
         // SAFETY: the reference is used for this call only, and no foreign code runs in it.
         let Some(head) = (unsafe { self.front() }) else {
             node.next.set(node);
             node.prev.set(node);
             return self.head.set(node);
         };
-        let tail = head.prev.replace(node);
-        node.prev.set(tail);
-        node.next.set(head);
-        // SAFETY: *Linked means pinned*: the neighbour of a linked node is alive.
-        unsafe { (*tail).next.set(node) };
+        // SAFETY: passed on to the caller.
+        unsafe { node.link_before(head) };
+    }
+
+    /// Puts `node` behind all that are due no later, for which it looks from the back.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push_back`](Self::push_back).
+    pub(super) unsafe fn insert(&self, node: &TimerNode<Q>) {
+        // SAFETY: the reference is used for this call only, and no foreign code runs in it.
+        let Some(head) = (unsafe { self.front() }) else {
+            // SAFETY: passed on to the caller.
+            return unsafe { self.push_back(node) };
+        };
+        let when = node.when.get();
+        let mut next = head;
+        if head.when.get() > when {
+            self.head.set(node);
+        } else {
+            // SAFETY: *Linked means pinned*. It ends at the head.
+            while let prev = unsafe { &*next.prev.get() }
+                && prev.when.get() > when
+            {
+                next = prev;
+            }
+        }
+        // SAFETY: passed on to the caller.
+        unsafe { node.link_before(next) };
     }
 
     /// Takes `node` out, wherever in the list it is.
@@ -185,7 +224,7 @@ impl List {
     /// # Safety
     ///
     /// `node` is in this list.
-    pub(super) unsafe fn unlink(&self, node: &TimerNode) {
+    pub(super) unsafe fn unlink(&self, node: &TimerNode<Q>) {
         let (next, prev) = (node.next.get(), node.prev.get());
         if ptr::eq(next, node) {
             return self.head.set(ptr::null());
@@ -198,6 +237,23 @@ impl List {
         if ptr::eq(self.head.get(), node) {
             self.head.set(next);
         }
+    }
+
+    /// Wakes all that are in the list, which is the `queue`'s of those that are due. Returns how
+    /// many.
+    #[inline]
+    pub(super) fn fire(&self, queue: &Q) -> usize {
+        let mut fired = 0;
+        // SAFETY: last used before the wake.
+        while let Some(node) = unsafe { self.front() } {
+            queue.remove(node, Q::DUE);
+            node.set_fired();
+            if let Some(waker) = node.take_waker() {
+                waker.wake();
+            }
+            fired += 1;
+        }
+        fired
     }
 
     /// The smallest `when` in the list. `None` if the list is empty or has more than `limit` nodes.

@@ -4,6 +4,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
+use super::queue::HasTimers;
 use super::sleep::Timers;
 use super::wheel::Wheel;
 use crate::time::Instant;
@@ -26,9 +27,9 @@ use crate::time::Instant;
 /// assert_eq!(clock.advance(Duration::from_millis(1)), 1);
 /// assert_eq!(sleep.as_mut().poll(&mut cx), Poll::Ready(()));
 /// ```
-pub struct ManualClock {
+pub struct ManualClock<Q = Wheel> {
     now: Cell<Instant>,
-    wheel: Wheel,
+    queue: Q,
     stopped: Cell<bool>,
 }
 
@@ -40,7 +41,19 @@ impl ManualClock {
     /// assert_eq!(ManualClock::new().next_deadline(), None);
     /// ```
     pub const fn new() -> Self {
-        Self { now: Cell::new(Instant::ZERO), wheel: Wheel::new(), stopped: Cell::new(false) }
+        Self::with_queue()
+    }
+}
+
+impl<Q: HasTimers> ManualClock<Q> {
+    /// As [`new`](ManualClock::new), but the timers are in a queue of the type `Q`.
+    ///
+    /// ```
+    /// use miniss_core::timer::{ManualClock, TimerList};
+    /// assert_eq!(ManualClock::<TimerList>::with_queue().armed(), 0);
+    /// ```
+    pub const fn with_queue() -> Self {
+        Self { now: Cell::new(Instant::ZERO), queue: Q::NEW, stopped: Cell::new(false) }
     }
 
     /// Moves the clock by `step` and wakes the tasks of all timers that are due then, by deadline;
@@ -57,7 +70,7 @@ impl ManualClock {
     /// ```
     pub fn advance(&self, step: Duration) -> usize {
         self.now.set(self.now.get() + step);
-        self.wheel.advance(self.now.get())
+        self.queue.advance(self.now.get())
     }
 
     /// When the next timer may fire, as an executor would ask before it parks: never later than
@@ -76,7 +89,7 @@ impl ManualClock {
     /// assert_eq!(clock.next_deadline(), Some(deadline));
     /// ```
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.wheel.next_deadline()
+        self.queue.next_deadline()
     }
 
     /// How many timers are armed.
@@ -86,7 +99,7 @@ impl ManualClock {
     /// assert_eq!(ManualClock::new().armed(), 0);
     /// ```
     pub fn armed(&self) -> usize {
-        self.wheel.len()
+        self.queue.len()
     }
 
     /// Ends the timers, as the end of an executor would. The tasks that wait are woken; from now on
@@ -96,21 +109,21 @@ impl ManualClock {
     /// use miniss_core::timer::{ManualClock, Timers};
     /// let clock: &'static ManualClock = Box::leak(Box::new(ManualClock::new()));
     /// clock.stop();
-    /// assert!(clock.wheel().is_none());
+    /// assert!(clock.queue().is_none());
     /// ```
     pub fn stop(&self) {
         self.stopped.set(true);
-        self.wheel.clear();
+        self.queue.clear();
     }
 }
 
-impl Default for ManualClock {
+impl<Q: HasTimers> Default for ManualClock<Q> {
     fn default() -> Self {
-        Self::new()
+        Self::with_queue()
     }
 }
 
-impl fmt::Debug for ManualClock {
+impl<Q: HasTimers> fmt::Debug for ManualClock<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManualClock")
             .field("now", &self.now.get())
@@ -121,15 +134,16 @@ impl fmt::Debug for ManualClock {
 
 // SAFETY: `ManualClock` is not `Sync`, so the one thread that has the reference keeps it; `stop`
 // takes out all timers and `None` is the answer from then on.
-unsafe impl Timers for &'static ManualClock {
+unsafe impl<Q: HasTimers> Timers for &'static ManualClock<Q> {
     type Instant = Instant;
+    type Queue = Q;
 
     fn now(&self) -> Instant {
         self.now.get()
     }
 
-    fn wheel(&self) -> Option<&'static Wheel> {
-        let clock: &'static ManualClock = self;
-        (!clock.stopped.get()).then_some(&clock.wheel)
+    fn queue(&self) -> Option<&'static Q> {
+        let clock: &'static ManualClock<Q> = self;
+        (!clock.stopped.get()).then_some(&clock.queue)
     }
 }

@@ -1,10 +1,10 @@
-//! Waits for a deadline, alone or beside another future; and where such a future finds its wheel.
+//! Waits for a deadline, alone or beside another future; and where such a future finds its timers.
 //!
 //! # Invariants
 //!
 //! - **The node stays put.** Nothing moves the node of a pinned `Sleep`: no method hands out `&mut`
 //!   to it, and the node makes `Sleep` not `Unpin`. `Sleep` has no `Drop` of its own; that of the
-//!   node takes it out of the wheel.
+//!   node takes it out of the queue.
 //! - **Both stay put.** `future` and `sleep` are pinned whenever the `Timeout` is: it has no
 //!   `Drop`, is `Unpin` only if both are, and nothing moves them out of it. The future is dropped
 //!   in place.
@@ -16,7 +16,8 @@ use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
 use super::list::TimerNode;
-use super::wheel::Wheel;
+use super::queue::HasTimers;
+use super::queue::sealed::Arm;
 use crate::coop;
 use crate::error::TimedOut;
 use crate::time::Instant;
@@ -28,8 +29,8 @@ use crate::time::Instant;
 ///
 /// # Safety
 ///
-/// Only the calling thread may use what `wheel` returns, until the executor that owns it has ended
-/// and taken out all timers; from then on `wheel` must return `None`. An implementation that passes
+/// Only the calling thread may use what `queue` returns, until the executor that owns it has ended
+/// and taken out all timers; from then on `queue` must return `None`. An implementation that passes
 /// on the answer of another one meets this, if it asks again each time.
 ///
 /// ```
@@ -43,12 +44,13 @@ use crate::time::Instant;
 /// // SAFETY: passes on the answer of `ManualClock`.
 /// unsafe impl Timers for Ahead {
 ///     type Instant = Instant;
+///     type Queue = Wheel;
 ///
 ///     fn now(&self) -> Instant {
 ///         self.0.now() + core::time::Duration::from_secs(3600)
 ///     }
-///     fn wheel(&self) -> Option<&'static Wheel> {
-///         self.0.wheel()
+///     fn queue(&self) -> Option<&'static Wheel> {
+///         self.0.queue()
 ///     }
 /// }
 /// ```
@@ -57,11 +59,15 @@ pub unsafe trait Timers: Clone + Unpin {
     /// that stands for one.
     type Instant: Copy + fmt::Debug + From<Instant> + Into<Instant>;
 
+    /// What keeps the executor's timers: [`Wheel`](super::Wheel) or
+    /// [`TimerList`](super::TimerList), as its [`Clock`](crate::Clock) says.
+    type Queue: HasTimers;
+
     /// The present time on the executor's clock.
     fn now(&self) -> Instant;
 
-    /// The executor's wheel; `None` once the executor has ended.
-    fn wheel(&self) -> Option<&'static Wheel>;
+    /// The executor's timers; `None` once the executor has ended.
+    fn queue(&self) -> Option<&'static Self::Queue>;
 }
 
 /// A future that is ready once its deadline has passed.
@@ -70,7 +76,7 @@ pub unsafe trait Timers: Clone + Unpin {
 /// takes at least one turn, also if the deadline has passed by then. At [`Instant::MAX`] it waits
 /// forever. Once ready it stays ready. It uses the timers of the executor whose task polls it.
 ///
-/// It allocates nothing: what the timer wheel links is part of the future, which therefore must
+/// It allocates nothing: what the queue of timers links is part of the future, which therefore must
 /// be pinned.
 ///
 /// # Cancellation
@@ -104,7 +110,7 @@ pub unsafe trait Timers: Clone + Unpin {
 pub struct Sleep<K: Timers> {
     deadline: Cell<Instant>,
     timers: K,
-    node: TimerNode,
+    node: TimerNode<K::Queue>,
 }
 
 impl<K: Timers> Sleep<K> {
@@ -195,36 +201,41 @@ impl<K: Timers> Sleep<K> {
     }
 
     /// The node, as pinned as the future.
-    fn node(self: Pin<&Self>) -> Pin<&TimerNode> {
+    fn node(self: Pin<&Self>) -> Pin<&TimerNode<K::Queue>> {
         // SAFETY: *The node stays put*.
         unsafe { self.map_unchecked(|sleep| &sleep.node) }
     }
 
     fn arm(self: Pin<&Self>) {
-        let wheel = self.timers.wheel().expect(
+        let queue = self.timers.queue().expect(
             "a timer needs its executor: it was polled outside of one, or the executor has ended",
         );
-        wheel.arm(self.node(), self.deadline.get());
+        queue.arm(self.node(), self.deadline.get());
     }
 
-    /// Takes it out of the wheel, and drops the waker.
+    /// Takes it out of the queue, and drops the waker.
     pub(super) fn disarm(&self) {
         self.node.cancel();
         drop(self.node.take_waker());
     }
 
     /// As its `poll`, but it does not ask how much is left of the task's budget.
-    #[inline]
+    ///
+    /// In line, where code may be large: generic code has all it calls in line before this is
+    /// weighed, and a sleep takes 40 instructions more.
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(super) fn poll_elapsed(self: Pin<&Self>, cx: &Context<'_>) -> Poll<()> {
         if self.is_elapsed() {
             return Poll::Ready(());
         }
+        let was_idle = self.node.is_idle();
         let is_taken_over = self.node.register(cx.waker());
-        // The other task may belong to another executor, which has another wheel.
-        if self.node.is_idle() || (is_taken_over && !self.is_elapsed()) {
+        // The other task may belong to another executor, which has other timers. Asked again, since
+        // to clone a waker is foreign code, which may have ended the executor.
+        if was_idle || self.node.is_idle() || (is_taken_over && !self.is_elapsed()) {
             self.arm();
         }
-        // Asked again: to clone a waker is foreign code, which may have advanced the wheel.
+        // It may have advanced time, too.
         if self.is_elapsed() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
@@ -232,7 +243,7 @@ impl<K: Timers> Sleep<K> {
 impl<K: Timers> Future for Sleep<K> {
     type Output = ();
 
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.as_ref().poll_elapsed(cx));
         self.node.leaf.poll_proceed(cx)

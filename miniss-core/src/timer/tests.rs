@@ -6,6 +6,7 @@ use std::vec::Vec;
 
 mod interval;
 mod model;
+mod queue;
 mod sleep;
 mod timeout;
 mod wheel;
@@ -14,16 +15,32 @@ use core::pin::Pin;
 use core::time::Duration;
 
 use super::list::TimerNode;
-use super::{Interval, ManualClock, MissedTick, Sleep, Timeout, Timers, Wheel};
+use super::queue::sealed::Queue;
+use super::{
+    HasTimers, Interval, ManualClock, MissedTick, Sleep, Timeout, TimerList, Timers, Wheel,
+};
 use crate::error::TimedOut;
 use crate::time::Instant;
 
-fn leaked_wheel() -> &'static Wheel {
-    crate::kept::forever(Wheel::new())
+/// Runs each of these functions over every queue that keeps timers.
+macro_rules! over_each_queue {
+    ($($test:ident)*) => {
+        mod on_the_wheel {
+            $(#[test] fn $test() { super::$test::<super::Wheel>(); })*
+        }
+        mod on_the_list {
+            $(#[test] fn $test() { super::$test::<super::TimerList>(); })*
+        }
+    };
+}
+use over_each_queue;
+
+fn leaked_queue<Q: HasTimers>() -> &'static Q {
+    crate::kept::forever(Q::NEW)
 }
 
-fn leaked_clock() -> &'static ManualClock {
-    crate::kept::forever(ManualClock::new())
+fn leaked_clock<Q: HasTimers>() -> &'static ManualClock<Q> {
+    crate::kept::forever(ManualClock::with_queue())
 }
 
 /// What was woken, in order.

@@ -49,16 +49,15 @@
 //!   every lower level is empty, because it was the first slot in use.
 //! - **The place tells the list.** Each linked node is in the one list that its `place` names, and
 //!   has this wheel noted.
-//! - **Whole before foreign code.** The wake, clone or drop of a waker may do anything: arm, cancel
-//!   or drop any timer, advance this wheel, or panic. So it runs only while the wheel is whole, and
-//!   no reference to a node is used after it. A waker that panics leaves those behind it in
-//!   `EXPIRED`, and the next [`Wheel::advance`] wakes them.
+//!
+//! and *Whole before foreign code* (see the module `queue`).
 
 use core::cell::Cell;
 use core::pin::Pin;
 
 use super::list::{List, TimerNode};
-use crate::defer::defer;
+use super::queue::sealed::{Arm, Queue};
+use super::queue::{HasTimers, TimerQueue};
 use crate::time::Instant;
 
 /// Bits in a digit: a level has as many slots as a word has bits.
@@ -68,7 +67,7 @@ pub(super) const SLOTS: usize = 1 << BITS;
 pub(super) const LEVELS: usize = u64::BITS.div_ceil(BITS) as usize;
 /// The list of those that are due and about to be woken; it follows the lists of the slots.
 const EXPIRED: usize = LEVELS * SLOTS;
-/// How many nodes [`Wheel::next_deadline`] looks at, at most.
+/// How many nodes `next_deadline` looks at, at most.
 pub(super) const SCAN_MAX: usize = 16;
 /// How many nodes are looked at before they are filed again, at most: so many are still in the
 /// cache when they are filed.
@@ -76,7 +75,8 @@ const REFILE_SCAN_MAX: usize = 1024;
 
 /// The armed timers of one executor.
 ///
-/// A port that implements [`Timers`](super::Timers) passes it on. It has no methods to call.
+/// However many there are, to arm or cancel one takes a few instructions. A port that has few, and
+/// little memory, chooses a [`TimerList`](super::TimerList) instead. It has no methods to call.
 pub struct Wheel {
     /// The time of the last advance, in nanoseconds.
     now: Cell<u64>,
@@ -86,7 +86,7 @@ pub struct Wheel {
     levels: Cell<u16>,
     /// Bit `s` of word `l`: slot `s` of level `l` is in use.
     slots: [Cell<u64>; LEVELS],
-    lists: [List; EXPIRED + 1],
+    lists: [List<Self>; EXPIRED + 1],
 }
 
 /// The first slot in use.
@@ -97,53 +97,61 @@ struct Slot {
     start: u64,
 }
 
-impl Wheel {
-    /// An empty wheel at the clock's origin.
-    pub(crate) const fn new() -> Self {
-        Self {
-            now: Cell::new(0),
-            len: Cell::new(0),
-            levels: Cell::new(0),
-            slots: [const { Cell::new(0) }; LEVELS],
-            lists: [const { List::new() }; EXPIRED + 1],
-        }
-    }
+impl TimerQueue for Wheel {}
+impl HasTimers for Wheel {}
 
-    /// The time of the last [`advance`](Self::advance).
-    pub(crate) fn now(&self) -> Instant {
-        Instant::from_nanos(self.now.get())
-    }
+impl Queue for Wheel {
+    const NEW: Self = Self {
+        now: Cell::new(0),
+        len: Cell::new(0),
+        levels: Cell::new(0),
+        slots: [const { Cell::new(0) }; LEVELS],
+        lists: [const { List::new() }; EXPIRED + 1],
+    };
 
-    /// How many timers are armed, those that are due but not yet woken included.
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.len.get()
     }
 
-    /// Whether no timer is armed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len.get() == 0
+    /// Exact if level 0 or a slot of at most 16 timers comes first, as a lone timer always does;
+    /// otherwise once that time has been advanced to, a better answer follows.
+    fn next_deadline(&self) -> Option<Instant> {
+        if !self.lists[EXPIRED].is_empty() {
+            return Some(Instant::from_nanos(self.now.get()));
+        }
+        let slot = self.first_slot()?;
+        let exact = if slot.level == 0 { None } else { self.lists[slot.place].earliest(SCAN_MAX) };
+        Some(Instant::from_nanos(exact.unwrap_or(slot.start)))
     }
 
-    /// Arms `node` to fire at the first [`advance`](Self::advance) to `deadline` or later. A node
-    /// that is armed already is moved, behind others of the same deadline. [`Instant::MAX`] is
-    /// never: such a node stays idle. A past deadline counts as the wheel's present time, so it
-    /// fires at the next advance.
-    pub(crate) fn arm(&'static self, node: Pin<&TimerNode>, deadline: Instant) {
+    fn advance(&self, now: Instant) -> usize {
+        self.collect(now.as_nanos().max(self.now.get()));
+        self.lists[EXPIRED].fire(self)
+    }
+
+    fn clear(&self) {
+        self.take_out();
+    }
+}
+
+impl Arm for Wheel {
+    const DUE: usize = EXPIRED;
+
+    fn arm(&'static self, node: Pin<&TimerNode<Self>>, deadline: Instant) {
         let node = node.get_ref();
         node.cancel();
         if deadline == Instant::MAX {
             return;
         }
         node.when.set(deadline.as_nanos().max(self.now.get()));
-        node.set_wheel(self);
+        node.set_queue(self);
         self.len.set(self.len.get() + 1);
         // SAFETY: *Linked means pinned*: pinned by its type, `cancel` has unlinked it, its `Drop`
         // will.
         unsafe { self.file(node) };
     }
 
-    /// Takes `node` out of list `place`. The caller sets its state.
-    pub(super) fn remove(&self, node: &TimerNode, place: usize) {
+    fn remove(&self, node: &TimerNode<Self>, place: usize) {
         self.len.set(self.len.get() - 1);
         // SAFETY: *The place tells the list*.
         unsafe { self.lists[place].unlink(node) };
@@ -152,64 +160,22 @@ impl Wheel {
         }
     }
 
-    /// Moves time to `now`, or leaves it where it is if that is earlier, and wakes, in order of
-    /// deadline and then of arming, all that are due. Returns how many fired.
-    ///
-    /// A timer that a waker arms meanwhile fires at the next advance at the earliest.
-    ///
-    /// # Panics
-    ///
-    /// If a waker does. The wheel is whole, and the next advance wakes the others that are due.
-    pub(crate) fn advance(&self, now: Instant) -> usize {
-        self.collect(now.as_nanos().max(self.now.get()));
-        let mut fired = 0;
-        while self.fire_next() {
-            fired += 1;
-        }
-        fired
+    fn due(&self) -> &List<Self> {
+        &self.lists[EXPIRED]
     }
 
-    /// When to advance next: exact if level 0 or a slot of at most 16 timers comes first, as a lone
-    /// timer always does; otherwise never later than the earliest deadline, and once that time has
-    /// been advanced to, a better answer follows. `None` if nothing is armed.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        if !self.lists[EXPIRED].is_empty() {
-            return Some(self.now());
-        }
-        let slot = self.first_slot()?;
-        let exact = if slot.level == 0 { None } else { self.lists[slot.place].earliest(SCAN_MAX) };
-        Some(Instant::from_nanos(exact.unwrap_or(slot.start)))
+    fn first(&self) -> Option<&List<Self>> {
+        Some(&self.lists[self.first_slot()?.place])
     }
+}
 
-    /// Takes all timers out and wakes their tasks, so that each that still waits is polled and
-    /// learns that the executor has gone. The wheel is empty afterwards, also if a waker panics:
-    /// then those behind it are not woken. What a waker arms meanwhile is taken out unwoken.
-    pub(crate) fn clear(&self) {
-        let _rest = defer(|| self.take_out());
-        for _ in 0..self.len() {
-            // SAFETY: last used before the wake.
-            let Some(node) = (unsafe { self.front() }) else { break };
-            node.cancel();
-            if let Some(waker) = node.take_waker() {
-                waker.wake();
-            }
-        }
-    }
-
-    /// Empties the wheel without waking anyone.
-    fn take_out(&self) {
-        // SAFETY: to cancel a node runs no foreign code, because its waker stays where it is.
-        while let Some(node) = unsafe { self.front() } {
-            node.cancel();
-        }
-    }
-
+impl Wheel {
     /// Links `node` where it belongs: *Filed by deadline*.
     ///
     /// # Safety
     ///
     /// `node` is pinned, is in no list, and is removed before it dies; `when >= now`.
-    unsafe fn file(&self, node: &TimerNode) {
+    unsafe fn file(&self, node: &TimerNode<Self>) {
         let when = node.when.get();
         let level = level_of(when ^ self.now.get());
         let slot = (when >> (level as u32 * BITS)) as usize % SLOTS;
@@ -281,7 +247,7 @@ impl Wheel {
 
     /// Unlinks all nodes of the slot with list `place`, front to back, and hands each to `link`,
     /// which runs no foreign code.
-    fn drain(&self, place: usize, link: impl Fn(&TimerNode)) {
+    fn drain(&self, place: usize, link: impl Fn(&TimerNode<Self>)) {
         let list = &self.lists[place];
         self.vacate(place);
         // SAFETY: neither `link` nor anything else here is foreign code.
@@ -290,32 +256,6 @@ impl Wheel {
             unsafe { list.unlink(node) };
             link(node);
         }
-    }
-
-    /// Wakes the first of those that are due; `false` if there is none.
-    fn fire_next(&self) -> bool {
-        // SAFETY: last used before the wake.
-        let Some(node) = (unsafe { self.lists[EXPIRED].front() }) else {
-            return false;
-        };
-        self.remove(node, EXPIRED);
-        node.set_fired();
-        if let Some(waker) = node.take_waker() {
-            waker.wake();
-        }
-        true
-    }
-
-    /// The node that would fire first, or at least one of the slot that would.
-    ///
-    /// # Safety
-    ///
-    /// As for [`List::front`].
-    unsafe fn front<'a>(&self) -> Option<&'a TimerNode> {
-        let due = !self.lists[EXPIRED].is_empty();
-        let place = if due { EXPIRED } else { self.first_slot()?.place };
-        // SAFETY: passed on to the caller.
-        unsafe { self.lists[place].front() }
     }
 }
 

@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::RwLock;
 
 use miniss_core::time::Instant;
+use miniss_core::timer::Wheel;
 use miniss_core::{Clock, Unpark};
 
 use super::sys::now;
@@ -63,6 +64,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     #[inline]
     fn now(&self) -> Instant {
         now()

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use miniss_core::combine::yield_now;
 use miniss_core::time::Instant;
+use miniss_core::timer::Wheel;
 use miniss_core::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 thread_local! {
@@ -46,6 +47,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::from_nanos(self.nanos.load(Ordering::Relaxed))
     }

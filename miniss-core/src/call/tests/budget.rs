@@ -10,6 +10,7 @@ use crate::call::{Endpoint, Mesh};
 use crate::combine::yield_now;
 use crate::kept::forever;
 use crate::time::Instant;
+use crate::timer::Wheel;
 use crate::{Budget, Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// A clock that is set by hand; no one sleeps in earnest.
@@ -21,6 +22,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::from_nanos(self.0.load(Relaxed))
     }

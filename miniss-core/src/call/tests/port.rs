@@ -18,6 +18,7 @@ use crate::call::{Call, Endpoint, FixedMesh, Mesh};
 use crate::executor::LocalHandle;
 use crate::kept::forever;
 use crate::time::Instant;
+use crate::timer::Wheel;
 use crate::{Budget, Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// A sleep that nothing ends in this time has missed a wake, however slow the machine.
@@ -53,6 +54,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::from_nanos(self.start.elapsed().as_nanos() as u64)
     }

@@ -13,6 +13,7 @@ use std::vec::Vec;
 use crate::call::{Endpoint, Mesh};
 use crate::kept::forever;
 use crate::time::Instant;
+use crate::timer::Wheel;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// Panics when it is called, once, if it is told to.
@@ -26,6 +27,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::ZERO
     }

@@ -13,6 +13,7 @@ use std::vec::Vec;
 use core::task::{Context, Poll, Waker};
 
 use crate::time::Instant;
+use crate::timer::Wheel;
 use crate::{Clock, Executor, ExecutorCell, Idle, Reactor, Unpark};
 
 /// A sleep that nothing ends in this time has missed a wake, however slow the machine.
@@ -49,6 +50,8 @@ unsafe impl Unpark for Unparker {
 }
 
 impl Clock for Unparker {
+    type Timers = Wheel;
+
     fn now(&self) -> Instant {
         Instant::from_nanos(self.now.load(Ordering::Relaxed))
     }

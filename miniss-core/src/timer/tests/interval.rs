@@ -6,6 +6,15 @@ use std::vec::Vec;
 
 use super::*;
 
+over_each_queue! {
+    the_first_tick_is_at_once_and_the_others_follow
+    each_policy_does_with_missed_ticks_what_it_says
+    a_cancelled_tick_is_not_lost_and_cannot_starve
+    a_period_too_short_to_keep_up_still_takes_turns
+    the_longest_period_ticks_once
+    at_the_end_of_the_clock_the_next_tick_is_never
+}
+
 const MS: Duration = Duration::from_millis(1);
 
 fn ms(count: u32) -> Instant {
@@ -13,7 +22,10 @@ fn ms(count: u32) -> Instant {
 }
 
 /// Takes one tick, for which the executor needs one turn.
-fn tick(clock: &ManualClock, interval: &mut Interval<&'static ManualClock>) -> Instant {
+fn tick<Q: HasTimers>(
+    clock: &ManualClock<Q>,
+    interval: &mut Interval<&'static ManualClock<Q>>,
+) -> Instant {
     let mut tick = pin!(interval.tick());
     assert!(poll(tick.as_mut(), Waker::noop()).is_pending(), "each tick takes a turn");
     assert_eq!(clock.advance(Duration::ZERO), 1);
@@ -23,9 +35,8 @@ fn tick(clock: &ManualClock, interval: &mut Interval<&'static ManualClock>) -> I
     }
 }
 
-#[test]
-fn the_first_tick_is_at_once_and_the_others_follow() {
-    let clock = leaked_clock();
+fn the_first_tick_is_at_once_and_the_others_follow<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut interval = Interval::new(clock, 10 * MS);
     assert_eq!(tick(clock, &mut interval), ms(0));
     let mut second = pin!(interval.tick());
@@ -36,8 +47,8 @@ fn the_first_tick_is_at_once_and_the_others_follow() {
 }
 
 /// The ticks after the one at 0 when the task comes back at 35 ms, period 10 ms.
-fn after_a_long_pause(missed: MissedTick) -> Vec<Instant> {
-    let clock = leaked_clock();
+fn after_a_long_pause<Q: HasTimers>(missed: MissedTick) -> Vec<Instant> {
+    let clock = leaked_clock::<Q>();
     let mut interval = Interval::new(clock, 10 * MS).with_missed_tick(missed);
     tick(clock, &mut interval);
     clock.advance(35 * MS);
@@ -50,16 +61,14 @@ fn after_a_long_pause(missed: MissedTick) -> Vec<Instant> {
         .collect()
 }
 
-#[test]
-fn each_policy_does_with_missed_ticks_what_it_says() {
-    assert_eq!(after_a_long_pause(MissedTick::Burst), [ms(10), ms(20), ms(30)]);
-    assert_eq!(after_a_long_pause(MissedTick::Delay), [ms(10), ms(45), ms(55)]);
-    assert_eq!(after_a_long_pause(MissedTick::Skip), [ms(10), ms(40), ms(50)]);
+fn each_policy_does_with_missed_ticks_what_it_says<Q: HasTimers>() {
+    assert_eq!(after_a_long_pause::<Q>(MissedTick::Burst), [ms(10), ms(20), ms(30)]);
+    assert_eq!(after_a_long_pause::<Q>(MissedTick::Delay), [ms(10), ms(45), ms(55)]);
+    assert_eq!(after_a_long_pause::<Q>(MissedTick::Skip), [ms(10), ms(40), ms(50)]);
 }
 
-#[test]
-fn a_cancelled_tick_is_not_lost_and_cannot_starve() {
-    let clock = leaked_clock();
+fn a_cancelled_tick_is_not_lost_and_cannot_starve<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut interval = Interval::starting_at(clock, ms(5), 10 * MS);
     assert!(poll(pin!(interval.tick()), Waker::noop()).is_pending());
     assert_eq!(clock.armed(), 0);
@@ -68,9 +77,8 @@ fn a_cancelled_tick_is_not_lost_and_cannot_starve() {
     assert_eq!(interval.next_tick(), ms(15));
 }
 
-#[test]
-fn a_period_too_short_to_keep_up_still_takes_turns() {
-    let clock = leaked_clock();
+fn a_period_too_short_to_keep_up_still_takes_turns<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut interval = Interval::new(clock, Duration::from_nanos(1));
     clock.advance(MS);
     for nanos in 0..100 {
@@ -78,10 +86,9 @@ fn a_period_too_short_to_keep_up_still_takes_turns() {
     }
 }
 
-#[test]
-fn the_longest_period_ticks_once() {
+fn the_longest_period_ticks_once<Q: HasTimers>() {
     for missed in [MissedTick::Burst, MissedTick::Delay, MissedTick::Skip] {
-        let clock = leaked_clock();
+        let clock = leaked_clock::<Q>();
         clock.advance(MS);
         let mut interval = Interval::new(clock, Duration::MAX).with_missed_tick(missed);
         assert_eq!(tick(clock, &mut interval), ms(1));
@@ -95,13 +102,12 @@ fn the_longest_period_ticks_once() {
 #[test]
 #[should_panic(expected = "must not be zero")]
 fn a_period_of_zero_is_the_callers_error() {
-    let _ = Interval::new(leaked_clock(), Duration::ZERO);
+    let _ = Interval::new(leaked_clock::<Wheel>(), Duration::ZERO);
 }
 
-#[test]
-fn at_the_end_of_the_clock_the_next_tick_is_never() {
+fn at_the_end_of_the_clock_the_next_tick_is_never<Q: HasTimers>() {
     for missed in [MissedTick::Burst, MissedTick::Delay, MissedTick::Skip] {
-        let clock = leaked_clock();
+        let clock = leaked_clock::<Q>();
         clock.advance(Duration::MAX);
         for period in [Duration::from_nanos(1), Duration::MAX] {
             let start = Instant::ZERO;

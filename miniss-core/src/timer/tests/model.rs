@@ -1,4 +1,4 @@
-//! The wheel against an ordered map, under random orders.
+//! The queues against an ordered map, under random orders.
 
 use std::boxed::Box;
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the wheel should be: the armed nodes in order of deadline, then of arming.
+/// What the queue should be: the armed nodes in order of deadline, then of arming.
 #[derive(Default)]
 struct Model {
     armed: BTreeMap<(u64, usize), usize>,
@@ -76,18 +76,18 @@ impl Model {
     }
 }
 
-/// The wheel, its nodes and the model, which do everything together.
-struct Pair {
-    wheel: &'static Wheel,
-    nodes: Vec<Pin<Box<TimerNode>>>,
+/// The queue, its nodes and the model, which do everything together.
+struct Pair<Q: HasTimers> {
+    queue: &'static Q,
+    nodes: Vec<Pin<Box<TimerNode<Q>>>>,
     log: Log,
     model: Model,
 }
 
-impl Pair {
+impl<Q: HasTimers> Pair<Q> {
     fn new() -> Self {
         let nodes = (0..NODES).map(|_| Box::pin(TimerNode::new())).collect();
-        Self { wheel: leaked_wheel(), nodes, log: Log::default(), model: Model::default() }
+        Self { queue: leaked_queue(), nodes, log: Log::default(), model: Model::default() }
     }
 
     fn take(&mut self, step: Step) {
@@ -106,7 +106,7 @@ impl Pair {
             }
             Step::Advance(span) => self.advance(self.model.now.saturating_add(span)),
             Step::Park => {
-                let next = self.wheel.next_deadline().map_or(self.model.now, Instant::as_nanos);
+                let next = self.queue.next_deadline().map_or(self.model.now, Instant::as_nanos);
                 self.advance(next);
             }
         }
@@ -115,22 +115,22 @@ impl Pair {
 
     fn arm(&mut self, id: usize, deadline: u64) {
         self.nodes[id].register(&self.log.waker(id));
-        self.wheel.arm(self.nodes[id].as_ref(), Instant::from_nanos(deadline));
+        self.queue.arm(self.nodes[id].as_ref(), Instant::from_nanos(deadline));
         self.model.arm(id, deadline);
     }
 
     fn advance(&mut self, now: u64) {
         let expected = self.model.advance(now);
-        assert_eq!(self.wheel.advance(Instant::from_nanos(now)), expected.len());
+        assert_eq!(self.queue.advance(Instant::from_nanos(now)), expected.len());
         assert_eq!(self.log.take(), expected);
         assert!(expected.iter().all(|&id| self.nodes[id].has_fired()));
     }
 
     /// What must hold between any two steps.
     fn compare(&self) {
-        assert_eq!(self.wheel.len(), self.model.armed.len());
+        assert_eq!(self.queue.len(), self.model.armed.len());
         let earliest = self.model.armed.keys().next().map(|&(deadline, _)| deadline);
-        let next = self.wheel.next_deadline().map(Instant::as_nanos);
+        let next = self.queue.next_deadline().map(Instant::as_nanos);
         assert_eq!(next.is_some(), earliest.is_some());
         assert!(next <= earliest, "{next:?} would sleep through {earliest:?}");
         assert!(next >= earliest.map(|_| self.model.now), "{next:?} lies in the past");
@@ -140,12 +140,23 @@ impl Pair {
     }
 }
 
+fn run<Q: HasTimers>(steps: Vec<Step>) {
+    let mut pair = Pair::<Q>::new();
+    steps.into_iter().for_each(|step| pair.take(step));
+}
+
 proptest! {
     #[test]
     fn the_wheel_does_what_an_ordered_map_does(
         steps in prop::collection::vec(step(), 1..400)
     ) {
-        let mut pair = Pair::new();
-        steps.into_iter().for_each(|step| pair.take(step));
+        run::<Wheel>(steps);
+    }
+
+    #[test]
+    fn the_list_does_what_an_ordered_map_does(
+        steps in prop::collection::vec(step(), 1..400)
+    ) {
+        run::<TimerList>(steps);
     }
 }

@@ -9,15 +9,29 @@ use std::vec::Vec;
 
 use super::*;
 
+over_each_queue! {
+    it_is_armed_by_the_first_poll_and_disarmed_by_drop
+    a_duration_counts_from_creation
+    zero_and_past_take_one_turn
+    the_longest_duration_is_never
+    the_last_waker_is_woken
+    reset_moves_a_waiting_task
+    reset_makes_an_elapsed_one_wait_again
+    a_waker_may_drop_another_sleep_that_is_due
+    the_end_of_the_executor_is_told_to_those_who_wait
+}
+
 const MS: Duration = Duration::from_millis(1);
+
+/// A sleep in a place from which a waker may take it.
+type Kept<Q> = Cell<Option<Pin<Box<Sleep<&'static ManualClock<Q>>>>>>;
 
 fn ready<K: Timers>(sleep: &mut Pin<&mut Sleep<K>>) -> bool {
     poll(sleep.as_mut(), Waker::noop()).is_ready()
 }
 
-#[test]
-fn it_is_armed_by_the_first_poll_and_disarmed_by_drop() {
-    let clock = leaked_clock();
+fn it_is_armed_by_the_first_poll_and_disarmed_by_drop<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut sleep = Box::pin(Sleep::new(clock, MS));
     assert_eq!(clock.armed(), 0);
     assert!(poll(sleep.as_mut(), Waker::noop()).is_pending());
@@ -28,9 +42,8 @@ fn it_is_armed_by_the_first_poll_and_disarmed_by_drop() {
     assert_eq!(clock.advance(MS), 0);
 }
 
-#[test]
-fn a_duration_counts_from_creation() {
-    let clock = leaked_clock();
+fn a_duration_counts_from_creation<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut sleep = pin!(Sleep::new(clock, 3 * MS));
     clock.advance(2 * MS);
     assert!(!ready(&mut sleep));
@@ -38,9 +51,8 @@ fn a_duration_counts_from_creation() {
     assert!(ready(&mut sleep));
 }
 
-#[test]
-fn zero_and_past_take_one_turn() {
-    let clock = leaked_clock();
+fn zero_and_past_take_one_turn<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     clock.advance(MS);
     for deadline in [Instant::ZERO, clock.now()] {
         let mut sleep = pin!(Sleep::until(clock, deadline));
@@ -51,9 +63,8 @@ fn zero_and_past_take_one_turn() {
     }
 }
 
-#[test]
-fn the_longest_duration_is_never() {
-    let clock = leaked_clock();
+fn the_longest_duration_is_never<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     clock.advance(MS);
     let mut sleep = pin!(Sleep::new(clock, Duration::MAX));
     assert!(!ready(&mut sleep));
@@ -62,9 +73,8 @@ fn the_longest_duration_is_never() {
     assert!(!ready(&mut sleep));
 }
 
-#[test]
-fn the_last_waker_is_woken() {
-    let (clock, log) = (leaked_clock(), Log::default());
+fn the_last_waker_is_woken<Q: HasTimers>() {
+    let (clock, log) = (leaked_clock::<Q>(), Log::default());
     let mut sleep = pin!(Sleep::new(clock, MS));
     assert!(poll(sleep.as_mut(), &log.waker(1)).is_pending());
     assert!(poll(sleep.as_mut(), &log.waker(2)).is_pending());
@@ -72,9 +82,8 @@ fn the_last_waker_is_woken() {
     assert_eq!(log.take(), [2]);
 }
 
-#[test]
-fn reset_moves_a_waiting_task() {
-    let (clock, log) = (leaked_clock(), Log::default());
+fn reset_moves_a_waiting_task<Q: HasTimers>() {
+    let (clock, log) = (leaked_clock::<Q>(), Log::default());
     let mut sleep = pin!(Sleep::new(clock, MS));
     sleep.as_mut().reset(clock.now() + 2 * MS);
     assert_eq!(clock.armed(), 0, "no one waits yet");
@@ -88,9 +97,8 @@ fn reset_moves_a_waiting_task() {
     assert!(ready(&mut sleep));
 }
 
-#[test]
-fn reset_makes_an_elapsed_one_wait_again() {
-    let clock = leaked_clock();
+fn reset_makes_an_elapsed_one_wait_again<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut sleep = pin!(Sleep::new(clock, MS));
     assert!(!ready(&mut sleep));
     clock.advance(MS);
@@ -101,13 +109,12 @@ fn reset_makes_an_elapsed_one_wait_again() {
     assert!(ready(&mut sleep));
 }
 
-#[test]
-fn a_waker_may_drop_another_sleep_that_is_due() {
-    let clock = leaked_clock();
+fn a_waker_may_drop_another_sleep_that_is_due<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut other = Some(Box::pin(Sleep::new(clock, MS)));
     let mut first = Box::pin(Sleep::new(clock, MS));
     let slot = crate::kept::forever(Cell::new(None));
-    let slot: &'static Cell<Option<Pin<Box<Sleep<&'static ManualClock>>>>> = slot;
+    let slot: &'static Kept<Q> = slot;
     assert!(poll(first.as_mut(), &calling(move || drop(slot.take()))).is_pending());
     let waker = calling(|| panic!("woken after it was dropped"));
     assert!(poll(other.as_mut().unwrap().as_mut(), &waker).is_pending());
@@ -116,9 +123,8 @@ fn a_waker_may_drop_another_sleep_that_is_due() {
     assert_eq!(clock.armed(), 0);
 }
 
-#[test]
-fn the_end_of_the_executor_is_told_to_those_who_wait() {
-    let (clock, log) = (leaked_clock(), Log::default());
+fn the_end_of_the_executor_is_told_to_those_who_wait<Q: HasTimers>() {
+    let (clock, log) = (leaked_clock::<Q>(), Log::default());
     let mut done = pin!(Sleep::new(clock, MS));
     let mut late = pin!(Sleep::new(clock, 2 * MS));
     assert!(poll(done.as_mut(), &log.waker(0)).is_pending());
@@ -148,7 +154,7 @@ fn advances_when_cloned(clock: &'static ManualClock) -> Waker {
 
 #[test]
 fn a_deadline_that_passes_while_the_waker_is_cloned_is_seen() {
-    let clock = leaked_clock();
+    let clock = leaked_clock::<Wheel>();
     let mut sleep = pin!(Sleep::new(clock, MS));
     assert!(!ready(&mut sleep));
     assert!(poll(sleep.as_mut(), &advances_when_cloned(clock)).is_ready());
@@ -180,7 +186,7 @@ fn sizes_stay_what_they_are() {
 #[test]
 fn of_a_million_sleeps_the_one_in_a_hundred_that_is_not_cancelled_fires_in_order() {
     const SLEEPS: u64 = if cfg!(miri) { 2_000 } else { 1_000_000 };
-    let clock = leaked_clock();
+    let clock = leaked_clock::<Wheel>();
     // Deadlines all over an hour, in no order: multiples of a number prime to their count.
     let deadline = |index: u64| Instant::from_nanos((index * 7_919 % SLEEPS + 1) * 3_600_000);
     let mut sleeps: Vec<_> =

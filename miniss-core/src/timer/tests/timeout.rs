@@ -8,19 +8,26 @@ use std::task::{Wake, Waker};
 
 use super::*;
 
+over_each_queue! {
+    what_is_ready_costs_no_timer
+    it_times_out_at_the_deadline_and_wakes
+    a_result_that_is_there_wins_over_the_deadline
+    never_is_never
+    dropping_it_drops_the_inner_future_and_the_timer
+    at_its_end_it_has_dropped_the_inner_future_and_the_timer_though_it_is_kept
+}
+
 const MS: Duration = Duration::from_millis(1);
 
-#[test]
-fn what_is_ready_costs_no_timer() {
-    let clock = leaked_clock();
+fn what_is_ready_costs_no_timer<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut timeout = pin!(Timeout::new(clock, Duration::ZERO, ready(5)));
     assert_eq!(poll(timeout.as_mut(), Waker::noop()), Poll::Ready(Ok(5)));
     assert_eq!(clock.armed(), 0);
 }
 
-#[test]
-fn it_times_out_at_the_deadline_and_wakes() {
-    let (clock, log) = (leaked_clock(), Log::default());
+fn it_times_out_at_the_deadline_and_wakes<Q: HasTimers>() {
+    let (clock, log) = (leaked_clock::<Q>(), Log::default());
     let mut timeout = pin!(Timeout::new(clock, MS, pending::<()>()));
     assert!(poll(timeout.as_mut(), &log.waker(1)).is_pending());
     assert_eq!(clock.next_deadline(), Some(timeout.deadline()));
@@ -29,9 +36,8 @@ fn it_times_out_at_the_deadline_and_wakes() {
     assert_eq!(poll(timeout.as_mut(), Waker::noop()), Poll::Ready(Err(TimedOut)));
 }
 
-#[test]
-fn a_result_that_is_there_wins_over_the_deadline() {
-    let clock = leaked_clock();
+fn a_result_that_is_there_wins_over_the_deadline<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut polls = 0;
     let inner = poll_fn(|_| {
         polls += 1;
@@ -43,17 +49,15 @@ fn a_result_that_is_there_wins_over_the_deadline() {
     assert_eq!(poll(timeout.as_mut(), Waker::noop()), Poll::Ready(Ok('x')));
 }
 
-#[test]
-fn never_is_never() {
-    let clock = leaked_clock();
+fn never_is_never<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let mut timeout = pin!(Timeout::new(clock, Duration::MAX, pending::<()>()));
     assert!(poll(timeout.as_mut(), Waker::noop()).is_pending());
     assert_eq!(clock.armed(), 0);
 }
 
-#[test]
-fn dropping_it_drops_the_inner_future_and_the_timer() {
-    let clock = leaked_clock();
+fn dropping_it_drops_the_inner_future_and_the_timer<Q: HasTimers>() {
+    let clock = leaked_clock::<Q>();
     let held = Rc::new(());
     let inner = {
         let held = held.clone();
@@ -69,14 +73,13 @@ fn dropping_it_drops_the_inner_future_and_the_timer() {
     assert_eq!((clock.armed(), Rc::strong_count(&held)), (0, 1));
 }
 
-#[test]
-fn at_its_end_it_has_dropped_the_inner_future_and_the_timer_though_it_is_kept() {
+fn at_its_end_it_has_dropped_the_inner_future_and_the_timer_though_it_is_kept<Q: HasTimers>() {
     struct Quiet;
     impl Wake for Quiet {
         fn wake(self: Arc<Self>) {}
     }
     for is_timely in [true, false] {
-        let (clock, held, task) = (leaked_clock(), Rc::new(()), Arc::new(Quiet));
+        let (clock, held, task) = (leaked_clock::<Q>(), Rc::new(()), Arc::new(Quiet));
         let waker = Waker::from(task.clone());
         let inner = {
             let (held, mut polls) = (held.clone(), 0);
