@@ -13,7 +13,7 @@ use core::cell::Cell;
 use core::mem;
 use core::time::Duration;
 
-use super::stats::{Counter, Stats};
+use super::stats::{Counter, STALL_NS, counted};
 use crate::coop::UNITS;
 use crate::time::Instant;
 
@@ -48,8 +48,6 @@ impl Default for Budget {
 
 /// Polls between two looks at the clock while all are quick.
 const STRIDE_MAX: u32 = 32;
-
-const STALL_NS: u64 = Stats::STALL.as_nanos() as u64;
 
 /// How often the clock is looked at: a stride is a number of polls that takes a quarter of the time
 /// of a turn at most. It goes on from one turn to the next, so that short turns need no look of
@@ -122,7 +120,7 @@ impl Stride {
     #[inline]
     pub(crate) fn look(&self, polls: u64, now: Instant) {
         let made = self.made(polls);
-        let took_ns = now.as_nanos().saturating_sub(self.looked_at.get().as_nanos());
+        let took_ns = now.nanos_since(self.looked_at.get());
         self.restart(polls, now);
         if made > 0 && (self.is_short() || took_ns > self.quarter_ns.get()) {
             self.adapt(made, took_ns);
@@ -136,7 +134,8 @@ impl Stride {
         }
         let quarter_ns = self.quarter_ns.get();
         if took_ns > quarter_ns {
-            let fit = |count: u64| (count.saturating_mul(quarter_ns) / took_ns).max(1) as u32;
+            let halvings = halvings(took_ns, quarter_ns);
+            let fit = |count: u64| count.checked_shr(halvings).unwrap_or(0).max(1) as u32;
             if self.polls_max.get() == 1 {
                 self.units.set(fit(self.units.get().into()));
             }
@@ -167,7 +166,7 @@ impl Stride {
 
     /// How many polls have been made since the last look.
     fn made(&self, polls: u64) -> u64 {
-        polls - self.looked_after.get()
+        counted(self.looked_after.get(), polls)
     }
 
     /// How many polls are left of it.
@@ -368,7 +367,7 @@ impl Pace {
     /// How often a poll that has asked so often may ask until the next look at the clock: as often
     /// as fits half of the time that is left, as far as one can tell. Zero: the time is over.
     fn stride(&self, asked: u32, now: Instant) -> u32 {
-        let took_ns = (now - self.asked_first.get()).as_nanos() as u64;
+        let took_ns = now.nanos_since(self.asked_first.get());
         let left_ns = self.time_max_ns.get().saturating_sub(took_ns);
         if left_ns == 0 {
             return 0;
@@ -376,6 +375,17 @@ impl Pace {
         let fit = u64::from(asked).saturating_mul(left_ns / 2) / took_ns.max(1);
         fit.clamp(1, STRIDE_MAX.into()) as u32
     }
+}
+
+/// How often `took_ns` must be halved to be no more than `max_ns`. A quotient would be more exact,
+/// and is a function of 500 bytes on machines that have no instruction for it.
+fn halvings(mut took_ns: u64, max_ns: u64) -> u32 {
+    let mut halvings = 0;
+    while took_ns > max_ns {
+        took_ns /= 2;
+        halvings += 1;
+    }
+    halvings
 }
 
 /// Nanoseconds, as many as there can be.

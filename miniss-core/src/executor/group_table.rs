@@ -24,7 +24,7 @@ use core::time::Duration;
 use super::cell::OwnerState;
 use super::group::SchedulingGroup;
 use super::run::run_task;
-use super::stats::{Counter, DelayCounters, GroupStats, Stats};
+use super::stats::{Counter, DelayCounters, GroupStats, STALL_NS, TimeCounter, counted};
 use super::turn::{Take, Turn};
 use super::virtual_time::{GROUPS_MAX, SHARES_MAX, VirtualTimes};
 use super::wake::Fifo;
@@ -73,7 +73,7 @@ pub(super) struct Group {
     ready_since: Cell<Instant>,
     polls: Counter,
     slices: Counter,
-    busy_ns: Counter,
+    busy_ns: TimeCounter,
     stalls: Counter,
     delays: DelayCounters,
 }
@@ -88,7 +88,7 @@ impl Group {
             ready_since: Cell::new(Instant::ZERO),
             polls: Counter::new(),
             slices: Counter::new(),
-            busy_ns: Counter::new(),
+            busy_ns: TimeCounter::new(),
             stalls: Counter::new(),
             delays: DelayCounters::new(),
         }
@@ -260,12 +260,11 @@ impl GroupTable {
         let (index, bit) = (slice.group, 1 << slice.group);
         let group = &self.groups[index];
         let start = self.slice_start.replace(now);
-        let took = now - start;
-        let took_ns = took.as_nanos() as u64;
-        let polls = owner.counters.polls.value() - slice.polls_before;
+        let took_ns = now.nanos_since(start);
+        let polls = counted(slice.polls_before, owner.counters.polls.value());
         group.polls.add(polls);
         group.busy_ns.add(took_ns);
-        group.stalls.add(u64::from(took >= Stats::STALL));
+        group.stalls.add(u64::from(took_ns >= STALL_NS));
         // By a coarse clock a slice may take no time, but no poll is done in less than this.
         self.times.charge(index, took_ns.max(polls));
         group.ready_since.set(now);

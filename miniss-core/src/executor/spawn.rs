@@ -17,7 +17,7 @@ use crate::reactor::Unpark;
 #[cfg(feature = "alloc")]
 use crate::task::cell::place_with_boxed_output;
 use crate::task::cell::{Header, class_of, place, place_nothing};
-use crate::task::slab::TaskSlab;
+use crate::task::slab::{ErasedSlab, TaskSlab};
 use crate::time::Instant;
 use crate::timer::queue::sealed::Queue;
 use crate::timer::{HasTimers, Timers};
@@ -232,15 +232,7 @@ impl<U: Unpark> LocalHandle<U> {
         F::Output: 'static,
     {
         let owner = self.open_owner()?;
-        let take = || {
-            // SAFETY: *Owner only* by `owner`.
-            unsafe { slab.take::<F>(&owner.slots, self.cell().address()) }
-        };
-        let slot = take().or_else(|error| {
-            // Handles that outlived a former executor may have let go of a slot.
-            owner.slots.reclaim(self.cell().shared().returned());
-            if error == SpawnError::NoRoom { take() } else { Err(error) }
-        })?;
+        let slot = self.slot_of(owner, slab.for_tasks::<F>())?;
         // SAFETY: the slab's slots fit an `F`, which borrows nothing.
         Ok(unsafe { self.start(owner, slot, future) })
     }
@@ -381,6 +373,17 @@ impl<U: Unpark> LocalHandle<U> {
         _future: F,
     ) -> Result<JoinHandle<F::Output>, SpawnError> {
         Err(SpawnError::TooLarge)
+    }
+
+    /// A free slot of a slab that is used for its own tasks.
+    fn slot_of(&self, owner: &OwnerState, slab: ErasedSlab) -> Result<NonNull<Header>, SpawnError> {
+        // SAFETY: *Owner only* by `owner`.
+        let take = || unsafe { slab.take(&owner.slots, self.cell().address()) };
+        take().or_else(|error| {
+            // Handles that outlived a former executor may have let go of a slot.
+            owner.slots.reclaim(self.cell().shared().returned());
+            if error == SpawnError::NoRoom { take() } else { Err(error) }
+        })
     }
 
     #[inline]

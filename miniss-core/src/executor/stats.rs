@@ -5,9 +5,13 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
-/// One counter, which only the owner changes: by a load, an add and a store.
+/// [`Stats::STALL`].
+pub(super) const STALL_NS: u64 = Stats::STALL.as_nanos() as u64;
+
+/// One counter, which only the owner changes: by a load, an add and a store. It is as wide as the
+/// machine's words.
 #[derive(Debug)]
-pub(crate) struct Counter(Cell<u64>);
+pub(crate) struct Counter(Cell<usize>);
 
 impl Counter {
     pub(crate) const fn new() -> Self {
@@ -20,7 +24,35 @@ impl Counter {
 
     #[inline(always)]
     pub(crate) fn add(&self, more: u64) {
-        self.0.set(self.0.get().wrapping_add(more));
+        self.0.set(self.0.get().wrapping_add(more as usize));
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0.get() as u64
+    }
+}
+
+/// How much was counted between two values of a counter, which may have wrapped.
+#[inline]
+pub(crate) fn counted(before: u64, after: u64) -> u64 {
+    (after as usize).wrapping_sub(before as usize) as u64
+}
+
+/// A sum of times, in nanoseconds.
+#[derive(Debug)]
+pub(crate) struct TimeCounter(Cell<u64>);
+
+impl TimeCounter {
+    pub(crate) const fn new() -> Self {
+        Self(Cell::new(0))
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.set(0);
+    }
+
+    pub(crate) fn add(&self, more_ns: u64) {
+        self.0.set(self.0.get().wrapping_add(more_ns));
     }
 
     pub(crate) fn value(&self) -> u64 {
@@ -39,8 +71,8 @@ pub(crate) struct Counters {
     pub(crate) parks: Counter,
     pub(crate) events: Counter,
     pub(crate) timers_fired: Counter,
-    pub(crate) busy_ns: Counter,
-    pub(crate) idle_ns: Counter,
+    pub(crate) busy_ns: TimeCounter,
+    pub(crate) idle_ns: TimeCounter,
     /// When the last park ended, or the executor began; `None` while it parks.
     busy_start: Cell<Option<Instant>>,
 }
@@ -56,8 +88,8 @@ impl Counters {
             parks: Counter::new(),
             events: Counter::new(),
             timers_fired: Counter::new(),
-            busy_ns: Counter::new(),
-            idle_ns: Counter::new(),
+            busy_ns: TimeCounter::new(),
+            idle_ns: TimeCounter::new(),
             busy_start: Cell::new(None),
         }
     }
@@ -73,24 +105,24 @@ impl Counters {
             &self.parks,
             &self.events,
             &self.timers_fired,
-            &self.busy_ns,
-            &self.idle_ns,
         ] {
             counter.reset();
         }
+        self.busy_ns.reset();
+        self.idle_ns.reset();
         self.busy_start.set(Some(now));
     }
 
     /// A busy stretch ends now.
     pub(crate) fn busy_until(&self, now: Instant) {
         if let Some(start) = self.busy_start.take() {
-            self.busy_ns.add((now - start).as_nanos() as u64);
+            self.busy_ns.add(now.nanos_since(start));
         }
     }
 
     /// An idle stretch ends, and a busy one begins.
     pub(crate) fn idle_until(&self, start: Instant, now: Instant) {
-        self.idle_ns.add((now - start).as_nanos() as u64);
+        self.idle_ns.add(now.nanos_since(start));
         self.busy_start.set(Some(now));
     }
 
@@ -112,7 +144,8 @@ impl Counters {
     }
 }
 
-/// What an executor has done since it began. Counts wrap after 2^64.
+/// What an executor has done since it began. Counts wrap after 2^64; on machines of 32 bits after
+/// 2^32, but times after 2^64 there, too.
 ///
 /// ```
 /// # use miniss_core::doctest::executor;
@@ -195,7 +228,7 @@ impl DelayCounters {
     }
 }
 
-/// What a scheduling group has done since it was made. Counts wrap after 2^64.
+/// What a scheduling group has done since it was made. Counts wrap as those of [`Stats`].
 ///
 /// ```
 /// # use miniss_core::{SchedulingGroup, doctest::executor};

@@ -158,10 +158,11 @@
 //! | `sleepers`: 10,000 tasks that sleep 1 ms, CPU for each, spawned and ended | 94 |
 //!
 //! **Price.** A timer that fires is filed again on its way down: for 1 ms four levels, at most
-//! three times. 5.6 KiB of wheel per executor, also where there is no timer.
+//! three times. 5.6 KiB of wheel per executor.
 //!
-//! **What would change our mind.** A core with less than 32 KiB of memory: the number of levels can
-//! become a parameter, at the price of a nearer horizon.
+//! **What changed our mind.** On a core with less than 32 KiB of memory the wheel is too large. A
+//! parameter for the number of levels would have been the price of a nearer horizon; so its
+//! [`Clock`](crate::Clock) chooses another structure: one ordered list, or none.
 //!
 //! # A call travels in one node, there and back
 //!

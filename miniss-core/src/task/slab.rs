@@ -112,36 +112,27 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
         }
     }
 
-    /// Takes a free slot for a task of type `F`.
-    ///
-    /// # Safety
-    /// *Owner only*: the slots are those of the executor cell's present executor, on whose core we
-    /// are.
-    pub(crate) unsafe fn take<F: Future>(
-        &'static self,
-        slots: &Slots,
-        cell: CellAddress,
-    ) -> Result<NonNull<Header>, SpawnError> {
+    /// The slab without its type, for tasks of type `F`, which fit its slots.
+    pub(crate) fn for_tasks<F: Future>(&'static self) -> ErasedSlab {
         const {
             assert!(
                 size_of::<TaskCell<F>>() <= Self::SLOT_BYTES,
                 "the future or its output is larger than the slab's BYTES"
             );
-            assert!(
-                align_of::<TaskCell<F>>() <= SLOT_ALIGN,
-                "the future is aligned to more than slots"
-            );
+            assert!(align_of::<TaskCell<F>>() <= SLOT_ALIGN, "the future is aligned to over 64");
         }
-        // SAFETY: the caller's promise; our own slots may have any size.
-        unsafe { self.claim(slots, cell, Use::Own, OWN_CLASS) }?;
-        // SAFETY: adopted by these slots with that class, just now or before.
-        unsafe { slots.take_of(self.chunk()) }.ok_or(SpawnError::NoRoom)
+        self.erased()
+    }
+
+    fn erased(&'static self) -> ErasedSlab {
+        let chunk = NonNull::new(self.memory.get()).expect("a reference is not null").cast();
+        ErasedSlab { chunk, slot_bytes: Self::SLOT_BYTES, slots: SLOTS }
     }
 
     /// Gives all slots to an executor.
     ///
     /// # Safety
-    /// As for [`take`](Self::take).
+    /// As for [`ErasedSlab::take`].
     pub(crate) unsafe fn lend(
         &'static self,
         slots: &Slots,
@@ -150,14 +141,41 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
         const {
             assert!(
                 BYTES > 0 && BYTES <= INLINE_BYTES_MAX,
-                "slots of 1 to 1024 bytes; larger ones: spawn_in"
+                "slots of 1 to 1024 bytes, 512 on 32 bits; larger ones: spawn_in"
             );
             assert!(Self::LENT_BYTES > 0, "on this machine, slots of 64 bytes at least");
         }
         let class = const { class_for(size_of::<Header>() + Self::LENT_BYTES, SLOT_ALIGN) };
         let class = class.expect("checked above");
         // SAFETY: the caller's promise; the class is that of our slots' size.
-        unsafe { self.claim(slots, cell, Use::Lent, class) }
+        unsafe { self.erased().claim(slots, cell, Use::Lent, class) }
+    }
+}
+
+/// A slab without its type, so that all slabs share the code below.
+#[derive(Clone, Copy)]
+pub(crate) struct ErasedSlab {
+    /// From here all slots may be reached.
+    chunk: NonNull<Chunk>,
+    slot_bytes: usize,
+    slots: usize,
+}
+
+impl ErasedSlab {
+    /// Takes a free slot.
+    ///
+    /// # Safety
+    /// *Owner only*: the slots are those of the executor cell's present executor, on whose core we
+    /// are.
+    pub(crate) unsafe fn take(
+        self,
+        slots: &Slots,
+        cell: CellAddress,
+    ) -> Result<NonNull<Header>, SpawnError> {
+        // SAFETY: the caller's promise; our own slots may have any size.
+        unsafe { self.claim(slots, cell, Use::Own, OWN_CLASS) }?;
+        // SAFETY: adopted by these slots with that class, just now or before.
+        unsafe { slots.take_of(self.chunk) }.ok_or(SpawnError::NoRoom)
     }
 
     /// Makes the slab the executor cell's, unless it is already.
@@ -165,7 +183,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
     /// # Safety
     /// As for [`take`](Self::take); `class` is `OWN_CLASS` or that of our slots' size.
     unsafe fn claim(
-        &'static self,
+        self,
         slots: &Slots,
         cell: CellAddress,
         usage: Use,
@@ -176,22 +194,17 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
         // before the executor cell changed hands, which orders the two.
         let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
         // SAFETY: this line of the memory is only ever shared, and its owner word is an atomic.
-        let word = unsafe { &self.chunk().as_ref().owner };
+        let word = unsafe { &self.chunk.as_ref().owner };
         match word.compare_exchange(ptr::null_mut(), owner, success, failure) {
             Ok(_) => {
                 // SAFETY: *One owner*: it is this executor cell, since just now. The memory is
                 // `'static` and as large as the chunk says.
-                unsafe { slots.adopt(self.chunk(), (Self::SLOT_BYTES, SLOTS), class, cell) };
+                unsafe { slots.adopt(self.chunk, (self.slot_bytes, self.slots), class, cell) };
                 Ok(())
             }
             Err(present) if present == owner || planted("slab: whose it is") => Ok(()),
             Err(_) => Err(SpawnError::InUse),
         }
-    }
-
-    /// A pointer to the chunk, from which all slots may be reached.
-    fn chunk(&'static self) -> NonNull<Chunk> {
-        NonNull::new(self.memory.get()).expect("a reference is not null").cast()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Where tasks live: slots of a few size classes, in chunks that are never given back.
 //!
-//! A slot is a header and, behind it, a multiple of 64 bytes (in slabs on machines of 32 bits, of 8). Spawning takes the first free slot
-//! of the smallest class that fits; ending a task puts it back: a few loads and stores. When a
-//! class has none free and there is a heap, it grows by a chunk; where there is none, a slot of a
-//! larger class will do. Futures over [`INLINE_BYTES_MAX`] are boxed, and the box is what lives in
-//! the slot.
+//! A slot is a header and, behind it, a multiple of 64 bytes (on 32 bits in slabs, of 8). Spawning
+//! takes the first free slot of the smallest class that fits; ending a task puts it back: a few
+//! loads and stores. When a class has none free and there is a heap, it grows by a chunk; where
+//! there is none, a slot of a larger class will do. Futures over [`INLINE_BYTES_MAX`] are boxed,
+//! and the box is what lives in the slot.
 //!
 //! A chunk comes from the heap or is a [`TaskSlab`](super::TaskSlab) in a `static`; what follows
 //! is the same for both. Chunks stay with their executor cell forever (*Headers are forever*, see
@@ -24,7 +24,8 @@ pub(crate) const SLOT_ALIGN: usize = align_of::<Header>();
 /// The largest future (or output) that lives in its slot, in bytes.
 pub(crate) const INLINE_BYTES_MAX: usize = CLASSES * STEP_BYTES;
 /// Classes of 64, 128, … 1024 bytes: the waste is under one line, and 16 list heads are two lines.
-pub(crate) const CLASSES: usize = 16;
+/// On machines of 32 bits, where futures are half as large, up to 512 bytes.
+pub(crate) const CLASSES: usize = if cfg!(target_pointer_width = "64") { 16 } else { 8 };
 /// The class of the one slot that is part of the executor cell itself, for the main future.
 pub(crate) const MAIN_CLASS: u8 = CLASSES as u8;
 /// The class of slots that stand in no free list: their slab looks for a free one itself.

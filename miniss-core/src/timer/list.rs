@@ -164,6 +164,20 @@ impl<Q: Arm> List<Q> {
         self.head.get().is_null()
     }
 
+    /// How many nodes there are, counted one by one.
+    pub(super) fn len(&self) -> usize {
+        let (mut count, mut node) = (0, self.head.get());
+        // SAFETY: *Linked means pinned*: null or a live node, and no foreign code runs here.
+        while let Some(current) = unsafe { node.as_ref() } {
+            count += 1;
+            node = current.next.get();
+            if ptr::eq(node, self.head.get()) {
+                break;
+            }
+        }
+        count
+    }
+
     /// The first node.
     ///
     /// # Safety

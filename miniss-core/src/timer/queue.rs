@@ -3,7 +3,7 @@
 //! | choice | memory (32 bits) | arm | cancel | for |
 //! |---|---|---|---|---|
 //! | [`Wheel`](super::Wheel) | 3 KiB | constant | constant | any number of timers |
-//! | [`TimerList`](super::TimerList) | 24 bytes | linear | constant | a few dozen at a time |
+//! | [`TimerList`](super::TimerList) | 16 bytes | linear | constant | a few dozen at a time |
 //! | [`NoTimers`] | none | does not compile | | programs without timers |
 //!
 //! The futures are the same over all. What the two queues have in common stands here and in `list`:

@@ -26,8 +26,6 @@ const DUE: usize = 1;
 pub struct TimerList {
     /// The time of the last advance, in nanoseconds.
     now: Cell<u64>,
-    /// Linked nodes, those that are due included.
-    len: Cell<usize>,
     lists: [List<Self>; 2],
 }
 
@@ -35,11 +33,14 @@ impl TimerQueue for TimerList {}
 impl HasTimers for TimerList {}
 
 impl Queue for TimerList {
-    const NEW: Self =
-        Self { now: Cell::new(0), len: Cell::new(0), lists: [const { List::new() }; 2] };
+    const NEW: Self = Self { now: Cell::new(0), lists: [const { List::new() }; 2] };
 
     fn len(&self) -> usize {
-        self.len.get()
+        self.lists.iter().map(List::len).sum()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lists.iter().all(List::is_empty)
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -83,14 +84,12 @@ impl Arm for TimerList {
         node.when.set(deadline.as_nanos().max(self.now.get()));
         node.set_queue(self);
         node.set_place(WAITING);
-        self.len.set(self.len.get() + 1);
         // SAFETY: *Linked means pinned*: pinned by its type, `cancel` has unlinked it, its `Drop`
         // will.
         unsafe { self.lists[WAITING].insert(node) };
     }
 
     fn remove(&self, node: &TimerNode<Self>, place: usize) {
-        self.len.set(self.len.get() - 1);
         // SAFETY: *The place tells the list*.
         unsafe { self.lists[place].unlink(node) };
     }
