@@ -4,6 +4,7 @@
 //! - [`rivals`]: the runtimes that are compared, behind one interface.
 //! - [`echo`]: TCP echo servers of every kind, and the client that loads them.
 //! - [`growth`]: how cost grows, from one task, timer, connection or shard to very many.
+//! - [`progress`]: how far `compare` and `growth` have come.
 //! - [`port`]: an executor without a kernel.
 //! - [`rounds`]: interleaved rounds, medians, a table.
 //! - [`limits`]: what the machine allows, by hand and without a runtime.
@@ -14,6 +15,7 @@ pub mod echo;
 pub mod growth;
 pub mod limits;
 pub mod port;
+pub mod progress;
 pub mod rivals;
 pub mod rounds;
 pub mod wakers;

@@ -2,27 +2,20 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use super::rows::Row;
+use clap::Parser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
-/// What `--help` prints, before the rows.
-pub const HELP: &str = "\
-compare: rust-miniss, other runtimes and programs by hand, side by side
+use super::rows::{self, Row};
 
-  cargo run --release -p miniss-benches --bin compare -- [OPTION…] [ROW…]
-
+const MORE: &str = "\
 Without a row it runs all of them, in about 15 minutes; `kv`, which is no row, means all rows whose
 names begin with it and a dash. Each run of a runtime is a process of its own; those of a row run in
 turn, and what counts is the median of their ratios in each round. It prints a Markdown table of
 everyone, then one of the targets; it writes both into compare.md, and compare.json, compare.svg.
-
-  --rounds N   how often each runs [9]; some rows take less, for more would only take time
-  --out DIR    where the files go [target/compare]
-  --install    first runs benches/install, which installs from Debian what is missing beside Rust:
-               strace, fio, redis-tools
-  --list       names the rows and who runs in them
-  --help       this
 
 Servers run on core 0, their clients on core 1. Limit is a program by hand, without a runtime; that
 of direct is fio, on a file of 64 MiB that is made beside compare and stays for the next time. The
@@ -32,84 +25,54 @@ both cores, so of calls between them it sees too few: the other side is not asle
 programs run, `chrt -f 50` before the command keeps them away.
 
 The rows, and who runs in them:
-
 ";
 
-/// What to do.
-#[derive(Debug, PartialEq)]
-pub enum Command {
-    /// Print the help.
-    Help,
-    /// Print the rows.
-    List,
-    /// Run.
-    Compare(Settings),
-}
-
 /// How to run.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Parser)]
+#[command(
+    name = "compare",
+    about = "compare: rust-miniss, other runtimes and programs by hand, side by side",
+    after_help = format!("{MORE}\n{}", list(&rows::all()))
+)]
 pub struct Settings {
-    /// How often.
-    pub rounds: usize,
-    /// The folder of the files.
+    /// How often each runs; some rows take less, for more would only take time
+    #[arg(long, value_name = "N", default_value = "9")]
+    pub rounds: NonZeroUsize,
+    /// Where the files go
+    #[arg(long, value_name = "DIR", default_value = "target/compare")]
     pub out: PathBuf,
-    /// Whether to install first what is missing.
+    /// First run benches/install, for what is missing beside Rust: strace, fio, redis-tools
+    #[arg(long)]
     pub install: bool,
-    /// The rows by name, in any order; all of them if there is none.
-    pub rows: Vec<&'static str>,
+    /// Name the rows and who runs in them
+    #[arg(long)]
+    pub list: bool,
+    /// Rows, or what the names of several begin with
+    #[arg(value_name = "ROW", value_parser = names(&rows::all()), hide_possible_values = true)]
+    rows: Vec<String>,
 }
 
-/// Reads arguments.
-///
-/// # Errors
-///
-/// In a sentence, if there is no such option or row, or a number is none.
-pub fn parse(
-    arguments: impl IntoIterator<Item = String>,
-    known: &[Row],
-) -> Result<Command, String> {
-    let out = "target/compare".into();
-    let mut settings = Settings { rounds: 9, out, install: false, rows: Vec::new() };
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "--help" | "-h" => return Ok(Command::Help),
-            "--list" => return Ok(Command::List),
-            "--rounds" => settings.rounds = rounds(arguments.next())?,
-            "--install" => settings.install = true,
-            "--out" => settings.out = arguments.next().ok_or("--out wants a folder")?.into(),
-            option if option.starts_with('-') => {
-                return Err(format!("There is no option `{option}`; --help names them."));
-            }
-            name => settings.rows.extend(named(name, known)?),
-        }
+impl Settings {
+    /// Whether this row is to run.
+    pub fn wants(&self, row: &Row) -> bool {
+        self.rows.is_empty() || self.rows.iter().any(|name| is_meant(name, row, &rows::all()))
     }
-    Ok(Command::Compare(settings))
 }
 
-/// The value of `--rounds`.
-///
-/// # Errors
-///
-/// In a sentence, if it is no number from 1.
-pub fn rounds(value: Option<String>) -> Result<usize, String> {
-    let value = value.ok_or("--rounds wants a number")?;
-    let rounds = value.parse().ok().filter(|&rounds| rounds > 0);
-    rounds.ok_or_else(|| format!("--rounds wants a number from 1, not `{value}`"))
+/// Whether the name means this row: it is its own, or no row's own and how this one's begins.
+fn is_meant(name: &str, row: &Row, known: &[Row]) -> bool {
+    let begins = row.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+    row.name == name || begins && known.iter().all(|row| row.name != name)
 }
 
-/// The row of this name, or else the rows whose names begin with it and a dash.
-fn named(name: &str, known: &[Row]) -> Result<Vec<&'static str>, String> {
-    let names: Vec<_> = known.iter().map(|row| row.name).collect();
-    if let Some(row) = names.iter().find(|row| **row == name) {
-        return Ok(vec![row]);
-    }
-    let begins = |row: &&&str| row.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
-    let group: Vec<_> = names.iter().filter(begins).copied().collect();
-    if group.is_empty() {
-        return Err(format!("There is no row `{name}`. There are: {}.", names.join(", ")));
-    }
-    Ok(group)
+/// The names of rows, and what they begin with, up to a dash.
+fn names(known: &[Row]) -> PossibleValuesParser {
+    let parts = |row: &Row| {
+        let dashes = row.name.match_indices('-').map(|(at, _)| at);
+        dashes.chain([row.name.len()]).map(|end| &row.name[..end]).collect::<Vec<_>>()
+    };
+    let names: BTreeSet<_> = known.iter().flat_map(parts).collect();
+    names.into_iter().map(PossibleValue::new).collect::<Vec<_>>().into()
 }
 
 /// The rows and their subjects, as `--list` prints them.
@@ -124,57 +87,26 @@ pub fn list(known: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::rows;
 
-    fn parsed(arguments: &str) -> Result<Command, String> {
-        parse(arguments.split_whitespace().map(str::to_owned), &rows::all())
+    fn wanted(arguments: &str) -> Result<Vec<&'static str>, clap::Error> {
+        let words = ["compare"].into_iter().chain(arguments.split_whitespace());
+        let settings = Settings::try_parse_from(words)?;
+        let rows = rows::all().into_iter().filter(|row| settings.wants(row));
+        Ok(rows.map(|row| row.name).collect())
     }
 
     #[test]
-    fn nothing_means_all_rows() {
-        let Ok(Command::Compare(settings)) = parsed("") else { panic!("no settings") };
-        assert_eq!((settings.rounds, settings.install), (9, false));
-        assert!(settings.rows.is_empty());
-        assert_eq!(settings.out, PathBuf::from("target/compare"));
-    }
-
-    #[test]
-    fn options_and_rows_may_be_mixed() {
-        let Ok(Command::Compare(settings)) = parsed("spawn --rounds 3 --install --out x yield")
-        else {
-            panic!("no settings")
-        };
-        assert_eq!((settings.rounds, settings.out), (3, "x".into()));
-        assert_eq!((settings.rows.as_slice(), settings.install), (&["spawn", "yield"][..], true));
-        assert_eq!(parsed("spawn --help"), Ok(Command::Help));
-        assert_eq!(parsed("--list"), Ok(Command::List));
+    fn nothing_means_all_rows_and_a_name_its_own() {
+        assert_eq!(wanted("").expect("no mistake").len(), rows::all().len());
+        assert_eq!(wanted("yield --rounds 3 spawn").expect("no mistake"), ["spawn", "yield"]);
     }
 
     #[test]
     fn a_name_that_is_no_row_means_those_that_begin_so() {
-        let rows = |arguments| match parsed(arguments) {
-            Ok(Command::Compare(settings)) => settings.rows,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(
-            rows("call"),
-            ["call-awake", "call-asleep", "call-again", "call-64", "call-64-spin"]
-        );
-        assert_eq!(rows("echo"), ["echo"]);
-        assert!(parsed("cal").is_err());
-    }
-
-    #[test]
-    fn wrong_arguments_are_named() {
-        let error = |arguments| parsed(arguments).expect_err("it is wrong");
-        let unknown = error("spawn spam");
-        assert!(unknown.contains("`spam`") && unknown.contains("spawn, yield, sleep"), "{unknown}");
-        assert_eq!(error("--rounds 0"), "--rounds wants a number from 1, not `0`");
-        assert_eq!(error("--rounds -1"), "--rounds wants a number from 1, not `-1`");
-        assert_eq!(error("--rounds many"), "--rounds wants a number from 1, not `many`");
-        assert_eq!(error("--rounds"), "--rounds wants a number");
-        assert_eq!(error("--out"), "--out wants a folder");
-        assert!(error("--round 3").contains("`--round`"));
+        let calls = ["call-awake", "call-asleep", "call-again", "call-64", "call-64-spin"];
+        assert_eq!(wanted("call").expect("no mistake"), calls);
+        assert_eq!(wanted("echo").expect("no mistake"), ["echo"]);
+        assert!(wanted("cal").is_err() && wanted("spawn spam").is_err());
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::json::Json;
+use serde::Serialize;
+
 use super::process::realtime_priority;
 
 /// What figures depend on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Machine {
     cpu: String,
     cores: usize,
@@ -18,6 +19,7 @@ pub struct Machine {
     load: String,
     date: String,
     command: String,
+    #[serde(rename = "realtime_priority")]
     priority: i32,
 }
 
@@ -40,19 +42,6 @@ impl Machine {
     /// How many cores a program may use here.
     pub fn cores(&self) -> usize {
         self.cores
-    }
-
-    /// All of it.
-    pub fn json(&self) -> Json {
-        Json::object([
-            ("cpu", self.cpu.as_str().into()),
-            ("cores", Json::from(self.cores as f64)),
-            ("kernel", self.kernel.as_str().into()),
-            ("load", self.load.as_str().into()),
-            ("date", self.date.as_str().into()),
-            ("command", self.command.as_str().into()),
-            ("realtime_priority", Json::from(f64::from(self.priority))),
-        ])
     }
 
     /// Where and when, and by which command.

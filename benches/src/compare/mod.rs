@@ -12,7 +12,7 @@
 //! - [`work`]: the programs themselves, over [`Rival`](crate::rivals::Rival).
 //! - [`sample`]: what one run showed. [`child`]: one run. [`syscalls`]: one under strace.
 //! - [`rounds`]: all runs of a row. [`outcome`]: what they showed. [`target`]: is it enough?
-//! - [`table`]: everyone. [`summary`]: the targets. [`json`], [`report`], [`plot`]: for later.
+//! - [`table`]: everyone. [`summary`]: the targets. [`report`], [`plot`]: for later.
 //! - [`machine`]: where it was, and when.
 //! - [`running`]: a server in another process. [`process`]: what is asked of the kernel.
 //! - [`allocator`]: counts allocations.
@@ -20,7 +20,6 @@
 pub mod allocator;
 pub mod args;
 pub mod child;
-pub mod json;
 pub mod machine;
 pub mod outcome;
 pub mod plot;

@@ -2,63 +2,56 @@
 
 #![forbid(unsafe_code)]
 
-use super::json::Json;
+use serde_json::{Value, json};
+
 use super::machine::Machine;
 use super::outcome::{Measured, Outcome};
 use super::sample::Sample;
+use super::target::Target;
 
 /// The whole comparison.
-pub fn json(machine: &Machine, rounds: usize, outcomes: &[Outcome]) -> Json {
-    Json::object([
-        ("machine", machine.json()),
-        ("rounds", Json::from(rounds as f64)),
-        ("rows", Json::List(outcomes.iter().map(row).collect())),
-    ])
+pub fn json(machine: &Machine, rounds: usize, outcomes: &[Outcome]) -> Value {
+    let rows: Value = outcomes.iter().map(row).collect();
+    json!({ "machine": machine, "rounds": rounds, "rows": rows })
 }
 
-fn row(outcome: &Outcome) -> Json {
+fn row(outcome: &Outcome) -> Value {
     let row = &outcome.row;
-    Json::object([
-        ("name", row.name.into()),
-        ("title", row.heading().as_str().into()),
-        ("unit", row.unit.into()),
-        ("scale", row.scale.into()),
-        ("more_is_better", Json::Bool(row.wants_more)),
-        ("targets", targets(outcome)),
-        ("note", outcome.note.as_deref().map_or(Json::Null, Json::from)),
-        ("subjects", Json::List(outcome.subjects.iter().map(subject).collect())),
-    ])
+    let target = |target: &Target| {
+        json!({
+            "text": target.to_string(),
+            "threshold": target.threshold(outcome),
+            "met": target.is_met(outcome),
+        })
+    };
+    json!({
+        "name": row.name,
+        "title": row.heading(),
+        "unit": row.unit,
+        "scale": row.scale,
+        "more_is_better": row.wants_more,
+        "targets": row.targets.iter().map(target).collect::<Value>(),
+        "note": outcome.note,
+        "subjects": outcome.subjects.iter().map(subject).collect::<Value>(),
+    })
 }
 
-fn targets(outcome: &Outcome) -> Json {
-    let target = |target: &super::target::Target| {
-        Json::object([
-            ("text", target.to_string().as_str().into()),
-            ("threshold", target.threshold(outcome).into()),
-            ("met", target.is_met(outcome).map_or(Json::Null, Json::Bool)),
-        ])
-    };
-    Json::List(outcome.row.targets.iter().map(target).collect())
-}
-
-fn subject(measured: &Measured) -> Json {
-    let [low, high] = measured.middle_half().map_or([None; 2], |half| half.map(Some));
-    let samples = |of: fn(&Sample) -> f64| {
-        Json::numbers(&measured.samples.iter().map(of).collect::<Vec<_>>())
-    };
-    Json::object([
-        ("name", measured.name.into()),
-        ("role", format!("{:?}", measured.role).to_lowercase().as_str().into()),
-        ("median", measured.median().into()),
-        ("middle_half_low", low.into()),
-        ("middle_half_high", high.into()),
-        ("cpu_ns_per_op", measured.cpu_ns().into()),
-        ("system_calls_per_op", measured.syscalls.into()),
-        ("peak_rss_kib", measured.rss_kib().into()),
-        ("failure", measured.failure.as_deref().map_or(Json::Null, Json::from)),
-        ("values", samples(|sample| sample.value)),
-        ("cpu_ns_per_op_values", samples(Sample::cpu_ns_each)),
-    ])
+fn subject(measured: &Measured) -> Value {
+    let half = measured.middle_half();
+    let samples = |of: fn(&Sample) -> f64| measured.samples.iter().map(of).collect::<Value>();
+    json!({
+        "name": measured.name,
+        "role": format!("{:?}", measured.role).to_lowercase(),
+        "median": measured.median(),
+        "middle_half_low": half.map(|[low, _]| low),
+        "middle_half_high": half.map(|[_, high]| high),
+        "cpu_ns_per_op": measured.cpu_ns(),
+        "system_calls_per_op": measured.syscalls,
+        "peak_rss_kib": measured.rss_kib(),
+        "failure": measured.failure,
+        "values": samples(|sample| sample.value),
+        "cpu_ns_per_op_values": samples(Sample::cpu_ns_each),
+    })
 }
 
 #[cfg(test)]
@@ -72,10 +65,10 @@ mod tests {
         for part in [
             r#""rounds":3"#,
             r#""title":"spawn & join""#,
-            r#"{"text":"≤ 0.50 × best peer","threshold":6,"met":true}"#,
-            r#""name":"miniss","role":"ours","median":6,"#,
+            r#"{"text":"≤ 0.50 × best peer","threshold":6.0,"met":true}"#,
+            r#""name":"miniss","role":"ours","median":6.0,"#,
             r#""system_calls_per_op":null"#,
-            r#""values":[5,6,99]"#,
+            r#""values":[5.0,6.0,99.0]"#,
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }

@@ -6,27 +6,29 @@ use super::outcome::{Measured, Outcome};
 use super::rows::{Row, Subject};
 use super::sample::Sample;
 use super::{child, syscalls};
+use crate::progress::Progress;
+
+/// So many steps [`run`] takes.
+pub fn steps(row: &Row, rounds: usize, untraced: Option<&str>) -> usize {
+    let traced = usize::from(row.traced.is_some() && untraced.is_none());
+    row.subjects.len() * (rounds.min(row.rounds_max) + traced)
+}
 
 /// Runs the subjects of `row` in turn, `rounds` times, and then once more under strace unless
-/// `untraced` says why not. `progress` hears what comes next.
-pub fn run(
-    row: Row,
-    rounds: usize,
-    untraced: Option<&str>,
-    progress: &mut dyn FnMut(&str),
-) -> Outcome {
+/// `untraced` says why not. Each is a step of `progress`.
+pub fn run(row: Row, rounds: usize, untraced: Option<&str>, progress: &Progress) -> Outcome {
     let rounds = rounds.min(row.rounds_max);
-    progress(&format!("{}: prepares", row.name));
+    progress.part(row.name);
     if let Some(Err(why)) = row.prepare.map(|prepare| prepare()) {
         return unprepared(row, &why);
     }
     let mut subjects = in_turn(&row.subjects, rounds, |round, subject| {
-        progress(&format!("{}: round {} of {rounds}: {}", row.name, round + 1, subject.name));
+        progress.step(format!("{}: round {} of {rounds}: {}", row.name, round + 1, subject.name));
         child::run(&row, subject)
     });
     if let (Some(sizes), None) = (row.traced, untraced) {
         for (subject, measured) in row.subjects.iter().zip(&mut subjects) {
-            progress(&format!("{}: system calls of {}", row.name, subject.name));
+            progress.step(format!("{}: system calls of {}", row.name, subject.name));
             // One that cannot run has said so above.
             measured.syscalls = syscalls::of_an_operation(&row, subject, sizes).ok();
         }
@@ -87,7 +89,7 @@ mod tests {
     fn where_something_is_missing_no_one_runs_and_all_say_why() {
         let mut row = rows::all().swap_remove(0);
         row.prepare = Some(|| Err("no kv".into()));
-        let outcome = run(row, 3, None, &mut |_| {});
+        let outcome = run(row, 3, None, &Progress::new(1));
         let why = |measured: &Measured| measured.failure.as_deref() == Some("no kv");
         assert!(outcome.subjects.iter().all(why) && !outcome.subjects.is_empty());
     }

@@ -4,12 +4,14 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
 use super::allocator;
-use super::json::Json;
 use crate::limits::process_cpu;
 
 /// One run of one subject.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sample {
     /// What the row measures, for one operation: nanoseconds, unless the row says otherwise.
     pub value: f64,
@@ -32,36 +34,12 @@ impl Sample {
 
     /// The line that [`Sample::parse`] reads.
     pub fn line(&self) -> String {
-        let fields = self.fields().map(|(name, value)| (name, Json::Number(value)));
-        Json::object(fields).to_string()
-    }
-
-    fn fields(&self) -> [(&'static str, f64); 5] {
-        [
-            ("value", self.value),
-            ("operations", self.operations),
-            ("cpu_ns", self.cpu_ns),
-            ("allocations", self.allocations),
-            ("rss_kib", self.rss_kib),
-        ]
+        json!(self).to_string()
     }
 
     /// Reads the last of the lines that a child printed; `None` if that is not a sample.
     pub fn parse(output: &str) -> Option<Self> {
-        let line = output.lines().last()?.trim();
-        let line = line.strip_prefix('{')?.strip_suffix('}')?;
-        let field = |name: &str| {
-            let fields = line.split(',').filter_map(|field| field.split_once(':'));
-            let mut named = fields.filter(|(key, _)| key.trim().trim_matches('"') == name);
-            named.next()?.1.trim().parse().ok()
-        };
-        Some(Self {
-            value: field("value")?,
-            operations: field("operations")?,
-            cpu_ns: field("cpu_ns")?,
-            allocations: field("allocations")?,
-            rss_kib: field("rss_kib")?,
-        })
+        serde_json::from_str(output.lines().last()?).ok()
     }
 }
 

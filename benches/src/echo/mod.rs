@@ -6,13 +6,12 @@
 //!   hand, without a runtime. [`ours`] is miniss, [`rivals`] are other runtimes.
 //! - [`skewed`]: ours on two cores, of which one has nearly all connections.
 //! - [`trial`]: one kind of server in a process of its own on core 0, the client on core 1.
-//! - [`histogram`], [`pattern`], [`options`]: what these are made of.
+//! - [`pattern`], [`options`]: what these are made of.
 //! - [`ring`], [`buffers`]: io_uring by hand, for the client and for the limit.
 
 pub mod buffers;
 pub mod by_epoll;
 pub mod by_uring;
-pub mod histogram;
 pub mod load;
 pub mod options;
 pub mod ours;

@@ -1,204 +1,187 @@
-//! The command line of `echo_load`: what the words mean, and what to say if they mean nothing.
+//! The command line of `echo_load`.
 
 #![forbid(unsafe_code)]
 
-use std::fmt::Display;
 use std::net::SocketAddr;
-use std::str::FromStr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
 
 use super::load::{Load, Until};
 use super::servers::{Placement, SERVERS, Server, Settings, named};
-use super::trial::Task;
+use super::trial::{Comparison, Task};
 
-/// The text for `--help`.
-pub const HELP: &str = "\
-echo_load: a client for TCP echo servers, servers to try it on, and a comparison of these
-
-  echo_load ADDRESS [OPTION…]        loads the server at IP:PORT and reports rate and latency
-  echo_load serve KIND [OPTION…]     runs a server until it is stopped; prints its address
-  echo_load compare [OPTION…]        every kind of server in turn, on core 0, the client on core 1
-
-Client:
-  --connections N        connections at a time                         [64]
-  --size BYTES           of a request, up to 1048576                   [64]
-  --depth N              requests under way on each connection         [1]
-  --churn N              close and reconnect after N requests          [never]
-  --time-ms N            how long to count                             [1000]
-  --requests N           count so many requests instead
-  --warm-up-ms N         what is done before is not counted            [100]
-  --spin-us N            look so long for replies before sleeping      [0]
-  --cpu N                the CPU to run on                             [any]
-
-Server:
-  --addr IP:PORT         where to listen                               [127.0.0.1:0]
-  --idle-spin-us N       look so long for work before sleeping         [0]
-  --work N               steps of work for each message, under 1 ns each
-                                                                       [0]
-  --cpu N                the CPU to run on                             [any]
-
-Comparison: the options of the client but --cpu, --idle-spin-us and --work of the server, and
-  --rounds N             how often everyone has a turn                [7]
-  --only A,B,…           these kinds; the first is what others are compared with
-
+const MORE: &str = "\
 Kinds: uring and epoll (by hand), miniss, tokio, monoio, compio, glommio, smol. If asked for, also
 miniss-epoll, ours without io_uring, and tokio-readable, which holds no buffer while it waits; and
 hot-… on two cores, where one has nine of ten connections: hot, -least, -submit, -shares, -tokio.";
 
 /// What the command line asks for.
-#[derive(Debug)]
+#[derive(Debug, Parser)]
+#[command(
+    name = "echo_load",
+    about = "echo_load: a client for TCP echo servers, servers to try it on, and a comparison",
+    after_help = MORE,
+    disable_help_subcommand = true,
+    flatten_help = true
+)]
+pub struct Options {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print [`HELP`].
-    Help,
-    /// Load a server.
-    Load(Load),
-    /// Be a server.
-    Serve(Server, Settings, Placement),
-    /// Compare servers.
-    Compare(Comparison),
+    /// Loads a server, and reports rate and latency
+    Load(LoadOptions),
+    /// Runs a server until it is stopped; prints its address
+    Serve(ServeOptions),
+    /// Every kind of server in turn, on core 0, the client on core 1
+    Compare(CompareOptions),
 }
 
-/// What is compared, and how.
-#[derive(Debug, Clone)]
-pub struct Comparison {
-    /// What everyone does in a turn.
-    pub task: Task,
-    /// How often everyone has a turn.
-    pub rounds: usize,
-    /// Who; the first is what the others are compared with.
-    pub servers: Vec<Server>,
+/// A client.
+#[derive(Debug, Args)]
+pub struct LoadOptions {
+    /// Where the server listens, IP:PORT
+    address: SocketAddr,
+    #[command(flatten)]
+    requests: Requests,
+    /// The CPU to run on
+    #[arg(long, value_name = "N")]
+    cpu: Option<usize>,
 }
 
-/// All that options can set; each command takes what is its own.
-struct Words {
-    load: Load,
-    settings: Settings,
-    work_steps: u32,
-    rounds: usize,
-    servers: Vec<Server>,
-}
-
-/// Reads the arguments, without the program's name.
-///
-/// # Errors
-///
-/// A sentence for the user.
-pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
-    let arguments: Vec<String> = arguments.into_iter().collect();
-    if arguments.iter().any(|word| word == "--help" || word == "-h") {
-        return Ok(Command::Help);
-    }
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        [] => Err("Say what to load: an address as IP:PORT, or `serve` or `compare`.".into()),
-        ["serve", kind, options @ ..] => {
-            let server = server(kind)?;
-            let allowed = ["--addr", "--idle-spin-us", "--work", "--cpu"];
-            let words = Words::read(options, |option| allowed.contains(&option))?;
-            let Words { settings, work_steps, load, .. } = words;
-            Ok(Command::Serve(server, settings, Placement { cpu: load.cpu, work_steps }))
-        }
-        ["serve"] => Err("Say which kind of server: echo_load serve KIND.".into()),
-        ["compare", options @ ..] => {
-            let words = Words::read(options, |option| !["--addr", "--cpu"].contains(&option))?;
-            Ok(Command::Compare(words.into_comparison()))
-        }
-        [option, ..] if option.starts_with('-') => Err(format!(
-            "`{option}` stands first, where an address as IP:PORT, `serve` or `compare` should."
-        )),
-        [address, options @ ..] => {
-            let others = ["--addr", "--idle-spin-us", "--work", "--rounds", "--only"];
-            let mut words = Words::read(options, |option| !others.contains(&option))?;
-            words.load.address = value("ADDRESS", address)?;
-            Ok(Command::Load(words.load))
-        }
+impl LoadOptions {
+    /// What to do to the server.
+    pub fn load(&self) -> Load {
+        Load { cpu: self.cpu, ..self.requests.load(self.address) }
     }
 }
 
-impl Words {
-    fn read(options: &[&str], is_allowed: impl Fn(&str) -> bool) -> Result<Self, String> {
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut words = Self {
-            load: Load::new(address),
-            settings: Settings { address, idle_spin: Duration::ZERO },
-            work_steps: 0,
-            rounds: 7,
-            servers: SERVERS.to_vec(),
-        };
-        let mut options = options.iter();
-        while let Some(&option) = options.next() {
-            if !OPTIONS.contains(&option) {
-                return Err(format!("There is no option `{option}`; --help names them."));
-            }
-            if !is_allowed(option) {
-                return Err(format!("`{option}` means nothing here; --help says where it does."));
-            }
-            let text = options.next().ok_or(format!("`{option}` wants a value."))?;
-            words.set(option, text)?;
-        }
-        Ok(words)
+/// A server.
+#[derive(Debug, Args)]
+pub struct ServeOptions {
+    /// What kind of server
+    #[arg(value_parser = server)]
+    pub kind: Server,
+    /// Where to listen, IP:PORT
+    #[arg(long = "addr", value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    address: SocketAddr,
+    #[command(flatten)]
+    manner: Manner,
+    /// The CPU to run on
+    #[arg(long, value_name = "N")]
+    cpu: Option<usize>,
+}
+
+impl ServeOptions {
+    /// How it listens and waits.
+    pub fn settings(&self) -> Settings {
+        Settings { address: self.address, idle_spin: self.manner.idle_spin() }
     }
 
-    fn set(&mut self, option: &str, text: &str) -> Result<(), String> {
-        let load = &mut self.load;
-        match option {
-            "--connections" => load.connections = value(option, text)?,
-            "--size" => load.message_bytes = value(option, text)?,
-            "--depth" => load.depth = value(option, text)?,
-            "--churn" => load.churn = Some(value(option, text)?),
-            "--time-ms" => load.until = Until::Time(millis(option, text)?),
-            "--requests" => load.until = Until::Requests(value(option, text)?),
-            "--warm-up-ms" => load.warm_up = millis(option, text)?,
-            "--spin-us" => load.spin = Duration::from_micros(value(option, text)?),
-            "--cpu" => load.cpu = Some(value(option, text)?),
-            "--addr" => self.settings.address = value(option, text)?,
-            "--idle-spin-us" => {
-                self.settings.idle_spin = Duration::from_micros(value(option, text)?);
-            }
-            "--work" => self.work_steps = value(option, text)?,
-            "--rounds" => self.rounds = value::<usize>(option, text)?.max(1),
-            _ => self.servers = text.split(',').map(server).collect::<Result<_, _>>()?,
-        }
-        Ok(())
-    }
-
-    fn into_comparison(self) -> Comparison {
-        let Self { load, settings, work_steps, rounds, servers } = self;
-        let task = Task { load, idle_spin: settings.idle_spin, work_steps };
-        Comparison { task, rounds, servers }
+    /// Where it runs.
+    pub fn placement(&self) -> Placement {
+        Placement { cpu: self.cpu, work_steps: self.manner.work }
     }
 }
 
-const OPTIONS: [&str; 14] = [
-    "--connections",
-    "--size",
-    "--depth",
-    "--churn",
-    "--time-ms",
-    "--requests",
-    "--warm-up-ms",
-    "--spin-us",
-    "--cpu",
-    "--addr",
-    "--idle-spin-us",
-    "--work",
-    "--rounds",
-    "--only",
-];
+/// A comparison.
+#[derive(Debug, Args)]
+pub struct CompareOptions {
+    #[command(flatten)]
+    requests: Requests,
+    #[command(flatten)]
+    manner: Manner,
+    /// How often everyone has a turn
+    #[arg(long, value_name = "N", default_value = "7")]
+    rounds: NonZeroUsize,
+    /// These kinds; the first is what others are compared with
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = server)]
+    only: Vec<Server>,
+}
+
+impl CompareOptions {
+    /// What is compared, and how.
+    pub fn comparison(&self) -> Comparison {
+        let load = self.requests.load(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let task = Task { load, idle_spin: self.manner.idle_spin(), work_steps: self.manner.work };
+        let servers = if self.only.is_empty() { SERVERS.to_vec() } else { self.only.clone() };
+        Comparison { task, rounds: self.rounds.get(), servers }
+    }
+}
+
+/// What a client asks for.
+#[derive(Debug, Args)]
+struct Requests {
+    /// Connections at a time
+    #[arg(long, value_name = "N", default_value = "64")]
+    connections: usize,
+    /// Bytes of a request, up to 1048576
+    #[arg(long, value_name = "BYTES", default_value = "64")]
+    size: usize,
+    /// Requests under way on each connection
+    #[arg(long, value_name = "N", default_value = "1")]
+    depth: usize,
+    /// Close and reconnect after N requests; without it, never
+    #[arg(long, value_name = "N")]
+    churn: Option<u64>,
+    /// How long to count
+    #[arg(long, value_name = "N", default_value = "1000")]
+    time_ms: u64,
+    /// Count so many requests instead
+    #[arg(long, value_name = "N", conflicts_with = "time_ms")]
+    requests: Option<u64>,
+    /// What is done before is not counted
+    #[arg(long, value_name = "N", default_value = "100")]
+    warm_up_ms: u64,
+    /// Look so long for replies before sleeping
+    #[arg(long, value_name = "N", default_value = "0")]
+    spin_us: u64,
+}
+
+impl Requests {
+    fn load(&self, address: SocketAddr) -> Load {
+        let time = Until::Time(Duration::from_millis(self.time_ms));
+        Load {
+            connections: self.connections,
+            message_bytes: self.size,
+            depth: self.depth,
+            churn: self.churn,
+            warm_up: Duration::from_millis(self.warm_up_ms),
+            until: self.requests.map_or(time, Until::Requests),
+            spin: Duration::from_micros(self.spin_us),
+            ..Load::new(address)
+        }
+    }
+}
+
+/// What every server does.
+#[derive(Debug, Args)]
+struct Manner {
+    /// Look so long for work before sleeping
+    #[arg(long, value_name = "N", default_value = "0")]
+    idle_spin_us: u64,
+    /// Steps of work for each message, under 1 ns each
+    #[arg(long, value_name = "N", default_value = "0")]
+    work: u32,
+}
+
+impl Manner {
+    fn idle_spin(&self) -> Duration {
+        Duration::from_micros(self.idle_spin_us)
+    }
+}
 
 fn server(name: &str) -> Result<Server, String> {
     named(name).ok_or_else(|| {
         let names: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
-        format!("There is no kind of server `{name}`; there are {}.", names.join(", "))
+        format!("there are {}", names.join(", "))
     })
-}
-
-fn value<T: FromStr<Err: Display>>(option: &str, text: &str) -> Result<T, String> {
-    text.parse().map_err(|error| format!("`{option}` does not take `{text}`: {error}."))
-}
-
-fn millis(option: &str, text: &str) -> Result<Duration, String> {
-    Ok(Duration::from_millis(value(option, text)?))
 }
 
 #[cfg(test)]
@@ -207,13 +190,15 @@ mod tests {
     use crate::echo::servers::{MINISS_EPOLL, TOKIO_READABLE};
 
     fn parsed(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(String::from))
+        let words = ["echo_load"].into_iter().chain(line.split_whitespace());
+        Options::try_parse_from(words).map(|it| it.command).map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_load_is_read() {
-        let line = "127.0.0.1:7 --connections 3 --size 10 --depth 2 --churn 9 --requests 100";
+        let line = "load 127.0.0.1:7 --connections 3 --size 10 --depth 2 --churn 9 --requests 100";
         let Ok(Command::Load(load)) = parsed(line) else { panic!("no load") };
+        let load = load.load();
         assert_eq!(load.address.port(), 7);
         assert_eq!((load.connections, load.message_bytes, load.depth), (3, 10, 2));
         assert_eq!((load.churn, load.until), (Some(9), Until::Requests(100)));
@@ -221,48 +206,37 @@ mod tests {
 
     #[test]
     fn servers_and_comparisons_are_read() {
-        let Ok(Command::Serve(server, settings, placement)) =
-            parsed("serve miniss --idle-spin-us 50 --cpu 1 --work 9")
+        let Ok(Command::Serve(serve)) = parsed("serve miniss --idle-spin-us 50 --cpu 1 --work 9")
         else {
             panic!("no server")
         };
-        assert_eq!((server.name, placement.cpu, placement.work_steps), ("miniss", Some(1), 9));
-        assert_eq!(settings.idle_spin, Duration::from_micros(50));
-        let Ok(Command::Compare(comparison)) = parsed("compare --only epoll,tokio --rounds 3")
-        else {
+        assert_eq!((serve.kind.name, serve.placement().cpu), ("miniss", Some(1)));
+        assert_eq!(serve.placement().work_steps, 9);
+        assert_eq!(serve.settings().idle_spin, Duration::from_micros(50));
+        let Ok(Command::Compare(compare)) = parsed("compare --only epoll,tokio --rounds 3") else {
             panic!("no comparison")
         };
+        let comparison = compare.comparison();
         let names: Vec<_> = comparison.servers.iter().map(|server| server.name).collect();
         assert_eq!((names.as_slice(), comparison.rounds), (["epoll", "tokio"].as_slice(), 3));
     }
 
     #[test]
-    fn help_comes_first() {
-        assert!(matches!(parsed("serve nonsense --help"), Ok(Command::Help)));
-    }
-
-    #[test]
-    fn every_option_is_in_the_help() {
-        OPTIONS.iter().for_each(|option| assert!(HELP.contains(option), "{option}"));
+    fn every_server_is_in_the_help() {
         let servers = SERVERS.iter().chain([&MINISS_EPOLL, &TOKIO_READABLE]);
-        servers.for_each(|server| assert!(HELP.contains(server.name), "{}", server.name));
+        servers.for_each(|server| assert!(MORE.contains(server.name), "{}", server.name));
     }
 
     #[test]
     fn mistakes_are_named() {
         for (line, named) in [
-            ("", "IP:PORT"),
-            ("localhost", "`localhost`"),
-            ("--connections 3", "`--connections` stands first"),
-            ("serve", "KIND"),
-            ("serve nginx", "`nginx`; there are uring, epoll, miniss"),
-            ("127.0.0.1:7 --sise 3", "no option `--sise`"),
-            ("127.0.0.1:7 --size", "`--size` wants a value"),
-            ("127.0.0.1:7 --size x", "`--size` does not take `x`"),
-            ("127.0.0.1:7 --rounds 3", "`--rounds` means nothing here"),
-            ("compare --only tokio,x", "`x`"),
+            ("load localhost", "'localhost'"),
+            ("serve nginx", "'nginx'"),
+            ("serve nginx", "there are uring, epoll, miniss"),
+            ("load 127.0.0.1:7 --rounds 3", "'--rounds'"),
+            ("compare --only tokio,x", "'x'"),
         ] {
-            let text = parsed(line).unwrap_err();
+            let text = parsed(line).expect_err("it is wrong");
             assert!(text.contains(named), "{line}: {text}");
         }
     }

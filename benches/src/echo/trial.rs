@@ -10,7 +10,6 @@ use std::thread;
 use std::time::Duration;
 
 use super::load::{Load, Report};
-use super::options::Comparison;
 use super::servers::Server;
 use crate::compare::running::Running;
 
@@ -28,6 +27,17 @@ pub struct Task {
     pub idle_spin: Duration,
     /// Steps of work for each message.
     pub work_steps: u32,
+}
+
+/// What is compared, and how.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// What everyone does in a turn.
+    pub task: Task,
+    /// How often everyone has a turn.
+    pub rounds: usize,
+    /// Who; the first is what the others are compared with.
+    pub servers: Vec<Server>,
 }
 
 /// Starts this program again, as a server; says where it listens, too.
@@ -137,8 +147,8 @@ const TABLE_HEAD: &str = "\
 fn line(name: &str, reports: &[Report], first: &[Report]) -> String {
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     let rate_k = |report: &Report| report.per_second() / 1e3;
-    let p50 = |report: &Report| micros(report.latency.quantile(0.5));
-    let p99 = |report: &Report| micros(report.latency.quantile(0.99));
+    let p50 = |report: &Report| report.latency_us(0.5);
+    let p99 = |report: &Report| report.latency_us(0.99);
     let busy = |report: &Report| micros(report.client_cpu) / micros(report.elapsed) * 100.0;
     let all = |measure: &dyn Fn(&Report) -> f64| median(reports.iter().map(measure));
     let ratio = |measure: &dyn Fn(&Report) -> f64| {
@@ -167,13 +177,13 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::echo::histogram::Histogram;
+    use crate::echo::load::latencies;
 
     #[test]
     fn ratios_are_taken_within_each_round() {
         let report = |cpu_us: u64| {
-            let mut latency = Histogram::default();
-            (0..1000).for_each(|_| latency.record(Duration::from_micros(50)));
+            let mut latency = latencies();
+            (0..1000).for_each(|_| latency.record(50_000).expect("it is in range"));
             let server_cpu = Duration::from_micros(cpu_us * 1000);
             let (elapsed, client_cpu) = (Duration::from_millis(10), Duration::from_millis(5));
             Report { latency, elapsed, connects: 1, client_cpu, server_cpu }

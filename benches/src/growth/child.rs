@@ -4,9 +4,10 @@
 
 use std::process::{Command, Output};
 
+use serde_json::json;
+
 use super::curve::{Curve, Values};
 use super::{curves, work};
-use crate::compare::json::Json;
 use crate::compare::process::{end_after, place};
 
 /// The hidden subcommand that measures: `point CURVE SIZE`.
@@ -51,10 +52,8 @@ fn read(output: &Output) -> Result<Values, String> {
 
 /// Reads the last line, a list of numbers; `null` is not a number.
 fn parse(output: &str) -> Option<Values> {
-    let line = output.lines().last()?.trim();
-    let list = line.strip_prefix('[')?.strip_suffix(']')?;
-    let value = |text: &str| if text == "null" { Some(f64::NAN) } else { text.parse().ok() };
-    list.split(',').map(value).collect()
+    let values: Vec<Option<f64>> = serde_json::from_str(output.lines().last()?).ok()?;
+    Some(values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
 }
 
 /// The child's side: does what the arguments after [`POINT`] say, and prints the values.
@@ -68,7 +67,7 @@ pub fn point(arguments: &[String]) -> Result<(), String> {
     let curve = curve.ok_or_else(|| format!("there is no curve `{name}`"))?;
     let x = x.parse().map_err(|_| format!("`{x}` is not a size"))?;
     end_after(SECONDS_MAX);
-    println!("{}", Json::numbers(&(curve.measure)(x)?));
+    println!("{}", json!((curve.measure)(x)?));
     Ok(())
 }
 
@@ -88,7 +87,7 @@ mod tests {
 
     #[test]
     fn values_are_read_back() {
-        let line = Json::numbers(&[1.5, f64::NAN, 2e6]).to_string();
+        let line = json!([1.5, f64::NAN, 2e6]).to_string();
         let values = parse(&format!("some runtime says hello\n{line}\n")).unwrap();
         assert!(values[1].is_nan() && (values[0], values[2]) == (1.5, 2e6));
         assert_eq!(["", "killed", "[1,x]"].map(parse), [None, None, None]);

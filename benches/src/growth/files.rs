@@ -6,9 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
 use super::measured::Measured;
 use super::{plot, table};
-use crate::compare::json::Json;
 use crate::compare::machine::Machine;
 
 /// Where, when and by which command it was measured.
@@ -27,10 +28,8 @@ pub fn write(out: &Path, machine: &Machine, curves: &[Measured]) -> io::Result<(
         |measured: &Measured| format!("\n# {}\n\n{}", measured.curve.title, table::table(measured));
     let text = curves.iter().map(section).collect::<String>();
     fs::write(out.join("growth.md"), format!("{}\n{text}", provenance(machine)))?;
-    let json = Json::object([
-        ("machine", machine.json()),
-        ("curves", Json::List(curves.iter().map(Measured::json).collect())),
-    ]);
+    let curves_json: Value = curves.iter().map(Measured::json).collect();
+    let json = json!({ "machine": machine, "curves": curves_json });
     fs::write(out.join("growth.json"), format!("{json}\n"))?;
     curves.iter().try_for_each(|measured| write_plot(out, measured))
 }

@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use serde_json::{Value, json};
+
 use super::child;
 use super::curve::{Curve, Values};
-use crate::compare::json::Json;
+use crate::progress::Progress;
 use crate::rounds::quantile;
 
 /// What a curve showed.
@@ -16,16 +18,23 @@ pub struct Measured {
     pub points: Vec<Vec<Values>>,
 }
 
-/// Runs every point `rounds` times in turn. `told` hears what runs.
+/// So many steps [`run`] takes.
+pub fn steps(curve: &Curve, rounds: usize) -> usize {
+    curve.xs.len() * rounds
+}
+
+/// Runs every point `rounds` times in turn, each a step of `progress`.
 ///
 /// # Errors
 ///
 /// In a sentence, at the first point that fails.
-pub fn run(curve: Curve, rounds: usize, told: &mut dyn FnMut(&str)) -> Result<Measured, String> {
+pub fn run(curve: Curve, rounds: usize, progress: &Progress) -> Result<Measured, String> {
+    progress.part(curve.name);
     let mut points = vec![Vec::with_capacity(rounds); curve.xs.len()];
     for round in 1..=rounds {
         for (&x, point) in curve.xs.iter().zip(&mut points) {
-            told(&format!("{}: round {round} of {rounds}: {x} {}", curve.name, curve.x.label));
+            progress
+                .step(format!("{}: round {round} of {rounds}: {x} {}", curve.name, curve.x.label));
             let values = child::run(&curve, x);
             point.push(values.map_err(|error| format!("{} at {x}: {error}", curve.name))?);
         }
@@ -36,38 +45,38 @@ pub fn run(curve: Curve, rounds: usize, told: &mut dyn FnMut(&str)) -> Result<Me
 impl Measured {
     /// The medians of a series at all points; not a number where it was not measured.
     pub fn medians(&self, series: usize) -> Vec<f64> {
-        self.points.iter().map(|rounds| middle(rounds, series, 0.5)).collect()
+        self.quantiles(series, 0.5)
     }
 
     /// Everything, for other programs.
-    pub fn json(&self) -> Json {
+    pub fn json(&self) -> Value {
         let curve = &self.curve;
-        let xs: Vec<f64> = curve.xs.iter().map(|&x| x as f64).collect();
-        let panels = curve.panels_with_start().flat_map(|(start, panel)| {
-            panel
-                .series
-                .iter()
-                .enumerate()
-                .map(move |(index, series)| (panel, start + index, series))
-        });
-        let series = panels.map(|(panel, index, series)| {
-            let quartile = |q| self.points.iter().map(move |rounds| middle(rounds, index, q));
-            let list = |q| Json::numbers(&quartile(q).collect::<Vec<_>>());
-            Json::object([
-                ("name", Json::from(series.name)),
-                ("unit", panel.y.label.into()),
-                ("medians", list(0.5)),
-                ("middle_half_low", list(0.25)),
-                ("middle_half_high", list(0.75)),
-            ])
-        });
-        Json::object([
-            ("name", curve.name.into()),
-            ("title", curve.title.into()),
-            ("x", curve.x.label.into()),
-            ("xs", Json::numbers(&xs)),
-            ("series", Json::List(series.collect())),
-        ])
+        let panels = curve.panels.iter();
+        let series = panels.flat_map(|panel| panel.series.iter().map(move |of| (panel, of)));
+        let series: Value = series
+            .enumerate()
+            .map(|(index, (panel, series))| {
+                let quartile = |q| self.quantiles(index, q);
+                json!({
+                    "name": series.name,
+                    "unit": panel.y.label,
+                    "medians": quartile(0.5),
+                    "middle_half_low": quartile(0.25),
+                    "middle_half_high": quartile(0.75),
+                })
+            })
+            .collect();
+        json!({
+            "name": curve.name,
+            "title": curve.title,
+            "x": curve.x.label,
+            "xs": curve.xs,
+            "series": series,
+        })
+    }
+
+    fn quantiles(&self, series: usize, q: f64) -> Vec<f64> {
+        self.points.iter().map(|rounds| middle(rounds, series, q)).collect()
     }
 }
 
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn json_has_all_series_with_their_units() {
         let text = example().json().to_string();
-        for part in [r#""xs":[1,100,10000]"#, r#""unit":"bytes","medians":[null,64,65]"#] {
+        for part in [r#""xs":[1,100,10000]"#, r#""unit":"bytes","medians":[null,64.0,65.0]"#] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
     }

@@ -5,17 +5,19 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 use std::process::{self, ExitCode};
 
+use clap::Parser;
 use miniss_benches::compare::allocator::Counting;
-use miniss_benches::compare::args::{self, Command, HELP, Settings};
+use miniss_benches::compare::args::{self, Settings};
 use miniss_benches::compare::machine::Machine;
 use miniss_benches::compare::outcome::Outcome;
 use miniss_benches::compare::rows::Row;
 use miniss_benches::compare::{child, plot, report, rounds, rows, summary, syscalls, table};
-use miniss_benches::echo::options::{Command as Serving, parse as parse_serving};
+use miniss_benches::echo::options::{Command, Options};
+use miniss_benches::progress::Progress;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -24,8 +26,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
         Some((first, rest)) if first == child::SUBCOMMAND => child::main(rest),
-        Some((first, _)) if first == "serve" => serve(arguments),
-        _ => run(arguments),
+        Some((first, _)) if first == "serve" => serve(&arguments),
+        _ => run(&Settings::parse()),
     };
     if let Err(why) = done {
         eprintln!("{why}");
@@ -35,21 +37,20 @@ fn main() -> ExitCode {
 }
 
 /// An echo server, for a subject that is its client.
-fn serve(arguments: Vec<String>) -> Result<(), String> {
-    match parse_serving(arguments)? {
-        Serving::Serve(server, settings, placement) => server.run(&settings, placement),
+fn serve(arguments: &[String]) -> Result<(), String> {
+    let words = ["compare"].into_iter().chain(arguments.iter().map(String::as_str));
+    match Options::parse_from(words).command {
+        Command::Serve(serve) => serve.kind.run(&serve.settings(), serve.placement()),
         _ => Err("serve wants a kind of server".into()),
     }
 }
 
-fn run(arguments: Vec<String>) -> Result<(), String> {
-    let known = rows::all();
-    match args::parse(arguments, &known)? {
-        Command::Help => print!("{HELP}{}", args::list(&known)),
-        Command::List => print!("{}", args::list(&known)),
-        Command::Compare(settings) => compare(&settings)?,
+fn run(settings: &Settings) -> Result<(), String> {
+    if settings.list {
+        print!("{}", args::list(&rows::all()));
+        return Ok(());
     }
-    Ok(())
+    compare(settings)
 }
 
 fn compare(settings: &Settings) -> Result<(), String> {
@@ -66,19 +67,22 @@ fn compare(settings: &Settings) -> Result<(), String> {
     let mut everyone = table::head();
     print!("{machine}\n\n{everyone}");
     let mut outcomes = Vec::new();
-    let is_wanted = |row: &Row| settings.rows.is_empty() || settings.rows.contains(&row.name);
-    for row in rows::all().into_iter().filter(is_wanted) {
-        let outcome = rounds::run(row, settings.rounds, untraced.as_deref(), &mut progress);
-        progress("");
+    let wanted = rows::all().into_iter().filter(|row| settings.wants(row));
+    let (wanted, rounds): (Vec<Row>, _) = (wanted.collect(), settings.rounds.get());
+    let steps = |row| rounds::steps(row, rounds, untraced.as_deref());
+    let progress = Progress::new(wanted.iter().map(steps).sum());
+    for row in wanted {
+        let outcome = rounds::run(row, rounds, untraced.as_deref(), &progress);
         let lines = table::lines(&outcome);
-        print!("{lines}");
+        progress.print(&lines);
         everyone += &lines;
         outcomes.push(outcome);
     }
-    let summary = summary::text(&machine, settings.rounds, &outcomes);
+    progress.end();
+    let summary = summary::text(&machine, rounds, &outcomes);
     print!("\n{summary}");
     let text = format!("{summary}\nEveryone:\n\n{everyone}");
-    write(&settings.out, &machine, settings.rounds, &outcomes, &text)
+    write(&settings.out, &machine, rounds, &outcomes, &text)
         .map_err(|error| format!("{}: {error}", settings.out.display()))?;
     failures(&outcomes)
 }
@@ -90,15 +94,6 @@ fn install() -> Result<(), String> {
     match status.map_err(|error| format!("{script}: {error}"))? {
         status if status.success() => Ok(()),
         _ => Err("Nothing was measured, for something could not be installed.".into()),
-    }
-}
-
-/// Shows on a terminal what runs; the next text takes its place.
-fn progress(what: &str) {
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{what}");
-        // A progress line that is late does no harm.
-        _ = io::stderr().flush();
     }
 }
 

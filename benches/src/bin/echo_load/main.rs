@@ -4,21 +4,17 @@
 
 use std::process::{ExitCode, exit};
 
+use clap::Parser;
 use miniss_benches::echo::load::{Load, LoadError, Report};
-use miniss_benches::echo::options::{Command, Comparison, HELP, parse};
+use miniss_benches::echo::options::{Command, Options};
 use miniss_benches::echo::servers::Server;
-use miniss_benches::echo::trial::compare;
+use miniss_benches::echo::trial::{Comparison, compare};
 
 fn main() -> ExitCode {
-    let result = match parse(std::env::args().skip(1)) {
-        Ok(Command::Help) => {
-            println!("{HELP}");
-            Ok(())
-        }
-        Ok(Command::Load(load)) => print(&load),
-        Ok(Command::Serve(server, settings, placement)) => server.run(&settings, placement),
-        Ok(Command::Compare(comparison)) => print_comparison(&comparison),
-        Err(text) => Err(text),
+    let result = match Options::parse().command {
+        Command::Load(load) => print(&load.load()),
+        Command::Serve(serve) => serve.kind.run(&serve.settings(), serve.placement()),
+        Command::Compare(compare) => print_comparison(&compare.comparison()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,16 +32,15 @@ fn print(load: &Load) -> Result<(), String> {
 }
 
 fn summary(report: &Report) -> String {
-    let quantiles = [0.5, 0.9, 0.99, 0.999].map(|q| report.latency.quantile(q));
-    let [p50, p90, p99, p999] = quantiles.map(|latency| latency.as_secs_f64() * 1e6);
+    let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|q| report.latency_us(q));
     format!(
         "{} requests in {:.3} s: {:.0}/s; latency us: mean {:.1}, p50 {p50:.1}, p90 {p90:.1}, \
          p99 {p99:.1}, p99.9 {p999:.1}, max {:.1}; {} connections made; client's CPU {:.0} %",
-        report.latency.count(),
+        report.latency.len(),
         report.elapsed.as_secs_f64(),
         report.per_second(),
-        report.latency.mean().as_secs_f64() * 1e6,
-        report.latency.max().as_secs_f64() * 1e6,
+        report.latency.mean() / 1e3,
+        report.latency.max() as f64 / 1e3,
         report.connects,
         report.client_cpu.as_secs_f64() / report.elapsed.as_secs_f64() * 100.0,
     )

@@ -4,19 +4,21 @@
 
 #![forbid(unsafe_code)]
 
-use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use clap::Parser;
 use miniss_benches::compare::machine::Machine;
-use miniss_benches::growth::args::{self, Command, HELP, Settings};
+use miniss_benches::growth::args::{self, Settings};
+use miniss_benches::growth::curve::Curve;
 use miniss_benches::growth::{child, curves, files, measured, table};
+use miniss_benches::progress::Progress;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.split_first() {
         Some((first, rest)) if first == child::POINT => child::point(rest),
         Some((first, rest)) if first == child::SERVE => child::serve(rest),
-        _ => run(arguments),
+        _ => run(&Settings::parse()),
     };
     if let Err(why) = done {
         eprintln!("growth: {why}");
@@ -25,14 +27,12 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run(arguments: Vec<String>) -> Result<(), String> {
-    let known = curves::all();
-    match args::parse(arguments, &known)? {
-        Command::Help => print!("{HELP}\n{}", args::list(&known)),
-        Command::List => print!("{}", args::list(&known)),
-        Command::Measure(settings) => measure(&settings)?,
+fn run(settings: &Settings) -> Result<(), String> {
+    if settings.list {
+        print!("{}", args::list(&curves::all()));
+        return Ok(());
     }
-    Ok(())
+    measure(settings)
 }
 
 fn measure(settings: &Settings) -> Result<(), String> {
@@ -41,13 +41,16 @@ fn measure(settings: &Settings) -> Result<(), String> {
         return Err("This wants two cores: calls and connections go from one to the other.".into());
     }
     println!("{}", files::provenance(&machine));
+    let wanted = curves::all().into_iter().filter(|curve| settings.wants(curve));
+    let (wanted, rounds): (Vec<Curve>, _) = (wanted.collect(), settings.rounds.get());
+    let progress = Progress::new(wanted.iter().map(|it| measured::steps(it, rounds)).sum());
     let mut measured = Vec::new();
-    for curve in curves::all().into_iter().filter(|curve| settings.wants(curve)) {
-        let shown = measured::run(curve, settings.rounds, &mut progress)?;
-        progress("");
-        println!("\n# {}\n\n{}", curve.title, table::table(&shown));
+    for curve in wanted {
+        let shown = measured::run(curve, rounds, &progress)?;
+        progress.print(&format!("\n# {}\n\n{}\n", curve.title, table::table(&shown)));
         measured.push(shown);
     }
+    progress.end();
     let out = settings.out.display();
     files::write(&settings.out, &machine, &measured).map_err(|error| format!("{out}: {error}"))?;
     println!("Written: growth.md, growth.json and pictures in {out}");
@@ -57,13 +60,4 @@ fn measure(settings: &Settings) -> Result<(), String> {
         println!("Written: tables and pictures in {}", folder.display());
     }
     Ok(())
-}
-
-/// Shows on a terminal what runs; the next text takes its place.
-fn progress(what: &str) {
-    if io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{what}");
-        // A progress line that is late does no harm.
-        _ = io::stderr().flush();
-    }
 }

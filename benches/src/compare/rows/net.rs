@@ -66,7 +66,7 @@ fn skew(name: &'static str, measure: &'static str, value: fn(&Report) -> f64) ->
 }
 
 fn quantile(report: &Report, q: f64) -> f64 {
-    report.latency.quantile(q).as_nanos() as f64
+    report.latency.value_at_quantile(q) as f64
 }
 
 const SKEW_NOTE: &str = "\

@@ -42,7 +42,7 @@ impl Echo {
     ///
     /// A sentence about the server or the client.
     pub fn latency(self, server: Server, job: &Job) -> Result<Sample, String> {
-        self.run(server, job, |report| report.latency.quantile(0.5).as_nanos() as f64)
+        self.run(server, job, |report| report.latency_us(0.5) * 1e3)
     }
 
     fn run(
@@ -54,7 +54,7 @@ impl Echo {
         let (report, running) = trial(server, &self.task(server, job), job.strace.as_deref())?;
         Ok(Sample {
             value: value(&report),
-            operations: report.latency.count() as f64,
+            operations: report.latency.len() as f64,
             cpu_ns: report.server_cpu.as_nanos() as f64,
             rss_kib: running.peak_rss_kib() as f64,
             ..Sample::default()

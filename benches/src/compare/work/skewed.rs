@@ -38,7 +38,7 @@ pub fn run(server: Server, job: &Job, value: fn(&Report) -> f64) -> Result<Sampl
     let report = load(server, &task, &running, address)?;
     Ok(Sample {
         value: value(&report),
-        operations: report.latency.count() as f64,
+        operations: report.latency.len() as f64,
         cpu_ns: report.server_cpu.as_nanos() as f64,
         rss_kib: running.peak_rss_kib() as f64,
         ..Sample::default()

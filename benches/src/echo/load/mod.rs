@@ -18,7 +18,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::histogram::Histogram;
+use hdrhistogram::Histogram;
+
 use super::pattern::PIECE_BYTES_MAX;
 use crate::limits::{pin, thread_cpu};
 
@@ -137,6 +138,11 @@ impl Load {
     }
 }
 
+/// No latency yet: in nanoseconds, of any length, with three digits.
+pub fn latencies() -> Histogram<u64> {
+    Histogram::new(3).expect("it counts with up to five digits")
+}
+
 /// CPU clocks at one moment.
 struct Clocks {
     own: Duration,
@@ -146,8 +152,8 @@ struct Clocks {
 /// What was seen.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// How long each request took; it knows how many there were, too.
-    pub latency: Histogram,
+    /// How long each request took, in nanoseconds; it knows how many there were, too.
+    pub latency: Histogram<u64>,
     /// How long was counted.
     pub elapsed: Duration,
     /// Connections made, the first ones included.
@@ -161,12 +167,17 @@ pub struct Report {
 impl Report {
     /// Requests per second.
     pub fn per_second(&self) -> f64 {
-        self.latency.count() as f64 / self.elapsed.as_secs_f64()
+        self.latency.len() as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// The latency in microseconds that the share `q`, from 0 to 1, did not exceed.
+    pub fn latency_us(&self, q: f64) -> f64 {
+        self.latency.value_at_quantile(q) as f64 / 1e3
     }
 
     /// CPU time of the server for each request, in microseconds.
     pub fn server_cpu_us(&self) -> f64 {
-        self.server_cpu.as_secs_f64() * 1e6 / self.latency.count() as f64
+        self.server_cpu.as_secs_f64() * 1e6 / self.latency.len() as f64
     }
 }
 

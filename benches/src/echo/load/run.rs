@@ -7,12 +7,12 @@ use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use io_uring::{cqueue, opcode, squeue, types};
 
 use super::connection::Connection;
-use super::{Clocks, Load, LoadError, Report, Until};
+use super::{Clocks, Load, LoadError, Report, Until, latencies};
 use crate::echo::buffers::{Buffers, GROUP};
-use crate::echo::histogram::Histogram;
 use crate::echo::ring::Ring;
 
 const ENTRIES: u32 = 1024;
@@ -45,7 +45,7 @@ pub(super) struct Run {
     ring: Ring,
     buffers: Buffers,
     connections: Vec<Connection>,
-    latency: Histogram,
+    latency: Histogram<u64>,
     connects: u64,
     now: Instant,
     last_reply: Instant,
@@ -64,7 +64,7 @@ impl Run {
             ring,
             buffers,
             connections: Vec::new(),
-            latency: Histogram::default(),
+            latency: latencies(),
             connects: 0,
             now,
             last_reply: now,
@@ -88,7 +88,7 @@ impl Run {
         while self.now < warm {
             self.turn()?;
         }
-        self.latency = Histogram::default();
+        self.latency = latencies();
         let start = Start { at: Instant::now(), clocks: clocks() };
         while !self.is_over(&start) {
             self.turn()?;
@@ -99,8 +99,8 @@ impl Run {
     fn is_over(&self, start: &Start) -> bool {
         match self.load.until {
             Until::Time(time) => self.now >= start.at + time,
-            Until::Requests(count) => self.latency.count() >= count,
-            Until::Each(count) => self.latency.count() >= count * self.connections.len() as u64,
+            Until::Requests(count) => self.latency.len() >= count,
+            Until::Each(count) => self.latency.len() >= count * self.connections.len() as u64,
         }
     }
 
@@ -239,7 +239,7 @@ impl Run {
         let (latency, mut done) = (&mut self.latency, 0);
         let bytes = self.buffers.bytes(buffer, len);
         let checked = connection.receive(bytes, message_bytes, |made| {
-            latency.record(now - made);
+            latency.saturating_record((now - made).as_nanos() as u64);
             done += 1;
         });
         self.buffers.give(buffer);

@@ -39,8 +39,8 @@ fn small(address: SocketAddr) -> Load {
 #[test]
 fn requests_are_counted_and_timed() {
     let report = small(serve(|_| ())).run().unwrap();
-    assert!(report.latency.count() >= 200 && report.per_second() > 0.0);
-    assert!(report.latency.quantile(0.5) > Duration::ZERO);
+    assert!(report.latency.len() >= 200 && report.per_second() > 0.0);
+    assert!(report.latency_us(0.5) > 0.0);
     assert_eq!(report.connects, 3);
 }
 
@@ -66,7 +66,7 @@ fn churn_makes_connections_again() {
 fn each_connection_makes_so_many_requests() {
     let load = Load { until: Until::Each(7), ..small(serve(|_| ())) };
     let report = load.run().unwrap();
-    assert_eq!((report.latency.count(), report.connects), (21, 3));
+    assert_eq!((report.latency.len(), report.connects), (21, 3));
 }
 
 #[test]
