@@ -3,98 +3,139 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt::Write;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::machine::Machine;
-use super::outcome::{Measured, Outcome};
+use super::outcome::Outcome;
 use super::rows::Role;
 use super::table::figure;
 use super::target::Figure;
 
-const WIDTH: f64 = 1200.0;
 const COLUMNS: usize = 2;
-const PANEL: f64 = WIDTH / COLUMNS as f64;
-const LEFT: f64 = 190.0;
-const RIGHT: f64 = 100.0;
-const BAR: f64 = 14.0;
-const STEP: f64 = 20.0;
-const HEAD: f64 = 90.0;
-const TITLE: f64 = 44.0;
-const MARGIN: f64 = 20.0;
-/// About the width of one.
-const LETTER: f64 = 7.5;
+const PANEL: i32 = 600;
+const LEFT: i32 = 200;
+const RIGHT: i32 = 100;
+const STEP: i32 = 20;
+const BAR: i32 = 14;
+/// About the width of one, and of the space around a word.
+const LETTER: i32 = 8;
+/// Above a bar and below it.
+const GAP: u32 = ((STEP - BAR) / 2) as u32;
+const HEAD: i32 = 90;
+const TITLE: i32 = 40;
+const MARGIN: i32 = 20;
 /// A target is shown unless the bars would become shorter than this part for it.
 const BARS_MIN: f64 = 0.5;
 
-const STYLE: &str = "\
-text{font:12px sans-serif;fill:#222}.title{font-weight:bold;font-size:13px}\
-.about{fill:#666}.name{text-cell:end}.limit{fill:#b0b0b0}.ours{fill:#d9480f}\
-.variant{fill:#f4a77f}.peer{fill:#6c93b8}.whisker{stroke:#222;stroke-width:1.5}\
-.paper{fill:#fff}.target{stroke:#d9480f;stroke-dasharray:4 3}";
+const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
+const PALE: RGBColor = RGBColor(0x66, 0x66, 0x66);
 
-const LEGEND: [(&str, &str); 4] = [
-    ("limit", "by hand"),
-    ("ours", "miniss"),
-    ("variant", "miniss, another way"),
-    ("peer", "peers; dashed: our target"),
+const LEGEND: [(Role, &str); 4] = [
+    (Role::Limit, "by hand"),
+    (Role::Ours, "miniss"),
+    (Role::Variant, "miniss, another way"),
+    (Role::Peer, "peers; dashed: our target"),
 ];
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
 /// The picture, as SVG.
 pub fn svg(machine: &Machine, outcomes: &[Outcome]) -> String {
-    let mut panels = String::new();
     let mut bottoms = [HEAD; COLUMNS];
-    for outcome in outcomes {
+    let place = |outcome: &Outcome| {
         let column = if bottoms[1] < bottoms[0] { 1 } else { 0 };
-        let (x, y) = (PANEL * column as f64, bottoms[column]);
-        panels += &format!("<g transform=\"translate({x} {y})\">\n");
-        panel(&mut panels, outcome);
-        panels += "</g>\n";
+        let at = (PANEL * column as i32, bottoms[column]);
         bottoms[column] += height(outcome);
+        at
+    };
+    let places: Vec<_> = outcomes.iter().map(place).collect();
+    let size = (PANEL as u32 * COLUMNS as u32, bottoms.into_iter().fold(HEAD, i32::max) as u32);
+    let mut svg = String::new();
+    {
+        let page = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        draw(&page, machine, outcomes, &places).expect("a string takes everything");
     }
-    let height = bottoms.into_iter().fold(HEAD, f64::max);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
-         viewBox=\"0 0 {WIDTH} {height}\">\n<style>{STYLE}</style>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
-    );
-    for (line, about) in machine.lines().iter().enumerate() {
-        text(&mut svg, "", MARGIN, MARGIN + 16.0 * line as f64, about);
-    }
-    legend(&mut svg);
-    svg + &panels + "</svg>\n"
+    svg
 }
 
-fn legend(svg: &mut String) {
-    for (index, (class, meaning)) in LEGEND.iter().enumerate() {
-        let x = MARGIN + 160.0 * index as f64;
-        rect(svg, class, x, MARGIN + 26.0, 14.0);
-        text(svg, "", x + 20.0, MARGIN + 37.0, meaning);
+fn draw<'a>(
+    page: &Area<'a>,
+    machine: &Machine,
+    outcomes: &[Outcome],
+    places: &[(i32, i32)],
+) -> Drawn<'a> {
+    page.fill(&WHITE)?;
+    for (line, about) in (0..).zip(machine.lines()) {
+        page.draw(&Text::new(about, (MARGIN, MARGIN - 10 + 16 * line), font(INK)))?;
     }
+    for (index, (role, meaning)) in (0..).zip(LEGEND) {
+        let (x, y) = (MARGIN + 160 * index, MARGIN + 30);
+        page.draw(&Rectangle::new([(x, y), (x + 14, y + 14)], color(role).filled()))?;
+        page.draw(&Text::new(meaning, (x + 20, y + 2), font(INK)))?;
+    }
+    for (outcome, &at) in outcomes.iter().zip(places) {
+        let area = page.clone().shrink(at, (PANEL, height(outcome)));
+        panel(&area, outcome)?;
+    }
+    page.present()
 }
 
-fn height(outcome: &Outcome) -> f64 {
-    TITLE + STEP * outcome.subjects.len() as f64 + MARGIN
+fn height(outcome: &Outcome) -> i32 {
+    TITLE + STEP * outcome.subjects.len() as i32 + MARGIN
 }
 
-fn panel(svg: &mut String, outcome: &Outcome) {
+fn panel<'a>(area: &Area<'a>, outcome: &Outcome) -> Drawn<'a> {
     let row = &outcome.row;
     let better = if row.wants_more { "more is better" } else { "less is better" };
     let title = match row.unit {
         "" => format!("{} ({better})", row.name),
         unit => format!("{}, {unit} ({better})", row.name),
     };
-    text(svg, "title", MARGIN, 14.0, &title);
-    text(svg, "about", MARGIN, 31.0, &row.heading());
-    let x = scale(outcome);
-    let tops = (0..).map(|index| TITLE + STEP * f64::from(index));
-    let subjects = outcome.subjects.iter().zip(tops);
-    subjects.clone().for_each(|(measured, top)| bar(svg, measured, top, &x));
-    let bottom = TITLE + STEP * outcome.subjects.len() as f64;
-    for x in thresholds(outcome).map(&x).filter(|&x| x <= PANEL - RIGHT) {
-        line(svg, "target", [x, TITLE - 4.0], [x, bottom]);
+    let bold = ("sans-serif", 16, FontStyle::Bold).into_font().color(&INK);
+    area.draw(&Text::new(title, (MARGIN, 2), bold))?;
+    area.draw(&Text::new(row.heading(), (MARGIN, 19), font(PALE)))?;
+    let (greatest, count) = (greatest(outcome), outcome.subjects.len());
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(TITLE)
+        .margin_left(LEFT)
+        .margin_right(RIGHT)
+        .margin_bottom(MARGIN)
+        .build_cartesian_2d(0.0..greatest, count as f64..0.0)?;
+    let bars = (0..).zip(&outcome.subjects).filter_map(|(index, measured)| {
+        let top = f64::from(index);
+        let corners = [(0.0, top), (measured.median()?, top + 1.0)];
+        let mut bar = Rectangle::new(corners, color(measured.role).filled());
+        bar.set_margin(GAP, GAP, 0, 0);
+        Some(bar)
+    });
+    chart.draw_series(bars)?;
+    for x in thresholds(outcome).filter(|&x| x <= greatest) {
+        let line = [(x, 0.0), (x, count as f64)];
+        chart.draw_series(DashedLineSeries::new(line, 4, 3, color(Role::Ours).stroke_width(1)))?;
     }
-    // Above the line, which would cross them out.
-    subjects.for_each(|(measured, top)| label(svg, outcome, measured, top, &x));
+    for (index, measured) in (0..).zip(&outcome.subjects) {
+        let middle = f64::from(index) + 0.5;
+        let name = Text::new(measured.name, (-8, 0), beside(HPos::Right));
+        chart.draw_series([EmptyElement::at((0.0, middle)) + name])?;
+        let (end, value) = match (measured.median(), measured.middle_half()) {
+            (Some(median), Some([low, high])) => {
+                let style = INK.stroke_width(1);
+                chart
+                    .draw_series([ErrorBar::new_horizontal(middle, low, median, high, style, 0)])?;
+                (high.max(median), figure(row, Figure::Value, median))
+            }
+            _ => (0.0, "failed".into()),
+        };
+        // Above the dashed line, which would cross it out.
+        let corners = [(4, 1 - BAR / 2), (LETTER * value.chars().count() as i32, BAR / 2)];
+        let paper = Rectangle::new(corners, WHITE.filled());
+        let value = Text::new(value, (6, 0), beside(HPos::Left));
+        chart.draw_series([EmptyElement::at((end, middle)) + paper + value])?;
+    }
+    Ok(())
 }
 
 fn thresholds(outcome: &Outcome) -> impl Iterator<Item = f64> {
@@ -102,71 +143,30 @@ fn thresholds(outcome: &Outcome) -> impl Iterator<Item = f64> {
     targets.filter_map(|target| target.threshold(outcome))
 }
 
-/// Where a value lies, from zero to the greatest bar, or to a target that is not far beyond.
-fn scale(outcome: &Outcome) -> impl Fn(f64) -> f64 + use<> {
+/// The end of the scale: the greatest bar, or a target that is not far beyond.
+fn greatest(outcome: &Outcome) -> f64 {
     let values = outcome.subjects.iter().filter_map(|measured| Some(measured.middle_half()?[1]));
     let bars = values.fold(f64::MIN_POSITIVE, f64::max);
     let targets = thresholds(outcome).filter(|target| target * BARS_MIN <= bars);
-    let greatest = targets.fold(bars, f64::max);
-    move |value| LEFT + (value / greatest).max(0.0) * (PANEL - LEFT - RIGHT)
+    targets.fold(bars, f64::max)
 }
 
-fn bar(svg: &mut String, measured: &Measured, top: f64, x: &impl Fn(f64) -> f64) {
-    let class = match measured.role {
-        Role::Limit => "limit",
-        Role::Ours => "ours",
-        Role::Variant => "variant",
-        Role::Peer => "peer",
-    };
-    if let Some(median) = measured.median() {
-        rect(svg, class, LEFT, top, x(median) - LEFT);
+fn color(role: Role) -> RGBColor {
+    match role {
+        Role::Limit => RGBColor(0xb0, 0xb0, 0xb0),
+        Role::Ours => RGBColor(0xd9, 0x48, 0x0f),
+        Role::Variant => RGBColor(0xf4, 0xa7, 0x7f),
+        Role::Peer => RGBColor(0x6c, 0x93, 0xb8),
     }
 }
 
-fn label(
-    svg: &mut String,
-    outcome: &Outcome,
-    measured: &Measured,
-    top: f64,
-    x: &impl Fn(f64) -> f64,
-) {
-    let base = top + BAR - 3.0;
-    text(svg, "name", LEFT - 8.0, base, measured.name);
-    let (Some(median), Some(half)) = (measured.median(), measured.middle_half()) else {
-        return text(svg, "value", LEFT, base, "failed");
-    };
-    let [low, high] = half.map(x);
-    let middle = top + BAR / 2.0;
-    line(svg, "whisker", [low, middle], [high, middle]);
-    let value = figure(&outcome.row, Figure::Value, median);
-    let left = high.max(x(median)) + 6.0;
-    rect(svg, "paper", left - 2.0, top, LETTER * value.chars().count() as f64);
-    text(svg, "value", left, base, &value);
+fn font(color: RGBColor) -> TextStyle<'static> {
+    ("sans-serif", 15).into_font().color(&color)
 }
 
-fn rect(svg: &mut String, class: &str, x: f64, y: f64, width: f64) {
-    writeln!(
-        svg,
-        "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y}\" width=\"{width:.1}\" height=\"{BAR}\"/>"
-    )
-    .expect("a string takes everything");
-}
-
-fn text(svg: &mut String, class: &str, x: f64, y: f64, text: &str) {
-    writeln!(svg, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(text))
-        .expect("a string takes everything");
-}
-
-fn line(svg: &mut String, class: &str, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
-    writeln!(
-        svg,
-        "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
-    )
-    .expect("a string takes everything");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+/// Text at half the height of its bar.
+fn beside(side: HPos) -> TextStyle<'static> {
+    font(INK).pos(Pos::new(side, VPos::Center))
 }
 
 #[cfg(test)]
@@ -174,28 +174,22 @@ mod tests {
     use super::*;
     use crate::compare::outcome::example;
 
-    #[test]
-    fn there_is_a_bar_for_each_subject_and_a_line_for_the_target() {
-        let svg = svg(&Machine::default(), &[example()]);
-        // One of each is in the legend, which has no whiskers and no line.
-        for (class, count) in [("limit", 2), ("ours", 2), ("peer", 3), ("target", 1)] {
-            assert_eq!(svg.matches(&format!("class=\"{class}\"")).count(), count, "{class}");
-        }
-        assert_eq!(svg.matches("class=\"whisker\"").count(), 4);
+    fn bars(svg: &str, role: Role) -> usize {
+        let RGBColor(red, green, blue) = color(role);
+        svg.matches(&format!("fill=\"#{red:02X}{green:02X}{blue:02X}\"")).count()
     }
 
     #[test]
-    fn text_cannot_break_the_picture() {
+    fn there_is_a_bar_for_each_subject() {
         let svg = svg(&Machine::default(), &[example()]);
-        assert!(svg.contains("spawn &amp; join</text>"));
-        assert_eq!(escaped("a<b>&c"), "a&lt;b&gt;&amp;c");
-        assert_eq!(svg.matches("<text").count(), svg.matches("</text>").count());
+        // One of each is in the legend.
+        let roles = [Role::Limit, Role::Ours, Role::Peer];
+        assert_eq!(roles.map(|role| bars(&svg, role)), [2, 2, 3]);
     }
 
     #[test]
-    fn the_greatest_reaches_the_end_and_zero_the_beginning() {
-        let x = scale(&example());
-        assert_eq!([x(0.0), x(99.0)], [LEFT, PANEL - RIGHT]);
+    fn a_target_that_is_near_is_on_the_scale() {
+        assert_eq!(greatest(&example()), 99.0);
     }
 
     #[test]
@@ -203,6 +197,6 @@ mod tests {
         let mut outcome = example();
         outcome.subjects[3].samples.clear();
         let svg = svg(&Machine::default(), &[outcome]);
-        assert!(svg.contains(">failed<") && svg.matches("class=\"peer\"").count() == 2);
+        assert!(svg.contains("\nfailed\n") && bars(&svg, Role::Peer) == 2);
     }
 }

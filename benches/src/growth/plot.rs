@@ -6,129 +6,125 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt::Write;
+use plotters::coord::Shift;
+use plotters::prelude::*;
 
-use super::axis::{Scale, label};
+use super::axis::{label, round_lines};
 use super::curve::{Panel, Role};
 use super::measured::Measured;
 
-const WIDTH: f64 = 400.0;
-const LEFT: f64 = 46.0;
-const RIGHT: f64 = 16.0;
-const TOP: f64 = 24.0;
-const PLOT_HEIGHT: f64 = 180.0;
-const BOTTOM: f64 = 40.0;
-const LEGEND_STEP: f64 = 15.0;
+const WIDTH: u32 = 400;
+const PANEL_HEIGHT: u32 = 248;
+const LEGEND_STEP: i32 = 16;
+const LEFT: u32 = 52;
 const COLUMNS: usize = 2;
 
-const COLORS: [&str; 3] = ["#e8590c", "#4a8fe7", "#37a24b"];
-const LIMIT_COLOR: &str = "#8a8f98";
+const COLORS: [RGBColor; 3] =
+    [RGBColor(0xe8, 0x59, 0x0c), RGBColor(0x4a, 0x8f, 0xe7), RGBColor(0x37, 0xa2, 0x4b)];
+const LIMIT_COLOR: RGBColor = RGBColor(0x8a, 0x8f, 0x98);
+const LIMIT_COLOR_HEX: &str = "#8A8F98";
+/// Stands for the colour of the page's text, which no number says.
+const OF_PAGE: RGBColor = RGBColor(1, 2, 3);
+const OF_PAGE_HEX: &str = "#010203";
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn<'a> = Result<(), DrawingAreaErrorKind<<SVGBackend<'a> as DrawingBackend>::ErrorType>>;
 
 /// The picture, as SVG.
 pub fn svg(measured: &Measured) -> String {
     let panels: Vec<_> = measured.curve.panels_with_start().collect();
     let columns = panels.len().min(COLUMNS);
-    let width = WIDTH * columns as f64;
-    let heights: Vec<f64> = panels.chunks(COLUMNS).map(height).collect();
-    let height: f64 = heights.iter().sum();
-    let title = escaped(measured.curve.title);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-         width=\"{width}\" style=\"max-width:100%\" role=\"img\" aria-label=\"{title}\" \
-         font-family=\"sans-serif\" font-size=\"11\" fill=\"currentColor\">\n"
-    );
-    let mut top = 0.0;
-    for (row, height) in panels.chunks(COLUMNS).zip(heights) {
-        for (column, &(start, panel)) in row.iter().enumerate() {
-            let left = WIDTH * column as f64;
-            writeln!(svg, "<g transform=\"translate({left} {top})\">").expect(WRITES);
-            draw(&mut svg, measured, start, panel);
-            svg.push_str("</g>\n");
+    let legend = panels.iter().map(|(_, panel)| panel.series.len()).max().unwrap_or(0) as i32;
+    let height = PANEL_HEIGHT + (LEGEND_STEP * legend + 4) as u32;
+    let rows = panels.len().div_ceil(columns);
+    let mut svg = String::new();
+    {
+        let size = (WIDTH * columns as u32, height * rows as u32);
+        let page = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        for (area, &(start, panel)) in page.split_evenly((rows, columns)).iter().zip(&panels) {
+            draw(area, measured, start, panel).expect("a string takes everything");
         }
-        top += height;
+        page.present().expect("a string takes everything");
     }
-    svg + "</svg>\n"
+    for_a_page(&svg, measured.curve.title)
 }
 
-const WRITES: &str = "a string takes everything";
-
-fn height(row: &[(usize, &Panel)]) -> f64 {
-    let legend = row.iter().map(|(_, panel)| panel.series.len()).max().unwrap_or(0);
-    TOP + PLOT_HEIGHT + BOTTOM + LEGEND_STEP * legend as f64
+/// The same, as wide as the page at most, in the page's colour, and with a name; lines of limits
+/// are dashed here, for plotters makes a line of each dash.
+fn for_a_page(svg: &str, title: &str) -> String {
+    let title = title.replace('&', "&amp;").replace('"', "&quot;");
+    let of_page = format!("<svg style=\"max-width:100%\" role=\"img\" aria-label=\"{title}\" ");
+    let limit = format!("<polyline fill=\"none\" opacity=\"1\" stroke=\"{LIMIT_COLOR_HEX}\"");
+    let svg = svg.replacen("<svg ", &of_page, 1).replace(OF_PAGE_HEX, "currentColor");
+    svg.replace(&limit, &format!("{limit} stroke-dasharray=\"5 3\""))
 }
 
-fn draw(svg: &mut String, measured: &Measured, start: usize, panel: &Panel) {
+fn draw<'a>(area: &Area<'a>, measured: &Measured, start: usize, panel: &Panel) -> Drawn<'a> {
     let curve = &measured.curve;
     let xs: Vec<f64> = curve.xs.iter().map(|&x| x as f64).collect();
     let lines: Vec<_> = (0..panel.series.len()).map(|n| measured.medians(start + n)).collect();
-    let bottom = TOP + PLOT_HEIGHT;
-    let x = Scale::exact(xs.iter().copied(), LEFT + 8.0, WIDTH - RIGHT);
-    let y = Scale::round(lines.iter().flatten().copied(), bottom, TOP);
-    text(svg, "start", LEFT, TOP - 10.0, &escaped(panel.y.label));
-    grid(svg, panel, &y);
-    for &value in &xs {
-        text(svg, "middle", x.at(value), bottom + 14.0, &label(curve.x, value));
-    }
-    text(svg, "middle", (LEFT + WIDTH - RIGHT) / 2.0, bottom + 28.0, &escaped(curve.x.label));
+    let ys = round_lines(lines.iter().flatten().copied());
+    let (left, right) = (xs[0], xs[xs.len() - 1]);
+    let (bottom, top) = (ys[0], ys[ys.len() - 1]);
+    let (plot, legend) = area.split_vertically(PANEL_HEIGHT);
+    plot.draw(&text(panel.y.label, (LEFT as i32, 8)))?;
+    let mut chart = ChartBuilder::on(&plot)
+        .margin_top(26)
+        .margin_right(16)
+        .x_label_area_size(42)
+        .y_label_area_size(LEFT)
+        .build_cartesian_2d(
+            (left..right).log_scale().with_key_points(xs.clone()),
+            (bottom..top).log_scale().with_key_points(ys.clone()),
+        )?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(xs.len())
+        .y_labels(ys.len())
+        .x_desc(curve.x.label)
+        .x_label_formatter(&|x| label(curve.x, *x))
+        .y_label_formatter(&|y| label(panel.y, *y))
+        .label_style(font())
+        .bold_line_style(OF_PAGE.mix(0.2))
+        .axis_style(OF_PAGE.mix(0.4))
+        .draw()?;
     for (index, (series, values)) in panel.series.iter().zip(&lines).enumerate() {
         let color = if series.role == Role::Limit { LIMIT_COLOR } else { COLORS[index % 3] };
-        let points = xs.iter().zip(values).filter(|&(_, &value)| value > 0.0);
-        let points: Vec<_> = points.map(|(&at, &value)| [x.at(at), y.at(value)]).collect();
-        line(svg, series.role, color, index, &points);
-        let base = bottom + BOTTOM + LEGEND_STEP * index as f64;
-        let sample = [[LEFT, base - 4.0], [LEFT + 24.0, base - 4.0]];
-        line(svg, series.role, color, index, &sample);
-        text(svg, "start", LEFT + 32.0, base, &escaped(series.name));
+        let points = xs.iter().copied().zip(values.iter().copied());
+        let points: Vec<_> = points.filter(|&(_, value)| value > 0.0).collect();
+        let y = LEGEND_STEP * index as i32 + 6;
+        let sample = [(LEFT as i32, y), (LEFT as i32 + 24, y)];
+        chart.draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))?;
+        legend.draw(&PathElement::new(sample, color.stroke_width(2)))?;
+        chart.draw_series(points.into_iter().map(|point| mark(index, point, color)))?;
+        for point in sample {
+            legend.draw(&mark(index, point, color))?;
+        }
+        legend.draw(&text(series.name, (LEFT as i32 + 34, y - 5)))?;
     }
+    Ok(())
 }
 
-/// Horizontal lines with their numbers.
-fn grid(svg: &mut String, panel: &Panel, y: &Scale) {
-    let mut path = String::new();
-    for value in y.lines() {
-        let at = y.at(value);
-        write!(path, "M{LEFT} {at:.1}H{}", WIDTH - RIGHT).expect(WRITES);
-        text(svg, "end", LEFT - 5.0, at + 4.0, &label(panel.y, value));
-    }
-    writeln!(svg, "<path d=\"{path}\" stroke=\"currentColor\" stroke-opacity=\".2\"/>")
-        .expect(WRITES);
-}
-
-fn line(svg: &mut String, role: Role, color: &str, shape: usize, points: &[[f64; 2]]) {
-    let Some(([x, y], rest)) = points.split_first() else { return };
-    let mut path = format!("M{x:.1} {y:.1}");
-    for [x, y] in rest {
-        write!(path, "L{x:.1} {y:.1}").expect(WRITES);
-    }
-    let dashes = if role == Role::Limit { " stroke-dasharray=\"5 3\"" } else { "" };
-    writeln!(
-        svg,
-        "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"1.8\"{dashes}/>"
-    )
-    .expect(WRITES);
-    let marks: String = points.iter().map(|&point| mark(shape, point)).collect();
-    writeln!(svg, "<path d=\"{marks}\" fill=\"{color}\"/>").expect(WRITES);
-}
-
-/// A circle, a square or a triangle.
-fn mark(shape: usize, [x, y]: [f64; 2]) -> String {
+/// A circle, a cross or a triangle.
+fn mark<'a, P: Clone + 'static>(
+    shape: usize,
+    point: P,
+    color: RGBColor,
+) -> DynElement<'static, SVGBackend<'a>, P> {
     match shape % 3 {
-        0 => format!("M{:.1} {y:.1}a3 3 0 1 0 6 0a3 3 0 1 0-6 0", x - 3.0),
-        1 => format!("M{:.1} {:.1}h5.4v5.4h-5.4z", x - 2.7, y - 2.7),
-        _ => format!("M{x:.1} {:.1}l3.6 6.2h-7.2z", y - 3.8),
+        0 => Circle::new(point, 3, color.filled()).into_dyn(),
+        1 => Cross::new(point, 3, color.stroke_width(2)).into_dyn(),
+        _ => TriangleMarker::new(point, 4, color.filled()).into_dyn(),
     }
 }
 
-fn text(svg: &mut String, cell: &str, x: f64, y: f64, text: &str) {
-    let cell = match cell {
-        "start" => String::new(),
-        other => format!(" text-cell=\"{other}\""),
-    };
-    writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\"{cell}>{text}</text>").expect(WRITES);
+fn font() -> TextStyle<'static> {
+    ("sans-serif", 14).into_font().color(&OF_PAGE)
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+fn text(text: &'static str, at: (i32, i32)) -> Text<'static, (i32, i32), &'static str> {
+    Text::new(text, at, font())
 }
 
 #[cfg(test)]
@@ -137,20 +133,20 @@ mod tests {
     use crate::growth::measured::example;
 
     #[test]
-    fn every_series_has_a_line_and_a_legend() {
-        let svg = svg(&example());
-        // Two paths for the line and two for the legend of each series, and a grid for each panel.
-        assert_eq!(svg.matches("<path").count(), 3 * 4 + 2);
-        assert_eq!(svg.matches(">by hand</text>").count(), 1);
-        assert_eq!(svg.matches("stroke-dasharray").count(), 2);
-    }
-
-    #[test]
     fn it_can_stand_in_a_page() {
         let svg = svg(&example());
         assert!(!svg.contains("\n\n") && !svg.contains("<style") && !svg.contains("NaN"), "{svg}");
         assert!(svg.starts_with("<svg ") && svg.lines().next().unwrap().ends_with('>'));
         assert!(svg.contains("aria-label=\"Examples &amp; more\""));
+        assert!(svg.contains("currentColor") && !svg.contains(OF_PAGE_HEX));
         assert!(svg.len() < 15 << 10);
+    }
+
+    #[test]
+    fn every_series_and_every_axis_has_its_name() {
+        let svg = svg(&example());
+        let count = |name: &str| svg.matches(&format!("\n{name}\n")).count();
+        assert_eq!(svg.matches("stroke-dasharray").count(), 2);
+        assert_eq!([count("by hand"), count("we"), count("examples"), count("ns")], [1, 2, 2, 1]);
     }
 }
