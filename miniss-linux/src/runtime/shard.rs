@@ -26,6 +26,7 @@ use crate::error::BuildError;
 use crate::guard::quietly;
 use crate::sharded::group::CurrentGroup;
 use crate::sharded::random::Random;
+use crate::sharded::service::CurrentService;
 use crate::sharded::storage::Storage;
 use crate::stall::ShardBeat;
 use crate::topology::CpuMask;
@@ -168,6 +169,7 @@ pub(crate) struct Shard {
     pub(crate) storage: Storage,
     pub(crate) random: Random,
     pub(crate) group: CurrentGroup,
+    pub(crate) service: CurrentService,
     pub(crate) beat: Option<ShardBeat>,
     inbound: Arc<Inbound>,
     shutdown_timeout: Duration,
@@ -220,6 +222,7 @@ impl Shard {
             handle: config.handle,
             storage: Storage::default(),
             group: CurrentGroup::default(),
+            service: CurrentService::default(),
             beat: config.beat,
             random: Random::new(config.random_seed, shard.index()),
             inbound: config.inbound,

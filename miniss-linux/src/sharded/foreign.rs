@@ -71,7 +71,7 @@ impl<T: 'static> Foreign<T> {
     pub fn new(value: T) -> Self {
         let (owner, handle) = with_current(|shard| (shard.id, shard.handle.clone()));
         let key = Key::new();
-        key.put(Instance::new(value));
+        key.put(Instance::new(key, value));
         Self { key, owner, handle, is_destroyed: false, value: PhantomData }
     }
 

@@ -29,6 +29,7 @@ use super::service::ShardedRef;
 use super::storage::Key;
 use crate::error::CallError;
 use crate::guard::defer;
+use crate::runtime::shard::Shard;
 use crate::runtime::{Call, ShardId, spawn, submit_to, try_with_current};
 use crate::time::timeout;
 
@@ -523,16 +524,25 @@ fn current() -> Option<&'static ServiceGroup> {
     try_with_current(|shard| shard.group.get()).flatten()
 }
 
-fn replace_current(group: Option<&'static ServiceGroup>) -> Option<&'static ServiceGroup> {
-    try_with_current(|shard| shard.group.replace(group)).flatten()
+/// Polls `work` as a part of `group`.
+fn within<F: Future>(
+    group: Option<&'static ServiceGroup>,
+    work: F,
+) -> impl Future<Output = F::Output> {
+    noting(|shard| &shard.group, group, work)
 }
 
-/// Polls `work` as a part of `group`.
-async fn within<F: Future>(group: Option<&'static ServiceGroup>, work: F) -> F::Output {
+/// Polls `work`, and meanwhile what `place` is on this shard has this `value`.
+pub(super) async fn noting<T: Copy, F: Future>(
+    place: fn(&Shard) -> &Cell<T>,
+    value: T,
+    work: F,
+) -> F::Output {
     let mut work = pin!(work);
     let poll = std::future::poll_fn(|cx| {
-        let before = replace_current(group);
-        let _last = defer(|| _ = replace_current(before));
+        let replace = |value| try_with_current(|shard| place(shard).replace(value));
+        let before = replace(value);
+        let _last = defer(|| _ = before.map(replace));
         work.as_mut().poll(cx)
     });
     poll.await

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use miniss_core::sync::Gate;
 
 use super::calls::{Calls, invoke_on_all, others};
+use super::group::noting;
 use super::storage::Key;
 use crate::error::CallError;
 use crate::runtime::{Call, Handle, ShardId, submit_to, try_run_on, try_submit_to, with_current};
@@ -275,7 +276,7 @@ impl<T: Service> Sharded<T> {
         submit_to(shard, async move || {
             let value = construct(argument, service).await?;
             if !is_abandoned.load(Ordering::Acquire) {
-                service.key.put(Instance::new(value));
+                service.key.put(Instance::new(service.key, value));
             }
             Ok(())
         })
@@ -291,6 +292,7 @@ impl<T: Service> Sharded<T> {
     ///    [`local`](ShardedRef::local), together with that.
     ///
     /// Do not await it inside of a call to the same service: the two would wait for each other.
+    /// A debug build panics there, unless the call waits by another task or another shard.
     ///
     /// # Errors
     ///
@@ -299,7 +301,8 @@ impl<T: Service> Sharded<T> {
     ///
     /// # Panics
     ///
-    /// Outside of the runtime in which it was started.
+    /// Outside of the runtime in which it was started. In a debug build, inside of a call to the
+    /// service.
     ///
     /// # Cancellation
     ///
@@ -308,6 +311,12 @@ impl<T: Service> Sharded<T> {
         let is_ours = with_current(|shard| shard.handle.is_same(&self.handle));
         assert!(is_ours, "a service is stopped in the runtime in which it was started");
         let service = self.service;
+        assert_ne!(
+            with_current(|shard| shard.service.get()),
+            Some(service.key),
+            "a service is stopped inside of a call to it, and each would wait for the other; stop \
+             it when the call has ended, or in a task that the call spawns and does not await",
+        );
         let ended = invoke_on_all(async move || {
             if let Some(instance) = service.instance() {
                 instance.end_calls().await;
@@ -364,16 +373,21 @@ impl<T> fmt::Debug for Sharded<T> {
     }
 }
 
+/// The service in whose call the task is that this shard polls; only debug builds note it.
+pub(crate) type CurrentService = Cell<Option<Key>>;
+
 /// The instance of a shard.
 pub(super) struct Instance<T> {
+    /// Of which it is.
+    key: Key,
     value: Rc<T>,
     /// Those that are in it.
     calls: Gate,
 }
 
 impl<T> Instance<T> {
-    pub(super) fn new(value: T) -> Self {
-        Self { value: Rc::new(value), calls: Gate::new() }
+    pub(super) fn new(key: Key, value: T) -> Self {
+        Self { key, value: Rc::new(value), calls: Gate::new() }
     }
 
     pub(super) fn value(&self) -> Rc<T> {
@@ -383,7 +397,13 @@ impl<T> Instance<T> {
     /// Lets a call in.
     pub(super) async fn run<R>(&self, work: impl AsyncFnOnce(&T) -> R) -> Result<R, CallError> {
         let _inside = self.calls.enter().map_err(|_| not_running())?;
-        Ok(work(&self.value).await)
+        let work = work(&self.value);
+        // Who stops the service wants to know whether it is in such a call.
+        Ok(if cfg!(debug_assertions) {
+            noting(|shard| &shard.service, Some(self.key), work).await
+        } else {
+            work.await
+        })
     }
 
     /// Lets no more calls in, and waits for those that are.

@@ -19,7 +19,7 @@ use crate::runtime::try_with_current;
 
 /// Names a value in the storage of each shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key(u64);
+pub(crate) struct Key(u64);
 
 impl Key {
     /// One that there never was before.

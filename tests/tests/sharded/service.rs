@@ -185,6 +185,32 @@ fn a_refusal_that_no_one_looks_at_is_no_failure_and_a_panic_is() {
 }
 
 #[test]
+fn a_stop_inside_of_a_call_to_the_service_is_reported_and_one_outside_is_not() {
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    on_shard_0("a stop inside", 2, async || {
+        let start = || Sharded::start(|_| (), async |(), _| Cell::new(0));
+        let (inside, other) = (start().await.unwrap(), start().await.unwrap());
+        let service = *inside;
+        let stop = service.invoke_on(1, async |_| inside.stop().await);
+        let error = soon(stop).await.unwrap_err();
+        assert!(error.to_string().contains("stop it when the call has ended"), "{error}");
+        // It was dropped.
+        let gone = soon(service.invoke_on(1, async |_| ())).await;
+        assert!(matches!(gone, Err(CallError::NotRunning(_))));
+        // Of another service, and of the same by a task.
+        let (service, outer) = (*other, start().await.unwrap());
+        let stop = outer.invoke_on(1, async move |_| {
+            service.invoke_on(0, async |_| spawn(other.stop()).detach()).await
+        });
+        soon(stop).await.unwrap().unwrap();
+        until(|| service.try_local().is_none()).await;
+        soon(outer.stop()).await.unwrap();
+    });
+}
+
+#[test]
 fn an_instance_that_a_task_keeps_is_stopped_and_goes_with_the_task() {
     on_shard_0("an instance that is kept", 2, async || {
         let log = Log::default();
