@@ -267,7 +267,7 @@ pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// It was aborted, or its runtime ended.
+    /// It was aborted, or its runtime ended, or there was no memory to begin it.
     Cancelled,
     /// It panicked.
     Panicked(Panic),
@@ -361,7 +361,7 @@ impl From<JoinError> for io::Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The shard ended before the work did.
+    /// The shard ended before the work did, or had no memory to begin it.
     ShardGone(ShardId),
     /// The work panicked.
     Panicked(Panic),

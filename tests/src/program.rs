@@ -39,20 +39,38 @@ pub fn example(name: &str) -> Command {
 }
 
 fn build(name: &str) -> PathBuf {
+    let examples = ["build", "--package", "examples", "--example", name];
+    cargo(&examples, &[]).join("examples").join(name)
+}
+
+/// The program `name` of this package, built so that the first panic ends it: its own code, while
+/// the libraries, which are there already, could unwind.
+///
+/// # Panics
+///
+/// If it does not build.
+pub fn aborting(name: &str) -> PathBuf {
+    let program = ["rustc", "--package", env!("CARGO_PKG_NAME"), "--bin", name];
+    cargo(&program, &["--", "-C", "panic=abort"]).join(name)
+}
+
+/// Runs cargo to build something; gives the folder of the profile.
+fn cargo(command: &[&str], last: &[&str]) -> PathBuf {
     // A test lies in target/PROFILE/deps; with `--target`, one folder deeper, which is as good.
     let test = env::current_exe().expect("a test knows its own program");
     let (folder, target) = (ancestor(&test, 2), ancestor(&test, 3));
     let profile = folder.file_name().and_then(|name| name.to_str()).expect("a profile's name");
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--package", "examples", "--example", name])
-        .args(["--profile", if profile == "debug" { "dev" } else { profile }])
+        .args(command)
+        .args(["--quiet", "--profile", if profile == "debug" { "dev" } else { profile }])
         .arg("--target-dir")
         .arg(target)
+        .args(last)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo, which runs this test, can be run again");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    folder.join("examples").join(name)
+    folder.to_owned()
 }
 
 fn ancestor(path: &Path, generation: usize) -> &Path {

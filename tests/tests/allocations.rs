@@ -9,19 +9,23 @@ use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
 use std::net::{self, Shutdown};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{self, Command, Output};
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::thread;
 use std::time::Duration;
+use std::{env, ptr, thread};
 
 use miniss_linux::fs::{DirectFile, File};
 use miniss_linux::net::{OwnedWriteHalf, PoolBuf, TcpListener, TcpStream};
 use miniss_linux::sync::Event;
+use miniss_linux::sync::channel::unbounded;
 use miniss_linux::time::{sleep, timeout};
 use miniss_linux::{Builder, Driver, Runtime, driver_stats, run_on, spawn, submit_to, yield_now};
 use miniss_tests::alone::alone;
+use miniss_tests::deadline::deadline;
 use miniss_tests::folder::Folder;
 use miniss_tests::kernel;
 use miniss_tests::sockets::pair;
@@ -38,6 +42,9 @@ thread_local! {
 // SAFETY: passes everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if refuses() {
+            return ptr::null_mut();
+        }
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         LIVE_BYTES.set(LIVE_BYTES.get() + layout.size() as isize);
         // SAFETY: the caller's promise.
@@ -53,6 +60,20 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
+
+/// Allocations of all threads up to the one that is refused, that one included; zero: none is.
+static REFUSED_IN: AtomicU64 = AtomicU64::new(0);
+/// Whether all that follow it are refused, too.
+static REFUSES_ALL: AtomicBool = AtomicBool::new(false);
+
+fn refuses() -> bool {
+    let next = |left: u64| match left {
+        0 => None,
+        1 if REFUSES_ALL.load(Ordering::Relaxed) => Some(1),
+        left => Some(left - 1),
+    };
+    REFUSED_IN.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) == Ok(1)
+}
 
 /// Longer than any of this takes on the slowest machine.
 const LONG: Duration = Duration::from_secs(60);
@@ -551,4 +572,106 @@ async fn allocations_of_receiving(client: &TcpStream, server: &TcpStream) -> u64
         assert_eq!(server.recv().await.unwrap()[..], *REQUEST.as_bytes());
     })
     .await
+}
+
+/// Set in the process where an allocation is refused: which, and whether all behind it are.
+const REFUSED: &str = "MINISS_TEST_REFUSED";
+/// How that process ends if something was refused, and all was well; and if nothing was.
+const REFUSED_WELL: i32 = 77;
+const NOT_REFUSED: i32 = 78;
+
+/// What asks for memory in many ways; how much of it was not done for want of memory.
+async fn ask_for_memory() -> usize {
+    let mut not_done = 0;
+    let mut check = |is_done: bool| not_done += usize::from(!is_done);
+    let tasks = (0..40).map(|number| {
+        spawn(async move {
+            sleep(Duration::from_micros(number)).await;
+            [number; 16]
+        })
+    });
+    for (number, task) in tasks.collect::<Vec<_>>().into_iter().enumerate() {
+        check(task.await.is_ok_and(|output| output == [number as u64; 16]));
+    }
+    let large = spawn(async {
+        let bytes = [7_u8; 5_000];
+        yield_now().await;
+        bytes
+    });
+    check(large.await.is_ok_and(|bytes| bytes == [7; 5_000]));
+    for _ in 0..20 {
+        let call = submit_to(1, async || {
+            yield_now().await;
+            vec![7; 100]
+        });
+        check(call.await.is_ok_and(|bytes| bytes == [7; 100]));
+        check(run_on(1, || Box::new([7; 100])).await.is_ok_and(|bytes| *bytes == [7; 100]));
+    }
+    let (sender, mut receiver) = unbounded();
+    for number in 0..1_000 {
+        sender.send(number).await.expect("the receiver is there");
+    }
+    for number in 0..1_000 {
+        assert_eq!(receiver.recv().await, Some(number));
+    }
+    let (stream, mut peer) = pair();
+    check(stream.write_all(vec![7; 100]).await.0.is_ok());
+    peer.write_all(&[8; 100]).expect("the peer is there");
+    check(stream.recv().await.is_ok_and(|bytes| bytes.starts_with(&[8])));
+    not_done
+}
+
+/// Refuses an allocation in this process, and tells how that went by the status.
+fn refuse(which: u64, all: bool) -> i32 {
+    let runtime = runtime(2);
+    let refused = runtime.block_on(async {
+        REFUSES_ALL.store(all, Ordering::Relaxed);
+        REFUSED_IN.store(which, Ordering::Relaxed);
+        let not_done = ask_for_memory().await;
+        let was_refused = matches!(REFUSED_IN.swap(0, Ordering::Relaxed), 0 | 1);
+        assert!(was_refused || not_done == 0);
+        // Whatever was not done has left all as it was.
+        assert_eq!(ask_for_memory().await, 0);
+        was_refused
+    });
+    drop(runtime);
+    if refused { REFUSED_WELL } else { NOT_REFUSED }
+}
+
+/// How a process ends in which an allocation is refused.
+fn end_of(which: u64, all: bool) -> Output {
+    let program = env::current_exe().expect("a test knows its own program");
+    let mut child = Command::new(program);
+    child.args(["--exact", "t21_an_allocation_that_fails_ends_the_program_or_one_task"]);
+    child.args(["--nocapture", "--test-threads=1"]);
+    child.env(REFUSED, format!("{which} {all}")).env_remove("RUST_BACKTRACE");
+    child.output().expect("the test's own program starts")
+}
+
+/// Whatever allocation it is that fails, the program ends as Rust has it end, or a task, a call or
+/// an operation is not done and says so. Nothing else happens.
+#[test]
+fn t21_an_allocation_that_fails_ends_the_program_or_one_task() {
+    let _deadline = deadline("T21");
+    if let Ok(refused) = env::var(REFUSED) {
+        let (which, all) = refused.split_once(' ').expect("two words");
+        process::exit(refuse(which.parse().unwrap(), all == "true"));
+    }
+    for all in [false, true] {
+        let (mut ended, mut went_on) = (0, 0);
+        for which in (1..).step_by(if all { 7 } else { 1 }) {
+            let output = end_of(which, all);
+            match (output.status.code(), output.status.signal()) {
+                (Some(REFUSED_WELL), _) => went_on += 1,
+                (Some(NOT_REFUSED), _) => break,
+                (None, Some(libc::SIGABRT)) => {
+                    let said = String::from_utf8_lossy(&output.stderr);
+                    assert!(said.contains("memory allocation of "), "{which}: {said}");
+                    ended += 1;
+                }
+                _ => panic!("allocation {which} of {all}: {output:?}"),
+            }
+        }
+        assert!(ended > 0 && (all || went_on > 0), "{ended} ended, {went_on} went on");
+    }
 }

@@ -1,11 +1,12 @@
 //! Starting and ending: settings, shards, pinning, refusals, exit statuses. Scenarios A-OS, S6 to
-//! S8, S14, R16, R17, R19, R20, T3, T20.
+//! S8, S14, R16, R17, R19, R20, T3, T4, T20.
 
 #![forbid(unsafe_code)]
 
 use std::cell::Cell;
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Output};
 use std::rc::Rc;
@@ -27,6 +28,7 @@ use miniss_tests::deadline::deadline;
 use miniss_tests::drivers::io_uring_is_refused;
 use miniss_tests::folder::Folder;
 use miniss_tests::kernel;
+use miniss_tests::program::aborting;
 use miniss_tests::sockets::{both_ends, pair};
 
 fn exit_status(how: &str) -> Output {
@@ -64,6 +66,19 @@ fn a_shard_without_a_wait_in_nanoseconds_sleeps_also_when_no_descriptor_is_left(
         kernel::limit_descriptors(0);
         runtime.block_on(sleep(Duration::from_millis(20)));
     });
+}
+
+#[test]
+fn t4_with_panic_abort_the_first_panic_ends_the_program_with_its_message() {
+    let program = aborting("panicking");
+    let run = |place| Command::new(&program).arg(place).output().expect("the program starts");
+    assert_eq!(run("nowhere").status.code(), Some(0));
+    for place in ["task", "call", "pool"] {
+        let output = run(place);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{place}: {said}");
+        assert!(said.contains(&format!("planned: {place}")), "{said}");
+    }
 }
 
 #[test]

@@ -75,6 +75,15 @@
 //!   panics with that text, unless the program has asked for the
 //!   [`failure`](crate::Runtime::failure) by then.
 //!
+//! With `panic = "abort"` in its profile, a program ends with the message of the first panic, in
+//! whatever task, call or thread of the pool it is: nothing of the above happens.
+//!
+//! # When memory runs out
+//!
+//! An allocation that fails ends the program with a message, as Rust has it. Where a task, or the
+//! task of a call, finds no memory for its own place, only that is not done: its handle says
+//! [`Cancelled`](crate::JoinError::Cancelled), the call [`ShardGone`](crate::CallError::ShardGone).
+//!
 //! # Threads and child processes
 //!
 //! With more than one shard, each is pinned to a CPU if there are enough

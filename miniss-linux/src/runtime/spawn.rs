@@ -18,7 +18,8 @@ use crate::guard::{Guarded, Quiet};
 
 /// Starts `future` as a task of its own on this shard, behind those that are ready already.
 ///
-/// During the end of a runtime nothing new starts: the handle reads [`JoinError::Cancelled`].
+/// During the end of a runtime nothing new starts, nor where there is no memory for the task: the
+/// handle reads [`JoinError::Cancelled`].
 ///
 /// # Panics
 ///

@@ -24,7 +24,7 @@
 //! | T1 | many tasks panic | `ipc/ends.rs` |
 //! | T2 | destructors panic | `ipc/ends.rs`, here `service.rs`, `foreign.rs` |
 //! | T3 | the main future panics | `os.rs` |
-//! | T4 | `panic = "abort"` | the first panic ends the program: nothing that follows one can be tried |
+//! | T4 | `panic = "abort"` | `os.rs`: a program built so runs, and the first panic ends it with its message |
 //! | T5, T6 | wakes after the end | `ipc/wakes.rs`, `afterlife.rs` |
 //! | T7 | where futures are dropped | `ipc/wakes.rs`, here `channel.rs` (log) |
 //! | T8 | very many wakers | here `rows.rs` |
@@ -36,7 +36,7 @@
 //! | T16 | very many timers, half of them dropped | `time.rs`: none is early, none is left |
 //! | T17, T18 | times without end, timers behind a long poll | `time.rs` |
 //! | T20 | a runtime in a runtime | `os.rs` |
-//! | T21 | allocations that fail | the program ends, as Rust has it; what has no heap says `NoRoom`: the core's tests |
+//! | T21 | allocations that fail | `allocations.rs`, each of some 65 in turn: the program ends with a message, or a task is not done and the rest is as it was; what has no heap says `NoRoom`: the core's tests |
 //! | T22 | ready tasks in another order | the step `shuffled` of `.ci/run` |
 
 #![forbid(unsafe_code)]
