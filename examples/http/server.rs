@@ -1,4 +1,5 @@
-//! What `http` and `web` share: their options, and how each shard listens, accepts and stops.
+//! What the servers of HTTP and the like share: their options, and how each shard listens, accepts
+//! and stops.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -51,12 +52,13 @@ pub struct Shard {
     pub shutdown: ShardShutdown,
 }
 
-/// Runs a server to its end, with `serve` for each connection.
-pub fn run<F>(name: &'static str, settings: &Settings, serve: F) -> ExitCode
+/// Runs a server to its end, with `serve` for each connection. `client` is what to try, with the
+/// word ADDRESS in it.
+pub fn run<F>(name: &'static str, client: &'static str, settings: &Settings, serve: F) -> ExitCode
 where
     F: AsyncFn(TcpStream, &Shard) + Clone + Send + Sync + 'static,
 {
-    match listen_everywhere(name, settings, serve) {
+    match listen_everywhere(name, client, settings, serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(name, &*error);
@@ -68,6 +70,7 @@ where
 /// Serves on every shard until the process is told to stop, by a signal.
 fn listen_everywhere<F>(
     name: &'static str,
+    client: &'static str,
     settings: &Settings,
     serve: F,
 ) -> Result<(), Box<dyn Error>>
@@ -91,7 +94,7 @@ where
             // However this ends, it asks the other shards to stop, too.
             let shard = Rc::new(Shard { patience, shutdown: shutdown.on_shard()? });
             let listener = ListenOptions::new().reuse_port(true).bind(address).await?;
-            announce(name, address, driver);
+            announce(name, client, address, driver);
             accept_all(listener, shard, serve).await
         }
     });
@@ -102,7 +105,7 @@ where
 }
 
 /// Tells the user where the server listens, once every shard does.
-fn announce(name: &str, address: SocketAddr, driver: Driver) {
+fn announce(name: &str, client: &str, address: SocketAddr, driver: Driver) {
     static LISTENING: AtomicUsize = AtomicUsize::new(0);
     let shards = ShardId::all().len();
     // Relaxed: the count is all that is told.
@@ -110,7 +113,8 @@ fn announce(name: &str, address: SocketAddr, driver: Driver) {
         let plural = if shards == 1 { "" } else { "s" };
         say(format_args!(
             "{name}: listening on {address}, {shards} shard{plural}, {driver}\n\
-             Try: curl http://{address}/"
+             Try: {}",
+            client.replace("ADDRESS", &address.to_string())
         ));
     }
 }
@@ -143,6 +147,6 @@ fn say(text: fmt::Arguments<'_>) {
 }
 
 /// As [`say`], on standard error.
-fn complain(name: &str, error: &dyn Error) {
+pub fn complain(name: &str, error: &dyn Error) {
     let _ = writeln!(io::stderr(), "{name}: {error}");
 }

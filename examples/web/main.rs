@@ -53,8 +53,8 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let router = router();
-    server::run("web", &Options::parse().settings, async move |stream, shard: &Shard| {
+    let (router, settings) = (router(), Options::parse().settings);
+    server::run("web", "curl http://ADDRESS/", &settings, async move |stream, shard: &Shard| {
         // A connection that fails ends, and nothing else does.
         let _ = serve(stream, router.clone(), shard).await;
     })

@@ -53,7 +53,7 @@ fn assert_misused(output: &Output, words: &[&str]) {
 }
 
 /// Each example, and the arguments with which it ends by itself and has something to say.
-const SPOKEN: [(&str, &[&str]); 10] = [
+const SPOKEN: [(&str, &[&str]); 12] = [
     ("hello", &[]),
     ("sharded", &[]),
     ("own-reactor", &[]),
@@ -65,6 +65,9 @@ const SPOKEN: [(&str, &[&str]); 10] = [
     ("kv", &["--addr", "nowhere"]),
     ("http", &["--addr", "nowhere"]),
     ("web", &["--addr", "nowhere"]),
+    // They fail at once.
+    ("https", &["--cert", "nowhere", "--key", "nowhere"]),
+    ("fetch", &["--ca", "nowhere", "https://localhost/"]),
 ];
 
 #[test]

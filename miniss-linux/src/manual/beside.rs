@@ -33,6 +33,7 @@
 //! | `read(&mut buffer).await?` | [`read(buffer).await`](crate::net::Stream::read) | the buffer goes in and comes back, beside the result |
 //! | the same without a buffer | [`recv().await?`](crate::net::Stream::recv) | the bytes come, none at the end |
 //! | `AsyncRead`, `BufReader`, `lines` | [`PollStream`](crate::net#lines-while-another-task-writes) | with the feature `tokio` |
+//! | `tokio-rustls` | [`futures-rustls`](crate::net#tls) | above a `PollStream`, with the feature `futures-io` |
 //! | `copy_bidirectional` | [`net::copy_bidirectional`](crate::net::copy_bidirectional) | |
 //! | `timeout(..).await??` | [`timeout`](crate::time::timeout) | its error becomes no `io::Error` by itself |
 //! | `signal::ctrl_c` | [`ctrl_c`](crate::signal::ctrl_c) | for servers: [`GracefulShutdown`](crate::signal::GracefulShutdown) |

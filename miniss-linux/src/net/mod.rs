@@ -114,6 +114,59 @@
 //! # assert!(answer[..result?].ends_with(b"visit 1\n"));
 //! # Ok(()) });
 //! ```
+//!
+//! # TLS
+//!
+//! `futures-rustls` needs no runtime: give it `PollStream`s, with the feature `futures-io`. Give
+//! each handshake a limit of time. Say the end by `close`: a stream that ends without it was cut
+//! off, and the last read of the peer is an error.
+//!
+#![cfg_attr(feature = "futures-io", doc = "```")]
+#![cfg_attr(not(feature = "futures-io"), doc = "```ignore")]
+//! use std::error::Error;
+//! use std::io;
+//! use std::time::Duration;
+//!
+//! use futures::io::{AsyncReadExt, AsyncWriteExt};
+//! use futures_rustls::pki_types::ServerName;
+//! use futures_rustls::{TlsAcceptor, TlsConnector};
+//! use miniss_linux::net::{PollStream, TcpStream};
+//! use miniss_linux::time::timeout;
+//!
+//! async fn serve(stream: TcpStream, acceptor: TlsAcceptor) -> Result<(), Box<dyn Error>> {
+//!     let handshake = acceptor.accept(PollStream::from(stream));
+//!     let mut stream = timeout(Duration::from_secs(10), handshake).await??;
+//!     stream.write_all(b"in secret").await?;
+//!     Ok(stream.close().await?)
+//! }
+//!
+//! async fn ask(stream: TcpStream, connector: TlsConnector) -> io::Result<String> {
+//!     let name = ServerName::try_from("localhost").expect("it is a name");
+//!     let mut stream = connector.connect(name, PollStream::from(stream)).await?;
+//!     let mut told = String::new();
+//!     stream.read_to_string(&mut told).await?;
+//!     Ok(told)
+//! }
+//! # use std::sync::Arc;
+//! # use futures_rustls::pki_types::PrivateKeyDer;
+//! # use futures_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+//! # miniss_linux::doctest::connected(async |stream, peer| {
+//! # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+//! # let certificate = made.cert.der().clone();
+//! # let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+//! # let mut roots = RootCertStore::empty();
+//! # roots.add(certificate.clone()).unwrap();
+//! # let server = ServerConfig::builder().with_no_client_auth();
+//! # let server = server.with_single_cert(vec![certificate], key).unwrap();
+//! # let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+//! # let serving = miniss_linux::spawn(serve(stream, Arc::new(server).into()));
+//! # assert_eq!(ask(peer, Arc::new(client).into()).await?, "in secret");
+//! # serving.await.unwrap().unwrap();
+//! # Ok(()) });
+//! ```
+//!
+//! Which protocol ALPN has chosen is in `stream.get_ref().1.alpn_protocol()`. For hyper above TLS
+//! wrap the stream in the `FuturesIo` of the crate `smol-hyper`, as the example `https` does.
 
 mod address;
 mod batch;

@@ -5,6 +5,7 @@
 
 mod ends;
 mod exchange;
+mod https;
 mod programs;
 mod runtime;
 mod streams;
