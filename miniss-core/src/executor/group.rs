@@ -89,7 +89,8 @@ impl<U: Unpark> LocalHandle<U> {
     /// Makes a group with so many shares, from 1 to 1000. Groups that have work get time in
     /// proportion to their shares.
     ///
-    /// From the first group on, the executor reads its clock a few times a turn.
+    /// While a group beside the main group has work, the executor reads its clock a few times a
+    /// turn.
     ///
     /// # Errors
     ///
@@ -212,8 +213,8 @@ impl<U: Unpark> LocalHandle<U> {
     ///
     /// [`GroupError::NotFound`] if it has ended, [`GroupError::Closed`].
     pub fn group_stats(&self, group: SchedulingGroup) -> Result<GroupStats, GroupError> {
-        let (_, table) = self.groups()?;
-        Ok(table.find(group)?.stats())
+        let (owner, table) = self.groups()?;
+        table.stats(owner, group, self.now())
     }
 
     /// The table, which is made if there is none.
@@ -226,7 +227,7 @@ impl<U: Unpark> LocalHandle<U> {
         }
         let table = owner.groups.get().ok_or(GroupError::NoTable)?;
         if !owner.groups_are_own.replace(true) {
-            table.reset();
+            table.reset(owner, self.now());
         }
         Ok((owner, table))
     }

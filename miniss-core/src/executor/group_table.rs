@@ -11,7 +11,10 @@
 //! of one yielding task each would take turns, whatever their shares.
 //!
 //! A program that makes no group pays for none: its turns take the loop without groups, and its
-//! executor cells have no table.
+//! executor cells have no table. While all tasks that are ready are the main group's, turns take
+//! that loop, too: what it did is counted, and charged, when it is alone no longer. A turn begins
+//! with a look whether it is alone, and is again one among groups with the first task of another
+//! group that the loop meets.
 //!
 //! Invariants: *One owner* (see [`crate::task::slab`]), here for the table; *Owner only* and
 //! *Headers are forever* (see [`crate::task`]).
@@ -38,6 +41,10 @@ use crate::time::Instant;
 const MAIN_SHARES: u32 = SHARES_MAX;
 const MAIN: usize = SchedulingGroup::MAIN.index();
 
+/// If more tasks are ready, no one looks whether all are the main group's: a turn among groups does
+/// not cost more than that look.
+const LOOKED_AT_MAX: usize = 64;
+
 /// Memory for the scheduling groups of one executor, to be declared in a `static` and
 /// [lent](crate::LocalHandle::lend_groups) where there is no heap. With a heap, an executor takes
 /// it from there when its first group is made.
@@ -52,8 +59,11 @@ pub struct GroupTable {
     running: Cell<Option<NonNull<Header>>>,
     /// When the slice under way began, or the next one will.
     slice_start: Cell<Instant>,
-    /// A task has used up the turn's time.
+    /// A task has used up the turn's time. Or it is the one in which the first group was made.
     turn_is_over: Cell<bool>,
+    /// The executor's polls, and its time outside of parking, that groups have been charged for.
+    polls_charged: Cell<u64>,
+    busy_ns_charged: Cell<u64>,
     generations: Cell<u32>,
 }
 
@@ -110,7 +120,6 @@ impl Group {
 /// A slice that is under way.
 struct Slice {
     group: usize,
-    polls_before: u64,
     last_behind: *const Header,
 }
 
@@ -134,6 +143,8 @@ impl GroupTable {
                 running: Cell::new(None),
                 slice_start: Cell::new(Instant::ZERO),
                 turn_is_over: Cell::new(false),
+                polls_charged: Cell::new(0),
+                busy_ns_charged: Cell::new(0),
                 generations: Cell::new(0),
             }
         }
@@ -203,9 +214,11 @@ impl GroupTable {
     }
 
     /// The table begins again, with the main group alone.
-    pub(super) fn reset(&self) {
+    pub(super) fn reset(&self, owner: &OwnerState, now: Instant) {
         self.groups.iter().for_each(|group| group.generation.set(0));
         self.behind.set(0);
+        self.turn_is_over.set(false);
+        self.note_charged(owner, now);
         self.add(SchedulingGroup::MAIN, "main", MAIN_SHARES);
     }
 
@@ -228,11 +241,80 @@ impl GroupTable {
         owner.ready_groups.set(ready | bit);
     }
 
+    /// What a group has done.
+    pub(super) fn stats(
+        &self,
+        owner: &OwnerState,
+        group: SchedulingGroup,
+        now: Instant,
+    ) -> Result<GroupStats, GroupError> {
+        let mut stats = self.find(group)?.stats();
+        if group == SchedulingGroup::MAIN && self.running.get().is_none_or(is_main) {
+            let (polls, busy_ns) = self.uncharged(owner, now);
+            stats.polls += polls;
+            stats.busy += Duration::from_nanos(busy_ns);
+        }
+        Ok(stats)
+    }
+
+    /// The executor's polls, and its time, that no group has been charged for.
+    fn uncharged(&self, owner: &OwnerState, now: Instant) -> (u64, u64) {
+        match counted(self.polls_charged.get(), owner.counters.polls.value()) {
+            // Time without a poll is no group's.
+            0 => (0, 0),
+            polls => (polls, owner.counters.busy_by(now).wrapping_sub(self.busy_ns_charged.get())),
+        }
+    }
+
+    fn note_charged(&self, owner: &OwnerState, now: Instant) {
+        self.polls_charged.set(owner.counters.polls.value());
+        self.busy_ns_charged.set(owner.counters.busy_by(now));
+    }
+
+    /// Charges the main group for what it did alone.
+    fn charge_main(&self, owner: &OwnerState, now: Instant) {
+        let (polls, busy_ns) = self.uncharged(owner, now);
+        self.note_charged(owner, now);
+        if polls > 0 {
+            self.groups[MAIN].polls.add(polls);
+            self.groups[MAIN].busy_ns.add(busy_ns);
+            self.times.charge_alone(MAIN, busy_ns.max(polls));
+            self.behind.set(0);
+        }
+    }
+
+    /// Whether all tasks that are ready are the main group's, as far as a short look can tell.
+    fn is_main_alone(&self, owner: &OwnerState) -> bool {
+        let mut tasks = owner.queue.iter();
+        owner.ready_groups.get() == 0
+            && tasks.by_ref().take(LOOKED_AT_MAX).all(is_main)
+            && tasks.next().is_none()
+    }
+
+    /// Polls tasks in the order they were woken, up to the first that is not the main group's.
+    /// Returns whether there is one.
+    fn poll_main_alone(&self, owner: &OwnerState, turn: &mut Turn<'_>) -> bool {
+        self.turn_is_over.set(false);
+        let _ended = defer(|| self.running.set(None));
+        while let Some(next) = owner.queue.iter().next() {
+            if !is_main(next) {
+                return true;
+            }
+            let Take::Task(slot) = turn.take(owner, &owner.queue) else { return false };
+            self.running.set(Some(slot));
+            owner.counters.polls.add(1);
+            run_task(owner, slot);
+        }
+        false
+    }
+
     fn begin_turn(&self, owner: &OwnerState, now: Instant) {
+        self.charge_main(owner, now);
         self.slice_start.set(now);
         self.turn_is_over.set(false);
         self.distribute(owner, now);
-        self.behind.set(0);
+        // Tasks that the main group has polled alone in this turn, and that have yielded.
+        self.behind.set(if owner.behind.is_empty() { 0 } else { 1 << MAIN });
     }
 
     /// The group that is next; `None` if the turn is over, or no task is ready in the group whose
@@ -251,8 +333,7 @@ impl GroupTable {
         owner.set_current_group(index as u8);
         group.slices.add(1);
         group.delays.add(self.slice_start.get() - group.ready_since.get());
-        let (polls_before, last_behind) = (owner.counters.polls.value(), owner.behind.last());
-        Slice { group: index, polls_before, last_behind }
+        Slice { group: index, last_behind: owner.behind.last() }
     }
 
     /// Charges the group for its time, and sees which groups have work now.
@@ -261,7 +342,8 @@ impl GroupTable {
         let group = &self.groups[index];
         let start = self.slice_start.replace(now);
         let took_ns = now.nanos_since(start);
-        let polls = counted(slice.polls_before, owner.counters.polls.value());
+        let (polls, _) = self.uncharged(owner, now);
+        self.note_charged(owner, now);
         group.polls.add(polls);
         group.busy_ns.add(took_ns);
         group.stalls.add(u64::from(took_ns >= STALL_NS));
@@ -303,8 +385,9 @@ impl OwnerState {
         shares: u32,
     ) {
         table.add(group, name, shares);
-        self.has_groups.set(true);
+        let is_first = !self.has_groups.replace(true);
         self.poll_otherwise.set(Some(poll_groups));
+        table.turn_is_over.set(table.turn_is_over.get() || is_first);
     }
 
     /// The turn ends with the poll under way.
@@ -332,7 +415,12 @@ impl OwnerState {
         let table = self.groups.get().filter(|_| self.groups_are_own.get());
         self.set_current_group(table.map_or(0, |table| table.named(index).index));
         let _back = defer(|| self.set_current_group(before));
-        run()
+        let output = run();
+        if table.is_some_and(|table| table.turn_is_over.get()) {
+            // In the turn that makes the first group, no one would ask for the group of a task.
+            self.end_turn();
+        }
+        output
     }
 
     /// Ends a group. Its tasks, ready or not, are in the main group from now on.
@@ -360,10 +448,21 @@ impl OwnerState {
     }
 }
 
-/// Polls tasks slice by slice, as long as the budget of the turn allows it.
+/// Whether a task is the main group's.
+fn is_main(slot: NonNull<Header>) -> bool {
+    // SAFETY: *Headers are forever*.
+    unsafe { slot.as_ref() }.group.get() == SchedulingGroup::MAIN.index
+}
+
+/// Polls tasks slice by slice, as long as the budget of the turn allows it. While the main group
+/// has all the work, it needs no slices.
 fn poll_groups(owner: &OwnerState, mut turn: Turn<'_>) {
     let Some(table) = owner.groups.get() else { return };
     let now = turn.now;
+    let may_be_alone = turn.shuffle.is_none() && table.is_main_alone(owner);
+    if may_be_alone && !table.poll_main_alone(owner, &mut turn) {
+        return;
+    }
     table.begin_turn(owner, now());
     while let Some(index) = table.next(owner) {
         let slice = table.begin_slice(owner, index);

@@ -126,8 +126,13 @@ impl Counters {
         self.busy_start.set(Some(now));
     }
 
+    /// Time outside of parking up to now, in nanoseconds.
+    pub(crate) fn busy_by(&self, now: Instant) -> u64 {
+        let this_time_ns = self.busy_start.get().map_or(0, |start| now.nanos_since(start));
+        self.busy_ns.value().wrapping_add(this_time_ns)
+    }
+
     pub(crate) fn snapshot(&self, now: Instant) -> Stats {
-        let busy_now = self.busy_start.get().map_or(Duration::ZERO, |start| now - start);
         Stats {
             turns: self.turns.value(),
             polls: self.polls.value(),
@@ -137,7 +142,7 @@ impl Counters {
             parks: self.parks.value(),
             events: self.events.value(),
             timers_fired: self.timers_fired.value(),
-            busy: Duration::from_nanos(self.busy_ns.value()) + busy_now,
+            busy: Duration::from_nanos(self.busy_by(now)),
             idle: Duration::from_nanos(self.idle_ns.value()),
             ..Stats::default()
         }
@@ -230,6 +235,10 @@ impl DelayCounters {
 
 /// What a scheduling group has done since it was made. Counts wrap as those of [`Stats`].
 ///
+/// While no other group has a task that is ready, the main group needs no turns of its own: its
+/// polls and its time are counted, but no slices, no delays and no stalls ([`Stats::stalls`] has
+/// these).
+///
 /// ```
 /// # use miniss_core::{SchedulingGroup, doctest::executor};
 /// let mut executor = executor();
@@ -251,7 +260,8 @@ pub struct GroupStats {
     pub polls: u64,
     /// How often it was its turn.
     pub slices: u64,
-    /// Time in its slices.
+    /// Time in its slices. For the main group, also the time outside of parking while no other had
+    /// work, the reactor's included.
     pub busy: Duration,
     /// Slices that took [`Stats::STALL`] or longer. A slice ends with the first poll after the time
     /// of a turn, so that is as many polls that held the core.
@@ -263,7 +273,8 @@ pub struct GroupStats {
 /// A histogram of scheduling delays: how long a group that had work waited for its turn.
 ///
 /// Time counts from where the executor saw the work: with a wake in another task's slice, from the
-/// beginning of that slice.
+/// beginning of that slice. Where the main group had all the work before, it counts from where the
+/// loop came to the task, or from the beginning of the next turn.
 ///
 /// ```
 /// # use miniss_core::{SchedulingGroup, doctest::executor};

@@ -341,7 +341,7 @@ pub(crate) struct Turn<'a> {
     spending: Spending,
     /// Polls that may be made before the budget is asked again.
     paid: u32,
-    shuffle: Option<&'a Shuffle>,
+    pub(super) shuffle: Option<&'a Shuffle>,
     pub(super) now: &'a dyn Fn() -> Instant,
 }
 

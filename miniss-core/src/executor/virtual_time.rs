@@ -81,6 +81,13 @@ impl VirtualTimes {
         }
     }
 
+    /// The group ran for so long while no other had work: whichever enters now is next.
+    pub(crate) fn charge_alone(&self, group: usize, ns: u64) {
+        self.charge(group, ns.saturating_sub(1));
+        self.floor.set(self.floor.get().max(self.times[group].get()));
+        self.charge(group, 1);
+    }
+
     /// Time begins again at the floor. Groups that have work stand above it; those below have none,
     /// and would enter there.
     #[cold]
@@ -103,6 +110,8 @@ mod tests {
         SetShares(usize, u32),
         /// The group whose turn it is runs for so long.
         Run(u64),
+        /// So does the one group that is busy.
+        RunAlone(u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -113,6 +122,7 @@ mod tests {
             1 => (group, 1..=SHARES_MAX).prop_map(|(group, shares)| Step::SetShares(group, shares)),
             4 => (0..1_000_000_u64).prop_map(Step::Run),
             1 => (0..1_u64 << 37).prop_map(Step::Run),
+            2 => (1..1_u64 << 37).prop_map(Step::RunAlone),
         ]
     }
 
@@ -160,6 +170,13 @@ mod tests {
                     Step::SetShares(group, shares) => {
                         times.set_shares(group, shares);
                         naive.shares[group] = shares;
+                    }
+                    Step::RunAlone(ns) => {
+                        let [group] = busy[..] else { continue };
+                        times.charge_alone(group, ns);
+                        naive.run(group, ns - 1);
+                        naive.floor = naive.floor.max(naive.times[group]);
+                        naive.run(group, 1);
                     }
                     Step::Run(ns) => {
                         let set = busy.iter().fold(0, |set, group| set | 1 << group);

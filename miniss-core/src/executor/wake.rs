@@ -34,6 +34,7 @@
 //! and *Owner only* (see [`crate::task`]).
 
 use core::cell::Cell;
+use core::iter;
 use core::ptr::{self, NonNull};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
@@ -179,6 +180,18 @@ impl Fifo {
     #[inline]
     pub(crate) fn first(&self) -> usize {
         self.head.get().addr()
+    }
+
+    /// The tasks, from front to back.
+    #[inline]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = NonNull<Header>> {
+        let mut next = self.head.get();
+        iter::from_fn(move || {
+            let slot = NonNull::new(next.cast_mut())?;
+            // SAFETY: *Headers are forever*.
+            next = unsafe { slot.as_ref() }.next.get();
+            Some(slot)
+        })
     }
 
     /// The task at the back, or null.

@@ -406,11 +406,17 @@
 //! once a slice. A group whose tasks have yielded keeps its turn, or two loops that yield would
 //! take turns whatever their shares. To destroy a group moves its tasks to the main group: to
 //! refuse it would need counts in each spawn, and a call that is under way could still come too
-//! late.
+//! late. While only the main group has work, as in a server with a group for what it does in the
+//! background, turns take the loop without groups: each begins with a look at the tasks that are
+//! ready, and ends as one among groups if it meets another group's. What the main group has done
+//! meanwhile is charged then, from counters that there are anyway.
 //!
-//! **Price.** Two instructions in a spawn, for the task's group. With groups, a task is moved once
-//! more for each poll, and a turn reads the clock twice or more. A wake within another group's
-//! slice waits for that slice to end, half a millisecond at most unless a single poll takes longer.
+//! **Price.** Two instructions in a spawn, for the task's group. With groups, a poll takes some ten
+//! more while the main group has all the work. Else a task is moved once more for each poll, and a
+//! turn reads the clock twice or more. A wake within another group's slice waits for that slice to
+//! end, half a millisecond at most unless a single poll takes longer; a wake by a main task that
+//! had no rival, for the turn to end. The main group's time has no slices then, and the reactor's
+//! time counts as its own.
 //!
 //! **What would change our mind.** A group whose delay must be below the budget of a turn: then a
 //! wake into it would have to end the slice.

@@ -262,9 +262,11 @@
 //! tasks that wait go to the list `behind`.
 //!
 //! **Groups share the time** (`executor/group_table.rs`), if the program has made some. Wakes are
-//! as before. A turn first moves the tasks that are ready to the queues of their groups. Then the
-//! group that has used least, in proportion to its shares, runs until its queue is empty or the
-//! turn ends. The clock is read between two groups, not between two tasks.
+//! as before. While the main group has all the work, turns are as without groups, up to the first
+//! task of another group that the loop meets. Else a turn first moves the tasks that are ready to
+//! the queues of their groups. Then the group that has used least, in proportion to its shares,
+//! runs until its queue is empty or the turn ends. The clock is read between two groups, not
+//! between two tasks.
 //!
 //! **A budget ends a poll** (`coop.rs`): a future that is ready does not come back to the loop, so
 //! a loop around such futures would never end its poll. In each poll the leaves of a task may give

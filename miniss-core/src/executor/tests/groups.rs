@@ -102,12 +102,18 @@ proptest! {
     fn each_busy_group_has_its_part_of_the_time(
         groups in
             prop::collection::vec((50..=1_000_u32, 20..200_u32, 1..4_u32, any::<bool>()), 2..6),
+        main_is_one in any::<bool>(),
     ) {
         let mut executor = executor();
         let local = executor.local();
         let mut made = Vec::new();
         for &(shares, cost_us, tasks, yields) in &groups {
-            let group = local.create_group("busy", shares).unwrap();
+            let group = if main_is_one && made.is_empty() {
+                SchedulingGroup::MAIN
+            } else {
+                local.create_group("busy", shares).unwrap()
+            };
+            local.set_shares(group, shares).unwrap();
             let spawn = if yields { spawn_busy } else { spawn_pair };
             (0..tasks).for_each(|_| spawn(local, group, cost_us * US));
             made.push((group, shares));
@@ -137,11 +143,19 @@ fn a_group_that_was_idle_has_saved_up_nothing() {
 
 #[test]
 fn a_group_with_little_to_do_waits_no_longer_than_a_slice() {
+    let batch = |local: Local| local.create_group("batch", 100).unwrap();
+    ticks_come_in_time(batch, 100);
+    ticks_come_in_time(|_| SchedulingGroup::MAIN, 100);
+    ticks_come_in_time(|_| SchedulingGroup::MAIN, 1);
+}
+
+fn ticks_come_in_time(batch: impl FnOnce(Local) -> SchedulingGroup, pairs: u32) {
     let mut executor = executor();
     let local = executor.local();
-    let batch = local.create_group("batch", 100).unwrap();
+    let batch = batch(local);
+    local.set_shares(batch, 100).unwrap();
     let quick = local.create_group("quick", 1_000).unwrap();
-    (0..100).for_each(|_| spawn_pair(local, batch, 20 * US));
+    (0..pairs).for_each(|_| spawn_pair(local, batch, 20 * US));
     let ticks = Rc::new(Cell::new(0));
     let ticked = ticks.clone();
     let ticker = async move {
@@ -158,6 +172,93 @@ fn a_group_with_little_to_do_waits_no_longer_than_a_slice() {
     assert!(stats.delays.percentile(100.0) < 2 * MS, "a slice, and the poll that ends it");
     assert!(stats.delays.count() >= 300);
     assert!(busy(local, batch) > 900 * MS, "it takes what is left");
+}
+
+/// A busy main group beside a group that a main task wakes every so often, for so much work: which
+/// part of the time that group has, and how long it waits at most.
+fn woken_by_main(every: Duration, work: Duration, yields: bool) -> (f64, Duration) {
+    let mut executor = executor();
+    let local = executor.local();
+    let woken = local.create_group("woken", 100).unwrap();
+    let spawn = if yields { spawn_busy } else { spawn_pair };
+    (0..3).for_each(|_| spawn(local, SchedulingGroup::MAIN, 20 * US));
+    let (event, waits) = (Rc::new(Event::new()), Rc::new(Cell::new(None)));
+    let wakes = {
+        let (event, waits) = (event.clone(), waits.clone());
+        async move {
+            let mut last = local.now();
+            loop {
+                if local.now() - last >= every && waits.get().is_none() {
+                    last = local.now();
+                    waits.set(Some(last));
+                    event.set();
+                }
+                yield_now().await;
+            }
+        }
+    };
+    local.spawn(wakes).unwrap().detach();
+    let longest = Rc::new(Cell::new(Duration::ZERO));
+    let works = {
+        let longest = longest.clone();
+        async move {
+            loop {
+                event.wait().await;
+                event.reset();
+                longest.set(longest.get().max(local.now() - waits.get().unwrap()));
+                for _ in 0..work.as_micros() / 20 {
+                    local.cell().unparker().advance(20 * US);
+                    yield_now().await;
+                }
+                waits.set(None);
+            }
+        }
+    };
+    local.with_group(woken, || local.spawn(works).unwrap().detach()).unwrap();
+    run_for(&mut executor, 10 * MS);
+    let (before, polls) = (busy(local, woken), local.stats().polls);
+    longest.set(Duration::ZERO);
+    let mains = local.group_stats(SchedulingGroup::MAIN).unwrap();
+    let (start, woken_polls) = (local.now(), local.group_stats(woken).unwrap().polls);
+    run_for(&mut executor, 1_000 * MS);
+    let took = local.now() - start;
+    let mains = {
+        let now = local.group_stats(SchedulingGroup::MAIN).unwrap();
+        (now.polls - mains.polls, now.busy - mains.busy)
+    };
+    let had = busy(local, woken) - before;
+    let woken_polls = local.group_stats(woken).unwrap().polls - woken_polls;
+    assert_eq!(mains.0 + woken_polls, local.stats().polls - polls, "each poll is a group's");
+    assert_eq!(mains.1 + had, took, "so is the time: there was nothing else");
+    (had.as_secs_f64() / took.as_secs_f64(), longest.get())
+}
+
+#[test]
+fn a_task_of_another_group_that_a_main_task_wakes_has_its_share() {
+    for yields in [false, true] {
+        let (part, longest) = woken_by_main(4 * MS, 200 * US, yields);
+        assert!((0.04..0.05).contains(&part), "all that it asks for: {part}");
+        assert!(longest <= 600 * US, "a turn, and the poll that ends it: {longest:?}");
+        let (part, _) = woken_by_main(MS, MS, yields);
+        assert!((0.9..1.1).contains(&(part * 11.0)), "its share: {part}");
+    }
+}
+
+#[test]
+fn the_turn_that_makes_the_first_group_polls_no_task_of_it() {
+    let mut executor = executor();
+    let local = executor.local();
+    executor.block_on(async {
+        let group = local.create_group("group", 100).unwrap();
+        let spawns = async move {
+            let inner = local.spawn(async move { local.current_group() }).unwrap();
+            (local.current_group(), inner.await.unwrap())
+        };
+        let spawns = local.with_group(group, || local.spawn(spawns).unwrap()).unwrap();
+        let main = local.spawn(async move { local.current_group() }).unwrap();
+        assert_eq!(spawns.await, Ok((group, group)));
+        assert_eq!(main.await, Ok(SchedulingGroup::MAIN));
+    });
 }
 
 #[test]
