@@ -221,10 +221,43 @@ impl fmt::Display for CallError {
 
 impl Error for CallError {}
 
+/// Why a value was not [sent from an interrupt handler](crate::interrupt).
+///
+/// ```
+/// use miniss_core::error::NotSent;
+///
+/// assert!(NotSent::Full.to_string().starts_with("there is no room"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum NotSent {
+    /// There is no room: the receiver is too slow, or the queue too short.
+    Full,
+    /// More senders than it is made for are in the middle of sending: on other cores, or
+    /// interrupted by this one.
+    Busy,
+}
+
+impl fmt::Display for NotSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => {
+                "there is no room: the task that receives is too slow, or the queue too short"
+            }
+            Self::Busy => {
+                "others are in the middle of sending: give each sender a queue, or all a shared one"
+            }
+        })
+    }
+}
+
+impl Error for NotSent {}
+
 /// Something was not started. Here it is, unchanged, with the reason.
 ///
 /// A call to another core that is refused gives back its closure, with a [`CallError`]. A table of
-/// operations gives back the operation, with an [`InsertError`](crate::op::InsertError).
+/// operations gives back the operation, with an [`InsertError`](crate::op::InsertError). A queue of
+/// an [`interrupt`](crate::interrupt) gives back the value, with [`NotSent`].
 ///
 /// ```
 /// # use miniss_core::{doctest::{Unparker, executor}, call::FixedMesh};
@@ -240,7 +273,7 @@ impl Error for CallError {}
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused<T, E> {
-    /// What was to be started.
+    /// What was to be started or sent.
     pub value: T,
     /// Why it was not.
     pub reason: E,

@@ -36,7 +36,8 @@
 //! - [`op`]: operations that the kernel or a device works on, with their memory.
 //! - [`time`] and [`timer`]: instants; sleep, timeout, interval.
 //! - [`call`]: one core asks another to do something.
-//! - `mpsc`, with a heap: values from many cores to one.
+//! - `mpsc`, with a heap: values from many cores to one. [`interrupt`]: the same without, from
+//!   handlers too; and executors that run in them.
 //! - [`sync`], [`combine`], [`collections`]: for the tasks of one core.
 //! - [`coop`]: how much one poll of a task may do.
 //! - [`unobserved`]: failures that no one saw. [`error`]: the others.
@@ -78,6 +79,7 @@ pub mod collections;
 pub mod combine;
 pub mod coop;
 pub mod error;
+pub mod interrupt;
 #[cfg(feature = "alloc")]
 pub mod mpsc;
 pub mod op;

@@ -1,20 +1,17 @@
 //! What runs on all machines: tasks, timers and an interrupt.
 //!
 //! It prints what it has counted, and panics where something is wrong.
-//!
-//! Invariants: see [`Raised`].
 
-use core::cell::UnsafeCell;
 use core::future::poll_fn;
-use core::sync::atomic::{AtomicBool, Ordering};
-use core::task::{Poll, Waker};
+use core::mem;
 use core::time::Duration;
 
+use miniss_core::interrupt::{Receiver, Signal};
 use miniss_core::timer::Sleep;
 use miniss_core::{ExecutorCell, LocalHandle, task_slab};
 
 use crate::port::{Port, Unparker};
-use crate::{machine, println};
+use crate::{machine, println, urgent};
 
 const TICKS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(5);
@@ -30,11 +27,13 @@ pub fn run(cell: &'static ExecutorCell<Unparker>) {
 
 async fn alone(local: LocalHandle<Unparker>) {
     let ticking = local.spawn_in(task_slab!(tick), tick(local)).expect("its slab is free");
+    let mut raised = RAISED.receiver().expect("no one else receives");
     for _ in 0..INTERRUPTS {
-        interrupted().await;
+        interrupted(&mut raised).await;
     }
     let ticks = ticking.await.expect("no one aborts it");
     println!("{ticks} ticks, {INTERRUPTS} interrupts");
+    urgent::ask().await;
 }
 
 async fn tick(local: LocalHandle<Unparker>) -> u32 {
@@ -54,45 +53,26 @@ fn report(cell: &ExecutorCell<Unparker>, local: LocalHandle<Unparker>) {
     assert!(stats.polls <= stats.spawned + stats.wakes_local + stats.wakes_remote);
 }
 
-/// A task that waits for an interrupt.
-///
-/// # Invariant
-///
-/// - **One at a time.** While `is_awaited`, the waker is the handler's, else the task's. Both are
-///   on the first core.
-struct Raised {
-    is_awaited: AtomicBool,
-    waker: UnsafeCell<Option<Waker>>,
+/// Waits for an interrupt, and raises it as soon as the handler would wake this task.
+async fn interrupted(raised: &mut Receiver<Signal<()>>) {
+    let mut is_raised = false;
+    poll_fn(|cx| {
+        let polled = raised.poll_recv(cx);
+        if !mem::replace(&mut is_raised, true) {
+            machine::interrupt(machine::this_core());
+        }
+        polled
+    })
+    .await;
 }
 
-// SAFETY: *One at a time*.
-unsafe impl Sync for Raised {}
-
-static RAISED: Raised = Raised { is_awaited: AtomicBool::new(false), waker: UnsafeCell::new(None) };
+/// The interrupt handler tells the task.
+static RAISED: Signal<()> = Signal::new();
 
 /// Called by the machine in its interrupt handler, on each core that is interrupted.
 pub fn on_interrupt() {
-    if machine::this_core() == 0 && RAISED.is_awaited.load(Ordering::Acquire) {
-        // SAFETY: *One at a time*.
-        let waker = unsafe { &mut *RAISED.waker.get() }.take();
-        RAISED.is_awaited.store(false, Ordering::Release);
-        waker.inspect(Waker::wake_by_ref);
+    if machine::this_core() == 0 {
+        RAISED.send(()).expect("an interrupt does not interrupt itself");
+        urgent::on_interrupt();
     }
-}
-
-/// Raises an interrupt and waits until its handler has woken this task.
-async fn interrupted() {
-    let mut is_raised = false;
-    poll_fn(|cx| {
-        if !is_raised {
-            is_raised = true;
-            // SAFETY: *One at a time*.
-            unsafe { *RAISED.waker.get() = Some(cx.waker().clone()) };
-            RAISED.is_awaited.store(true, Ordering::Release);
-            machine::interrupt(machine::this_core());
-            return Poll::Pending;
-        }
-        if RAISED.is_awaited.load(Ordering::Acquire) { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
 }

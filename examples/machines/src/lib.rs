@@ -3,6 +3,7 @@
 //! `machine ─▶ [port] ─▶ executor ─▶ [body]`
 //!
 //! - [`body`]: what runs on all machines: tasks, timers and an interrupt.
+//! - `urgent`: tasks that interrupt those, in an executor of the interrupt handler.
 //! - [`calls`]: what comes after that where there is more than one core.
 //! - [`port`]: the reactor and the unparker, the same for all.
 //! - [`machine`]: what differs: start, clock, halt, interrupts, and how the program ends.
@@ -28,6 +29,7 @@ pub mod calls;
 mod console;
 pub mod machine;
 pub mod port;
+mod urgent;
 
 #[cfg(target_arch = "x86_64")]
 pub use bare_metal::println;

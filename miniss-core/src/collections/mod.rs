@@ -5,8 +5,10 @@
 //!
 //! - `list`: [`WaitList`], a queue of waiting futures, first come first served; [`Waiter`], a place
 //!   in it.
+//! - `ring`: a bounded queue, written by many cores and read by one.
 
 mod list;
+pub(crate) mod ring;
 #[cfg(all(test, not(any(loom, shuttle))))]
 pub(crate) mod test_waker;
 

@@ -200,6 +200,46 @@ impl<R: Reactor> Executor<R> {
         !owner.is_idle()
     }
 
+    /// Runs tasks until none is ready, whatever their number, and leaves the core announced as
+    /// asleep: the next wake from elsewhere unparks it. Returns the time of the next timer.
+    ///
+    /// For an executor that is called, and does not sleep itself: one in an interrupt handler (see
+    /// [`Handler`](crate::interrupt::Handler)), or in another loop. Call it again when it is
+    /// unparked, when that time has come, and when something was spawned or woken on its own core.
+    /// The time between two calls is not counted as idle.
+    ///
+    /// # Panics
+    ///
+    /// As for [`block_on`](Self::block_on).
+    ///
+    /// ```
+    /// # use miniss_core::doctest::executor;
+    /// let mut executor = executor();
+    /// let handle = executor.local().spawn(async {}).unwrap();
+    /// assert_eq!(executor.run_until_idle(), None);
+    /// assert!(handle.is_finished());
+    /// ```
+    pub fn run_until_idle(&mut self) -> Option<Instant> {
+        let owner = self.owner();
+        let shared = self.cell().shared();
+        shared.awake();
+        let start = self.local.now();
+        owner.stride.restart(owner.counters.polls.value(), start);
+        owner.counters.idle_until(start, start);
+        let _sent = defer(|| owner.watches.send());
+        loop {
+            self.run_ready();
+            owner.watches.send();
+            owner.watches.wake_tasks(owner);
+            owner.counters.events.add(self.reactor.poll() as u64);
+            self.queue_due(owner);
+            if Idle::new(shared, owner).confirmed() {
+                owner.counters.busy_until(self.local.now());
+                return self.timers().next_deadline();
+            }
+        }
+    }
+
     /// Polls tasks in the order they were woken, until none is ready or the budget is spent.
     #[inline]
     fn run_ready(&self) {

@@ -176,7 +176,7 @@
 //!
 //! | a handler may use | it must not use |
 //! |---|---|
-//! | a `Waker` of a task | what is in [`sync`](crate::sync) |
+//! | a `Waker` of a task; the sending ends of [`interrupt`](crate::interrupt) | what is in [`sync`](crate::sync) |
 //! | [`Promise::complete`](crate::Promise::complete) and [`fail`](crate::Promise::fail), of a [`PromiseCell`](crate::PromiseCell) | [`LocalHandle`](crate::LocalHandle) and timers |
 //! | [`AbortHandle::abort`](crate::AbortHandle::abort) | an [`Endpoint`](crate::call::Endpoint) or a `Call` |
 //! | the unparker: [`Unpark::unpark`](crate::Unpark::unpark), [`now`](crate::Clock::now) | an [`OpTable`](crate::op::OpTable) |
@@ -184,47 +184,41 @@
 //! Nothing in the right column is `Sync`, so safe code cannot use it there. A promise from the heap
 //! may free its memory as it completes, which is seldom right in a handler.
 //!
-//! **To wait for a handler**, a future leaves its waker first and looks at the flag after. An
-//! interrupt in between then causes one poll too many, and never one too few. `read_byte` in
-//! `examples/bare-metal/src/serial.rs` does so, and writes the waker with interrupts off.
+//! **A value from a handler to a task** goes by one of [`interrupt`](crate::interrupt): each value
+//! by a queue, the last one alone by a signal. Both are `static`, and both wake the task.
 //!
-//! **A promise reaches the handler** through a cell with a flag that says whose turn it is:
+//! **A handler that runs tasks** has an executor of its own, a
+//! [`Handler`](crate::interrupt::Handler): they go before all that the interrupt interrupts. A wake
+//! raises the interrupt. `examples/machines/src/urgent.rs` has one.
 //!
 //! ```
-//! use core::cell::UnsafeCell;
-//! use core::sync::atomic::{AtomicBool, Ordering};
-//! use miniss_core::{Promise, PromiseCell};
+//! use miniss_core::interrupt::SharedQueue;
 //! # use miniss_core::doctest::executor;
 //!
-//! struct Handoff {
-//!     is_full: AtomicBool,
-//!     promise: UnsafeCell<Option<Promise<u32>>>,
+//! static EVENTS: SharedQueue<&str, 8> = SharedQueue::new();
+//!
+//! fn on_timer() {
+//!     let _ = EVENTS.try_send("tick"); // without room it is lost
 //! }
 //!
-//! // SAFETY: `is_full` says who may touch the promise: one task, or one handler.
-//! unsafe impl Sync for Handoff {}
-//!
-//! static ANSWER: PromiseCell<u32> = PromiseCell::new();
-//! static TO_HANDLER: Handoff =
-//!     Handoff { is_full: AtomicBool::new(false), promise: UnsafeCell::new(None) };
-//!
-//! fn on_interrupt() {
-//!     if TO_HANDLER.is_full.load(Ordering::Acquire) {
-//!         // SAFETY: it is full, so it is the handler's.
-//!         let promise = unsafe { &mut *TO_HANDLER.promise.get() }.take();
-//!         TO_HANDLER.is_full.store(false, Ordering::Release);
-//!         let _ = promise.map(|promise| promise.complete(42)); // perhaps no one waits any more
-//!     }
+//! fn on_button() {
+//!     let _ = EVENTS.try_send("pressed");
 //! }
 //!
-//! let (answer, promise) = ANSWER.pair().unwrap();
-//! assert!(!TO_HANDLER.is_full.load(Ordering::Acquire), "one at a time");
-//! // SAFETY: it is empty, so it is this task's, the only one that comes here.
-//! unsafe { *TO_HANDLER.promise.get() = Some(promise) };
-//! TO_HANDLER.is_full.store(true, Ordering::Release);
-//! # on_interrupt();
-//! assert_eq!(executor().block_on(answer), Ok(42));
+//! # on_timer();
+//! # on_button();
+//! let mut events = EVENTS.receiver().unwrap();
+//! executor().block_on(async {
+//!     assert_eq!(events.recv().await, "tick");
+//!     assert_eq!(events.recv().await, "pressed");
+//! });
 //! ```
+//!
+//! **A handler that cannot be turned off** (an NMI) may wake and send like any other: there is no
+//! lock to find taken, and what it has interrupted goes on where it was. Two things it cannot have.
+//! Without compare-and-swap a step is made whole by turning interrupts off, which does not hold it
+//! up. And it may interrupt the port's own `unpark`, so that must bear being called in the middle
+//! of itself.
 //!
 //! **An operation in a table** is ended by the reactor. The handler knows the operation as a
 //! number, `key.id().to_bits()`. It writes number and result to atomics and calls `unpark`. `poll`
@@ -266,6 +260,8 @@
 //! | join, abort, detach on each of them | the five `…lives_and_dies` have one body |
 //! | the result survives an abort that comes too late | `an_abort_that_comes_too_late_keeps_the_result`, and the same body |
 //! | a wake from an interrupt | `on_one_core_timers_and_serial_bytes_wake_tasks`, `the_program_runs_on_a_cortex_m4` |
+//! | values from handlers to a task, each or the last | `each_value_of_three_threads_comes_once_and_in_order`, `a_signal_keeps_the_last_value_and_drops_each_other_once`, the models `loom_interrupt_…` |
+//! | an executor in a handler, whose tasks interrupt the others | `a_handler_s_interrupt_is_raised_once_for_all_that_wakes_its_tasks`, `the_program_runs_on_a_cortex_m4` |
 //! | a processor without compare-and-swap | `the_program_runs_on_a_cortex_m0_without_compare_and_swap` |
 //! | other machines than x86-64, in QEMU | `the_program_runs_on_a_cortex_m4`, `the_program_runs_on_two_cores_of_risc_v`, `the_program_runs_on_four_cores_of_aarch64` |
 //! | from another core, lock-free and bounded, no spinning consumer | `loom_a_push_against_a_drain_is_drained_once`, `loom_a_header_pushed_again_while_it_is_drained_stands_in_the_inbox_once`; `executor/wake.rs` |

@@ -258,13 +258,32 @@
 //!
 //! # Values between cores
 //!
-//! - **A claim is a place.** `mpsc/queue.rs`. A slot is its sender's from the claim until its stamp
-//!   says `FULL`, and the receiver's from then on until the next stamp. Upheld by the one
+//! - **A claim is a place.** `collections/ring.rs`. A slot is its sender's from the claim until its
+//!   stamp says `FULL`, and the receiver's from then on until the next stamp. Upheld by the one
 //!   compare-and-swap on the tail, and by `pop`. Shown by the models
 //!   `loom_sends_of_two_against_sleep` and `loom_room_for_a_batch_is_found_by_two_that_wait`.
-//! - **One receiver.** `mpsc/queue.rs`, `mpsc/channel.rs`. One thread at a time takes values.
+//! - **One receiver.** `collections/ring.rs`, `mpsc/channel.rs`. One thread at a time takes values.
 //!   Upheld by `Receiver`, which takes them through `&mut self`, and by the lock when it is gone.
 //!   Shown by the model `loom_no_value_stays_behind_a_receiver_that_goes`.
+//!   And `interrupt/receiver.rs`: by `Receiver::claim`. Shown by the model
+//!   `loom_interrupt_two_receivers_take_turns`.
+//! - **One step at a time.** `interrupt/waker_cell.rs`. The waker is touched by the one that
+//!   has led the state word from idle. Upheld by `register` and `wake`, which alone touch it. Shown
+//!   by the models `loom_interrupt_send_against_wait_wakes` and
+//!   `loom_interrupt_sends_of_two_against_waits`.
+//! - **Split once.** `interrupt/queue.rs`. The ends of the queue are made once, and there before
+//!   they are used. Upheld by `Queue::split`. Shown by the model
+//!   `loom_interrupt_ends_are_made_once`.
+//! - **One sender.** `interrupt/queue.rs`. One at a time has the producer. Upheld by
+//!   `Queue::try_send`, which refuses a second. Shown by the model
+//!   `loom_interrupt_one_sends_at_a_time`.
+//! - **A slot has one owner.** `interrupt/signal.rs`. A slot is filled and read by who has taken it
+//!   from the free ones, or out of `latest`. Upheld by `Signal::claim` and `Signal::take_out`.
+//!   Shown by the models `loom_interrupt_signals_of_two_have_a_slot_each` and
+//!   `loom_interrupt_slots_are_used_again`.
+//! - **One handler.** `interrupt/handler.rs`. An executor in a handler is used by one interrupt of
+//!   one core. Upheld by the callers of `Handler::run`, which promise it. Shown by
+//!   `a_handler_that_interrupts_itself_is_told`.
 //! - **Locked.** `mpsc/channel.rs`. Who sleeps is noted, and looked up, by one thread at a time.
 //!   Upheld by `Locked::with`, and by `Turn`, whose node is out of the list before it goes. Shown
 //!   by `each_value_of_four_threads_comes_once_and_in_order` under ThreadSanitizer, and by the

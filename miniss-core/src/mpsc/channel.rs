@@ -27,12 +27,13 @@
 //! - **One receiver.** [`Receiver`](super::Receiver) alone takes values; when it is gone, the one
 //!   that holds the lock.
 
+use alloc::boxed::Box;
 use core::cell::Cell;
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 
-use super::queue::Queue;
+use crate::collections::ring::{NoPlace, Ring, Slot};
 use crate::collections::{WaitList, Waiter};
 use crate::defer::{defer, to_the_end};
 use crate::prim::lock::Lock;
@@ -46,7 +47,7 @@ const ASLEEP: u8 = 1;
 const GONE: u8 = 2;
 
 pub(super) struct Channel<T> {
-    pub(super) queue: Queue<T>,
+    pub(super) queue: Ring<T, Box<[Slot<T>]>>,
     /// `AWAKE`, `ASLEEP` or `GONE`. Written under the lock.
     receiver: AtomicU8,
     /// Whether turns are granted. Written under the lock.
@@ -57,7 +58,7 @@ pub(super) struct Channel<T> {
 impl<T> Channel<T> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            queue: Queue::new(capacity),
+            queue: Ring::on_heap(capacity),
             receiver: AtomicU8::new(AWAKE),
             turns: AtomicBool::new(false),
             locked: Locked::new(),
@@ -65,9 +66,14 @@ impl<T> Channel<T> {
     }
 
     pub(super) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        self.queue.push(value, false)?;
-        self.sent();
-        Ok(())
+        match self.queue.push(value, false) {
+            Ok(()) => {
+                self.sent();
+                Ok(())
+            }
+            Err(NoPlace::Full(value)) => Err(TrySendError::Full(value)),
+            Err(NoPlace::Closed(value)) => Err(TrySendError::Closed(value)),
+        }
     }
 
     /// Sends `value` when its turn has come.
@@ -79,8 +85,8 @@ impl<T> Channel<T> {
                 self.sent();
                 Ok(())
             }
-            Err(TrySendError::Closed(value)) => Err(SendError(value)),
-            Err(TrySendError::Full(_)) => unreachable!("*A turn is room*"),
+            Err(NoPlace::Closed(value)) => Err(SendError(value)),
+            Err(NoPlace::Full(_)) => unreachable!("*A turn is room*"),
         }
     }
 

@@ -18,13 +18,12 @@
 //!
 //! A sender that waits is a field of its future; nothing is allocated but by `bounded`. Who finds
 //! the other end asleep takes a lock for a few instructions, and spins if it is taken; so an
-//! interrupt handler must not send. Give it a [`Promise`](crate::Promise).
+//! interrupt handler must not send. Give it a queue of [`interrupt`](crate::interrupt).
 //!
-//! - `queue`: the values, in slots that tell by themselves whether they are new.
-//! - `channel`: the queue, and who sleeps at it: how no wake is lost, and whose turn it is.
+//! - `channel`: the queue, a ring of the collections, and who sleeps at it: how no wake is lost,
+//!   and whose turn it is.
 
 mod channel;
-mod queue;
 
 #[cfg(all(test, loom))]
 mod loom;

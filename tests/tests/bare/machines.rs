@@ -77,6 +77,7 @@ impl Model {
         assert_eq!(machine.end(), Some(KERNEL_DONE), "{:?}", machine.said());
         let said = machine.said();
         assert_eq!(said[0], "5 ticks, 100 interrupts", "{said:?}");
+        assert_eq!(said[1], "100 answers from a more urgent task", "{said:?}");
         assert_eq!(said.iter().any(|line| line == CALLS), self.cores > 1, "{said:?}");
         let cores = said.iter().filter(|line| line.starts_with("core ")).count();
         assert_eq!(cores, if self.cores > 1 { self.cores } else { 0 }, "{said:?}");

@@ -16,11 +16,12 @@
 //!   its sender's; from there until the next stamp it is the receiver's.
 //! - **One receiver.** One thread at a time pops. The callers of `pop` promise it.
 
+#[cfg(feature = "alloc")]
 use alloc::boxed::Box;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
-use crate::prim::{AtomicUsize, Ordering, UnsafeCell, ordering};
-use crate::sync::channel::TrySendError;
+use crate::prim::{AtomicUsize, Ordering, UnsafeCell, const_fn, ordering};
 
 /// In the tail: no one claims any more.
 const CLOSED: usize = 1;
@@ -32,8 +33,10 @@ const FULL: usize = 1;
 /// From one position to the next, which leaves the bits below to the flags.
 const STEP: usize = FLAGS + 1;
 
-pub(super) struct Queue<T> {
-    slots: Box<[Slot<T>]>,
+/// The slots are an array, or on the heap.
+pub(crate) struct Ring<T, S: AsRef<[Slot<T>]>> {
+    slots: S,
+    values: PhantomData<T>,
     /// From a slot to the same in the next lap: a power of two above all positions of one lap.
     lap: usize,
     /// The next position to be claimed, and flags.
@@ -42,49 +45,82 @@ pub(super) struct Queue<T> {
     head: Apart<AtomicUsize>,
 }
 
-struct Slot<T> {
+/// A place for a value.
+pub(crate) struct Slot<T> {
     stamp: AtomicUsize,
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-/// On cache lines of its own, and off those that are fetched with them.
-#[repr(align(128))]
+/// On cache lines of its own, and off those that are fetched with them, where there may be such.
+#[cfg_attr(target_pointer_width = "64", repr(align(128)))]
 struct Apart<T>(T);
 
-// SAFETY: *A claim is a place*, *One receiver*; the values are `Send`.
-unsafe impl<T: Send> Sync for Queue<T> {}
+/// Why a value has no place; it is in here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NoPlace<T> {
+    Full(T),
+    Closed(T),
+}
 
-impl<T> Queue<T> {
+// SAFETY: *A claim is a place*, *One receiver*; the values are `Send`.
+unsafe impl<T: Send, S: AsRef<[Slot<T>]>> Sync for Ring<T, S> {}
+
+#[cfg(feature = "alloc")]
+impl<T> Ring<T, Box<[Slot<T>]>> {
     /// # Panics
     ///
     /// If `capacity` is 0, or more than memory can hold.
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn on_heap(capacity: usize) -> Self {
         assert!(capacity > 0, "a channel has room for at least one value");
-        let slot = |index| Slot {
-            stamp: AtomicUsize::new(index * STEP),
-            value: UnsafeCell::new(MaybeUninit::uninit()),
-        };
-        Self {
-            slots: (0..capacity).map(slot).collect(),
-            lap: capacity.next_power_of_two() * STEP,
-            tail: Apart(AtomicUsize::new(0)),
-            head: Apart(AtomicUsize::new(0)),
+        Self::of((0..capacity).map(Slot::new).collect(), capacity)
+    }
+}
+
+impl<T, const N: usize> Ring<T, [Slot<T>; N]> {
+    #[cfg(not(loom))]
+    pub(crate) const fn in_place() -> Self {
+        const { assert!(N > 0, "a queue needs room for one value at least") };
+        let mut slots = [const { Slot::new(0) }; N];
+        let mut index = 0;
+        while index < N {
+            slots[index] = Slot::new(index);
+            index += 1;
+        }
+        Self::of(slots, N)
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn in_place() -> Self {
+        Self::of(core::array::from_fn(Slot::new), N)
+    }
+}
+
+impl<T, S: AsRef<[Slot<T>]>> Ring<T, S> {
+    const_fn! {
+        const fn of(slots: S, capacity: usize) -> Self {
+            Self {
+                slots,
+                values: PhantomData,
+                lap: capacity.next_power_of_two() * STEP,
+                tail: Apart(AtomicUsize::new(0)),
+                head: Apart(AtomicUsize::new(0)),
+            }
         }
     }
 
-    pub(super) const fn capacity(&self) -> usize {
-        self.slots.len()
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.as_ref().len()
     }
 
     /// Puts a value at the end. Without a `turn`, it does so only where no one waits for one.
-    pub(super) fn push(&self, value: T, turn: bool) -> Result<(), TrySendError<T>> {
+    pub(crate) fn push(&self, value: T, turn: bool) -> Result<(), NoPlace<T>> {
         loop {
             let tail = self.tail();
             if tail & CLOSED != 0 {
-                return Err(TrySendError::Closed(value));
+                return Err(NoPlace::Closed(value));
             }
             if tail & TURNS != 0 && !turn {
-                return Err(TrySendError::Full(value));
+                return Err(NoPlace::Full(value));
             }
             let at = tail & !FLAGS;
             let slot = self.slot(at);
@@ -95,7 +131,7 @@ impl<T> Queue<T> {
                 return Ok(());
             }
             if !is_free && self.tail() == tail {
-                return Err(TrySendError::Full(value));
+                return Err(NoPlace::Full(value));
             }
         }
     }
@@ -117,7 +153,7 @@ impl<T> Queue<T> {
     ///
     /// # Safety
     /// *One receiver*: it is the caller.
-    pub(super) unsafe fn pop(&self) -> Option<T> {
+    pub(crate) unsafe fn pop(&self) -> Option<T> {
         let at = self.head.0.load(Ordering::Relaxed);
         let slot = self.slot(at);
         // Acquire: pairs with the Release in `fill`.
@@ -134,46 +170,9 @@ impl<T> Queue<T> {
 
     /// Whether `pop` would find nothing now. After a sequentially consistent fence it sees every
     /// `push` that came before such a fence of the sender.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let at = self.head.0.load(Ordering::Relaxed);
         self.slot(at).stamp.load(Ordering::Relaxed) != at | FULL
-    }
-
-    /// Whether the last value was taken, and none will come. It sees a `close` as `is_empty` does a
-    /// `push`.
-    pub(super) fn is_at_end(&self) -> bool {
-        let tail = self.tail.0.load(Ordering::Relaxed);
-        tail & CLOSED != 0 && tail & !FLAGS == self.head.0.load(Ordering::Relaxed)
-    }
-
-    /// Lets no one claim any more.
-    pub(super) fn close(&self) {
-        self.tail.0.fetch_or(CLOSED, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.tail.0.load(Ordering::Relaxed) & CLOSED != 0
-    }
-
-    /// From now on those alone claim that have a turn. `false` if the queue is closed.
-    pub(super) fn begin_turns(&self) -> bool {
-        self.tail.0.fetch_or(TURNS, Ordering::Relaxed) & CLOSED == 0
-    }
-
-    /// From now on each that comes may claim.
-    pub(super) fn end_turns(&self) {
-        self.tail.0.fetch_and(!TURNS, Ordering::Relaxed);
-    }
-
-    /// How many values are on their way, those included that are being written.
-    pub(super) fn len(&self) -> usize {
-        // The head first: it is not ahead of a tail that is looked at later. Acquire: pairs with
-        // the Release in `pop`.
-        let head = self.head.0.load(ordering!(Acquire, "mpsc: is there room"));
-        let tail = self.tail.0.load(Ordering::Relaxed) & !FLAGS;
-        let index = |at: usize| at & (self.lap - 1);
-        let laps = (tail - index(tail)).wrapping_sub(head - index(head)) / self.lap;
-        (laps * self.capacity() + index(tail) / STEP - index(head) / STEP).min(self.capacity())
     }
 
     /// The position after `at`.
@@ -186,11 +185,60 @@ impl<T> Queue<T> {
     }
 
     fn slot(&self, at: usize) -> &Slot<T> {
-        &self.slots[(at & (self.lap - 1)) / STEP]
+        &self.slots.as_ref()[(at & (self.lap - 1)) / STEP]
+    }
+}
+
+/// What a channel has beside a queue: an end, turns, and a look at how much there is.
+#[cfg(feature = "alloc")]
+impl<T, S: AsRef<[Slot<T>]>> Ring<T, S> {
+    /// Whether the last value was taken, and none will come. It sees a `close` as `is_empty` does a
+    /// `push`.
+    pub(crate) fn is_at_end(&self) -> bool {
+        let tail = self.tail.0.load(Ordering::Relaxed);
+        tail & CLOSED != 0 && tail & !FLAGS == self.head.0.load(Ordering::Relaxed)
+    }
+
+    /// Lets no one claim any more.
+    pub(crate) fn close(&self) {
+        self.tail.0.fetch_or(CLOSED, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tail.0.load(Ordering::Relaxed) & CLOSED != 0
+    }
+
+    /// From now on those alone claim that have a turn. `false` if the queue is closed.
+    pub(crate) fn begin_turns(&self) -> bool {
+        self.tail.0.fetch_or(TURNS, Ordering::Relaxed) & CLOSED == 0
+    }
+
+    /// From now on each that comes may claim.
+    pub(crate) fn end_turns(&self) {
+        self.tail.0.fetch_and(!TURNS, Ordering::Relaxed);
+    }
+
+    /// How many values are on their way, those included that are being written.
+    pub(crate) fn len(&self) -> usize {
+        // The head first: it is not ahead of a tail that is looked at later. Acquire: pairs with
+        // the Release in `pop`.
+        let head = self.head.0.load(ordering!(Acquire, "mpsc: is there room"));
+        let tail = self.tail.0.load(Ordering::Relaxed) & !FLAGS;
+        let index = |at: usize| at & (self.lap - 1);
+        let laps = (tail - index(tail)).wrapping_sub(head - index(head)) / self.lap;
+        (laps * self.capacity() + index(tail) / STEP - index(head) / STEP).min(self.capacity())
     }
 }
 
 impl<T> Slot<T> {
+    const_fn! {
+        /// The slot at `index`, free for the first lap.
+        const fn new(index: usize) -> Self {
+            let stamp = AtomicUsize::new(index * STEP);
+            Self { stamp, value: UnsafeCell::new(MaybeUninit::uninit()) }
+        }
+    }
+
     /// Writes the value for the position `at`, which the caller has claimed.
     fn fill(&self, value: T, at: usize) {
         self.value.with_mut(|place| {
@@ -202,48 +250,48 @@ impl<T> Slot<T> {
     }
 }
 
-impl<T> Drop for Queue<T> {
+impl<T, S: AsRef<[Slot<T>]>> Drop for Ring<T, S> {
     fn drop(&mut self) {
         // SAFETY: *One receiver*: no one else has it any more.
         crate::defer::to_the_end(|| unsafe { self.pop() }.is_some());
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, feature = "alloc", not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 
-    /// A queue whose positions wrap in two laps. On a machine of 32 bits that takes no more than
+    /// A ring whose positions wrap in two laps. On a machine of 32 bits that takes no more than
     /// 2³⁰ values.
-    fn used(capacity: usize) -> Queue<usize> {
-        let mut queue = Queue::new(capacity);
-        let start = 0_usize.wrapping_sub(2 * queue.lap);
-        for (index, slot) in queue.slots.iter_mut().enumerate() {
+    fn used(capacity: usize) -> Ring<usize, Box<[Slot<usize>]>> {
+        let mut ring = Ring::on_heap(capacity);
+        let start = 0_usize.wrapping_sub(2 * ring.lap);
+        for (index, slot) in ring.slots.iter_mut().enumerate() {
             slot.stamp = AtomicUsize::new(start + index * STEP);
         }
-        queue.tail.0 = AtomicUsize::new(start);
-        queue.head.0 = AtomicUsize::new(start);
-        queue
+        ring.tail.0 = AtomicUsize::new(start);
+        ring.head.0 = AtomicUsize::new(start);
+        ring
     }
 
     #[test]
     fn values_stay_in_order_and_within_room_as_positions_wrap() {
         for capacity in [1, 3, 4] {
-            let queue = used(capacity);
+            let ring = used(capacity);
             for first in (0..5 * capacity).step_by(capacity) {
-                assert!(queue.is_empty() && !queue.is_at_end());
+                assert!(ring.is_empty() && !ring.is_at_end());
                 for value in first..first + capacity {
-                    assert_eq!(queue.len(), value - first);
-                    assert_eq!(queue.push(value, false), Ok(()));
+                    assert_eq!(ring.len(), value - first);
+                    assert_eq!(ring.push(value, false), Ok(()));
                 }
-                assert_eq!(queue.push(0, false), Err(TrySendError::Full(0)));
+                assert_eq!(ring.push(0, false), Err(NoPlace::Full(0)));
                 for value in first..first + capacity {
                     // SAFETY: *One receiver*.
-                    assert_eq!(unsafe { queue.pop() }, Some(value));
+                    assert_eq!(unsafe { ring.pop() }, Some(value));
                 }
             }
-            queue.close();
-            assert!(queue.is_at_end());
+            ring.close();
+            assert!(ring.is_at_end());
         }
     }
 }
