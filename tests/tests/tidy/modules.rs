@@ -3,7 +3,7 @@
 use crate::Violation;
 use crate::source::{Source, read, words};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Reports Rust files that no target compiles.
 pub fn orphans(root: &Path, files: &[PathBuf], sources: &[Source], found: &mut Vec<Violation>) {
@@ -20,16 +20,32 @@ fn folder(path: &Path) -> PathBuf {
     path.parent().expect("a file lies in a folder").to_owned()
 }
 
-/// Whether cargo compiles `path` as the root of a target, by its place or by the manifest.
+/// Whether cargo compiles `path` as the root of a target, by its place or by a manifest.
 fn is_target(path: &Path, packages: &[(PathBuf, String)]) -> bool {
-    let inside = packages.iter().filter(|(folder, _)| path.starts_with(folder));
-    let Some((folder, manifest)) = inside.max_by_key(|(folder, _)| folder.components().count())
-    else {
-        return false;
+    let is_named = |(folder, manifest): &(PathBuf, String)| {
+        manifest.lines().filter_map(named_place).any(|place| normal(&folder.join(place)) == path)
     };
-    let place = path.strip_prefix(folder).expect("chosen by this prefix");
-    let place = place.to_str().expect("paths of the repository are UTF-8");
-    is_target_by_place(place) || manifest.contains(&format!("path = \"{place}\""))
+    let folders = packages.iter().map(|(folder, _)| folder);
+    let inside = folders.filter(|folder| path.starts_with(folder));
+    let package = inside.max_by_key(|folder| folder.components().count());
+    let place = package.and_then(|folder| path.strip_prefix(folder).ok()?.to_str());
+    place.is_some_and(is_target_by_place) || packages.iter().any(is_named)
+}
+
+/// The place in `path = "place"`.
+fn named_place(line: &str) -> Option<&str> {
+    line.strip_prefix("path = \"")?.strip_suffix('"')
+}
+
+/// Without `..`: a target may lie in the folder of another package.
+fn normal(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut normal, part| {
+        match part {
+            Component::ParentDir => drop(normal.pop()),
+            part => normal.push(part),
+        }
+        normal
+    })
 }
 
 fn is_target_by_place(place: &str) -> bool {
@@ -126,11 +142,11 @@ fn an_orphan_is_found() {
 
 #[test]
 fn cargo_finds_targets_by_place_or_by_manifest() {
-    let manifest = "[[bin]]\npath = \"odd/place.rs\"\n".to_owned();
+    let manifest = "[[bin]]\npath = \"odd/place.rs\"\npath = \"../r/lent.rs\"\n".to_owned();
     let packages = [(PathBuf::from("p"), manifest), (PathBuf::from("p/q"), String::new())];
     let is = |path: &str| is_target(Path::new(path), &packages);
     assert!(is("p/src/lib.rs") && is("p/build.rs") && is("p/tests/a.rs"));
     assert!(is("p/tests/a/main.rs") && is("p/odd/place.rs") && is("p/q/src/main.rs"));
     assert!(!is("p/src/a.rs") && !is("p/tests/a/b.rs") && !is("p/q/odd/place.rs"));
-    assert!(!is("stray.rs"));
+    assert!(is("r/lent.rs") && !is("p/r/lent.rs") && !is("stray.rs"));
 }
