@@ -1,5 +1,7 @@
 //! Let a kernel, a device or another core work on memory, whatever becomes of the future that
-//! asked: the memory belongs to the operation, in a slot of a table, until its last completion, the
+//! asked.
+//!
+//! The memory belongs to the operation, in a slot of a table, until its last completion, the
 //! *terminal* one, has come. The future only holds the key to the slot. If the future is dropped or
 //! timed out, no one hears the result, but the memory is still the operation's. If it is forgotten
 //! without a drop, the slot is in use forever.

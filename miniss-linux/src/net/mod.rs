@@ -1,5 +1,7 @@
 //! Sockets that carry streams of bytes, TCP and Unix, and sockets that carry messages: UDP and
-//! Unix. Take one, read and write it from two tasks at once, and drop either future when you like:
+//! Unix.
+//!
+//! Take one, read and write it from two tasks at once, and drop either future when you like:
 //! nothing is lost, and the kernel never writes to memory that is gone.
 //!
 //! `stream.read() ─▶ [net] ─▶ op ─▶ driver ─▶ kernel`
