@@ -1,5 +1,9 @@
 //! rust-miniss on Linux: one thread per core, nothing shared, io_uring or epoll underneath.
 //!
+//! The [tutorial](manual::tutorial) goes from one task to a small key-value store. What has which
+//! name here is told for those who come [from tokio](manual::from_tokio) and
+//! [from Seastar](manual::from_seastar).
+//!
 //! ```text
 //!  future ─▶ op table ─▶ driver ─▶ kernel
 //!    ▲                               │
@@ -60,8 +64,7 @@
 //! - [`topology`]: which CPUs there are.
 //! - [`diagnostics`]: what the runtime says of itself, through the `log` facade; [`unobserved`]:
 //!   failures that no one saw.
-//! - [`manual`]: how a program runs; what of tokio has [which name](manual::beside) here; which
-//!   decisions were made, and why.
+//! - [`manual`]: how a program runs; which decisions were made, and why.
 //!
 //! # Features
 //!

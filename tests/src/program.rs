@@ -125,7 +125,7 @@ fn read_all(pipe: Option<impl Read>) -> Vec<u8> {
 
 /// Lets the kernel kill the program when the thread that started it ends, however that comes: a
 /// test that is aborted leaves no server behind.
-fn dies_with_us(command: &mut Command) {
+pub fn dies_with_us(command: &mut Command) {
     let prepare = || {
         // SAFETY: no pointers.
         match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {

@@ -75,7 +75,8 @@ fn every_example_explains_itself_and_refuses_what_it_does_not_know() {
     let _deadline = deadline("every_example_explains_itself_and_refuses_what_it_does_not_know");
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/Cargo.toml");
     let manifest = fs::read_to_string(manifest).expect("it is text");
-    let count = manifest.matches("[[example]]").count();
+    // The programs of the tutorial have no options.
+    let count = manifest.matches("[[example]]").count() - manifest.matches("/tutorial/").count();
     assert!(SPOKEN.len() == count && SPOKEN.iter().all(|(name, _)| manifest.contains(name)));
     for (program, _) in SPOKEN {
         for option in ["--help", "-h"] {

@@ -2,7 +2,8 @@
 //! tests and files that exist.
 //!
 //! It reads the sources as text. An invariant is what a module's docs have in bold; a name with two
-//! underscores or more, in code font, is a test or a model.
+//! underscores or more, in code font, is a test or a model. Of the manual of miniss-linux it reads
+//! the tables that tell which name is which here.
 
 #![forbid(unsafe_code)]
 
@@ -225,7 +226,7 @@ fn terms(chapter: &str) -> Vec<(Vec<String>, Vec<String>)> {
 
 /// Whether one of `files` declares an item of this name; of a path, all of its parts.
 fn declares(files: &[File], item: &str) -> bool {
-    let keywords = ["struct", "enum", "trait", "type", "fn", "union"];
+    let keywords = ["struct", "enum", "trait", "type", "fn", "union", "mod", "macro_rules!"];
     item.split("::").all(|name| {
         let starts = keywords.map(|keyword| format!("{keyword} {name}"));
         let is_name = |c: char| c.is_alphanumeric() || c == '_';
@@ -276,6 +277,44 @@ fn a_term_that_is_wrong_is_found() {
     assert_eq!(check("- **lane** (`Lane::pop`): a queue."), ["no `Lane::pop`"]);
     let many: String = (0..31).map(|n| format!("- **{n}**: a.\n")).collect();
     assert_eq!(check(&many), ["31 terms, 30 are allowed"]);
+}
+
+/// What is wrong with a table of names: in its second column each is a link, which rustdoc follows,
+/// and has the name of an item, which a link by itself need not have.
+fn wrong_names(chapter: &str, files: &[File]) -> Vec<String> {
+    let rows = chapter.lines().filter(|line| line.starts_with("| ") && !line.contains("| here"));
+    let ours = rows.filter_map(|row| row.split(" | ").nth(1));
+    let wrong = ours.flat_map(|cell| {
+        let unlinked = between(cell, "`").filter(|name| !cell.contains(&format!("[`{name}`]")));
+        let is_there = |name: &str| declares(files, name.trim_end_matches('!'));
+        let gone = between(cell, "`").filter(move |name| !is_there(name));
+        let unlinked = unlinked.map(|name| format!("`{name}` is no link"));
+        unlinked.chain(gone.map(|name| format!("no `{name}`"))).collect::<Vec<_>>()
+    });
+    wrong.collect()
+}
+
+#[test]
+fn the_names_beside_those_of_tokio_and_of_seastar_are_there() {
+    let linux = root().join("miniss-linux");
+    let files: Vec<_> = modules().into_iter().chain(files(&linux, &linux)).collect();
+    for name in ["from_tokio", "from_seastar"] {
+        let path = linux.join("src/manual").join(name).with_extension("rs");
+        let chapter = prose(&fs::read_to_string(path).expect("it is a chapter"));
+        assert!(chapter.matches("\n| `").count() > 30, "{name}: the rows were not read");
+        assert_none(name, &wrong_names(&chapter, &files));
+    }
+}
+
+#[test]
+fn a_name_in_a_table_that_is_wrong_is_found() {
+    let files = [file("a.rs", "pub fn spawn() {}\nmacro_rules! local {}\npub mod sync;")];
+    let check = |cell: &str| wrong_names(&format!("| its | here |\n| `it` | {cell} | |"), &files);
+    assert_eq!(check("[`spawn`](crate::spawn), [`local!`](x), [`sync`](x)"), [""; 0]);
+    assert_eq!(
+        check("`spawn`, [`sync::gone`](crate::sync)"),
+        ["`spawn` is no link", "no `sync::gone`"]
+    );
 }
 
 fn file(path: &str, text: &str) -> File {

@@ -1,5 +1,6 @@
-//! Two runtimes side by side: shards in a program of tokio's, and tokio in one of ours; and what
-//! has which name here.
+//! Two runtimes side by side: shards in a program of tokio's, and tokio in one of ours.
+//!
+//! What has which name here is told in [`from_tokio`](super::from_tokio).
 //!
 //! A future does not care which runtime polls it, as long as what it waits for needs none or has
 //! one of its own. So two runtimes get along in one process: each has its threads, and what one
@@ -17,26 +18,6 @@
 //!
 //! Crates that take any stream or any executor need no second runtime: see the features
 //! `futures-io`, `tokio` and `hyper`.
-//!
-//! # What has which name here
-//!
-//! | tokio | here | what differs |
-//! |---|---|---|
-//! | `#[tokio::main]`, `#[tokio::test]` | `#[miniss_linux::main]`, `#[miniss_linux::test]` | a shard for each CPU; `shards = 1` for one |
-//! | `spawn` | [`spawn`] | on this shard, which the task never leaves: `Rc` and `RefCell` do |
-//! | a task on another thread | [`submit_to`](crate::submit_to) | an async closure, `async \|\| ...`, makes the future there |
-//! | `spawn_blocking`, `yield_now` | [`spawn_blocking`](crate::spawn_blocking), [`yield_now`](crate::yield_now) | |
-//! | `JoinSet`, `task_local!` | [`task`](crate::task) | |
-//! | `CancellationToken` | [`sync::CancellationToken`](crate::sync::CancellationToken) | it stays on its shard |
-//! | `mpsc`, `oneshot` | [`sync::channel`](crate::sync::channel), [`Future::new`](crate::Future::new) | between shards: [`sharded::mpsc`](crate::sharded::mpsc), and the same `Future` |
-//! | `Arc<Mutex<T>>` | [`Sharded`](crate::sharded::Sharded) | each shard has its part, and is called |
-//! | `read(&mut buffer).await?` | [`read(buffer).await`](crate::net::Stream::read) | the buffer goes in and comes back, beside the result |
-//! | the same without a buffer | [`recv().await?`](crate::net::Stream::recv) | the bytes come, none at the end |
-//! | `AsyncRead`, `BufReader`, `lines` | [`PollStream`](crate::net#lines-while-another-task-writes) | with the feature `tokio` |
-//! | `tokio-rustls` | [`futures-rustls`](crate::net#tls) | above a `PollStream`, with the feature `futures-io` |
-//! | `copy_bidirectional` | [`net::copy_bidirectional`](crate::net::copy_bidirectional) | |
-//! | `timeout(..).await??` | [`timeout`](crate::time::timeout) | its error becomes no `io::Error` by itself |
-//! | `signal::ctrl_c` | [`ctrl_c`](crate::signal::ctrl_c) | for servers: [`GracefulShutdown`](crate::signal::GracefulShutdown) |
 //!
 //! # A program of tokio's that has shards
 //!
