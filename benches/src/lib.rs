@@ -3,6 +3,7 @@
 //! - [`compare`]: ours, the peers and the limits side by side, each in a process of its own.
 //! - [`rivals`]: the runtimes that are compared, behind one interface.
 //! - [`echo`]: TCP echo servers of every kind, and the client that loads them.
+//! - [`http`]: servers of HTTP by hyper, the same on every runtime.
 //! - [`growth`]: how cost grows, from one task, timer, connection or shard to very many.
 //! - [`progress`]: how far `compare` and `growth` have come.
 //! - [`port`]: an executor without a kernel.
@@ -13,6 +14,7 @@
 pub mod compare;
 pub mod echo;
 pub mod growth;
+pub mod http;
 pub mod limits;
 pub mod port;
 pub mod progress;

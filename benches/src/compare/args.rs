@@ -12,7 +12,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use super::rows::{self, Row};
 
 const MORE: &str = "\
-Without a row it runs all of them, in about 15 minutes; `kv`, which is no row, means all rows whose
+Without a row it runs all of them, in about 20 minutes; `kv`, which is no row, means all rows whose
 names begin with it and a dash. Each run of a runtime is a process of its own; those of a row run in
 turn, and what counts is the median of their ratios in each round. It prints a Markdown table of
 everyone, then one of the targets; it writes both into compare.md, and compare.json, compare.svg.
@@ -20,9 +20,9 @@ everyone, then one of the targets; it writes both into compare.md, and compare.j
 Servers run on core 0, their clients on core 1. Limit is a program by hand, without a runtime; that
 of direct is fio, on a file of 64 MiB that is made beside compare and stays for the next time. The
 example kv is built by compare itself. redis-server comes out of redis-tools, which have it, too, so
-that no service is installed. System calls are counted by strace, in runs of their own; it slows
-both cores, so of calls between them it sees too few: the other side is not asleep yet. Where other
-programs run, `chrt -f 50` before the command keeps them away.
+that no service is installed; nginx is compared where it is. System calls are counted by strace, in
+runs of their own; it slows both cores, so of calls between them it sees too few: the other side is
+not asleep yet. Where other programs run, `chrt -f 50` before the command keeps them away.
 
 The rows, and who runs in them:
 ";
@@ -41,7 +41,7 @@ pub struct Settings {
     /// Where the files go
     #[arg(long, value_name = "DIR", default_value = "target/compare")]
     pub out: PathBuf,
-    /// First run benches/install, for what is missing beside Rust: strace, fio, redis-tools
+    /// First run benches/install, for what is missing beside Rust: strace, fio, redis-tools, wrk
     #[arg(long)]
     pub install: bool,
     /// Name the rows and who runs in them
@@ -79,7 +79,7 @@ fn names(known: &[Row]) -> PossibleValuesParser {
 pub fn list(known: &[Row]) -> String {
     let line = |row: &Row| {
         let names: Vec<_> = row.subjects.iter().map(|subject| subject.name).collect();
-        format!("{:14} {}\n{:14} {}\n", row.name, row.heading(), "", names.join("; "))
+        format!("{:17} {}\n{:17} {}\n", row.name, row.heading(), "", names.join("; "))
     };
     known.iter().map(line).collect()
 }

@@ -20,7 +20,7 @@ const HEAD: [&str; 9] = [
 ];
 
 /// What the columns are as wide as, where nothing in them is wider.
-const WIDTHS: [usize; 9] = [13, 30, 11, 17, 7, 11, 10, 19, 9];
+const WIDTHS: [usize; 9] = [17, 30, 11, 17, 7, 11, 10, 19, 9];
 
 /// What was not measured.
 const NONE: &str = "-";

@@ -15,8 +15,10 @@ use miniss_benches::compare::args::{self, Settings};
 use miniss_benches::compare::machine::Machine;
 use miniss_benches::compare::outcome::Outcome;
 use miniss_benches::compare::rows::Row;
+use miniss_benches::compare::work::http::SERVE;
 use miniss_benches::compare::{child, plot, report, rounds, rows, summary, syscalls, table};
 use miniss_benches::echo::options::{Command, Options};
+use miniss_benches::http::{self, Answer};
 use miniss_benches::progress::Progress;
 
 #[global_allocator]
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     let done = match arguments.split_first() {
         Some((first, rest)) if first == child::SUBCOMMAND => child::main(rest),
         Some((first, _)) if first == "serve" => serve(&arguments),
+        Some((first, rest)) if first == SERVE => serve_http(rest),
         _ => run(&Settings::parse()),
     };
     if let Err(why) = done {
@@ -43,6 +46,13 @@ fn serve(arguments: &[String]) -> Result<(), String> {
         Command::Serve(serve) => serve.kind.run(&serve.settings(), serve.placement()),
         _ => Err("serve wants a kind of server".into()),
     }
+}
+
+/// A server of HTTP, for a subject that has wrk ask it.
+fn serve_http(arguments: &[String]) -> Result<(), String> {
+    let [runtime, answer] = arguments else { return Err("a runtime and an answer".into()) };
+    let answer = Answer::named(answer).ok_or_else(|| format!("there is no answer `{answer}`"))?;
+    http::serve(runtime, answer).map(|never| match never {})
 }
 
 fn run(settings: &Settings) -> Result<(), String> {

@@ -8,7 +8,8 @@
 //! core 0, its client on core 1, and the sample has what the server alone has cost.
 //!
 //! - [`runtime`]: tasks, timers, calls between cores.
-//! - [`net`]: TCP echo, idle connections. [`kv`]: the example `kv` against redis-server.
+//! - [`net`]: TCP echo, idle connections. [`http`]: hyper and axum, under wrk.
+//! - [`kv`]: the example `kv` against redis-server.
 //! - [`files`]: reads, also beside fio, writes, commits of a log.
 //! - [`allocations`]: what each operation allocates.
 
@@ -29,6 +30,7 @@ macro_rules! peers {
 
 pub mod allocations;
 pub mod files;
+pub mod http;
 pub mod kv;
 pub mod net;
 pub mod runtime;
@@ -226,6 +228,7 @@ impl Row {
 pub fn all() -> Vec<Row> {
     let mut rows = runtime::rows();
     rows.extend(net::rows());
+    rows.extend(http::rows());
     rows.extend(kv::rows());
     rows.extend(files::rows());
     rows.extend(allocations::rows());

@@ -156,15 +156,15 @@ fn in_path(program: &str) -> Option<PathBuf> {
 }
 
 /// A port that was free just now.
-fn free_port() -> io::Result<u16> {
+pub(super) fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn wait_until_it_listens(running: &mut Running, port: u16) -> Result<(), String> {
+pub(super) fn wait_until_it_listens(running: &mut Running, port: u16) -> Result<(), String> {
     let start = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         if !running.is_alive() || start.elapsed() > START {
-            return Err("redis-server does not start".into());
+            return Err("the server does not start".into());
         }
         thread::sleep(Duration::from_millis(5));
     }

@@ -7,7 +7,7 @@
 //! - [`tasks`]: spawn, yield. [`timers`]: sleep, sleepers, idle.
 //! - [`calls`]: from one core to another and back.
 //! - [`memory`]: what a parked task takes. [`connections`]: what an idle connection takes.
-//! - [`echo`]: TCP echo. [`kv`]: the example `kv` and redis-server.
+//! - [`echo`]: TCP echo. [`http`]: HTTP. [`kv`]: the example `kv` and redis-server.
 //! - [`skewed`]: one shard that has nearly all connections.
 //! - [`files`]: reads, writes, commits of a log. [`direct`]: reads past the kernel's memory, fio.
 //! - [`allocations`]: what operations allocate.
@@ -18,6 +18,7 @@ pub mod connections;
 pub mod direct;
 pub mod echo;
 pub mod files;
+pub mod http;
 pub mod kv;
 pub mod memory;
 pub mod skewed;
