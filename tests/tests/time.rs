@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, ready};
+use std::future::{Future, pending, poll_fn, ready};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -203,6 +203,40 @@ fn t16_no_timer_of_ten_thousand_is_early_and_all_fire() {
         }
         drop(dropped);
         yield_now().await;
+        assert_eq!(stats().timers_armed, 0);
+    });
+}
+
+#[test]
+fn t16_of_a_million_timers_nine_in_ten_are_dropped_and_the_others_fire() {
+    let _deadline = deadline("a million timers");
+    let mut random = Random::new();
+    on_one_shard(async {
+        let start = Instant::now();
+        let stays = |index: u64| index % 10 == 3;
+        let deadline = |index| {
+            let later = if stays(index) { Duration::ZERO } else { LONG };
+            start + later + Duration::from_nanos(random.below(3_000_000_000))
+        };
+        let deadlines: Vec<_> = (0..1_000_000).map(deadline).collect();
+        let armed = deadlines.iter().map(|deadline| Box::pin(sleep_until(*deadline)));
+        let mut sleeps: Vec<_> = armed.map(Some).collect();
+        poll_fn(|cx| {
+            sleeps.iter_mut().flatten().for_each(|sleep| drop(sleep.as_mut().poll(cx)));
+            Poll::Ready(())
+        })
+        .await;
+        assert!(stats().timers_armed >= 900_000);
+        for (index, sleep) in (0..).zip(&mut sleeps) {
+            *sleep = sleep.take().filter(|_| stays(index));
+        }
+        assert!(stats().timers_armed <= 100_000);
+        for (sleep, deadline) in sleeps.into_iter().zip(deadlines) {
+            if let Some(sleep) = sleep {
+                sleep.await;
+                assert!(Instant::now() >= deadline, "a timer was early");
+            }
+        }
         assert_eq!(stats().timers_armed, 0);
     });
 }

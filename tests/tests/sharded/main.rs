@@ -33,7 +33,7 @@
 //! | T12, T19 | spawns, timers and destructors as all ends | `afterlife.rs`, `cancel/ends.rs` |
 //! | T13 | outcomes of tasks elsewhere | `ipc/foreign.rs` |
 //! | T14 | an abort that races the end | here `rows.rs` |
-//! | T16 | very many timers, half of them dropped | `time.rs`: none is early, none is left |
+//! | T16 | a million timers, nine in ten dropped | `time.rs`: none is early, none is left |
 //! | T17, T18 | times without end, timers behind a long poll | `time.rs` |
 //! | T20 | a runtime in a runtime | `os.rs` |
 //! | T21 | allocations that fail | `allocations.rs`, each of some 65 in turn: the program ends with a message, or a task is not done and the rest is as it was; what has no heap says `NoRoom`: the core's tests |
