@@ -222,7 +222,7 @@ fn t16_of_a_million_timers_nine_in_ten_are_dropped_and_the_others_fire() {
         let armed = deadlines.iter().map(|deadline| Box::pin(sleep_until(*deadline)));
         let mut sleeps: Vec<_> = armed.map(Some).collect();
         poll_fn(|cx| {
-            sleeps.iter_mut().flatten().for_each(|sleep| drop(sleep.as_mut().poll(cx)));
+            sleeps.iter_mut().flatten().for_each(|sleep| _ = sleep.as_mut().poll(cx));
             Poll::Ready(())
         })
         .await;
