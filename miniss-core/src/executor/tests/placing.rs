@@ -6,16 +6,20 @@ use std::vec::Vec;
 
 use core::future::poll_fn;
 use core::pin::pin;
-use core::task::{Poll, Waker};
+use core::task::Poll;
 
-use super::port::{Unparker, executor, on_both_ports, rounds};
+use super::port::{executor, on_both_ports, rounds};
 use crate::combine::yield_now;
-use crate::task::cell::Header;
-use crate::{AbortHandle, JoinHandle, LocalHandle};
 
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn handles_stay_small() {
+    use core::task::Waker;
+
+    use super::port::Unparker;
+    use crate::task::cell::Header;
+    use crate::{AbortHandle, JoinHandle, LocalHandle};
+
     assert_eq!(size_of::<Header>(), 64);
     assert_eq!(size_of::<JoinHandle<()>>(), 16);
     assert_eq!(size_of::<JoinHandle<[u64; 100]>>(), 16);
