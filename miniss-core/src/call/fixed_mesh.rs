@@ -88,7 +88,7 @@ pub struct FixedMesh<
 }
 
 /// All that one core's endpoint needs. Cores do not share lines, nor pairs of them.
-#[repr(align(128))]
+#[cfg_attr(target_pointer_width = "64", repr(align(128)))]
 struct FixedEndpoint<
     U: Unpark,
     const CORES: usize,

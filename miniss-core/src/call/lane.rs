@@ -52,7 +52,7 @@ pub(super) struct Lane<const LANE: usize> {
 }
 
 /// On cache lines of its own, and off those that are fetched with them.
-#[repr(align(128))]
+#[cfg_attr(target_pointer_width = "64", repr(align(128)))]
 struct Apart<T>(T);
 
 /// What the sender alone touches.

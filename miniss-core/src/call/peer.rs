@@ -49,7 +49,7 @@ use crate::time::Instant;
 const RECEIVE_MAX: usize = 256;
 
 /// What all cores may know of one, on a line of its own: others read it, and hardly ever write it.
-#[repr(align(128))]
+#[cfg_attr(target_pointer_width = "64", repr(align(128)))]
 pub(super) struct Peer {
     /// The data of the waker of the pump; null before the core opens its endpoint.
     task: AtomicPtr<()>,

@@ -65,7 +65,7 @@ pub(crate) struct Stride {
     quarter_ns: Cell<u64>,
     /// The last look, and how many polls the executor had made by then.
     looked_at: Cell<Instant>,
-    looked_after: Cell<u64>,
+    looked_after: Cell<usize>,
     /// Strides that took as long as a stall.
     stalls: Counter,
 }
@@ -113,7 +113,7 @@ impl Stride {
     /// executor has made.
     pub(crate) fn restart(&self, polls: u64, now: Instant) {
         self.looked_at.set(now);
-        self.looked_after.set(polls);
+        self.looked_after.set(polls as usize);
     }
 
     /// Ends a stride: the next one is shorter if this one took long, and longer if it was short.
@@ -166,7 +166,7 @@ impl Stride {
 
     /// How many polls have been made since the last look.
     fn made(&self, polls: u64) -> u64 {
-        counted(self.looked_after.get(), polls)
+        counted(self.looked_after.get() as u64, polls)
     }
 
     /// How many polls are left of it.
@@ -296,25 +296,26 @@ impl<'a, N: FnMut() -> Instant> Allowance<'a, N> {
 pub(crate) struct Pace {
     /// Zero: no limit.
     time_max_ns: Cell<u64>,
+    /// With the time, the budget of a turn.
+    pub(super) polls_max: Cell<u32>,
     /// The poll that asked last, and when it began to.
-    asked_in: Cell<u64>,
+    asked_in: Cell<usize>,
+    /// Never, once its time is used up.
     asked_first: Cell<Instant>,
     /// How often it has asked by the next look at the clock, and how many of these are left.
     asked: Cell<u32>,
     left: Cell<u32>,
-    /// Its time is used up.
-    is_over: Cell<bool>,
 }
 
 impl Pace {
     pub(crate) const fn new() -> Self {
         Self {
             time_max_ns: Cell::new(0),
+            polls_max: Cell::new(0),
             asked_in: Cell::new(0),
             asked_first: Cell::new(Instant::ZERO),
             asked: Cell::new(0),
             left: Cell::new(0),
-            is_over: Cell::new(false),
         }
     }
 
@@ -336,7 +337,7 @@ impl Pace {
     #[inline]
     pub(crate) fn is_spent(&self, poll: u64, now: impl FnOnce() -> Instant) -> bool {
         let left = self.left.get();
-        if left > 0 && self.asked_in.get() == poll {
+        if left > 0 && self.asked_in.get() == poll as usize {
             self.left.set(left - 1);
             return false;
         }
@@ -348,8 +349,8 @@ impl Pace {
         if self.time_max_ns.get() == 0 {
             return false;
         }
-        let is_first = self.asked_in.replace(poll) != poll;
-        if self.is_over.get() && !is_first {
+        let is_first = self.asked_in.replace(poll as usize) != poll as usize;
+        if self.asked_first.get() == Instant::MAX && !is_first {
             return true;
         }
         let now = now();
@@ -360,7 +361,9 @@ impl Pace {
         let questions = self.stride(self.asked.get(), now);
         self.asked.set(self.asked.get().saturating_add(questions));
         self.left.set(questions.saturating_sub(1));
-        self.is_over.set(questions == 0);
+        if questions == 0 {
+            self.asked_first.set(Instant::MAX);
+        }
         questions == 0
     }
 

@@ -341,8 +341,6 @@ pub(crate) struct OwnerState {
     pub(crate) pace: Pace,
     /// For the leaves of the task that is polled.
     pub(crate) task_budget: TaskBudget,
-    /// With the time in `pace`, the budget of a turn.
-    pub(crate) polls_max: Cell<u32>,
     /// Tasks may be spawned: an executor is there, and not ending.
     pub(crate) is_open: Cell<bool>,
     /// A group was made beside the main group.
@@ -373,7 +371,6 @@ impl OwnerState {
                 stride: Stride::new(),
                 pace: Pace::new(),
                 task_budget: TaskBudget::new(),
-                polls_max: Cell::new(0),
                 is_open: Cell::new(false),
                 has_groups: Cell::new(false),
                 groups_are_own: Cell::new(false),
@@ -387,7 +384,9 @@ impl OwnerState {
 
     /// A new executor begins.
     pub(crate) fn open(&self, shared: &Shared, address: CellAddress, now: Instant) {
-        self.slots.set_up_main(address);
+        if shared.epoch() == 0 {
+            self.slots.set_up_main(address);
+        }
         self.slots.reclaim(shared.returned());
         self.counters.reset(now);
         self.stride.begin(now);
@@ -411,7 +410,7 @@ impl OwnerState {
 
     /// How much may be done in a turn.
     pub(crate) fn budget(&self) -> Budget {
-        Budget { polls_max: self.polls_max.get(), time_max: self.pace.time_max() }
+        Budget { polls_max: self.pace.polls_max.get(), time_max: self.pace.time_max() }
     }
 
     /// Ends the turn with the poll under way, which has used up its time: the tasks that are queued

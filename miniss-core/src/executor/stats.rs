@@ -73,8 +73,8 @@ pub(crate) struct Counters {
     pub(crate) timers_fired: Counter,
     pub(crate) busy_ns: TimeCounter,
     pub(crate) idle_ns: TimeCounter,
-    /// When the last park ended, or the executor began; `None` while it parks.
-    busy_start: Cell<Option<Instant>>,
+    /// When the last park ended, or the executor began; never, while it parks.
+    busy_start: Cell<Instant>,
 }
 
 impl Counters {
@@ -90,7 +90,7 @@ impl Counters {
             timers_fired: Counter::new(),
             busy_ns: TimeCounter::new(),
             idle_ns: TimeCounter::new(),
-            busy_start: Cell::new(None),
+            busy_start: Cell::new(Instant::ZERO),
         }
     }
 
@@ -110,26 +110,23 @@ impl Counters {
         }
         self.busy_ns.reset();
         self.idle_ns.reset();
-        self.busy_start.set(Some(now));
+        self.busy_start.set(now);
     }
 
     /// A busy stretch ends now.
     pub(crate) fn busy_until(&self, now: Instant) {
-        if let Some(start) = self.busy_start.take() {
-            self.busy_ns.add(now.nanos_since(start));
-        }
+        self.busy_ns.add(now.nanos_since(self.busy_start.replace(Instant::MAX)));
     }
 
     /// An idle stretch ends, and a busy one begins.
     pub(crate) fn idle_until(&self, start: Instant, now: Instant) {
         self.idle_ns.add(now.nanos_since(start));
-        self.busy_start.set(Some(now));
+        self.busy_start.set(now);
     }
 
     /// Time outside of parking up to now, in nanoseconds.
     pub(crate) fn busy_by(&self, now: Instant) -> u64 {
-        let this_time_ns = self.busy_start.get().map_or(0, |start| now.nanos_since(start));
-        self.busy_ns.value().wrapping_add(this_time_ns)
+        self.busy_ns.value().wrapping_add(now.nanos_since(self.busy_start.get()))
     }
 
     pub(crate) fn snapshot(&self, now: Instant) -> Stats {

@@ -79,7 +79,7 @@ impl<R: Reactor> Executor<R> {
         owner.stride.set_time_max(budget.time_max);
         // Without a limit no one has looked at the clock.
         owner.stride.restart(owner.counters.polls.value(), self.local.now());
-        owner.polls_max.set(budget.polls_max);
+        owner.pace.polls_max.set(budget.polls_max);
         owner.pace.set_time_max(budget.time_max);
     }
 

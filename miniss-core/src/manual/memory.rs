@@ -303,23 +303,12 @@
 //! # Small machines
 //!
 //! On machines of 32 bits pointers halve, and nothing is padded to cache lines: a header is 40
-//! bytes, slots of slabs are rounded up to 8 bytes, and there are 8 size classes, up to 512 bytes.
+//! bytes, slots of slabs are rounded up to 8 bytes, and there are 7 size classes, up to 448 bytes.
 //! A slab that is lent serves the largest class that its slots fit, from 64 bytes on; so there give
 //! it a multiple of 64. A future that is aligned to more than 8 bytes needs a box.
 //!
 //! A port with few timers chooses [`TimerList`](crate::timer::TimerList) in its
-//! [`Clock`](crate::Clock): 24 bytes instead of a wheel of 3 KiB. Then an executor cell has 336
+//! [`Clock`](crate::Clock): 16 bytes instead of a wheel of 3 KiB. Then an executor cell has 296
 //! bytes and the unparker.
 //!
-//! A program for a Cortex-M4 of two tasks, one that sleeps and one that awaits it, beside the same
-//! on embassy 0.10 with a driver of time as small as ours, as `tests/sizes/measure` builds both:
-//! for size, with panics that abort at once. Code is what the file has, with 1,024 bytes of
-//! vectors; memory is with the tasks and without the stack.
-//!
-//! | bytes | here | embassy |
-//! |---|---|---|
-//! | code | 6,040 | 2,336 |
-//! | memory | 568 | 192 |
-//!
-//! What embassy does not have and we pay for: budgets in time and in polls, handles with outputs,
-//! an executor that may end and begin again, wakes from other cores, statistics.
+//! [`porting`](super::porting#how-small) has the sizes of whole programs.

@@ -24,8 +24,8 @@ pub(crate) const SLOT_ALIGN: usize = align_of::<Header>();
 /// The largest future (or output) that lives in its slot, in bytes.
 pub(crate) const INLINE_BYTES_MAX: usize = CLASSES * STEP_BYTES;
 /// Classes of 64, 128, … 1024 bytes: the waste is under one line, and 16 list heads are two lines.
-/// On machines of 32 bits, where futures are half as large, up to 512 bytes.
-pub(crate) const CLASSES: usize = if cfg!(target_pointer_width = "64") { 16 } else { 8 };
+/// On machines of 32 bits, where futures are half as large, up to 448 bytes.
+pub(crate) const CLASSES: usize = if cfg!(target_pointer_width = "64") { 16 } else { 7 };
 /// The class of the one slot that is part of the executor cell itself, for the main future.
 pub(crate) const MAIN_CLASS: u8 = CLASSES as u8;
 /// The class of slots that stand in no free list: their slab looks for a free one itself.
@@ -91,7 +91,6 @@ pub(crate) struct Slots {
     chunks: Cell<*const Chunk>,
     live: Cell<usize>,
     main: UnsafeCell<MaybeUninit<MainSlot>>,
-    main_is_set_up: Cell<bool>,
 }
 
 impl Slots {
@@ -101,7 +100,6 @@ impl Slots {
             chunks: Cell::new(ptr::null()),
             live: Cell::new(0),
             main: UnsafeCell::new(MaybeUninit::uninit()),
-            main_is_set_up: Cell::new(false),
         }
     }
 
@@ -110,11 +108,8 @@ impl Slots {
         self.live.get()
     }
 
-    /// Makes the main slot fit for use, once in the life of the executor cell.
+    /// Makes the main slot fit for use: called once in the life of the executor cell.
     pub(crate) fn set_up_main(&self, cell: CellAddress) {
-        if self.main_is_set_up.replace(true) {
-            return;
-        }
         let slot = self.main.get().cast::<Header>();
         // SAFETY: the first use of the slot, so no one knows it yet; size and alignment are its
         // own.
@@ -203,10 +198,10 @@ impl Slots {
         }
     }
 
-    /// Calls `visit` for every slot there is, free ones included.
+    /// Calls `visit` for every slot there is, free ones included. The main slot is set up.
     pub(crate) fn for_each_and_main(&self, mut visit: impl FnMut(NonNull<Header>)) {
         self.for_each(&mut visit);
-        if let Some(main) = NonNull::new(self.main.get()).filter(|_| self.main_is_set_up.get()) {
+        if let Some(main) = NonNull::new(self.main.get()) {
             visit(main.cast());
         }
     }
