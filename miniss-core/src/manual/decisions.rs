@@ -160,9 +160,29 @@
 //! **Price.** A timer that fires is filed again on its way down: for 1 ms four levels, at most
 //! three times. 5.6 KiB of wheel per executor.
 //!
-//! **What changed our mind.** On a core with less than 32 KiB of memory the wheel is too large. A
-//! parameter for the number of levels would have been the price of a nearer horizon; so its
-//! [`Clock`](crate::Clock) chooses another structure: one ordered list, or none.
+//! **What changed our mind.** On a core with less than 32 KiB of memory the wheel is too large: see
+//! the next record.
+//!
+//! # What keeps the timers is the port's choice
+//!
+//! **Question.** Where does a microcontroller with four timers keep them?
+//!
+//! **Choices.** A wheel with fewer levels: a nearer horizon, and still hundreds of bytes. A pairing
+//! heap: no bound on what one removal takes, and three links a node. One ordered list. The choice
+//! by a feature of the crate: then two executors in a program cannot differ. By a pointer to
+//! functions: all are linked. By a type of the port's [`Clock`](crate::Clock).
+//!
+//! **Pick.** A type, [`Timers`](crate::Clock::Timers): the wheel, the list, or none. A node knows
+//! the type of its queue, so the code that is not used is not there, and with none a timer does not
+//! compile. The list is 16 bytes; to arm takes as many steps as there are later deadlines.
+//!
+//! **Price.** Each port has a line more. The futures of timers are made in the crate of the user,
+//! so the compiler weighs them with all they call, and must be told to have `Sleep::poll` in line;
+//! without that a sleep took 40 instructions more. Who chooses the wheel pays nothing: rows
+//! `timer-cancel`, `timer-fire` and `linux-sleep` of the instruction counts.
+//!
+//! **What would change our mind.** A program with some hundred timers and no room for a wheel: then
+//! the heap.
 //!
 //! # A call travels in one node, there and back
 //!

@@ -167,6 +167,33 @@
 //! # sending.detach();
 //! ```
 //!
+//! # How small
+//!
+//! What is not used is not linked, and on machines of 32 bits nothing is padded to cache lines. The
+//! choice that matters is [`Timers`](crate::Clock::Timers), of the port's `Clock`: a
+//! [`Wheel`](crate::timer::Wheel) has 3 KiB there, a [`TimerList`](crate::timer::TimerList) 16
+//! bytes, and with [`NoTimers`](crate::timer::NoTimers) no code of timers is linked.
+//!
+//! Four programs for a Cortex-M4, and the same on embassy-executor 0.10, in bytes. Code has the
+//! vectors, 1,024. Memory has the tasks, and not the stack.
+//!
+//! | program | code | embassy | memory | embassy |
+//! |---|---|---|---|---|
+//! | `blink`: a task that switches a light | 5,472 | 2,060 | 448 | 136 |
+//! | `two_tasks`: one sleeps for 20 ms, the other awaits it | 5,968 | 2,336 | 528 | 192 |
+//! | `interrupt`: one sleeps, the other waits for the handler of an interrupt | 6,044 | 2,360 | 536 | 200 |
+//! | `calls`: of a function on another executor; on embassy two channels | 11,280 | 2,364 | 2,104 | 240 |
+//!
+//! Both have opt-level z, fat LTO and panics that abort at once
+//! (`-Zunstable-options -Cpanic=immediate-abort`, with `core` built for it); panics that keep their
+//! messages take about 300 bytes more. Of the memory the executor cell has 296. Measured on
+//! 2026-11-30 by `tests/sizes/measure`, which builds both, runs them in QEMU and compares with
+//! `tests/sizes/expected.txt`.
+//!
+//! So embassy is smaller. We pay for what it does not have: budgets in polls and in time, handles
+//! with outputs, an executor that may end and begin again, wakers that may outlive it, statistics;
+//! and calls that carry any closure there and its output back.
+//!
 //! # Interrupts and other cores
 //!
 //! A waker may be used in an interrupt handler, also of the same core. The wake is lock-free and

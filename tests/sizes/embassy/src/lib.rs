@@ -58,6 +58,18 @@ pub fn start_clock() {
     }
 }
 
+/// Switches the light of the board on or off.
+pub fn switch(is_on: bool) {
+    // SAFETY: a register of the board, which no one else writes.
+    unsafe { ptr::write_volatile(0x4002_8000 as *mut u32, is_on.into()) };
+}
+
+/// Raises the interrupt of software.
+pub fn raise() {
+    // SAFETY: a register that has no effect on memory.
+    unsafe { ptr::write_volatile(0xe000_ed04 as *mut u32, 1 << 28) };
+}
+
 /// Ends the machine, by semihosting.
 pub fn end() -> ! {
     loop {

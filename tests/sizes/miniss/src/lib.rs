@@ -6,6 +6,7 @@ use core::arch::asm;
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use cortex_m as _; // for its critical sections
 use cortex_m_rt::exception;
 use miniss_core::time::Instant;
 use miniss_core::timer::TimerList;
@@ -77,6 +78,18 @@ impl Reactor for Port {
 pub fn executor(cell: &'static ExecutorCell<Unparker>) -> Executor<Port> {
     let Ok(executor) = Executor::new(cell, Port) else { end() };
     executor
+}
+
+/// Switches the light of the board on or off.
+pub fn switch(is_on: bool) {
+    // SAFETY: a register of the board, which no one else writes.
+    unsafe { ptr::write_volatile(0x4002_8000 as *mut u32, is_on.into()) };
+}
+
+/// Raises the interrupt of software.
+pub fn raise() {
+    // SAFETY: a register that has no effect on memory.
+    unsafe { ptr::write_volatile(0xe000_ed04 as *mut u32, 1 << 28) };
 }
 
 /// Ends the machine, by semihosting.
