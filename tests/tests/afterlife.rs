@@ -4,13 +4,13 @@
 #![forbid(unsafe_code)]
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -203,8 +203,10 @@ fn what_was_begun_in_one_runtime_is_not_awaited_in_another() {
 fn a_sleep_goes_with_whoever_awaits_it() {
     let _deadline = deadline("a_sleep_goes_with_whoever_awaits_it");
     let (first, second) = (one_shard(), one_shard());
-    let mut nap = Box::pin(sleep(Duration::from_millis(20)));
-    assert!(!first.block_on(async { poll_once(nap.as_mut()) }));
+    // Longer than a slow machine takes to poll it again, and with a waker that no one else has.
+    let mut nap = Box::pin(sleep(Duration::from_secs(1)));
+    let begun = poll_fn(|cx| Poll::Ready(nap.as_mut().poll(cx).is_pending()));
+    assert!(first.block_on(begun));
     second.block_on(async {
         assert!(!poll_once(nap.as_mut()));
         assert_eq!(stats().timers_armed, 1);

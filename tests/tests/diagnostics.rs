@@ -4,7 +4,7 @@
 
 use std::io::Write;
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::Level;
 use miniss_linux::diagnostics::{Event, count};
@@ -37,23 +37,26 @@ async fn overflow() {
     assert!(driver_stats().cq_overflows > before, "the queue was not full");
 }
 
-/// Shard 1 overflows twice, with a logger that does `then`; it lives, and said so once. A ring has
-/// a queue that overflows, epoll has none.
+/// Shard 1 overflows twice, with a logger that does `then`; it lives, and did not say so twice in
+/// five seconds. A ring has a queue that overflows, epoll has none.
 fn overflows_harm_nothing(then: fn()) {
     if io_uring_is_refused() {
         return;
     }
-    let logger = install(then);
-    let runtime =
-        Runtime::builder().shards(2).driver(Driver::IoUring).ring_entries(4).build().unwrap();
+    let (logger, start) = (install(then), Instant::now());
+    // A stall, which a slow machine has, is no business of this logger.
+    let builder = Runtime::builder().shards(2).driver(Driver::IoUring).ring_entries(4);
+    let runtime = builder.stall_limit(Duration::ZERO).build().unwrap();
     for _ in 0..2 {
         runtime.block_on(async { submit_to(1, overflow).await.unwrap() });
     }
     assert_eq!(runtime.block_on(async { run_on(1, || 5).await }).unwrap(), 5);
     drop(runtime);
     let lines = logger.lines_of("miniss_linux::driver");
-    let [(Level::Warn, line)] = &lines[..] else { panic!("{lines:?}") };
-    assert!(line.contains("ring_entries"), "{line}");
+    assert!((1..=1 + start.elapsed().as_secs() / 5).contains(&(lines.len() as u64)), "{lines:?}");
+    for (level, line) in lines {
+        assert!(level == Level::Warn && line.contains("ring_entries"), "{line}");
+    }
     assert!(count(Event::QueueOverflowed) >= 2);
 }
 
@@ -81,7 +84,7 @@ fn a_logger_that_uses_the_runtime_harms_no_shard() {
 fn accepting_goes_on_after_a_shortage_that_could_not_be_reported() {
     alone("accepting_goes_on_after_a_shortage_that_could_not_be_reported", || {
         let _deadline = deadline("accepting after a shortage");
-        let logger = install(|| panic!("no reader"));
+        let (logger, start) = (install(|| panic!("no reader")), Instant::now());
         let runtime = Runtime::builder().shards(1).build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -97,7 +100,10 @@ fn accepting_goes_on_after_a_shortage_that_could_not_be_reported() {
             assert_eq!(accepted.peer_addr().unwrap(), client.local_addr().unwrap());
         });
         let lines = logger.lines_of("miniss_linux::net");
-        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            (1..=1 + start.elapsed().as_secs() / 5).contains(&(lines.len() as u64)),
+            "{lines:?}"
+        );
         assert!(lines[0].1.contains("RLIMIT_NOFILE"), "{lines:?}");
     });
 }
