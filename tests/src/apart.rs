@@ -3,20 +3,18 @@
 //! They are built with the versions in the workspace's lock file, which are there already, so that
 //! nothing here needs the network.
 
+use std::env;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::{env, fs};
 
-/// One at a time: each cargo rewrites the copied lock file to what its package needs of it.
-static CARGO: Mutex<()> = Mutex::new(());
-
-/// A package apart. While one is held, every other waits.
+/// A package apart. While one is held, every other waits, also in other processes.
 #[derive(Debug)]
 pub struct Apart {
     folder: PathBuf,
     target: PathBuf,
-    _one_at_a_time: MutexGuard<'static, ()>,
+    /// Each cargo rewrites the copied lock file to what its package needs of it.
+    _one_at_a_time: File,
 }
 
 impl Apart {
@@ -25,10 +23,11 @@ impl Apart {
     ///
     /// # Panics
     ///
-    /// If the lock file cannot be copied there.
+    /// If the lock file cannot be copied there, or nothing be written below `output`.
     pub fn open(folder: &str, output: &str) -> Self {
-        // A test that failed while holding the lock left nothing half done.
-        let guard = CARGO.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::create_dir_all(output).expect("a folder for what is built");
+        let guard = File::create(Path::new(output).join("apart")).expect("a file to lock");
+        guard.lock().expect("a file of ours can be locked");
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let target = Path::new(output).join(folder);
         let folder = root.join(folder);

@@ -1,7 +1,8 @@
 //! The examples as programs of their own: built, started, looked at from outside, and killed.
 //!
 //! An example is built by the cargo that runs the test, with the test's own profile and beside it,
-//! so that a test needs no one to have built it before.
+//! so that a test needs no one to have built it before. `MINISS_EXAMPLES=built` says that someone
+//! has, just now: there is a process for each test of many, and cargo takes a while for each.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
@@ -39,8 +40,10 @@ pub fn example(name: &str) -> Command {
 }
 
 fn build(name: &str) -> PathBuf {
+    let are_built = env::var_os("MINISS_EXAMPLES").is_some_and(|value| value == "built");
     let examples = ["build", "--package", "examples", "--example", name];
-    cargo(&examples, &[]).join("examples").join(name)
+    let folder = if are_built { profile_folder() } else { cargo(&examples, &[]) };
+    folder.join("examples").join(name)
 }
 
 /// The program `name` of this package, built so that the first panic ends it: its own code, while
@@ -50,15 +53,22 @@ fn build(name: &str) -> PathBuf {
 ///
 /// If it does not build.
 pub fn aborting(name: &str) -> PathBuf {
-    let program = ["rustc", "--package", env!("CARGO_PKG_NAME"), "--bin", name];
+    let package = ["--package", env!("CARGO_PKG_NAME"), "--no-default-features"];
+    let program = [&["rustc"][..], &package, &["--bin", name]].concat();
     cargo(&program, &["--", "-C", "panic=abort"]).join(name)
+}
+
+/// Where the test lies: in `deps` below the folder of the profile.
+fn profile_folder() -> PathBuf {
+    let test = env::current_exe().expect("a test knows its own program");
+    ancestor(&test, 2).to_owned()
 }
 
 /// Runs cargo to build something; gives the folder of the profile.
 fn cargo(command: &[&str], last: &[&str]) -> PathBuf {
-    // A test lies in target/PROFILE/deps; with `--target`, one folder deeper, which is as good.
-    let test = env::current_exe().expect("a test knows its own program");
-    let (folder, target) = (ancestor(&test, 2), ancestor(&test, 3));
+    // It is target/PROFILE; with `--target`, one folder deeper, which is as good.
+    let folder = profile_folder();
+    let target = ancestor(&folder, 1);
     let profile = folder.file_name().and_then(|name| name.to_str()).expect("a profile's name");
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(command)
@@ -70,7 +80,7 @@ fn cargo(command: &[&str], last: &[&str]) -> PathBuf {
         .output()
         .expect("cargo, which runs this test, can be run again");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    folder.to_owned()
+    folder
 }
 
 fn ancestor(path: &Path, generation: usize) -> &Path {
