@@ -12,7 +12,7 @@
 //! # Try it
 //!
 //! With `--quiet`, cargo does not say what it does. The first time it compiles the runtime too,
-//! for half a minute or so.
+//! for a minute or so.
 //!
 //! ```console
 //! $ cargo run --quiet
