@@ -1,8 +1,7 @@
 //! The examples as programs of their own: built, started, looked at from outside, and killed.
 //!
 //! An example is built by the cargo that runs the test, with the test's own profile and beside it,
-//! so that a test needs no one to have built it before. `MINISS_EXAMPLES=built` says that someone
-//! has, just now: there is a process for each test of many, and cargo takes a while for each.
+//! so that a test needs no one to have built it before.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
@@ -40,10 +39,14 @@ pub fn example(name: &str) -> Command {
 }
 
 fn build(name: &str) -> PathBuf {
-    let are_built = env::var_os("MINISS_EXAMPLES").is_some_and(|value| value == "built");
-    let examples = ["build", "--package", "examples", "--example", name];
-    let folder = if are_built { profile_folder() } else { cargo(&examples, &[]) };
-    folder.join("examples").join(name)
+    let path = profile_folder().join("examples").join(name);
+    // cargo-nextest has a process for each test: one of a run builds it, and tells the others.
+    let (run, note) = (env::var("NEXTEST_RUN_ID").ok(), path.with_extension("run"));
+    if run.is_none() || fs::read_to_string(&note).ok() != run {
+        cargo(&["build", "--package", "examples", "--example", name], &[]);
+        fs::write(note, run.unwrap_or_default()).expect("a file beside the example");
+    }
+    path
 }
 
 /// The program `name` of this package, built so that the first panic ends it: its own code, while
