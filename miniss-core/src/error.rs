@@ -11,6 +11,7 @@ use core::fmt;
 /// drop(promise);
 /// assert_eq!(executor().block_on(future), Err(BrokenPromise));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BrokenPromise;
 
@@ -31,6 +32,7 @@ impl Error for BrokenPromise {}
 /// task.abort();
 /// assert_eq!(executor.block_on(task), Err(Cancelled));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cancelled;
 
@@ -52,6 +54,7 @@ impl Error for Cancelled {}
 /// let timeout = Timeout::new(executor.local(), Duration::from_millis(1), never);
 /// assert_eq!(executor.block_on(timeout), Err(TimedOut));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut;
 
@@ -72,6 +75,7 @@ impl Error for TimedOut {}
 /// let _executor = Executor::new(core_0, Yield).unwrap();
 /// assert_eq!(Executor::new(core_0, Yield).err(), Some(CellInUse));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CellInUse;
 
@@ -92,6 +96,7 @@ impl Error for CellInUse {}
 /// drop(executor);
 /// assert_eq!(local.spawn(async {}).err(), Some(SpawnError::Closed));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpawnError {
@@ -137,6 +142,7 @@ impl Error for SpawnError {}
 /// let none = executor.local().create_group("nothing", 0);
 /// assert_eq!(none, Err(GroupError::BadShares));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GroupError {
@@ -191,6 +197,7 @@ impl Error for GroupError {}
 /// let call = endpoint.submit_to(1, async || 5);
 /// assert_eq!(core_0.block_on(call), Err(CallError::Gone));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError {
@@ -228,6 +235,7 @@ impl Error for CallError {}
 ///
 /// assert!(NotSent::Full.to_string().starts_with("there is no room"));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum NotSent {
@@ -298,3 +306,10 @@ impl<T, E: fmt::Display> fmt::Display for Refused<T, E> {
 }
 
 impl<T, E: Error> Error for Refused<T, E> {}
+
+#[cfg(feature = "defmt")]
+impl<T, E: defmt::Format> defmt::Format for Refused<T, E> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Refused({})", self.reason);
+    }
+}

@@ -55,6 +55,8 @@
 //! # Features
 //!
 //! - `alloc` (default): tasks, promises and calls on the heap. It only adds; what needs it says so.
+//! - `defmt`: errors can be logged by the crate of that name.
+//! - `portable-atomic`: for processors without compare-and-swap; see [`manual::porting`].
 
 #![no_std]
 #![warn(missing_docs)]

@@ -228,6 +228,7 @@ impl<E, C> CleanupOutcome<E> for Result<(), C> {
 /// assert_eq!((both.body(), both.cleanup()), (Some(&"no answer"), Some(&"close failed")));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FinallyError<E, C> {
     /// The work failed and its cleanup succeeded.

@@ -257,6 +257,18 @@
 //! kernel in `examples/bare-metal` sends 2,000 requests from one to the other and counts the
 //! interrupts. The program in `examples/machines` does so on other machines, on four cores too.
 //!
+//! # Crates of the field
+//!
+//! What is written for any executor runs on this one. A driver over `embedded-hal-async` needs a
+//! bus and a `DelayNs`, which is a [`Sleep`](crate::timer::Sleep) of its nanoseconds. A protocol
+//! over `embedded-io-async` reads from a [receiver](crate::interrupt::Receiver) of bytes. What
+//! `embassy-sync` has wakes our tasks, from interrupts too; its `CriticalSectionRawMutex` wants an
+//! implementation of `critical-section` from the crate for the chip. `tests/tests/field.rs` does
+//! all of it, with the driver of a sensor over a bus that is made up.
+//!
+//! With the feature `defmt` the errors of this crate can be logged by the crate of that name. What
+//! a panic says is for the panic handler of the program: `panic-probe` prints it so.
+//!
 //! # What the hardware must have
 //!
 //! Compare-and-swap on 8 bits, 32 bits and a pointer. No atomics of 64 bits are used.

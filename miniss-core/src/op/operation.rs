@@ -295,6 +295,7 @@ pub enum Part<T> {
 }
 
 /// Why an operation found no place in a table.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InsertError {
@@ -327,6 +328,7 @@ impl Error for InsertError {}
 /// drop(table);
 /// assert!(OpTable::fixed(&OPS).is_ok());
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpsInUse;
 

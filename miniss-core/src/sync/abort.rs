@@ -47,6 +47,7 @@ use crate::defer::to_the_end;
 /// source.abort(Aborted);
 /// assert_eq!(source.reason(), Some(&Aborted));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Aborted;
 

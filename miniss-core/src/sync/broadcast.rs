@@ -327,6 +327,7 @@ impl<B: Buffer> fmt::Debug for Log<B> {
 ///     assert_eq!(receiver.recv().await, Err(RecvError::Closed));
 /// });
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {
@@ -358,6 +359,7 @@ impl Error for RecvError {}
 /// drop(sender);
 /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryRecvError {

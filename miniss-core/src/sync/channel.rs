@@ -384,6 +384,13 @@ impl<T> fmt::Display for SendError<T> {
 
 impl<T> Error for SendError<T> {}
 
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for SendError<T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "SendError");
+    }
+}
+
 /// Why a value could not be sent at once. The value is in here.
 ///
 /// ```
@@ -438,6 +445,16 @@ impl<T> fmt::Display for TrySendError<T> {
 
 impl<T> Error for TrySendError<T> {}
 
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for TrySendError<T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        match self {
+            Self::Full(_) => defmt::write!(f, "Full"),
+            Self::Closed(_) => defmt::write!(f, "Closed"),
+        }
+    }
+}
+
 /// Why there was nothing to receive at once.
 ///
 /// ```
@@ -448,6 +465,7 @@ impl<T> Error for TrySendError<T> {}
 /// drop(sender);
 /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryRecvError {

@@ -43,6 +43,7 @@ use crate::coop::Leaf;
 /// semaphore.close();
 /// assert_eq!(executor().block_on(semaphore.acquire(1)).err(), Some(Closed));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 
@@ -61,6 +62,7 @@ impl Error for Closed {}
 /// let semaphore = Semaphore::new(2);
 /// assert_eq!(semaphore.try_acquire(3).err(), Some(TryAcquireError::NoUnits));
 /// ```
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TryAcquireError {
