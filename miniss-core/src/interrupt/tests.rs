@@ -7,7 +7,7 @@ use crate::error::NotSent;
 use crate::kept::forever;
 use crate::time::Instant;
 use crate::timer::{Sleep, TimerList};
-use crate::{Clock, Executor, ExecutorCell, Idle, LocalHandle, Reactor, Unpark};
+use crate::{Clock, Executor, ExecutorCell, Idle, LocalHandle, Reactor, TaskSlab, Unpark};
 use core::pin::pin;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use core::task::{Context, Poll, Waker};
@@ -71,6 +71,8 @@ impl<T: Future<Output = ()> + 'static, F: Fn(LocalHandle<Interrupt>) -> T> Machi
         let start = || {
             let executor = Executor::new(self.cell, Port).unwrap();
             let local = executor.local();
+            // Also without a heap there is room for tasks.
+            local.lend(forever(TaskSlab::<512, 4>::new())).unwrap();
             drop(local.spawn((self.first)(local)).unwrap());
             executor
         };
