@@ -53,7 +53,7 @@ fn assert_misused(output: &Output, words: &[&str]) {
 }
 
 /// Each example, and the arguments with which it ends by itself and has something to say.
-const SPOKEN: [(&str, &[&str]); 12] = [
+const SPOKEN: [(&str, &[&str]); 14] = [
     ("hello", &[]),
     ("sharded", &[]),
     ("own-reactor", &[]),
@@ -65,6 +65,8 @@ const SPOKEN: [(&str, &[&str]); 12] = [
     ("kv", &["--addr", "nowhere"]),
     ("http", &["--addr", "nowhere"]),
     ("web", &["--addr", "nowhere"]),
+    ("proxy", &["--addr", "nowhere", "--to", "nowhere"]),
+    ("chat", &["--addr", "nowhere"]),
     // They fail at once.
     ("https", &["--cert", "nowhere", "--key", "nowhere"]),
     ("fetch", &["--ca", "nowhere", "https://localhost/"]),

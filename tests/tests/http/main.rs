@@ -3,10 +3,12 @@
 
 #![forbid(unsafe_code)]
 
+mod chat;
 mod ends;
 mod exchange;
 mod https;
 mod programs;
+mod proxy;
 mod runtime;
 mod streams;
 
