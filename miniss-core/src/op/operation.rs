@@ -1,7 +1,5 @@
 //! What an operation is, the names it goes by, and why one was not started.
 
-#![forbid(unsafe_code)]
-
 use core::any::type_name;
 use core::error::Error;
 use core::fmt;
@@ -189,7 +187,45 @@ pub trait Operation: Sized + 'static {
 
     /// Says what it asks for, to those who look at
     /// [what hangs](super::OpTable::for_each_in_flight). By default the name of its type.
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///
+    /// It is in flight, so the kernel may be writing to it. Hence there is no reference to it but a
+    /// pointer, to read those parts that were never given to the kernel.
+    ///
+    /// # Safety
+    ///
+    /// It is called by the table, for an operation in flight that no one has a reference to. The
+    /// operation stays where it is until this has returned.
+    ///
+    /// ```
+    /// use core::fmt;
+    /// use miniss_core::op::{Completion, OpTable, Operation};
+    ///
+    /// struct Read {
+    ///     disk: u32,
+    ///     /// The kernel writes here.
+    ///     buffer: [u8; 16],
+    /// }
+    ///
+    /// impl Operation for Read {
+    ///     type Output = [u8; 16];
+    ///     fn settle(self, _completion: Completion) -> [u8; 16] {
+    ///         self.buffer
+    ///     }
+    ///     unsafe fn describe(this: *const Self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    ///         // SAFETY: the caller's promise; the kernel knows nothing of this number.
+    ///         let disk = unsafe { (*this).disk };
+    ///         write!(f, "a read of disk {disk}")
+    ///     }
+    /// }
+    ///
+    /// let table = OpTable::new();
+    /// let key = table.insert(Read { disk: 2, buffer: [0; 16] });
+    /// table.for_each_in_flight(|it| assert_eq!(it.to_string(), "a read of disk 2"));
+    /// # table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
+    /// # table.orphan(key);
+    /// ```
+    unsafe fn describe(this: *const Self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _ = this;
         f.write_str(type_name::<Self>())
     }
 }

@@ -303,10 +303,13 @@ unsafe fn ended<O: Operation>(payload: *mut Payload) {
 }
 
 /// # Safety
-/// The payload holds an `O`. *No one else inside*.
+/// The payload holds an `O`, which is in flight. *No one else inside*.
 unsafe fn describe<O: Operation>(payload: *mut Payload, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     // SAFETY: the caller's promise.
-    unsafe { &*Layout::<O>::locate(payload) }.describe(f)
+    let this = unsafe { Layout::<O>::locate(payload) };
+    // SAFETY: *Owned while in flight*: it stays there. *No one else inside*: no code of it runs,
+    // and no one else has a reference. Nor do we make one, for the kernel may write to it.
+    unsafe { O::describe(this, f) }
 }
 
 /// A slot's FIFO: head and tail in the pool.

@@ -161,24 +161,20 @@ impl<M: Memory> OpTable<M> {
     /// If code of such an operation is running, or if an operation cannot describe itself.
     ///
     /// ```
-    /// use core::fmt;
     /// use miniss_core::op::{Completion, OpTable, Operation};
     ///
-    /// struct Read(&'static str);
+    /// struct Read;
     ///
     /// impl Operation for Read {
     ///     type Output = i32;
     ///     fn settle(self, completion: Completion) -> i32 { completion.result }
-    ///     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    ///         write!(f, "a read of {}", self.0)
-    ///     }
     /// }
     ///
     /// let table = OpTable::new();
-    /// let key = table.insert(Read("disk 2"));
+    /// let key = table.insert(Read);
     /// let mut hung = Vec::new();
     /// table.for_each_in_flight(|operation| hung.push(operation.to_string()));
-    /// assert_eq!(hung, ["a read of disk 2"]);
+    /// assert!(hung[0].ends_with("Read"));
     /// # table.complete(key.id(), Completion { result: 0, flags: 0 }, false);
     /// # table.orphan(key);
     /// ```

@@ -291,12 +291,13 @@ where
         self.share = None;
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.request {
-            // SAFETY: who asks an operation to describe itself asks one that is in flight.
-            Stage::Made(request) => unsafe {
-                describe(request, self.share.as_ref().map(H::number), f)
-            },
+    unsafe fn describe(this: *const Self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: the caller's promise. *Owned while in flight*: the kernel writes to what `keeps`
+        // has, and so does a thread of the pool; the request and the share it never writes to.
+        let (request, share) = unsafe { (&(*this).request, &(*this).share) };
+        match request {
+            // SAFETY: the caller's promise: it is in flight.
+            Stage::Made(request) => unsafe { describe(request, share.as_ref().map(H::number), f) },
             Stage::Make(_) => f.write_str("a request that was not made"),
         }
     }
@@ -570,8 +571,9 @@ impl<O: Operation> Operation for ByCursor<O> {
         self.op.ended();
     }
 
-    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.op.describe(f)
+    unsafe fn describe(this: *const Self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: the caller's promise, which holds for a part of it, too.
+        unsafe { O::describe(&raw const (*this).op, f) }
     }
 }
 
