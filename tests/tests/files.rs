@@ -26,8 +26,8 @@ fn files(arguments: &[&str]) -> Command {
 }
 
 fn copy(from: &Path, to: &Path, options: &[&str]) -> Command {
-    let mut command = files(options);
-    command.arg("copy").args([from, to]);
+    let mut command = files(&["copy"]);
+    command.args(options).args([from, to]);
     command
 }
 
