@@ -4,6 +4,8 @@ use core::fmt;
 use core::ops::{Add, AddAssign, Sub, SubAssign};
 use core::time::Duration;
 
+const NANOS_IN_SECOND: u64 = 1_000_000_000;
+
 /// A point on a monotonic clock, in nanoseconds since an origin that the port chooses.
 ///
 /// Arithmetic saturates: [`Instant::MAX`] stands for *never*, and a subtraction that would go
@@ -40,6 +42,44 @@ impl Instant {
     /// Nanoseconds since the origin.
     pub const fn as_nanos(self) -> u64 {
         self.0
+    }
+
+    /// The point at which a counter has made `ticks` ticks since the origin, `hz` of them in a
+    /// second. Nothing adds up: each is right to the nanosecond, rounded down. Beyond the range
+    /// (584 years) it is [`Instant::MAX`].
+    ///
+    /// # Panics
+    ///
+    /// If `hz` is 0.
+    ///
+    /// ```
+    /// use miniss_core::time::Instant;
+    /// assert_eq!(Instant::from_ticks(1, 32_768).as_nanos(), 30_517);
+    /// assert_eq!(Instant::from_ticks(32_768 * 3_600, 32_768).as_nanos(), 3_600_000_000_000);
+    /// ```
+    pub const fn from_ticks(ticks: u64, hz: u32) -> Self {
+        let hz = hz as u64;
+        let (seconds, rest) = (ticks / hz, ticks % hz);
+        match seconds.checked_mul(NANOS_IN_SECOND) {
+            // The rest is less than 2^32, and its product less than 2^62.
+            Some(nanos) => Self(nanos.saturating_add(rest * NANOS_IN_SECOND / hz)),
+            None => Self::MAX,
+        }
+    }
+
+    /// How many ticks such a counter has made at this point, or right after it: where a port sets
+    /// its comparator, so that a timer is never early. At most `u64::MAX`.
+    ///
+    /// ```
+    /// use miniss_core::time::Instant;
+    /// assert_eq!(Instant::from_nanos(30_517).to_ticks(32_768), 1);
+    /// assert_eq!(Instant::from_nanos(30_518).to_ticks(32_768), 2);
+    /// ```
+    pub const fn to_ticks(self, hz: u32) -> u64 {
+        let hz = hz as u64;
+        let (seconds, rest) = (self.0 / NANOS_IN_SECOND, self.0 % NANOS_IN_SECOND);
+        let rest = (rest * hz).div_ceil(NANOS_IN_SECOND);
+        seconds.saturating_mul(hz).saturating_add(rest)
     }
 
     /// The time from `earlier` to `self`; zero if `earlier` is in fact later.

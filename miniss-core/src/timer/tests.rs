@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::vec::Vec;
 
+mod counter;
 mod interval;
 mod model;
 mod queue;
