@@ -103,7 +103,7 @@ impl Model {
 }
 
 /// The folder with the sources of the standard library, if they can be had.
-fn library() -> Option<String> {
+pub fn library() -> Option<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ci/rust-src");
     let output = Command::new(script).output().expect("the script is in the repository");
     if !output.status.success() {

@@ -1,5 +1,6 @@
 //! miniss-core on other reactors than miniss-linux's: the programs in `examples/own-reactor`,
-//! `examples/no-libc`, `examples/bare-metal` and `examples/machines`, built and run.
+//! `examples/no-libc`, `examples/bare-metal`, `examples/machines` and `examples/microcontroller`,
+//! built and run.
 //!
 //! The kernels run in QEMU and count what they do; nothing here depends on how long it takes. Where
 //! QEMU is missing they are built only, and a note says so.
@@ -10,6 +11,7 @@
 mod elf;
 mod machine;
 mod machines;
+mod microcontroller;
 mod sizes;
 
 use std::path::PathBuf;
