@@ -40,6 +40,10 @@
 //! assert_eq!(ticks(2, 0), 0x1_0000_0000);
 //! ```
 //!
+//! Ticks become nanoseconds by [`from_ticks`](crate::time::Instant::from_ticks), and the deadline of
+//! `park` becomes ticks by [`to_ticks`](crate::time::Instant::to_ticks). Both are exact for 584
+//! years, where `ticks * 1_000_000_000 / 32_768` overflows after 6 days.
+//!
 //! **`is_local`** answers whether the caller runs on the executor's own core, outside of any
 //! handler. It makes the trait unsafe, because what it guards is not atomic. The default, `false`,
 //! is always sound: then every wake is a remote one, with one compare-and-swap. With `true` a local
@@ -268,6 +272,34 @@
 //!
 //! With the feature `defmt` the errors of this crate can be logged by the crate of that name. What
 //! a panic says is for the panic handler of the program: `panic-probe` prints it so.
+//!
+//! # From embassy
+//!
+//! | embassy | here | what differs |
+//! |---|---|---|
+//! | `#[embassy_executor::main]`, `Spawner` | [`Executor::block_on`](crate::Executor::block_on), [`LocalHandle`](crate::LocalHandle) | the port is yours: `examples/microcontroller` has one of a page |
+//! | `#[embassy_executor::task]` | [`task_slab!`](crate::task_slab) and [`spawn_in`](crate::LocalHandle::spawn_in) | generic functions, too; a [`TaskSlab`](crate::TaskSlab) of many is `pool_size` |
+//! | a task that returns nothing | [`JoinHandle`](crate::JoinHandle) | it has the output, and can end the task |
+//! | `InterruptExecutor` | [`interrupt::Handler`](crate::interrupt::Handler) | |
+//! | `Timer::after`, `Ticker` | [`Sleep`](crate::timer::Sleep), [`Interval`](crate::timer::Interval) | they take the executor's clock; one late tick is made up for, or not, as you say |
+//! | `with_timeout` | [`Timeout`](crate::timer::Timeout) | |
+//! | `embassy_time::Instant`, ticks | [`time::Instant`](crate::time::Instant), nanoseconds | [`from_ticks`](crate::time::Instant::from_ticks) is exact |
+//! | a time driver, a timer queue | [`Clock`](crate::Clock), and the deadline of [`park`](crate::Reactor::park) | each executor has a clock and a queue of its own |
+//! | `Channel` between tasks | [`sync::channel::Channel`](crate::sync::channel::Channel) | no raw mutex to choose: the tasks are on one core |
+//! | `Channel` from an interrupt | [`interrupt::Queue`](crate::interrupt::Queue), [`SharedQueue`](crate::interrupt::SharedQueue) | they turn no interrupts off |
+//! | `Signal` | [`interrupt::Signal`](crate::interrupt::Signal) | within a core: [`sync::Event`](crate::sync::Event) |
+//! | `Mutex`, `Watch`, `PubSubChannel` | [`sync`](crate::sync): `Mutex`, `watch`, `broadcast` | |
+//! | `select`, `join` | [`when_any`](crate::combine::when_any), [`when_all`](crate::combine::when_all) | those of embassy-futures and futures work, too |
+//! | `embassy_sync` as it is | the same | it knows no executor, nor do the traits of `embedded-hal-async` |
+//! | `embassy-net`, `embassy-usb`, HALs | none | those that ask for a waker alone run here; those that ask for embassy's timers need its time driver beside ours |
+//!
+//! What embassy has no name for: [calls](crate::call) between cores, with the output back; a
+//! [`Promise`](crate::Promise); [operations](crate::op) that outlive their future; tasks that
+//! [borrow](crate::Executor::scope); [groups](crate::SchedulingGroup) with shares; a budget that
+//! keeps one task from holding up the others; an executor that ends, and begins again.
+//!
+//! Stay with embassy if its HAL for your chip is what you came for, if every kilobyte counts (see
+//! [how small](#how-small)), or if you need what is tried on hardware: ours has run in QEMU alone.
 //!
 //! # What the hardware must have
 //!
