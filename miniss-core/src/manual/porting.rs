@@ -40,8 +40,8 @@
 //! assert_eq!(ticks(2, 0), 0x1_0000_0000);
 //! ```
 //!
-//! Ticks become nanoseconds by [`from_ticks`](crate::time::Instant::from_ticks), and the deadline of
-//! `park` becomes ticks by [`to_ticks`](crate::time::Instant::to_ticks). Both are exact for 584
+//! Ticks become nanoseconds by [`from_ticks`](crate::time::Instant::from_ticks), and the deadline
+//! of `park` becomes ticks by [`to_ticks`](crate::time::Instant::to_ticks). Both are exact for 584
 //! years, where `ticks * 1_000_000_000 / 32_768` overflows after 6 days.
 //!
 //! **`is_local`** answers whether the caller runs on the executor's own core, outside of any
