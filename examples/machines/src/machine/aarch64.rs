@@ -1,16 +1,15 @@
 //! AArch64: the generic timer is the clock, the interrupt controller (GIC, version 2) brings what
-//! cores send each other, firmware (PSCI) starts them, and a debugger, which QEMU is, is the
-//! console.
+//! cores send each other, and firmware (PSCI) starts them.
 //!
 //! Registers are those of the "Arm Architecture Reference Manual" and of the "GIC Architecture
-//! Specification", calls those of the "Power State Coordination Interface" and of "Semihosting".
+//! Specification", calls those of the "Power State Coordination Interface".
 //! Invariants: *Bare core* and *Own devices*, see the crate.
 
 use core::arch::{asm, global_asm};
 
 use miniss_core::time::Instant;
 
-use super::{read, write};
+use super::{end, read, write};
 use crate::{FAILED, body, calls, println};
 
 /// The interrupt controller: its part for all cores, and the one that each core has.
@@ -74,27 +73,26 @@ extern "C" fn on_fault(syndrome: u64, address: u64) -> ! {
 
 /// The timer of this core goes off at `deadline`.
 fn set_timer(deadline: Option<Instant>) {
-    let nanos = deadline.map_or(0, Instant::as_nanos);
-    let tick = (u128::from(nanos) * u128::from(ticks_in_second())).div_ceil(1_000_000_000) as u64;
+    let tick = deadline.map_or(0, |deadline| deadline.to_ticks(counter().1));
     let is_on = u64::from(deadline.is_some());
     // SAFETY: *Own devices*.
     unsafe { asm!("msr cntv_cval_el0, {}", "msr cntv_ctl_el0, {}", in(reg) tick, in(reg) is_on) };
 }
 
-fn ticks_in_second() -> u64 {
-    let ticks;
+/// How many ticks there were since the start, and are in a second.
+fn counter() -> (u64, u32) {
+    let (ticks, hz): (u64, u64);
     // SAFETY: *Bare core*.
-    unsafe { asm!("mrs {}, cntfrq_el0", out(reg) ticks, options(nomem, nostack)) };
-    ticks
+    unsafe { asm!("isb", "mrs {}, cntvct_el0", out(reg) ticks, options(nostack)) };
+    // SAFETY: *Bare core*.
+    unsafe { asm!("mrs {}, cntfrq_el0", out(reg) hz, options(nomem, nostack)) };
+    (ticks, hz as u32)
 }
 
 /// The time since the start.
 pub fn now() -> Instant {
-    let ticks: u64;
-    // SAFETY: *Bare core*.
-    unsafe { asm!("isb", "mrs {}, cntvct_el0", out(reg) ticks, options(nostack)) };
-    let nanos = u128::from(ticks) * 1_000_000_000 / u128::from(ticks_in_second());
-    Instant::from_nanos(nanos as u64)
+    let (ticks, hz) = counter();
+    Instant::from_ticks(ticks, hz)
 }
 
 /// The number of this core.
@@ -138,23 +136,8 @@ pub fn halt_if(deadline: Option<Instant>, is_idle: impl FnOnce() -> bool) {
     unsafe { asm!("msr daifclr, #2", "isb") };
 }
 
-/// Prints a byte.
-pub fn print(byte: u8) {
-    const WRITE_BYTE: u32 = 0x03;
-    ask(WRITE_BYTE, (&raw const byte).cast());
-}
-
-/// Ends the program: QEMU exits with `status`.
-pub fn end(status: u32) -> ! {
-    const EXIT: u32 = 0x18;
-    const APPLICATION_EXIT: u64 = 0x2_0026;
-    ask(EXIT, [APPLICATION_EXIT, u64::from(status)].as_ptr());
-    loop {
-        core::hint::spin_loop();
-    }
-}
-
-fn ask(what: u32, about: *const u64) {
+/// Calls the debugger.
+pub(super) fn ask(what: usize, about: *const usize) {
     // SAFETY: *Own devices*: the debugger reads what `about` points to, and answers in `x0`.
-    unsafe { asm!("hlt #0xf000", inout("w0") what => _, in("x1") about, options(nostack)) };
+    unsafe { asm!("hlt #0xf000", inout("x0") what => _, in("x1") about, options(nostack)) };
 }

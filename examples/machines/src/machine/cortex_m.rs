@@ -1,16 +1,14 @@
-//! Cortex-M: SysTick is the clock, PendSV the interrupt, and a debugger, which QEMU is, the
-//! console.
+//! Cortex-M: SysTick is the clock, and PendSV the interrupt.
 //!
-//! Registers are those of the "ARMv6-M Architecture Reference Manual", which ARMv7-M has, too;
-//! calls of the debugger those of "Semihosting for AArch32 and AArch64". Invariants: *Bare core*
-//! and *Own devices*, see the crate.
+//! Registers are those of the "ARMv6-M Architecture Reference Manual", which ARMv7-M has, too.
+//! Invariants: *Bare core* and *Own devices*, see the crate.
 
 use core::arch::{asm, global_asm};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use miniss_core::time::Instant;
 
-use super::write;
+use super::{end, write};
 use crate::{FAILED, body, println};
 
 /// How fast the core runs: `mps2-an386`, or else `microbit`, which has no compare-and-swap.
@@ -69,7 +67,7 @@ pub fn now() -> Instant {
         let before = high.load(Ordering::Acquire);
         let ticks = u64::from(before) << 32 | u64::from(low.load(Ordering::Acquire));
         if high.load(Ordering::Relaxed) == before {
-            return Instant::from_nanos(ticks * u64::from(1_000_000_000 / TICKS_IN_SECOND));
+            return Instant::from_ticks(ticks, TICKS_IN_SECOND);
         }
     }
 }
@@ -97,23 +95,8 @@ pub fn halt_if(_deadline: Option<Instant>, is_idle: impl FnOnce() -> bool) {
     unsafe { asm!("cpsie i", "isb") };
 }
 
-/// Prints a byte.
-pub fn print(byte: u8) {
-    const WRITE_BYTE: u32 = 0x03;
-    ask(WRITE_BYTE, (&raw const byte).cast());
-}
-
-/// Ends the program: QEMU exits with `status`.
-pub fn end(status: u32) -> ! {
-    const EXIT: u32 = 0x20;
-    const APPLICATION_EXIT: u32 = 0x2_0026;
-    ask(EXIT, [APPLICATION_EXIT, status].as_ptr());
-    loop {
-        core::hint::spin_loop();
-    }
-}
-
-fn ask(what: u32, about: *const u32) {
+/// Calls the debugger.
+pub(super) fn ask(what: usize, about: *const usize) {
     // SAFETY: *Own devices*: the debugger reads what `about` points to, and answers in `r0`.
     unsafe { asm!("bkpt 0xab", inout("r0") what => _, in("r1") about, options(nostack)) };
 }

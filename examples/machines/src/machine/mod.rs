@@ -11,12 +11,16 @@
 //!
 //! QEMU gives the `microbit` a SysTick, which the real one has not: there, a port takes a timer.
 //!
+//! `debugger.rs` is the console of Arm's machines.
+//!
 //! Invariant: *Own devices*, see the crate.
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "arm")]
 mod cortex_m;
+#[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
+mod debugger;
 #[cfg(target_arch = "riscv32")]
 mod riscv32;
 #[cfg(target_arch = "x86_64")]
@@ -26,6 +30,8 @@ mod x86_64;
 pub use aarch64::*;
 #[cfg(target_arch = "arm")]
 pub use cortex_m::*;
+#[cfg(any(target_arch = "aarch64", target_arch = "arm"))]
+pub use debugger::*;
 #[cfg(target_arch = "riscv32")]
 pub use riscv32::*;
 #[cfg(target_arch = "x86_64")]

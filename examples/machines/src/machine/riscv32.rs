@@ -17,7 +17,7 @@ const INTERRUPTS: usize = 0x0200_0000;
 /// Two words for each: when it has a timer interrupt.
 const DEADLINES: usize = 0x0200_4000;
 const TIME: usize = 0x0200_bff8;
-const NANOS_IN_TICK: u64 = 100;
+const TICKS_IN_SECOND: u32 = 10_000_000;
 const CONSOLE: usize = 0x1000_0000;
 const END: usize = 0x0010_0000;
 
@@ -71,7 +71,7 @@ pub fn now() -> Instant {
         let high = read(TIME + 4);
         let ticks = u64::from(high) << 32 | u64::from(read(TIME));
         if read(TIME + 4) == high {
-            return Instant::from_nanos(ticks.saturating_mul(NANOS_IN_TICK));
+            return Instant::from_ticks(ticks, TICKS_IN_SECOND);
         }
     }
 }
@@ -99,7 +99,7 @@ pub fn interrupt(core: usize) {
 pub fn halt_if(deadline: Option<Instant>, is_idle: impl FnOnce() -> bool) {
     // SAFETY: *Bare core*.
     unsafe { asm!("csrci mstatus, 8") };
-    set_timer(deadline.map_or(u64::MAX, |deadline| deadline.as_nanos().div_ceil(NANOS_IN_TICK)));
+    set_timer(deadline.map_or(u64::MAX, |deadline| deadline.to_ticks(TICKS_IN_SECOND)));
     if is_idle() {
         // SAFETY: *Bare core*.
         unsafe { asm!("wfi") };
