@@ -113,7 +113,7 @@
 //! | `write_all(&bytes)` | [`write_all`](crate::net::Stream::write_all) | `write_all(bytes).await.0?` |
 //! | `split` | not needed | share the stream by reference or by `Rc` |
 //! | `into_split` | [`into_split`](crate::net::Stream::into_split) | |
-//! | `copy`, `copy_bidirectional` | [`copy`](crate::net::copy()), [`copy_bidirectional`](crate::net::copy_bidirectional) | with a timeout of idleness, if you like |
+//! | `copy`, `copy_bidirectional` | [`copy`](crate::net::copy()), [`copy_bidirectional`](crate::net::copy_bidirectional) | both ways also [with a limit of idleness](crate::net::copy_bidirectional_with_idle_timeout) |
 //! | `UdpSocket` | [`UdpSocket`](crate::net::UdpSocket) | buffers are owned; many messages in one call |
 //! | `UnixStream`, `UnixListener` | [`UnixStream`](crate::net::UnixStream), [`UnixListener`](crate::net::UnixListener) | |
 //! | `UnixDatagram` | [`UnixDatagram`](crate::net::UnixDatagram) | it can send descriptors |
@@ -126,7 +126,7 @@
 //! |---|---|---|
 //! | `AsyncRead`, `AsyncWrite` | [`PollStream`](crate::net#lines-while-another-task-writes) | a stream becomes one by `from`; features `tokio`, `futures-io` and `hyper` |
 //! | `BufReader`, `lines` | [`PollStream`](crate::net#lines-while-another-task-writes) | tokio's own, around a `PollStream` |
-//! | `tokio_util::codec` | not tried | it is written for tokio's traits, which a `PollStream` has; no test of ours uses it |
+//! | `tokio_util::codec` | the same | around a [`PollStream`](crate::net::PollStream), with feature `tokio` |
 //! | `tokio-rustls` | the crate futures-rustls | above a `PollStream`: [TLS](crate::net#tls) |
 //! | `hyper`, `axum` | [`ShardTimers`](crate::time::ShardTimers), [`CurrentShard`](crate::CurrentShard) | the [page of sockets](crate::net#http) has a server |
 //! | `stdin`, `stdout`, `stderr` | [`stdin`](crate::pipe::stdin), [`stdout`](crate::pipe::stdout), [`stderr`](crate::pipe::stderr) | nothing is read ahead or kept back |

@@ -1,6 +1,7 @@
 //! Streams and pipes for code that polls with borrowed buffers: with the traits of `futures`, those
 //! of tokio, and a TLS client and server above them.
 
+mod codec;
 mod ends;
 mod futures_io;
 mod order;
