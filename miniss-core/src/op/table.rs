@@ -45,7 +45,7 @@ use crate::error::Refused;
 /// assert_eq!(table.poll(&key, cx), Poll::Ready((4, vec![0; 4])));
 /// ```
 pub struct OpTable<M: Memory = Heap> {
-    room: Room<M>,
+    pub(super) room: Room<M>,
     cancels_head: Cell<u32>,
     cancels_tail: Cell<u32>,
     in_flight: Cell<usize>,

@@ -12,6 +12,7 @@ use std::vec::Vec;
 
 use core::task::{Context, Poll, Waker};
 
+use super::operation::GENERATION_BITS;
 use super::{
     Completion, Fixed, FixedOps, Heap, InsertError, Memory, OpId, OpKey, OpTable, Operation,
     OpsInUse, Part,

@@ -4,8 +4,9 @@ use std::rc::Rc;
 use std::vec::Vec;
 
 use core::cell::Cell;
-use core::future::{Future, pending};
+use core::future::{Future, pending, poll_fn};
 use core::pin::pin;
+use core::task::Poll;
 
 use super::port::{Port, Unparker, executor, on_both_ports};
 use crate::combine::yield_now;
@@ -539,6 +540,32 @@ fn the_main_slot_does_not_wear_out() {
     for _ in 0..4 {
         executor.block_on(async {});
     }
+}
+
+#[test]
+fn a_slot_whose_generations_are_used_up_is_not_used_again() {
+    let slab: &'static TaskSlab<64, 2> = crate::kept::forever(TaskSlab::new());
+    let mut executor = executor();
+    let local = executor.local();
+    let first = async || poll_fn(|cx| Poll::Ready(cx.waker().data() as usize)).await;
+    let header = executor.block_on(local.spawn_in(slab, first()).unwrap()).unwrap();
+    // SAFETY: *Headers are forever*, and a waker is the address of its task's.
+    let generation = unsafe { &(*(header as *const crate::task::cell::Header)).generation };
+    generation.store(u32::MAX - 2, core::sync::atomic::Ordering::Relaxed);
+    let mut former = Vec::new();
+    for _ in 0..2 {
+        let task = local.spawn_in(slab, first()).unwrap();
+        former.push(task.abort_handle());
+        assert_eq!(executor.block_on(task), Ok(header));
+    }
+    let kept = local.spawn_in(slab, pending::<()>()).unwrap();
+    let refused = local.spawn_in(slab, pending::<()>()).unwrap_err();
+    assert_eq!(refused, SpawnError::NoRoom);
+    former.iter().for_each(|task| task.abort());
+    executor.block_on(yield_now());
+    assert!(!kept.is_finished(), "no handle of another task means this one");
+    kept.abort();
+    assert_eq!(executor.block_on(kept), Err(Cancelled.into()));
 }
 
 #[test]

@@ -11,6 +11,7 @@ on_both_memories! {
     cancels_are_offered_once_each_and_in_order_however_many,
     a_slot_is_not_reused_while_the_cancel_list_holds_it,
     completions_of_former_or_unknown_operations_are_counted_and_ignored,
+    generations_begin_again_after_the_last_one_and_leave_the_drivers_bits_alone,
     a_multishot_gives_its_parts_in_order_and_then_its_end,
     every_part_that_no_one_collects_reaches_the_orphan,
     parts_that_were_not_collected_do_not_reach_the_next_operation_in_the_slot,
@@ -137,6 +138,35 @@ fn completions_of_former_or_unknown_operations_are_counted_and_ignored<M: Port>(
     table.complete(key.id(), done(1), false);
     assert_eq!(ready(poll(&table, &key)).0, 1);
     assert!(panics(|| drop(poll(&table, &key))), "a spent key is refused");
+}
+
+fn generations_begin_again_after_the_last_one_and_leave_the_drivers_bits_alone<M: Port>() {
+    let (table, log) = (M::table(), Rc::<Log>::default());
+    let first = table.insert(Small::new(&log));
+    let slot = index(first.id());
+    drop(complete_now(&table, first));
+    table.room.slots.at(slot).unwrap().generation.set((1 << GENERATION_BITS) - 2);
+    let mut former: Vec<OpId> = Vec::new();
+    for _ in 0..4 {
+        let key = table.insert(Small::new(&log));
+        assert_eq!(index(key.id()), slot);
+        assert_eq!(key.id().to_bits() >> OpId::BITS, 0, "these are the driver's");
+        for &id in &former {
+            assert_ne!(id, key.id());
+            table.complete(id, done(9), false);
+        }
+        assert!(poll(&table, &key).is_pending(), "it is none of those");
+        former.push(key.id());
+        drop(complete_now(&table, key));
+    }
+    assert!(former[2].to_bits() < former[1].to_bits(), "it has begun again: {former:?}");
+    assert_eq!((table.stale(), log.dropped.get()), (1 + 2 + 3, 5));
+}
+
+/// Completes an operation, and takes what came of it.
+fn complete_now<M: Memory, O: Operation>(table: &OpTable<M>, key: OpKey<O>) -> O::Output {
+    table.complete(key.id(), done(0), false);
+    ready(poll(table, &key))
 }
 
 fn a_multishot_gives_its_parts_in_order_and_then_its_end<M: Port>() {
