@@ -482,7 +482,8 @@
 //!   `Lane::wait_for_room`, in `call/peer.rs` and most of those in `mpsc/channel.rs`.
 //! - `examples/machines` runs on AArch64 and on RISC-V in QEMU alone. Its emulation on x86-64 has
 //!   the order of x86-64, more or less, also with a thread for each core: that the calls between
-//!   four cores come to their end there proves nothing about weaker order.
+//!   four cores come to their end there proves nothing about weaker order. Nor does the soak of
+//!   them, `.ci/soak-aarch64`, which makes a hundred thousand of each core.
 //! - AddressSanitizer sees memory that was given back or lost, not whether a pointer was used as
 //!   the language allows. Miri would, but needs a nightly compiler: no step of `.ci/run` uses it,
 //!   and nothing here rests on it. Tests that would take it hours are shorter under `cfg!(miri)`.

@@ -13,7 +13,7 @@ use crate::KERNEL_DONE;
 use crate::machine::Machine;
 
 const FOLDER: &str = "examples/machines";
-const CALLS: &str = "2000 calls";
+const CALLS: &str = "2000 calls of each core";
 
 /// A machine and what it is to run.
 struct Model {

@@ -43,7 +43,7 @@ extern "C" fn first_core() -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn other_core() -> ! {
     enable_interrupts();
-    calls::answer()
+    calls::work_forever()
 }
 
 fn enable_interrupts() {

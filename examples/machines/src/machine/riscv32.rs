@@ -38,7 +38,7 @@ extern "C" fn first_core() -> ! {
 
 #[unsafe(no_mangle)]
 extern "C" fn other_core() -> ! {
-    calls::answer()
+    calls::work_forever()
 }
 
 #[unsafe(no_mangle)]

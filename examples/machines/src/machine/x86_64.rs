@@ -21,7 +21,7 @@ pub fn this_core() -> usize {
 /// Lets `core` begin: there is room for a second one.
 pub fn start_core(core: usize) {
     assert!(core == 1, "bare-metal starts the second core alone");
-    bare_metal::start::second_core(calls::answer);
+    bare_metal::start::second_core(calls::work_forever);
 }
 
 /// Interrupts `core`.
