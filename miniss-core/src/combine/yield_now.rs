@@ -98,7 +98,8 @@ impl<U: Unpark> TurnBudget for LocalHandle<U> {
     #[inline]
     fn need_preempt(&self) -> bool {
         let Some(owner) = self.owner() else { return false };
-        let is_spent = owner.pace.is_spent(owner.counters.polls.value(), || self.now());
+        let is_spent =
+            owner.pace.is_spent(owner.counters.polls.value(), &owner.stride, || self.now());
         if is_spent {
             owner.end_turn();
         }

@@ -61,7 +61,7 @@ pub(crate) struct Stride {
     polls_max: Cell<u32>,
     /// What the leaves of a task may spend in one poll.
     units: Cell<u32>,
-    /// What it may take: a quarter of the time of a turn.
+    /// What it may take: a quarter of the time of a turn. The maximum: no limit.
     quarter_ns: Cell<u64>,
     /// The last look, and how many polls the executor had made by then.
     looked_at: Cell<Instant>,
@@ -100,13 +100,17 @@ impl Stride {
 
     /// Sets the time of a turn; zero: no limit.
     pub(crate) fn set_time_max(&self, time_max: Duration) {
-        let time_max_ns = nanos(time_max);
-        self.quarter_ns.set(time_max_ns / 4);
-        if time_max_ns == 0 {
+        self.quarter_ns.set((nanos(time_max) / 4).max(1));
+        if time_max.is_zero() {
             self.quarter_ns.set(u64::MAX);
             self.polls_max.set(STRIDE_MAX);
             self.units.set(UNITS);
         }
+    }
+
+    /// The time of a turn, to four nanoseconds; zero: no limit.
+    pub(crate) fn time_max_ns(&self) -> u64 {
+        self.quarter_ns.get().checked_mul(4).unwrap_or(0)
     }
 
     /// A new stride begins; the time before `now` was not the tasks'. `polls` is how many the
@@ -294,9 +298,7 @@ impl<'a, N: FnMut() -> Instant> Allowance<'a, N> {
 /// Whether the poll under way has used up its time, for tasks that ask.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// Zero: no limit.
-    time_max_ns: Cell<u64>,
-    /// With the time, the budget of a turn.
+    /// With the time that the stride knows, the budget of a turn.
     pub(super) polls_max: Cell<u32>,
     /// The poll that asked last, and when it began to.
     asked_in: Cell<usize>,
@@ -310,7 +312,6 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) const fn new() -> Self {
         Self {
-            time_max_ns: Cell::new(0),
             polls_max: Cell::new(0),
             asked_in: Cell::new(0),
             asked_first: Cell::new(Instant::ZERO),
@@ -324,29 +325,28 @@ impl Pace {
         self.asked_in.set(0);
     }
 
-    pub(crate) fn time_max(&self) -> Duration {
-        Duration::from_nanos(self.time_max_ns.get())
-    }
-
-    pub(crate) fn set_time_max(&self, time_max: Duration) {
-        self.time_max_ns.set(nanos(time_max));
-    }
-
-    /// Whether the poll under way, the executor's `poll`th, has used up its time. It stays so for
-    /// the rest of the poll: the code that asks first need not be the code that can give way.
+    /// Whether the poll under way, the executor's `poll`th, has used up its time, that of a turn. It
+    /// stays so for the rest of the poll: the code that asks first need not be the code that can
+    /// give way.
     #[inline]
-    pub(crate) fn is_spent(&self, poll: u64, now: impl FnOnce() -> Instant) -> bool {
+    pub(crate) fn is_spent(
+        &self,
+        poll: u64,
+        turns: &Stride,
+        now: impl FnOnce() -> Instant,
+    ) -> bool {
         let left = self.left.get();
         if left > 0 && self.asked_in.get() == poll as usize {
             self.left.set(left - 1);
             return false;
         }
-        self.look(poll, now)
+        self.look(poll, turns, now)
     }
 
     #[cold]
-    fn look(&self, poll: u64, now: impl FnOnce() -> Instant) -> bool {
-        if self.time_max_ns.get() == 0 {
+    fn look(&self, poll: u64, turns: &Stride, now: impl FnOnce() -> Instant) -> bool {
+        let time_max_ns = turns.time_max_ns();
+        if time_max_ns == 0 {
             return false;
         }
         let is_first = self.asked_in.replace(poll as usize) != poll as usize;
@@ -358,7 +358,8 @@ impl Pace {
             self.asked_first.set(now);
             self.asked.set(0);
         }
-        let questions = self.stride(self.asked.get(), now);
+        let took_ns = now.nanos_since(self.asked_first.get());
+        let questions = questions(self.asked.get(), took_ns, time_max_ns);
         self.asked.set(self.asked.get().saturating_add(questions));
         self.left.set(questions.saturating_sub(1));
         if questions == 0 {
@@ -366,18 +367,17 @@ impl Pace {
         }
         questions == 0
     }
+}
 
-    /// How often a poll that has asked so often may ask until the next look at the clock: as often
-    /// as fits half of the time that is left, as far as one can tell. Zero: the time is over.
-    fn stride(&self, asked: u32, now: Instant) -> u32 {
-        let took_ns = now.nanos_since(self.asked_first.get());
-        let left_ns = self.time_max_ns.get().saturating_sub(took_ns);
-        if left_ns == 0 {
-            return 0;
-        }
-        let fit = u64::from(asked).saturating_mul(left_ns / 2) / took_ns.max(1);
-        fit.clamp(1, STRIDE_MAX.into()) as u32
+/// How often a poll that has asked so often may ask until the next look at the clock: as often as
+/// fits half of the time that is left, as far as one can tell. Zero: the time is over.
+fn questions(asked: u32, took_ns: u64, time_max_ns: u64) -> u32 {
+    let left_ns = time_max_ns.saturating_sub(took_ns);
+    if left_ns == 0 {
+        return 0;
     }
+    let fit = u64::from(asked).saturating_mul(left_ns / 2) / took_ns.max(1);
+    fit.clamp(1, STRIDE_MAX.into()) as u32
 }
 
 /// How often `took_ns` must be halved to be no more than `max_ns`. A quotient would be more exact,

@@ -19,6 +19,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::mem;
 use core::ptr::{self, NonNull};
+use core::time::Duration;
 
 use super::budget::{Budget, Pace, Stride};
 use super::group_table::GroupTable;
@@ -410,7 +411,8 @@ impl OwnerState {
 
     /// How much may be done in a turn.
     pub(crate) fn budget(&self) -> Budget {
-        Budget { polls_max: self.pace.polls_max.get(), time_max: self.pace.time_max() }
+        let time_max = Duration::from_nanos(self.stride.time_max_ns());
+        Budget { polls_max: self.pace.polls_max.get(), time_max }
     }
 
     /// Ends the turn with the poll under way, which has used up its time: the tasks that are queued

@@ -80,7 +80,6 @@ impl<R: Reactor> Executor<R> {
         // Without a limit no one has looked at the clock.
         owner.stride.restart(owner.counters.polls.value(), self.local.now());
         owner.pace.polls_max.set(budget.polls_max);
-        owner.pace.set_time_max(budget.time_max);
     }
 
     /// Polls ready tasks in an order that follows from `seed`, instead of first come, first served;

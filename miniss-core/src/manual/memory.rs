@@ -303,7 +303,7 @@
 //! # Small machines
 //!
 //! On machines of 32 bits pointers halve, and nothing is padded to cache lines: a header is 40
-//! bytes, slots of slabs are rounded up to 8 bytes, and there are 7 size classes, up to 448 bytes.
+//! bytes, slots of slabs are rounded up to 8 bytes, and there are 5 size classes, up to 320 bytes.
 //! A slab that is lent serves the largest class that its slots fit, from 64 bytes on; so there give
 //! it a multiple of 64. A future that is aligned to more than 8 bytes needs a box.
 //!

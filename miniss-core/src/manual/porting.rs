@@ -183,15 +183,15 @@
 //!
 //! | program | code | embassy | memory | embassy |
 //! |---|---|---|---|---|
-//! | `blink`: a task that switches a light | 5,472 | 2,060 | 448 | 136 |
-//! | `two_tasks`: one sleeps for 20 ms, the other awaits it | 5,968 | 2,336 | 528 | 192 |
-//! | `interrupt`: one sleeps, the other waits for the handler of an interrupt | 6,044 | 2,360 | 536 | 200 |
-//! | `calls`: of a function on another executor; on embassy two channels | 11,280 | 2,364 | 2,104 | 240 |
+//! | `blink`: a task that switches a light | 5,480 | 2,060 | 432 | 136 |
+//! | `two_tasks`: one sleeps for 20 ms, the other awaits it | 5,968 | 2,336 | 512 | 192 |
+//! | `interrupt`: one sleeps, the other waits for the handler of an interrupt | 6,048 | 2,360 | 520 | 200 |
+//! | `calls`: of a function on another executor; on embassy two channels | 11,340 | 2,364 | 2,072 | 240 |
 //!
 //! Both have opt-level z, fat LTO and panics that abort at once
 //! (`-Zunstable-options -Cpanic=immediate-abort`, with `core` built for it); panics that keep their
-//! messages take about 300 bytes more. Of the memory the executor cell has 296. Measured on
-//! 2026-11-30 by `tests/sizes/measure`, which builds both, runs them in QEMU and compares with
+//! messages take about 300 bytes more. Of the memory the executor cell has 280. Measured on
+//! 2026-12-01 by `tests/sizes/measure`, which builds both, runs them in QEMU and compares with
 //! `tests/sizes/expected.txt`.
 //!
 //! So embassy is smaller. We pay for what it does not have: budgets in polls and in time, handles

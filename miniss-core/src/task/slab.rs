@@ -141,7 +141,7 @@ impl<const BYTES: usize, const SLOTS: usize> TaskSlab<BYTES, SLOTS> {
         const {
             assert!(
                 BYTES > 0 && BYTES <= INLINE_BYTES_MAX,
-                "slots of 1 to 1024 bytes, 448 on 32 bits; larger ones: spawn_in"
+                "slots of 1 to 1024 bytes, 320 on 32 bits; larger ones: spawn_in"
             );
             assert!(Self::LENT_BYTES > 0, "on this machine, slots of 64 bytes at least");
         }

@@ -24,8 +24,8 @@ pub(crate) const SLOT_ALIGN: usize = align_of::<Header>();
 /// The largest future (or output) that lives in its slot, in bytes.
 pub(crate) const INLINE_BYTES_MAX: usize = CLASSES * STEP_BYTES;
 /// Classes of 64, 128, … 1024 bytes: the waste is under one line, and 16 list heads are two lines.
-/// On machines of 32 bits, where futures are half as large, up to 448 bytes.
-pub(crate) const CLASSES: usize = if cfg!(target_pointer_width = "64") { 16 } else { 7 };
+/// On machines of 32 bits, where futures are half as large, up to 320 bytes.
+pub(crate) const CLASSES: usize = if cfg!(target_pointer_width = "64") { 16 } else { 5 };
 /// The class of the one slot that is part of the executor cell itself, for the main future.
 pub(crate) const MAIN_CLASS: u8 = CLASSES as u8;
 /// The class of slots that stand in no free list: their slab looks for a free one itself.

@@ -179,10 +179,24 @@ fn at(micros: u64) -> impl FnOnce() -> Instant {
     move || Instant::from_nanos(micros * 1_000)
 }
 
-fn pace() -> Pace {
-    let pace = Pace::new();
-    pace.set_time_max(Duration::from_micros(500));
-    pace
+/// The pace of an executor, with what it knows of its turns.
+struct Paced(Pace, Stride);
+
+impl Paced {
+    fn new(time_max: Duration) -> Self {
+        let stride = Stride::begun();
+        stride.set_time_max(time_max);
+        assert_eq!(Duration::from_nanos(stride.time_max_ns()), time_max);
+        Self(Pace::new(), stride)
+    }
+
+    fn is_spent(&self, poll: u64, now: impl FnOnce() -> Instant) -> bool {
+        self.0.is_spent(poll, &self.1, now)
+    }
+}
+
+fn pace() -> Paced {
+    Paced::new(Duration::from_nanos(TIME_MAX_NS))
 }
 
 #[test]
@@ -197,7 +211,7 @@ fn time_counts_from_the_first_question_of_a_poll() {
 }
 
 /// Asks after each `gap_ns` until the time is over; how long that took, and how many looks.
-fn ask_until_spent(pace: &Pace, poll: u64, mut gap_ns: impl FnMut(u32) -> u64) -> (u64, u32) {
+fn ask_until_spent(pace: &Paced, poll: u64, mut gap_ns: impl FnMut(u32) -> u64) -> (u64, u32) {
     let (mut now_ns, mut looks) = (7_000, 0);
     for asked in 0.. {
         let look = || {
@@ -236,12 +250,12 @@ fn questions_that_become_slow_are_late_by_a_stride_at_most() {
 fn another_executor_counts_from_its_own_first_question() {
     let pace = pace();
     assert!(!pace.is_spent(1, at(10_000)));
-    pace.start_again();
+    pace.0.start_again();
     assert!(!pace.is_spent(1, at(20_000)));
 }
 
 #[test]
 fn without_a_limit_no_one_looks_at_the_clock() {
-    let pace = Pace::new();
+    let pace = Paced::new(Duration::ZERO);
     assert!(!pace.is_spent(1, || unreachable!("there is no limit")));
 }
