@@ -72,7 +72,7 @@ impl<T: Future<Output = ()> + 'static, F: Fn(LocalHandle<Interrupt>) -> T> Machi
             let executor = Executor::new(self.cell, Port).unwrap();
             let local = executor.local();
             // Also without a heap there is room for tasks.
-            local.lend(forever(TaskSlab::<512, 4>::new())).unwrap();
+            local.lend(forever(TaskSlab::<{ 64 * size_of::<usize>() }, 4>::new())).unwrap();
             drop(local.spawn((self.first)(local)).unwrap());
             executor
         };
