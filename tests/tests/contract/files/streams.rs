@@ -298,6 +298,7 @@ fn code_for_tokio_and_futures_reads_and_writes_files() {
         let (from, to) = (folder.join("file"), folder.join("copy"));
         let open = async || soon(File::open(&from)).await.unwrap();
         let create = async || soon(File::create(&to)).await.unwrap();
+        #[cfg(feature = "ecosystem")]
         {
             use tokio::io::{AsyncWriteExt, copy, copy_buf};
             let mut reader = FileReader::with_capacity(4096, open().await);
