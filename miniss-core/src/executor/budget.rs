@@ -325,9 +325,9 @@ impl Pace {
         self.asked_in.set(0);
     }
 
-    /// Whether the poll under way, the executor's `poll`th, has used up its time, that of a turn. It
-    /// stays so for the rest of the poll: the code that asks first need not be the code that can
-    /// give way.
+    /// Whether the poll under way, the executor's `poll`th, has used up its time, which is that of a
+    /// turn. It stays so for the rest of the poll: the code that asks first need not be the code
+    /// that can give way.
     #[inline]
     pub(crate) fn is_spent(
         &self,

@@ -340,7 +340,10 @@
 //! | request and reply to another core, without a heap | `two_cores_interrupt_each_other_once_at_most_for_each_halt_they_announce`; `call/tests.rs`, over both memories |
 //! | counters: polls, wakes, parks, busy and idle time | `the_counters_tell_what_happened` |
 //! | a failure that no one saw is counted and reported | `unobserved/tests.rs`, `what_fails_unseen_is_reported_and_what_is_seen_is_not` |
-//! | sizes | `nothing_has_grown_or_shrunk_unnoticed`, `a_parked_task_costs_one_line_beside_its_future`, `the_images_are_as_large_as_expected` |
+//! | 32 bits: counts that wrap, generations to their end | `.ci/thirty-two-bits` runs the core's tests; `generations_begin_again_after_the_last_one_and_leave_the_drivers_bits_alone`, `a_slot_whose_generations_are_used_up_is_not_used_again` |
+//! | drivers over `embedded-hal-async`, `embassy-sync`, `defmt` | `tests/tests/field.rs` |
+//! | from an empty folder to a light that blinks | `examples/microcontroller`, `the_light_of_the_microcontroller_blinks`, `the_page_of_the_microcontroller_shows_its_files` |
+//! | sizes | `nothing_has_grown_or_shrunk_unnoticed`, `a_parked_task_costs_one_line_beside_its_future`, `the_images_are_as_large_as_expected`; beside embassy `tests/sizes/measure` |
 //!
 //! ## Timers
 //!
@@ -350,6 +353,7 @@
 //! | a million armed, 99 of 100 cancelled | `of_a_million_sleeps_the_one_in_a_hundred_that_is_not_cancelled_fires_in_order` |
 //! | the next deadline is handed to `park` | `the_reactor_sleeps_until_the_earliest_timer` |
 //! | as a `BTreeMap` would | `timer/tests/model.rs` |
+//! | counters of 32 kHz to 1 GHz lose nothing over days | `an_interval_loses_nothing_in_thirty_days`, `ticks_and_back_are_never_early_and_at_most_a_tick_late` |
 //!
 //! ## Futures
 //!
