@@ -325,8 +325,8 @@ impl Pace {
         self.asked_in.set(0);
     }
 
-    /// Whether the poll under way, the executor's `poll`th, has used up its time, which is that of a
-    /// turn. It stays so for the rest of the poll: the code that asks first need not be the code
+    /// Whether the poll under way, the executor's `poll`th, has used up its time, which is that of
+    /// a turn. It stays so for the rest of the poll: the code that asks first need not be the code
     /// that can give way.
     #[inline]
     pub(crate) fn is_spent(
