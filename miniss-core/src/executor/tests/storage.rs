@@ -565,7 +565,7 @@ fn a_slot_whose_generations_are_used_up_is_not_used_again() {
     executor.block_on(yield_now());
     assert!(!kept.is_finished(), "no handle of another task means this one");
     kept.abort();
-    assert_eq!(executor.block_on(kept), Err(Cancelled.into()));
+    assert_eq!(executor.block_on(kept), Err(Cancelled));
 }
 
 #[test]
