@@ -191,8 +191,8 @@
 //! Both have opt-level z, fat LTO and panics that abort at once
 //! (`-Zunstable-options -Cpanic=immediate-abort`, with `core` built for it); panics that keep their
 //! messages take about 300 bytes more. Of the memory the executor cell has 280. Measured on
-//! 2026-12-01 by `tests/sizes/measure`, which builds both, looks that nothing unused is linked, runs
-//! them in QEMU and compares with `tests/sizes/expected.txt`.
+//! 2026-12-01 by `tests/sizes/measure`, which builds both, looks that nothing unused is linked,
+//! runs them in QEMU and compares with `tests/sizes/expected.txt`.
 //!
 //! So embassy is smaller. We pay for what it does not have: budgets in polls and in time, handles
 //! with outputs, an executor that may end and begin again, wakers that may outlive it, statistics;
