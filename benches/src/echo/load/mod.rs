@@ -138,9 +138,10 @@ impl Load {
     }
 }
 
-/// No latency yet: in nanoseconds, of any length, with three digits.
+/// No latency yet: in nanoseconds, up to an hour, with three digits.
 pub fn latencies() -> Histogram<u64> {
-    Histogram::new(3).expect("it counts with up to five digits")
+    const HOUR_NS: u64 = 3_600_000_000_000;
+    Histogram::new_with_bounds(1, HOUR_NS, 3).expect("it counts with up to five digits")
 }
 
 /// CPU clocks at one moment.

@@ -142,3 +142,13 @@ fn every_server_echoes_every_byte() {
         }
     }
 }
+
+#[test]
+fn a_latency_is_what_it_was_from_nanoseconds_to_an_hour() {
+    for nanos in [1, 900, 62_500, 4_010_000, 1_000_000_000, 3_600_000_000_000] {
+        let mut latency = latencies();
+        latency.saturating_record(nanos);
+        let told = latency.value_at_quantile(0.5);
+        assert!(told.abs_diff(nanos) <= nanos / 1_000, "{nanos} ns are told as {told}");
+    }
+}
