@@ -103,14 +103,17 @@ pub fn this_core() -> usize {
     core & 0xff
 }
 
-/// Lets `core` begin.
+/// Lets `core` begin. What was written before is there for it.
 pub fn start_core(core: usize) {
     const CORE_ON: u64 = 0xc400_0003;
     let status: u64;
     let begin = &raw const start_other;
     // SAFETY: *Bare core*: the core is off, and begins with the stack of its number.
     unsafe {
-        asm!("hvc #0", inout("x0") CORE_ON => status, in("x1") core, in("x2") begin, in("x3") core);
+        asm!(
+            "dsb ish", "hvc #0",
+            inout("x0") CORE_ON => status, in("x1") core, in("x2") begin, in("x3") core,
+        );
     }
     assert!(status == 0, "there is no core {core}");
 }
