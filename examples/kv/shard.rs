@@ -197,7 +197,10 @@ mod tests {
                 }
                 let now = busy();
                 if shard.with_store(|store| store.expired) > 0 && now[1] > before[1] {
-                    let start = *start.get_or_insert(now);
+                    // Commands have their turn again, so expiry had used up its share. What they
+                    // have used in this turn, which the machine may have interrupted, counts from
+                    // now on, with what they used since they looked last.
+                    let start = *start.get_or_insert([before[0], now[1]]);
                     // When expiry had its turn, it had used up no more than its share.
                     let (commands, expiry) =
                         (now[0] - start[0], before[1].saturating_sub(start[1]));

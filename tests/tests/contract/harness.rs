@@ -39,6 +39,12 @@ fn name(driver: Driver) -> &'static str {
 /// If it does not, or the case fails.
 #[track_caller]
 pub fn on_each_driver(case: impl AsyncFn()) {
+    on_shard_of_each_driver(&|| Box::pin(case()));
+}
+
+/// Compiled once: a runtime for the type of each case would be nearly all of this program.
+#[track_caller]
+fn on_shard_of_each_driver<'a>(case: &dyn Fn() -> Pin<Box<dyn Future<Output = ()> + 'a>>) {
     with_each_driver(|builder| {
         let runtime = builder.shards(1).build().expect("a runtime with one shard");
         runtime.block_on(counted(case()));
