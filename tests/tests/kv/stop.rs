@@ -1,6 +1,7 @@
 //! Signals: what was received is answered, then the server ends in order; the second ends it at
 //! once. Scenario N13.
 
+use std::io::Write;
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
@@ -47,10 +48,16 @@ fn a_shard_that_dies_ends_the_server_with_an_error() {
         let server = Server::launch(with_fragile_rings(&mut command, 8), shards);
         // So many at once, on one shard at least, that it hands over their first receives together.
         server.signal(libc::SIGSTOP);
-        let flood: Vec<_> = (0..100).map(|_| server.connect()).collect();
+        let mut flood: Vec<_> = (0..100).map(|_| server.connect()).collect();
         server.signal(libc::SIGCONT);
+        // Or the replies, on a machine so slow that it gives way after each client that comes.
+        let floods = thread::spawn(move || {
+            while flood.iter_mut().all(|client| client.write_all(b"PING\r\n").is_ok()) {
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
         assert_eq!(server.wait().code(), Some(1), "{shards} shards");
-        drop(flood);
+        floods.join().unwrap();
     }
 }
 
