@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | R1, R2 | submission and completion queue full | `tcp/limits.rs` |
 //! | R3 | `EBUSY`, `EAGAIN` from an enter | `os.rs`: no kernel here answers so, and a filter does |
-//! | R4 | signals | `tcp/limits.rs` |
+//! | R4 | signals, and a stop | `tcp/limits.rs`, here `stopped.rs` |
 //! | R5 | short reads and writes | `rows.rs`, `tcp/forms.rs` |
 //! | R6 | cancels that race data | `cancel/races.rs`, here `stream/dropped.rs` |
 //! | R7, R8, R9 | reads dropped, forgotten, left to the end | `cancel/ends.rs`, here `runtime.rs` |
@@ -71,6 +71,7 @@ mod runtime;
 mod signals;
 mod spliced;
 mod stdio;
+mod stopped;
 mod stream;
 mod tasks;
 mod tcp;

@@ -1,6 +1,7 @@
 //! Completions: from the kernel's queue to the slots, and on to the wakers.
-
-#![forbid(unsafe_code)]
+//!
+//! Invariant **Owned while in flight** (of `miniss_core::op`): what a request points at stays where
+//! it is until the operation has its terminal completion.
 
 use std::mem::MaybeUninit;
 
@@ -49,8 +50,18 @@ impl Uring {
                 let completion = Completion { result: entry.result(), flags: entry.flags() };
                 ops.complete(OpId::from_bits(data), completion, more);
             }
+            tag::WAIT => self.end_wait(OpId::from_bits(data & !tag::MASK), entry, ops),
             tag::UNPARKER if !more => self.eventfd_is_armed.set(false),
             _ => {}
+        }
+    }
+
+    /// Settles what a thread of the kernel has waited for, or asks for it again.
+    fn end_wait(&self, id: OpId, entry: &cqueue::Entry, ops: &Operations) {
+        match self.waits.end(id, entry.result()) {
+            Ok(result) => ops.complete(id, Completion { result, flags: entry.flags() }, false),
+            // SAFETY: *Owned while in flight*: its terminal completion has not come.
+            Err(request) => unsafe { self.push_file(id, request) },
         }
     }
 }

@@ -11,6 +11,7 @@ use io_uring::types::Fd;
 use io_uring::{IoUring, opcode, squeue, types};
 use miniss_core::op::OpId;
 
+use super::interrupted::{Waits, may_be_interrupted};
 use super::ring::Ring;
 use super::setup::{Features, make_ring, probe};
 use super::sys::{device_of, is_fuse, poll_first};
@@ -36,6 +37,7 @@ pub(in crate::driver) struct Uring {
     pub(in crate::driver) ring: RefCell<Option<Ring>>,
     pub(in crate::driver) features: Features,
     registered: Chunks,
+    pub(super) waits: Waits,
     /// The eventfd that other threads write to, and whether the kernel watches it for us.
     eventfd: RawFd,
     pub(in crate::driver) eventfd_is_armed: Cell<bool>,
@@ -61,8 +63,8 @@ impl Uring {
         try_nop(&mut ring)?;
         let ring = RefCell::new(Some(ring));
         let (registered, eventfd_is_armed) = (OnceCell::new(), Cell::new(false));
-        let devices = Box::default();
-        Ok(Self { ring, features, registered, eventfd, eventfd_is_armed, devices })
+        let (waits, devices) = (Waits::default(), Box::default());
+        Ok(Self { ring, features, registered, waits, eventfd, eventfd_is_armed, devices })
     }
 
     /// Whether the ring itself would wait for the file, and the shard with it: the kernel takes the
@@ -114,9 +116,32 @@ impl Uring {
     }
 }
 
-/// The entry that asks for `request`.
+impl Uring {
+    /// Hands over a request of a file.
+    ///
+    /// # Safety
+    /// As for [`Backend::push`].
+    pub(super) unsafe fn push_file(&self, id: OpId, request: *const FileRequest) {
+        // SAFETY: *Owned while in flight*, the caller's promise.
+        let file = unsafe { &*request };
+        let data = match may_be_interrupted(file) {
+            true => self.waits.begin(id, request),
+            false => tag::OP | id.to_bits(),
+        };
+        let entry = file_entry(*file, &self.registered).user_data(data);
+        // SAFETY: *Owned while in flight*, the caller's promise.
+        unsafe { self.push_entry(entry) };
+    }
+
+    /// Asks the kernel to cancel one operation.
+    fn cancel_entry(&self, id: OpId) -> squeue::Entry {
+        opcode::AsyncCancel::new(self.waits.cancel(id)).build()
+    }
+}
+
+/// The entry that asks for `request`, which is of a socket, or of none.
 #[inline]
-fn entry_of(request: Request, registered: &Chunks) -> squeue::Entry {
+fn entry_of(request: Request) -> squeue::Entry {
     match request {
         Request::Nop => opcode::Nop::new().build(),
         Request::Recv { fd, buffer, len, flags } => {
@@ -156,9 +181,7 @@ fn entry_of(request: Request, registered: &Chunks) -> squeue::Entry {
             opcode::Connect::new(Fd(fd), address.cast(), len).build()
         }
         Request::Poll { fd, events } => opcode::PollAdd::new(Fd(fd), events as u32).build(),
-        // SAFETY: *Owned while in flight*.
-        Request::File(request) => file_entry(unsafe { *request }, registered),
-        Request::Cancel { id } => cancel_entry(id),
+        Request::File(_) | Request::Cancel { .. } => unreachable!("each has an entry of its own"),
     }
 }
 
@@ -242,11 +265,6 @@ struct PoolHeader(libc::msghdr);
 // SAFETY: all pointers in it are null, and no one writes to it.
 unsafe impl Sync for PoolHeader {}
 
-/// Asks the kernel to cancel one operation.
-fn cancel_entry(id: OpId) -> squeue::Entry {
-    opcode::AsyncCancel::new(tag::OP | id.to_bits()).build()
-}
-
 impl Backend for Uring {
     /// The kernel waits by itself; a non-blocking descriptor would make it answer `EAGAIN`.
     const NONBLOCKING: bool = false;
@@ -267,14 +285,19 @@ impl Backend for Uring {
     /// It is handed to the kernel with the next enter of this turn.
     #[inline]
     unsafe fn push(&self, id: OpId, request: Request, _: &Operations) {
-        let entry = entry_of(request, &self.registered).user_data(tag::OP | id.to_bits());
+        let entry = match request {
+            // SAFETY: the caller's promise.
+            Request::File(request) => return unsafe { self.push_file(id, request) },
+            Request::Cancel { id } => self.cancel_entry(id),
+            request => entry_of(request),
+        };
         // SAFETY: *Owned while in flight*, the caller's promise.
-        unsafe { self.push_entry(entry) };
+        unsafe { self.push_entry(entry.user_data(tag::OP | id.to_bits())) };
     }
 
     /// It needs no room of its own: the ring makes some, or keeps the cancel until there is.
     fn cancel(&self, id: OpId, _: &Operations) {
-        let entry = cancel_entry(id).user_data(tag::IGNORE);
+        let entry = self.cancel_entry(id).user_data(tag::IGNORE);
         let skip = self.features.cqe_skip;
         let entry = if skip { entry.flags(squeue::Flags::SKIP_SUCCESS) } else { entry };
         // SAFETY: the entry points at nothing.
@@ -345,6 +368,7 @@ impl Backend for Uring {
     /// Cancels everything at once where the kernel can (6.0); the cancel of each orphan has been
     /// queued anyway.
     fn cancel_all(&self, _: &Operations) {
+        self.waits.cancel_all();
         let Some(ring) = self.ring_mut() else { return };
         let builder = types::CancelBuilder::any().all();
         // It reports what it did not find, too; how it went shows in the completions.

@@ -8,11 +8,13 @@
 //! - [`entry`]: from a request to an entry.
 //! - [`ring`]: the two queues shared with the kernel, and entries that wait for room.
 //! - [`complete`]: from completions to slots.
+//! - [`interrupted`]: what is asked for again, since the program was stopped for a moment.
 //! - [`probe`]: what io_uring is here, for tools that tell a user.
 //! - [`sys`]: the gate to the system calls that we make ourselves.
 
 mod complete;
 mod entry;
+mod interrupted;
 mod probe;
 pub(super) mod ring;
 pub(super) mod setup;
@@ -32,5 +34,7 @@ pub(super) mod tag {
     pub(in crate::driver) const UNPARKER: u64 = 1 << OpId::BITS;
     /// The completion means nothing to us.
     pub(in crate::driver) const IGNORE: u64 = 2 << OpId::BITS;
+    /// As [`OP`], and a thread of the kernel may wait for it.
+    pub(in crate::driver) const WAIT: u64 = 3 << OpId::BITS;
     pub(in crate::driver) const MASK: u64 = !((1 << OpId::BITS) - 1);
 }
