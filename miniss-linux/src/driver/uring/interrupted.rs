@@ -1,10 +1,10 @@
 //! What a thread of the kernel waits for, and is interrupted in: asked for again.
 //!
 //! A program is stopped and goes on, by a shell's job control, by a container engine that pauses
-//! it, or by a debugger. A system call that waits then begins again, and no one notices. Over a ring
-//! the kernel's threads are interrupted as well, and the completion says so: with `EINTR`, or with a
-//! number that no system call returns. Nothing has been done by then. So we ask again, unless it
-//! was cancelled, which interrupts in the same way.
+//! it, or by a debugger. A system call that waits then begins again, and no one notices. Over a
+//! ring the kernel's threads are interrupted as well, and the completion says so: with `EINTR`, or
+//! with a number that no system call returns. Nothing has been done by then. So we ask again,
+//! unless it was cancelled, which interrupts in the same way.
 //!
 //! Reads and writes are not among these requests. They wait for a disk, or until there is something
 //! to read, which is never interrupted; and they are too many to be noted down.
