@@ -58,7 +58,7 @@
 //! - [`net`]: sockets, of TCP, UDP and Unix.
 //! - [`process`]: child processes. [`pipe`]: pipes to them, and within a program; stdin and stdout.
 //! - [`signal`]: Ctrl-C and the others, told to tasks; a server that ends in order.
-//! - [`fs`]: files and folders.
+//! - [`fs`]: files and folders. [`AsyncFd`]: descriptors of other kinds.
 //! - [`buf`]: the buffers that operations own while the kernel works on them.
 //! - [`sync`], [`combine`]: for tasks of one shard. [`coop`]: how much one poll of a task may do.
 //! - [`topology`]: which CPUs there are.
@@ -82,6 +82,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod async_fd;
 mod driver;
 #[cfg(feature = "macros")]
 #[doc(hidden)]
@@ -117,6 +118,7 @@ pub mod manual;
 #[doc(hidden)]
 pub mod doctest;
 
+pub use async_fd::AsyncFd;
 pub use diagnostics::unobserved;
 pub use driver::{
     ChosenDriver, Driver, IoUringFeature, IoUringProbe, UnknownDriver, probe_io_uring,

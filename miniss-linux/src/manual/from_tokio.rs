@@ -118,7 +118,7 @@
 //! | `UnixStream`, `UnixListener` | [`UnixStream`](crate::net::UnixStream), [`UnixListener`](crate::net::UnixListener) | |
 //! | `UnixDatagram` | [`UnixDatagram`](crate::net::UnixDatagram) | it can send descriptors |
 //! | `lookup_host` | [`lookup_host`](crate::net::lookup_host) | |
-//! | `AsyncFd` | lacking | a descriptor of another kind goes by [`spawn_blocking`](crate::spawn_blocking) |
+//! | `AsyncFd` | [`AsyncFd`](crate::AsyncFd) | no guards: [`read_with`](crate::AsyncFd::read_with), [`write_with`](crate::AsyncFd::write_with) |
 //!
 //! # Reading and writing by traits
 //!

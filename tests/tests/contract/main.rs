@@ -60,6 +60,7 @@
 
 #![forbid(unsafe_code)]
 
+mod async_fd;
 mod blocking;
 mod datagram;
 mod files;
