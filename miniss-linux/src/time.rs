@@ -11,11 +11,12 @@ use std::sync::OnceLock;
 
 pub use std::time::Duration;
 
+use miniss_core::combine::yield_now;
 use miniss_core::timer::{Timers, Wheel};
 pub use miniss_core::{error::TimedOut, timer::MissedTick};
 
-use crate::driver::now;
-use crate::runtime::try_with_current;
+use crate::driver::{any_stands, now as system_now};
+use crate::runtime::{try_with_current, with_current};
 
 /// The timers of the shard that a future is polled on.
 ///
@@ -210,11 +211,23 @@ impl fmt::Debug for Instant {
     }
 }
 
+/// The time of the shard that this thread is in, or of the system.
+#[inline]
+fn now() -> miniss_core::time::Instant {
+    if any_stands() { shard_now() } else { system_now() }
+}
+
+#[cold]
+fn shard_now() -> miniss_core::time::Instant {
+    try_with_current(|shard| shard.local.now()).unwrap_or_else(system_now)
+}
+
 /// One point as both types have it: the middle of the two looks that were closest to a third one.
 fn same_point() -> (Instant, std::time::Instant) {
     static SAME: OnceLock<(Instant, std::time::Instant)> = OnceLock::new();
     let look = |_| {
-        let (before, theirs, after) = (Instant::now(), std::time::Instant::now(), Instant::now());
+        let now = || Instant(system_now());
+        let (before, theirs, after) = (now(), std::time::Instant::now(), now());
         (after - before, before + (after - before) / 2, theirs)
     };
     *SAME.get_or_init(|| {
@@ -265,6 +278,42 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::until(ShardTimers(()), deadline)
+}
+
+/// Sets a clock that [stands still](crate::Builder::start_paused) forward. Tasks that wait for a
+/// time until then are polled before this ends, if ready tasks are polled in order: all of them at
+/// the new time, as if they were late.
+///
+/// # Panics
+///
+/// When polled outside of a runtime, or in one whose clock goes.
+///
+/// # Cancellation
+///
+/// Safe: at its first poll the clock is set, and then there is nothing to lose.
+///
+/// ```
+/// use miniss_linux::time::{Duration, advance, sleep};
+/// use miniss_linux::{Runtime, spawn};
+///
+/// let runtime = Runtime::builder().shards(1).start_paused(true).build().unwrap();
+/// # runtime.block_on(async {
+/// let nap = spawn(sleep(Duration::from_secs(10)));
+/// miniss_linux::yield_now().await; // it begins to wait
+/// advance(Duration::from_secs(9)).await;
+/// assert!(!nap.is_finished());
+/// advance(Duration::from_secs(1)).await;
+/// assert!(nap.is_finished());
+/// # });
+/// ```
+pub async fn advance(by: Duration) {
+    with_current(|shard| {
+        let clock = &shard.local.cell().unparker().clock;
+        let stands_at = clock.stands_at();
+        let now = stands_at.expect("this clock goes by itself: build with `start_paused(true)`");
+        clock.set_forward(now.saturating_add(by));
+    });
+    yield_now().await;
 }
 
 /// The output of `future`, or [`TimedOut`] if it takes longer than `duration`.

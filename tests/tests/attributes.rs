@@ -115,6 +115,14 @@ async fn a_test_has_one_shard() {
     assert_eq!(*task.await.unwrap(), 7);
 }
 
+#[miniss_linux::test(driver = all, start_paused = true, deadline = "100 min")]
+async fn an_hour_that_is_slept_takes_no_time() {
+    use miniss_linux::time::{Duration, Instant, sleep};
+    let (start, hour) = (Instant::now(), Duration::from_secs(3600));
+    sleep(hour).await;
+    assert_eq!(start.elapsed(), hour);
+}
+
 #[should_panic(expected = "as planned")]
 #[miniss_linux::test(driver = all, seeds = 3)]
 async fn a_test_may_have_to_panic() {

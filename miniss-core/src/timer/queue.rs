@@ -136,7 +136,7 @@ pub(crate) mod sealed {
         /// Takes all timers out and wakes their tasks, so that each that still waits is polled and
         /// learns that the executor has gone. The queue is empty afterwards, also if a waker
         /// panics: then those behind it are not woken. What a waker arms meanwhile is taken out
-        /// unwoken.
+        /// unwoken. The clock may begin again: the next executor may have an earlier time.
         fn clear(&self);
     }
 

@@ -15,6 +15,7 @@ use core::pin::Pin;
 use super::list::{List, TimerNode};
 use super::queue::sealed::{Arm, Queue};
 use super::queue::{HasTimers, TimerQueue};
+use crate::defer::defer;
 use crate::time::Instant;
 
 const WAITING: usize = 0;
@@ -68,6 +69,8 @@ impl Queue for TimerList {
     }
 
     fn clear(&self) {
+        // It is empty then, also if a waker panics.
+        let _again = defer(|| self.now.set(0));
         self.take_out();
     }
 }

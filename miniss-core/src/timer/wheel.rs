@@ -58,6 +58,7 @@ use core::pin::Pin;
 use super::list::{List, TimerNode};
 use super::queue::sealed::{Arm, Queue};
 use super::queue::{HasTimers, TimerQueue};
+use crate::defer::defer;
 use crate::time::Instant;
 
 /// Bits in a digit: a level has as many slots as a word has bits.
@@ -130,6 +131,8 @@ impl Queue for Wheel {
     }
 
     fn clear(&self) {
+        // It is empty then, also if a waker panics.
+        let _again = defer(|| self.now.set(0));
         self.take_out();
     }
 }

@@ -9,7 +9,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ExprLit, Lit, LitInt, Path, Token};
+use syn::{Error, Expr, ExprLit, Lit, LitBool, LitInt, Path, Token};
 
 use crate::function::Kind;
 
@@ -25,6 +25,7 @@ pub struct Arguments {
     all_drivers: bool,
     seeds: Option<LitInt>,
     deadline: Option<Duration>,
+    start_paused: Option<LitBool>,
 }
 
 /// `key = value`
@@ -72,6 +73,7 @@ impl Arguments {
             ("builder", _) => self.builder = Some(value),
             ("crate", _) => self.at = Some(path(value)?),
             ("seeds", Kind::Test) => self.seeds = Some(count(value)?),
+            ("start_paused", Kind::Test) => self.start_paused = Some(truth(value)?),
             ("deadline", Kind::Test) => self.deadline = Some(duration(value)?),
             _ => return Err(Error::new(key.span(), unknown(kind, key))),
         }
@@ -125,6 +127,7 @@ impl Arguments {
         tokens.extend(shards.map(|shards| quote_spanned!(shards.span()=> .shards(#shards))));
         tokens.extend(self.driver.as_ref().map(|driver| quote!(.driver(#at::Driver::#driver))));
         tokens.extend(self.name.as_ref().map(|name| quote!(.thread_name(#name))));
+        tokens.extend(self.start_paused.as_ref().map(|paused| quote!(.start_paused(#paused))));
         tokens
     }
 
@@ -144,7 +147,7 @@ impl Arguments {
 fn unknown(kind: Kind, key: &Ident) -> String {
     let known = match kind {
         Kind::Main => "shards, driver, name, builder and crate",
-        Kind::Test => "shards, driver, name, builder, seeds, deadline and crate",
+        Kind::Test => "shards, driver, name, builder, seeds, deadline, start_paused and crate",
     };
     format!("there is no argument `{key}`; there are {known}")
 }
@@ -166,6 +169,14 @@ fn count(value: Expr) -> syn::Result<LitInt> {
             _ => Ok(number),
         },
         _ => Err(Error::new(at, "this must be a whole number, such as 2")),
+    }
+}
+
+fn truth(value: Expr) -> syn::Result<LitBool> {
+    let at = value.span();
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Bool(truth), .. }) => Ok(truth),
+        _ => Err(Error::new(at, "this must be true or false")),
     }
 }
 

@@ -104,13 +104,13 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///   once, with that seed.
 /// - `deadline = "10 s"`: a run that takes longer has failed; units are `ms`, `s` and `min`. It is
 ///   dropped where it waits: a poll that does not return is not ended.
+/// - `start_paused = true`: the clock stands still, and is set forward when there is nothing else
+///   to do (`Builder::start_paused`). A deadline is one of that clock, too: a body that waits for
+///   nothing that could come has failed at once.
 ///
 /// The first run that fails ends the test, and a line of the test's output tells which it was:
 /// `this run comes back with MINISS_DRIVER=epoll MINISS_SHUFFLE=7 MINISS_SEED=1234`. A test with
 /// `#[should_panic]` has to panic in each run.
-///
-/// There is no paused time: what the kernel does takes its time in any case. A future that is
-/// generic over the core's `Timers` can be tested with its `ManualClock`.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     function::expand(function::Kind::Test, arguments.into(), item.into()).into()

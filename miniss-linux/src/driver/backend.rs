@@ -73,6 +73,11 @@ pub(super) trait Backend {
     /// An unpark from now on ends a wait.
     fn arm_unparker(&self);
 
+    /// Whether something waits for events that no operation in flight tells of.
+    fn is_awaited(&self) -> bool {
+        false
+    }
+
     /// Whether descriptors are to be non-blocking.
     const NONBLOCKING: bool;
 
@@ -173,6 +178,10 @@ impl AnyBackend {
 
     pub(super) fn look(&self) -> io::Result<bool> {
         with!(self, backend => backend.look())
+    }
+
+    pub(super) fn is_awaited(&self) -> bool {
+        with!(self, backend => backend.is_awaited())
     }
 
     #[inline]

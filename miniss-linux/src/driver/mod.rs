@@ -17,6 +17,7 @@
 //! - [`blocking`]: threads for what would block, requests that no backend takes among it.
 //! - [`close`]: the end, when all has come back.
 //! - [`choice`]: which driver a runtime is to have, and has.
+//! - [`clock`]: the clock of a shard, which stands still in some tests.
 //! - [`sys`]: what all of them ask of the system: the clock, the page, the limits.
 
 mod aligned;
@@ -24,6 +25,7 @@ mod backend;
 mod blocking;
 pub(crate) mod buffers;
 mod choice;
+mod clock;
 mod close;
 mod epoll;
 mod reactor;
@@ -41,6 +43,7 @@ pub use uring::{IoUringFeature, IoUringProbe, probe_io_uring};
 
 pub(crate) use blocking::{BlockingConfig, BlockingPool, Busy, Job, PoolRequests};
 pub(crate) use choice::{DriverConfig, Kind};
+pub(crate) use clock::any_stands;
 pub(crate) use close::Hung;
 pub(crate) use reactor::ShardReactor;
 pub(crate) use request::{

@@ -12,6 +12,7 @@ use miniss_core::time::Instant;
 use miniss_core::{Idle, Reactor};
 
 use super::backend::AnyBackend;
+use super::clock::ShardClock;
 use super::spin::{CallSpin, IdleSpin};
 use super::start::ShardDriver;
 use super::sys::{Wait, now};
@@ -76,6 +77,9 @@ impl ShardReactor {
             self.driver.reap();
             return;
         }
+        if let (Some(clock), Some(deadline)) = (self.driver.standing_clock(), deadline) {
+            return self.wait_beside(clock, deadline, idle);
+        }
         let start = expects_calls.then(now);
         match wait_for(deadline) {
             // A timer is due, so there is no time to sleep.
@@ -85,6 +89,25 @@ impl ShardReactor {
         self.driver.reap();
         if let Some(start) = start.filter(|_| idle.has_calls()) {
             self.call_spin.slept(nanos_since(start));
+        }
+    }
+}
+
+/// While a clock stands, so long a shard with nothing to do waits for what the kernel has in
+/// progress, and looks again for what threads do.
+const BESIDE_NS: u64 = 1_000_000;
+
+impl ShardReactor {
+    /// Sets a clock that stands forward to the next deadline. What is in progress elsewhere comes
+    /// first: the kernel has a moment for it, and work on threads ends.
+    #[cold]
+    fn wait_beside(&self, clock: &ShardClock, deadline: Instant, idle: Idle<'_>) {
+        let (driver, on_threads) = (&self.driver, self.driver.ops.on_pool.pool_is_busy());
+        let waits = on_threads || driver.in_flight() > 0 || driver.backend.is_awaited();
+        let wait = if waits { Wait::Nanos(BESIDE_NS) } else { Wait::No };
+        driver.sleep(wait).unwrap_or_else(|error| is_broken(&error));
+        if driver.reap() == 0 && !idle.has_work() && !on_threads {
+            clock.set_forward(deadline);
         }
     }
 }

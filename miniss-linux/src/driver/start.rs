@@ -18,6 +18,7 @@ use super::backend::{AnyBackend, BackendStats, REFUSED};
 use super::blocking::PoolRequests;
 use super::buffers::BufferPool;
 use super::choice::{DriverConfig, Kind};
+use super::clock::ShardClock;
 use super::epoll::Epoll;
 use super::request::{Prepare, buffer_of};
 use super::sys::now;
@@ -142,6 +143,13 @@ impl ShardDriver {
     /// Counters of the backend.
     pub(crate) fn stats(&self) -> BackendStats {
         self.backend.stats()
+    }
+
+    /// The shard's clock, if it stands still.
+    #[inline]
+    pub(super) fn standing_clock(&self) -> Option<&'static ShardClock> {
+        let clock = &self.owner?.clock;
+        clock.stands_at().map(|_| clock)
     }
 
     /// Operations in flight, orphans included.

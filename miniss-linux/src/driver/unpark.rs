@@ -13,7 +13,7 @@ use miniss_core::time::Instant;
 use miniss_core::timer::Wheel;
 use miniss_core::{Clock, Unpark};
 
-use super::sys::now;
+use super::clock::ShardClock;
 use crate::runtime::is_local;
 
 /// Wakes one shard, from any thread. It stays forever, in the shard's executor cell; the eventfd
@@ -22,11 +22,12 @@ use crate::runtime::is_local;
 pub(crate) struct Unparker {
     /// A thread that writes to it holds the lock for reading, so that it is not closed meanwhile.
     eventfd: RwLock<Option<OwnedFd>>,
+    pub(crate) clock: ShardClock,
 }
 
 impl Unparker {
     pub(crate) const fn new() -> Self {
-        Self { eventfd: RwLock::new(None) }
+        Self { eventfd: RwLock::new(None), clock: ShardClock::new() }
     }
 
     /// Any thread can wake the shard from now on. Returns the eventfd, which stays open until
@@ -38,8 +39,9 @@ impl Unparker {
         Ok(fd)
     }
 
-    /// Wakes do nothing from now on, and none is under way any more.
+    /// Wakes do nothing from now on, and none is under way any more. The clock goes.
     pub(crate) fn close(&self) {
+        self.clock.go();
         *self.eventfd.write().expect("no panic under this lock") = None;
     }
 }
@@ -68,7 +70,7 @@ impl Clock for Unparker {
 
     #[inline]
     fn now(&self) -> Instant {
-        now()
+        self.clock.now()
     }
 }
 

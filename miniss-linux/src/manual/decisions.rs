@@ -650,6 +650,26 @@
 //! **What would change our mind.** Clocks that a thread can read of another at no cost: then the
 //! two could be told apart.
 //!
+//! # A clock that stands still waits for the kernel, but not for long
+//!
+//! **Question.** A test that sleeps for hours should take no time. When may its clock be set
+//! forward, while sockets and files have something in progress?
+//!
+//! **Choices.** Never while an operation is in flight: then no clock ever moves beside a listener.
+//! At once, as in tokio: then a timeout ends a read whose bytes were on their way. Only by hand.
+//! Or for code that is generic over its clock alone, which the core has.
+//!
+//! **Pick.** Threads that work for the runtime end first, however long they take; the kernel gets a
+//! millisecond, in which all that stays on this machine comes. Nothing is waited for if nothing is
+//! in progress. It takes one shard, so that no other is left behind, and holds from the start of
+//! the runtime to its end, so that no timer is armed by another clock.
+//!
+//! **Price.** One load in each look at the time, in programs that never stop a clock. Beside a
+//! listener each step of such a clock takes a millisecond. A peer that is slower than that may find
+//! its time over.
+//!
+//! **What would change our mind.** Simulated sockets and files, which say when they are done.
+//!
 //! # A shard that dies ends `run`, and `block_on` after a grace
 //!
 //! **Question.** A panic of a waker, or a ring that the kernel refuses, ends a shard. What becomes

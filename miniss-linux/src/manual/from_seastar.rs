@@ -78,7 +78,7 @@
 //! | `sleep`, `sleep_abortable` | [`sleep`](crate::time::sleep) | [`AbortSource::run`](crate::sync::AbortSource::run) around it |
 //! | `timer` | [`interval`](crate::time::interval) | or a task that sleeps |
 //! | `with_timeout` | [`timeout`](crate::time::timeout) | it drops the future; Seastar's lets it go on |
-//! | `manual_clock` | in the core | `ManualClock`, for what is written over `Timers` |
+//! | `manual_clock` | [`start_paused`](crate::Builder::start_paused), [`advance`](crate::time::advance) | and in the core `ManualClock`, for what is written over `Timers` |
 //!
 //! # Input and output
 //!

@@ -77,6 +77,7 @@ pub struct Builder {
     pub(super) shuffle: Option<u64>,
     random_seed: Option<u64>,
     stall_limit: Duration,
+    pub(super) start_paused: bool,
     pub(super) shutdown_timeout: Duration,
     pub(super) stack_bytes: Option<usize>,
     pub(super) blocking_threads: usize,
@@ -95,6 +96,7 @@ impl Default for Builder {
             budget: Budget::default(),
             shuffle: None,
             random_seed: None,
+            start_paused: false,
             stall_limit: if cfg!(debug_assertions) { stall::LIMIT } else { Duration::ZERO },
             shutdown_timeout: Duration::from_secs(5),
             stack_bytes: None,
@@ -328,6 +330,35 @@ impl Builder {
         self
     }
 
+    /// For tests: the runtime's [clock](crate::time) stands still, so that the hours a program
+    /// sleeps take no time and come out to the nanosecond. Once the shard has nothing else to do,
+    /// its clock is set forward to the next deadline; [`advance`](crate::time::advance) does so at
+    /// any time. Default: `false`.
+    ///
+    /// What goes on beside the shard takes its own time. The clock stays where it is while
+    /// [`spawn_blocking`](crate::spawn_blocking) works. For the network and for files it stays for
+    /// a millisecond; then it goes on without them, and a timeout may end what a peer had no time
+    /// to answer. Of other threads it knows nothing. Sleeps and deadlines are to be made inside of
+    /// the runtime: outside, time is that of the system.
+    ///
+    /// It takes one shard: shards do not share a clock.
+    ///
+    /// ```
+    /// use miniss_linux::Runtime;
+    /// use miniss_linux::time::{Duration, Instant, sleep};
+    ///
+    /// let runtime = Runtime::builder().shards(1).start_paused(true).build().unwrap();
+    /// runtime.block_on(async {
+    ///     let start = Instant::now();
+    ///     sleep(Duration::from_secs(86_400)).await;
+    ///     assert_eq!(start.elapsed(), Duration::from_secs(86_400));
+    /// });
+    /// ```
+    pub fn start_paused(mut self, paused: bool) -> Self {
+        self.start_paused = paused;
+        self
+    }
+
     /// The seed of the shards' [random numbers](crate::sharded::random()): a program that is given
     /// the seed of a former run has its numbers again. Default: the environment variable
     /// `MINISS_SEED`, and without it another one each time. [`Runtime::random_seed`] tells which
@@ -365,6 +396,11 @@ impl Builder {
         let shards = self.shards.unwrap_or_else(topology::default_shards);
         if shards == 0 || shards > SHARDS_MAX {
             return invalid(format!("{shards} shards; from 1 to {SHARDS_MAX} make sense"));
+        }
+        if self.start_paused && shards > 1 {
+            return invalid(format!(
+                "{shards} shards with a clock that stands; it takes `shards(1)`"
+            ));
         }
         if self.thread_name.contains('\0') {
             return invalid(format!("a zero byte in the thread name {:?}", self.thread_name));

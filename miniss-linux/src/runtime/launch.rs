@@ -81,6 +81,7 @@ impl Runtime {
             shuffle,
             random_seed,
             shutdown_timeout: builder.shutdown_timeout,
+            start_paused: builder.start_paused,
             failure: failure.clone(),
             cpus_of_program: cpus_of_program.clone(),
         };

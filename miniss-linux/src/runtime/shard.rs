@@ -148,6 +148,7 @@ pub(crate) struct ShardConfig {
     pub(crate) shuffle: u64,
     pub(crate) random_seed: u64,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) start_paused: bool,
     pub(crate) failure: Arc<Failure>,
     /// `None` if the kernel does not tell.
     pub(crate) cpus_of_program: Option<Arc<CpuMask>>,
@@ -183,6 +184,9 @@ impl Shard {
         let operation = "making its eventfd";
         let eventfd =
             unparker.open().map_err(|error| BuildError::Start { shard: id, operation, error })?;
+        if config.start_paused {
+            unparker.clock.stop();
+        }
         let built = Self::start_with_eventfd(config, eventfd);
         if built.is_err() {
             unparker.close();

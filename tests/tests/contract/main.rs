@@ -65,6 +65,7 @@ mod blocking;
 mod datagram;
 mod files;
 mod harness;
+mod paused;
 mod pipes;
 mod processes;
 mod rows;

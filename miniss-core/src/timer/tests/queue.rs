@@ -23,6 +23,7 @@ over_each_queue! {
     a_waker_may_advance_time
     after_a_panic_the_rest_is_woken_at_the_next_advance
     clear_wakes_all_and_leaves_nothing
+    after_a_clear_the_clock_may_begin_again
     clear_leaves_nothing_even_if_wakers_panic_or_arm
 }
 
@@ -205,6 +206,22 @@ fn clear_wakes_all_and_leaves_nothing<Q: HasTimers>() {
     assert!(nodes.iter().all(|node| node.is_idle()));
     drop(nodes);
     assert_eq!(queue.advance(Instant::MAX), 0);
+}
+
+fn after_a_clear_the_clock_may_begin_again<Q: HasTimers>() {
+    let (queue, log) = (leaked_queue::<Q>(), Log::default());
+    assert_eq!(queue.advance(at(1 << 40)), 0);
+    let stays = arm_all(queue, &log, &[1 << 41]);
+    assert_eq!(queue.advance(at(1 << 40)), 0);
+    queue.clear();
+    assert_eq!(log.take(), [0]);
+    let _nodes = arm_all(queue, &log, &[9, 5, 1 << 20]);
+    assert_eq!((queue.next_deadline(), queue.advance(at(4))), (Some(at(5)), 0));
+    for (now, woken) in [(5, 1), (9, 0), (1 << 20, 2)] {
+        assert_eq!(queue.advance(at(now)), 1);
+        assert_eq!(log.take(), [woken]);
+    }
+    drop(stays);
 }
 
 fn clear_leaves_nothing_even_if_wakers_panic_or_arm<Q: HasTimers>() {

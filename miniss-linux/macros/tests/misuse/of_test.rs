@@ -29,7 +29,7 @@ async fn wrong_types() {}
 #[miniss_linux::test(deadline = "soon", deadline = "5 s")]
 async fn no_deadline() {}
 
-#[miniss_linux::test(start_paused = true)]
+#[miniss_linux::test(flavor = "multi_thread", start_paused = 1)]
 async fn unknown() {}
 
 fn main() {}

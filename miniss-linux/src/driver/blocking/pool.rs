@@ -191,6 +191,12 @@ impl BlockingPool {
         waiting.job.request()
     }
 
+    /// Whether a job waits or is done.
+    pub(super) fn is_busy(&self) -> bool {
+        let state = self.lock();
+        state.waiting > 0 || state.threads > state.idle
+    }
+
     /// Refuses jobs from now on, and those that wait.
     pub(crate) fn close(&self) {
         let mut state = self.lock();

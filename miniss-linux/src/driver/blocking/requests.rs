@@ -114,6 +114,11 @@ impl PoolRequests {
         self.pool.submit(self.shard, Job::Request(performing));
     }
 
+    /// Whether threads are at work, for whomever.
+    pub(in crate::driver) fn pool_is_busy(&self) -> bool {
+        self.pool.is_busy()
+    }
+
     /// Does something that may block, and that is done in any case, also at the end of the runtime.
     pub(in crate::driver) fn do_last(&self, work: impl FnOnce() + Send + 'static) {
         self.pool.submit_last(Job::Work(Box::new(move |_| work()), None));

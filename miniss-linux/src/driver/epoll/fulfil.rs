@@ -430,6 +430,10 @@ impl Backend for Epoll {
         !self.events.borrow().is_empty() || !self.again.borrow().is_empty()
     }
 
+    fn is_awaited(&self) -> bool {
+        self.interests.borrow().are_awaited()
+    }
+
     fn look(&self) -> io::Result<bool> {
         self.submit()?;
         Ok(self.has_events())
