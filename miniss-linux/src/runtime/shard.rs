@@ -20,7 +20,8 @@ use super::call::LANE;
 use super::failure::Failure;
 use super::foreign::{Handle, Inbound};
 use crate::driver::{
-    BlockingPool, DriverConfig, Hung, PoolRequests, ShardDriver, ShardReactor, Unparker, now,
+    BlockingPool, DriverConfig, Hung, PoolRequests, ShardDriver, ShardReactor, Unparker,
+    any_stands, now,
 };
 use crate::error::BuildError;
 use crate::guard::quietly;
@@ -233,6 +234,12 @@ impl Shard {
             shutdown_timeout: config.shutdown_timeout,
         };
         Ok((this, executor))
+    }
+
+    /// Whether its clock stands, so that no time is ever used up.
+    #[inline]
+    pub(crate) fn has_no_time(&self) -> bool {
+        any_stands() && self.local.cell().unparker().clock.stands_at().is_some()
     }
 
     /// No turn follows for now: sends also what has found no room in the lanes. The other shards

@@ -264,13 +264,14 @@ where
 impl TurnBudget for CurrentShard {
     #[inline]
     fn need_preempt(&self) -> bool {
-        try_with_current(|shard| shard.local.need_preempt()).unwrap_or(false)
+        try_with_current(|shard| shard.local.need_preempt() || shard.has_no_time()).unwrap_or(false)
     }
 }
 
 /// Whether the task that runs has used up the time of a turn
 /// ([`Budget::time_max`](crate::Budget::time_max)), counted from its first call of this since it
-/// last waited or gave way. Then it should give way. Outside of a runtime it is `false`.
+/// last waited or gave way. Then it should give way. Outside of a runtime it is `false`; where the
+/// [clock stands still](crate::Builder::start_paused), each call is `true`.
 ///
 /// It costs a few loads: the clock is looked at by the first calls, and then by one in 32, or by
 /// more of them if they come so seldom that it would be too late otherwise. For code that is to

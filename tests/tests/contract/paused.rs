@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::thread;
 
 use miniss_linux::time::{Duration, Instant, advance, interval, sleep, sleep_until, timeout};
-use miniss_linux::{BuildError, Runtime, spawn, spawn_blocking, yield_now};
+use miniss_linux::{
+    BuildError, Runtime, maybe_yield, need_preempt, spawn, spawn_blocking, yield_now,
+};
 use miniss_tests::census::counted;
 use miniss_tests::random::Random;
 use miniss_tests::sockets::both_ends;
@@ -109,6 +111,19 @@ fn while_threads_work_the_clock_stays_where_it_is() {
         assert_eq!(start.elapsed(), Duration::ZERO);
         nap.await.unwrap();
         assert_eq!(start.elapsed(), HOUR);
+    });
+}
+
+#[test]
+fn a_loop_that_gives_way_when_its_time_is_over_gives_way() {
+    paused(async || {
+        let is_set = Rc::new(Cell::new(false));
+        let sets = is_set.clone();
+        spawn(async move { sets.set(true) }).detach();
+        while !is_set.get() {
+            maybe_yield().await;
+        }
+        assert!(need_preempt());
     });
 }
 
