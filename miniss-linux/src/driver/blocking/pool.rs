@@ -191,7 +191,7 @@ impl BlockingPool {
         waiting.job.request()
     }
 
-    /// Whether a job waits or is done.
+    /// Whether a job waits, or a thread is at work on one.
     pub(super) fn is_busy(&self) -> bool {
         let state = self.lock();
         state.waiting > 0 || state.threads > state.idle
