@@ -81,7 +81,7 @@
 //! | `interval` | [`interval`](crate::time::interval) | |
 //! | `set_missed_tick_behavior` | [`with_missed_tick`](crate::time::Interval::with_missed_tick) | [`MissedTick`](crate::time::MissedTick): `Burst`, `Delay`, `Skip`, with the same default |
 //! | `Instant` | [`Instant`](crate::time::Instant) | of the same clock as that of std, and converts both ways |
-//! | `start_paused` | [`start_paused`](crate::Builder::start_paused), also an argument of the attribute `test` | for a runtime from its start to its end; what the kernel has in progress gets a millisecond |
+//! | `start_paused` | [`start_paused`](crate::Builder::start_paused), also an argument of [`test`](macro@crate::test) | for a runtime from its start to its end; what the kernel has in progress gets a millisecond |
 //! | `time::advance` | [`advance`](crate::time::advance) | |
 //! | `time::pause`, `resume` | lacking | |
 //! | `DelayQueue` | lacking | a task with a `sleep` for each is cheap |
