@@ -1,7 +1,8 @@
 //! Sleeping, timeouts and ticks, on `CLOCK_MONOTONIC`.
 //!
 //! Timers live in a wheel in user space; only the earliest deadline is handed to the kernel, with
-//! the call that sleeps. A timer is never early. A sleep of [`Duration::MAX`], or until
+//! the call that sleeps, unless the runtime's clock [stands still](crate::Builder::start_paused). A
+//! timer is never early. A sleep of [`Duration::MAX`], or until
 //! [`Instant::MAX`], never ends; one of zero ends after one turn.
 
 use std::fmt;
@@ -86,7 +87,8 @@ impl Instant {
     /// ```
     pub const MAX: Self = Self(miniss_core::time::Instant::MAX);
 
-    /// The time now.
+    /// The time now; on a shard whose clock [stands still](crate::Builder::start_paused), where it
+    /// stands.
     #[inline]
     pub fn now() -> Self {
         Self(now())

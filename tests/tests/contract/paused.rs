@@ -153,6 +153,25 @@ fn sockets_and_sleeps_go_on_beside_one_another() {
 }
 
 #[test]
+fn what_the_kernel_has_in_progress_gets_a_moment_at_each_step() {
+    const STEPS: u32 = 20;
+    paused(async || {
+        let (server, client) = both_ends().await.unwrap();
+        let waits = spawn(async move { server.recv().await.map(|bytes| bytes.len()) });
+        // It begins to wait.
+        yield_now().await;
+        let start = std::time::Instant::now();
+        for _ in 0..STEPS {
+            sleep(HOUR).await;
+        }
+        assert!(start.elapsed() >= STEPS * Duration::from_millis(1));
+        assert!(!waits.is_finished());
+        drop(client);
+        assert_eq!(waits.await.unwrap().unwrap(), 0);
+    });
+}
+
+#[test]
 fn the_clock_is_that_of_one_runtime_alone() {
     with_each_driver(|builder| {
         let before = Instant::now();
